@@ -1,0 +1,6 @@
+"""``python -m orecast``."""
+
+from orecast.cli import main
+
+if __name__ == "__main__":
+    main()

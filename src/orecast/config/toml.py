@@ -1,0 +1,174 @@
+"""TOML to configuration and back."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import tomlkit
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from orecast.config.schema import Config, Section
+from orecast.errors import ConfigError, nearest
+
+
+def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -> Config:
+    """Validate a table; relative paths are taken from ``folder``.
+
+    Raises ConfigError that names the key, and the nearest known one where it is unknown.
+    """
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as error:
+        raise _explained(error.errors()[0], where) from None
+    if (config.samples is None) == (config.gridded is None):
+        raise ConfigError(
+            "a run needs either [samples] or [gridded]" + (", not both" if config.samples else ""),
+            where=where,
+        )
+    return config if folder is None else _anchored(config, folder)
+
+
+def read(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read a ``run.toml``; each override is ``key.of.table=value`` with a TOML value.
+
+    Raises ConfigError that names file and key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            "no such file", where=str(path), remedy="orecast init writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read ({error})", where=str(path)) from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+    for override in overrides or []:
+        _set(table, override)
+    return parse(table, where=str(path), folder=path.resolve().parent)
+
+
+def to_toml(config: Config, *, comments: bool = False) -> str:
+    """Write a configuration as TOML, with every field's documentation where ``comments``."""
+    document = tomlkit.document()
+    _fill(document, config, comments)
+    return tomlkit.dumps(document)
+
+
+def _set(table: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key.strip():
+        raise ConfigError(f"--set takes key=value, not {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string, as a shell user writes it
+    *tables, last = key.strip().split(".")
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{name!r} is no table", where=f"--set {override}")
+    table[last] = value
+
+
+def _explained(error: ErrorDetails, where: str) -> ConfigError:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        *tables, key = error["loc"]
+        known = _section_at(tables).model_fields
+        return ConfigError(f"unknown key {place!r}", where=where, remedy=nearest(str(key), known))
+    if error["type"] == "missing":
+        return ConfigError(f"{place!r} is missing", where=where, remedy=f"set {place}")
+    message = error["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{place!r}: {message} (found {error['input']!r})", where=where)
+
+
+def _section_at(loc: list[int | str]) -> type[Section]:
+    section: type[Section] = Config
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        candidates = [annotation, *get_args(annotation)]
+        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, Section))
+    return section
+
+
+def _anchored(section: Any, folder: Path) -> Any:
+    """Return a section with its relative paths taken from ``folder``."""
+    changes: dict[str, Any] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            changes[name] = Path(os.path.normpath(folder / value.expanduser()))
+        elif isinstance(value, Section):
+            changes[name] = _anchored(value, folder)
+        elif isinstance(value, list) and value and isinstance(value[0], Section):
+            changes[name] = [_anchored(item, folder) for item in value]
+    return section.model_copy(update=changes)
+
+
+def _fill(table: Any, section: Section, comments: bool) -> None:
+    """Plain values before tables, as TOML needs it."""
+    fields = [(n, getattr(section, n), f) for n, f in type(section).model_fields.items()]
+    for name, value, info in fields:
+        if _is_nested(value) or info.annotation is None:
+            continue
+        if comments and info.description and not _holds_section(info.annotation):
+            table.add(tomlkit.comment(info.description))
+            if value is None:
+                table.add(tomlkit.comment(f"{name} ="))
+        if value is not None and value != []:
+            table.add(name, _plain(value))
+        elif value == [] and not _holds_section(info.annotation):
+            table.add(name, [])
+    for name, value, info in fields:
+        if not _is_nested(value):
+            continue
+        if comments and info.description:
+            table.add(tomlkit.nl())
+            table.add(tomlkit.comment(info.description))
+        if isinstance(value, list):
+            tables = tomlkit.aot()
+            for item in value:
+                tables.append(_table(item, comments))
+            table.add(name, tables)
+        else:
+            table.add(name, _table(value, comments))
+
+
+def _holds_section(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return True
+    return any(_holds_section(a) for a in get_args(annotation))
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Section) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], Section)
+    )
+
+
+def _table(section: Section, comments: bool) -> Any:
+    table = tomlkit.table()
+    _fill(table, section, comments)
+    return table
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, dict):
+        inline = tomlkit.inline_table()
+        inline.update(value)
+        return inline
+    return value

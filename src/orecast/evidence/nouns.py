@@ -1,0 +1,88 @@
+"""Evidence: named layers on one grid, each with its origin and its reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from orecast.errors import AlignmentError, ConfigError, nearest
+from orecast.grid import Grid
+
+Kind = Literal["element", "fault", "lithology", "raster"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Layers on one grid, ``data`` with dims (y, x), float32, NaN outside the data's reach.
+
+    Each variable's attributes: ``kind``, ``origin`` (how it came about, a sentence), ``unit`` and
+    ``reach`` in metres: how far from a cell a datum may lie and still have moved its value.
+    """
+
+    grid: Grid
+    data: xr.Dataset
+
+    @classmethod
+    def empty(cls, grid: Grid) -> Evidence:
+        """Evidence without layers."""
+        return cls(grid, xr.Dataset(coords={"y": grid.y, "x": grid.x}))
+
+    def adding(
+        self,
+        name: str,
+        values: NDArray[np.floating],
+        *,
+        kind: Kind,
+        origin: str,
+        reach: float,
+        unit: str = "",
+    ) -> Evidence:
+        """Return this evidence with one more layer, ``values`` of the grid's shape."""
+        if values.shape != self.grid.shape:
+            raise AlignmentError(
+                f"has shape {values.shape}, the grid {self.grid.shape}", where=f"layer {name}"
+            )
+        if name in self.data:
+            raise ConfigError("two layers have this name", where=f"layer {name}")
+        layer = xr.DataArray(
+            np.ascontiguousarray(values, dtype=np.float32),
+            dims=("y", "x"),
+            attrs={"kind": kind, "origin": origin, "reach": float(reach), "unit": unit},
+        )
+        return Evidence(self.grid, self.data.assign({name: layer}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers, in order."""
+        return tuple(str(name) for name in self.data.data_vars)
+
+    @property
+    def reach(self) -> float:
+        """The longest reach of any layer, in metres."""
+        return max((float(v.attrs["reach"]) for v in self.data.data_vars.values()), default=0.0)
+
+    def layer(self, name: str) -> NDArray[np.float32]:
+        """Values of one layer, ``(rows, columns)``."""
+        if name not in self.data:
+            raise ConfigError(f"no layer {name!r}", remedy=nearest(name, self.names))
+        values: NDArray[np.float32] = self.data[name].to_numpy()
+        return values
+
+    def kind(self, name: str) -> str:
+        """Kind of one layer."""
+        return str(self.data[name].attrs["kind"])
+
+    @cached_property
+    def stack(self) -> NDArray[np.float32]:
+        """All layers, ``(n_layers, rows, columns)``; held once, windows are views of it."""
+        return np.stack([self.layer(name) for name in self.names])
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """Cells where every layer has a value, ``(rows, columns)``."""
+        return np.asarray(~np.isnan(self.stack).any(axis=0))

@@ -1,0 +1,153 @@
+"""A run's folder: a stage is written beside and renamed, so it is either done or absent.
+
+The folder is complete and movable. Its names are fixed (``docs/architecture.md``); what only a
+resumed run needs stands in ``.orecast/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from orecast.errors import RunError
+
+_JOURNAL = ".orecast/journal.json"
+
+
+class Run:
+    """A run's folder and the journal of its finished stages.
+
+    Nothing is written before the first stage ends, so that refused input leaves no trace.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder
+        self._key = key
+        self._stages: list[str] = []
+
+    @classmethod
+    def begin(cls, folder: Path, key: str, *, resume: bool, overwrite: bool = False) -> Self:
+        """Begin a run, or go on with one whose ``key`` (what its result depends on) is the same.
+
+        Raises RunError where the folder holds something else, or another configuration's run.
+        """
+        run = cls(folder, key)
+        journal = folder / _JOURNAL
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return run
+        if not journal.is_file():
+            raise RunError(
+                "the folder exists and is no run", where=str(folder), remedy="name another output"
+            )
+        try:
+            state = json.loads(journal.read_text(encoding="utf-8"))
+            key_there, stages = state["key"], list(state["stages"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunError("the journal cannot be read", where=str(journal)) from None
+        if resume and key_there != key:
+            raise RunError(
+                "the configuration or the input files have changed since this run began",
+                where=str(folder),
+                remedy="run without --resume and with --overwrite, or name another output",
+            )
+        if resume:
+            run._stages = stages
+        elif not overwrite:
+            raise RunError(
+                "a run stands here already",
+                where=str(folder),
+                remedy="--resume goes on with it, --overwrite begins again",
+            )
+        return run
+
+    def done(self, name: str) -> bool:
+        """Whether a stage has been finished."""
+        return name in self._stages
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Path]:
+        """Yield a folder to write into; its entries replace the run's own when the block ends.
+
+        Where the block fails nothing of the run changes. Raises RunError where the disk does.
+        """
+        part = self.folder / ".orecast" / f"{name}.part"
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            yield part
+            for entry in sorted(part.iterdir()):
+                self._replace(entry, self.folder / entry.name)
+            part.rmdir()
+            self._stages = [s for s in self._stages if s != name] + [name]
+            self._write_journal()
+        except OSError as error:
+            raise RunError(
+                f"cannot write ({error.strerror or error})",
+                where=error.filename if isinstance(error.filename, str) else str(self.folder),
+                remedy="free space or name a writable output folder",
+            ) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            self._remove_if_empty()
+
+    def scratch(self, name: str) -> Path:
+        """Return a folder for what only a resumed run needs, such as checkpoints."""
+        path = self.folder / ".orecast" / name
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot write ({error.strerror})", where=str(path)) from error
+        return path
+
+    def _replace(self, new: Path, target: Path) -> None:
+        if target.is_dir():
+            old = new.with_name(new.name + ".old")
+            target.rename(old)
+            new.rename(target)
+            shutil.rmtree(old)
+        else:
+            os.replace(new, target)
+
+    def _write_journal(self) -> None:
+        journal = self.folder / _JOURNAL
+        write_json(journal, {"key": self._key, "stages": self._stages})
+
+    def _remove_if_empty(self) -> None:
+        for path in (self.folder / ".orecast", self.folder):
+            try:
+                path.rmdir()
+            except OSError:
+                return
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON beside and rename; NaN becomes null."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(
+        json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    os.replace(beside, path)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

@@ -1,0 +1,186 @@
+"""Sampling, what is learned from; Windows, lazy views of the stack; the model's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.grid import window_rows
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Places with labels; one row a place.
+
+    ``at`` row and column ``(n, 2)``; ``y`` 1 ore, 0 barren, NaN unlabelled; ``group`` deposits
+    that must stay together, -1 for none; ``origin`` the row in the ungrown sampling that a slid
+    copy came from (its own number where it is no copy).
+    """
+
+    at: Ints
+    y: NDArray[np.float64]
+    group: Ints
+    origin: Ints
+
+    @classmethod
+    def of(cls, at: Ints, y: NDArray[np.float64] | float, group: Ints | None = None) -> Sampling:
+        """Return an ungrown sampling at cells ``at``."""
+        at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
+        n = len(at)
+        labels = np.broadcast_to(np.asarray(y, dtype=np.float64), (n,)).copy()
+        return cls(at, labels, np.full(n, -1) if group is None else group, np.arange(n))
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def take(self, rows: Ints | Bools) -> Sampling:
+        """Return some of the rows; origins keep their numbers."""
+        return Sampling(self.at[rows], self.y[rows], self.group[rows], self.origin[rows])
+
+    def joined(self, other: Sampling) -> Sampling:
+        """Return these rows and behind them another's, whose origins are numbered on."""
+        return Sampling(
+            np.concatenate([self.at, other.at]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.group, other.group]),
+            np.concatenate([self.origin, other.origin + len(self)]),
+        )
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and spread of each layer, ``(n_layers,)``, fitted on visible cells alone."""
+
+    mean: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Lazy ``(n, n_layers, size, size)`` views of a stack; nothing is written out but a batch.
+
+    ``hidden`` cells read as NaN, so that whatever is fitted cannot have seen them. Beyond the
+    grid's edge a window reads NaN. With a ``scaling``, values are standardised and NaN becomes 0,
+    the mean of what was visible.
+    """
+
+    stack: Floats  # (n_layers, rows, columns)
+    names: tuple[str, ...]
+    at: Ints  # (n, 2)
+    size: int
+    hidden: Bools | None = None  # (rows, columns)
+    scaling: Scaling | None = None
+    kinds: tuple[str, ...] = field(default=())  # of each layer: element, fault, lithology, raster
+    cell_size: float = 1.0  # metres
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """As an array of them would have."""
+        return len(self.at), self.stack.shape[0], self.size, self.size
+
+    def take(self, rows: Ints | Bools | slice) -> Windows:
+        """Return some of the windows."""
+        return replace(self, at=self.at[rows])
+
+    def moved(self, at: Ints) -> Windows:
+        """Return windows of the same kind at other cells."""
+        return replace(self, at=np.asarray(at, dtype=np.int64).reshape(-1, 2))
+
+    def of_size(self, size: int) -> Windows:
+        """Return windows of another size at the same cells."""
+        return replace(self, size=size)
+
+    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats:
+        """Materialise some of the windows, ``(b, n_layers, size, size)`` float32."""
+        at = self.at[rows]
+        r, c = window_rows(at, self.size)
+        height, width = self.stack.shape[1:]
+        rr, cc = np.clip(r, 0, height - 1), np.clip(c, 0, width - 1)
+        values = self.stack[:, rr[:, :, None], cc[:, None, :]].transpose(1, 0, 2, 3)  # (b, C, k, k)
+        outside = ((r != rr)[:, :, None] | (c != cc)[:, None, :])[:, None]  # (b, 1, k, k)
+        if self.hidden is not None:
+            outside = outside | self.hidden[rr[:, :, None], cc[:, None, :]][:, None]
+        values = np.where(outside, np.float32(np.nan), values)
+        if self.scaling is not None:
+            mean = self.scaling.mean[None, :, None, None]
+            spread = self.scaling.spread[None, :, None, None]
+            values = np.nan_to_num((values - mean) / spread, copy=False, nan=0.0)
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+    def batches(self, size: int = 1024) -> Iterator[Floats]:
+        """All windows in order, a batch at a time."""
+        for start in range(0, len(self), size):
+            yield self.batch(slice(start, start + size))
+
+    def centre(self) -> Floats:
+        """Values at each window's own cell, ``(n, n_layers)``."""
+        return self.of_size(1).batch()[:, :, 0, 0]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model declares that it needs of its windows."""
+
+    smallest_window: int = 1
+    parity: Literal["odd", "even", "any"] = "any"
+    labels: bool = True
+    layers: tuple[str, ...] = ()  # kinds of layer that must be there, such as "fault"
+
+
+class Model(Protocol):
+    """Networks, forests and single layers alike. ``__init__`` only stores; ``fit`` validates."""
+
+    needs: Needs
+
+    def fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> Self:
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``; learned state ends in ``_``."""
+        ...
+
+    def predict(self, X: Windows) -> NDArray[np.float64]:
+        """Scores in [0, 1], higher is more like ore, ``(n,)``."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what rebuilds the model: JSON, NumPy and safetensors, no pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a saved model."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One cut: rows of the sampling to learn from and to test, and what must stay unseen.
+
+    ``hidden`` is the test region with its buffer; ``region`` the cells this fold's model speaks
+    for in the out-of-fold map. Both ``(rows, columns)``.
+    """
+
+    train: Ints
+    test: Ints
+    hidden: Bools
+    region: Bools
+
+
+class SplitProtocol(Protocol):
+    """A way to cut a sampling into folds."""
+
+    grow_first: bool  # True for `paper` alone
+
+    def folds(self, sampling: Sampling, reach: float) -> Iterator[Fold]:
+        """Cut; ``reach`` is the evidence's, in metres."""
+        ...
