@@ -18,6 +18,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS
+from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from orecast.errors import AlignmentError, ConfigError
 
@@ -235,6 +236,41 @@ def footprint(at: ArrayLike, size: int, shape: tuple[int, int]) -> Bools:
         np.add.at(covered, (r, c), sign)
     mask: Bools = covered.cumsum(0).cumsum(1)[:-1, :-1] > 0
     return mask
+
+
+def windows_touching(mask: Bools, size: int) -> Bools:
+    """Cells whose window shares a cell with ``mask``, ``(rows, columns)``.
+
+    >>> windows_touching(np.array([[False, False, False, True, False]]), 3).tolist()
+    [[False, False, True, True, True]]
+    """
+    return np.asarray(maximum_filter(mask, size=size, mode="constant", cval=False))
+
+
+def windows_over(mask: Bools, size: int) -> Bools:
+    """Cells covered by the windows of the cells of ``mask``, ``(rows, columns)``.
+
+    >>> windows_over(np.array([[False, False, True, False]]), 2).tolist()
+    [[False, True, True, False]]
+    """
+    turned = mask[::-1, ::-1]  # a window of even size reaches further back than forth
+    return windows_touching(turned, size)[::-1, ::-1]
+
+
+def widened(mask: Bools, cells: float) -> Bools:
+    """``mask`` and every cell whose centre lies within ``cells`` of one of its own."""
+    if cells <= 0 or not mask.any():
+        return mask.copy()
+    return np.asarray(distance_transform_edt(~mask) <= cells)
+
+
+def nearest_place(at: ArrayLike, shape: tuple[int, int]) -> Ints:
+    """Row of ``at`` that is nearest to each cell, ``(rows, columns)``."""
+    at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
+    place = np.full(shape, -1)
+    place[at[::-1, 0], at[::-1, 1]] = np.arange(len(at))[::-1]
+    rows, columns = distance_transform_edt(place < 0, return_distances=False, return_indices=True)
+    return np.asarray(place[rows, columns])
 
 
 def crs_name(crs: CRS) -> str:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -288,6 +295,14 @@ class Classes(Section):
     probability: tuple[float, float, float] = (0.95, 0.90, 0.85)
     """Lowest score of A, B and C."""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not 0 < self.area[0] < self.area[1] < self.area[2] <= 1:
+            raise ValueError("area takes three rising shares between 0 and 1")
+        if not 1 >= self.probability[0] > self.probability[1] > self.probability[2] >= 0:
+            raise ValueError("probability takes three falling scores between 1 and 0")
+        return self
+
 
 class Targets(Section):
     """From classes to ranked polygons."""
@@ -319,6 +334,8 @@ class Config(Section):
     """Known deposits."""
     barren: Barren | None = None
     """Known barren places."""
+    held_back: Deposits | None = None
+    """Deposits kept aside, such as later discoveries: scored at the end, never learned from."""
     faults: Faults | None = None
     """Fault lines."""
     geology: Geology | None = None

@@ -1,1 +1,8 @@
+"""Networks as plain torch modules, one published system a file; they see tensors only.
 
+A factory is called as ``factory(channels, size, **options)`` and gives a module that maps windows
+``(B, channels, size, size)`` to logits ``(B,)``. It declares ``needs`` and keeps
+``forward_features`` apart from ``forward_head``. The registry lists the names.
+"""
+
+__all__: list[str] = []

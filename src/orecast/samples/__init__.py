@@ -1,1 +1,31 @@
+"""What is learned from: places with labels, lazy windows, negatives, and how folds are cut."""
 
+from orecast.samples.growth import slide
+from orecast.samples.negatives import NegativeRule, choose_negatives
+from orecast.samples.nouns import (
+    Fold,
+    Model,
+    Needs,
+    Sampling,
+    Scaling,
+    SplitProtocol,
+    Windows,
+)
+from orecast.samples.places import deposit_groups, deposit_sampling
+from orecast.samples.scaling import fit_scaling
+
+__all__ = [
+    "Fold",
+    "Model",
+    "Needs",
+    "NegativeRule",
+    "Sampling",
+    "Scaling",
+    "SplitProtocol",
+    "Windows",
+    "choose_negatives",
+    "deposit_groups",
+    "deposit_sampling",
+    "fit_scaling",
+    "slide",
+]

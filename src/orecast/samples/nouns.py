@@ -116,7 +116,8 @@ class Windows:
         if self.scaling is not None:
             mean = self.scaling.mean[None, :, None, None]
             spread = self.scaling.spread[None, :, None, None]
-            values = np.nan_to_num((values - mean) / spread, copy=False, nan=0.0)
+            values = (values - mean) / spread
+            values[np.isnan(values)] = 0.0
         return np.ascontiguousarray(values, dtype=np.float32)
 
     def batches(self, size: int = 1024) -> Iterator[Floats]:
@@ -180,6 +181,7 @@ class SplitProtocol(Protocol):
     """A way to cut a sampling into folds."""
 
     grow_first: bool  # True for `paper` alone
+    words: str  # how it cut, once it has
 
     def folds(self, sampling: Sampling, reach: float) -> Iterator[Fold]:
         """Cut; ``reach`` is the evidence's, in metres."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -69,3 +69,13 @@ class Findings:
     def as_dicts(self) -> list[dict[str, Any]]:
         """The findings as plain data, for ``checks.json``."""
         return [asdict(f) | {"level": f.level.value} for f in self.items]
+
+
+def listed(items: Sequence[object], most: int = 10) -> str:
+    """The first items, and how many there are beyond.
+
+    >>> listed([1, 2, 3], most=2)
+    '1, 2 and 1 more'
+    """
+    shown = ", ".join(str(i) for i in items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"

@@ -58,6 +58,7 @@ class Survey:
     gridded: Grid | None = None  # the grid of a gridded survey, values row-major on it
     deposits: gpd.GeoDataFrame | None = None
     barren: gpd.GeoDataFrame | None = None  # places the user knows to be barren
+    held_back: gpd.GeoDataFrame | None = None  # deposits scored at the end, never learned from
     faults: gpd.GeoDataFrame | None = None
     geology: gpd.GeoDataFrame | None = None
     area: gpd.GeoDataFrame | None = None

@@ -1,1 +1,115 @@
+"""Training by Lightning, the only room that imports it; every model by its name.
 
+torch and Lightning are imported when a network is built, not before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orecast import registry
+from orecast.config import Training
+from orecast.errors import ConfigError, ModelError, nearest
+from orecast.samples.nouns import Model
+from orecast.training.needs import check_window
+
+if TYPE_CHECKING:
+    from orecast.training.network import Network
+
+__all__ = ["Network", "build_model", "load_model", "model_names"]
+
+_DETECTORS, _NETWORKS = "orecast.detectors", "orecast.models"
+_DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"
+
+
+def model_names() -> dict[str, str]:
+    """Every model's name and the first line of its description; nothing is imported for it."""
+    return {name: entry.summary for name, entry in sorted(_models().items())}
+
+
+def build_model(
+    name: str,
+    options: dict[str, Any],
+    training: Training,
+    *,
+    window: int | None = None,
+    checkpoints: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Model:
+    """Return an unfitted detector or network by its registered name.
+
+    ``checkpoints`` and ``progress`` are for networks (see ``Network``); ``window`` is the size it
+    will be given, where that is known. Raises ConfigError for an unknown name or option and for an
+    impossible value, ModelError where the window does not meet the model's needs.
+    """
+    known = _models()
+    if name not in known:
+        raise ConfigError(
+            f"unknown model {name!r}", where="model.name", remedy=nearest(name, known)
+        )
+    factory = known[name].load()
+    model: Model
+    if known[name].module.startswith(_NETWORKS):
+        from orecast.training.network import NETWORK_OPTIONS, Network
+
+        of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
+        _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])
+        network = Network(name, options, training, checkpoints=checkpoints, progress=progress)
+        network.check_options()
+        model = network
+    else:
+        _check_options(name, options, inspect.signature(factory).parameters)
+        model = factory(**options)
+    if window is not None:
+        check_window(name, model.needs, window)
+    return model
+
+
+def load_model(folder: Path) -> Model:
+    """Rebuild a model that was saved to a folder, network or detector.
+
+    Raises ModelError where there is none, or it is broken.
+    """
+    if (folder / _NETWORK_STATE).is_file():
+        from orecast.training.network import Network
+
+        return Network.load(folder)
+    try:
+        kind = json.loads((folder / _DETECTOR_STATE).read_text(encoding="utf-8"))["detector"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"there is no saved model that can be read ({error})",
+            where=str(folder),
+            remedy="name the model folder of a finished run",
+        ) from error
+    for entry in registry.entries(_DETECTORS).values():
+        if entry.attribute == kind:
+            model: Model = entry.load().load(folder)
+            return model
+    raise ModelError(f"the saved model is of an unknown kind {kind!r}", where=str(folder))
+
+
+def _models() -> dict[str, registry.Entry]:
+    return {**registry.entries(_DETECTORS), **registry.entries(_NETWORKS)}
+
+
+def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = list(known)
+    for option in options:
+        if option not in known:
+            remedy = nearest(option, known) if known else "leave model.options out"
+            raise ConfigError(
+                f"{name} has no option {option!r}", where="model.options", remedy=remedy
+            )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Network":
+        from orecast.training.network import Network
+
+        return Network
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

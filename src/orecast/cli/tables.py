@@ -1,0 +1,90 @@
+"""A survey's checks and a run's summary on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orecast.cli.show import console, table
+
+if TYPE_CHECKING:
+    from orecast.survey import Survey
+    from orecast.workflow import Summary
+
+_COLOURS = {"refusal": "red", "warning": "yellow", "info": "cyan"}
+
+
+def show_checks(survey: Survey) -> None:
+    """Print what was read and what was found, refusals and warnings first."""
+    from orecast.survey import describe
+
+    for section in describe(survey):
+        table(section.title, list(section.columns), [list(row) for row in section.rows])
+    order = list(_COLOURS)
+    for finding in sorted(survey.findings, key=lambda f: order.index(f.level.value)):
+        colour = _COLOURS[finding.level.value]
+        console.print(f"[{colour}]{finding.level.value:<8}[/]", end="")
+        text = f"{finding.where}: {finding.what}"
+        if finding.remedy:
+            text += f". Remedy: {finding.remedy}"
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def show_summary(summary: Summary) -> None:
+    """Print the verdict, the scores, the first targets, and where the files are."""
+    metrics = summary.metrics
+    console.print()
+    console.print(metrics["verdict"]["sentence"], soft_wrap=True, markup=False)
+    console.print()
+    table(
+        "Held-out deposits (primary: percentile in their held-out region)",
+        ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"],
+        [_score(row) for row in _first(metrics["scores"])],
+    )
+    for row in metrics["scores"]:
+        if row["protocol"] != "spatial":
+            table(
+                f"Protocol {row['protocol']}, as published: near-copies on both sides",
+                ["map", "AUC", "accuracy"],
+                [[row["name"], _number(row["auc"]["value"]), _number(row["extra"]["accuracy"])]],
+            )
+    if summary.targets:
+        columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
+        table(
+            "First targets",
+            columns,
+            [[_cell(target[c]) for c in columns] for target in summary.targets[:5]],
+            right=0,
+        )
+    console.print(f"Report   {summary.folder / 'report.html'}", soft_wrap=True, markup=False)
+    console.print(f"Map      {summary.folder / 'prospectivity.tif'}", soft_wrap=True, markup=False)
+    console.print(f"Targets  {summary.folder / 'targets.gpkg'}", soft_wrap=True, markup=False)
+
+
+def _first(rows: list[dict[str, Any]], most: int = 8) -> list[dict[str, Any]]:
+    """The model, the baselines that are no single layer, and the best single layers."""
+    spatial = [row for row in rows if row["protocol"] == "spatial"]
+    named = [row for row in spatial if not row["name"].startswith("layer ")]
+    layers = [row for row in spatial if row["name"].startswith("layer ")]
+    layers.sort(key=lambda row: -row["percentile"]["value"])
+    return named + layers[: max(2, most - len(named))]
+
+
+def _score(row: dict[str, Any]) -> list[str]:
+    p = row["percentile"]
+    top = row["top_area"]
+    return [
+        row["name"],
+        _number(p["value"]),
+        f"{_number(p['low'])} to {_number(p['high'])}",
+        _number(row["auc"]["value"]),
+        _number(top["0.05"]["value"]),
+        _number(top["0.1"]["value"]),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.2f}"
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

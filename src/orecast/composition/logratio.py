@@ -1,0 +1,212 @@
+"""Closure and the log-ratio transforms, each with its inverse.
+
+A composition is a row of positive parts, ``(n, n_parts)``; only its ratios carry information, so
+any selection of the columns (a sub-composition) is as good as the whole and need not sum to
+anything. NaN is a missing part; what each transform makes of it is said in its docstring.
+
+Aitchison, J. (1986), The Statistical Analysis of Compositional Data, Chapman & Hall.
+Egozcue, J.J. et al. (2003), Isometric logratio transformations for compositional data analysis,
+Mathematical Geology 35, 279-300.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orecast.errors import ConfigError, InputError, nearest
+
+Floats = NDArray[np.float64]
+Names = Sequence[str] | None
+
+
+def closure(x: ArrayLike, total: float = 1.0, names: Names = None) -> Floats:
+    """Scale each row to the sum ``total``.
+
+    ``x`` is ``(n, n_parts)`` in any one unit; the result sums to ``total`` over the parts that a
+    row has, and stays NaN at those it lacks. Zeros are parts like others here.
+
+    Raises InputError for a negative or infinite value, and for a row that sums to zero.
+
+    >>> closure([[1.0, 3.0]], total=100).tolist()
+    [[25.0, 75.0]]
+    """
+    x = _table(x)
+    _refuse(x, (x < 0) | np.isinf(x), "negative or infinite", names)
+    present = ~np.isnan(x)
+    sums = np.where(present, x, 0.0).sum(axis=1, keepdims=True)
+    empty = (sums[:, 0] == 0) & present.any(axis=1)
+    if empty.any():
+        raise InputError(
+            "all parts are zero, so that there is nothing to close",
+            where=f"row {np.argmax(empty)}",
+            remedy="leave the row out, or replace its zeros first",
+        )
+    with np.errstate(invalid="ignore"):
+        return np.asarray(x * (total / np.where(sums == 0, np.nan, sums)))
+
+
+def log(x: ArrayLike, names: Names = None) -> Floats:
+    """Natural logarithm of each part, ``(n, n_parts)``; NaN stays NaN.
+
+    Raises InputError naming the column that holds a zero, negative or infinite value.
+    """
+    x = _table(x)
+    _refuse(x, (x <= 0) | np.isinf(x), "zero, negative or infinite", names)
+    return np.asarray(np.log(x))
+
+
+def clr(x: ArrayLike, names: Names = None) -> Floats:
+    """Centred log-ratio, ``ln(x / g(x))`` with g the geometric mean of the row (Aitchison 1986).
+
+    ``x`` is ``(n, n_parts)``, and so is the result; its rows sum to zero. A row that lacks parts is
+    centred on those it has and stays NaN at the others: its values then refer to another centre
+    than a full row's. A row with fewer than two parts is NaN throughout.
+
+    Raises InputError naming the column that holds a zero, negative or infinite value.
+
+    >>> clr([[1.0, np.e, np.e**2]]).round(12).tolist()
+    [[-1.0, 0.0, 1.0]]
+    """
+    logs = log(x, names)
+    mean = logs.mean(axis=1, keepdims=True)
+    gaps = np.isnan(mean[:, 0])
+    if gaps.any():
+        part = logs[gaps]
+        present = ~np.isnan(part)
+        count = present.sum(axis=1)
+        sums = np.where(present, part, 0.0).sum(axis=1)
+        mean[gaps, 0] = np.where(count >= 2, sums / np.maximum(count, 1), np.nan)
+    if logs.shape[1] < 2:
+        mean = np.full_like(mean, np.nan)
+    logs -= mean
+    return logs
+
+
+def inverse_clr(y: ArrayLike, total: float = 1.0) -> Floats:
+    """Composition of each row of clr values, ``(n, n_parts)``, closed to ``total``.
+
+    NaN stays NaN, and the other parts close without it.
+
+    >>> inverse_clr(clr([[0.2, 0.3, 0.5]])).round(12).tolist()
+    [[0.2, 0.3, 0.5]]
+    """
+    y = _table(y)
+    _refuse(y, np.isinf(y), "infinite", None)
+    highest = np.where(np.isnan(y), -np.inf, y).max(axis=1, keepdims=True)
+    return closure(np.exp(y - np.where(np.isinf(highest), 0.0, highest)), total)
+
+
+def alr(x: ArrayLike, denominator: int | str = -1, names: Names = None) -> Floats:
+    """Additive log-ratio, ``ln(x / x_denominator)`` (Aitchison 1986), ``(n, n_parts - 1)``.
+
+    ``denominator`` is a column number, or a name where ``names`` are given; its own column is left
+    out. A missing part is NaN in its own column alone; a row without denominator is NaN throughout.
+
+    Raises InputError as ``clr`` does, ConfigError for a denominator that is no part.
+
+    >>> alr([[1.0, 2.0, 4.0]], 0).round(6).tolist()
+    [[0.693147, 1.386294]]
+    """
+    logs = log(x, names)
+    column = _column(denominator, logs.shape[1], names)
+    return np.asarray(np.delete(logs, column, axis=1) - logs[:, [column]])
+
+
+def inverse_alr(y: ArrayLike, denominator: int = -1, total: float = 1.0) -> Floats:
+    """Composition of each row of alr values, ``(n, n_parts)``, the denominator back in its column.
+
+    Closed to ``total`` over the parts that a row has; a row of NaN alone stays NaN.
+
+    >>> inverse_alr(alr([[0.2, 0.3, 0.5]], 1), 1).round(12).tolist()
+    [[0.2, 0.3, 0.5]]
+    """
+    y = _table(y)
+    column = _column(denominator, y.shape[1] + 1, None)
+    reference = np.where(np.isnan(y).all(axis=1), np.nan, 0.0)
+    return inverse_clr(np.insert(y, column, reference, axis=1), total)
+
+
+def ilr(x: ArrayLike, names: Names = None) -> Floats:
+    """Isometric log-ratio (Egozcue et al. 2003), ``(n, n_parts - 1)``.
+
+    Coordinate i = 1 … n_parts - 1 is ``sqrt(i / (i + 1)) * ln(g(x_1 … x_i) / x_{i+1})``, so that
+    Euclidean distances are Aitchison's. A row that lacks any part is NaN throughout, since it has
+    no place in that basis.
+
+    Raises InputError as ``clr`` does.
+
+    >>> ilr([[1.0, 1.0, np.e]]).round(6).tolist()
+    [[0.0, -0.816497]]
+    """
+    logs = log(x, names)
+    return np.asarray(logs @ ilr_basis(logs.shape[1]))
+
+
+def inverse_ilr(y: ArrayLike, total: float = 1.0) -> Floats:
+    """Composition of each row of ilr coordinates, ``(n, n_parts)``, closed to ``total``.
+
+    >>> inverse_ilr(ilr([[0.2, 0.3, 0.5]])).round(12).tolist()
+    [[0.2, 0.3, 0.5]]
+    """
+    y = _table(y)
+    return inverse_clr(y @ ilr_basis(y.shape[1] + 1).T, total)
+
+
+def ilr_basis(n_parts: int) -> Floats:
+    """Orthonormal basis of the clr plane, ``(n_parts, n_parts - 1)``, a coordinate a column.
+
+    Egozcue et al. (2003), eq. 18: each balance sets the first i parts against the next.
+    """
+    i = np.arange(1, n_parts, dtype=np.float64)
+    part = np.arange(n_parts)[:, None]
+    scale = np.sqrt(i / (i + 1))
+    return np.asarray(np.where(part < i, scale / i, np.where(part == i, -scale, 0.0)))
+
+
+def _table(x: ArrayLike) -> Floats:
+    x = np.asarray(x, dtype=np.float64)
+    if x.ndim != 2:
+        raise InputError(
+            f"a composition is a table of rows and parts, not an array of shape {x.shape}"
+        )
+    return x
+
+
+def _refuse(x: Floats, bad: NDArray[np.bool_], what: str, names: Names) -> None:
+    """Raise InputError naming the first column with a bad value, its row and their number."""
+    if not bad.any():
+        return
+    column = int(np.argmax(bad.any(axis=0)))
+    row = int(np.argmax(bad[:, column]))
+    count = int(bad[:, column].sum())
+    raise InputError(
+        f"{count} of {len(x)} values {'is' if count == 1 else 'are'} {what}, "
+        f"the first in row {row} ({x[row, column]:g})",
+        where=f"column {_name(column, names)}",
+        remedy="mark it as censored or missing, or leave the column out",
+    )
+
+
+def _name(column: int, names: Names) -> str:
+    return repr(names[column]) if names is not None else str(column)
+
+
+def _column(part: int | str, n_parts: int, names: Names) -> int:
+    """Column number of a part given by its number or name."""
+    if isinstance(part, str):
+        known = list(names or ())
+        if part not in known:
+            raise ConfigError(
+                f"the denominator {part!r} is no part of the composition",
+                where="composition.denominator",
+                remedy=nearest(part, known) if known else "name the parts",
+            )
+        return known.index(part)
+    if not -n_parts <= part < n_parts:
+        raise ConfigError(
+            f"the denominator is column {part} of {n_parts}", where="composition.denominator"
+        )
+    return part % n_parts

@@ -1,0 +1,213 @@
+"""Scores of places: percentile among the region's cells, AUC, and what a threshold gives.
+
+A score that is undefined (nothing to divide by) is NaN, never a flattering 0 or 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Real = NDArray[np.floating]
+
+
+def percentiles(deposit_scores: ArrayLike, region_scores: ArrayLike) -> Floats:
+    """Share of a region's cells that each deposit outranks, a tie counting half, ``(n,)``.
+
+    ``deposit_scores`` ``(n,)``; ``region_scores`` of any shape, NaN cells never counted. The
+    region holds the deposits' own cells, each of which ties with its deposit: so that the mean
+    over a deposit put anywhere in the region is exactly 0.5, whatever the map. A perfect map of
+    ``m`` cells gives ``1 - 0.5 / m``. NaN where the deposit's score is NaN or the region is empty.
+
+    >>> percentiles([0.9, 0.2, np.nan], [0.1, 0.2, 0.3, 0.9, np.nan]).tolist()
+    [0.875, 0.375, nan]
+    """
+    scores, cells = _flat(deposit_scores), _flat(region_scores)
+    coarser = min(scores.dtype, cells.dtype)  # so that a deposit ties with its own cell
+    scores, cells = scores.astype(coarser), cells.astype(coarser)
+    cells = np.sort(cells[~np.isnan(cells)])
+    if not cells.size:
+        return np.full(scores.shape, np.nan)
+    below = np.searchsorted(cells, scores, side="left").astype(np.float64)
+    up_to = np.searchsorted(cells, scores, side="right")
+    return np.where(np.isnan(scores), np.nan, (below + up_to) / (2 * cells.size))
+
+
+def auc(positive: ArrayLike, negative: ArrayLike) -> float:
+    """Area under the ROC curve: how often a positive outranks a negative, a tie counting half.
+
+    The Mann-Whitney statistic (Hanley & McNeil 1982, Radiology 143, 29). NaN scores are left
+    out; NaN where one side is empty.
+
+    >>> auc([0.9, 0.4], [0.1, 0.4])
+    0.875
+    """
+    outranked = percentiles(positive, negative)
+    outranked = outranked[~np.isnan(outranked)]
+    return float(outranked.mean()) if outranked.size else math.nan
+
+
+def average_precision(y: ArrayLike, scores: ArrayLike) -> float:
+    """Mean of the precision at each score, weighted by the recall gained there.
+
+    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Ties enter together, nothing is interpolated
+    (Davis & Goadrich 2006, ICML). NaN without positives.
+
+    >>> round(average_precision([1, 0, 1], [0.9, 0.8, 0.7]), 4)
+    0.8333
+    """
+    hits, taken, _ = _descending(y, scores)
+    if not hits.size or hits[-1] == 0:
+        return math.nan
+    return float(np.sum(np.diff(hits, prepend=0) * hits / taken) / hits[-1])
+
+
+def f1_optimal_threshold(y: ArrayLike, scores: ArrayLike) -> float:
+    """Lowest score to call ore for the best F1 of the positive class, as a paper's tables use.
+
+    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Of equals the highest threshold. To be chosen on
+    what was learned from, never on what is tested. NaN without positives.
+
+    >>> f1_optimal_threshold([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
+    0.7
+    """
+    hits, taken, thresholds = _descending(y, scores)
+    if not hits.size or hits[-1] == 0:
+        return math.nan
+    return float(thresholds[np.argmax(2 * hits / (taken + hits[-1]))])
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of a two-class decision, and the scores drawn from them.
+
+    The 144 tiles of Gao et al. (2022, Appl. Sci. 12, 11433), whose published "AUC" 0.7454 is the
+    balanced accuracy and whose F1 0.7653 is the macro mean:
+
+    >>> tiles = Confusion(tn=108, fp=7, fn=13, tp=16)
+    >>> [round(s, 4) for s in (tiles.accuracy, tiles.balanced_accuracy, tiles.macro_f1, tiles.f1)]
+    [0.8611, 0.7454, 0.7653, 0.6154]
+    """
+
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+
+    @property
+    def n(self) -> int:
+        """Number of places."""
+        return self.tn + self.fp + self.fn + self.tp
+
+    @property
+    def accuracy(self) -> float:
+        """Share called rightly."""
+        return _ratio(self.tp + self.tn, self.n)
+
+    @property
+    def recall(self) -> float:
+        """Share of the ore that is called ore (sensitivity)."""
+        return _ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def specificity(self) -> float:
+        """Share of the barren that is called barren."""
+        return _ratio(self.tn, self.tn + self.fp)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean of recall and specificity; what the AUC of hard labels comes to."""
+        return (self.recall + self.specificity) / 2
+
+    @property
+    def precision(self) -> float:
+        """Share of what is called ore that is ore."""
+        return _ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, of the ore class."""
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean of the F1 of the ore class and of the barren class."""
+        return (self.f1 + _ratio(2 * self.tn, 2 * self.tn + self.fp + self.fn)) / 2
+
+    @property
+    def mcc(self) -> float:
+        """Matthews correlation coefficient (Matthews 1975, Biochim. Biophys. Acta 405, 442)."""
+        rows = (self.tp + self.fn) * (self.tn + self.fp)
+        columns = (self.tp + self.fp) * (self.tn + self.fn)
+        return _ratio(self.tp * self.tn - self.fp * self.fn, math.sqrt(rows * columns))
+
+    @property
+    def kappa(self) -> float:
+        """Agreement beyond chance (Cohen 1960, Educ. Psychol. Meas. 20, 37)."""
+        crossed = (self.tp + self.fn) * (self.tn + self.fn)
+        crossed += (self.tp + self.fp) * (self.tn + self.fp)
+        return _ratio(2 * (self.tp * self.tn - self.fp * self.fn), crossed)
+
+    def scores(self) -> dict[str, float]:
+        """Every score by name."""
+        return {
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "precision": self.precision,
+            "recall": self.recall,
+            "specificity": self.specificity,
+            "f1": self.f1,
+            "macro_f1": self.macro_f1,
+            "mcc": self.mcc,
+            "kappa": self.kappa,
+        }
+
+
+def confusion(y: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> Confusion:
+    """Count right and wrong calls where a score of ``threshold`` or more is called ore.
+
+    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Places with a NaN label or score are left out.
+
+    >>> confusion([1, 1, 0, 0], [0.9, 0.2, 0.5, 0.1])
+    Confusion(tn=1, fp=1, fn=1, tp=1)
+    """
+    ore, values = _labelled(y, scores)
+    called = values >= threshold
+    return Confusion(
+        tn=int(np.sum(~ore & ~called)),
+        fp=int(np.sum(~ore & called)),
+        fn=int(np.sum(ore & ~called)),
+        tp=int(np.sum(ore & called)),
+    )
+
+
+def _descending(y: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Positives and places taken down to each distinct score, and the scores, highest first."""
+    ore, values = _labelled(y, scores)
+    order = np.argsort(-values, kind="stable")
+    ore, values = ore[order], values[order]
+    last = np.flatnonzero(np.diff(values, append=-np.inf))  # the last place of each tie
+    taken = (last + 1).astype(np.float64)
+    return np.cumsum(ore)[last].astype(np.float64), taken, values[last].astype(np.float64)
+
+
+def _labelled(y: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], Real]:
+    labels, values = _flat(y), _flat(scores)
+    if labels.shape != values.shape:
+        raise ValueError(f"{labels.size} labels but {values.size} scores")
+    known = ~(np.isnan(labels) | np.isnan(values))
+    return labels[known] == 1, values[known]
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+def _flat(values: ArrayLike) -> Real:
+    array = np.asarray(values).ravel()
+    # a float32 map is sorted as it is, at half the memory
+    return array if array.dtype == np.float32 else array.astype(np.float64)

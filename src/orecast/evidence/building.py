@@ -1,0 +1,200 @@
+"""From a survey to its evidence: one grid, all layers, nothing beyond the data or the area."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import Config, EvidenceOptions
+from orecast.errors import AlignmentError, ConfigError, InputError, nearest
+from orecast.evidence.alignment import with_rasters
+from orecast.evidence.elements import sample_places, with_elements
+from orecast.evidence.lithology import with_geology
+from orecast.evidence.nouns import Evidence
+from orecast.evidence.proximity import with_faults
+from orecast.evidence.spacing import propose_cell_size
+from orecast.grid import Bounds, Grid
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from orecast.survey.findings import Findings
+    from orecast.survey.nouns import Survey
+
+Bools = NDArray[np.bool_]
+
+_MOST_CELLS = 400_000_000  # a layer of 1.6 GB
+_LITTLE = 0.9  # of the cells that others cover; below it a layer is named for what it takes away
+
+
+def build_evidence(survey: Survey, config: Config) -> Evidence:
+    """Build every layer that the configuration asks for, on one grid.
+
+    Elements first, then faults, geology and supporting rasters. A cell beyond the data's reach,
+    or whose centre lies outside the study area, is NaN. What was proposed and how much of the
+    grid the layers cover is added to ``survey.findings``. Raises ConfigError for a layer that
+    does not exist, AlignmentError where the layers have no cell in common.
+    """
+    grid = propose_grid(survey, config.evidence)
+    evidence = with_elements(Evidence.empty(grid), survey, config)
+    if config.faults is not None:
+        evidence = with_faults(evidence, survey, config.faults)
+    if config.geology is not None:
+        evidence = with_geology(evidence, survey, config.geology)
+    evidence = with_rasters(evidence, survey, config)
+    evidence = _selected(evidence, config.evidence.layers)
+    inside = area_mask(survey.area, grid)
+    evidence = _masked(evidence, inside)
+    report_coverage(evidence, inside, survey.findings)
+    return evidence
+
+
+def propose_grid(survey: Survey, options: EvidenceOptions) -> Grid:
+    """Return a gridded survey's own grid; for samples, one over them or over the study area.
+
+    Its edges are multiples of the cell size, which is configured or proposed from the spacing;
+    half a cell is added around the samples, so that none lies on the outermost edge. Raises
+    ConfigError where the cell size does not suit the area.
+    """
+    if survey.gridded is not None:
+        return survey.gridded
+    xy = sample_places(survey)
+    size = options.cell_size
+    if size is None:
+        size = propose_cell_size(xy)
+        survey.findings.info(
+            "cell-size-proposed",
+            "evidence.cell_size",
+            f"cells of {size:g} m, at most half the mean distance between nearest samples",
+            "set evidence.cell_size",
+            cell_size=size,
+        )
+    if survey.area is not None:
+        bounds = Bounds(*survey.area.total_bounds)
+        if not bounds.overlaps(_around(xy, size)):
+            raise AlignmentError(
+                f"no sample lies in the study area. The area: {bounds}. The samples: "
+                f"{_around(xy, 0)}",
+                where="area",
+                remedy="check the CRS of both",
+            )
+    else:
+        bounds = _around(xy, size)
+    _check_cells(bounds, size)
+    return Grid.covering(bounds, size, survey.crs)
+
+
+def _around(xy: NDArray[np.float64], size: float) -> Bounds:
+    (west, south), (east, north) = xy.min(axis=0) - size / 2, xy.max(axis=0) + size / 2
+    return Bounds(float(west), float(south), float(east), float(north))
+
+
+def _check_cells(bounds: Bounds, size: float) -> None:
+    cells = (bounds.east - bounds.west) * (bounds.north - bounds.south) / size**2
+    if cells > _MOST_CELLS:
+        raise ConfigError(
+            f"cells of {size:g} m make a grid of {cells:.3g} over {bounds}",
+            where="evidence.cell_size",
+            remedy="give a larger cell, or a smaller study area",
+        )
+
+
+def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:
+    """Cells whose centres lie within the study area, ``(rows, columns)``; all without one."""
+    if area is None:
+        return np.ones(grid.shape, dtype=np.bool_)
+    from rasterio.features import geometry_mask
+
+    mask = geometry_mask(area.geometry, out_shape=grid.shape, transform=grid.transform, invert=True)
+    if not mask.any():
+        raise AlignmentError(
+            f"no cell's centre lies in the study area. The area: {Bounds(*area.total_bounds)}. "
+            f"The grid: {grid.bounds}",
+            where="area",
+            remedy="check its CRS, and that it is a polygon larger than a cell",
+        )
+    return np.asarray(mask)
+
+
+def _selected(evidence: Evidence, names: list[str] | None) -> Evidence:
+    """Keep the layers named, in that order."""
+    if names is None:
+        kept = evidence
+    else:
+        for name in names:
+            if name not in evidence.names:
+                raise ConfigError(
+                    f"no layer {name!r}",
+                    where="evidence.layers",
+                    remedy=nearest(name, evidence.names) if evidence.names else None,
+                )
+        kept = replace(evidence, data=evidence.data[names])
+    if not kept.names:
+        raise InputError(
+            "no layer could be made", remedy="name samples, rasters, faults or geology"
+        )
+    return kept
+
+
+def _masked(evidence: Evidence, inside: Bools) -> Evidence:
+    if inside.all():
+        return evidence
+    outside = ~inside
+    for name in evidence.names:
+        evidence.layer(name)[outside] = np.nan  # built here, so that no one else holds it
+    return evidence
+
+
+def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> None:
+    """Say what share of the area has every layer, and which layers take much of it away.
+
+    ``inside`` ``(rows, columns)`` is the study area. Raises AlignmentError where no cell has
+    every layer.
+    """
+    valid, area = evidence.valid & inside, int(inside.sum())
+    shares = {
+        n: float((~np.isnan(evidence.layer(n)) & inside).sum() / area) for n in evidence.names
+    }
+    if not valid.any():
+        listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        raise AlignmentError(
+            f"no cell has a value in every layer; of the area they cover: {listed}",
+            where="evidence",
+            remedy="leave the layer that covers least out, or give a larger evidence.radius",
+        )
+    findings.info(
+        "coverage",
+        "evidence",
+        f"{valid.sum() / area:.0%} of the area's {area} cells have a value in every layer, within "
+        f"a reach of {evidence.reach:g} m; the rest is nodata",
+        share=float(valid.sum() / area),
+        layers=shares,
+    )
+    _report_thieves(evidence, inside, findings)
+
+
+def _report_thieves(evidence: Evidence, inside: Bools, findings: Findings) -> None:
+    """Name the layers without which the map would cover clearly more.
+
+    Layers of one coverage, such as the classes of one geological map, are judged together.
+    """
+    coverages: dict[bytes, list[str]] = {}
+    for name in evidence.names:
+        mask = np.packbits(np.isnan(evidence.layer(name)))
+        coverages.setdefault(mask.tobytes(), []).append(name)
+    gaps = [np.isnan(evidence.layer(names[0])) & inside for names in coverages.values()]
+    missing = np.sum(gaps, axis=0, dtype=np.int32)
+    valid = int(((missing == 0) & inside).sum())
+    for names, gap in zip(coverages.values(), gaps, strict=True):
+        alone = int((gap & (missing == 1)).sum())
+        if valid < _LITTLE * (valid + alone):
+            findings.warning(
+                "layer-covers-little",
+                f"layer {', '.join(names)}",
+                f"takes {alone / (valid + alone):.0%} away of the area that all other layers cover",
+                "leave it out by evidence.layers, or give one that covers the area",
+                cells=alone,
+            )

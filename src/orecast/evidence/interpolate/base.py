@@ -1,0 +1,175 @@
+"""The contract of every interpolator, and what they share: places, missing values, reach."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import EvidenceOptions
+from orecast.errors import ConfigError, InputError
+from orecast.evidence.interpolate.neighbours import Buckets, fill_buckets
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Layers that have a value at the same places."""
+
+    layers: Ints  # (n_part,) their numbers
+    buckets: Buckets  # of n places
+    values: Floats  # (n, n_part), in the order of the buckets
+    learned: Any = None  # what the method fitted on them
+
+
+class Interpolator(ABC):
+    """Local, linear and blind to labels: a target sees the nearest places within the radius.
+
+    ``neighbours`` bounds how many, ``radius`` in metres how far; both hold for each layer by
+    itself, so that a value missing at a sample is replaced by the next sample that has one.
+    Samples within a millimetre of each other are one place with their mean. A target whose
+    radius holds fewer than ``fewest`` places is NaN.
+
+    A method writes ``_predict`` (and ``_learn``, where it fits something):
+
+    >>> class Mean(Interpolator):
+    ...     def _predict(self, part, targets):
+    ...         return np.broadcast_to(part.values.mean(axis=0), (len(targets), len(part.layers)))
+    >>> xy = np.array([[0.0, 0.0], [100.0, 0.0]])
+    >>> Mean(neighbours=2, radius=500).fit(xy, np.array([[1.0], [3.0]])).predict(xy).tolist()
+    [[2.0], [2.0]]
+    """
+
+    fewest: int = 1
+
+    def __init__(self, neighbours: int, radius: float) -> None:
+        self.neighbours = neighbours
+        self.radius = radius
+
+    @classmethod
+    def configured(cls, options: EvidenceOptions, radius: float) -> Self:
+        """Return the interpolator that a configuration asks for."""
+        return cls(neighbours=options.neighbours, radius=radius)
+
+    @property
+    def reach(self) -> float:
+        """How far a sample may lie and still move a value, in metres."""
+        return float(self.radius)
+
+    def describe(self) -> str:
+        """Say in words how a value came about; asked once fitted."""
+        return f"{self.neighbours} nearest samples within {self.radius:g} m"
+
+    def fit(self, xy: Floats, values: Floats) -> Self:
+        """Take samples at ``xy`` ``(n, 2)`` with ``values`` ``(n, n_layers)``, NaN where missing.
+
+        Raises ConfigError for an impossible number of neighbours or radius, InputError for
+        positions or values that are infinite, and for a layer without any value.
+        """
+        self._check_options()
+        xy = np.asarray(xy, dtype=np.float64)
+        values = np.asarray(values, dtype=np.float64)
+        _check_samples(xy, values)
+        self.n_layers_ = values.shape[1]
+        self.parts_ = [self._fit_part(*part) for part in _complete_parts(xy, values)]
+        return self
+
+    def predict(self, xy: Floats) -> Floats:
+        """Values at targets ``(m, 2)``, ``(m, n_layers)``, NaN beyond the reach."""
+        targets = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+        out = np.full((len(targets), self.n_layers_), np.nan)
+        for part in self.parts_:
+            corner = np.array([part.buckets.west, part.buckets.south])
+            out[:, part.layers] = self._predict(part, targets - corner)
+        return out
+
+    @property
+    def radius_squared(self) -> float:
+        """Square of the radius, with room for the rounding of coordinates in a regular grid."""
+        return float(self.radius) ** 2 * (1 + 1e-9)
+
+    def _check_options(self) -> None:
+        if self.neighbours < 1:
+            raise ConfigError(
+                f"at least one neighbour is needed, not {self.neighbours}",
+                where="evidence.neighbours",
+            )
+        if self.neighbours < self.fewest:
+            raise ConfigError(
+                f"this interpolator needs {self.fewest} neighbours, not {self.neighbours}",
+                where="evidence.neighbours",
+                remedy=f"give at least {self.fewest}, or use idw",
+            )
+        if not (self.radius > 0 and np.isfinite(self.radius)):
+            raise ConfigError(
+                f"the search radius must be positive and finite, not {self.radius!r}",
+                where="evidence.radius",
+                remedy="folds are buffered by it, so that an endless reach cannot be validated",
+            )
+
+    def _fit_part(self, layers: Ints, xy: Floats, values: Floats) -> Part:
+        places, means = distinct_places(xy, values)
+        buckets, order = fill_buckets(places)
+        values = np.ascontiguousarray(means[order])
+        return Part(layers, buckets, values, self._learn(buckets.places, values))
+
+    def _learn(self, places: Floats, values: Floats) -> Any:
+        """Fit what the method needs on places ``(n, 2)`` and values ``(n, n_part)``."""
+        return None
+
+    @abstractmethod
+    def _predict(self, part: Part, targets: Floats) -> Floats:
+        """Values of a part's layers at targets counted from the buckets' corner."""
+
+
+def distinct_places(xy: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Merge samples within a millimetre: places ``(p, 2)`` and mean values ``(p, n_layers)``.
+
+    >>> xy = np.array([[5.0, 0.0], [0.0, 0.0], [5.0, 0.0]])
+    >>> distinct_places(xy, np.array([[1.0], [7.0], [3.0]]))[1].tolist()
+    [[7.0], [2.0]]
+    """
+    millimetres = np.round((xy - xy.min(axis=0)) * 1000)
+    _, owner, counts = np.unique(millimetres, axis=0, return_inverse=True, return_counts=True)
+    owner = owner.ravel()
+
+    def mean(column: Floats) -> Floats:
+        return np.asarray(np.bincount(owner, weights=column) / counts)
+
+    places = np.column_stack([mean(column) for column in xy.T])
+    return places, np.column_stack([mean(column) for column in values.T])
+
+
+def _complete_parts(xy: Floats, values: Floats) -> Iterator[tuple[Ints, Floats, Floats]]:
+    """Group the layers by the samples that have a value."""
+    present = np.isfinite(values)
+    patterns, owner = np.unique(present.T, axis=0, return_inverse=True)
+    for k, pattern in enumerate(patterns):
+        layers = np.flatnonzero(owner.ravel() == k)
+        yield layers, xy[pattern], values[np.ix_(pattern, layers)]
+
+
+def _check_samples(xy: Floats, values: Floats) -> None:
+    if xy.ndim != 2 or xy.shape[1] != 2 or values.ndim != 2 or len(xy) != len(values):
+        raise InputError(
+            f"positions of shape {xy.shape} and values of shape {values.shape} do not match",
+            where="samples",
+            remedy="give (n, 2) and (n, n_layers)",
+        )
+    for what, array in (("position", ~np.isfinite(xy)), ("value", np.isinf(values))):
+        rows = np.flatnonzero(array.any(axis=1))
+        if len(rows):
+            raise InputError(f"the {what} is not finite", where=f"samples, row {rows[0] + 1}")
+    empty = np.flatnonzero(~np.isfinite(values).any(axis=0))
+    if len(empty) or not len(xy):
+        raise InputError(
+            "no sample has a value",
+            where=f"layer number {empty[0] + 1}" if len(empty) else "samples",
+            remedy="leave the layer out",
+        )

@@ -1,0 +1,94 @@
+"""Thin-plate spline in local neighbourhoods."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from orecast.evidence.interpolate.base import Interpolator, Part
+from orecast.evidence.interpolate.linear import solve
+from orecast.evidence.interpolate.neighbours import nearest
+
+REGISTERED = {"spline": "ThinPlateSpline"}
+
+Floats = NDArray[np.float64]
+
+_CHUNK = 256  # targets that one thread takes at a time
+
+
+class ThinPlateSpline(Interpolator):
+    """Surface of least bending through the nearest samples; exact at samples and on planes.
+
+    Duchon (1977, Lect. Notes Math. 571, 85-100): kernel ``d² log d`` and a plane through the
+    neighbours. A plane takes three places that are not in one line: with fewer within the radius
+    a target is NaN. Between and beyond samples a spline may rise over the highest of them.
+
+    >>> xy = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 20.0], [40.0, 50.0]])
+    >>> plane = xy[:, :1] + 2 * xy[:, 1:]
+    >>> spline = ThinPlateSpline(neighbours=4, radius=100).fit(xy, plane)
+    >>> spline.predict(np.array([[10.0, 10.0], [300.0, 0.0]])).round(6).tolist()
+    [[30.0], [nan]]
+    """
+
+    fewest = 3
+
+    def describe(self) -> str:
+        """Say in words how a value came about."""
+        return f"thin-plate spline, {super().describe()}"
+
+    def _predict(self, part: Part, targets: Floats) -> Floats:
+        out = np.empty((len(targets), len(part.layers)))
+        _bend(part.buckets, part.values, targets, self.neighbours, self.radius_squared, out)
+        return out
+
+
+@njit(parallel=True, cache=True)
+def _bend(  # type: ignore[no-untyped-def]
+    buckets, values, targets, count, radius_squared, out
+) -> None:
+    m, layers = out.shape
+    for chunk in prange((m + _CHUNK - 1) // _CHUNK):
+        found, squared = np.empty(count, dtype=np.int64), np.empty(count)
+        matrix, weights = np.empty((count + 3, count + 3)), np.empty(count + 3)
+        for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, m)):
+            x, y = targets[i, 0], targets[i, 1]
+            n = nearest(buckets, x, y, count, radius_squared, found, squared)
+            solved = n >= 3 and _weights(buckets, x, y, found, n, squared[n - 1], matrix, weights)
+            out[i] = 0.0 if solved else np.nan
+            for p in range(n if solved else 0):
+                for layer in range(layers):
+                    out[i, layer] += weights[p] * values[found[p], layer]
+
+
+@njit(cache=True)
+def _kernel(squared) -> float:  # type: ignore[no-untyped-def]
+    return 0.5 * squared * math.log(squared) if squared > 0.0 else 0.0
+
+
+@njit(cache=True)
+def _weights(  # type: ignore[no-untyped-def]
+    buckets, x, y, found, n, farthest, matrix, weights
+) -> bool:
+    """Weights of the neighbours at a target; False where they lie in one line.
+
+    Positions count from the target in units of the farthest neighbour, which leaves the spline
+    as it is (the plane takes up the change of the kernel) and the system well conditioned.
+    """
+    scale = 1.0 / math.sqrt(farthest)
+    for p in range(n):
+        px, py = (buckets.x[found[p]] - x) * scale, (buckets.y[found[p]] - y) * scale
+        matrix[p, p] = 0.0
+        for q in range(p):
+            dx = px - (buckets.x[found[q]] - x) * scale
+            dy = py - (buckets.y[found[q]] - y) * scale
+            matrix[p, q] = _kernel(dx * dx + dy * dy)
+            matrix[q, p] = matrix[p, q]
+        matrix[p, n], matrix[p, n + 1], matrix[p, n + 2] = 1.0, px, py
+        matrix[n, p], matrix[n + 1, p], matrix[n + 2, p] = 1.0, px, py
+        weights[p] = _kernel(px * px + py * py)
+    matrix[n : n + 3, n : n + 3] = 0.0
+    weights[n], weights[n + 1], weights[n + 2] = 1.0, 0.0, 0.0
+    return solve(matrix, weights, n + 3)

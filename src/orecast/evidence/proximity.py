@@ -1,0 +1,312 @@
+"""Distance to faults, rings around them, their density and intersections, at cell centres.
+
+A mapped line is known before any sample or label, so that a fold that hides a region hides
+nothing of it: distance, rings and intersections have reach 0. Density is a moving sum over its
+radius, and carries that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from orecast.config import Faults
+from orecast.errors import ConfigError, InputError
+from orecast.evidence.nouns import Evidence
+from orecast.grid import Bounds, Grid
+
+if TYPE_CHECKING:
+    from orecast.survey.nouns import Survey
+
+Floats = NDArray[np.float64]
+Lines = NDArray[np.object_]
+
+MOST_EXACT_CELLS = 250_000  # up to here distances are taken to the lines themselves
+
+_SNAP = 0.1  # metres: an end drawn onto another line lies on it only to rounding
+_PIECES = 4  # a line is summed in pieces of at most this part of a cell
+
+
+def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence:
+    """Add the layers that the configuration asks of the survey's faults."""
+    grid, findings = evidence.grid, survey.findings
+    if survey.faults is None:
+        raise InputError("no fault lines were read", where="faults", remedy="give faults.path")
+    lines = fault_lines(survey.faults.geometry)
+    if options.distance or options.rings:
+        distance, how = fault_distance(lines, grid), _how(grid)
+        if options.distance:
+            origin = f"distance to the nearest mapped fault, {how}"
+            evidence = evidence.adding(
+                "fault_distance", distance, kind="fault", origin=origin, reach=0, unit="m"
+            )
+        if options.rings:
+            radii = ", ".join(f"{r:g}" for r in options.rings)
+            origin = f"rings of {radii} m around faults, innermost highest, 0 beyond; {how}"
+            rings = fault_rings(distance, options.rings)
+            evidence = evidence.adding(
+                "fault_rings", rings, kind="fault", origin=origin, reach=0, unit="ring"
+            )
+    if options.density is not None:
+        origin = f"length of mapped faults per area within {options.density:g} m"
+        evidence = evidence.adding(
+            "fault_density",
+            fault_density(lines, grid, options.density),
+            kind="fault",
+            origin=origin,
+            reach=options.density,
+            unit="km/km2",
+        )
+    if options.intersections:
+        places = fault_intersections(lines)
+        if not len(places):
+            findings.warning(
+                "no-fault-intersections",
+                "faults",
+                "no two faults cross or abut, so that there is no layer of intersections",
+                "snap the ends of faults that should meet, or set faults.intersections = false",
+            )
+            return evidence
+        evidence = evidence.adding(
+            "intersection_distance",
+            point_distance(places, grid),
+            kind="fault",
+            origin=f"distance to the nearest of {len(places)} fault crossings and junctions",
+            reach=0,
+            unit="m",
+        )
+    return evidence
+
+
+def fault_lines(geometries: Iterable[Any]) -> Lines:
+    """Take the single lines of a collection of shapely geometries, ``(n_lines,)``.
+
+    Empty ones are dropped. Raises InputError where another kind of geometry stands among them,
+    or nothing is left.
+    """
+    import shapely
+
+    given = np.array([g for g in geometries if g is not None and not g.is_empty], dtype=object)
+    parts: Lines = shapely.get_parts(given)
+    strange = {g.geom_type for g in parts} - {"LineString", "LinearRing"}
+    if strange:
+        raise InputError(
+            f"faults must be lines, not {', '.join(sorted(strange))}",
+            where="faults",
+            remedy="give the layer of fault traces",
+        )
+    lines: Lines = shapely.force_2d(parts[shapely.length(parts) > 0])
+    if not len(lines):
+        raise InputError("holds no fault line", where="faults", remedy="leave [faults] out")
+    return lines
+
+
+def fault_distance(lines: Sequence[Any] | Lines, grid: Grid) -> Floats:
+    """Distance in metres from each cell's centre to the nearest line, ``(rows, columns)``.
+
+    To the lines themselves on grids of up to ``MOST_EXACT_CELLS`` cells. On larger ones between
+    the centres of cells, by an exact Euclidean distance transform of the cells that the lines
+    touch: off by half a cell's diagonal at most. Lines outside the grid count as well.
+    """
+    lines = fault_lines(lines)
+    if _is_small(grid):
+        return _distance_to_lines(lines, grid)
+    return _distance_to_touched_cells(lines, grid)
+
+
+def _is_small(grid: Grid) -> bool:
+    return grid.shape[0] * grid.shape[1] <= MOST_EXACT_CELLS
+
+
+def _half_diagonal(grid: Grid) -> float:
+    return 0.5 * float(np.hypot(*grid.cell_size))
+
+
+def _how(grid: Grid) -> str:
+    exact = "from the cell's centre"
+    return exact if _is_small(grid) else f"{exact}, to within {_half_diagonal(grid):.3g} m"
+
+
+def _distance_to_lines(lines: Lines, grid: Grid) -> Floats:
+    import shapely
+
+    centres = shapely.points(grid.centres())
+    _, distance = shapely.STRtree(lines).query_nearest(
+        centres, return_distance=True, all_matches=False
+    )
+    return np.asarray(distance, dtype=np.float64).reshape(grid.shape)
+
+
+def _distance_to_touched_cells(lines: Lines, grid: Grid) -> Floats:
+    """Transform a grid so wide that no line beyond it is nearer to a cell than one on it."""
+    coarse = _coarsened(grid)
+    touched = _touched(lines, coarse)
+    if not touched.any():
+        return _distance_to_lines(lines, grid)
+    farthest = float(_transform(touched, coarse).max()) + 2 * _half_diagonal(coarse)
+    wider = _reaching(lines, grid, farthest)
+    (row, column), (rows, columns) = _offset(wider, grid), grid.shape
+    distance = _transform(_touched(lines, wider), wider)
+    return distance[row : row + rows, column : column + columns]
+
+
+def _coarsened(grid: Grid) -> Grid:
+    """Return a grid over the same area, of cells ten times as wide."""
+    t, (rows, columns) = grid.transform, grid.shape
+    transform = Affine(10 * t.a, 0, t.c, 0, 10 * t.e, t.f)
+    return Grid(grid.crs, transform, (-(-rows // 10), -(-columns // 10)))
+
+
+def _transform(touched: NDArray[np.bool_], grid: Grid) -> Floats:
+    from scipy.ndimage import distance_transform_edt
+
+    width, height = grid.cell_size
+    return np.asarray(distance_transform_edt(~touched, sampling=(height, width)))
+
+
+def _touched(lines: Lines, grid: Grid) -> NDArray[np.bool_]:
+    from rasterio.features import rasterize
+
+    touched = rasterize(
+        lines, out_shape=grid.shape, transform=grid.transform, all_touched=True, dtype="uint8"
+    )
+    return np.asarray(touched, dtype=np.bool_)
+
+
+def _reaching(lines: Lines, grid: Grid, margin: float) -> Grid:
+    """Widen the grid by whole cells over the lines within ``margin`` of it."""
+    import shapely
+
+    west, south, east, north = grid.bounds
+    frame = (west - margin, south - margin, east + margin, north + margin)
+    return _widened(grid, Bounds(*shapely.total_bounds(shapely.clip_by_rect(lines, *frame))))
+
+
+def _widened(grid: Grid, bounds: Bounds) -> Grid:
+    """Widen the grid by whole cells until it holds ``bounds`` too."""
+    width, height = grid.cell_size
+    rows, columns = grid.shape
+    own = grid.bounds
+    left = int(np.ceil(max(0.0, own.west - bounds.west) / width))
+    right = int(np.ceil(max(0.0, bounds.east - own.east) / width))
+    top = int(np.ceil(max(0.0, bounds.north - own.north) / height))
+    bottom = int(np.ceil(max(0.0, own.south - bounds.south) / height))
+    if not (left or right or top or bottom):
+        return grid
+    t = grid.transform
+    moved = Affine(t.a, 0, t.c - left * width, 0, t.e, t.f + top * height)
+    return Grid(grid.crs, moved, (rows + top + bottom, columns + left + right))
+
+
+def _offset(wider: Grid, grid: Grid) -> tuple[int, int]:
+    """Row and column of the grid's first cell in a wider one."""
+    row, column = wider.cell([[grid.x[0], grid.y[0]]])[0]
+    return int(row), int(column)
+
+
+def fault_rings(distance: Floats, radii: Sequence[float]) -> Floats:
+    """Code buffers around faults to one layer of ``distance``'s shape.
+
+    With n rising radii in metres: n up to the first, n - 1 up to the second, …, 0 beyond the last,
+    so that higher is nearer (six rings of 500 to 3000 m reclassified to one layer: Earth Science
+    51(3), 2026). Raises ConfigError where the radii do not rise.
+
+    >>> fault_rings(np.array([0.0, 500, 501, 9999]), [500, 1000]).tolist()
+    [2.0, 2.0, 1.0, 0.0]
+    """
+    edges = np.asarray(radii, dtype=np.float64)
+    if not len(edges) or not (edges > 0).all() or not (np.diff(edges) > 0).all():
+        raise ConfigError(
+            f"the radii of the rings must be positive and rise, not {list(radii)}",
+            where="faults.rings",
+        )
+    return (len(edges) - np.searchsorted(edges, distance, side="left")).astype(np.float64)
+
+
+def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Floats:
+    """Length of lines per area within ``radius`` metres, km/km², ``(rows, columns)``.
+
+    Lines are cut to pieces of a quarter cell, summed by cell, and the sums added up over the cells
+    whose centres lie within the radius. Lines beyond the grid's edge count; nothing is known of
+    the land there but the lines given.
+    """
+    import shapely
+    from scipy.signal import oaconvolve
+
+    width, height = grid.cell_size
+    kernel = _disc(radius, width, height)
+    down, across = kernel.shape[0] // 2, kernel.shape[1] // 2
+    west, south, east, north = grid.bounds
+    reach = Bounds(
+        west - across * width, south - down * height, east + across * width, north + down * height
+    )
+    wider = _widened(grid, reach)
+    pieces = shapely.segmentize(fault_lines(lines), min(width, height) / _PIECES)
+    length = _length_by_cell(pieces, wider)
+    total = np.asarray(oaconvolve(length, kernel, mode="same"), dtype=np.float64)
+    total[total < 1e-9 * length.max(initial=0.0)] = 0.0  # the transform's rounding
+    row, column = _offset(wider, grid)
+    inner = total[row : row + grid.shape[0], column : column + grid.shape[1]]
+    return np.asarray(inner / (kernel.sum() * grid.cell_area) * 1000.0)  # m/m² to km/km²
+
+
+def _disc(radius: float, width: float, height: float) -> Floats:
+    """Cells whose centres lie within the radius of the middle one's."""
+    across, down = int(radius / width), int(radius / height)
+    x = np.arange(-across, across + 1) * width
+    y = np.arange(-down, down + 1) * height
+    return np.asarray(np.hypot(y[:, None], x[None, :]) <= radius, dtype=np.float64)
+
+
+def _length_by_cell(pieces: Lines, grid: Grid) -> Floats:
+    """Sum the lengths of the lines' pieces by the cell that holds their middle."""
+    import shapely
+
+    xy, owner = shapely.get_coordinates(pieces, return_index=True)
+    same = owner[1:] == owner[:-1]
+    start, end = xy[:-1][same], xy[1:][same]
+    at = grid.cell((start + end) / 2)
+    inside = grid.inside(at)
+    rows, columns = grid.shape
+    cell = at[inside, 0] * columns + at[inside, 1]
+    length = np.hypot(*(end - start)[inside].T)
+    total = np.bincount(cell, weights=length, minlength=rows * columns).reshape(grid.shape)
+    return np.asarray(total, dtype=np.float64)
+
+
+def fault_intersections(lines: Sequence[Any] | Lines) -> Floats:
+    """Places where three or more branches of faults meet, ``(n, 2)``.
+
+    Crossings and abutting faults count, to a decimetre. Two traces that go on end to end are one
+    fault drawn in two, and do not; nor do ends that stop short of another fault.
+
+    >>> from shapely import LineString
+    >>> cross = [LineString([(0, 0), (2, 2)]), LineString([(0, 2), (2, 0)])]
+    >>> fault_intersections(cross).tolist()
+    [[1.0, 1.0]]
+    """
+    import shapely
+
+    # The union cuts every line where it meets another; merging rejoins where just two ends meet.
+    noded = shapely.union_all(fault_lines(lines), grid_size=_SNAP)
+    branches = shapely.get_parts(shapely.line_merge(noded))
+    ends = np.concatenate(
+        [
+            shapely.get_coordinates(shapely.get_point(branches, 0)),
+            shapely.get_coordinates(shapely.get_point(branches, -1)),
+        ]
+    )
+    places, branches_there = np.unique(ends, axis=0, return_counts=True)
+    return np.asarray(places[branches_there >= 3], dtype=np.float64)
+
+
+def point_distance(places: Floats, grid: Grid) -> Floats:
+    """Distance in metres from each cell's centre to the nearest place, ``(rows, columns)``."""
+    from scipy.spatial import cKDTree
+
+    distance, _ = cKDTree(places).query(grid.centres(), workers=-1)
+    return np.asarray(distance, dtype=np.float64).reshape(grid.shape)

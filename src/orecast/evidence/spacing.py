@@ -1,0 +1,82 @@
+"""Cell size and search radius, proposed from how densely the samples lie."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from orecast.errors import InputError
+
+Floats = NDArray[np.float64]
+
+_SHARE = 0.95  # of the samples that find enough neighbours within the proposed radius
+
+
+def nearest_distances(xy: Floats, order: int = 1) -> Floats:
+    """Distance from each distinct place to its ``order``-th nearest other, ``(n_places,)`` metres.
+
+    ``xy`` is ``(n, 2)``. With fewer other places than ``order`` the farthest is taken. Raises
+    InputError where all samples share one place.
+
+    >>> nearest_distances(np.array([[0.0, 0], [3, 4], [0, 0]])).tolist()
+    [5.0, 5.0]
+    """
+    places = np.unique(np.asarray(xy, dtype=np.float64), axis=0)
+    if len(places) < 2:
+        raise InputError(
+            f"{len(xy)} samples lie at {len(places)} place, so that there is no spacing",
+            where="samples",
+            remedy="check the columns of x and y, or give evidence.cell_size and evidence.radius",
+        )
+    rank = min(order, len(places) - 1)
+    return np.asarray(cKDTree(places).query(places, k=[rank + 1])[0][:, 0], dtype=np.float64)
+
+
+def propose_cell_size(xy: Floats) -> float:
+    """Half the mean spacing of the nearest pairs, rounded down to 1, 2 or 5 times a power of ten.
+
+    After Hengl (2006, Computers & Geosciences 32, 1283-1298): a cell is at most half the mean
+    distance between the closest pairs, and no finer than 0.05 sqrt(A / N) for N places on an
+    area A (taken as their bounding box), which keeps pairs a few metres apart from asking for a
+    grid that the survey cannot fill. ``xy`` is ``(n, 2)`` in metres; so is the result.
+
+    >>> x, y = np.meshgrid(np.arange(10) * 2000.0, np.arange(10) * 2000.0)
+    >>> propose_cell_size(np.column_stack([x.ravel(), y.ravel()]))
+    1000.0
+    """
+    spacing = nearest_distances(xy)
+    area = float(np.ptp(np.asarray(xy, dtype=np.float64), axis=0).prod())
+    finest = 0.05 * math.sqrt(area / len(spacing))
+    return _round_down_125(max(0.5 * float(spacing.mean()), finest))
+
+
+def propose_radius(xy: Floats, neighbours: int) -> float:
+    """Radius in metres within which 95 % of the samples find a third of their neighbours.
+
+    A third of ``neighbours``, and at least three: the nearest few carry most of the weight, and
+    every metre of reach is paid for twice in the buffer around a fold. Rounded up to two
+    figures. ``xy`` is ``(n, 2)`` in metres.
+
+    >>> x, y = np.meshgrid(np.arange(10) * 2000.0, np.arange(10) * 2000.0)
+    >>> propose_radius(np.column_stack([x.ravel(), y.ravel()]), neighbours=12)
+    2900.0
+    """
+    enough = max(3, math.ceil(neighbours / 3))
+    return _round_up(float(np.quantile(nearest_distances(xy, enough), _SHARE)))
+
+
+def _round_down_125(value: float) -> float:
+    # The factor keeps 0.9999999 of a step from falling to the one below.
+    exponent = math.floor(math.log10(value * (1 + 1e-9)))
+    unit = 10.0**exponent
+    lead = value * (1 + 1e-9) / unit
+    step = next(s for s in (5, 2, 1) if lead >= s)
+    return float(step * unit)
+
+
+def _round_up(value: float) -> float:
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(math.ceil(round(value / unit, 6)) * unit)

@@ -1,0 +1,184 @@
+"""Potential classes A, B and C of a map, and how many of the deposits each captures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orecast import config
+from orecast.errors import ConfigError
+from orecast.mapping.rasters import CLASS_NODATA
+
+NAMES = ("A", "B", "C")
+Thresholds = tuple[float, float, float]
+
+_BINS = 50
+_FALL = 0.25  # a peak falls by this share of its height on either side
+_TALL = 0.05  # and reaches this share of the tallest peak's height
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A map of classes, how it was drawn, and what it captures.
+
+    ``values`` ``(rows, columns)`` uint8: 1 A, 2 B, 3 C, 0 none, 255 nodata. A cell is in the best
+    class whose threshold its score reaches; an infinite threshold is a class without cells.
+    ``captured`` has a row a class: its own share of the mapped area and of the deposits on the
+    map, which do not add those of better classes.
+    """
+
+    rule: str
+    values: NDArray[np.uint8]
+    thresholds: Thresholds
+    sentence: str
+    captured: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``metrics.json`` holds it."""
+        return {
+            "rule": self.rule,
+            "sentence": self.sentence,
+            "thresholds": list(self.thresholds),
+            "captured": self.captured,
+        }
+
+
+def classify(
+    score: NDArray[np.floating], options: config.Classes, deposits: ArrayLike = ()
+) -> Classes:
+    """Draw classes A, B and C.
+
+    ``score`` ``(rows, columns)``, 0..1, NaN outside the map; ``deposits`` ``(n, 2)`` row and column
+    of the known deposits, which move no threshold and are only counted. Deposits off the map or on
+    NaN count nowhere. By rule: "area", the best cells up to each share of the mapped area, a tie
+    never split and never let over the share; "probability", fixed scores; "histogram", the range
+    from the histogram's peak to its maximum in three equal steps (Earth Science 51(3), 2026, which
+    then tunes by hand; this does not). Raises ConfigError where the shares or scores are out of
+    order, the map has no cells, or its histogram has no interior peak.
+    """
+    cells = np.sort(score[~np.isnan(score)]).astype(np.float64)
+    if not cells.size:
+        raise ConfigError("the map has no cells with a score, so that no classes can be drawn")
+    if options.rule == "area":
+        thresholds = _by_area(cells, options.area)
+        a, b, c = (f"{100 * share:.3g} %" for share in options.area)
+        how = f"share of the mapped area, at most {a} in A, {b} in A and B, {c} in all"
+    elif options.rule == "probability":
+        thresholds = _in_order(options.probability, "classes.probability", falling=True)
+        how = "fixed scores"
+    else:
+        thresholds = _by_histogram(cells)
+        how = (
+            f"the histogram, from its peak at {thresholds[2]:.3g} to its maximum "
+            f"{cells[-1]:.3g} in three equal steps"
+        )
+    values = _values(score, thresholds)
+    captured = _captured(values, deposits)
+    return Classes(options.rule, values, thresholds, _sentence(how, thresholds, captured), captured)
+
+
+def _by_area(cells: NDArray[np.float64], shares: Thresholds) -> Thresholds:
+    """Lowest score of each class from ascending ``cells``; infinite where a tie is too wide."""
+    _in_order(shares, "classes.area", falling=False)
+
+    def lowest(share: float) -> float:
+        count = math.floor(round(share * cells.size, 6))
+        if count >= cells.size:
+            return float(cells[0])
+        best_left_out = cells[cells.size - count - 1]
+        higher = int(np.searchsorted(cells, best_left_out, side="right"))
+        return float(cells[higher]) if higher < cells.size else math.inf
+
+    a, b, c = (lowest(share) for share in shares)
+    return a, b, c
+
+
+def _by_histogram(cells: NDArray[np.float64]) -> Thresholds:
+    """Peak to maximum in equal steps; what lies below the peak is background.
+
+    The peak is a maximum of the smoothed histogram away from both ends. Of several that stand out,
+    the one at the highest score: a lower hump of barren ground is background too.
+    """
+    low, high = float(cells[0]), float(cells[-1])
+    counts, edges = np.histogram(cells, bins=_BINS, range=(low, high) if low < high else (0, 1))
+    peaks = _standing_out(counts)
+    if low == high or not peaks.size:
+        raise ConfigError(
+            f"the histogram of the scores, {low:.3g} to {high:.3g}, has no interior peak that "
+            f"stands out: {np.max(counts) / cells.size:.0%} of the cells lie within "
+            f"{edges[counts.argmax()]:.3g} to {edges[counts.argmax() + 1]:.3g}",
+            where='classes.rule = "histogram"',
+            remedy='set classes.rule to "area" or "probability"',
+        )
+    peak = float(edges[peaks[-1]] + edges[peaks[-1] + 1]) / 2
+    step = (high - peak) / 3
+    return peak + 2 * step, peak + step, peak
+
+
+def _standing_out(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bins of the interior peaks that fall on both sides and are no ripple of a tail."""
+    from scipy.signal import find_peaks
+
+    smooth = np.convolve(np.pad(counts, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, "valid")
+    peaks, found = find_peaks(smooth, prominence=0)
+    peaks = peaks[found["prominences"] >= _FALL * smooth[peaks]]
+    tall: NDArray[np.int64] = peaks[smooth[peaks] >= _TALL * np.max(smooth[peaks], initial=0)]
+    return tall
+
+
+def _in_order(levels: Thresholds, key: str, *, falling: bool) -> Thresholds:
+    a, b, c = levels
+    if not all(0 <= level <= 1 for level in levels) or not (a > b > c if falling else a < b < c):
+        raise ConfigError(
+            f"A, B and C cannot be {a:g}, {b:g} and {c:g}",
+            where=key,
+            remedy=f"give three numbers from 0 to 1, {'falling' if falling else 'rising'}",
+        )
+    return levels
+
+
+def _values(score: NDArray[np.floating], thresholds: Thresholds) -> NDArray[np.uint8]:
+    values = np.zeros(score.shape, dtype=np.uint8)
+    for number, threshold in zip((3, 2, 1), reversed(thresholds), strict=True):
+        values[score >= threshold] = number
+    values[np.isnan(score)] = CLASS_NODATA
+    return values
+
+
+def _captured(values: NDArray[np.uint8], deposits: ArrayLike) -> list[dict[str, Any]]:
+    """Own share of area and of deposits of each class; no deposits, NaN."""
+    row, column = np.asarray(deposits, dtype=np.int64).reshape(-1, 2).T
+    inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
+    at_deposits = values[row[inside], column[inside]]
+    known = int(np.sum(at_deposits != CLASS_NODATA))
+    mapped = int(np.sum(values != CLASS_NODATA))
+    table: list[dict[str, Any]] = []
+    for number, name in enumerate(NAMES, start=1):
+        held = int(np.sum(at_deposits == number))
+        table.append(
+            {
+                "class": name,
+                "area_share": int(np.sum(values == number)) / mapped,
+                "deposits_share": held / known if known else math.nan,
+                "deposits": held,
+                "of": known,
+            }
+        )
+    return table
+
+
+def _sentence(how: str, thresholds: Thresholds, captured: list[dict[str, Any]]) -> str:
+    parts = []
+    for threshold, row in zip(thresholds, captured, strict=True):
+        if row["area_share"] == 0:
+            parts.append(f"{row['class']} has no cells")
+            continue
+        part = f"{row['class']} from {threshold:.3g} covers {100 * row['area_share']:.2g} %"
+        if row["of"]:
+            part += f" and holds {row['deposits']} of {row['of']} deposits"
+        parts.append(part)
+    return f"Classes by {how}: {'; '.join(parts)}."

@@ -1,0 +1,122 @@
+"""Maps as Cloud-Optimised GeoTIFFs, written and read back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from orecast.errors import AlignmentError, InputError, RunError
+from orecast.grid import Grid
+from orecast.survey.nouns import Raster
+
+Colour = tuple[int, int, int, int]  # red, green, blue, opacity, 0..255
+
+CLASS_NODATA = 255
+CLASS_COLOURS: Mapping[int, Colour] = {
+    0: (0, 0, 0, 0),
+    1: (215, 25, 28, 255),
+    2: (253, 141, 60, 255),
+    3: (254, 217, 118, 255),
+}
+
+
+def write_raster(
+    path: Path,
+    values: NDArray[Any],
+    grid: Grid,
+    *,
+    description: str,
+    dtype: Literal["float32", "uint8"] = "float32",
+    nodata: float | None = None,
+    colours: Mapping[int, Colour] | None = None,
+) -> None:
+    """Write one band as a Cloud-Optimised GeoTIFF.
+
+    ``values`` ``(rows, columns)`` of the grid's shape. A continuous map is "float32" with nodata
+    NaN and overviews by average; a map of classes is "uint8" with nodata 255, overviews by the
+    nearest cell, and, where given, the ``colours`` of its values. DEFLATE with a predictor, tiles
+    of 512. ``description`` names the band, in GIS programs too. Raises AlignmentError where the
+    shapes differ, RunError where the file cannot be written.
+    """
+    if values.shape != grid.shape:
+        raise AlignmentError(
+            f"values of shape {values.shape} do not fit a grid of shape {grid.shape}",
+            where=str(path),
+        )
+    from rasterio.io import MemoryFile
+
+    continuous = dtype == "float32"
+    if nodata is None:
+        nodata = math.nan if continuous else CLASS_NODATA
+    # assembled in memory: on a full disk GDAL may leave a cut file and say nothing
+    with MemoryFile() as assembled:
+        with assembled.open(
+            driver="COG",
+            dtype=dtype,
+            count=1,
+            height=grid.shape[0],
+            width=grid.shape[1],
+            crs=_rasterio_crs(grid.crs),
+            transform=grid.transform,
+            nodata=nodata,
+            compress="DEFLATE",
+            predictor="YES",
+            blocksize=512,
+            overview_resampling="AVERAGE" if continuous else "NEAREST",
+        ) as target:
+            target.write(values.astype(dtype, copy=False), 1)
+            target.set_band_description(1, description)
+            target.update_tags(TIFFTAG_SOFTWARE="orecast", TIFFTAG_IMAGEDESCRIPTION=description)
+            if colours is not None:
+                target.write_colormap(1, dict(colours))
+        try:
+            path.write_bytes(assembled.getbuffer())
+        except OSError as error:
+            raise RunError(
+                f"the raster cannot be written ({error.strerror or error})",
+                where=str(path),
+                remedy="free space or name a writable output folder",
+            ) from error
+
+
+def read_raster(path: Path) -> Raster:
+    """Read one band written by ``write_raster``; nodata becomes NaN, values are float32.
+
+    The raster's name is the band's description, or the file's stem. Raises InputError where the
+    file is missing, broken or carries no CRS, AlignmentError where it is rotated.
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    if not path.is_file():
+        raise InputError("no such raster", where=str(path))
+    try:
+        with rasterio.open(path) as source:
+            values = source.read(1).astype(np.float32)
+            crs, transform, nodata = source.crs, source.transform, source.nodata
+            name = source.descriptions[0] or path.stem
+    except RasterioError as error:
+        raise InputError(f"the raster cannot be read ({error})", where=str(path)) from error
+    if crs is None:
+        raise InputError("the raster carries no CRS", where=str(path))
+    if nodata is not None and not math.isnan(nodata):
+        values[values == np.float32(nodata)] = np.nan
+    return Raster(name, Grid(_pyproj_crs(crs), transform, values.shape), values, str(path))
+
+
+def _rasterio_crs(crs: CRS) -> Any:
+    from rasterio.crs import CRS as RasterioCRS
+
+    code = crs.to_epsg()
+    return RasterioCRS.from_epsg(code) if code else RasterioCRS.from_wkt(crs.to_wkt())
+
+
+def _pyproj_crs(crs: Any) -> CRS:
+    code = crs.to_epsg()
+    return CRS.from_epsg(code) if code else CRS.from_wkt(crs.to_wkt())

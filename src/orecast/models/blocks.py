@@ -1,0 +1,70 @@
+"""Blocks that several networks share."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from orecast.errors import ConfigError
+
+LARGE_WINDOW = 64
+"""From this size on, a residual network reduces its window before the first block."""
+
+
+def stem(channels: int, width: int, size: int) -> nn.Sequential:
+    """First layers of a residual network, ``(B, channels, k, k)`` to ``(B, width, k', k')``.
+
+    Windows of 64 cells and more are reduced fourfold by a 7 x 7 convolution of stride 2 and a
+    max-pool, as on ImageNet; smaller ones keep their size under a 3 x 3 convolution, as on CIFAR
+    (He et al. 2016, sections 3.3 and 4.2).
+    """
+    large = size >= LARGE_WINDOW
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+        if large
+        else nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    ]
+    if large:
+        layers.append(nn.MaxPool2d(3, stride=2, padding=1))
+    return nn.Sequential(*layers)
+
+
+class Head(nn.Module):
+    """Mean over the map, dropout, and one linear unit: ``(B, F, h, w)`` to logits ``(B,)``."""
+
+    def __init__(self, features: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(B,)``."""
+        pooled = x.mean((2, 3))  # (B, F)
+        logits: Tensor = self.linear(self.dropout(pooled)).squeeze(1)
+        return logits
+
+
+def initialise(net: nn.Module) -> None:
+    """Draw the convolutions' weights for rectified units (He et al. 2015, eq. 10, by fan-out)."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def require_count(name: str, value: object) -> int:
+    """Return an option that counts something; raises ConfigError unless it is an int from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(
+            f"must be a whole number of at least 1, not {value!r}", where=f"model.options.{name}"
+        )
+    return value
+
+
+def require_share(name: str, value: object) -> float:
+    """Return an option that is a share; raises ConfigError unless it lies in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ConfigError(
+            f"must be at least 0 and below 1, not {value!r}", where=f"model.options.{name}"
+        )
+    return float(value)

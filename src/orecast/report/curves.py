@@ -1,0 +1,212 @@
+"""Figures of trust: scores beside the baselines, the success-rate curve, deposit by deposit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orecast.report.drawing import (
+    FAINT,
+    INK,
+    MODEL,
+    OTHERS,
+    RECOMMENDED,
+    RULE,
+    can_letter,
+    families,
+    lettering,
+    new_figure,
+    plain_axes,
+)
+from orecast.report.metrics import Curve, DepositScore, Metrics, Score
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_ROWS = 15
+MOST_NAMES = 30
+_WIDTH = 6.3
+
+
+def shown_and_rest(metrics: Metrics, most: int = MOST_ROWS) -> tuple[list[Score], list[Score]]:
+    """Split the leak-free scores: the model, the recommended and the best, and what remains."""
+    known = [s for s in metrics.spatial if s.percentile.known]
+    wanted = [s for s in known if s.is_model or s.name == metrics.verdict.recommended]
+    wanted += [s for s in known if s not in wanted]
+    shown = [s for s in known if s in wanted[:most]]
+    return shown, [s for s in known if s not in shown]
+
+
+def scores(metrics: Metrics) -> Figure:
+    """Draw the mean percentile of the held-out deposits with its interval, best on top."""
+    shown, rest = shown_and_rest(metrics)
+    shown.sort(key=lambda s: -s.percentile.value)
+    rows = len(shown) + bool(rest)
+    figure = new_figure(_WIDTH, 0.95 + 0.26 * rows)
+    axes = figure.add_subplot()
+    axes.axvline(50, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    for row, score in enumerate(shown):
+        _dot_and_interval(axes, row, score, _colour(score, metrics))
+    labels = [_row_label(s, metrics) for s in shown]
+    if rest:
+        values = [100 * s.percentile.value for s in rest]
+        axes.plot([min(values), max(values)], [len(shown)] * 2, color=RULE, linewidth=5, zorder=2)
+        axes.plot(np.median(values), len(shown), "|", color=FAINT, markersize=9, zorder=3)
+        labels.append(f"{len(rest)} more: range, median")
+    axes.set_yticks(range(rows), labels)
+    axes.set_ylim(rows - 0.4, -0.6)
+    low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_interval]])
+    axes.set_xlim(min(low, 0), 100)
+    axes.set_xlabel("Mean percentile of held-out deposits (50 is chance)", fontsize=8.5, color=INK)
+    plain_axes(axes)
+    axes.grid(axis="x", color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    for label, score in zip(axes.get_yticklabels(), shown, strict=False):
+        label.set(color=_ink(score, metrics), fontfamily=families())
+        label.set_fontweight("bold" if _colour(score, metrics) != FAINT else "normal")
+    return figure
+
+
+def success_rate(metrics: Metrics) -> Figure:
+    """Draw deposits captured against area searched, out of fold; the training fit is dashed."""
+    drawn = _curves(metrics)
+    figure = new_figure(5.6, 4.2 + 0.1 * len(drawn))
+    axes = figure.add_subplot()
+    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.9, linestyle=":", label="chance")
+    for score, curve, colour in drawn:
+        bold = score.is_model or score.name == metrics.verdict.recommended
+        axes.plot(
+            np.multiply(curve.area, 100),
+            np.multiply(curve.captured, 100),
+            color=colour,
+            linewidth=2.0 if bold else 1.1,
+            zorder=4 if bold else 3,
+            label=_row_label(score, metrics),
+        )
+    fit = metrics.training_fit
+    if fit is not None and fit.area:
+        axes.plot(
+            np.multiply(fit.area, 100),
+            np.multiply(fit.captured, 100),
+            color=INK,
+            linewidth=1.0,
+            linestyle=(0, (4, 2)),
+            zorder=2,
+            label="final map: training fit, it saw these deposits",
+        )
+    axes.set(xlim=(0, 100), ylim=(0, 101))
+    axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)
+    axes.set_ylabel("Known deposits captured (%)", fontsize=8.5, color=INK)
+    plain_axes(axes)
+    axes.grid(color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles[1:] + handles[:1],
+        labels[1:] + labels[:1],
+        loc="outside lower left",
+        ncols=1 if max(map(len, labels)) > 34 and len(labels) < 5 else 2,
+        frameon=False,
+        prop={"family": families(), "size": 8},
+        columnspacing=1.5,
+    )
+    return figure
+
+
+def deposits(metrics: Metrics) -> Figure:
+    """Draw each held-out deposit's percentile, the model's filled, the recommended map's open."""
+    model = metrics.spatial[0]
+    ordered = sorted(
+        (d for d in model.per_deposit if math.isfinite(d.percentile)), key=lambda d: -d.percentile
+    )
+    beside = metrics.recommended
+    other = {} if beside in (None, model) else {d.deposit: d.percentile for d in beside.per_deposit}
+    named = len(ordered) <= MOST_NAMES
+    figure = new_figure(_WIDTH, 1.15 + (0.2 * max(len(ordered), 3) if named else 5.0))
+    axes = figure.add_subplot()
+    rows = np.arange(len(ordered))
+    values = [100 * d.percentile for d in ordered]
+    axes.axvline(50, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    others = [100 * other.get(d.deposit, math.nan) for d in ordered]
+    if beside is not None and other:
+        axes.hlines(rows, values, others, color=RULE, linewidth=0.9, zorder=2)
+        axes.scatter(
+            others,
+            rows,
+            s=20 if named else 9,
+            facecolor="white",
+            edgecolor=RECOMMENDED,
+            linewidth=1.1,
+            zorder=3,
+            label=_row_label(beside, metrics),
+        )
+    size = 24 if named else 10
+    axes.scatter(values, rows, s=size, color=MODEL, zorder=4, label=_row_label(model, metrics))
+    axes.set_xlim(-1, 101)
+    axes.set_ylim(len(ordered) - 0.4, -0.6)
+    axes.set_xlabel("Percentile among the cells of its held-out region", fontsize=8.5, color=INK)
+    plain_axes(axes)
+    axes.grid(axis="x", color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    if named:
+        axes.set_yticks(rows, [_deposit_label(d) for d in ordered])
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        for label in axes.get_yticklabels():
+            label.set_fontfamily(families())
+    else:
+        axes.set_yticks([])
+        axes.set_ylabel("Held-out deposits, best first", fontsize=8.5, color=INK)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles[::-1],
+        labels[::-1],
+        loc="outside upper left",
+        ncols=2,
+        frameon=False,
+        prop={"family": families(), "size": 8},
+    )
+    return figure
+
+
+def _curves(metrics: Metrics) -> list[tuple[Score, Curve, str]]:
+    """The model, the recommended, and the best three other baselines that have a curve."""
+    drawn = [(s, s.success_rate) for s in metrics.spatial if s.success_rate and s.success_rate.area]
+    special = [(s, c, _colour(s, metrics)) for s, c in drawn if _colour(s, metrics) != FAINT]
+    others = [(s, c) for s, c in drawn if _colour(s, metrics) == FAINT]
+    return special + [(s, c, o) for (s, c), o in zip(others, OTHERS, strict=False)]
+
+
+def _dot_and_interval(axes: Axes, row: int, score: Score, colour: str) -> None:
+    p = score.percentile
+    if p.has_interval:
+        axes.plot([100 * p.low, 100 * p.high], [row, row], color=colour, linewidth=1.6, zorder=3)
+    axes.plot(100 * p.value, row, "o", color=colour, markersize=5.5, zorder=4)
+
+
+def _colour(score: Score, metrics: Metrics) -> str:
+    if score.is_model:
+        return MODEL
+    return RECOMMENDED if score.name == metrics.verdict.recommended else FAINT
+
+
+def _ink(score: Score, metrics: Metrics) -> str:
+    colour = _colour(score, metrics)
+    return INK if colour == FAINT else colour
+
+
+def _row_label(score: Score, metrics: Metrics) -> str:
+    roles = ["the model"] if score.is_model else []
+    if score.name == metrics.verdict.recommended:
+        roles.append("recommended")
+    return lettering(score.name) + (f" ({', '.join(roles)})" if roles else "")
+
+
+def _deposit_label(deposit: DepositScore) -> str:
+    title = deposit.title if can_letter(deposit.title) else f"No. {deposit.deposit}"
+    return f"{lettering(title, 26)}, fold {deposit.fold}"

@@ -1,0 +1,193 @@
+"""Plain facts of a run in words: its area, what was found in the data, how it was made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orecast.report.reading import RunReading
+from orecast.report.tables import number
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_HEADINGS = {
+    "refusal": "Refused: left out of the run",
+    "warning": "Warnings: may mislead",
+    "info": "For information",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found in the data."""
+
+    where: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input file as it was when the run began."""
+
+    path: str
+    size: str
+    hash: str
+
+
+def area_sentence(run: RunReading) -> str:
+    """Say how large the map is and where it lies."""
+    raster = run.raster("prospectivity", most=1)
+    cells, square_km = run.mapped_cells
+    b = raster.bounds
+    where = f"{number((b.east - b.west) / 1000, 0)} × {number((b.north - b.south) / 1000, 0)} km"
+    centre = _lon_lat(run, (b.west + b.east) / 2, (b.south + b.north) / 2)
+    return (
+        f"{number(square_km, 0)} km² mapped ({number(cells, 0)} cells) within {where}, "
+        f"{raster.crs}, centred on {centre}"
+    )
+
+
+def findings(checks: Mapping[str, Any]) -> list[tuple[str, list[Finding]]]:
+    """Findings by level under a heading, refusals first; a level without any is left out."""
+    found = checks.get("findings", [])
+    return [
+        (
+            heading,
+            [
+                Finding(f.get("where", ""), f.get("what", ""), f.get("remedy", ""))
+                for f in found
+                if f.get("level") == level
+            ],
+        )
+        for level, heading in _HEADINGS.items()
+        if any(f.get("level") == level for f in found)
+    ]
+
+
+def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was read, counted, as name and text; what there is none of is left out."""
+    survey = checks.get("survey", {})
+    deposits = survey.get("deposits") or {}
+    facts = {
+        "Cells" if survey.get("kind") == "gridded" else "Samples": survey.get("samples"),
+        "Samples that share a place": survey.get("duplicates"),
+        "Elements": len(survey.get("elements", [])),
+        "Deposits": deposits.get("n"),
+        "Deposits outside the area": deposits.get("outside"),
+        "Places known to be barren": survey.get("barren"),
+    }
+    return [(name, number(count, 0)) for name, count in facts.items() if count]
+
+
+def chance(checks: Mapping[str, Any]) -> str:
+    """Say how far chance alone moves the mean percentile of so many deposits; empty if unknown."""
+    deposits = checks.get("survey", {}).get("deposits") or {}
+    n, half = deposits.get("n"), deposits.get("half_width")
+    if not n or half is None:
+        return ""
+    return f"By chance alone the mean of {n} deposits falls within 50 ± {number(100 * half, 0)}."
+
+
+def inputs(provenance: Mapping[str, Any]) -> list[Input]:
+    """Input files with size and SHA-256."""
+    return [
+        Input(str(i.get("path", "")), file_size(i.get("bytes")), str(i.get("sha256", "")))
+        for i in provenance.get("inputs", [])
+    ]
+
+
+def made(run: RunReading) -> list[tuple[str, str]]:
+    """Seed, buffer, cost and versions, as name and text; what was not recorded is left out."""
+    p = run.provenance
+    buffer = run.metrics.protocol.hidden_buffer_m
+    stages = ", ".join(f"{name} {duration(s)}" for name, s in p.get("seconds", {}).items())
+    versions = {"orecast": p.get("orecast"), "Python": p.get("python"), **p.get("libraries", {})}
+    facts = {
+        "Model": run.metrics.model,
+        "Seed": str(run.config.seed),
+        "Folds": str(run.metrics.protocol.folds),
+        "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
+        "Begun": when(p.get("started")),
+        "Duration before this page": duration(p.get("total_seconds")),
+        "By stage": stages,
+        "Peak memory": _memory(p.get("peak_memory_mib")),
+        "Versions": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
+        "Platform": p.get("platform") or "",
+    }
+    return [(name, text) for name, text in facts.items() if text]
+
+
+def when(moment: object) -> str:
+    """Write an ISO moment as a date that cannot be misread; as it stands where it is none.
+
+    >>> when("2026-03-04T09:26:00+00:00"), when(None)
+    ('4 March 2026, 09:26 UTC', '')
+    """
+    try:
+        at = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return str(moment or "")
+    zone = f" {at.tzname()}" if at.tzinfo else ""
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}{zone}"
+
+
+def duration(seconds: object) -> str:
+    """Write a length of time.
+
+    >>> duration(3.24), duration(101), duration(7384.0), duration(None)
+    ('3.2 s', '1 min 41 s', '2 h 3 min', '')
+    """
+    if not isinstance(seconds, int | float):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _memory(mib: object) -> str:
+    if not isinstance(mib, int | float):
+        return ""
+    return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
+
+
+def file_size(size: object) -> str:
+    """Write a file's size.
+
+    >>> file_size(2_345_678), file_size(512), file_size(None)
+    ('2.3 MB', '512 B', '–')
+    """
+    if not isinstance(size, int | float):
+        return "–"
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size:.0f} B"
+
+
+def _lon_lat(run: RunReading, x: float, y: float) -> str:
+    import rasterio
+    from pyproj import Transformer
+
+    with rasterio.open(run.path("prospectivity.tif")) as source:
+        crs = source.crs
+    lon, lat = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(x, y)
+    return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"

@@ -1,0 +1,238 @@
+"""A finished run's folder, opened for reading; nothing here is computed anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from orecast.config import Config, read
+from orecast.errors import RunError
+from orecast.grid import Bounds, crs_name
+from orecast.report.metrics import Metrics
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+_NEEDED = (
+    "run.toml",
+    "provenance.json",
+    "checks.json",
+    "metrics.json",
+    "prospectivity.tif",
+    "out_of_fold.tif",
+    "uncertainty.tif",
+    "classes.tif",
+    "targets.gpkg",
+    "targets.csv",
+)
+_REMEDY = "finish the run first: orecast run run.toml --resume"
+_MOST_PIXELS = 900  # on the longer side of a map, which 200 dpi print 4.5 inches long
+
+
+@dataclass(frozen=True)
+class Raster:
+    """One band, read no finer than a page can show; nodata is NaN."""
+
+    values: NDArray[np.float32]  # (rows, columns), decimated
+    bounds: Bounds
+    crs: str
+    tags: dict[str, str]
+
+    @property
+    def extent_km(self) -> tuple[float, float, float, float]:
+        """West, east, south, north in kilometres, as matplotlib's ``extent``."""
+        west, south, east, north = (edge / 1000 for edge in self.bounds)
+        return west, east, south, north
+
+
+@dataclass(frozen=True)
+class LayerFile:
+    """An evidence layer's file and what its tags say of it."""
+
+    path: Path
+    name: str
+    kind: str
+    unit: str
+    origin: str
+    reach: float  # metres; NaN where the file does not say
+
+
+@dataclass(frozen=True)
+class RunReading:
+    """What a run's folder holds; rasters and tables are read when asked for."""
+
+    folder: Path
+    newer: Path  # files of the stage in the making, which stand before the folder's own
+    config: Config
+    metrics: Metrics
+    checks: dict[str, Any]
+    provenance: dict[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, newer: Path | None = None) -> RunReading:
+        """Open a run's folder; a file that stands in ``newer`` is taken from there.
+
+        Raises RunError naming the file that is missing or broken.
+        """
+        newer = newer or folder
+        paths = {name: _standing(name, folder, newer) for name in _NEEDED}
+        return cls(
+            folder,
+            newer,
+            read(paths["run.toml"]),
+            read_metrics(paths["metrics.json"]),
+            _read_object(paths["checks.json"]),
+            _read_object(paths["provenance.json"]),
+        )
+
+    def path(self, name: str) -> Path:
+        """Where a file of the run stands; raises RunError where it does not."""
+        return _standing(name, self.folder, self.newer)
+
+    def raster(self, name: str, most: int = _MOST_PIXELS) -> Raster:
+        """Read ``<name>.tif`` with at most ``most`` pixels on its longer side."""
+        return read_raster(self.path(f"{name}.tif"), most)
+
+    @cached_property
+    def targets(self) -> gpd.GeoDataFrame:
+        """Targets in order of rank, ``(n_targets,)`` polygons; possibly none."""
+        targets = _read_layer(self.path("targets.gpkg"), "targets", ["rank", "class"])
+        return targets.sort_values("rank", ignore_index=True)
+
+    @cached_property
+    def deposits(self) -> gpd.GeoDataFrame:
+        """Known deposits, ``(n_deposits,)`` points."""
+        return _read_layer(self.path("targets.gpkg"), "deposits", [])
+
+    @cached_property
+    def target_table(self) -> pd.DataFrame:
+        """Targets in order of rank as a table, with lon/lat."""
+        import pandas as pd
+
+        path = self.path("targets.csv")
+        try:
+            # "NA" is no missing value here: Na, the element, may well be a target's first.
+            table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        except pd.errors.EmptyDataError:
+            return pd.DataFrame()
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
+        return table.sort_values("rank", ignore_index=True) if "rank" in table else table
+
+    @cached_property
+    def layers(self) -> list[LayerFile]:
+        """Evidence layers by kind and name; elements first."""
+        order = {"element": 0, "fault": 1, "lithology": 2, "raster": 3}
+        found = [_layer_file(path) for path in sorted((self.folder / "evidence").glob("*.tif"))]
+        return sorted(found, key=lambda layer: (order.get(layer.kind, 4), layer.name))
+
+    @cached_property
+    def mapped_cells(self) -> tuple[int, float]:
+        """How many cells have a prospectivity, and their area in square kilometres."""
+        return _count_mapped(self.path("prospectivity.tif"))
+
+
+def _standing(name: str, folder: Path, newer: Path) -> Path:
+    for place in (newer, folder):
+        if (place / name).is_file():
+            return place / name
+    raise RunError("is missing", where=str(folder / name), remedy=_REMEDY)
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Read ``metrics.json``; raises RunError naming the entry that is at fault."""
+    content = _read_object(path)
+    try:
+        return Metrics.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RunError(f"{first['msg']}", where=f"{path}, {place}", remedy=_REMEDY) from None
+
+
+def read_raster(path: Path, most: int = _MOST_PIXELS) -> Raster:
+    """Read a raster's first band decimated, from its overviews where it has them.
+
+    Averages where the values are measured, the nearest where they are classes (whole numbers).
+    """
+    import rasterio
+    from rasterio.enums import Resampling
+
+    try:
+        with rasterio.open(path) as source:
+            step = max(1.0, max(source.shape) / most)
+            shape = tuple(max(1, round(n / step)) for n in source.shape)
+            is_class = np.dtype(source.dtypes[0]).kind in "iu"
+            how = Resampling.nearest if is_class else Resampling.average
+            band = source.read(1, out_shape=shape, masked=True, resampling=how)
+            values = np.ma.filled(band.astype(np.float32), np.nan)
+            crs = crs_name(source.crs) if source.crs else "no CRS"
+            return Raster(values, Bounds(*source.bounds), crs, source.tags() | source.tags(1))
+    except rasterio.errors.RasterioError as error:
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
+    if not isinstance(content, dict):
+        raise RunError("holds no JSON object", where=str(path), remedy=_REMEDY)
+    return content
+
+
+def _read_layer(path: Path, layer: str, columns: list[str]) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+    import pyogrio
+
+    try:
+        frame = gpd.read_file(path, layer=layer)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise RunError(
+            f"cannot be read ({error})", where=f"{path}, layer {layer}", remedy=_REMEDY
+        ) from None
+    for column in columns:
+        if column not in frame:
+            raise RunError("is missing", where=f"{path}, layer {layer}, column {column}")
+    return frame
+
+
+def _layer_file(path: Path) -> LayerFile:
+    import rasterio
+
+    try:
+        with rasterio.open(path) as source:
+            tags = {k.lower(): v for k, v in (source.tags() | source.tags(1)).items()}
+            name = tags.get("name") or source.descriptions[0] or path.stem
+    except rasterio.errors.RasterioError as error:
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
+    try:
+        reach = float(tags.get("reach", "nan"))
+    except ValueError:
+        raise RunError(f"reach {tags['reach']!r} is no number", where=str(path)) from None
+    return LayerFile(
+        path, name, tags.get("kind", ""), tags.get("unit", ""), tags.get("origin", ""), reach
+    )
+
+
+def _count_mapped(path: Path) -> tuple[int, float]:
+    import rasterio
+
+    cells = 0
+    try:
+        with rasterio.open(path) as source:
+            for _, window in source.block_windows(1):
+                cells += int(np.count_nonzero(np.isfinite(source.read(1, window=window))))
+            cell_area = abs(source.transform.a * source.transform.e)
+    except rasterio.errors.RasterioError as error:
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
+    return cells, cells * cell_area / 1e6

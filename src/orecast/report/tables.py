@@ -1,0 +1,269 @@
+"""The page's tables as plain text cells; the template only sets them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orecast.report.metrics import Estimate, Metrics, Score
+from orecast.report.reading import RunReading
+
+DASH = "–"
+MOST_TARGETS = 20
+SHARES = (0.01, 0.05, 0.10)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, column heads, rows of text; which columns hold figures; rows to stress."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    figures: frozenset[int] = frozenset()
+    stressed: dict[int, str] = field(default_factory=dict)
+
+    def part(self, start: int, stop: int | None = None) -> Table:
+        """Return some of its rows under the same head."""
+        stressed = {i - start: s for i, s in self.stressed.items() if i >= start}
+        return Table(self.caption, self.head, self.rows[start:stop], self.figures, stressed)
+
+
+def number(value: object, digits: int = 2) -> str:
+    """Write a number with thin spaces between thousands; a dash where there is none.
+
+    >>> number(1234567.0, 0), number(-0.5), number(float("nan")), number(None)
+    ('1\\u202f234\\u202f567', '−0.50', '–', '–')
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return DASH if value is None or isinstance(value, float) else str(value)
+    return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "−")
+
+
+def estimate(value: Estimate, *, percent: bool, digits: int) -> str:
+    """Write a figure with its interval in brackets.
+
+    >>> estimate(Estimate(value=0.71, low=0.62, high=0.79), percent=True, digits=0)
+    '71 (62–79)'
+    >>> estimate(Estimate(value=0.71), percent=False, digits=2)
+    '0.71'
+    """
+    factor = 100 if percent else 1
+    text = number(factor * value.value, digits)
+    if not (value.known and value.has_interval):
+        return text
+    low, high = (number(factor * end, digits) for end in (value.low, value.high))
+    return f"{text} ({low}{' to ' if low.startswith('−') else '–'}{high})"
+
+
+def scores(metrics: Metrics) -> Table:
+    """Set the model beside every baseline, leak-free folds only."""
+    rows: list[tuple[str, ...]] = []
+    stressed = {}
+    for score in metrics.spatial:
+        roles = ["model"] if score.is_model else []
+        if score.name == metrics.verdict.recommended:
+            roles.append("recommended")
+        if roles:
+            stressed[len(rows)] = ", ".join(roles)
+        rows.append((score.name, *_score_cells(score)))
+    return Table(
+        "Leak-free scores of the model and of each baseline, 95\u00a0% intervals in brackets",
+        (
+            "Map",
+            "Percentile",
+            "AUC within fold",
+            *(f"Deposits in the top {100 * share:.0f}\u00a0% of area (%)" for share in SHARES),
+        ),
+        rows,
+        frozenset(range(1, 6)),
+        stressed,
+    )
+
+
+def _score_cells(score: Score) -> tuple[str, ...]:
+    return (
+        estimate(score.percentile, percent=True, digits=0),
+        estimate(score.auc, percent=False, digits=2),
+        *(
+            estimate(score.top_area[share], percent=True, digits=0)
+            if share in score.top_area
+            else DASH
+            for share in SHARES
+        ),
+    )
+
+
+def paper_scores(metrics: Metrics) -> Table:
+    """Set the published protocol's scores, each beside the leak-free scores of the same map."""
+    rows = [
+        (
+            leaky.name,
+            estimate(leaky.auc, percent=False, digits=2),
+            estimate(fair.auc, percent=False, digits=2),
+            estimate(fair.percentile, percent=True, digits=0),
+            ", ".join(f"{_words(k)} {_significant(v)}" for k, v in leaky.extra.items()) or DASH,
+        )
+        for leaky, fair in metrics.paper
+    ]
+    head = (
+        "Map",
+        "AUC as published (leaky)",
+        "AUC, leak-free",
+        "Percentile, leak-free",
+        "Other scores as published (leaky)",
+    )
+    return Table("Published protocol beside leak-free folds", head, rows, frozenset(range(1, 4)))
+
+
+def deposits(metrics: Metrics) -> Table:
+    """Set each held-out deposit's percentile, best first, beside the recommended map's."""
+    model = metrics.spatial[0]
+    beside = metrics.recommended if metrics.recommended is not model else None
+    other = {d.deposit: d.percentile for d in beside.per_deposit} if beside else {}
+    ordered = sorted(
+        model.per_deposit,
+        key=lambda d: -d.percentile if math.isfinite(d.percentile) else math.inf,
+    )
+    rows = [
+        (d.title, str(d.fold) if d.fold >= 0 else DASH, number(100 * d.percentile, 0))
+        + ((number(100 * other.get(d.deposit, math.nan), 0),) if beside else ())
+        for d in ordered
+    ]
+    head = ("Deposit", "Fold", f"Percentile, {model.name}")
+    return Table(
+        "Held-out deposits, best ranked first",
+        head + ((f"Percentile, {beside.name}",) if beside else ()),
+        rows,
+        frozenset({1, 2, 3}),
+    )
+
+
+def classes(metrics: Metrics) -> Table:
+    """Set the share of area and of deposits that each class holds, out of fold first."""
+    fitted = {c.name: c.deposits_share for c in metrics.classes.captured_training_fit}
+    rows = [
+        (c.name, number(100 * c.area_share, 1), number(100 * c.deposits_share, 0))
+        + ((number(100 * fitted.get(c.name, math.nan), 0),) if fitted else ())
+        for c in metrics.classes.captured
+    ]
+    head = ("Class", "Share of the area (%)", "Deposits held, out of fold (%)")
+    return Table(
+        "What each class holds, by the same rule on the out-of-fold map",
+        head + (("Deposits held, final map: training fit (%)",) if fitted else ()),
+        rows,
+        frozenset({1, 2, 3}),
+    )
+
+
+_TARGET_COLUMNS = {  # column: (head, digits or None for text)
+    "rank": ("Rank", 0),
+    "class": ("Class", None),
+    "area_km2": ("Area (km²)", 2),
+    "score_max": ("Highest score", 3),
+    "score_mean": ("Mean score", 3),
+    "top_elements": ("Elements that stand out", None),
+    "nearest_deposit_km": ("Nearest deposit (km)", 1),
+    "lon": ("Longitude", 4),
+    "lat": ("Latitude", 4),
+}
+
+
+def targets(run: RunReading) -> Table:
+    """Set the first targets with their places; the columns that the run's table has."""
+    table = run.target_table.head(MOST_TARGETS)
+    columns = [name for name in _TARGET_COLUMNS if name in table.columns]
+    rows = []
+    for row in table[columns].itertuples(index=False):
+        cells = []
+        for name, value in zip(columns, row, strict=True):
+            digits = _TARGET_COLUMNS[name][1]
+            if digits is None:
+                cells.append(DASH if value != value else str(value))
+            else:
+                cells.append(number(float(value), digits))
+        rows.append(tuple(cells))
+    figures = frozenset(i for i, name in enumerate(columns) if _TARGET_COLUMNS[name][1] is not None)
+    head = tuple(_TARGET_COLUMNS[name][0] for name in columns)
+    return Table(f"Targets by rank ({len(rows)} of {len(run.target_table)})", head, rows, figures)
+
+
+def layers(run: RunReading) -> Table:
+    """Set the evidence layers with how far each one reaches."""
+    rows = [
+        (la.name, la.kind or DASH, la.unit or DASH, _kilometres(la.reach), la.origin or DASH)
+        for la in run.layers
+    ]
+    head = ("Layer", "Kind", "Unit", "Reach (km)", "How it came about")
+    return Table(f"Evidence layers ({len(rows)})", head, rows, frozenset({3}))
+
+
+def folds(metrics: Metrics) -> Table:
+    """Set what each fold held out, hid and learned from."""
+    rows = [
+        (
+            str(f.fold),
+            number(len(f.deposits), 0),
+            number(f.training_deposits, 0),
+            number(f.region_cells, 0),
+            number(f.hidden_cells, 0),
+        )
+        for f in metrics.folds
+    ]
+    head = ("Fold", "Deposits held out", "Deposits learned from", "Cells tested", "Cells hidden")
+    return Table("The folds", head, rows, frozenset(range(5)))
+
+
+def elements(survey: Mapping[str, Any]) -> Table:
+    """Set the elements as ``checks.json`` counts them: unit, gaps, spread, pile at the lowest."""
+    rows = [
+        (
+            str(e.get("symbol", DASH)),
+            str(e.get("column") or DASH),
+            str(e.get("unit") or DASH),
+            number(e.get("n"), 0),
+            number(e.get("missing"), 0),
+            number(e.get("censored"), 0),
+            _significant(e.get("min")),
+            _significant(e.get("median")),
+            _significant(e.get("max")),
+            _percent(e.get("share_at_lowest")),
+        )
+        for e in survey.get("elements", [])
+    ]
+    head = (
+        *("Element", "Column", "Unit", "Values", "Missing", "Below detection"),
+        *("Lowest", "Median", "Highest", "At the lowest (%)"),
+    )
+    return Table(f"Elements ({len(rows)})", head, rows, frozenset(range(3, 10)))
+
+
+def other_inputs(survey: Mapping[str, Any]) -> Table:
+    """Set what else was read: faults, geology, study area, supporting rasters."""
+    keys = ("layer", "kind", "what", "source")
+    rows = [tuple(str(la.get(k) or DASH) for k in keys) for la in survey.get("layers", [])]
+    return Table("Faults, geology and rasters", ("Name", "Kind", "What it holds", "File"), rows)
+
+
+def _significant(value: object) -> str:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return DASH
+    if value and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.2e}".replace("-", "−")
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    text = number(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _percent(share: object) -> str:
+    return number(100 * share, 1) if isinstance(share, int | float) else DASH
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _kilometres(metres: float) -> str:
+    return number(metres / 1000, 1 if metres >= 1000 else 2)

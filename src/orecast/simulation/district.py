@@ -1,0 +1,198 @@
+"""A district simulated whole: ground, ore, survey, and what only the simulation knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from orecast.errors import ConfigError
+from orecast.grid import Bounds, Grid
+from orecast.simulation import deposits as ore
+from orecast.simulation import haloes, terrain
+from orecast.simulation.background import background, closed
+from orecast.simulation.faults import Fault, Traces, fault_lines, fault_network, traces
+from orecast.simulation.fields import gaussian_fields, uniform
+from orecast.simulation.laboratory import survey_table
+from orecast.simulation.lithology import Codes, contact_distance, unit_codes, unit_polygons
+from orecast.simulation.preset import Preset, load_preset
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+# One stream of random numbers for each process: what one draws does not move the others, so that
+# presets that differ in one thing alone share the rest at the same seed.
+_STREAMS = ("terrain", "geology", "faults", "ore", "discovery", "background", "barren", "survey")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What no survey shows; all fields ``(rows, columns)`` on the district's grid."""
+
+    potential: Floats
+    """Probability that a deposit lies in the cell, sum 1."""
+    rock: Floats
+    """Concentrations at the place itself in mg/kg, ``(n_elements, rows, columns)``."""
+    sediment: Floats
+    """Concentrations in the stream sediment there in mg/kg, ``(n_elements, rows, columns)``."""
+    enrichment: Floats
+    """What haloes of ore add over the background, ``(n_elements, rows, columns)``."""
+    elevation: Floats
+    """Height in metres above the lowest point."""
+    drainage: Floats
+    """Catchment in cells."""
+    receivers: NDArray[np.int64]
+    """The cell that each drains to, ``(rows * columns,)``, -1 off the edge."""
+    exposure: Floats
+    """From 0, thickest cover, to 1, bare rock."""
+    access: Floats
+    """From 0, most remote, to 1."""
+    units: Codes
+    """Number of the geological unit, by its place in the preset."""
+    deposits: pd.DataFrame
+    """All deposits with their properties; ``known`` tells which have been found."""
+    barren: pd.DataFrame
+    """Anomalies without ore."""
+    faults: gpd.GeoDataFrame
+    """The network with ``fertile``, which the map does not show."""
+    rule: str
+    """The rule by which deposits were placed, in words."""
+
+
+@dataclass(frozen=True)
+class District:
+    """A simulated district: what an exploration team holds, and the truth beside it."""
+
+    preset: Preset
+    seed: int
+    grid: Grid
+    samples: pd.DataFrame  # as the laboratory delivered it, censored values as text
+    deposits: pd.DataFrame  # known: name, commodity, X, Y
+    undiscovered: pd.DataFrame  # the others, the same columns
+    faults: gpd.GeoDataFrame  # lines: name, order
+    geology: gpd.GeoDataFrame  # polygons: unit, rock
+    area: gpd.GeoDataFrame
+    truth: Truth
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """What was analysed, in column order."""
+        return self.preset.symbols
+
+
+def simulate(preset: str | Preset, seed: int) -> District:
+    """Simulate a district; the same preset and seed give the same district bit for bit.
+
+    Raises ConfigError for an unknown preset or a negative seed.
+    """
+    if seed < 0:
+        raise ConfigError(f"a seed is zero or more, not {seed}")
+    if isinstance(preset, str):
+        preset = load_preset(preset)
+    rng = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_STREAMS)}
+    grid = _grid(preset)
+    length = preset.background.length
+
+    height = terrain.elevation(grid, preset.terrain.relief, rng["terrain"])
+    receivers = terrain.flow_receivers(height)
+    cover = terrain.cover_thickness(grid, height, length, rng["terrain"])
+    access = 1 - uniform(terrain.remoteness(grid, height, 2 * length, rng["terrain"]))
+    codes = unit_codes(grid, preset.units, preset.system.strike, cover, rng["geology"])
+    faults = fault_network(preset, grid.bounds, rng["faults"])
+
+    hidden = gaussian_fields(grid, 2 * length, 1, rng["ore"], smoothness=1.5)[0]
+    potential = ore.potential(
+        preset, grid, faults, contact_distance(grid, codes, preset.units), hidden
+    )
+    found = ore.draw_deposits(preset, grid, potential, rng["ore"])
+    everything = _described(found, preset, grid, faults, 1 - uniform(cover), access, rng)
+
+    exposed = 1 - preset.haloes.masking * uniform(cover)
+    added = haloes.enrichment(preset, grid, everything, [tuple(haloes.ZONES)] * len(everything))
+    barren = haloes.barren_anomalies(preset, grid, _traces(faults, grid), rng["barren"])
+    false = haloes.enrichment(preset, grid, barren, [haloes.SUITES[s] for s in barren["suite"]])
+    ground = background(preset, grid, codes, rng["background"])
+    rock = closed(ground * (1 + exposed * (added + false)), preset)
+    sediment, drainage = terrain.stream_sediment(
+        rock, receivers, grid.cell_size[0], preset.terrain.transport
+    )
+    listed = everything[["name", "commodity", "X", "Y"]]
+    return District(
+        preset=preset,
+        seed=seed,
+        grid=grid,
+        samples=survey_table(preset, grid, sediment, drainage, rng["survey"]),
+        deposits=listed[everything["known"]].reset_index(drop=True),
+        undiscovered=listed[~everything["known"]].reset_index(drop=True),
+        faults=fault_lines(faults, grid),
+        geology=unit_polygons(grid, codes, preset.units),
+        area=_area(grid),
+        truth=Truth(
+            potential=potential,
+            rock=rock,
+            sediment=sediment,
+            enrichment=added,
+            elevation=height,
+            drainage=drainage,
+            receivers=receivers,
+            exposure=1 - uniform(cover),
+            access=access,
+            units=codes,
+            deposits=everything,
+            barren=barren,
+            faults=fault_lines(faults, grid, with_truth=True),
+            rule=ore.rule_in_words(preset),
+        ),
+    )
+
+
+def _grid(preset: Preset) -> Grid:
+    e = preset.extent
+    bounds = Bounds(e.west, e.south, e.west + e.width, e.south + e.height)
+    return Grid.covering(bounds, e.cell, CRS(e.crs))
+
+
+def _traces(faults: tuple[Fault, ...], grid: Grid) -> Traces:
+    return traces(faults, grid.cell_size[0] / 4)
+
+
+def _described(
+    found: pd.DataFrame,
+    preset: Preset,
+    grid: Grid,
+    faults: tuple[Fault, ...],
+    exposure: Floats,
+    access: Floats,
+    rng: dict[str, np.random.Generator],
+) -> pd.DataFrame:
+    """Deposits with a name, strike, halo, exposure and access, and whether each is known."""
+    row, column = found["row"].to_numpy(), found["column"].to_numpy()
+    distance, strike = _traces(faults, grid).nearest(found[["X", "Y"]].to_numpy())
+    strength = haloes.dealt_strengths(
+        preset.haloes.strength, preset.haloes.variation, found["size"].to_numpy(), rng["ore"]
+    )
+    commodity = preset.system.commodity
+    table = found.assign(
+        name=[f"{commodity}-{n + 1:02d}" for n in range(len(found))],
+        commodity=commodity,
+        strike=strike.round(1),
+        fault_distance=np.round(distance, 1),
+        strength=strength.round(4),
+        exposure=exposure[row, column].round(4),
+        access=access[row, column].round(4),
+    )
+    known = ore.discovered(table, preset.system, preset.discovery, rng["discovery"])
+    return table.assign(known=known)
+
+
+def _area(grid: Grid) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+    from shapely.geometry import box
+
+    return gpd.GeoDataFrame({"name": ["study area"]}, geometry=[box(*grid.bounds)], crs=grid.crs)

@@ -1,0 +1,154 @@
+"""A district as the files that a survey would hand over, the truth in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orecast.errors import RunError
+from orecast.grid import Grid, crs_name
+from orecast.simulation.district import District
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+RINGS = (500, 1000, 1500, 2000, 2500, 3000)
+"""Outer radii in metres of the fault buffers in a written ``run.toml``."""
+
+_TIMESTAMP = "2000-01-01T00:00:00.000Z"
+
+
+def write_district(district: District, folder: Path) -> Path:
+    """Write a district and a ``run.toml`` that maps it; returns the latter's path.
+
+    ``samples.csv``, ``deposits.csv``, ``faults.gpkg``, ``geology.gpkg``, ``area.gpkg`` and
+    ``dem.tif`` are what a team holds; ``truth/`` is what it does not: ``undiscovered.csv``,
+    ``deposits.csv`` with every property, ``barren.csv``, ``faults.gpkg`` with ``fertile``,
+    ``potential.tif`` and ``truth.json``. The same district gives the same bytes. Files of these
+    names are replaced. Raises RunError where the folder cannot be written.
+    """
+    truth = folder / "truth"
+    try:
+        truth.mkdir(parents=True, exist_ok=True)
+        district.samples.to_csv(folder / "samples.csv", index=False, lineterminator="\n")
+        district.deposits.to_csv(folder / "deposits.csv", index=False, lineterminator="\n")
+        district.undiscovered.to_csv(truth / "undiscovered.csv", index=False, lineterminator="\n")
+        district.truth.deposits.to_csv(truth / "deposits.csv", index=False, lineterminator="\n")
+        district.truth.barren.to_csv(truth / "barren.csv", index=False, lineterminator="\n")
+        with _without_clock():
+            _write_vectors(district.faults, folder / "faults.gpkg")
+            _write_vectors(district.geology, folder / "geology.gpkg")
+            _write_vectors(district.area, folder / "area.gpkg")
+            _write_vectors(district.truth.faults, truth / "faults.gpkg")
+        _write_raster(district.truth.elevation, district.grid, folder / "dem.tif")
+        _write_raster(district.truth.potential, district.grid, truth / "potential.tif")
+        (truth / "truth.json").write_text(_truth_json(district), encoding="utf-8")
+        path = folder / "run.toml"
+        path.write_text(run_toml(district), encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"the district cannot be written ({error.strerror or error})",
+            where=str(folder),
+            remedy="name a folder that can be written, on a disk with room",
+        ) from None
+    return path
+
+
+def run_toml(district: District) -> str:
+    """The configuration of a run on the district's files, beside which it stands."""
+    preset = district.preset
+    crs = crs_name(district.grid.crs)
+    return f'''# A simulated district: preset {preset.name}, seed {district.seed}.
+# What was simulated, and where the undiscovered deposits lie, stands in truth/.
+title = "Simulated district {preset.name}, seed {district.seed}"
+
+[area]
+path = "area.gpkg"
+
+[samples]
+path = "samples.csv"
+x = "X"
+y = "Y"
+crs = "{crs}"
+medium = "stream-sediment"
+
+[deposits]
+path = "deposits.csv"
+x = "X"
+y = "Y"
+crs = "{crs}"
+
+[faults]
+path = "faults.gpkg"
+distance = true
+rings = {list(RINGS)}
+
+[geology]
+path = "geology.gpkg"
+column = "unit"
+'''
+
+
+def _truth_json(district: District) -> str:
+    deposits = district.truth.deposits
+    content = {
+        "preset": district.preset.name,
+        "seed": district.seed,
+        "rule": district.truth.rule,
+        "deposits": {
+            "all": len(deposits),
+            "known": int(deposits["known"].sum()),
+            "undiscovered": int((~deposits["known"]).sum()),
+        },
+        "barren_anomalies": len(district.truth.barren),
+        "settings": asdict(district.preset),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write_vectors(frame: gpd.GeoDataFrame, path: Path) -> None:
+    from pyogrio.errors import DataSourceError
+
+    path.unlink(missing_ok=True)
+    try:
+        frame.to_file(path, driver="GPKG", engine="pyogrio")
+    except DataSourceError as error:
+        raise OSError(str(error)) from None
+
+
+def _write_raster(values: np.ndarray, grid: Grid, path: Path) -> None:
+    import rasterio
+
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=grid.shape[1],
+        height=grid.shape[0],
+        count=1,
+        dtype="float32",
+        crs=grid.crs.to_wkt(),
+        transform=grid.transform,
+        nodata=np.nan,
+        compress="deflate",
+    ) as file:
+        file.write(values.astype(np.float32), 1)
+
+
+@contextmanager
+def _without_clock() -> Iterator[None]:
+    """Give GeoPackages one date, so that the same district is the same file."""
+    import pyogrio
+
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _TIMESTAMP})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})

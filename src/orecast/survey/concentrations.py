@@ -1,0 +1,271 @@
+"""Cells → concentrations: censored values, missing codes, limits; nothing is changed unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import InputError
+from orecast.survey.findings import Findings
+from orecast.survey.nouns import Element
+from orecast.survey.tables import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# The signs of a keyboard set to Chinese, and the minus of typesetters.
+_SIGNS = str.maketrans({"＜": "<", "≤": "<", "＞": ">", "≥": ">", "−": "-", "﹤": "<", "﹥": ">"})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How cells are read; the fields are those of ``[samples]``."""
+
+    missing: tuple[str | float, ...] = (-9999.0, "")
+    negatives: Literal["below", "refuse"] = "below"
+    zeros: Literal["below", "refuse"] = "below"
+
+
+def numbers(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> Floats:
+    """Plain numbers, ``(n,)``, NaN where missing.
+
+    Raises InputError at the first cell that is text or infinite.
+    """
+    _, values, absent = _parsed(cells, table, missing)
+    _refuse_text(cells, table, np.isnan(values) & ~absent)
+    _refuse_infinite(values, cells, table)
+    return values
+
+
+def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> bool:
+    """Whether every cell that is not missing is text: a column of words, whatever its header."""
+    text, values, absent = _parsed(cells, table, missing)
+    if text is not None:
+        values = _to_number(text.str.lstrip("<>").str.strip(), table.decimal)
+    return bool((~absent).any() and np.isnan(values[~absent]).all())
+
+
+def concentrations(
+    cells: pd.Series[Any],
+    element: Element,
+    table: Table,
+    reading: Reading,
+    limit: float | None,
+    findings: Findings,
+) -> tuple[Floats, Bools]:
+    """Concentrations in the column's unit and which of them are censored, two arrays ``(n,)``.
+
+    ``<0.5`` and, where negatives mean below, ``-0.5`` are censored at 0.5; zeros at the detection
+    limit or, where none is known, at the lowest value above zero; values at or below ``limit`` at
+    ``limit``. ``>10000`` is taken as 10000 and reported.
+
+    Raises InputError at text among numbers, infinite values, negatives or zeros that the
+    configuration refuses, and columns that are empty or constant.
+    """
+    text, values, absent = _parsed(cells, table, reading.missing)
+    below = np.zeros(len(values), dtype=bool)
+    if text is not None:
+        below = text.str.startswith("<").to_numpy(dtype=bool) & ~absent
+        above = text.str.startswith(">").to_numpy(dtype=bool) & ~absent
+        marked = below | above
+        values[marked] = _to_number(text[marked].str[1:].str.strip(), table.decimal)
+        _note_above(above, values, element, table, findings)
+    _refuse_text(cells, table, np.isnan(values) & ~absent)
+    _refuse_infinite(values, cells, table)
+    _refuse_marked_nonpositive(below & (values <= 0), cells, table)
+    negative = values < 0
+    if negative.any():
+        _judge_negatives(negative, values, cells, table, reading)
+        values, below = np.abs(values), below | negative
+        findings.info(
+            "negatives-below",
+            table.where(column=element.column),
+            f"{negative.sum()} negative values of {element.symbol} are read as below that limit",
+            'set samples.negatives = "refuse" where they are mistakes',
+            n=int(negative.sum()),
+        )
+    zero = values == 0
+    if zero.any():
+        values[zero] = _limit_of_zeros(zero, values, limit, element, table, reading, findings)
+        below |= zero
+    if limit is not None:
+        under = values <= limit
+        values[under], below = limit, below | under
+    _refuse_nothing(values, below, element, table)
+    return values, below
+
+
+def _parsed(
+    cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
+) -> tuple[pd.Series[str] | None, Floats, Bools]:
+    """Return stripped text (None for a column of numbers), numbers, and where missing."""
+    import pandas as pd
+
+    codes = _numeric_codes(missing)
+    if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
+        values = cells.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        values[np.isin(values, codes)] = np.nan
+        return None, values, np.isnan(values)
+    text = cells.astype("str").where(cells.notna(), "").str.strip().str.translate(_SIGNS)
+    words = {str(code).strip().casefold() for code in missing} | {""}
+    absent = text.str.casefold().isin(words).to_numpy(dtype=bool, copy=True)
+    values = _to_number(text, table.decimal)
+    absent |= np.isin(values, codes)
+    values[absent] = np.nan
+    return text, values, absent
+
+
+def _numeric_codes(missing: Iterable[str | float]) -> list[float]:
+    codes = []
+    for code in missing:
+        try:
+            codes.append(float(code))
+        except ValueError:
+            continue
+    return [code for code in codes if np.isfinite(code)]
+
+
+def _to_number(text: pd.Series[str], decimal: str) -> Floats:
+    import pandas as pd
+
+    if decimal != ".":
+        text = text.str.replace(decimal, ".", regex=False)
+    values = pd.to_numeric(text.astype(object), errors="coerce")
+    return values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+
+
+def _first(where: Bools, cells: pd.Series[Any]) -> tuple[Any, Any]:
+    """Row in the file and content of the first marked cell."""
+    at = int(where.argmax())
+    return cells.index[at], cells.iloc[at]
+
+
+def _refuse_text(cells: pd.Series[Any], table: Table, text: Bools) -> None:
+    if not text.any():
+        return
+    row, cell = _first(text, cells)
+    more = f" (and in {text.sum() - 1} further rows)" if text.sum() > 1 else ""
+    raise InputError(
+        f"there is text among the numbers: {str(cell)!r}{more}",
+        where=table.where(row=row, column=str(cells.name)),
+        remedy="correct the cell, add the text to missing, or name the column in samples.ignore",
+    )
+
+
+def _refuse_infinite(values: Floats, cells: pd.Series[Any], table: Table) -> None:
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise InputError(
+            f"{infinite.sum()} infinite value(s)",
+            where=table.where(row=_first(infinite, cells)[0], column=str(cells.name)),
+            remedy="correct the cell, or add its text to missing",
+        )
+
+
+def _refuse_marked_nonpositive(wrong: Bools, cells: pd.Series[Any], table: Table) -> None:
+    if wrong.any():
+        row, cell = _first(wrong, cells)
+        raise InputError(
+            f"{str(cell)!r} is no detection limit, which is above zero",
+            where=table.where(row=row, column=str(cells.name)),
+            remedy="correct the cell, or add its text to samples.missing",
+        )
+
+
+def _judge_negatives(
+    negative: Bools, values: Floats, cells: pd.Series[Any], table: Table, reading: Reading
+) -> None:
+    row, cell = _first(negative, cells)
+    where = table.where(row=row, column=str(cells.name))
+    if reading.negatives == "refuse":
+        raise InputError(
+            f"{negative.sum()} negative concentration(s), the first {cell}",
+            where=where,
+            remedy='correct them, or set samples.negatives = "below" if they mean below a limit',
+        )
+    positive = values[values > 0]
+    median = float(np.median(positive)) if len(positive) else np.inf
+    deepest = -float(values[negative].min())
+    if deepest > median:
+        raise InputError(
+            f"{-deepest:g} would mean below {deepest:g}, yet half of the values lie below "
+            f"{median:g}: it looks like a code for missing",
+            where=where,
+            remedy=f"add {-deepest:g} to samples.missing",
+        )
+
+
+def _limit_of_zeros(
+    zero: Bools,
+    values: Floats,
+    limit: float | None,
+    element: Element,
+    table: Table,
+    reading: Reading,
+    findings: Findings,
+) -> float:
+    where = table.where(column=element.column)
+    if reading.zeros == "refuse":
+        row = table.frame.index[int(zero.argmax())]
+        raise InputError(
+            f"{zero.sum()} zero concentration(s), whose logarithm does not exist",
+            where=table.where(row=row, column=element.column),
+            remedy='set samples.zeros = "below", or samples.detection_limits',
+        )
+    positive = values[values > 0]
+    if limit is None and not len(positive):
+        raise InputError(
+            "no concentration is above zero", where=where, remedy="add the column to samples.ignore"
+        )
+    taken = limit if limit is not None else float(positive.min())
+    findings.warning(
+        "zeros",
+        where,
+        f"{zero.sum()} zeros of {element.symbol} are read as below {taken:g} {element.unit}"
+        + (", the lowest value above zero" if limit is None else ""),
+        f"set samples.detection_limits.{element.symbol}",
+        n=int(zero.sum()),
+        limit=taken,
+    )
+    return taken
+
+
+def _note_above(
+    above: Bools, values: Floats, element: Element, table: Table, findings: Findings
+) -> None:
+    if above.any():
+        findings.warning(
+            "above-limit",
+            table.where(column=element.column),
+            f"{above.sum()} values of {element.symbol} lie above the upper limit of the analysis "
+            f"and are taken at it ({np.nanmax(values[above]):g} {element.unit})",
+            "replace them by the over-range analysis where there is one",
+            n=int(above.sum()),
+        )
+
+
+def _refuse_nothing(values: Floats, below: Bools, element: Element, table: Table) -> None:
+    where = table.where(column=element.column)
+    remedy = f"add {element.column!r} to samples.ignore"
+    present = ~np.isnan(values)
+    if not present.any():
+        raise InputError(f"{element.symbol} has no value at all", where=where, remedy=remedy)
+    if below[present].all():
+        raise InputError(
+            f"every value of {element.symbol} lies below its detection limit",
+            where=where,
+            remedy=remedy,
+        )
+    if np.ptp(values[present]) == 0:
+        raise InputError(
+            f"{element.symbol} is constant ({values[present][0]:g}) and tells nothing",
+            where=where,
+            remedy=remedy,
+        )

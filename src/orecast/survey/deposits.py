@@ -1,0 +1,252 @@
+"""Known deposits and barren places: points, or the marked cells of a raster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import Deposits
+from orecast.errors import AlignmentError, InputError, SamplingError
+from orecast.grid import Bounds, Grid
+from orecast.survey.duplicates import places
+from orecast.survey.findings import Findings, listed
+from orecast.survey.points import Points, read_points
+from orecast.survey.projection import bounds_in, moved, transformed
+from orecast.survey.rasters import (
+    is_raster,
+    on_pixels,
+    read_raster,
+    read_values,
+    require_registered,
+)
+from orecast.survey.vectors import matching, require_overlap
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from pyproj import CRS
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+FEWEST = 3
+FEW = 10
+_UNIFORM_SPREAD = 1 / np.sqrt(12)  # of a percentile under chance
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where the survey speaks: its CRS, extent, grid where gridded, study area where given."""
+
+    crs: CRS
+    extent: Bounds
+    grid: Grid | None = None
+    area: gpd.GeoDataFrame | None = None
+    margin: float = 0.0  # metres beyond the extent that still count as inside
+
+    def contains(self, xy: Floats) -> Bools:
+        """Whether positions ``(n, 2)`` lie in the area, or in the extent where there is none."""
+        import shapely
+
+        b, m = self.extent, self.margin
+        inside = (xy[:, 0] >= b.west - m) & (xy[:, 0] <= b.east + m)
+        inside &= (xy[:, 1] >= b.south - m) & (xy[:, 1] <= b.north + m)
+        if self.area is not None:
+            whole = self.area.geometry.union_all()
+            shapely.prepare(whole)
+            inside &= shapely.intersects_xy(whole, xy[:, 0], xy[:, 1])
+        return np.asarray(inside)
+
+
+def read_deposits(
+    section: Deposits, setting: str, region: Region, findings: Findings
+) -> gpd.GeoDataFrame:
+    """Read deposits, or barren places, within the region; the rest are listed and left out.
+
+    Records of one place are one deposit. Raises AlignmentError, with both extents, where all lie
+    outside.
+    """
+    if is_raster(section.path):
+        table, xy = _marked_cells(section, setting, region, findings)
+    else:
+        table, xy = _points(section, setting, region, findings)
+    keep = _within(section, setting, table, xy, region, findings)
+    return _merged(table[keep], xy[keep], section, setting, region, findings)
+
+
+def judge_number(n: int, where: str, findings: Findings) -> None:
+    """Refuse fewer than three deposits; say how little fewer than ten can show.
+
+    The percentile of a held-out deposit under chance is uniform, with a spread of 1/√12; the mean
+    of n has an interval of ± 1.96 / √(12 n).
+
+    Raises SamplingError.
+    """
+    if n < FEWEST:
+        raise SamplingError(
+            f"{n} deposit(s) within the survey; no map can be learned or tested with fewer than "
+            f"{FEWEST}",
+            where=where,
+            remedy="add deposits, loosen deposits.where, or widen the area",
+        )
+    half = interval_half_width(n)
+    if n < FEW:
+        findings.warning(
+            "few-deposits",
+            where,
+            f"{n} deposits are too few to claim anything: by chance alone the mean percentile of "
+            f"held-out deposits falls anywhere within 0.5 ± {half:.2f} (95 %)",
+            "read the map as a hypothesis, or add deposits",
+            n=n,
+            half_width=half,
+        )
+
+
+def interval_half_width(n: int) -> float:
+    """Half the 95 % interval of the mean percentile of ``n`` held-out deposits under chance.
+
+    >>> round(interval_half_width(3), 2), round(interval_half_width(48), 2)
+    (0.33, 0.08)
+    """
+    return float(1.96 * _UNIFORM_SPREAD / np.sqrt(n))
+
+
+def _points(
+    section: Deposits, setting: str, region: Region, findings: Findings
+) -> tuple[Any, Floats]:
+    if section.align == "pixels":
+        raise AlignmentError(
+            'align = "pixels" places a raster of labels, and this is a table or vector file',
+            where=str(section.path),
+            remedy=f"remove {setting}.align",
+        )
+    points = read_points(section, setting, findings)
+    if section.where:
+        points = points.take(
+            matching(points.table, section.where, f"{setting}.where").to_numpy(dtype=bool)
+        )
+    _name_rows(points)
+    return points.table.frame, moved(points.xy, points.crs, region.crs, str(section.path))
+
+
+def _name_rows(points: Points) -> None:
+    points.table.frame.index.name = points.table.row_word
+
+
+def _marked_cells(
+    section: Deposits, setting: str, region: Region, findings: Findings
+) -> tuple[Any, Floats]:
+    import pandas as pd
+
+    if section.where:
+        raise InputError(
+            f"{setting}.where filters rows, and this is a raster",
+            where=str(section.path),
+            remedy=f"set {setting}.value to the value that marks a place",
+        )
+    where = str(section.path)
+    if section.align == "pixels":
+        values, grid = on_pixels(read_values(section.path), region.grid, where, findings), None
+    else:
+        raster = read_raster(section.path, crs=section.crs, setting=f"{setting}.crs")
+        values, grid = raster.values, raster.grid
+        require_registered(grid, region.grid, where, f"{setting}.align")
+        theirs = bounds_in(grid.bounds, grid.crs, region.crs)
+        remedy = "correct its georeference or the CRS"
+        require_overlap(theirs, region.extent, f"the cells of {setting}", where, remedy)
+    at = np.argwhere(values == np.float32(section.value))
+    if not len(at):
+        there = listed([f"{v:g}" for v in np.unique(values[~np.isnan(values)])])
+        raise InputError(
+            f"no cell holds {section.value:g}",
+            where=where,
+            remedy=f"set {setting}.value to one of {there}",
+        )
+    _note_touching(values == np.float32(section.value), where, setting, findings)
+    if grid is None:
+        assert region.grid is not None  # on_pixels refused otherwise
+        xy = region.grid.xy(at)
+    else:
+        xy = transformed(grid.xy(at), grid.crs, region.crs)
+    names = [f"cell {r}, {c}" for r, c in at]
+    table = pd.DataFrame({"name": names, "row": at[:, 0], "column": at[:, 1]})
+    return table.rename_axis("cell"), xy
+
+
+def _note_touching(marked: Bools, where: str, setting: str, findings: Findings) -> None:
+    from scipy.ndimage import label
+
+    n = int(marked.sum())
+    groups = int(label(marked, structure=np.ones((3, 3)))[1])
+    if groups < n:
+        findings.info(
+            "touching-cells",
+            where,
+            f"the {n} cells of {setting} form {groups} places: some touch, and may be one deposit",
+            n=n,
+            places=groups,
+        )
+
+
+def _within(
+    section: Deposits,
+    setting: str,
+    table: Any,
+    xy: Floats,
+    region: Region,
+    findings: Findings,
+) -> Bools:
+    inside = region.contains(xy)
+    if inside.all():
+        return inside
+    border = "the study area" if region.area is not None else "the survey's extent"
+    if not inside.any():
+        theirs = Bounds(*xy.min(axis=0), *xy.max(axis=0))
+        remedy = f"check {setting}.crs"
+        if region.contains(xy[:, ::-1]).any():
+            remedy += ": x and y look swapped"
+        raise AlignmentError(
+            f"all {len(xy)} of {setting} lie outside {border}: theirs {theirs}; "
+            f"the survey's {region.extent}",
+            where=str(section.path),
+            remedy=remedy,
+        )
+    word = table.index.name or "row"
+    rows = [int(r) for r in table.index[~inside]]
+    findings.warning(
+        f"{setting}-outside",
+        str(section.path),
+        f"{len(rows)} of {len(xy)} {setting} lie outside {border} and are left out: "
+        f"{word} {listed(rows)}",
+        "widen the area, or drop them",
+        rows=rows,
+        positions=[[round(float(x), 1), round(float(y), 1)] for x, y in xy[~inside]],
+    )
+    return inside
+
+
+def _merged(
+    table: Any,
+    xy: Floats,
+    section: Deposits,
+    setting: str,
+    region: Region,
+    findings: Findings,
+) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+
+    at = places(xy, tolerance=1.0)
+    if at.shared:
+        rows = sorted(set(range(len(xy))) - set(at.first.tolist()))
+        findings.info(
+            f"{setting}-merged",
+            str(section.path),
+            f"{at.shared} of {len(xy)} {setting} share a place with an earlier one and count once: "
+            f"{table.index.name or 'row'} {listed([int(table.index[r]) for r in rows])}",
+            n=at.shared,
+        )
+    geometry = gpd.points_from_xy(xy[at.first, 0], xy[at.first, 1])
+    kept = table.iloc[at.first].reset_index(drop=True)
+    return gpd.GeoDataFrame(kept, geometry=geometry, crs=region.crs)

@@ -1,0 +1,156 @@
+"""A survey in numbers: the tables that ``orecast check`` shows and ``checks.json`` keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from orecast.grid import Bounds, crs_name
+from orecast.survey.deposits import interval_half_width
+from orecast.survey.nouns import Survey
+from orecast.survey.vectors import bounds_of
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table to show: a title, column names, and rows of numbers and words."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def checks(survey: Survey) -> dict[str, Any]:
+    """The counts and findings as plain data, for ``checks.json``."""
+    return {
+        "survey": {
+            "kind": "points" if survey.gridded is None else "gridded",
+            "crs": crs_name(survey.crs),
+            "extent": _extent(survey)._asdict(),
+            "samples": len(survey.values),
+            "duplicates": sum(f.data["n"] for f in survey.findings.of("duplicate-places")),
+            "elements": elements(survey),
+            "deposits": _deposits(survey),
+            "barren": None if survey.barren is None else len(survey.barren),
+            "layers": layers(survey),
+        },
+        "findings": survey.findings.as_dicts(),
+    }
+
+
+def describe(survey: Survey) -> list[Section]:
+    """The survey as tables of words and numbers: overview, elements, layers."""
+    found = checks(survey)["survey"]
+    n = found["deposits"]["n"]
+    what = "cells" if found["kind"] == "gridded" else "samples"
+    overview: list[tuple[Any, ...]] = [
+        (what, f"{found['samples']:,}"),
+        ("sharing a place", found["duplicates"]),
+        ("CRS", f"{found['crs']} ({survey.crs.name})"),
+        ("extent", str(_extent(survey))),
+        ("deposits", f"{n}; by chance their mean percentile is 0.5 ± {interval_half_width(n):.2f}"),
+    ]
+    if survey.gridded is not None:
+        overview.insert(1, ("grid", str(survey.gridded)))
+    if found["barren"] is not None:
+        overview.append(("barren places", found["barren"]))
+    columns = (
+        "element",
+        "column",
+        "unit",
+        "n",
+        "missing",
+        "censored",
+        "min",
+        "median",
+        "max",
+        "at the lowest",
+    )
+    rows = tuple(
+        (
+            e["symbol"],
+            e["column"],
+            e["unit"],
+            e["n"],
+            e["missing"],
+            e["censored"],
+            e["min"],
+            e["median"],
+            e["max"],
+            f"{e['at_lowest']} ({100 * e['share_at_lowest']:.1f} %)",
+        )
+        for e in found["elements"]
+    )
+    sections = [
+        Section("survey", ("what", "value"), tuple(overview)),
+        Section("elements", columns, rows),
+    ]
+    if found["layers"]:
+        names = ("layer", "kind", "what", "extent", "source")
+        sections.append(
+            Section(
+                "layers", names, tuple(tuple(str(a[n]) for n in names) for a in found["layers"])
+            )
+        )
+    return sections
+
+
+def elements(survey: Survey) -> list[dict[str, Any]]:
+    """Of each element: unit, counts, spread of what is there, and how many lie at the lowest."""
+    found = []
+    for column, e in enumerate(survey.elements):
+        values, censored = survey.values[:, column], survey.censored[:, column]
+        present = values[~np.isnan(values)]
+        at_lowest = int((present == present.min()).sum())
+        found.append(
+            {
+                "symbol": e.symbol,
+                "column": e.column,
+                "unit": e.unit,
+                "n": len(present),
+                "missing": int(np.isnan(values).sum()),
+                "censored": int(censored.sum()),
+                "min": float(present.min()),
+                "median": float(np.median(present)),
+                "max": float(present.max()),
+                "at_lowest": at_lowest,
+                "share_at_lowest": at_lowest / len(present),
+            }
+        )
+    return found
+
+
+def layers(survey: Survey) -> list[dict[str, Any]]:
+    """Of each further layer: what it is, how much of it, where it lies, where it came from."""
+    found = []
+    for kind in ("faults", "geology", "area"):
+        frame = getattr(survey, kind)
+        if frame is not None:
+            what = f"{len(frame)} {'lines' if kind == 'faults' else 'polygons'}"
+            found.append(_layer(kind, kind, what, bounds_of(frame), ""))
+    for r in survey.rasters:
+        what = (
+            f"{r.grid.shape[0]} x {r.grid.shape[1]} cells of {r.grid.cell_size[0]:g}, "
+            f"{crs_name(r.grid.crs)}, {int(np.isnan(r.values).sum())} nodata"
+        )
+        found.append(_layer(r.name, "raster", what, r.grid.bounds, r.source))
+    return found
+
+
+def _layer(name: str, kind: str, what: str, extent: Bounds, source: str) -> dict[str, Any]:
+    return {"layer": name, "kind": kind, "what": what, "extent": str(extent), "source": source}
+
+
+def _deposits(survey: Survey) -> dict[str, Any]:
+    n = 0 if survey.deposits is None else len(survey.deposits)
+    outside = sum(len(f.data["rows"]) for f in survey.findings.of("deposits-outside"))
+    return {"n": n, "outside": outside, "half_width": interval_half_width(n) if n else None}
+
+
+def _extent(survey: Survey) -> Bounds:
+    if survey.gridded is not None:
+        return survey.gridded.bounds
+    assert survey.samples is not None
+    return bounds_of(survey.samples)

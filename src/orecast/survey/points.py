@@ -1,0 +1,249 @@
+"""Points from a table or a vector file: which columns are positions, and in what CRS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from orecast.config import Columns
+from orecast.errors import ConfigError, InputError
+from orecast.grid import crs_name
+from orecast.survey.analytes import lift_units
+from orecast.survey.concentrations import numbers
+from orecast.survey.findings import Findings, listed
+from orecast.survey.projection import (
+    check_degrees,
+    check_projected,
+    file_crs,
+    parse_crs,
+    transformed,
+)
+from orecast.survey.tables import Table, read_table
+from orecast.survey.vectors import is_vector, of_shape, read_frame
+
+Floats = NDArray[np.float64]
+Kind = Literal["metres", "degrees"]
+
+WGS84 = CRS.from_epsg(4326)
+
+_TAIL = r"(?:coord(?:inate)?s?|utm|m|dd|deg|(?:nad|wgs|etrs|gda)\d+)*"
+_FAMILIES: tuple[tuple[Kind, str, str], ...] = (
+    ("metres", rf"(?:utm|point|coord)?x{_TAIL}", rf"(?:utm|point|coord)?y{_TAIL}"),
+    ("metres", rf"(?:utm)?(?:e|east(?:ings?)?){_TAIL}", rf"(?:utm)?(?:n|north(?:ings?)?){_TAIL}"),
+    (
+        "degrees",
+        rf"(?:decimal)?(?:lon|long|lng|longitude|经度){_TAIL}",
+        rf"(?:decimal)?(?:lat|latitude|纬度){_TAIL}",
+    ),
+)
+_DISAGREE = 100.0  # metres between x, y and lon, lat of one row
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two columns that together are a position."""
+
+    kind: Kind
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """Rows that have a place: the table, positions ``(n, 2)``, their CRS, columns of positions."""
+
+    table: Table
+    xy: Floats
+    crs: CRS
+    position_columns: tuple[str, ...] = ()
+
+    def take(self, keep: NDArray[np.bool_]) -> Points:
+        """Return some of the rows."""
+        return replace(
+            self, table=replace(self.table, frame=self.table.frame[keep]), xy=self.xy[keep]
+        )
+
+
+def position_pairs(columns: Iterable[str]) -> list[Pair]:
+    """Columns that look like positions, in pairs; x, y before east, north before lon, lat.
+
+    A lone ``Y`` is yttrium.
+
+    >>> position_pairs(["X", "Y", "lat", "lon", "NUMBER"])
+    [Pair(kind='metres', x='X', y='Y'), Pair(kind='degrees', x='lon', y='lat')]
+    >>> position_pairs(["EASTING", "NORTHING", "Y"])
+    [Pair(kind='metres', x='EASTING', y='NORTHING')]
+    """
+    names = list(columns)
+    pairs = []
+    for kind, x, y in _FAMILIES:
+        xs = [c for c in names if re.fullmatch(x, _letters(c))]
+        ys = [c for c in names if re.fullmatch(y, _letters(c))]
+        if xs and ys:
+            pairs.append(Pair(kind, xs[0], ys[0]))
+    return pairs
+
+
+def read_points(
+    section: Columns,
+    path_setting: str,
+    findings: Findings,
+    missing: Sequence[str | float] = (-9999.0, ""),
+) -> Points:
+    """Read the points that ``[samples]`` or ``[deposits]`` names, in the CRS of their file.
+
+    Rows without a place are left out and listed. Raises InputError where there are no positions,
+    no CRS, text or infinite values among them, or positions that cannot lie in the CRS.
+    """
+    path = section.path  # type: ignore[attr-defined]  # every section of points has one
+    if is_vector(path):
+        return _from_vectors(section, path_setting, findings)
+    table = lift_units(read_table(path, section.layer))
+    pairs = position_pairs(str(c) for c in table.frame.columns)
+    pair = _chosen(section, table, pairs, path_setting)
+    x = numbers(table.column(pair.x, f"{path_setting}.x"), table, missing)
+    y = numbers(table.column(pair.y, f"{path_setting}.y"), table, missing)
+    columns = tuple(dict.fromkeys([pair.x, pair.y, *(c for p in pairs for c in (p.x, p.y))]))
+    points = Points(table, np.column_stack([x, y]), WGS84, columns)
+    points = _with_places(points, pair, findings)
+    points = replace(points, crs=_crs(section, pair, table, path_setting, findings))
+    _check(points, f"{table.path}, columns {pair.x!r} and {pair.y!r}")
+    _compare(points, pair, pairs, findings, missing)
+    return points
+
+
+def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
+    path = section.path  # type: ignore[attr-defined]
+    if section.x or section.y:
+        raise ConfigError(
+            "the file has geometries, so that columns of positions mean nothing",
+            where=str(path),
+            remedy=f"remove {setting}.x and {setting}.y",
+        )
+    frame = of_shape(read_frame(path, section.layer), "point", str(path), findings)
+    crs = file_crs(frame.crs, section.crs, str(path), f"{setting}.crs")
+    frame = frame.explode()  # a multipoint is as many rows
+    table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
+    points = Points(table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs)
+    if not np.isfinite(points.xy).all():
+        row = int((~np.isfinite(points.xy).all(axis=1)).argmax())
+        raise InputError(
+            "a position is infinite",
+            where=table.where(row=frame.index[row]),
+            remedy="correct the geometry",
+        )
+    _check(points, str(path))
+    return points
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> Pair:
+    if section.x is not None or section.y is not None:
+        if section.x is None or section.y is None:
+            raise ConfigError(
+                "one of x and y is set",
+                where=setting,
+                remedy=f"set both {setting}.x and {setting}.y",
+            )
+        swapped = position_pairs([section.x, section.y])
+        if swapped and swapped[0].x == section.y:
+            raise InputError(
+                f"x is set to {section.x!r} and y to {section.y!r}, which look swapped",
+                where=str(table.path),
+                remedy=f"exchange {setting}.x and {setting}.y",
+            )
+        kind: Kind = swapped[0].kind if swapped else "metres"
+        return Pair(kind, section.x, section.y)
+    if not pairs:
+        raise InputError(
+            "no columns of positions were recognised among "
+            + ", ".join(str(c) for c in table.frame.columns),
+            where=str(table.path),
+            remedy=f"set {setting}.x and {setting}.y",
+        )
+    wanted: Kind = "degrees"
+    if section.crs is not None and not parse_crs(section.crs, f"{setting}.crs").is_geographic:
+        wanted = "metres"
+    return next((p for p in pairs if p.kind == wanted), pairs[0])
+
+
+def _crs(section: Columns, pair: Pair, table: Table, setting: str, findings: Findings) -> CRS:
+    if section.crs is not None:
+        return parse_crs(section.crs, f"{setting}.crs")
+    if pair.kind == "degrees":
+        findings.info(
+            "assumed-wgs84",
+            str(table.path),
+            f"columns {pair.x!r} and {pair.y!r} are taken as longitude and latitude in WGS 84",
+            f"set {setting}.crs where they are in another datum",
+        )
+        return WGS84
+    raise InputError(
+        f"the table carries no CRS for its columns {pair.x!r} and {pair.y!r}",
+        where=str(table.path),
+        remedy=f'set {setting}.crs, such as "EPSG:32645"',
+    )
+
+
+def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
+    lost = np.asarray(np.isnan(points.xy).any(axis=1))
+    if lost.all():
+        raise InputError(
+            "no row has a position",
+            where=points.table.where(column=pair.x),
+            remedy="choose other columns for x and y",
+        )
+    if lost.any():
+        rows = [int(r) for r in points.table.frame.index[lost]]
+        findings.warning(
+            "no-position",
+            str(points.table.path),
+            f"{len(rows)} row(s) without a position are left out: {listed(rows)}",
+            "fill them in",
+            rows=rows,
+        )
+    return points.take(~lost)
+
+
+def _check(points: Points, where: str) -> None:
+    if points.crs.is_geographic:
+        check_degrees(points.xy[:, 0], points.xy[:, 1], where)
+    else:
+        check_projected(points.crs, points.xy, where)
+
+
+def _compare(
+    points: Points,
+    pair: Pair,
+    pairs: list[Pair],
+    findings: Findings,
+    missing: Sequence[str | float],
+) -> None:
+    """Say so where a second pair of columns puts the rows elsewhere."""
+    second = next((p for p in pairs if p.kind == "degrees" and p.kind != pair.kind), None)
+    if second is None or not points.crs.is_projected:
+        return
+    frame = points.table.frame
+    lonlat = np.column_stack(
+        [numbers(frame[c], points.table, missing) for c in (second.x, second.y)]
+    )
+    apart = np.hypot(*(transformed(lonlat, WGS84, points.crs) - points.xy).T)
+    apart = apart[np.isfinite(apart)]
+    if len(apart) and np.median(apart) > _DISAGREE:
+        findings.warning(
+            "positions-disagree",
+            str(points.table.path),
+            f"columns {second.x!r}, {second.y!r} and {pair.x!r}, {pair.y!r} (as "
+            f"{crs_name(points.crs)}) put a row {np.median(apart):,.0f} m apart, in the median",
+            "check crs: one of the two is wrong",
+            median_metres=float(np.median(apart)),
+        )

@@ -1,0 +1,234 @@
+"""Which CRS a survey works in, and positions brought into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS, Proj, Transformer
+from pyproj.exceptions import CRSError, ProjError
+
+from orecast.errors import AlignmentError, ConfigError, InputError
+from orecast.grid import Bounds, crs_name
+from orecast.survey.findings import Findings
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+Floats = NDArray[np.float64]
+
+_NOTABLE_STRETCH = 0.002  # five times the 0.04 % by which UTM shrinks its own centre line
+_FAR_OUTSIDE = 20.0  # degrees beyond the area of use
+
+
+def parse_crs(text: str, setting: str) -> CRS:
+    """Return the CRS a configuration names.
+
+    Raises ConfigError with an example of one.
+    """
+    try:
+        return CRS.from_user_input(text)
+    except CRSError:
+        raise ConfigError(
+            f"{text!r} is no CRS", where=setting, remedy='write it as "EPSG:32645"'
+        ) from None
+
+
+def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) -> CRS:
+    """The CRS of a file: its own, or the configured one where it has none.
+
+    Raises InputError where there is neither, or where the two disagree.
+    """
+    if configured is not None:
+        crs = parse_crs(configured, setting)
+        if own is not None and own != crs and not own.equals(crs, ignore_axis_order=True):
+            raise InputError(
+                f"the file says {crs_name(own)}, the configuration {crs_name(crs)}",
+                where=where,
+                remedy=f"remove {setting}, or correct the file",
+            )
+        return own or crs
+    if own is None:
+        raise InputError(
+            "the file carries no CRS", where=where, remedy=f'set {setting}, such as "EPSG:32645"'
+        )
+    return own
+
+
+def working_crs(
+    source: CRS, xy: Floats, configured: str | None, where: str, findings: Findings
+) -> CRS:
+    """The projected CRS in metres to work in: the configured, the source's, or a UTM zone.
+
+    Positions ``(n, 2)`` in a geographic CRS go to the UTM zone of their centre, and a finding
+    says which.
+    """
+    if configured is not None:
+        crs = parse_crs(configured, "crs")
+        _require_metres(crs, "crs")
+        return crs
+    if source.is_projected:
+        _require_metres(source, where)
+        return source
+    if not source.is_geographic:
+        raise InputError(
+            f"{crs_name(source)} is neither projected nor geographic",
+            where=where,
+            remedy="set crs to a projected CRS in metres",
+        )
+    zone = utm_zone(xy)
+    findings.info(
+        "projected",
+        where,
+        f"longitudes and latitudes ({crs_name(source)}) are projected to {crs_name(zone)} "
+        f"({zone.name}), the UTM zone of the centre",
+        "set crs to work in another projection",
+        crs=crs_name(zone),
+    )
+    return zone
+
+
+def utm_zone(lonlat: Floats) -> CRS:
+    """The UTM zone (WGS 84) of the centre of positions ``(n, 2)`` in degrees.
+
+    >>> from orecast.grid import crs_name
+    >>> crs_name(utm_zone(np.array([[88.0, 42.0], [89.0, 41.0]])))
+    'EPSG:32645'
+    """
+    low, high = lonlat.min(axis=0), lonlat.max(axis=0)
+    lon, lat = (low + high) / 2
+    number = min(int((lon + 180) // 6) + 1, 60)
+    return CRS.from_epsg((32600 if lat >= 0 else 32700) + number)
+
+
+def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
+    """Refuse longitudes and latitudes, ``(n,)`` each, that are swapped or no degrees at all.
+
+    Raises InputError.
+    """
+    if (np.abs(lat) <= 90).all() and (np.abs(lon) <= 180).all():
+        return
+    what = f"longitudes {lon.min():g} to {lon.max():g} and latitudes {lat.min():g} to {lat.max():g}"
+    if (np.abs(lon) <= 90).all() and (np.abs(lat) <= 180).all():
+        raise InputError(f"{what} look swapped", where=where, remedy="exchange x and y")
+    raise InputError(
+        f"{what} are out of range",
+        where=where,
+        remedy="set crs to the projected CRS of these positions, or correct them",
+    )
+
+
+def check_projected(crs: CRS, xy: Floats, where: str) -> None:
+    """Refuse positions ``(n, 2)`` that cannot lie in a projected CRS.
+
+    Raises InputError for degrees under a projected CRS, and for positions far outside its area of
+    use, as swapped eastings and northings are.
+    """
+    if (np.abs(xy[:, 0]) <= 180).all() and (np.abs(xy[:, 1]) <= 90).all() and len(xy) > 1:
+        raise InputError(
+            f"positions such as {xy[0, 0]:g}, {xy[0, 1]:g} look like degrees, "
+            f"not like metres in {crs_name(crs)}",
+            where=where,
+            remedy='set crs to "EPSG:4326" for this file',
+        )
+    corners = _corners(xy)
+    lonlat = transformed(corners, crs, CRS.from_epsg(4326))
+    use = crs.area_of_use
+    lost = not np.isfinite(lonlat).all()
+    if not lost and use is not None:
+        beyond_lon = np.maximum(use.west - lonlat[:, 0], lonlat[:, 0] - use.east).max()
+        beyond_lat = np.maximum(use.south - lonlat[:, 1], lonlat[:, 1] - use.north).max()
+        lost = use.west < use.east and max(beyond_lon, beyond_lat) > _FAR_OUTSIDE
+    if lost:
+        raise InputError(
+            f"positions x {corners[0, 0]:g} to {corners[1, 0]:g}, y {corners[0, 1]:g} to "
+            f"{corners[1, 1]:g} lie far outside the area of use of {crs_name(crs)}",
+            where=where,
+            remedy="exchange x and y, or correct crs",
+        )
+
+
+def _corners(xy: Floats) -> Floats:
+    """South-west, north-east and middle of positions, ``(3, 2)``."""
+    return np.array([xy.min(axis=0), xy.max(axis=0), np.median(xy, axis=0)])
+
+
+def report_stretch(crs: CRS, xy: Floats, where: str, findings: Findings) -> None:
+    """Report where distances in a CRS are off by more than 0.2 % at positions ``(n, 2)``."""
+    lonlat = transformed(_corners(xy), crs, CRS.from_epsg(4326))
+    try:
+        factors = Proj(crs).get_factors(lonlat[:, 0], lonlat[:, 1])
+    except ProjError:
+        return  # the projection offers no scale factors
+    stretch = float(np.max(np.abs(np.sqrt(np.asarray(factors.areal_scale)) - 1)))
+    if np.isfinite(stretch) and stretch > _NOTABLE_STRETCH:
+        findings.warning(
+            "stretched-projection",
+            where,
+            f"distances in {crs_name(crs)} are up to {100 * stretch:.1f} % off over this survey, "
+            "which reaches beyond the area the projection is made for",
+            "set crs to a projection centred on the survey where metres matter",
+            stretch=stretch,
+        )
+
+
+def moved(xy: Floats, source: CRS, target: CRS, where: str) -> Floats:
+    """Positions ``(n, 2)`` in another CRS.
+
+    Raises AlignmentError where they do not exist there.
+    """
+    there = transformed(xy, source, target)
+    if not np.isfinite(there).all():
+        raise AlignmentError(
+            f"positions in {crs_name(source)} cannot be brought to {crs_name(target)}",
+            where=where,
+            remedy="check the CRS of the file and crs",
+        )
+    return there
+
+
+def transformed(xy: Floats, source: CRS, target: CRS) -> Floats:
+    """Positions ``(n, 2)`` in another CRS, infinite where they do not exist there.
+
+    East stands before north, longitude before latitude, whatever the CRS's own order of axes.
+    """
+    if source == target:
+        return xy
+    x, y = Transformer.from_crs(source, target, always_xy=True).transform(xy[:, 0], xy[:, 1])
+    return np.column_stack([x, y])
+
+
+def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFrame:
+    """A layer in another CRS.
+
+    Raises AlignmentError where its positions do not exist there.
+    """
+    if frame.crs == crs:
+        return frame
+    there = frame.to_crs(crs)
+    if not np.isfinite(there.total_bounds).all():
+        raise AlignmentError(
+            f"positions in {crs_name(frame.crs)} cannot be brought to {crs_name(crs)}",
+            where=where,
+            remedy="check the CRS of the file",
+        )
+    return there
+
+
+def bounds_in(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
+    """Bounds in another CRS, of the edges sampled at 21 points each."""
+    if source == target:
+        return bounds
+    there = Transformer.from_crs(source, target, always_xy=True).transform_bounds(*bounds)
+    return Bounds(*there)
+
+
+def _require_metres(crs: CRS, where: str) -> None:
+    if not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
+        unit = crs.axis_info[0].unit_name if crs.axis_info else "no unit"
+        raise ConfigError(
+            f"{crs_name(crs)} is not projected in metres but in {unit}",
+            where=where,
+            remedy="set crs to a projected CRS in metres, such as a UTM zone",
+        )

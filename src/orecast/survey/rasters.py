@@ -1,0 +1,215 @@
+"""Rasters: one band on a north-up grid with a CRS, or refused."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from orecast.errors import AlignmentError, InputError
+from orecast.grid import Bounds, Grid
+from orecast.survey.findings import Findings
+from orecast.survey.nouns import Raster
+from orecast.survey.projection import bounds_in, file_crs
+from orecast.survey.tables import require_file
+from orecast.survey.vectors import require_overlap
+
+if TYPE_CHECKING:
+    from pyproj import CRS
+
+RASTERS = (".tif", ".tiff", ".asc", ".grd", ".img", ".vrt")
+
+_SHAPES_MAY_DIFFER = 0.1
+_TWINS_SHARE = 0.5
+
+
+def is_raster(path: Path) -> bool:
+    """Whether a file's name is that of a raster."""
+    return path.suffix.lower() in RASTERS
+
+
+def read_raster(path: Path, *, name: str | None = None, crs: str | None, setting: str) -> Raster:
+    """Read a raster of one band; nodata becomes NaN, values float32.
+
+    Raises InputError for a missing or broken file, several bands, no CRS, infinite values, and
+    AlignmentError for a rotated transform.
+    """
+    values, own, transform = _opened(path)
+    known = file_crs(own, crs, str(path), setting)
+    return Raster(name or path.stem, _grid(path, known, transform, values.shape), values, str(path))
+
+
+def read_values(path: Path) -> NDArray[np.float32]:
+    """Read a raster's band alone, whatever its header says of place, ``(rows, columns)``."""
+    return _opened(path)[0]
+
+
+def place_of(path: Path) -> tuple[CRS, Bounds] | None:
+    """The CRS and the extent that a raster's header states; None without a CRS."""
+    values, crs, transform = _opened(path)
+    return None if crs is None else (crs, _grid(path, crs, transform, values.shape).bounds)
+
+
+def read_layer_raster(
+    path: Path,
+    *,
+    name: str | None,
+    crs: str | None,
+    setting: str,
+    extent: Bounds,
+    survey_crs: CRS,
+    survey_grid: Grid | None = None,
+) -> Raster:
+    """Read a supporting layer placed by its CRS; it keeps its own grid.
+
+    Raises AlignmentError, with both extents, where it shares no place with the survey.
+    """
+    raster = read_raster(path, name=name, crs=crs, setting=setting)
+    where = f"{path}, layer {raster.name}"
+    require_registered(raster.grid, survey_grid, where, "align")
+    theirs = bounds_in(raster.grid.bounds, raster.grid.crs, survey_crs)
+    require_overlap(theirs, extent, "its cells", where, "correct the georeference or the CRS")
+    if np.isnan(raster.values).all():
+        raise InputError("every cell is nodata", where=where, remedy="remove it from layers")
+    return raster
+
+
+def on_pixels(
+    values: NDArray[np.float32], reference: Grid | None, where: str, findings: Findings
+) -> NDArray[np.float32]:
+    """Place an array on the gridded survey's grid by row and column; crop, or pad with NaN.
+
+    Raises AlignmentError without a gridded survey, or where the shapes differ by over a tenth.
+    """
+    if reference is None:
+        raise AlignmentError(
+            'align = "pixels" needs a gridded survey, whose rows and columns it means',
+            where=where,
+            remedy='set align = "crs"',
+        )
+    shape = reference.shape
+    if not _alike(values.shape, shape):
+        raise AlignmentError(
+            f"{_by(values.shape)} cells cannot match the survey's {_by(shape)} by row and column",
+            where=where,
+            remedy='set align = "crs"',
+        )
+    placed = np.full(shape, np.nan, dtype=np.float32)
+    rows, columns = min(values.shape[0], shape[0]), min(values.shape[1], shape[1])
+    placed[:rows, :columns] = values[:rows, :columns]
+    findings.warning(
+        "aligned-by-pixels",
+        where,
+        f"{_by(values.shape)} cells are placed on the survey's {_by(shape)} by row and column, "
+        "against their own header",
+        "correct the file's georeference",
+        shape=list(values.shape),
+    )
+    return placed
+
+
+def require_registered(grid: Grid, survey: Grid | None, where: str, setting: str) -> None:
+    """Refuse a raster that is a gridded survey's twin in shape and cells, yet lies elsewhere.
+
+    Such a one has a wrong header, or the survey has: coordinates would pair wrong cells, or none.
+
+    Raises AlignmentError with both extents.
+    """
+    if survey is None or not _alike(grid.shape, survey.shape):
+        return
+    same_cells = np.allclose(grid.cell_size, survey.cell_size, rtol=1e-3)
+    theirs, ours = grid.bounds, survey.bounds
+    if grid.crs != survey.crs or not same_cells or _shared(theirs, ours) >= _TWINS_SHARE:
+        return
+    east, north = theirs.west - ours.west, theirs.north - ours.north
+    raise AlignmentError(
+        f"its {_by(grid.shape)} cells are nearly the survey's {_by(survey.shape)}, yet its header "
+        f"puts them {abs(east) / 1000:.0f} km {'east' if east > 0 else 'west'} and "
+        f"{abs(north) / 1000:.0f} km {'north' if north > 0 else 'south'} of it: theirs {theirs}; "
+        f"the survey's {ours}",
+        where=where,
+        remedy=f'correct its georeference, or set {setting} = "pixels" if it matches the survey '
+        "by row and column",
+    )
+
+
+def matches(pattern: Path) -> list[Path]:
+    """Files that a glob names, sorted; a folder means the rasters in it.
+
+    Raises InputError where there is none.
+    """
+    if pattern.is_dir():
+        found = sorted(p for p in pattern.iterdir() if is_raster(p))
+    else:
+        found = sorted(Path(p) for p in glob.glob(str(pattern), recursive=True))
+    if not found:
+        raise InputError("no file matches", where=str(pattern), remedy='write it as "folder/*.tif"')
+    return found
+
+
+def _alike(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return all(abs(a - b) <= _SHAPES_MAY_DIFFER * b for a, b in zip(shape, other, strict=True))
+
+
+def _shared(theirs: Bounds, ours: Bounds) -> float:
+    """Share of our extent that theirs covers."""
+    wide = max(0.0, min(theirs.east, ours.east) - max(theirs.west, ours.west))
+    high = max(0.0, min(theirs.north, ours.north) - max(theirs.south, ours.south))
+    return wide * high / ((ours.east - ours.west) * (ours.north - ours.south))
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)
+
+
+def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
+    import rasterio
+    from pyproj import CRS
+    from rasterio.errors import RasterioError
+
+    require_file(path)
+    try:
+        with rasterio.open(path) as source:
+            bands = source.count
+            own = CRS.from_wkt(source.crs.to_wkt()) if source.crs else None
+            transform = source.transform
+            if bands == 1:
+                masked = source.read(1, masked=True)
+    except (RasterioError, OSError) as error:
+        raise InputError(
+            f"cannot be opened as a raster; it is broken or none ({_short(error)})",
+            where=str(path),
+            remedy="export it again as GeoTIFF",
+        ) from None
+    if bands != 1:
+        raise InputError(
+            f"has {bands} bands where one is needed",
+            where=str(path),
+            remedy="write each band to its own file",
+        )
+    values = masked.astype(np.float32).filled(np.nan)
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        row, column = infinite[0]
+        raise InputError(
+            f"{len(infinite)} infinite value(s), the first at row {row}, column {column}",
+            where=f"{path}, layer {path.stem}",
+            remedy="set them to nodata",
+        )
+    return values, own, transform
+
+
+def _grid(path: Path, crs: CRS, transform: Affine, shape: tuple[int, ...]) -> Grid:
+    try:
+        return Grid(crs, transform, (shape[0], shape[1]))
+    except AlignmentError as error:
+        raise AlignmentError(error.what, where=str(path), remedy=error.remedy) from None
+
+
+def _short(error: BaseException) -> str:
+    return re.sub(r"\s+", " ", str(error))[:200]

@@ -1,0 +1,316 @@
+"""Tables as laboratories and agencies send them: any delimiter, encoding and decimal mark.
+
+A frame's index is the row number in the file (the line of a text file, the row of a sheet), so
+that whatever is refused later can still say where it stands.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orecast.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT = (".csv", ".tsv", ".txt", ".dat", ".tab")
+WORKBOOK = (".xlsx", ".xlsm")
+TABLES = (*TEXT, *WORKBOOK, ".parquet")
+
+_DELIMITERS = (",", ";", "\t", "|", " ")
+_DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "blank"}
+_DECIMAL_COMMA = re.compile(r"\s*[<>]?\s*[-+]?\d+,\d+\s*")
+_DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+_HEAD_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as read; ``frame.index`` is the row number in the file."""
+
+    path: Path
+    frame: pd.DataFrame
+    decimal: str = "."
+    how: str = ""  # encoding and delimiter, in words
+    row_word: str = "row"
+    units: Mapping[str, str] = field(default_factory=dict)  # by column, from a row under the header
+
+    def where(self, *, column: str | None = None, row: Any = None) -> str:
+        """Name a place in the file.
+
+        >>> import pandas as pd
+        >>> Table(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
+        "a.csv, row 7, column 'Au'"
+        """
+        place = str(self.path)
+        if row is not None:
+            place += f", {self.row_word} {row}"
+        if column is not None:
+            place += f", column {column!r}"
+        return place
+
+    def column(self, name: str, setting: str) -> pd.Series[Any]:
+        """Return a column by name.
+
+        Raises InputError with the nearest names, and the setting that asked for it.
+        """
+        if name not in self.frame.columns:
+            raise InputError(
+                f"there is no column {name!r}, which {setting} names",
+                where=str(self.path),
+                remedy=nearest(name, [str(c) for c in self.frame.columns]),
+            )
+        return self.frame[name]
+
+
+def read_table(path: Path, sheet: str | None = None) -> Table:
+    """Read CSV, TSV, any delimited text, Excel or Parquet; every row of the file that holds data.
+
+    Raises InputError for a missing, empty or broken file, duplicated column names, or rows with
+    more cells than the header.
+    """
+    require_file(path)
+    suffix = path.suffix.lower()
+    if sheet is not None and suffix not in WORKBOOK:
+        raise InputError(
+            f"a sheet or layer {sheet!r} was asked for, but the file has none",
+            where=str(path),
+            remedy="remove the key layer",
+        )
+    if suffix in WORKBOOK:
+        table = _read_workbook(path, sheet)
+    elif suffix == ".parquet":
+        table = _read_parquet(path)
+    elif suffix in TEXT:
+        table = _read_text(path)
+    else:
+        raise InputError(
+            f"files ending in {path.suffix or 'nothing'!r} cannot be read as a table",
+            where=str(path),
+            remedy=f"convert it to one of {', '.join(TABLES)}",
+        )
+    if table.frame.empty:
+        raise InputError("the table holds no rows", where=str(path), remedy="check the export")
+    return table
+
+
+def require_file(path: Path) -> None:
+    """Raise InputError where there is no such file, or an empty one; offer names near it."""
+    if path.is_dir() or not path.exists():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        remedy = nearest(path.name, beside) if beside else "check the path"
+        raise InputError("no such file", where=str(path), remedy=remedy)
+    if path.stat().st_size == 0:
+        raise InputError("the file is empty", where=str(path), remedy="check the export")
+
+
+def decoded(raw: bytes) -> tuple[str, str]:
+    """Decode a text file's bytes; return the text and the name of the encoding.
+
+    A byte-order mark decides; then zero bytes mean UTF-16; then valid UTF-8; then GB 18030 where
+    the bytes above 127 come in pairs, as Chinese characters do; then Windows-1252.
+
+    >>> decoded("样品号,金".encode("gbk")), decoded("Au_µg/kg".encode("cp1252"))
+    (('样品号,金', 'GB 18030'), ('Au_µg/kg', 'Windows-1252'))
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16"), "UTF-16"
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return raw.decode("utf-8-sig"), "UTF-8"
+    head = raw[:4096]
+    if head.count(0) > len(head) // 4:
+        little = head[1::2].count(0) > head[0::2].count(0)
+        return raw.decode("utf-16-le" if little else "utf-16-be"), "UTF-16"
+    try:
+        return raw.decode("utf-8"), "UTF-8"
+    except UnicodeDecodeError:
+        pass
+    runs = _HIGH_BYTES.findall(raw)
+    if sum(len(run) % 2 == 0 for run in runs) > 0.8 * len(runs):
+        try:
+            return raw.decode("gb18030"), "GB 18030"
+        except UnicodeDecodeError:
+            pass
+    return raw.decode("cp1252"), "Windows-1252"
+
+
+def delimiter_of(text: str) -> str | None:
+    """Return the delimiter that splits the header and the first rows alike, into most columns.
+
+    >>> delimiter_of("Au;Cu;x\\n1,5;2,5;3,5\\n")
+    ';'
+    """
+    best, most = None, 1
+    for delimiter in _DELIMITERS:
+        rows = _head(text, delimiter)
+        widths = Counter(len(row) for row in rows[1:])
+        columns = len(rows[0]) if rows else 0
+        agreeing = widths[columns] + widths[columns + 1]  # a delimiter may end every row
+        if columns > most and agreeing >= 0.8 * (len(rows) - 1):
+            best, most = delimiter, columns
+    return best
+
+
+def _head(text: str, delimiter: str) -> list[list[str]]:
+    reader = csv.reader(
+        io.StringIO(text[:200_000], newline=""),
+        delimiter=delimiter,
+        skipinitialspace=delimiter == " ",
+    )
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append(row)
+            if len(rows) > _HEAD_ROWS:
+                break
+    except csv.Error:
+        return []
+    return rows
+
+
+def _decimal_mark(rows: list[list[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    cells = [cell for row in rows for cell in row]
+    commas = sum(bool(_DECIMAL_COMMA.fullmatch(c)) for c in cells)
+    points = sum(bool(_DECIMAL_POINT.fullmatch(c)) for c in cells)
+    return "," if commas > points else "."
+
+
+def _read_text(path: Path) -> Table:
+    try:
+        text, encoding = decoded(path.read_bytes())
+    except UnicodeDecodeError:
+        raise InputError(
+            "the file is no text in UTF-8, UTF-16, GB 18030 or Windows-1252",
+            where=str(path),
+            remedy="save it again as CSV in UTF-8",
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    delimiter = delimiter_of(text)
+    if delimiter is None:
+        raise InputError(
+            "no delimiter (comma, semicolon, tab, bar, blank) splits the header and the rows alike",
+            where=str(path),
+            remedy="save it as CSV with one header line and as many cells in each row",
+        )
+    decimal = _decimal_mark(_head(text, delimiter), delimiter)
+    how = f"{encoding}, delimited by {_DELIMITER_NAMES[delimiter]}"
+    if decimal == ",":
+        how += ", decimal comma"
+    return Table(path, _delimited(path, text, delimiter, decimal), decimal, how)
+
+
+def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFrame:
+    import pandas as pd
+
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=delimiter == " ")
+    header = next(row for row in reader if any(cell.strip() for cell in row))
+    names = _names(path, header)
+    try:
+        frame = pd.read_csv(
+            stream,
+            sep=r"\s+" if delimiter == " " else delimiter,
+            header=None,
+            decimal=decimal,
+            keep_default_na=False,
+            na_values=[""],
+            skip_blank_lines=False,
+            low_memory=False,
+        )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=names)
+    except (pd.errors.ParserError, csv.Error) as error:
+        raise _ragged(path, str(error), reader.line_num) from None
+    extra = frame.iloc[:, len(names) :]
+    if extra.notna().any(axis=None):
+        row = int(extra.notna().any(axis=1).to_numpy().argmax()) + reader.line_num + 1
+        raise _too_many_cells(path, row, len(names))
+    frame = frame.iloc[:, : len(names)].reindex(columns=range(len(names)))
+    frame.columns = pd.Index(names)
+    frame.index = pd.RangeIndex(reader.line_num + 1, reader.line_num + 1 + len(frame))
+    return frame.dropna(how="all")
+
+
+def _ragged(path: Path, message: str, header_lines: int) -> InputError:
+    match = re.search(r"Expected (\d+) fields in line (\d+), saw \d+", message)
+    if match:
+        return _too_many_cells(path, int(match[2]) + header_lines, int(match[1]))
+    return InputError(f"the table cannot be parsed ({message.strip()})", where=str(path))
+
+
+def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
+    return InputError(
+        f"the row has more than the header's {columns} cells",
+        where=f"{path}, row {row}",
+        remedy="quote cells that hold the delimiter, or remove the surplus",
+    )
+
+
+def _read_workbook(path: Path, sheet: str | None) -> Table:
+    import pandas as pd
+
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
+            names = [str(n) for n in book.sheet_names]
+            if sheet is not None and sheet not in names:
+                raise InputError(
+                    f"there is no sheet {sheet!r}", where=str(path), remedy=nearest(sheet, names)
+                )
+            raw = pd.read_excel(
+                book, sheet or names[0], header=None, dtype=object, keep_default_na=False
+            )
+    except InputError:
+        raise
+    except Exception as error:  # openpyxl raises many kinds for one broken workbook
+        raise InputError(
+            f"the workbook cannot be opened ({error})",
+            where=str(path),
+            remedy="save it again as .xlsx or as CSV",
+        ) from None
+    raw = raw.mask(raw == "").dropna(how="all")
+    if raw.empty:
+        raise InputError("the sheet is empty", where=str(path), remedy="set layer to another sheet")
+    header = ["" if pd.isna(v) else str(v) for v in raw.iloc[0]]
+    frame = raw.iloc[1:].infer_objects()
+    frame.columns = pd.Index(_names(path, header))
+    frame.index = pd.Index([int(i) + 1 for i in frame.index])
+    return Table(path, frame, how=f"sheet {sheet or names[0]!r}")
+
+
+def _read_parquet(path: Path) -> Table:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises many kinds for one broken file
+        raise InputError(
+            f"the Parquet file cannot be opened ({error})", where=str(path), remedy="write it again"
+        ) from None
+    frame.columns = pd.Index(_names(path, [str(c) for c in frame.columns]))
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    return Table(path, frame, how="Parquet")
+
+
+def _names(path: Path, header: list[str]) -> list[str]:
+    """Column names without the blanks around them; a nameless column gets its number."""
+    stripped = [" ".join(name.split()) for name in header]
+    twice = [name for name, n in Counter(stripped).items() if n > 1 and name]
+    if twice:
+        raise InputError(
+            f"the header names {' and '.join(map(repr, sorted(twice)))} more than once",
+            where=f"{path}, column {sorted(twice)[0]!r}",
+            remedy="rename the columns so that each name stands once",
+        )
+    return [name or f"column {i + 1}" for i, name in enumerate(stripped)]

@@ -1,0 +1,229 @@
+"""Vector files: points, lines and polygons, each refused where it is something else."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from orecast.errors import AlignmentError, InputError, nearest
+from orecast.grid import Bounds
+from orecast.survey.findings import Findings
+from orecast.survey.projection import file_crs, reprojected
+from orecast.survey.tables import Table, require_file
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from pyproj import CRS
+
+VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet")
+
+Shape = Literal["point", "line", "polygon"]
+_TYPES = {
+    "point": {"Point", "MultiPoint"},
+    "line": {"LineString", "MultiLineString", "LinearRing"},
+    "polygon": {"Polygon", "MultiPolygon"},
+}
+Where = Mapping[str, str | float | list[str] | list[float]]
+
+
+def is_vector(path: Path) -> bool:
+    """Whether a file holds geometries; a Parquet file is asked for its GeoParquet metadata."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        if not path.is_file():
+            return False
+        import pyarrow.parquet as parquet
+        from pyarrow import ArrowException
+
+        try:
+            metadata = parquet.read_schema(path).metadata or {}
+        except (ArrowException, OSError):
+            return False  # the table's reader explains what is wrong with it
+        return b"geo" in metadata
+    return suffix in VECTORS
+
+
+def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    """Read a vector file as it is; the index is the feature's number from 1.
+
+    Raises InputError for a missing, empty or broken file, or an unknown layer.
+    """
+    require_file(path)
+    if path.suffix.lower() in (".parquet", ".geoparquet"):
+        frame = _read_geoparquet(path, layer)
+    else:
+        frame = _read_ogr(path, layer)
+    if not len(frame):
+        raise InputError("the layer holds no features", where=_place(path, layer))
+    frame.index = range(1, len(frame) + 1)
+    void = frame.geometry.isna() | frame.geometry.is_empty
+    if void.all():
+        raise InputError("no feature has a geometry", where=_place(path, layer))
+    return frame
+
+
+def read_layer(
+    path: Path,
+    shape: Shape,
+    *,
+    crs: CRS,
+    layer: str | None = None,
+    configured: str | None = None,
+    where: Where | None = None,
+    setting: str,
+    findings: Findings,
+) -> gpd.GeoDataFrame:
+    """Read features of one shape, filtered, repaired and brought to ``crs``.
+
+    Raises InputError where the file has another shape, no CRS, or nothing is left.
+    """
+    frame = read_frame(path, layer)
+    if where:
+        table = Table(path, frame, row_word="feature")
+        frame = frame[matching(table, where, f"{setting}.where")]
+    frame = of_shape(frame, shape, _place(path, layer), findings)
+    own = file_crs(frame.crs, configured, _place(path, layer), f"{setting}.crs")
+    frame = reprojected(frame.set_crs(own, allow_override=True), crs, _place(path, layer))
+    return frame.reset_index(drop=True)
+
+
+def of_shape(
+    frame: gpd.GeoDataFrame, shape: Shape, place: str, findings: Findings
+) -> gpd.GeoDataFrame:
+    """Keep the features that have a geometry, mend polygons, and refuse another shape."""
+    void = (frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
+    if void.any():
+        findings.warning(
+            "no-geometry", place, f"{void.sum()} feature(s) without a geometry are left out"
+        )
+        frame = frame[~void]
+    found = set(frame.geom_type.unique())
+    if not found <= _TYPES[shape]:
+        raise InputError(
+            f"holds {', '.join(sorted(found))} where {shape}s are needed",
+            where=place,
+            remedy=f"name a file, or set layer to one, with {shape}s",
+        )
+    if shape == "polygon":
+        frame = _mended(frame, place, findings)
+    return frame
+
+
+def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
+    """Which rows hold the wanted values, as text or as numbers; a frame's mask.
+
+    Raises InputError for an unknown column, or where no row is left (the values there are named).
+    """
+    import pandas as pd
+
+    keep = pd.Series(True, index=table.frame.index)
+    for name, wanted in where.items():
+        column = table.column(name, setting)
+        values = wanted if isinstance(wanted, list) else [wanted]
+        text = column.astype("str").str.strip()
+        numeric = pd.to_numeric(column, errors="coerce")
+        hit = text.isin([str(v).strip() for v in values])
+        hit |= numeric.isin([v for v in values if not isinstance(v, str)])
+        if not hit.any():
+            there = sorted(text.dropna().unique())
+            shown = ", ".join(there[:8]) + (", …" if len(there) > 8 else "")
+            raise InputError(
+                f"no row has {' or '.join(map(repr, values))}",
+                where=table.where(column=name),
+                remedy=f"{setting} may name {shown}",
+            )
+        keep &= hit
+    if not keep.any():
+        raise InputError(
+            "no row meets every condition",
+            where=str(table.path),
+            remedy=f"loosen {setting}",
+        )
+    return keep
+
+
+def bounds_of(frame: gpd.GeoDataFrame) -> Bounds:
+    """Outer bounds of a layer."""
+    return Bounds(*(float(v) for v in frame.total_bounds))
+
+
+def require_overlap(theirs: Bounds, ours: Bounds, what: str, where: str, remedy: str) -> None:
+    """Refuse a layer that shares no place with the survey; both extents are named.
+
+    Raises AlignmentError.
+    """
+    touching = (
+        theirs.west <= ours.east
+        and ours.west <= theirs.east
+        and theirs.south <= ours.north
+        and ours.south <= theirs.north
+    )
+    if not touching:
+        raise AlignmentError(
+            f"{what} do not overlap the survey: theirs {theirs}; the survey's {ours}",
+            where=where,
+            remedy=remedy,
+        )
+
+
+def _mended(frame: gpd.GeoDataFrame, place: str, findings: Findings) -> gpd.GeoDataFrame:
+    broken = ~frame.geometry.is_valid.to_numpy()
+    if not broken.any():
+        return frame
+    frame = frame.copy()
+    frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()
+    findings.info(
+        "mended-polygons",
+        place,
+        f"{broken.sum()} polygon(s) cross themselves and were mended",
+        n=int(broken.sum()),
+    )
+    return frame
+
+
+def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+    import pyogrio
+    from pyogrio.errors import DataSourceError
+
+    try:
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            names = [str(n) for n in np.atleast_2d(pyogrio.list_layers(path))[:, 0]]
+            if layer is not None and layer not in names:
+                raise InputError(
+                    f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
+                )
+            frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
+    except (DataSourceError, ValueError, IndexError, OSError) as error:
+        raise InputError(
+            f"cannot be opened as a vector file; it is broken or no such file ({error})",
+            where=str(path),
+            remedy="export it again, with all of its parts",
+        ) from None
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise InputError("the layer has no geometry", where=_place(path, layer))
+    return frame
+
+
+def _read_geoparquet(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+
+    if layer is not None:
+        raise InputError(
+            f"a layer {layer!r} was asked for, but GeoParquet has none",
+            where=str(path),
+            remedy="remove the key layer",
+        )
+    try:
+        return gpd.read_parquet(path)
+    except Exception as error:  # pyarrow raises many kinds for one broken file
+        raise InputError(f"the file cannot be opened ({error})", where=str(path)) from None
+
+
+def _place(path: Path, layer: str | None) -> str:
+    return f"{path}, layer {layer}" if layer else str(path)

@@ -1,0 +1,205 @@
+"""Connected areas of the classes become ranked polygons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast import config
+from orecast.errors import AlignmentError
+from orecast.grid import Grid
+from orecast.mapping.classes import NAMES
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Reasons = Mapping[int, str] | Callable[[list[Ints]], list[str]]
+
+COLUMNS = (
+    "rank",
+    "class",
+    "area_km2",
+    "score_max",
+    "score_mean",
+    "top_elements",
+    "uncertainty_mean",
+    "nearest_deposit_km",
+    "x",
+    "y",
+    "lon",
+    "lat",
+)
+
+
+def delineate(
+    score: NDArray[np.floating],
+    classes_values: NDArray[np.uint8],
+    grid: Grid,
+    *,
+    deposits: gpd.GeoDataFrame | None,
+    options: config.Targets,
+    uncertainty: NDArray[np.floating] | None = None,
+    top_elements: Reasons | None = None,
+) -> gpd.GeoDataFrame:
+    """Turn a map of classes into targets, best first.
+
+    A target is a connected area of cells in any class, cells that touch at a corner being
+    connected, of at least ``options.smallest`` cells. Its class is the best it holds: a core of A
+    within its halo of B and C is one place to go to, not three. Targets rank by class, then by
+    highest score, then by mean score, then by area; ``options.most`` are kept.
+
+    ``score``, ``classes_values`` (1 A, 2 B, 3 C, 0 none, 255 nodata) and ``uncertainty`` are
+    ``(rows, columns)`` of the grid, in metres. ``top_elements`` says why: text by rank, or a
+    function of all targets' cells, each ``(n_cells, 2)``; empty when left out.
+
+    Returns multipolygons in the grid's CRS with ``COLUMNS``: ``x``, ``y`` and ``lon``, ``lat``
+    (WGS 84) at the cell of highest score, ``nearest_deposit_km`` from the polygon's edge, 0 where
+    it holds a deposit, NaN without deposits. Raises AlignmentError where shapes differ, or where
+    deposits carry no CRS.
+    """
+    maps: dict[str, NDArray[Any] | None] = {
+        "score": score,
+        "classes": classes_values,
+        "uncertainty": uncertainty,
+    }
+    for name, values in maps.items():
+        if values is not None and values.shape != grid.shape:
+            raise AlignmentError(
+                f"has shape {values.shape}, the grid {grid.shape}", where=f"map {name}"
+            )
+    areas = _ranked(_connected(classes_values, options.smallest), score, classes_values)
+    areas = areas[: options.most]
+    reasons = _reasons(top_elements, areas)
+    rows = [
+        _row(rank, cells, score, classes_values, grid, uncertainty, reasons[rank - 1])
+        for rank, cells in enumerate(areas, start=1)
+    ]
+    return _frame(rows, _polygons(areas, grid), grid, deposits)
+
+
+def _connected(classes_values: NDArray[np.uint8], smallest: int) -> list[Ints]:
+    """Cells of each 8-connected area in any class, ``(n_cells, 2)`` each, north-west first."""
+    from scipy import ndimage
+
+    in_class = (classes_values >= 1) & (classes_values <= len(NAMES))
+    labels, n = ndimage.label(in_class, structure=np.ones((3, 3), dtype=np.int64))
+    cells = np.argwhere(in_class)
+    label = labels[in_class]
+    order = np.argsort(label, kind="stable")
+    ends = np.cumsum(np.bincount(label, minlength=n + 1)[1:])
+    areas = np.split(cells[order], ends[:-1]) if n else []
+    return [area for area in areas if len(area) >= smallest]
+
+
+def _ranked(
+    areas: list[Ints], score: NDArray[np.floating], classes_values: NDArray[np.uint8]
+) -> list[Ints]:
+    def key(cells: Ints) -> tuple[float, ...]:
+        scores = _at(score, cells)
+        best_class = float(_at(classes_values, cells).min())
+        return best_class, -float(scores.max()), -float(scores.mean()), -len(cells)
+
+    return sorted(areas, key=key)
+
+
+def _row(
+    rank: int,
+    cells: Ints,
+    score: NDArray[np.floating],
+    classes_values: NDArray[np.uint8],
+    grid: Grid,
+    uncertainty: NDArray[np.floating] | None,
+    top_elements: str,
+) -> dict[str, Any]:
+    scores = _at(score, cells)
+    best = cells[scores.argmax()]
+    x, y = grid.xy(best)[0]
+    return {
+        "rank": rank,
+        "class": NAMES[int(_at(classes_values, cells).min()) - 1],
+        "area_km2": len(cells) * grid.cell_area / 1e6,
+        "score_max": float(scores.max()),
+        "score_mean": float(scores.mean()),
+        "top_elements": top_elements,
+        "uncertainty_mean": math.nan if uncertainty is None else _mean(_at(uncertainty, cells)),
+        "x": float(x),
+        "y": float(y),
+    }
+
+
+def _reasons(top_elements: Reasons | None, areas: list[Ints]) -> list[str]:
+    if callable(top_elements):
+        return top_elements(areas)
+    by_rank = top_elements or {}
+    return [by_rank.get(rank, "") for rank in range(1, len(areas) + 1)]
+
+
+def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
+    """Outlines of the areas along the cells' edges, a valid multipolygon each."""
+    import shapely
+    from rasterio.features import shapes
+
+    labels = np.zeros(grid.shape, dtype=np.int32)
+    for number, cells in enumerate(areas, start=1):
+        labels[cells[:, 0], cells[:, 1]] = number
+    parts: list[list[Any]] = [[] for _ in areas]
+    # 4-connected outlines do not cross themselves; what touches at a corner becomes a second part
+    for outline, number in shapes(labels, mask=labels > 0, transform=grid.transform):
+        parts[int(number) - 1].append(shapely.geometry.shape(outline))
+    return [shapely.geometry.MultiPolygon(_valid(polygons)) for polygons in parts]
+
+
+def _valid(polygons: list[Any]) -> list[Any]:
+    import shapely
+
+    whole = shapely.union_all(shapely.make_valid(np.array(polygons)))
+    return [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
+
+
+def _frame(
+    rows: list[dict[str, Any]],
+    polygons: list[Any],
+    grid: Grid,
+    deposits: gpd.GeoDataFrame | None,
+) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+    import pandas as pd
+    from pyproj import Transformer
+
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {name: "float64" for name in COLUMNS if name not in ("rank", "class", "top_elements")}
+    )
+    table = table.astype({"rank": "int64", "class": "str", "top_elements": "str"})
+    targets = gpd.GeoDataFrame(table, geometry=polygons, crs=grid.crs)
+    to_lonlat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    targets["lon"], targets["lat"] = to_lonlat.transform(table["x"], table["y"])
+    targets["nearest_deposit_km"] = _nearest_deposit_km(polygons, grid, deposits)
+    return targets
+
+
+def _nearest_deposit_km(
+    polygons: list[Any], grid: Grid, deposits: gpd.GeoDataFrame | None
+) -> Floats:
+    import shapely
+
+    if deposits is None or deposits.empty or not polygons:
+        return np.full(len(polygons), np.nan)
+    if deposits.crs is None:
+        raise AlignmentError("carries no CRS", where="deposits", remedy="set deposits.crs")
+    points = shapely.union_all(deposits.geometry.to_crs(grid.crs).to_numpy())
+    return np.asarray(shapely.distance(np.array(polygons), points) / 1000)
+
+
+def _at(values: NDArray[Any], cells: Ints) -> NDArray[Any]:
+    return np.asarray(values[cells[:, 0], cells[:, 1]])
+
+
+def _mean(values: NDArray[np.floating]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan

@@ -1,0 +1,111 @@
+"""What an interrupted training goes on from: one safetensors file, replaced atomically, no pickle.
+
+Order, flips, dropout and learning rate of an epoch follow from the seed and the epoch's number, so
+weights, the optimiser's state and that number are all there is to keep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from orecast.errors import RunError
+from orecast.samples.nouns import Windows
+from orecast.training.data import windows_at_once
+
+Optimiser = torch.optim.Optimizer
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file for one training, and after how many epochs it is written."""
+
+    path: Path
+    every: int = 1
+
+    def due(self, done: int, epochs: int) -> bool:
+        """Whether to write after ``done`` of ``epochs`` epochs; always after the last."""
+        return done % self.every == 0 or done == epochs
+
+
+def fingerprint(X: Windows, y: NDArray[np.float64], **inputs: Any) -> str:
+    """Hash all that a training follows from: each window's values, the labels, and ``inputs``.
+
+    ``inputs`` are JSON values. The windows are read a batch at a time.
+    """
+    words = json.dumps([X.names, X.shape, inputs], sort_keys=True)
+    digest = hashlib.blake2b(words.encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(y, dtype=np.float64).tobytes())
+    for values in X.batches(windows_at_once(X.size)):
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def write_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser, epochs: int) -> None:
+    """Write the state after ``epochs`` epochs beside and rename.
+
+    Raises RunError where the disk refuses.
+    """
+    tensors = {f"net/{name}": value for name, value in net.state_dict().items()}
+    for number, state in optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimiser/{number}/{name}"] = value
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, beside, metadata={"epochs": str(epochs)})
+        os.replace(beside, path)
+    except (OSError, SafetensorError) as error:
+        beside.unlink(missing_ok=True)
+        raise RunError(
+            f"cannot write a checkpoint ({error})",
+            where=str(path),
+            remedy="free space or name a writable output folder",
+        ) from error
+
+
+def restore_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser) -> int:
+    """Bring a network and its optimiser to a written state; return how many epochs it has seen.
+
+    Raises RunError where the file is broken.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            epochs = int(file.metadata()["epochs"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights, states = _parted(tensors)
+        net.load_state_dict(weights)
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": states, "param_groups": groups})
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RunError(
+            "the checkpoint cannot be read", where=str(path), remedy="delete it and run again"
+        ) from error
+    return epochs
+
+
+def _parted(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
+    """Weights by name, and the optimiser's state by number and name."""
+    weights: dict[str, Tensor] = {}
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        kind, _, name = key.partition("/")
+        if kind == "net":
+            weights[name] = value
+        else:
+            number, _, name = name.partition("/")
+            states.setdefault(int(number), {})[name] = value
+    return weights, states

@@ -1,0 +1,95 @@
+"""Batches of windows, gathered from the stack when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from orecast.errors import ModelError
+from orecast.samples.nouns import Floats, Ints, Windows
+
+
+class TrainingBatches:
+    """Windows and labels in batches, in an order that follows from the seed and the epoch alone.
+
+    Yields ``(b, n_layers, k, k)`` and ``(b,)``, float32. Every window comes once an epoch; a last
+    batch of one joins the batch before it, since batch normalisation cannot do with one. With
+    ``flips``, each window is one of its eight flips and quarter turns at random. Set ``epoch``
+    before iterating.
+    """
+
+    def __init__(
+        self, X: Windows, y: NDArray[np.float64], batch: int, *, seed: int, flips: bool
+    ) -> None:
+        self.X = X
+        self.y = np.asarray(y, dtype=np.float32)
+        self.batch = batch
+        self.seed = seed
+        self.flips = flips
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(batch_bounds(len(self.X), self.batch))
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order = rng.permutation(len(self.X))
+        for start, stop in batch_bounds(len(self.X), self.batch):
+            rows = order[start:stop]
+            x = gather(self.X, rows)
+            yield turned(x, rng) if self.flips else x, torch.from_numpy(self.y[rows])
+
+
+def batch_bounds(n: int, batch: int) -> list[tuple[int, int]]:
+    """Where each batch begins and ends; none holds one row alone unless there is but one.
+
+    >>> batch_bounds(7, 3)
+    [(0, 3), (3, 7)]
+    """
+    starts = [start for start in range(0, n, batch) if start == 0 or n - start > 1]
+    return list(zip(starts, [*starts[1:], n], strict=True))
+
+
+def gather(X: Windows, rows: Ints | slice) -> Tensor:
+    """Materialise some windows, ``(b, n_layers, k, k)`` float32.
+
+    Raises ModelError with the layer where a value is missing or infinite.
+    """
+    values = X.batch(rows)
+    if not np.isfinite(values.sum()):
+        _require_finite(values, X.names)
+    return torch.from_numpy(values)
+
+
+def _require_finite(values: Floats, names: tuple[str, ...]) -> None:
+    bad = np.asarray(~np.isfinite(values).all(axis=(0, 2, 3)))
+    if bad.any():
+        layers = [names[number] for number in np.flatnonzero(bad)]
+        raise ModelError(
+            "a network was given missing or infinite values",
+            where=f"layer {', '.join(layers)}",
+            remedy="give the windows a scaling, which sets missing values to the mean",
+        )
+
+
+def turned(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Flip and turn each window at random, all eight ways alike; ``(b, C, k, k)``."""
+    ways = torch.from_numpy(rng.integers(0, 2, size=(3, len(x), 1, 1, 1)).astype(bool))
+    x = torch.where(ways[0], x.flip(-1), x)
+    x = torch.where(ways[1], x.flip(-2), x)
+    return torch.where(ways[2], x.transpose(-1, -2), x)
+
+
+def windows_at_once(size: int) -> int:
+    """How many windows of ``size`` cells a side are read at once, where their number is free.
+
+    Some 20,000 cells a layer: what a network makes of them stays in the processor's cache.
+
+    >>> windows_at_once(9), windows_at_once(64)
+    (246, 16)
+    """
+    return int(np.clip(20_000 // size**2, 16, 2048))

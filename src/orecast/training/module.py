@@ -1,0 +1,71 @@
+"""The network as Lightning trains it."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from orecast.config import Training
+from orecast.training.acceleration import Acceleration
+from orecast.training.data import TrainingBatches
+from orecast.training.schedule import build_optimiser, rate_at
+
+
+class OreClassifier(pl.LightningModule):
+    """Binary cross-entropy of a network's logits; each epoch follows from the seed and its number.
+
+    ``first_epoch`` epochs lie behind.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        batches: TrainingBatches,
+        training: Training,
+        *,
+        seed: int,
+        settings: Acceleration,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.called = torch.compile(net) if settings.compiled else net
+        self.batches = batches
+        self.training_recipe = training
+        self.seed = seed
+        self.settings = settings
+        self.first_epoch = first_epoch
+        self.optimiser = build_optimiser(net.parameters(), training)
+
+    @property
+    def epoch(self) -> int:
+        """Number of the current epoch, from 0, those before a resumption included."""
+        return self.first_epoch + self.current_epoch
+
+    @property
+    def loss(self) -> float:
+        """Mean loss over the epoch's windows, at its end."""
+        return float(self._sum) / len(self.batches.X)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the optimiser; its rate is set at each epoch's start."""
+        return self.optimiser
+
+    def on_train_epoch_start(self) -> None:
+        """Set the rate, the order of the windows and the seed of dropout."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(self.epoch, self.training_recipe)
+        self.batches.epoch = self.epoch
+        torch.manual_seed(int(np.random.default_rng([self.seed, self.epoch, 1]).integers(2**63)))
+        self._sum = torch.zeros((), dtype=torch.float64, device=self.device)
+
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of one batch."""
+        x, y = batch
+        logits = self.called(self.settings.arrange(x))
+        loss = binary_cross_entropy_with_logits(logits.float(), y)
+        self._sum += loss.detach() * len(y)
+        return loss

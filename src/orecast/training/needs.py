@@ -1,0 +1,54 @@
+"""What a model declares that it needs, held against what it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import ModelError, SamplingError
+from orecast.samples.nouns import Needs, Windows
+
+
+def check_window(name: str, needs: Needs, size: int) -> None:
+    """Raise ModelError where a window is too small for a model, or of the wrong parity.
+
+    >>> check_window("resnet18", Needs(smallest_window=3), 9)
+    """
+    if size < needs.smallest_window:
+        raise ModelError(
+            f"{name} needs windows of at least {needs.smallest_window} cells, not {size}",
+            where="sampling.window",
+            remedy=f"set it to {needs.smallest_window} or more, or choose another model",
+        )
+    if needs.parity != "any" and (size % 2 == 1) != (needs.parity == "odd"):
+        raise ModelError(
+            f"{name} needs windows of an {needs.parity} number of cells, not {size}",
+            where="sampling.window",
+            remedy=f"set it to {size + 1}, or choose another model",
+        )
+
+
+def check_layers(name: str, needs: Needs, X: Windows) -> None:
+    """Raise ModelError where a kind of layer that a model needs is not there."""
+    absent = [kind for kind in needs.layers if kind not in X.kinds]
+    if absent:
+        raise ModelError(
+            f"{name} needs layers of the kind {', '.join(absent)}, and there are none",
+            where=f"layers {', '.join(X.names)}",
+            remedy="give the survey such layers, or choose another model",
+        )
+
+
+def check_labels(y: NDArray[np.float64], n: int) -> None:
+    """Raise SamplingError unless there are ``n`` labels, 0 and 1, and both are there."""
+    if y.shape != (n,):
+        raise SamplingError(f"{n} windows and labels of shape {y.shape} do not go together")
+    strange = y[~np.isin(y, (0.0, 1.0))]
+    if len(strange):
+        raise SamplingError(f"a network learns from labels 0 and 1, not {strange[0]:g}")
+    for label, words in ((1.0, "ore"), (0.0, "barren")):
+        if label not in y:
+            raise SamplingError(
+                f"there is no {words} window to learn from, only the other class",
+                remedy="see how deposits and negatives were chosen, in [sampling]",
+            )

@@ -1,0 +1,230 @@
+"""A registered network behind the contract that every model keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from orecast import registry
+from orecast.config import Training
+from orecast.errors import ConfigError, ModelError, RunError
+from orecast.run import write_json
+from orecast.samples.nouns import Ints, Windows
+from orecast.training.acceleration import Acceleration, acceleration, best_device
+from orecast.training.checkpoints import Checkpoint, fingerprint
+from orecast.training.data import TrainingBatches, gather, windows_at_once
+from orecast.training.inference import inference_form
+from orecast.training.needs import check_labels, check_layers, check_window
+from orecast.training.trainer import Progress, local_randomness, train
+
+DESCRIPTION = "network.json"
+WEIGHTS = "network.safetensors"
+_CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
+
+
+class Network:
+    """A network of ``orecast.models``, trained by Lightning.
+
+    ``options`` are the factory's, and two of every network's: ``precision`` of training
+    ("float32" or "bfloat16", by the device when left out) and ``compiled`` (False; torch.compile).
+    With a folder for ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is
+    called again with the same inputs. ``progress`` is called after each epoch with its number from
+    1, the number of epochs, and the mean loss.
+
+    Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: dict[str, Any],
+        training: Training,
+        *,
+        checkpoints: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.training = training
+        self.checkpoints = checkpoints
+        self.progress = progress
+        self.factory = registry.load("orecast.models", name, what="network")
+        self.needs = self.factory.needs
+
+    def check_options(self) -> None:
+        """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
+        self._settings()
+        factory_options, _ = parted_options(self.options)
+        size = self.needs.smallest_window
+        if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
+            size += 1
+        with torch.device("meta"):
+            self.factory(1, size, **factory_options)
+
+    def fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> Self:
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren.
+
+        Raises SamplingError where a class is absent, ModelError where the model's needs are not
+        met or a value is missing, RunError where a checkpoint cannot be written or read.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        check_window(self.name, self.needs, X.size)
+        check_layers(self.name, self.needs, X)
+        check_labels(y, len(X))
+        net = self._built(len(X.names), X.size, seed)
+        batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
+        train(
+            net,
+            batches,
+            self.training,
+            seed=seed,
+            settings=self._settings(),
+            checkpoint=self._checkpoint(X, y, seed),
+            progress=self.progress,
+        )
+        self._learned(net, X.names, X.size)
+        return self
+
+    def predict(self, X: Windows) -> NDArray[np.float64]:
+        """Probabilities of ore, ``(n,)``; windows are materialised a batch at a time.
+
+        Raises ModelError before ``fit``, for other layers or another size than those learned
+        from, and where a value is missing.
+        """
+        self._require_learned_form(X)
+        settings = self._settings()
+        form = self._inference_form(settings)
+        scores = np.empty(len(X), dtype=np.float64)
+        step = windows_at_once(X.size)
+        with torch.inference_mode():
+            for start in range(0, len(X), step):
+                rows = slice(start, start + step)
+                logits = form(settings.arrange(gather(X, rows)))
+                scores[rows] = torch.sigmoid(logits).cpu().numpy()
+        return scores
+
+    def save(self, folder: Path) -> None:
+        """Write ``network.json`` and ``network.safetensors``.
+
+        Raises ModelError before ``fit``, RunError where the disk refuses.
+        """
+        self._require_fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {n: v.contiguous() for n, v in self.net_.state_dict().items()}
+        try:
+            save_file(weights, folder / WEIGHTS)
+        except SafetensorError as error:
+            raise RunError(f"cannot write ({error})", where=str(folder / WEIGHTS)) from error
+        write_json(
+            folder / DESCRIPTION,
+            {
+                "name": self.name,
+                "options": self.options,
+                "channels": len(self.names_),
+                "size": self.size_,
+                "layers": self.names_,
+                "training": self.training.model_dump(),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a saved network.
+
+        Raises ModelError where a file is missing or broken, or the weights do not fit.
+        """
+        try:
+            told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            training = Training.model_validate(told["training"])
+            network = cls(str(told["name"]), dict(told["options"]), training)
+            names, size = tuple(map(str, told["layers"])), int(told["size"])
+            net = network._built(len(names), size, seed=0)
+        except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
+            raise ModelError(
+                f"the network's description cannot be used ({error})",
+                where=str(folder / DESCRIPTION),
+                remedy="train it again",
+            ) from error
+        try:
+            net.load_state_dict(load_file(folder / WEIGHTS))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise ModelError(
+                f"the weights do not fit ({error})",
+                where=str(folder / WEIGHTS),
+                remedy="train it again",
+            ) from error
+        network._learned(net, names, size)
+        return network
+
+    def _built(self, channels: int, size: int, seed: int) -> nn.Module:
+        factory_options, _ = parted_options(self.options)
+        with local_randomness(seed):
+            net: nn.Module = self.factory(channels, size, **factory_options)
+        return net
+
+    def _settings(self) -> Acceleration:
+        _, own = parted_options(self.options)
+        return acceleration(best_device(), **own)
+
+    def _checkpoint(self, X: Windows, y: NDArray[np.float64], seed: int) -> Checkpoint | None:
+        if self.checkpoints is None:
+            return None
+        recipe = self.training.model_dump()
+        key = fingerprint(X, y, name=self.name, options=self.options, training=recipe, seed=seed)
+        every = max(1, self.training.epochs // _CHECKPOINT_SHARE)
+        return Checkpoint(self.checkpoints / f"{key}.safetensors", every)
+
+    def _learned(self, net: nn.Module, names: tuple[str, ...], size: int) -> None:
+        self.net_ = net.cpu().to(memory_format=torch.contiguous_format).eval()
+        self.names_ = names
+        self.size_ = size
+        self._form: nn.Module | None = None
+
+    def _inference_form(self, settings: Acceleration) -> nn.Module:
+        """The form that predicts, made at the first prediction."""
+        if self._form is None:
+            form = inference_form(self.net_, len(self.names_), self.size_)
+            self._form = settings.arrange_module(form)
+        return self._form
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "net_"):
+            raise ModelError(f"{self.name} has not been fitted", remedy="call fit first")
+
+    def _require_learned_form(self, X: Windows) -> None:
+        self._require_fitted()
+        if X.names != self.names_:
+            raise ModelError(
+                f"{self.name} was trained on the layers {', '.join(self.names_)}, "
+                f"and is given {', '.join(X.names)}",
+                remedy="give it the same layers in the same order, or train it on these",
+            )
+        if X.size != self.size_:
+            raise ModelError(
+                f"{self.name} was trained on windows of {self.size_} cells, not {X.size}",
+                where="sampling.window",
+                remedy=f"set it to {self.size_}",
+            )
+
+
+def parted_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The factory's options, and those of every network.
+
+    >>> parted_options({"width": 16, "precision": "bfloat16"})
+    ({'width': 16}, {'precision': 'bfloat16'})
+    """
+    own = {n: v for n, v in options.items() if n in NETWORK_OPTIONS}
+    return {n: v for n, v in options.items() if n not in NETWORK_OPTIONS}, own
+
+
+NETWORK_OPTIONS = ("precision", "compiled")
+"""Options that every network takes beside its factory's."""

@@ -1,0 +1,221 @@
+"""A recipe: all that is fitted between evidence and scores, refitted whole in every fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.composition import screen
+from orecast.config import Screening
+from orecast.errors import SamplingError
+from orecast.evidence import Evidence
+from orecast.grid import windows_touching
+from orecast.samples import (
+    Model,
+    NegativeRule,
+    Sampling,
+    Scaling,
+    Windows,
+    choose_negatives,
+    fit_scaling,
+    slide,
+)
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is fitted, in order: growth, negatives, screening, scaling, model.
+
+    ``target`` names the layer whose clusters k-means judges, ``faults`` the layer of distance to
+    faults; ``barren`` are cells known to be barren ``(m, 2)``, used in place of chosen ones.
+    """
+
+    model: Callable[[], Model]
+    size: int
+    shift: int = 1
+    ratio: float = 1.0
+    negatives: NegativeRule = field(default_factory=NegativeRule)
+    screening: Screening = field(default_factory=Screening)
+    target: str | None = None
+    faults: str | None = None
+    barren: Ints | None = None
+
+    def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
+        """Fit to the places of ore a fold may see; nothing is read from ``hidden`` cells."""
+        visible = evidence.valid if hidden is None else evidence.valid & ~hidden
+        seen = visible if hidden is None else visible & ~windows_touching(hidden, self.size)
+        rows, words = self.grown(evidence, ore, seen, seed)
+        return self.fit_rows(evidence, rows, visible=visible, hidden=hidden, seed=seed, words=words)
+
+    def grown(
+        self, evidence: Evidence, ore: Sampling, seen: Bools, seed: int
+    ) -> tuple[Sampling, str]:
+        """Slid copies of the ore and barren cells, both among the cells ``seen``; and how."""
+        copies = slide(ore, self.shift, size=self.size, shape=evidence.grid.shape)
+        copies = copies.take(seen[copies.at[:, 0], copies.at[:, 1]])
+        if not len(copies):
+            raise SamplingError("no deposit lies where the evidence has values")
+        barren, words = self._barren(evidence, ore, seen, round(self.ratio * len(copies)), seed)
+        return copies.joined(barren), words
+
+    def _barren(
+        self, evidence: Evidence, ore: Sampling, seen: Bools, n: int, seed: int
+    ) -> tuple[Sampling, str]:
+        if self.barren is not None:
+            known = Sampling.of(self.barren, 0.0)
+            rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
+            rows = rows.take(seen[rows.at[:, 0], rows.at[:, 1]])
+            if not len(rows):
+                raise SamplingError("no barren place lies where a fold may look", where="[barren]")
+            return rows, "places known to be barren"
+        target = None if self.target is None else evidence.layer(self.target)
+        faults = None
+        if self.faults is not None:
+            faults = evidence.layer(self.faults) / np.float32(min(evidence.grid.cell_size))
+        at, words = choose_negatives(
+            self.negatives, n, ore.at, seen, target=target, faults=faults, seed=seed
+        )
+        return Sampling.of(at, 0.0), words
+
+    def fit_rows(
+        self,
+        evidence: Evidence,
+        rows: Sampling,
+        *,
+        visible: Bools,
+        hidden: Bools | None,
+        seed: int,
+        words: str = "",
+    ) -> Fitted:
+        """Screen, scale and learn from grown rows."""
+        windows = _windows(evidence, rows.at, self.size, hidden)
+        kept = self._screened(evidence, windows, rows, seed)
+        windows = _selecting(windows, kept)
+        windows = replace(windows, scaling=fit_scaling(windows.stack, visible))
+        model = self.model().fit(windows, rows.y, rows.group, seed=seed)
+        return Fitted(model, windows, rows, words)
+
+    def _screened(self, evidence: Evidence, windows: Windows, rows: Sampling, seed: int) -> Ints:
+        """Numbers of the layers kept; only elements are screened, on one row of each origin.
+
+        Slid copies are no new observations: counted, they would inflate every significance.
+        """
+        everything = np.arange(len(windows.names))
+        if self.screening.method == "none":
+            return everything
+        elements = np.array([evidence.kind(n) == "element" for n in windows.names])
+        names = [n for n, e in zip(windows.names, elements, strict=True) if e]
+        _, first = np.unique(rows.origin, return_index=True)
+        result = screen(
+            self.screening.method,
+            windows.take(first).centre()[:, elements],
+            rows.y[first],
+            names,
+            threshold=self.screening.threshold,
+            keep=self.screening.keep,
+            seed=seed,
+        )
+        kept = ~elements
+        kept[elements] = result.kept
+        if not kept.any():
+            raise SamplingError(
+                f"screening by {self.screening.method} keeps no element",
+                where="screening.threshold",
+                remedy="lower the threshold, or name elements in screening.keep",
+            )
+        return np.flatnonzero(kept)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted recipe: the model, the windows' scaling and layers, and what it learned from."""
+
+    model: Model
+    windows: Windows
+    rows: Sampling
+    words: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Layers the model reads."""
+        return self.windows.names
+
+    def predict(self, at: Ints) -> NDArray[np.float64]:
+        """Scores at cells ``(n, 2)``; all cells are read, hidden ones too."""
+        return self.model.predict(replace(self.windows.moved(at), hidden=None))
+
+    def save(self, folder: Path) -> None:
+        """Write the model and what it reads; ``reapplied`` brings it to other evidence."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save(folder)
+        scaling = self.windows.scaling
+        assert scaling is not None
+        content: dict[str, Any] = {
+            "layers": list(self.names),
+            "kinds": list(self.windows.kinds),
+            "size": self.windows.size,
+            "mean": scaling.mean.tolist(),
+            "spread": scaling.spread.tolist(),
+            "negatives": self.words,
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        (folder / "recipe.json").write_text(text, encoding="utf-8")
+
+
+def _windows(evidence: Evidence, at: Ints, size: int, hidden: Bools | None) -> Windows:
+    return Windows(
+        evidence.stack,
+        evidence.names,
+        at,
+        size,
+        hidden=hidden,
+        kinds=tuple(evidence.kind(n) for n in evidence.names),
+        cell_size=min(evidence.grid.cell_size),
+    )
+
+
+def _selecting(windows: Windows, kept: Ints) -> Windows:
+    if len(kept) == len(windows.names):
+        return windows
+    return replace(
+        windows,
+        stack=windows.stack[kept],
+        names=tuple(windows.names[i] for i in kept),
+        kinds=tuple(windows.kinds[i] for i in kept),
+    )
+
+
+def reapplied(folder: Path, model: Model, evidence: Evidence) -> Fitted:
+    """Bring a saved recipe to evidence that has its layers; an absent layer is refused."""
+    content = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    names = list(content["layers"])
+    missing = [n for n in names if n not in evidence.names]
+    if missing:
+        raise SamplingError(
+            f"the model reads {', '.join(names)}; the evidence has {', '.join(evidence.names)}",
+            where=str(folder),
+            remedy=f"add the layers {', '.join(missing)}",
+        )
+    kept = np.array([evidence.names.index(n) for n in names])
+    windows = _windows(evidence, np.empty((0, 2), dtype=np.int64), content["size"], None)
+    scaling = Scaling(
+        np.asarray(content["mean"], dtype=np.float32),
+        np.asarray(content["spread"], dtype=np.float32),
+    )
+    windows = replace(
+        windows,
+        stack=windows.stack[kept],
+        names=tuple(names),
+        kinds=tuple(windows.kinds[i] for i in kept),
+        scaling=scaling,
+    )
+    return Fitted(model, windows, Sampling.of(np.empty((0, 2), dtype=np.int64), 0.0), "")

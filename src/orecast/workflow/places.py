@@ -1,0 +1,97 @@
+"""Deposits of a survey as places on the evidence's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import SamplingError
+from orecast.evidence import Evidence
+from orecast.samples import Sampling, deposit_sampling
+from orecast.survey import Findings
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+Ints = NDArray[np.int64]
+
+FEWEST_DEPOSITS = 3
+
+
+@dataclass(frozen=True)
+class Places:
+    """One row of ``sampling`` a place; ``deposit`` the survey's deposits that lie on the
+    evidence ``(n,)`` and ``row`` the place of each ``(n,)``.
+    """
+
+    sampling: Sampling
+    deposit: Ints
+    row: Ints
+    names: tuple[str, ...]  # of those deposits, (n,)
+    xy: NDArray[np.float64]  # and their positions, (n, 2)
+
+    @property
+    def cells(self) -> Ints:
+        """Cell of each deposit, ``(n, 2)``."""
+        return self.sampling.at[self.row]
+
+
+def place_deposits(
+    deposits: gpd.GeoDataFrame, evidence: Evidence, size: int, findings: Findings
+) -> Places:
+    """Find the cell of every deposit; those where the evidence is nodata are listed and left out.
+
+    Raises SamplingError where fewer than three places are left.
+    """
+    xy = np.column_stack([deposits.geometry.x, deposits.geometry.y])
+    at = evidence.grid.cell(xy)
+    inside = evidence.grid.inside(at)
+    usable = inside.copy()
+    usable[inside] = evidence.valid[at[inside, 0], at[inside, 1]]
+    names = deposit_names(deposits)
+    if not usable.all():
+        lost = [names[i] for i in np.flatnonzero(~usable)]
+        findings.warning(
+            "deposits-without-evidence",
+            "deposits",
+            f"{len(lost)} of {len(names)} deposits lie where the evidence has no value and are "
+            f"left out: {', '.join(lost[:10])}{' …' if len(lost) > 10 else ''}",
+            "raise evidence.radius, or leave out the layer that covers least",
+            deposits=lost,
+        )
+    sampling, row = deposit_sampling(at[usable], size)
+    if len(sampling) < FEWEST_DEPOSITS:
+        raise SamplingError(
+            f"{len(sampling)} places with a deposit and evidence are left; a map needs at least "
+            f"{FEWEST_DEPOSITS}",
+            where="deposits",
+            remedy="check their CRS and the evidence's reach, or add deposits",
+        )
+    if len(sampling) < usable.sum():
+        findings.info(
+            "deposits-share-cells",
+            "deposits",
+            f"{usable.sum()} deposits stand in {len(sampling)} cells; each cell is learned from "
+            "once",
+        )
+    return Places(
+        sampling,
+        np.flatnonzero(usable),
+        row,
+        tuple(names[i] for i in np.flatnonzero(usable)),
+        xy[usable],
+    )
+
+
+def deposit_names(deposits: gpd.GeoDataFrame) -> list[str]:
+    """Name of each deposit, or its number from 1 where the file names none, or all alike."""
+    for column in deposits.columns:
+        if str(column).strip().lower() in {"name", "deposit", "deposit_name", "site", "id"}:
+            names = [str(v) for v in deposits[column]]
+            if len(set(names)) == len(names):
+                return names
+            return [f"{name} {i + 1}" for i, name in enumerate(names)]
+    return [str(i + 1) for i in range(len(deposits))]

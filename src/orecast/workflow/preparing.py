@@ -1,0 +1,53 @@
+"""Evidence on one grid, deposits on its cells."""
+
+from __future__ import annotations
+
+import json
+
+from orecast.config import Config, to_toml
+from orecast.errors import RunError
+from orecast.evidence import build_evidence, read_evidence, write_evidence
+from orecast.run import Run, write_json
+from orecast.survey import Finding, Level, Survey, checks
+from orecast.workflow.job import Job, Progress
+from orecast.workflow.places import place_deposits
+from orecast.workflow.provenance import Provenance
+
+
+def prepare(
+    config: Config, run: Run, provenance: Provenance, progress: Progress, survey: Survey
+) -> Job:
+    """Build the evidence, or take it from the run that is resumed, and place the deposits."""
+    done = run.done("evidence")
+    progress("Building evidence", 0, 1)
+    with provenance.timed("evidence"):
+        if done:
+            evidence = read_evidence(run.folder / "evidence")
+        else:
+            evidence = build_evidence(survey, config)
+        assert survey.deposits is not None
+        places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+        if done:
+            _recall_findings(run, survey)
+        else:
+            with run.stage("evidence") as folder:
+                write_evidence(evidence, folder / "evidence")
+                write_json(folder / "checks.json", checks(survey))
+                (folder / "run.toml").write_text(to_toml(config), encoding="utf-8")
+    progress("Building evidence", 1, 1)
+    return Job(config, run, provenance, progress, survey, evidence, places)
+
+
+def _recall_findings(run: Run, survey: Survey) -> None:
+    """What was found when the evidence was built, from the interrupted run's own file."""
+    path = run.folder / "checks.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = [Finding(**(f | {"level": Level(f["level"])})) for f in content["findings"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(
+            "cannot be read, so the run cannot be resumed",
+            where=str(path),
+            remedy="run with --overwrite",
+        ) from None
+    survey.findings.items[:] = found

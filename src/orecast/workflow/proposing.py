@@ -1,0 +1,29 @@
+"""Look at files and write a commented configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orecast.config import parse, to_toml
+from orecast.errors import ConfigError, RunError
+from orecast.survey import propose
+
+
+def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> list[str]:
+    """Write a commented ``run.toml`` for ``files`` and return what was decided, a line each.
+
+    Raises ConfigError where the file stands already, InputError where a file cannot be told.
+    """
+    if output.exists() and not overwrite:
+        raise ConfigError(
+            "the file stands already", where=str(output), remedy="--overwrite, or name another"
+        )
+    folder = output.resolve().parent
+    table, notes = propose(files, folder)
+    config = parse(table, where=str(output))
+    head = "".join(f"# {note}\n" for note in notes)
+    try:
+        output.write_text(head + "\n" + to_toml(config, comments=True), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write ({error.strerror})", where=str(output)) from None
+    return notes

@@ -1,0 +1,95 @@
+"""What a result depends on: configuration, input files, versions; and what it cost."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orecast import __version__
+from orecast.config import Config, Section, to_toml
+from orecast.run import file_hash
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning", "rasterio", "geopandas")
+
+
+@dataclass
+class Provenance:
+    """Inputs with their hashes, and the stages' durations as they pass."""
+
+    config: Config
+    inputs: list[dict[str, Any]]
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @classmethod
+    def of(cls, config: Config) -> Provenance:
+        """Hash the configuration's input files."""
+        inputs = [
+            {"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": file_hash(path)}
+            for path in input_files(config)
+        ]
+        return cls(config, inputs)
+
+    @property
+    def key(self) -> str:
+        """Hash of all that the result depends on: a resumed run must have the same."""
+        text = to_toml(self.config.model_copy(update={"output": Path("run")}))
+        parts = [__version__, text, *(i["sha256"] for i in self.inputs)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Time a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 2)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``provenance.json`` holds it."""
+        return {
+            "orecast": __version__,
+            "python": sys.version.split()[0],
+            "platform": platform.platform(),
+            "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "seed": self.config.seed,
+            "started": self.started,
+            "seconds": self.seconds,
+            "total_seconds": round(sum(self.seconds.values()), 2),
+            "peak_memory_mib": peak_memory_mib(),
+            "inputs": self.inputs,
+            "key": self.key,
+        }
+
+
+def input_files(config: Section) -> list[Path]:
+    """Every existing file that the configuration names, globs resolved, in a stable order."""
+    found: list[Path] = []
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Section):
+            found += input_files(value)
+        elif isinstance(value, list) and value and isinstance(value[0], Section):
+            for item in value:
+                found += input_files(item)
+        elif isinstance(value, Path) and name != "output":
+            found += sorted(value.parent.glob(value.name)) if "*" in value.name else [value]
+    return [path for path in found if path.is_file()]
+
+
+def peak_memory_mib() -> float | None:
+    """Peak resident memory of this process in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

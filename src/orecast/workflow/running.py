@@ -1,0 +1,74 @@
+"""The main job: survey, evidence, validation, map, targets, report."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orecast import registry
+from orecast.config import Config
+from orecast.report import write_report
+from orecast.run import Run, write_json
+from orecast.survey import checks, read_survey
+from orecast.training import build_model
+from orecast.workflow.final_map import draw_map
+from orecast.workflow.job import Job, Progress
+from orecast.workflow.preparing import prepare
+from orecast.workflow.provenance import Provenance
+from orecast.workflow.validating import validate
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished run says: where it stands, its metrics, its targets, what it took."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    targets: list[dict[str, str]]
+    seconds: float
+
+
+def run_survey(
+    config: Config,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Run the main job into ``config.output`` and return what it says.
+
+    ``progress(what, done, total)`` is told how far the work is. Nothing is written before the
+    data have been read and judged. Raises OrecastError with place and remedy.
+    """
+    tell = progress or (lambda what, done, total: None)
+    registry.load("orecast.samples", config.validation.protocol, what="protocol")
+    build_model(config.model.name, config.model.options, config.training)
+    tell("Reading the survey", 0, 1)
+    provenance = Provenance.of(config)
+    with provenance.timed("survey"):
+        survey = read_survey(config)
+    run = Run.begin(config.output, provenance.key, resume=resume, overwrite=overwrite)
+    tell("Reading the survey", 1, 1)
+    job = prepare(config, run, provenance, tell, survey)
+    validate(job)
+    draw_map(job)
+    _report(job)
+    return _summary(job)
+
+
+def _report(job: Job) -> None:
+    job.progress("Writing the report", 0, 1)
+    with job.run.stage("report") as folder:
+        write_json(folder / "checks.json", checks(job.survey))
+        write_json(folder / "provenance.json", job.provenance.as_dict())
+        write_report(job.run.folder, into=folder)
+    job.progress("Writing the report", 1, 1)
+
+
+def _summary(job: Job) -> Summary:
+    with (job.run.folder / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
+        targets = list(csv.DictReader(stream))
+    seconds = sum(job.provenance.seconds.values())
+    return Summary(job.run.folder, job.metrics, targets, seconds)

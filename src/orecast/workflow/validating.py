@@ -1,0 +1,135 @@
+"""Every model and baseline on the same folds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from orecast import registry
+from orecast.run import write_json
+from orecast.validation import OutOfFold, Recipe, cross_predict
+from orecast.workflow.job import Job
+from orecast.workflow.recipes import baselines
+from orecast.workflow.scoring import paper_row, spatial_row
+from orecast.workflow.verdict import verdict
+
+
+def validate(job: Job) -> None:
+    """Test the configured model and the baselines; write scores, out-of-fold map, uncertainty."""
+    if job.run.done("validation"):
+        text = (job.run.folder / "metrics.json").read_text(encoding="utf-8")
+        job.metrics = json.loads(text)
+        return
+    with job.provenance.timed("validation"):
+        recipe, answer = _test_model(job)
+        name, places = job.config.model.name, job.places
+        rows = [spatial_row(name, "model", answer, places, seed=job.seed)]
+        if job.config.validation.protocol != "spatial":
+            rows.append(_published(job, recipe))
+        rows += _test_baselines(job, recipe)
+        job.metrics = {
+            "model": name,
+            "protocol": _protocol_facts(job, answer),
+            "folds": [_fold_facts(job, answer, k) for k in range(len(answer.folds))],
+            "scores": rows,
+            "verdict": verdict(
+                [row for row in rows if row["protocol"] == "spatial"],
+                places.sampling.group.tolist(),
+                seed=job.seed,
+            ),
+        }
+        with job.run.stage("validation") as folder:
+            assert answer.spread is not None
+            spread = np.where(job.evidence.valid, answer.spread, np.float32(np.nan))
+            words = "Prospectivity, each cell by a model that has not seen its surroundings"
+            job.write(folder / "out_of_fold.tif", answer.map, words)
+            words = "Standard deviation of the prospectivity between the folds' models"
+            job.write(folder / "uncertainty.tif", spread, words)
+            write_json(folder / "metrics.json", job.metrics)
+
+
+def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
+    """The configured model; epochs and folds are told as one bar."""
+    what = f"Testing {job.config.model.name}"
+    fold, folds = 0, job.config.validation.folds
+
+    def at_fold(_: str, done: int, total: int) -> None:
+        nonlocal fold, folds
+        fold, folds = done, total
+        job.progress(what, done, total)
+
+    def at_epoch(done: int, total: int, loss: float) -> None:
+        job.progress(what, fold * total + done, folds * total)
+
+    recipe = job.recipe("testing", at_epoch)
+    answer = cross_predict(
+        recipe,
+        job.evidence,
+        job.places.sampling,
+        _protocol(job, "spatial"),
+        seed=job.seed,
+        spread=True,
+        store=job.run.scratch("folds/spatial"),
+        progress=at_fold,
+    )
+    return recipe, answer
+
+
+def _published(job: Job, recipe: Recipe) -> dict[str, Any]:
+    """The configured model under a protocol of the papers, beside the leak-free one."""
+    name = job.config.validation.protocol
+    answer = cross_predict(
+        recipe,
+        job.evidence,
+        job.places.sampling,
+        _protocol(job, name),
+        seed=job.seed,
+        store=job.run.scratch(f"folds/{name}"),
+        progress=lambda _, done, total: job.progress(f"Protocol {name}", done, total),
+    )
+    return paper_row(job.config.model.name, answer, seed=job.seed)
+
+
+def _test_baselines(job: Job, recipe: Recipe) -> list[dict[str, Any]]:
+    others = baselines(job.config, job.evidence, recipe) if job.config.validation.baselines else {}
+    rows = []
+    for k, (name, other) in enumerate(others.items()):
+        job.progress("Testing baselines", k, len(others))
+        protocol = _protocol(job, "spatial")
+        answer = cross_predict(other, job.evidence, job.places.sampling, protocol, seed=job.seed)
+        rows.append(spatial_row(name, "baseline", answer, job.places, seed=job.seed))
+    job.progress("Testing baselines", len(others), len(others))
+    return rows
+
+
+def _protocol(job: Job, name: str) -> Any:
+    factory = registry.load("orecast.samples", name, what="protocol")
+    grid = job.evidence.grid
+    protocol = factory(
+        job.config.validation.folds, job.config.sampling.window, grid.shape, min(grid.cell_size)
+    )
+    return protocol if name == "spatial" else replace(protocol, seed=job.seed)
+
+
+def _protocol_facts(job: Job, answer: OutOfFold) -> dict[str, Any]:
+    return {
+        "name": "spatial",
+        "folds": len(answer.folds),
+        "sentence": f"{answer.protocol_words}. Negatives: {answer.words}.",
+        "hidden_buffer_m": job.config.sampling.window * min(job.evidence.grid.cell_size)
+        + 2 * job.evidence.reach,
+    }
+
+
+def _fold_facts(job: Job, answer: OutOfFold, k: int) -> dict[str, Any]:
+    fold, places = answer.folds[k], job.places
+    return {
+        "fold": k,
+        "deposits": places.deposit[np.isin(places.row, fold.test)].tolist(),
+        "training_deposits": int(np.isin(places.row, fold.train).sum()),
+        "hidden_cells": int(fold.hidden.sum()),
+        "region_cells": int((fold.region & job.evidence.valid).sum()),
+    }

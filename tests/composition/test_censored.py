@@ -1,0 +1,206 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from orecast.composition import impute
+from orecast.composition.censored import censored_normal
+from orecast.errors import ConfigError, InputError
+
+METHODS = ["multiplicative", "lognormal"]
+
+
+def survey(n=60, seed=0, limit=2.0):
+    """Log-normal traces in mg/kg, the first of which has a limit of detection."""
+    rng = np.random.default_rng(seed)
+    truth = rng.lognormal([1.0, 3.0, 4.0], [1.0, 0.5, 0.7], (n, 3))
+    censored = np.zeros(truth.shape, dtype=bool)
+    censored[:, 0] = truth[:, 0] < limit
+    return np.where(censored, limit, truth), censored
+
+
+@given(seed=st.integers(0, 1000), method=st.sampled_from(METHODS))
+@settings(max_examples=30, deadline=None)
+def test_replacements_lie_below_the_limit_and_measured_ratios_stay(seed, method):
+    values, censored = survey(seed=seed)
+    imputed = impute(values, censored, method=method)
+    assert (imputed[censored] > 0).all()
+    assert (imputed[censored] < 2.0).all()
+    np.testing.assert_allclose(
+        imputed[:, 1] / imputed[:, 2], values[:, 1] / values[:, 2], rtol=1e-12
+    )
+    whole = ~censored.any(axis=1)
+    np.testing.assert_array_equal(imputed[whole], values[whole])
+
+
+@given(seed=st.integers(0, 1000), method=st.sampled_from(METHODS))
+@settings(max_examples=30, deadline=None)
+def test_a_closed_composition_stays_closed(seed, method):
+    """Measured parts that add up to the total (the censored counted as zero) still do."""
+    values, censored = survey(seed=seed)
+    measured = np.where(censored, 0, values)
+    closed = np.where(censored, 2.0, measured / measured.sum(axis=1, keepdims=True) * 1e6)
+    imputed = impute(closed, censored, method=method)
+    np.testing.assert_allclose(imputed.sum(axis=1), 1e6, rtol=1e-12)
+
+
+def test_with_traces_alone_the_unmeasured_rest_closes_the_whole():
+    """The rest, 999 000 of 1e6 beside 1000 measured, is scaled like a measured part."""
+    imputed = impute(
+        [[1000.0, 200.0], [1.0, 1.0]], [[False, True], [False, False]], limits=[1, 200]
+    )
+    factor = 1 - 0.65 * 200 / 1e6
+    np.testing.assert_allclose(imputed[0], [1000 * factor, 130.0])
+    rest = (1e6 - 1000.0) * factor
+    assert imputed[0].sum() + rest == pytest.approx(1e6, rel=1e-15)
+
+
+def test_multiplicative_by_hand():
+    # Martín-Fernández et al. (2003), eq. 4: x_j (1 - sum of replacements / c)
+    values = [[0.1, 0.3, 0.7], [0.2, 0.3, 0.5]]
+    censored = [[True, False, False], [False, False, False]]
+    imputed = impute(values, censored, total=1.0)
+    np.testing.assert_allclose(imputed[0], [0.065, 0.3 * 0.935, 0.7 * 0.935])
+    np.testing.assert_array_equal(imputed[1], values[1])
+
+
+def test_the_smallest_limit_of_a_row_may_differ_from_the_columns():
+    values, censored = [[9.0, 5.0], [4.0, 5.0], [20.0, 5.0]], [[1, 0], [1, 0], [0, 0]]
+    imputed = impute(values, censored)
+    np.testing.assert_allclose(imputed[:2, 0], [5.85, 2.6])
+
+
+def test_limits_take_the_place_of_what_the_values_hold():
+    values, censored = [[7.0, 5.0], [20.0, 5.0]], [[1, 0], [0, 0]]
+    np.testing.assert_allclose(impute(values, censored, limits=[2.0, 1.0])[0, 0], 1.3)
+    row_by_row = impute(values, censored, limits=[[4.0, 1.0], [1.0, 1.0]])
+    np.testing.assert_allclose(row_by_row[0, 0], 2.6)
+
+
+def test_lognormal_agrees_with_scipys_censored_fit():
+    values, censored = survey(400)
+    below = censored[:, 0]
+    data = stats.CensoredData(uncensored=np.log(values[~below, 0]), left=np.log(values[below, 0]))
+    mean, spread = stats.norm.fit(data)
+    z = (np.log(2.0) - mean) / spread
+    expected = np.exp(mean - spread * stats.norm.pdf(z) / stats.norm.cdf(z))
+    imputed = impute(values, censored, method="lognormal")
+    np.testing.assert_allclose(imputed[below, 0], expected, rtol=1e-3)
+
+
+def test_lognormal_recovers_the_mean_below_the_limit():
+    rng = np.random.default_rng(0)
+    truth = np.column_stack([rng.lognormal(0, 1, 20_000), np.ones(20_000)])
+    censored = np.zeros(truth.shape, dtype=bool)
+    censored[:, 0] = truth[:, 0] < 0.8
+    imputed = impute(np.where(censored, 0.8, truth), censored, method="lognormal")
+    below = censored[:, 0]
+    assert np.log(imputed[below, 0]).mean() == pytest.approx(
+        np.log(truth[below, 0]).mean(), abs=0.03
+    )
+
+
+@pytest.mark.parametrize(("n", "share"), [(50, 0.3), (500, 0.9), (2000, 0.02), (20, 0.85)])
+def test_censored_normal_is_the_maximum_of_the_likelihood(n, share):
+    x = np.random.default_rng(n).normal(3, 2, n)
+    bound = np.quantile(x, share)
+    seen, below = x[x >= bound], np.full((x < bound).sum(), bound)
+
+    def likelihood(mean, spread):
+        return (
+            stats.norm.logpdf(seen, mean, spread).sum()
+            + stats.norm.logcdf(below, mean, spread).sum()
+        )
+
+    mean, spread = censored_normal(seen, below)
+    best = likelihood(mean, spread)
+    for step in (0.99, 1.01):
+        assert likelihood(mean * step, spread) < best
+        assert likelihood(mean, spread * step) < best
+
+
+def test_without_censoring_the_estimates_are_the_ordinary_ones():
+    x = np.random.default_rng(0).normal(5, 2, 100)
+    np.testing.assert_allclose(censored_normal(x, np.empty(0)), (x.mean(), x.std()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_far_below_and_hardly_measured_still_gives_positive_values(method):
+    values = np.array([[1.0], [1.1], *[[0.99]] * 1000])
+    censored = np.array([[False], [False], *[[True]] * 1000])
+    imputed = impute(values, censored, method=method)
+    assert ((imputed[censored] > 0) & (imputed[censored] < 0.99)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_missing_stays_missing_even_where_marked_censored(method):
+    values, censored = survey()
+    values[3, 0], censored[3, 0] = np.nan, True
+    values[4, 1] = np.nan
+    imputed = impute(values, censored, method=method)
+    assert np.isnan(imputed).sum() == 2
+    assert np.isnan(imputed[3, 0])
+    assert np.isnan(imputed[4, 1])
+
+
+def test_multiplicative_sees_its_own_row_alone():
+    values, censored = survey()
+    other, marked = values.copy(), censored.copy()
+    other[1:] *= 7
+    marked[1:] = False
+    np.testing.assert_array_equal(impute(values, censored)[0], impute(other, marked)[0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_column_without_a_measured_value_is_refused_by_name(method):
+    with pytest.raises(InputError, match=r"column 'Au': no value was measured, all 2"):
+        impute(
+            [[1.0, 2.0], [1.0, 3.0]],
+            [[True, False], [True, False]],
+            method=method,
+            names=["Au", "Cu"],
+        )
+
+
+@pytest.mark.parametrize("bad", [0.0, -5.0, np.inf])
+def test_values_and_limits_that_are_not_positive_are_refused_by_name(bad):
+    with pytest.raises(InputError, match="column 'Cu': the value in row 1"):
+        impute([[1.0, 2.0], [1.0, bad]], np.zeros((2, 2), bool), names=["Au", "Cu"])
+    with pytest.raises(InputError, match="column 'Au': the detection limit in row 0"):
+        impute([[bad, 2.0], [1.0, 3.0]], [[True, False], [False] * 2], names=["Au", "Cu"])
+
+
+def test_a_missing_limit_is_refused():
+    with pytest.raises(InputError, match="column 'Au': the detection limit in row 0 is nan"):
+        impute(
+            [[1.0, 2.0], [2.0, 3.0]],
+            [[True, False], [False] * 2],
+            limits=[np.nan, 1.0],
+            names=["Au", "Cu"],
+        )
+
+
+def test_no_spread_can_be_had_from_one_measured_value():
+    with pytest.raises(InputError, match="column 'Au': fewer than two distinct"):
+        impute([[1.0], [3.0], [3.0]], [[True], [False], [False]], method="lognormal", names=["Au"])
+
+
+def test_limits_beyond_the_whole_are_refused():
+    with pytest.raises(InputError, match="row 0: the limits of detection add up"):
+        impute([[2e6, 1.0], [1.0, 1.0]], [[True, False], [False, False]])
+
+
+def test_unknown_methods_and_shapes_are_refused():
+    with pytest.raises(ConfigError, match="did you mean lognormal"):
+        impute([[1.0], [2.0]], [[True], [False]], method="log-normal")
+    with pytest.raises(InputError, match="do not go with"):
+        impute([[1.0, 2.0]], [[True]])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_input_is_left_as_it_was(method):
+    values, censored = survey()
+    before = values.copy()
+    impute(values, censored, method=method)
+    np.testing.assert_array_equal(values, before)

@@ -1,0 +1,126 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from orecast.config import Config, parse, read, to_toml
+from orecast.errors import ConfigError
+
+LEAST = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}
+FULL = LEAST | {
+    "title": "Grube Ähre",
+    "faults": {"path": "f.gpkg", "rings": [500, 1000]},
+    "geology": {"path": "g.gpkg", "column": "unit"},
+    "layers": [{"path": "a.tif"}, {"path": "b.tif", "align": "pixels"}],
+    "sampling": {"window": 5, "negatives": "kmeans", "target": "Au"},
+    "model": {"name": "random-forest", "options": {"trees": 20}},
+}
+
+
+@pytest.mark.parametrize("table", [LEAST, FULL])
+@pytest.mark.parametrize("comments", [False, True])
+def test_written_and_read_back_it_is_the_same(table, comments):
+    config = parse(table, where="t")
+    text = to_toml(config, comments=comments)
+    assert parse(tomllib.loads(text), where="t") == config
+
+
+def test_every_field_is_documented_where_it_stands():
+    def undocumented(section, prefix=""):
+        for name, field in section.model_fields.items():
+            if not field.description:
+                yield prefix + name
+
+    from orecast import config
+
+    sections = [getattr(config, n) for n in config.__all__ if n[0].isupper()]
+    assert [list(undocumented(s, s.__name__ + ".")) for s in sections] == [[]] * len(sections)
+
+
+def write(tmp_path, text):
+    path = tmp_path / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("GEODATA", str(tmp_path / "elsewhere"))
+    path = write(
+        tmp_path,
+        'samples.path = "data/s.csv"\ndeposits.path = "${GEODATA}/d.csv"\n'
+        'faults.path = "${NOT_SET_ANYWHERE:-lines}/f.gpkg"\n',
+    )
+    config = read(path)
+    assert config.samples.path == tmp_path / "data/s.csv"
+    assert config.deposits.path == tmp_path / "elsewhere/d.csv"
+    assert config.faults.path == tmp_path / "lines/f.gpkg"
+
+
+def test_overrides(tmp_path):
+    path = write(tmp_path, 'samples.path = "s.csv"\ndeposits.path = "d.csv"\n')
+    config = read(path, ["model.name=resnet34", "sampling.window=5", "faults.path='f.gpkg'"])
+    assert config.model.name == "resnet34"
+    assert config.sampling.window == 5
+    assert config.faults.path == tmp_path / "f.gpkg"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("samples.path = 's'", ["'deposits' is missing", "run.toml"]),
+        ("deposits.path = 's'", ["either [samples] or [gridded]"]),
+        ("samples.path='s'\ngridded.path='*'\ndeposits.path='d'", ["not both"]),
+        ("sampels.path='s'\ndeposits.path='d'", ["unknown key 'sampels'", "did you mean samples"]),
+        (
+            "samples.path='s'\ndeposits.path='d'\n[sampling]\nwindw=3",
+            ["unknown key 'sampling.windw'", "did you mean window"],
+        ),
+        (
+            "samples.path='s'\ndeposits.path='d'\n[[layers]]\npath='x'\nallign='pixels'",
+            ["unknown key 'layers.0.allign'", "did you mean align"],
+        ),
+        (
+            "samples.path='s'\ndeposits.path='d'\nsampling.window=0",
+            ["'sampling.window'", "found 0"],
+        ),
+        ("samples.path='s'\ndeposits.path='d'\nseed=-1", ["'seed'", "found -1"]),
+        (
+            "samples.path='s'\ndeposits.path='d'\ncomposition.transform='clrr'",
+            ["'composition.transform'", "'clr', 'ilr'", "found 'clrr'"],
+        ),
+        (
+            "samples.path='s'\ndeposits.path='d'\nclasses.area=[0.1, 0.05, 0.2]",
+            ["'classes'", "three rising shares"],
+        ),
+        (
+            "samples.path='s'\ndeposits.path='d'\nclasses.probability=[0.1, 0.5, 0.2]",
+            ["'classes'", "three falling scores"],
+        ),
+        ("samples.path='${NOWHERE_SET}/s'\ndeposits.path='d'", ["NOWHERE_SET is not set"]),
+        ("samples.path = x\n", ["not valid TOML", "line 1"]),
+    ],
+)
+def test_bad_configurations_name_key_and_remedy(tmp_path, text, words):
+    with pytest.raises(ConfigError) as caught:
+        read(write(tmp_path, text))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_missing_file_names_the_command_that_writes_one(tmp_path):
+    with pytest.raises(ConfigError, match="orecast init"):
+        read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("override", ["seed", "=3", "title.x=1"])
+def test_bad_overrides(tmp_path, override):
+    path = write(tmp_path, 'title = "a"\nsamples.path = "s.csv"\ndeposits.path = "d.csv"\n')
+    with pytest.raises(ConfigError):
+        read(path, [override])
+
+
+def test_a_configuration_cannot_be_changed():
+    config = parse(LEAST, where="t", folder=Path("/x"))
+    assert isinstance(config, Config)
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3

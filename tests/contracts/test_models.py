@@ -1,0 +1,154 @@
+"""Every registered network keeps the same contract."""
+
+import functools
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from orecast import registry
+from orecast.config import Training
+from orecast.errors import ModelError
+from orecast.samples.nouns import Needs, Windows
+from orecast.training import Network, build_model, load_model
+
+NAMES = sorted(registry.entries("orecast.models"))
+SMALL = {"width": 8}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """So small a network is slower on several."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network after one epoch, by name; fitted once."""
+    return functools.cache(fitted)
+
+
+def factory(name):
+    return registry.load("orecast.models", name, what="network")
+
+
+def options(name):
+    """Small versions, where a network can be made small."""
+    known = inspect.signature(factory(name)).parameters
+    return {option: value for option, value in SMALL.items() if option in known}
+
+
+def smallest(name):
+    needs = factory(name).needs
+    size = needs.smallest_window
+    wrong = needs.parity != "any" and (size % 2 == 1) != (needs.parity == "odd")
+    return size + 1 if wrong else size
+
+
+def usual(name):
+    """A window of the usual nine cells, or the nearest that a network takes."""
+    needs = factory(name).needs
+    return max(smallest(name), 8 if needs.parity == "even" else 9)
+
+
+def build(name, channels, size, seed=0):
+    torch.manual_seed(seed)
+    return factory(name)(channels, size, **options(name))
+
+
+def toy(name, n=64, channels=3, seed=0):
+    """Windows whose first layer is high on ore."""
+    rng = np.random.default_rng(seed)
+    size = usual(name)
+    stack = rng.normal(size=(channels, 40, 40)).astype(np.float32)
+    at = np.column_stack([rng.integers(size, 40 - size, n), rng.integers(0, 40, n)])
+    y = (at[:, 1] >= 20).astype(float)
+    at[:, 1] = np.where(y == 1, 30, 10)
+    stack[0, :, :20] -= 2
+    stack[0, :, 20:] += 2
+    names = tuple(f"L{number}" for number in range(channels))
+    return Windows(stack, names, at, size), y, np.full(n, -1)
+
+
+def fitted(name, seed=0):
+    X, y, group = toy(name, n=32)
+    recipe = Training(epochs=1, batch=16, rate=3e-3)
+    return build_model(name, options(name), recipe).fit(X, y, group, seed=seed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_declares_its_needs_and_says_what_it_is(name):
+    assert isinstance(factory(name).needs, Needs)
+    assert registry.entries("orecast.models")[name].summary.endswith(".")
+
+
+@pytest.mark.parametrize("channels", [1, 40])
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_of_the_smallest_window_and_of_forty_channels(name, channels):
+    for size in {smallest(name), usual(name)}:
+        net = build(name, channels, size).eval()
+        x = torch.randn(2, channels, size, size)
+        assert net(x).shape == (2,)
+        assert torch.equal(net.forward_head(net.forward_features(x)), net(x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gradient_reaches_every_parameter(name):
+    size = usual(name)
+    net = build(name, 3, size).train()
+    net(torch.randn(4, 3, size, size)).square().sum().backward()
+    without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_learns_what_can_be_learned(name):
+    losses = []
+    X, y, group = toy(name)
+    recipe = Training(epochs=10, batch=16, rate=3e-3)
+    model = build_model(name, options(name), recipe, progress=lambda *p: losses.append(p[2]))
+    scores = model.fit(X, y, group, seed=0).predict(X)
+    assert losses[-1] < losses[0] / 2
+    assert (scores[y == 1][:, None] > scores[y == 0]).mean() > 0.95  # the AUC
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_repeats_bit_for_bit_and_another_does_not(name, trained):
+    first, again, other = (
+        model.net_.state_dict() for model in (trained(name), fitted(name), fitted(name, seed=1))
+    )
+    assert all(torch.equal(value, again[key]) for key, value in first.items())
+    assert any(not torch.equal(value, other[key]) for key, value in first.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_network_predicts_the_same_bit_for_bit(name, trained, tmp_path):
+    model = trained(name)
+    model.save(tmp_path)
+    X, *_ = toy(name, seed=1)
+    loaded = load_model(tmp_path)
+    assert isinstance(loaded, Network)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prediction_is_the_networks_own(name, trained):
+    """Folding and rewriting for speed moves nothing but rounding."""
+    model = trained(name)
+    X, *_ = toy(name, seed=1)
+    with torch.no_grad():
+        plain = torch.sigmoid(model.net_(torch.from_numpy(X.batch()))).numpy()
+    np.testing.assert_allclose(model.predict(X), plain, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_value_is_refused_with_its_layer(name):
+    X, y, group = toy(name)
+    X.stack[1, X.at[5, 0], X.at[5, 1]] = np.nan
+    model = build_model(name, options(name), Training(epochs=1))
+    with pytest.raises(ModelError, match="layer L1: a network was given missing"):
+        model.fit(X, y, group, seed=0)

@@ -1,0 +1,81 @@
+import pytest
+
+from orecast.report import facts
+from orecast.report.reading import RunReading
+
+
+@pytest.fixture(scope="module")
+def run(run_folder):
+    return RunReading.of(run_folder)
+
+
+def test_the_area_is_what_is_mapped_and_where(run):
+    # (60 x 84 - 10 x 21) cells of 0.25 km2; the sheet spans 42 x 30 km in UTM zone 45 N
+    said = facts.area_sentence(run)
+    assert said.startswith("1\u202f208 km² mapped (4\u202f830 cells) within 42 × 30 km, EPSG:32645")
+    assert said.endswith("centred on 42.36° N, 86.19° E")
+
+
+def test_findings_are_grouped_refusals_first():
+    checks = {
+        "findings": [
+            {"level": "info", "where": "a", "what": "b"},
+            {"level": "warning", "where": "c", "what": "d", "remedy": "e"},
+            {"level": "refusal", "where": "f", "what": "g", "remedy": ""},
+            {"level": "warning", "where": "h", "what": "i", "remedy": ""},
+        ]
+    }
+    found = facts.findings(checks)
+    assert [heading.split(":")[0] for heading, _ in found] == [
+        *("Refused", "Warnings", "For information")
+    ]
+    assert [f.where for f in found[1][1]] == ["c", "h"]
+    assert found[1][1][0] == facts.Finding("c", "d", "e")
+    assert facts.findings({"findings": []}) == []
+
+
+def test_counts_leave_out_what_there_is_none_of():
+    checks = {
+        "survey": {
+            "kind": "gridded",
+            "samples": 33813,
+            "duplicates": 0,
+            "elements": [{}] * 39,
+            "deposits": {"n": 34, "outside": 2, "half_width": 0.097},
+            "barren": None,
+        }
+    }
+    assert facts.counts(checks) == [
+        ("Cells", "33\u202f813"),
+        ("Elements", "39"),
+        ("Deposits", "34"),
+        ("Deposits outside the area", "2"),
+    ]
+    said = "By chance alone the mean of 34 deposits falls within 50 ± 10."
+    assert facts.chance(checks) == said
+    assert facts.chance({}) == ""
+
+
+def test_how_it_was_made(run):
+    said = dict(facts.made(run))
+    assert said["Seed"] == "0"
+    assert said["Hidden buffer"] == "13.0 km"
+    assert said["Begun"] == "14 March 2026, 09:26 UTC"
+    assert said["Duration before this page"] == "1 min 44 s"
+    assert said["By stage"] == "evidence 3.2 s, validation 1 min 41 s"
+    assert said["Peak memory"] == "2.1 GiB"
+    assert said["Versions"] == "orecast 0.1.0, Python 3.11.9, numpy 2.2.1, torch 2.11.0"
+
+
+def test_what_was_not_recorded_is_left_out(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    made.provenance = {"started": "yesterday", "peak_memory_mib": None}
+    made.metrics["protocol"]["hidden_buffer_m"] = None
+    said = dict(facts.made(RunReading.of(made.write())))
+    assert set(said) == {"Model", "Seed", "Folds", "Begun"}
+    assert said["Begun"] == "yesterday"
+
+
+def test_inputs_with_size_and_hash():
+    given = {"inputs": [{"path": "data/a.csv", "bytes": 2048, "sha256": "ff" * 32}]}
+    assert facts.inputs(given) == [facts.Input("data/a.csv", "2.0 kB", "ff" * 32)]

@@ -1,0 +1,149 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orecast.report import maps
+from orecast.report.drawing import DPI, to_png
+from orecast.report.maps import CLASS_COLOURS, colour_limits, scale_length
+from orecast.report.reading import RunReading
+
+
+@pytest.fixture(scope="module")
+def run(run_folder):
+    return RunReading.of(run_folder)
+
+
+def pixels(figure):
+    return np.asarray(Image.open(io.BytesIO(to_png(figure))).convert("RGB")).astype(int)
+
+
+def colour_at(figure, x_km, y_km):
+    """Colour drawn at a position of the map."""
+    image = pixels(figure)
+    across, up = figure.axes[0].transData.transform((x_km, y_km))
+    return image[image.shape[0] - 1 - int(up), int(across)]
+
+
+def rgb(text):
+    return np.array([int(text[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def texts_on(figure):
+    return [t for t in figure.axes[0].texts if t.get_text().isdigit()]
+
+
+def test_the_image_spans_the_outer_edges_in_kilometres(run):
+    image = maps.uncertainty(run).axes[0].images[0]
+    assert image.get_extent() == [412.0, 454.0, 4675.0, 4705.0]
+    assert image.get_array().shape == (60, 84)
+
+
+def test_a_cell_is_drawn_where_it_lies(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    made.field = np.zeros(made.shape)
+    made.field[10, 70] = 1.0  # centre at x 412 + 70.5 / 2, y 4705 - 10.5 / 2
+    made.points = [(0.0, 0.0)] * 3
+    run = RunReading.of(made.write())
+    figure = maps.out_of_fold(run)
+    high = rgb("#fde725")  # the end of viridis
+    assert np.abs(colour_at(figure, 447.25, 4699.75) - high).max() < 6
+    for x, y in [(446.75, 4699.75), (447.75, 4699.75), (447.25, 4700.25), (447.25, 4699.25)]:
+        assert np.abs(colour_at(figure, x, y) - high).max() > 100
+
+
+def test_no_data_is_grey_and_said_so(run):
+    figure = maps.uncertainty(run)
+    grey = colour_at(figure, 415.0, 4703.0)
+    assert np.ptp(grey) < 12
+    assert 180 < grey.mean() < 240
+    assert "no data" in [t.get_text() for t in figure.legends[0].texts]
+
+
+def test_classes_keep_their_colours(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    made.field = np.arange(60 * 84, dtype=float).reshape(60, 84)  # best at the south-east
+    made.points = [(0.0, 0.0)] * 3
+    figure = maps.classes(RunReading.of(made.write()))
+    # the last row of 84 is the best 1.7 %: its east is A, its west B; the rows above B and C
+    assert np.abs(colour_at(figure, 453.0, 4675.25) - rgb(CLASS_COLOURS["A"])).max() < 4
+    assert np.abs(colour_at(figure, 413.0, 4675.25) - rgb(CLASS_COLOURS["B"])).max() < 4
+    assert np.abs(colour_at(figure, 430.0, 4677.25) - rgb(CLASS_COLOURS["C"])).max() < 4
+    assert np.abs(colour_at(figure, 430.0, 4690.25) - rgb(CLASS_COLOURS["none"])).max() < 4
+
+
+def test_targets_are_outlined_by_class_and_ranked_without_overlap(run):
+    figure = maps.prospectivity(run)
+    labels = [t.get_text() for t in figure.legends[0].texts]
+    assert labels[:3] == ["target, class A", "target, class B", "target, class C"]
+    figure.canvas.draw()
+    ranks = texts_on(figure)
+    assert ranks[0].get_text() == "1"
+    assert len(ranks) >= 8
+    boxes = [t.get_window_extent() for t in ranks]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    outline = run.targets.geometry.iloc[0].exterior.coords
+    drawn = [np.column_stack(line.get_data()) for line in figure.axes[0].lines]
+    assert any(np.allclose(d, np.asarray(outline) / 1000) for d in drawn if len(d) == len(outline))
+
+
+def test_ranks_that_find_no_place_are_left_out(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    same = made.targets.geometry.iloc[0]
+    made.targets = made.targets.set_geometry([same] * len(made.targets), crs=made.targets.crs)
+    ranks = [t.get_text() for t in texts_on(maps.prospectivity(RunReading.of(made.write())))]
+    assert ranks == [str(n) for n in range(1, len(ranks) + 1)]
+    assert 1 <= len(ranks) < 12
+
+
+def test_deposits_are_numbered_by_fold_where_there_are_folds(run, fabricate):
+    numbers = {t.get_text() for t in texts_on(maps.out_of_fold(run))}
+    assert numbers == {"0", "1", "2", "3", "4"}
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    made.metrics["protocol"]["folds"] = 1
+    assert texts_on(maps.out_of_fold(RunReading.of(made.write()))) == []
+
+
+@pytest.mark.parametrize("shape", [(60, 84), (120, 40), (24, 120), (50, 50)])
+def test_scale_bar_key_and_colour_bar_do_not_overlap_and_stay_on_the_sheet(fabricate, shape):
+    made = fabricate(shape=shape, deposits=4, baselines=1, layers=1)
+    figure = maps.prospectivity(RunReading.of(made.write()))
+    figure.canvas.draw()
+    axes, bar = figure.axes
+    frame = axes.get_window_extent()
+    key = figure.legends[0].get_window_extent()
+    scale = bar.get_tightbbox()
+    length = next(t for t in axes.texts if t.get_text().endswith(" km"))
+    parts = [frame, key, scale, length.get_window_extent(), axes.xaxis.label.get_window_extent()]
+    assert not any(a.overlaps(b) for i, a in enumerate(parts) for b in parts[:i])
+    width, height = figure.get_size_inches() * DPI
+    tight = figure.get_tightbbox()
+    assert tight.x0 >= 0
+    assert tight.y0 >= 0
+    assert tight.x1 * DPI <= width + 1
+    assert tight.y1 * DPI <= height + 1
+
+
+def test_the_scale_bar_is_as_long_as_it_says(run):
+    axes = maps.uncertainty(run).axes[0]
+    said = next(float(t.get_text()[:-3]) for t in axes.texts if t.get_text().endswith(" km"))
+    bar = next(line for line in axes.lines if line.get_transform() == axes.transAxes)
+    start, *_, end = bar.get_xdata()
+    assert (end - start) * np.ptp(axes.get_xlim()) == pytest.approx(said)
+
+
+def test_scale_lengths_are_round_and_at_most_a_quarter():
+    for width in np.geomspace(0.01, 5000, 200):
+        length = scale_length(width)
+        assert 0.1 * width <= length <= 0.2500001 * width
+        assert f"{length:.3e}"[0] in "125"
+
+
+def test_limits_of_a_scale_stand_apart():
+    assert colour_limits(np.arange(101, dtype=np.float32)) == (2.0, 98.0)
+    assert colour_limits(np.full(9, 3, dtype=np.float32)) == (2.5, 3.5)
+    assert colour_limits(np.array([0] * 200 + [1], dtype=np.float32)) == (0.0, 1.0)
+    assert colour_limits(np.full(4, np.nan, dtype=np.float32)) == (0.0, 1.0)
+    low, high = colour_limits(np.array([np.nan, 1, 2], dtype=np.float32))
+    assert 1 <= low < high <= 2

@@ -1,0 +1,253 @@
+import re
+import warnings
+from html.parser import HTMLParser
+
+import geopandas as gpd
+import pytest
+
+from orecast.errors import RunError
+from orecast.report import write_report
+
+NAMES = {
+    *("prospectivity", "out_of_fold", "uncertainty", "classes"),
+    *("scores", "success_rate", "deposits", "layers"),
+}
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed in order and collects what the tests ask for."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.alts, self.ids, self.words = [], [], [], [], []
+        self.tables = self.captions = self.scripts = 0
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.links += [v for k, v in attrs.items() if k in ("src", "href", "srcset", "action")]
+        if tag == "img":
+            self.alts.append(attrs.get("alt"))
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.scripts += tag == "script"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def ordinary(run_folder, tmp_path_factory):
+    """Folder of an ordinary run's report, and the page."""
+    into = tmp_path_factory.mktemp("report")
+    page = write_report(run_folder, into=into)
+    return into, page.read_text(encoding="utf-8")
+
+
+def report_of(made):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # matplotlib warns of missing letters
+        return write_report(made.write()).read_text(encoding="utf-8")
+
+
+def small(fabricate, **options):
+    return fabricate(**{"deposits": 4, "baselines": 2, "layers": 1, **options})
+
+
+def test_every_figure_is_written_and_nothing_else(ordinary, run_folder):
+    into, _ = ordinary
+    assert {p.stem for p in (into / "figures").iterdir()} == NAMES
+    assert {p.name for p in into.iterdir()} == {"figures", "report.html"}
+    assert not (run_folder / "report.html").exists()
+    assert not (run_folder / "figures").exists()
+
+
+def test_the_page_asks_nothing_of_the_network(ordinary):
+    _, text = ordinary
+    page = Page(text)
+    assert all(link.startswith(("data:", "#")) for link in page.links)
+    assert page.scripts == 0
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert not re.search(r"url\(|@import|https?:", style)
+    assert len(text) < 5_000_000
+
+
+def test_pictures_have_words_and_tables_captions(ordinary):
+    page = Page(ordinary[1])
+    assert len(page.alts) == len(NAMES)
+    assert all(alt and len(alt) > 20 for alt in page.alts)
+    assert page.tables == page.captions > 8
+    anchors = [link[1:] for link in page.links if link.startswith("#")]
+    assert len(anchors) == 6
+    assert set(anchors) == set(page.ids)
+
+
+def test_the_verdict_comes_before_anything_else(ordinary):
+    text = Page(ordinary[1]).text
+    order = [
+        "Pangxidong Au–Ag, 1:50 000 stream sediments",
+        "14 March 2026",
+        "Ba alone ranks the held-out deposits better than resnet18",
+        "Prospectivity by resnet18",
+        "How far to trust it",
+        "unexplored rather than proven barren",
+        "It is a training fit",
+        "Out of fold: each cell",
+        "Targets by rank (12 of 12)",
+        "Refused: left out of the run",
+        "Warnings: may mislead",
+        "Evidence layers (9)",
+        "The folds",
+        "orecast run run.toml",
+    ]
+    start = text.index("Ba alone")  # behind the table of contents
+    places = [text.index(o, 0 if i < 2 else start) for i, o in enumerate(order)]
+    assert places == sorted(places)
+
+
+def test_the_same_run_gives_the_same_page(run_folder, ordinary, tmp_path):
+    into, text = ordinary
+    again = write_report(run_folder, into=tmp_path / "new" / "folder")
+    assert again.read_text(encoding="utf-8") == text
+    one = (into / "figures" / "prospectivity.png").read_bytes()
+    assert (tmp_path / "new" / "folder" / "figures" / "prospectivity.png").read_bytes() == one
+
+
+def test_what_is_written_elsewhere_cannot_become_markup(fabricate):
+    made = small(fabricate)
+    evil = '<script>alert(1)</script>"><img src=x onerror=1> $x$ & Co'
+    made.title = made.metrics["verdict"]["sentence"] = evil
+    made.names = [evil] * 4
+    made.metrics["scores"][1]["name"] = evil
+    made.metrics["scores"][0]["per_deposit"][0]["name"] = evil
+    made.findings[0]["what"] = made.findings[0]["remedy"] = evil
+    made.targets["top_elements"] = evil
+    made.provenance["inputs"][0]["path"] = evil
+    text = report_of(made)
+    page = Page(text)
+    assert page.scripts == 0
+    assert len(page.alts) == len(NAMES)
+    assert page.text.count("<script>alert(1)</script>") >= 7
+
+
+def test_published_scores_are_never_shown_alone(fabricate, new_score):
+    made = small(fabricate)
+    made.metrics["scores"] += [
+        new_score("resnet18", "model", 0.987, half=None, protocol="paper"),
+        new_score("gan", "model", 0.993, half=None, protocol="paper"),
+    ]
+    text = Page(report_of(made)).text
+    beside = text[text.index("As published, beside leak-free folds") :]
+    assert "resnet18 0.98 0.70 (0.62–0.78) 71 (63–79)" in beside
+    assert "scores of gan are withheld" in text
+    assert "99" not in beside[: beside.index("withheld")]
+
+
+def test_a_run_with_published_scores_only_shows_none(fabricate):
+    made = small(fabricate)
+    made.metrics["scores"] = made.metrics["scores"][:1]
+    made.metrics["scores"][0]["protocol"] = "paper"
+    text = report_of(made)
+    figures = {p.stem for p in (made.folder / "figures").iterdir()}
+    assert figures == NAMES - {"scores", "success_rate", "deposits"}
+    assert "withheld" in text
+    assert "71" not in Page(text).text.split("How far to trust it")[2].split("Maps")[0]
+
+
+def test_deposits_held_back_stand_beside_fault_distance(fabricate):
+    made = small(fabricate)
+    made.metrics["undiscovered"] = {
+        "percentile": {"value": 0.66, "low": 0.5, "high": 0.8},
+        "fault_distance": {"value": 0.6, "low": None, "high": None},
+        "n": 12,
+    }
+    text = Page(report_of(made)).text
+    assert "mean percentile of 66 (50–80) of the whole area" in text
+    assert "fault alone ranks them at 60." in text
+    made.metrics["undiscovered"]["fault_distance"] = None
+    text = Page(report_of(made)).text
+    assert "66 (50–80)" in text
+    assert "fault alone" not in text
+
+
+def test_no_undiscovered_no_word_of_them(ordinary):
+    assert "held back" not in Page(ordinary[1]).text
+
+
+def test_as_little_as_a_run_can_hold(fabricate):
+    made = small(fabricate, deposits=1, baselines=1, shape=(12, 30))
+    made.folds, made.names, made.findings = 1, [""], []
+    made.metrics = made._metrics(1)
+    made.metrics["protocol"]["folds"] = 1
+    made.metrics["training_fit"] = None
+    for entry in made.metrics["scores"]:
+        entry["percentile"] = {"value": 0.4, "low": None, "high": None}
+    made.targets = gpd.GeoDataFrame(made.targets.iloc[:0], crs=made.targets.crs)
+    made.layers = []
+    text = Page(report_of(made)).text
+    assert "No connected area is large enough to be a target" in text
+    assert "Nothing was found in the data" in text
+    assert "training fit" not in text
+    assert "No. 0" in text
+    assert {p.stem for p in (made.folder / "figures").iterdir()} == NAMES - {"layers"}
+
+
+def test_as_much_as_a_run_can_hold(fabricate):
+    made = fabricate(shape=(140, 60), deposits=45, baselines=120, layers=45)
+    made.title = "天山成矿带 " + "a title that is longer than any line " * 8
+    made.names = [f"金山 {i}" for i in range(45)]
+    made.metrics = made._metrics(120)
+    made.metrics["scores"][7]["percentile"] = None
+    text = report_of(made)
+    assert len(text) < 5_000_000
+    words = Page(text).text
+    assert "The other 106 baselines" in words
+    assert "sums up the 105 baselines" in words
+    assert "The first 40 of 45" in words
+    assert "金山 44" in words
+    assert all(f"layer {e}" in words for e in ("Ag", "MgO", "Zr2"))
+
+
+def test_constant_maps_are_drawn(fabricate):
+    made = small(fabricate)
+    made.field = made.field * 0 + 0.5
+    assert "Prospectivity" in report_of(made)
+
+
+def test_a_blank_map_is_drawn(fabricate):
+    made = small(fabricate)
+    made.field[:] = float("nan")
+    made.points = made.points[:0]
+    made.names = []
+    made.metrics["scores"][0]["per_deposit"] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of the fixture's own quantiles
+        assert "0 km² mapped" in write_report(made.write()).read_text(encoding="utf-8")
+
+
+def test_a_folder_that_cannot_be_written_is_named(run_folder, tmp_path):
+    (tmp_path / "figures").write_text("in the way")
+    with pytest.raises(RunError, match=r"cannot write .*free space or name a writable"):
+        write_report(run_folder, into=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["figures"]
+
+
+def test_a_broken_run_leaves_nothing_behind(fabricate, tmp_path):
+    folder = small(fabricate).write()
+    (folder / "classes.tif").unlink()
+    with pytest.raises(RunError, match=r"classes.tif: is missing"):
+        write_report(folder, into=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,159 @@
+import pytest
+
+from orecast.report import tables
+from orecast.report.metrics import Estimate, Metrics
+from orecast.report.reading import RunReading
+
+
+@pytest.fixture
+def content(fabricate):
+    return fabricate(baselines=3, deposits=5).metrics
+
+
+def read(content):
+    return Metrics.model_validate(content)
+
+
+def test_the_table_of_scores_by_hand(content):
+    model = content["scores"][0]
+    model["percentile"] = {"value": 0.712, "low": 0.624, "high": 0.786}
+    model["auc"] = {"value": 0.7, "low": None, "high": None}
+    model["top_area"] = {"0.01": {"value": 0.1, "low": 0.0, "high": 0.25}, "0.1": None}
+    table = tables.scores(read(content))
+    assert table.rows[0] == ("resnet18", "71 (62–79)", "0.70", "10 (0–25)", "–", "–")
+    assert table.stressed == {0: "model", 1: "recommended"}
+    assert len(table.rows) == 4
+    assert table.figures == {1, 2, 3, 4, 5}
+
+
+def test_parts_keep_what_is_stressed(content):
+    table = tables.scores(read(content))
+    assert table.part(1).stressed == {0: "recommended"}
+    assert table.part(2).stressed == {}
+    assert [*table.part(0, 2).rows, *table.part(2).rows] == table.rows
+
+
+def test_published_scores_stand_beside_leak_free_ones_or_not_at_all(content, new_score):
+    content["scores"][0]["auc"] = {"value": 0.7, "low": 0.6, "high": 0.8}
+    content["scores"] += [
+        new_score("resnet18", "model", 0.98, half=None, protocol="paper")
+        | {"extra": {"accuracy": 0.9812, "macro_f1": None, "tp": 98}},
+        new_score("gan", "model", 0.99, protocol="paper"),
+    ]
+    table = tables.paper_scores(read(content))
+    assert table.rows == [
+        (
+            "resnet18",
+            "0.97",
+            "0.70 (0.60–0.80)",
+            "71 (63–79)",
+            "accuracy 0.981, macro f1 –, tp 98",
+        )
+    ]
+    assert not any("0.9" in cell for row in tables.scores(read(content)).rows for cell in row)
+
+
+def test_deposits_by_hand(content):
+    content["scores"] = content["scores"][:2]
+    for entry, values in zip(content["scores"], [(0.2, 0.9, None), (0.5, None, 0.4)], strict=True):
+        entry["per_deposit"] = [
+            {"deposit": i, "name": n, "fold": f, "percentile": p}
+            for i, (n, f, p) in enumerate(zip(["", " 金山", None], [0, 1, -1], values, strict=True))
+        ]
+    table = tables.deposits(read(content))
+    assert table.head == ("Deposit", "Fold", "Percentile, resnet18", "Percentile, layer Ba")
+    assert table.rows == [
+        ("金山", "1", "90", "–"),
+        ("No. 0", "0", "20", "50"),
+        ("No. 2", "–", "–", "40"),
+    ]
+
+
+def test_classes_tell_what_was_seen_from_what_was_not(content):
+    assert tables.classes(read(content)).rows[2] == ("C", "5.0", "–")
+    content["classes"]["captured_training_fit"] = [
+        {"class": "A", "area_share": 0.01, "deposits_share": 0.9}
+    ]
+    table = tables.classes(read(content))
+    assert table.head[2:] == (
+        "Deposits held, out of fold (%)",
+        "Deposits held, final map: training fit (%)",
+    )
+    assert table.rows[0] == ("A", "1.0", "10", "90")
+    assert table.rows[1] == ("B", "4.0", "20", "–")
+
+
+def test_targets_by_rank_with_places(run_folder):
+    table = tables.targets(RunReading.of(run_folder))
+    assert table.head[0] == "Rank"
+    assert table.head[-2:] == ("Longitude", "Latitude")
+    assert [row[0] for row in table.rows] == [str(n) for n in range(1, 13)]
+    assert table.rows[0][1:3] == ("A", "4.00")
+    assert table.rows[0][5:7] == ("Au, As, Sb", "1.5")
+    assert float(table.rows[0][-1]) == pytest.approx(42.26, abs=0.3)
+    assert table.head.index("Elements that stand out") not in table.figures
+
+
+def test_twenty_targets_are_listed(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    one = made.targets.iloc[[0] * 30].reset_index(drop=True)
+    made.targets = one.assign(rank=range(1, 31))
+    table = tables.targets(RunReading.of(made.write()))
+    assert len(table.rows) == 20
+    assert table.caption == "Targets by rank (20 of 30)"
+
+
+def test_layers_with_their_reach(run_folder):
+    table = tables.layers(RunReading.of(run_folder))
+    assert len(table.rows) == 9
+    assert table.rows[0] == ("Ag", "element", "clr", "2.0", "clr, then inverse distance")
+
+
+def test_folds_by_hand(content):
+    table = tables.folds(read(content))
+    assert table.rows[1] == ("1", "1", "4", "1\u202f001", "1\u202f521")
+
+
+def test_elements_as_they_were_counted():
+    survey = {
+        "elements": [
+            {
+                "symbol": "Au",
+                "column": "Au_ppb",
+                "unit": "ppb",
+                "n": 7230,
+                "missing": 0,
+                "censored": 12,
+                "min": 0.00325,
+                "median": 1.5,
+                "max": 18450.0,
+                "share_at_lowest": 0.0312,
+            },
+            {"symbol": "Te", "column": None, "unit": None},
+        ]
+    }
+    table = tables.elements(survey)
+    assert table.rows[0] == (
+        *("Au", "Au_ppb", "ppb", "7\u202f230", "0", "12"),
+        *("0.00325", "1.5", "18\u202f450", "3.1"),
+    )
+    assert table.rows[1] == ("Te", *["–"] * 9)
+    assert tables.elements({}).rows == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.71, "71 (62–79)"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
+)
+def test_estimates(value, text):
+    made = Estimate(value=value, low=0.62, high=0.79)
+    assert tables.estimate(made, percent=True, digits=0) == text
+
+
+def test_an_interval_below_nought_reads_without_confusion():
+    made = Estimate(value=-0.1, low=-0.3, high=-0.05)
+    assert tables.estimate(made, percent=False, digits=2) == "−0.10 (−0.30 to −0.05)"

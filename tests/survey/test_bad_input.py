@@ -1,0 +1,632 @@
+"""Each case spoils one thing; the message must name the place and the remedy."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from rasterio.transform import Affine
+from shapely.geometry import LineString, Point, box
+
+from orecast.errors import AlignmentError, ConfigError, InputError, SamplingError
+
+WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
+UTM = "EPSG:32645"
+
+
+def _write(d, name, text, encoding="utf-8"):
+    (d.folder / name).write_bytes(text.encode(encoding))
+
+
+def _cell(column, row, value):
+    def spoil(d):
+        d.samples[column] = d.samples[column].astype(object)
+        d.samples.loc[row - 2, column] = value
+
+    return spoil
+
+
+def _set(section, **changes):
+    return lambda d: d.table[section].update(changes)
+
+
+def _column(name, values):
+    return lambda d: d.samples.__setitem__(name, values)
+
+
+def _samples_file(name, content):
+    def spoil(d):
+        (d.folder / name).write_bytes(content)
+        d.table["samples"]["path"] = name
+
+    return spoil
+
+
+def _lonlat(x, y):
+    def spoil(d):
+        d.samples = d.samples.rename(columns={"X": "lon", "Y": "lat"})
+        d.samples["lon"], d.samples["lat"] = x, y
+        d.table["samples"]["crs"] = "EPSG:4326"
+
+    return spoil
+
+
+def _swapped_xy(d):
+    d.samples[["X", "Y"]] = d.samples[["Y", "X"]].to_numpy()
+
+
+def _twice_named(d):
+    d.write()
+    text = d.samples.to_csv(index=False).replace("Cu (ppm)", "Au_ppb", 1)
+    _write(d, "twice.csv", text)
+    d.table["samples"]["path"] = "twice.csv"
+
+
+def _ragged(d):
+    lines = d.samples.to_csv(index=False).splitlines()
+    lines[6] += ",surplus"
+    _write(d, "ragged.csv", "\n".join(lines))
+    d.table["samples"]["path"] = "ragged.csv"
+
+
+def _deposits(keep=None, shift=0.0, swap=False):
+    def spoil(d):
+        if keep is not None:
+            d.deposits = d.deposits.iloc[:keep]
+        d.deposits["X"] += shift
+        if swap:
+            d.deposits[["X", "Y"]] = d.deposits[["Y", "X"]].to_numpy()
+
+    return spoil
+
+
+def _vector(section, geometry, crs=UTM, columns=None, **settings):
+    def spoil(d):
+        frame = gpd.GeoDataFrame(columns or {"unit": ["a"] * len(geometry)}, geometry=geometry)
+        name = f"{section}.{'gpkg' if crs else 'shp'}"
+        frame.set_crs(crs or UTM).to_file(d.folder / name)
+        if crs is None:
+            (d.folder / f"{section}.prj").unlink()
+        d.table[section] = {"path": name, **settings}
+
+    return spoil
+
+
+def _broken_gpkg(section, **settings):
+    def spoil(d):
+        (d.folder / "broken.gpkg").write_bytes(b"SQLite format 3\x00" + b"\x07" * 3000)
+        d.table[section] = {"path": "broken.gpkg", **settings}
+
+    return spoil
+
+
+def _layer(name="magnetics.tif", settings=None, **options):
+    def spoil(d):
+        d.raster(name, **options)
+        d.table["layers"] = [{"path": name, **(settings or {})}]
+
+    return spoil
+
+
+def _gridded(*spoils):
+    def spoil(d):
+        d.gridded()
+        for s in spoils:
+            s(d)
+
+    return spoil
+
+
+def _labels(settings=None, **options):
+    def spoil(d):
+        d.gridded()
+        labels = np.zeros((20, 20))
+        labels[[3, 9, 15], [4, 10, 16]] = 1
+        d.raster("labels.tif", values=labels, **options)
+        d.table["gridded"]["ignore"] = ["labels"]
+        d.table["deposits"] = {"path": "labels.tif", **(settings or {})}
+
+    return spoil
+
+
+ELSEWHERE = Affine(500, 0, WEST + 67_000, 0, -500, SOUTH + 95_000)
+FAR_LINE = [LineString([(WEST + 90_000, SOUTH), (WEST + 95_000, SOUTH)])]
+HERE = [box(WEST, SOUTH, WEST + SIDE, SOUTH + SIDE)]
+FAR = [box(WEST + 90_000, SOUTH, WEST + 95_000, SOUTH + 9000)]
+
+# name: (spoil, kind of error, what the message must say)
+CASES = {
+    # files
+    "missing file": (_set("samples", path="sample.csv"), InputError, "sample.csv", "samples.csv"),
+    "missing deposits": (_set("deposits", path="no.csv"), InputError, "no.csv", "no such file"),
+    "empty file": (_samples_file("e.csv", b""), InputError, "e.csv", "empty"),
+    "header alone": (_samples_file("h.csv", b"X,Y,Au_ppb\n"), InputError, "h.csv", "no rows"),
+    "one column": (_samples_file("o.csv", b"Au\n1\n2\n"), InputError, "o.csv", "delimiter"),
+    "unknown kind": (_samples_file("s.xyz", b"1"), InputError, "s.xyz", ".csv"),
+    "no text": (
+        _samples_file("b.csv", b"X,Y,Au\n\x81\x8d\x8f,1,2\n"),
+        InputError,
+        "b.csv",
+        "UTF-8",
+    ),
+    "broken workbook": (_samples_file("b.xlsx", b"PK\x03\x04no"), InputError, "b.xlsx", ".xlsx"),
+    "broken parquet": (_samples_file("b.parquet", b"PAR1no"), InputError, "b.parquet", "again"),
+    "broken GeoPackage of samples": (_broken_gpkg("samples"), InputError, "broken.gpkg", "again"),
+    "broken GeoPackage of geology": (
+        _broken_gpkg("geology", column="unit"),
+        InputError,
+        "broken.gpkg",
+        "export it again",
+    ),
+    "surplus cells": (_ragged, InputError, "row 7", "6 cells", "quote"),
+    "columns named twice": (_twice_named, InputError, "'Au_ppb'", "more than once", "rename"),
+    "sheet of a csv": (_set("samples", layer="a"), InputError, "samples.csv", "remove"),
+    # columns
+    "missing column x": (_set("samples", x="Xx", y="Y"), InputError, "'Xx'", "did you mean X"),
+    "x without y": (_set("samples", x="X"), ConfigError, "samples", "set both"),
+    "x and y set swapped": (_set("samples", x="Y", y="X"), InputError, "swapped", "exchange"),
+    "no positions": (
+        lambda d: setattr(d, "samples", d.samples.rename(columns={"X": "a", "Y": "b"})),
+        InputError,
+        "samples.csv",
+        "set samples.x",
+    ),
+    "unknown element column": (
+        _set("samples", elements=["Au_ppm"]),
+        InputError,
+        "'Au_ppm'",
+        "did you mean Au_ppb",
+    ),
+    "unrecognised element": (
+        _set("samples", elements=["ID"]),
+        InputError,
+        "'ID'",
+        "samples.rename",
+    ),
+    "unknown ignored column": (_set("samples", ignore=["Cuu"]), InputError, "'Cuu'", "Remedy"),
+    "renamed to no element": (
+        _set("samples", rename={"ID": "Aux"}),
+        ConfigError,
+        "samples.rename.ID",
+        "did you mean Au",
+    ),
+    "no element": (
+        _set("samples", ignore=["Au_ppb", "Cu (ppm)", "Fe2O3 %"]),
+        InputError,
+        "samples.csv",
+        "no column is recognised",
+        "rename",
+    ),
+    "an element twice": (
+        _column("Au_FA_ppb", 1.0),
+        InputError,
+        "'Au_ppb'",
+        "'Au_FA_ppb'",
+        "samples.ignore",
+    ),
+    "unknown unit": (_set("samples", units={"Au": "oz"}), ConfigError, "samples.units.Au", "ppb"),
+    "unit of what is not there": (
+        _set("samples", units={"Zn": "ppm"}),
+        ConfigError,
+        "samples.units.Zn",
+        "choose one of Au, Cu, Fe2O3",
+    ),
+    "limit of what is not there": (
+        _set("samples", detection_limits={"Zn": 1.0}),
+        ConfigError,
+        "samples.detection_limits.Zn",
+        "Au",
+    ),
+    "limit of zero": (
+        _set("samples", detection_limits={"Au": 0.0}),
+        ConfigError,
+        "samples.detection_limits.Au",
+        "above zero",
+    ),
+    # cells
+    "text among numbers": (
+        _cell("Au_ppb", 9, "trace"),
+        InputError,
+        "samples.csv, row 9, column 'Au_ppb'",
+        "'trace'",
+        "missing",
+    ),
+    "text among positions": (_cell("X", 5, "88E"), InputError, "row 5, column 'X'", "'88E'"),
+    "infinite value": (_cell("Au_ppb", 4, "inf"), InputError, "row 4, column 'Au_ppb'", "infin"),
+    "infinite position": (_cell("X", 6, "-inf"), InputError, "row 6, column 'X'", "infinite"),
+    "limit that is none": (_cell("Au_ppb", 8, "<0"), InputError, "row 8", "'<0'", "missing"),
+    "marked word": (_cell("Au_ppb", 8, "<DL"), InputError, "row 8", "'<DL'", "missing"),
+    "refused negative": (
+        lambda d: (_cell("Au_ppb", 7, -0.5)(d), _set("samples", negatives="refuse")(d)),
+        InputError,
+        "row 7, column 'Au_ppb'",
+        'negatives = "below"',
+    ),
+    "a code taken for a limit": (
+        _cell("Au_ppb", 7, -999999),
+        InputError,
+        "row 7, column 'Au_ppb'",
+        "samples.missing",
+    ),
+    "refused zero": (
+        lambda d: (_cell("Au_ppb", 7, 0)(d), _set("samples", zeros="refuse")(d)),
+        InputError,
+        "row 7, column 'Au_ppb'",
+        'zeros = "below"',
+    ),
+    "constant element": (_column("Zn_ppm", 5.0), InputError, "'Zn_ppm'", "constant", "ignore"),
+    "all-missing element": (
+        _column("Zn_ppm", -9999),
+        InputError,
+        "'Zn_ppm'",
+        "no value",
+        "ignore",
+    ),
+    "all-censored element": (_column("Zn_ppm", "<5"), InputError, "'Zn_ppm'", "below", "ignore"),
+    "all-zero element": (_column("Zn_ppm", 0.0), InputError, "'Zn_ppm'", "above zero", "ignore"),
+    "no row with a position": (_column("X", np.nan), InputError, "samples.csv", "no row"),
+    "samples on one line": (_column("X", 500_000.0), InputError, "samples.csv", "one line"),
+    "two samples": (
+        lambda d: setattr(d, "samples", d.samples.iloc[:2]),
+        InputError,
+        "samples.csv",
+        "2 sample(s)",
+    ),
+    # places
+    "no CRS": (
+        lambda d: d.table["samples"].pop("crs"),
+        InputError,
+        "samples.csv",
+        "set samples.crs",
+    ),
+    "no such CRS": (_set("samples", crs="EPSG:0"), ConfigError, "samples.crs", "EPSG:32645"),
+    "working CRS in degrees": (
+        lambda d: d.table.update(crs="EPSG:4326"),
+        ConfigError,
+        "crs: EPSG:4326",
+        "UTM",
+    ),
+    "no such place in the working CRS": (
+        lambda d: (
+            _lonlat(np.linspace(87, 88, 40), np.linspace(-89.99, -90, 40))(d),
+            d.table.update(crs="EPSG:3857"),
+        ),
+        AlignmentError,
+        "samples.csv",
+        "EPSG:3857",
+        "check the CRS",
+    ),
+    "working CRS in feet": (
+        lambda d: d.table.update(crs="EPSG:2225"),
+        ConfigError,
+        "crs: EPSG:2225",
+        "foot",
+        "set crs",
+    ),
+    "degrees called metres": (
+        lambda d: (
+            _lonlat(np.linspace(87, 88, 40), np.linspace(41, 42, 40))(d),
+            _set("samples", crs=UTM, x="lon", y="lat")(d),
+        ),
+        InputError,
+        "look like degrees",
+        "EPSG:4326",
+    ),
+    "lon and lat swapped": (
+        _lonlat(np.linspace(41, 42, 40), np.linspace(120, 121, 40)),
+        InputError,
+        "'lon' and 'lat'",
+        "swapped",
+        "exchange",
+    ),
+    "lon out of range": (
+        _lonlat(np.linspace(400, 401, 40), np.linspace(41, 42, 40)),
+        InputError,
+        "out of range",
+        "set crs",
+    ),
+    "x and y exchanged": (_swapped_xy, InputError, "far outside", "exchange x and y"),
+    # deposits
+    "deposits elsewhere": (
+        _deposits(shift=50_000),
+        AlignmentError,
+        "deposits.csv",
+        "x 552000 to 558000",
+        "x 500",
+        "deposits.crs",
+    ),
+    "deposits swapped": (_deposits(swap=True), InputError, "deposits.csv", "exchange"),
+    "two deposits": (_deposits(keep=2), SamplingError, "deposits.csv", "fewer than 3", "add"),
+    "filter leaves two": (
+        _set("deposits", where={"name": ["Alpha", "Beta"]}),
+        SamplingError,
+        "2 deposit(s)",
+        "deposits.where",
+    ),
+    "filter by no column": (
+        _set("deposits", where={"metal": "Au"}),
+        InputError,
+        "'metal'",
+        "choose one of",
+    ),
+    "filter by no value": (
+        _set("deposits", where={"commodity": "Ag"}),
+        InputError,
+        "deposits.csv, column 'commodity'",
+        "may name Au, Cu",
+    ),
+    "pixels of a table": (
+        _set("deposits", align="pixels"),
+        AlignmentError,
+        "deposits.csv",
+        "remove deposits.align",
+    ),
+    "no labelled cell": (
+        _labels({"value": 7.0}),
+        InputError,
+        "labels.tif",
+        "set deposits.value to one of 0, 1",
+    ),
+    "labels misregistered": (
+        _labels(transform=ELSEWHERE),
+        AlignmentError,
+        "labels.tif",
+        "67 km east and 85 km north",
+        "x 567000 to 577000",
+        "x 500000 to 510000",
+        'deposits.align = "pixels"',
+    ),
+    # vector layers
+    "faults elsewhere": (
+        _vector("faults", FAR_LINE),
+        AlignmentError,
+        "faults.gpkg",
+        "x 590000",
+        "x 500",
+        "faults.crs",
+    ),
+    "faults are polygons": (_vector("faults", HERE), InputError, "faults.gpkg", "lines"),
+    "geology elsewhere": (
+        _vector("geology", FAR, column="unit"),
+        AlignmentError,
+        "geology.gpkg",
+        "x 590000",
+    ),
+    "geology's column": (
+        _vector("geology", HERE, column="units"),
+        InputError,
+        "geology.gpkg",
+        "'units'",
+        "did you mean unit",
+    ),
+    "geology without names": (
+        _vector("geology", HERE, columns={"unit": [""]}, column="unit"),
+        InputError,
+        "geology.gpkg, column 'unit'",
+        "blank",
+        "geology.column",
+    ),
+    "geology without CRS": (
+        _vector("geology", HERE, crs=None, column="unit"),
+        InputError,
+        "geology.shp",
+        "no CRS",
+        "set geology.crs",
+    ),
+    "CRS said twice": (
+        lambda d: (
+            _vector("faults", FAR_LINE)(d),
+            d.table["faults"].update(crs="EPSG:32646"),
+        ),
+        InputError,
+        "faults.gpkg",
+        "EPSG:32645",
+        "EPSG:32646",
+        "remove faults.crs",
+    ),
+    "no such layer": (
+        lambda d: (
+            d.geology(),
+            d.table.update(geology={"path": "geology.gpkg", "column": "unit", "layer": "geologie"}),
+        ),
+        InputError,
+        "geology.gpkg",
+        "did you mean geology",
+    ),
+    "area without samples": (_vector("area", FAR), AlignmentError, "area.gpkg", "area.crs"),
+    "area without deposits": (
+        _vector("area", [box(WEST, SOUTH + 8500, WEST + SIDE, SOUTH + SIDE)]),
+        AlignmentError,
+        "deposits.csv",
+        "outside the study area",
+    ),
+    "points that are polygons": (_vector("samples", HERE), InputError, "samples.gpkg", "points"),
+    "columns of a vector file": (
+        _vector("samples", [Point(WEST, SOUTH)] * 4, x="X", y="Y"),
+        ConfigError,
+        "samples.gpkg",
+        "remove samples.x",
+    ),
+    # rasters
+    "layer without CRS": (
+        _layer(crs=None),
+        InputError,
+        "magnetics.tif",
+        "no CRS",
+        "set layers[0].crs",
+    ),
+    "rotated layer": (
+        _layer(transform=Affine(500, 50, WEST, 50, -500, SOUTH + SIDE)),
+        AlignmentError,
+        "magnetics.tif",
+        "rotated",
+        "gdalwarp",
+    ),
+    "layer elsewhere": (
+        _layer(transform=ELSEWHERE),
+        AlignmentError,
+        "layer magnetics",
+        "x 567000",
+        "x 500",
+    ),
+    "infinite layer": (
+        _layer(values=np.where(np.eye(20) > 0, np.inf, 1.0)),
+        InputError,
+        "layer magnetics",
+        "row 0, column 0",
+        "nodata",
+    ),
+    "void layer": (_layer(values=np.full((20, 20), np.nan)), InputError, "magnetics", "nodata"),
+    "two bands": (_layer(values=np.ones((2, 20, 20))), InputError, "magnetics.tif", "2 bands"),
+    "no raster": (
+        lambda d: (_write(d, "m.tif", "no raster"), d.table.update(layers=[{"path": "m.tif"}])),
+        InputError,
+        "m.tif",
+        "GeoTIFF",
+    ),
+    "two layers of one name": (
+        lambda d: (_layer()(d), d.table["layers"].append({"path": "magnetics.tif"})),
+        ConfigError,
+        "layers[1]",
+        "'magnetics'",
+        "set name",
+    ),
+    "pixels without a grid": (
+        _layer(settings={"align": "pixels"}),
+        AlignmentError,
+        "layer magnetics",
+        "gridded",
+        'align = "crs"',
+    ),
+    # gridded surveys
+    "no rasters": (_gridded(_set("gridded", path="no/*.tif")), InputError, "no", "*.tif"),
+    "odd grid": (
+        _gridded(lambda d: d.raster("Zn.tif", values=np.ones((20, 19)) + np.eye(20)[:, :19])),
+        AlignmentError,
+        "layer Zn",
+        "20 x 19",
+        "Au.tif",
+        "gridded.ignore",
+    ),
+    "constant raster": (
+        _gridded(lambda d: d.raster("Zn.tif", values=np.ones((20, 20)))),
+        InputError,
+        "layer Zn",
+        "constant",
+        "gridded.ignore",
+    ),
+    "raster of zeros": (
+        _gridded(lambda d: d.raster("Zn.tif", values=np.zeros((20, 20)))),
+        InputError,
+        "layer Zn",
+        "above zero",
+    ),
+    "raster in degrees": (
+        lambda d: (
+            d.raster(
+                "Au.tif",
+                values=np.arange(1, 401).reshape(20, 20),
+                crs="EPSG:4326",
+                transform=Affine(0.01, 0, 87, 0, -0.01, 42),
+            ),
+            d.table.pop("samples"),
+            d.table.update(gridded={"path": "Au.tif"}),
+        ),
+        InputError,
+        "Au.tif",
+        "EPSG:4326",
+        "gdalwarp -t_srs EPSG:32645",
+    ),
+    "another CRS asked for": (
+        _gridded(lambda d: d.table.update(crs="EPSG:32646")),
+        InputError,
+        "Au.tif",
+        "EPSG:32646",
+        "remove crs",
+    ),
+    "ignored raster missing": (
+        _gridded(_set("gridded", ignore=["Cuu"])),
+        InputError,
+        "'Cuu'",
+        "did you mean Cu",
+    ),
+    "an element in two rasters": (
+        _gridded(lambda d: d.raster("AU_ppb.tif")),
+        InputError,
+        "Au.tif",
+        "AU_ppb.tif",
+        "gridded.ignore",
+    ),
+    "no raster of an element": (
+        lambda d: (
+            d.raster("height.tif"),
+            d.table.pop("samples"),
+            d.table.update(gridded={"path": "*.tif"}),
+        ),
+        InputError,
+        "height.tif",
+        "Au.tif",
+    ),
+    "shapes too far apart": (
+        _gridded(
+            lambda d: (
+                d.raster("wide.tif", values=np.ones((20, 40))),
+                d.table["gridded"].update(ignore=["wide"]),
+                d.table.update(layers=[{"path": "wide.tif", "align": "pixels"}]),
+            )
+        ),
+        AlignmentError,
+        "layer wide",
+        "20 x 40",
+        "20 x 20",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_is_refused_with_the_place_and_the_remedy(district, name):
+    spoil, kind, *says = CASES[name]
+    spoil(district)
+
+    with pytest.raises(kind) as caught:
+        district.read()
+
+    message = str(caught.value)
+    missing = [text for text in says if text not in message]
+    assert not missing, message
+    assert "Remedy: " in message, message
+    assert "\n" not in message
+
+
+def test_what_is_not_spoilt_is_read(district):
+    survey = district.read()
+
+    assert survey.symbols == ("Au", "Cu", "Fe2O3")
+    assert len(survey.deposits) == 4
+
+
+def test_there_are_at_least_forty_cases():
+    assert len(CASES) >= 40
+
+
+def test_every_sample_is_named_by_the_row_of_the_file(district):
+    """Blank lines count, as an editor shows them."""
+    district.write()
+    lines = (district.folder / "samples.csv").read_text().splitlines()
+    lines.insert(3, "")
+    lines[10] = lines[10].replace(lines[10].split(",")[3], "what")
+    (district.folder / "blank.csv").write_text("\n".join(lines))
+    district.table["samples"]["path"] = "blank.csv"
+
+    with pytest.raises(InputError, match="row 11, column 'Au_ppb'"):
+        district.read()
+
+
+def test_rows_of_a_workbook_are_counted_as_the_sheet_shows_them(district):
+    district.samples = district.samples.astype({"Au_ppb": object})
+    district.samples.loc[4, "Au_ppb"] = "lost"
+    with pd.ExcelWriter(district.folder / "samples.xlsx") as book:
+        district.samples.to_excel(book, index=False)
+    district.table["samples"]["path"] = "samples.xlsx"
+
+    with pytest.raises(InputError, match="row 6, column 'Au_ppb'"):
+        district.read()

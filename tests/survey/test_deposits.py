@@ -1,0 +1,150 @@
+import geopandas as gpd
+import numpy as np
+import pytest
+from rasterio.transform import Affine
+from shapely.geometry import MultiPoint, box
+
+from orecast.errors import AlignmentError
+from orecast.survey import Findings
+from orecast.survey.deposits import interval_half_width, judge_number
+
+CRS = "EPSG:32645"
+WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ({"commodity": "Au"}, ["Alpha", "Beta", "Delta"]),
+        ({"commodity": ["Au", "Cu"], "name": ["Alpha", "Gamma", "Beta"]}, None),
+        ({"size": [1, 2]}, ["Alpha", "Beta", "Delta"]),
+        ({"size": 1.0}, ["Alpha", "Beta", "Delta"]),
+        ({"size": "1"}, ["Alpha", "Beta", "Delta"]),
+    ],
+)
+def test_deposits_are_filtered_by_text_and_number(district, where, names):
+    district.deposits["size"] = [1, 1, 3, 1]
+    district.table["deposits"]["where"] = where
+
+    found = district.read().deposits["name"].tolist()
+
+    assert found == (names or ["Alpha", "Beta", "Gamma"])
+
+
+def test_deposits_outside_the_survey_are_listed_and_left_out(district):
+    district.deposits.loc[4] = [WEST + 60_000.0, SOUTH + 1000.0, "Afar", "Au"]
+
+    survey = district.read()
+
+    assert survey.deposits["name"].tolist() == ["Alpha", "Beta", "Gamma", "Delta"]
+    finding = survey.findings.of("deposits-outside")[0]
+    assert finding.data["rows"] == [6]
+    assert finding.data["positions"] == [[WEST + 60_000.0, SOUTH + 1000.0]]
+    assert "row 6" in finding.what
+
+
+def test_deposits_outside_the_area_are_left_out(district):
+    area = gpd.GeoDataFrame(geometry=[box(WEST, SOUTH, WEST + SIDE, SOUTH + 7500)], crs=CRS)
+    area.to_file(district.folder / "area.gpkg")
+    district.table["area"] = {"path": "area.gpkg"}
+
+    survey = district.read()
+
+    assert survey.deposits["name"].tolist() == ["Alpha", "Beta", "Delta"]
+    assert "the study area" in survey.findings.of("deposits-outside")[0].what
+
+
+def test_records_of_one_place_are_one_deposit(district):
+    district.deposits.loc[4] = [WEST + 2000.0, SOUTH + 2000.2, "Alpha south shaft", "Au"]
+
+    survey = district.read()
+
+    assert survey.deposits["name"].tolist() == ["Alpha", "Beta", "Gamma", "Delta"]
+    assert survey.findings.of("deposits-merged")[0].data["n"] == 1
+
+
+def test_a_multipoint_is_as_many_deposits(district):
+    district.write()
+    points = MultiPoint(district.deposits[["X", "Y"]].to_numpy())
+    frame = gpd.GeoDataFrame({"name": ["all"]}, geometry=[points], crs=CRS)
+    frame.to_file(district.folder / "d.gpkg")
+    district.table["deposits"] = {"path": "d.gpkg"}
+
+    assert len(district.read().deposits) == 4
+
+
+def test_few_deposits_are_called_so_with_the_width_of_chance(district):
+    finding = district.read().findings.of("few-deposits")[0]
+
+    assert finding.data == {"n": 4, "half_width": pytest.approx(1.96 / np.sqrt(48))}
+    assert "0.5 ± 0.28" in finding.what
+
+
+def test_ten_deposits_raise_no_warning():
+    findings = Findings()
+
+    judge_number(10, "d.csv", findings)
+
+    assert not len(findings)
+
+
+def test_the_width_of_chance_is_that_of_simulated_uniform_percentiles():
+    means = np.random.default_rng(3).random((200_000, 12)).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+
+    assert interval_half_width(12) == pytest.approx((high - low) / 2, rel=0.01)
+
+
+def _labels(district, where=((3, 4), (9, 10), (9, 11), (15, 16)), **options):
+    district.gridded()
+    values = np.zeros(options.pop("shape", (20, 20)))
+    values[tuple(np.transpose(where))] = 1
+    district.raster("labels.tif", values=values, **options)
+    district.table["gridded"]["ignore"] = ["labels"]
+    district.table["deposits"] = {"path": "labels.tif"}
+
+
+def test_labelled_cells_are_deposits_at_their_centres(district):
+    _labels(district)
+
+    survey = district.read()
+
+    found = np.column_stack([survey.deposits.geometry.x, survey.deposits.geometry.y])
+    assert survey.gridded.cell(found).tolist() == [[3, 4], [9, 10], [9, 11], [15, 16]]
+    assert found[0].tolist() == [WEST + 4.5 * 500, SOUTH + SIDE - 3.5 * 500]
+    touching = survey.findings.of("touching-cells")[0]
+    assert touching.data == {"n": 4, "places": 3}
+
+
+def test_labels_are_placed_by_row_and_column_only_on_request(district):
+    elsewhere = Affine(500, 0, WEST - 67_000, 0, -500, SOUTH + 95_000)
+    _labels(district, shape=(21, 22), transform=elsewhere)
+    with pytest.raises(AlignmentError, match="67 km west and 85 km north"):
+        district.read()
+
+    district.table["deposits"]["align"] = "pixels"
+    survey = district.read()
+
+    found = np.column_stack([survey.deposits.geometry.x, survey.deposits.geometry.y])
+    assert survey.gridded.cell(found).tolist() == [[3, 4], [9, 10], [9, 11], [15, 16]]
+    assert survey.findings.of("aligned-by-pixels")[0].data["shape"] == [21, 22]
+
+
+def test_labels_that_overlap_in_part_but_lie_askew_are_refused_too(district):
+    _labels(district, transform=Affine(500, 0, WEST + 6000, 0, -500, SOUTH + SIDE))
+
+    with pytest.raises(AlignmentError, match="6 km east and 0 km"):
+        district.read()
+
+
+def test_barren_places_are_the_cells_of_their_value(district):
+    _labels(district)
+    values = np.ones((20, 20))
+    values[[1, 18], [2, 19]] = 0
+    district.raster("barren.tif", values=values)
+    district.table["gridded"]["ignore"] += ["barren"]
+    district.table["barren"] = {"path": "barren.tif"}
+
+    barren = district.read().barren
+
+    assert barren["name"].tolist() == ["cell 1, 2", "cell 18, 19"]

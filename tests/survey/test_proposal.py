@@ -1,0 +1,174 @@
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from pyproj import Transformer
+from shapely.geometry import box
+
+from orecast.config import parse
+from orecast.errors import InputError
+from orecast.survey import propose, read_survey
+
+CRS = "EPSG:32645"
+WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
+
+
+def test_files_are_told_by_what_they_hold(district):
+    district.write()
+    district.faults(), district.geology(), district.raster()
+    area = gpd.GeoDataFrame(geometry=[box(WEST, SOUTH, WEST + SIDE, SOUTH + SIDE)], crs=CRS)
+    area.to_file(district.folder / "outline.geojson")
+    files = [p for p in district.folder.iterdir() if p.is_file()]
+
+    table, notes = propose(files, district.folder)
+
+    assert table["samples"]["path"] == "samples.csv"
+    assert table["deposits"]["path"] == "deposits.csv"
+    assert table["faults"]["path"] == "faults.gpkg"
+    assert table["geology"] == {"path": "geology.gpkg", "column": "unit"}
+    assert table["area"]["path"] == "outline.geojson"
+    assert table["layers"] == [{"path": "magnetics.tif"}]
+    assert all(any(p.name in note for note in notes) for p in files)
+
+
+def test_a_proposal_reads_as_it_stands(district):
+    """The CRS of the tables is told by the layer whose extent holds them."""
+    district.write()
+    district.geology()
+
+    table, notes = propose([district.folder], district.folder)
+    survey = read_survey(parse(table, where="run.toml", folder=district.folder))
+
+    assert survey.symbols == ("Au", "Cu", "Fe2O3")
+    assert len(survey.deposits) == 4
+    assert any("EPSG:32645" in note and "geology.gpkg" in note for note in notes)
+
+
+def test_paths_are_relative_to_the_folder_of_the_configuration(district):
+    district.write()
+    beside = district.folder / "runs" / "first"
+    beside.mkdir(parents=True)
+
+    table, _ = propose([district.folder / "samples.csv", district.folder / "deposits.csv"], beside)
+
+    assert table["samples"]["path"] == "../../samples.csv"
+    assert (beside / table["deposits"]["path"]).resolve() == district.folder / "deposits.csv"
+
+
+def test_a_crs_that_nothing_tells_is_not_guessed(district):
+    district.write()
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert "crs" not in table["samples"]
+    assert any("no CRS is known for X and Y" in note for note in notes)
+
+
+def test_degrees_are_taken_as_wgs84_and_said(district):
+    to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(district.samples["X"], district.samples["Y"])
+    district.samples["lon"], district.samples["lat"] = lon, lat
+    district.write()
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["samples"] == {
+        "path": "samples.csv",
+        "x": "lon",
+        "y": "lat",
+        "crs": "EPSG:4326",
+    }
+    assert any("WGS 84" in note for note in notes)
+
+
+def test_units_are_judged_by_the_crust_only_where_no_header_names_one(district):
+    rng = np.random.default_rng(1)
+    district.samples = district.samples.rename(columns={"Au_ppb": "AU", "Fe2O3 %": "FE2O3"})
+    district.samples["AU"] = rng.lognormal(0.5, 0.5, 40)
+    district.write()
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["samples"]["units"] == {"Au": "ppb", "Fe2O3": "%"}
+    assert any("judged" in note for note in notes)
+
+
+def test_of_two_columns_of_one_element_the_second_is_ignored_and_said(district):
+    district.samples["Au_FA_ppb"] = district.samples["Au_ppb"]
+    district.write()
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["samples"]["ignore"] == ["Au_FA_ppb"]
+    assert any("Au_FA_ppb is Au as Au_ppb is" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "medium"),
+    [("stream_sediments.csv", "stream-sediment"), ("soil-2019.csv", "soil"), ("a.csv", None)],
+)
+def test_the_medium_is_told_by_the_name(district, name, medium):
+    district.write()
+    (district.folder / "samples.csv").rename(district.folder / name)
+
+    table, _ = propose([district.folder], district.folder)
+
+    assert table["samples"].get("medium") == medium
+
+
+def test_rasters_of_elements_are_a_gridded_survey_and_labels_its_deposits(district):
+    district.gridded()
+    labels = np.zeros((20, 20))
+    labels[[3, 9, 15], [4, 10, 16]] = 1
+    other = district.folder / "other"
+    other.mkdir()
+    for name, values in (
+        ("Au_deposits.tif", labels),
+        ("non_deposits.tif", 1 - labels),
+        ("xx.tif", np.arange(400.0).reshape(20, 20)),
+        ("gravity.tif", np.arange(400.0).reshape(20, 20) / 7),
+        ("terrane.tif", np.tile([1.0, 2.0, 3.0, 4.0], 100).reshape(20, 20)),
+    ):
+        district.raster(f"other/{name}", values=values)
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["gridded"]["path"] == "*.tif"
+    assert table["deposits"] == {"path": "other/Au_deposits.tif", "value": 1.0}
+    assert table["barren"] == {"path": "other/non_deposits.tif", "value": 0.0}
+    assert table["layers"] == [
+        {"path": "other/gravity.tif"},
+        {"path": "other/terrane.tif", "categories": True},
+    ]
+    assert any("xx.tif: holds coordinates" in note for note in notes)
+    assert len(read_survey(parse(table, where="t", folder=district.folder)).deposits) == 3
+
+
+def test_layers_of_a_geopackage_are_told_apart(district):
+    district.write()
+    path = district.geology()
+    faults = gpd.read_file(district.faults())
+    faults.to_file(path, layer="fault_lines")
+    (district.folder / "faults.gpkg").unlink()
+
+    table, _ = propose([district.folder], district.folder)
+
+    assert table["geology"] == {"path": "geology.gpkg", "layer": "geology", "column": "unit"}
+    assert table["faults"] == {"path": "geology.gpkg", "layer": "fault_lines"}
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["samples.csv"], "no file of deposits"),
+        (["deposits.csv"], "neither a table"),
+        (["absent.csv"], "no such file"),
+        ([], "no files"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(district, names, says):
+    district.write()
+
+    with pytest.raises(InputError, match=says):
+        propose([district.folder / name for name in names], Path(district.folder))

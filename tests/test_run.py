@@ -1,0 +1,108 @@
+import json
+import os
+
+import pytest
+
+from orecast.errors import RunError
+from orecast.run import Run, file_hash, write_json
+
+
+def begin(folder, key="k", **options):
+    return Run.begin(folder, key, **({"resume": False} | options))
+
+
+def half_done(run):
+    with run.stage("map") as part:
+        (part / "map.tif").write_text("half")
+        raise ZeroDivisionError
+
+
+def test_a_stage_is_done_or_absent(tmp_path):
+    folder = tmp_path / "run"
+    run = begin(folder)
+    with pytest.raises(ZeroDivisionError):
+        half_done(run)
+    assert not folder.exists()
+    with run.stage("map") as part:
+        (part / "map.tif").write_text("whole")
+        (part / "model").mkdir()
+        (part / "model" / "weights").write_text("1")
+    assert (folder / "map.tif").read_text() == "whole"
+    assert run.done("map")
+    assert not list((folder / ".orecast").glob("*.part"))
+
+
+def test_a_failed_second_time_keeps_the_first(tmp_path):
+    run = begin(tmp_path / "run")
+    for text in ("old", "new"):
+        with run.stage("map") as part:
+            (part / "map.tif").write_text(text)
+            (part / "model").mkdir()
+            (part / "model" / "weights").write_text(text)
+    with pytest.raises(ZeroDivisionError):
+        half_done(run)
+    assert (run.folder / "map.tif").read_text() == "new"
+    assert (run.folder / "model" / "weights").read_text() == "new"
+
+
+def test_resuming_goes_on_and_beginning_again_must_be_asked_for(tmp_path):
+    run = begin(tmp_path / "run")
+    with run.stage("evidence") as part:
+        (part / "a").write_text("a")
+    assert begin(run.folder, resume=True).done("evidence")
+    with pytest.raises(RunError, match="--resume"):
+        begin(run.folder)
+    assert not begin(run.folder, overwrite=True).done("evidence")
+
+
+def test_another_configuration_is_not_resumed(tmp_path):
+    run = begin(tmp_path / "run")
+    with run.stage("evidence") as part:
+        (part / "a").write_text("a")
+    with pytest.raises(RunError, match="changed"):
+        begin(run.folder, key="other", resume=True)
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
+    (tmp_path / "thesis.docx").write_text("mine")
+    with pytest.raises(RunError, match="is no run"):
+        begin(tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.docx").read_text() == "mine"
+
+
+def test_a_broken_journal_is_named(tmp_path):
+    (tmp_path / ".orecast").mkdir()
+    (tmp_path / ".orecast" / "journal.json").write_text("{")
+    with pytest.raises(RunError, match=r"journal\.json"):
+        begin(tmp_path, resume=True)
+
+
+def test_a_full_disk_ends_in_a_message_and_leaves_nothing(tmp_path):
+    run = begin(tmp_path / "run")
+    with pytest.raises(RunError, match="No space left"), run.stage("map"):
+        raise OSError(28, "No space left on device")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_folder_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunError, match="writable"), begin(tmp_path / "run").stage("map"):
+        pass
+
+
+def test_a_file_in_the_folders_place_is_named(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(RunError):
+        begin(tmp_path / "run")
+
+
+def test_json_holds_no_nan(tmp_path):
+    write_json(tmp_path / "m.json", {"a": float("nan"), "b": [1.5, float("inf")], "c": {2: "é"}})
+    content = json.loads((tmp_path / "m.json").read_text(encoding="utf-8"))
+    assert content == {"a": None, "b": [1.5, None], "c": {"2": "é"}}
+
+
+def test_file_hash(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    assert file_hash(tmp_path / "x").startswith("ba7816bf8f01cfea")  # FIPS 180-2, appendix B.1

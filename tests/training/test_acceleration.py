@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from orecast.errors import ConfigError
+from orecast.training.acceleration import acceleration, best_device
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+
+
+def test_a_gpu_trains_in_bfloat16_with_channels_last():
+    settings = acceleration(GPU)
+    assert (settings.trainer_precision, settings.channels_last) == ("bf16-mixed", True)
+
+
+def test_a_cpu_stays_in_float32_with_channels_first():
+    settings = acceleration(CPU)
+    assert (settings.trainer_precision, settings.channels_last) == ("32-true", False)
+    assert not settings.compiled
+
+
+def test_precision_and_compilation_can_be_chosen():
+    assert acceleration(GPU, precision="float32").trainer_precision == "32-true"
+    assert acceleration(CPU, precision="bfloat16").trainer_precision == "bf16-mixed"
+    assert acceleration(CPU, compiled=True).compiled
+
+
+def test_an_unknown_precision_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean bfloat16"):
+        acceleration(CPU, precision="bfloat61")
+
+
+def test_compiled_is_true_or_false():
+    with pytest.raises(ConfigError, match=r"model\.options\.compiled: must be true or false"):
+        acceleration(CPU, compiled="yes")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_batches_and_modules_get_the_memory_order_and_keep_their_values(last):
+    settings = acceleration(CPU)
+    settings = type(settings)(CPU, "float32", channels_last=last)
+    x = torch.randn(2, 3, 4, 5)
+    conv = torch.nn.Conv2d(3, 4, 3)
+    weight = conv.weight.clone()
+    order = torch.channels_last if last else torch.contiguous_format
+    assert settings.arrange(x).is_contiguous(memory_format=order)
+    assert torch.equal(settings.arrange(x), x)
+    assert settings.arrange_module(conv) is conv
+    assert conv.weight.is_contiguous(memory_format=order)
+    assert torch.equal(conv.weight, weight)
+
+
+def test_the_device_is_the_gpu_where_there_is_one(monkeypatch):
+    for there, device in ((True, GPU), (False, CPU)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert best_device() == device

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from orecast.errors import ModelError, SamplingError
+from orecast.samples.nouns import Needs
+from orecast.training.needs import check_labels, check_layers, check_window
+
+
+def test_a_small_window_is_refused():
+    check_window("net", Needs(smallest_window=5), 5)
+    with pytest.raises(ModelError, match=r"sampling\.window: net needs .* at least 5 cells, not 4"):
+        check_window("net", Needs(smallest_window=5), 4)
+
+
+@pytest.mark.parametrize(("parity", "good", "bad"), [("odd", 9, 8), ("even", 8, 9)])
+def test_parity(parity, good, bad):
+    check_window("net", Needs(parity=parity), good)
+    check_window("net", Needs(parity="any"), bad)
+    with pytest.raises(ModelError, match=f"an {parity} number of cells, not {bad}.* to {bad + 1}"):
+        check_window("net", Needs(parity=parity), bad)
+
+
+def test_absent_kinds_of_layer(district):
+    X, *_ = district
+    check_layers("net", Needs(layers=("fault", "element")), X)
+    with pytest.raises(ModelError, match="of the kind lithology"):
+        check_layers("net", Needs(layers=("fault", "lithology")), X)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([1, 1, 1], "no barren window"),
+        ([0, 0, 0], "no ore window"),
+        ([0, 1, np.nan], "labels 0 and 1, not nan"),
+        ([0, 1, 2], "labels 0 and 1, not 2"),
+        ([0, 1], "3 windows and labels of shape"),
+    ],
+)
+def test_labels_that_nothing_can_be_learned_from(y, words):
+    with pytest.raises(SamplingError, match=words):
+        check_labels(np.array(y, dtype=float), 3)
+
+
+def test_good_labels():
+    check_labels(np.array([0.0, 1.0, 1.0]), 3)

@@ -1,0 +1,46 @@
+import geopandas as gpd
+import numpy as np
+import pytest
+from affine import Affine
+from pyproj import CRS
+from shapely.geometry import Point
+
+from orecast.errors import SamplingError
+from orecast.evidence import Evidence
+from orecast.grid import Grid
+from orecast.survey.findings import Findings
+from orecast.workflow.places import deposit_names, place_deposits
+
+GRID = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 20_000), (20, 20))
+
+
+def evidence():
+    values = np.ones(GRID.shape, dtype=np.float32)
+    values[:, 15:] = np.nan
+    return Evidence.empty(GRID).adding("Au", values, kind="element", origin="t", reach=0)
+
+
+def deposits(xy, **columns):
+    return gpd.GeoDataFrame(columns, geometry=[Point(p) for p in xy], crs="EPSG:32645")
+
+
+def test_deposits_on_nodata_are_listed_and_left_out():
+    findings = Findings()
+    xy = [(500, 500), (9500, 9500), (500, 19_500), (18_500, 500), (700, 300)]
+    found = place_deposits(deposits(xy, name=["a", "b", "c", "d", "e"]), evidence(), 3, findings)
+    assert found.names == ("a", "b", "c", "e")
+    assert found.cells.tolist() == [[19, 0], [10, 9], [0, 0], [19, 0]]
+    assert len(found.sampling) == 3
+    assert "d" in findings.of("deposits-without-evidence")[0].what
+    assert findings.of("deposits-share-cells")
+
+
+def test_fewer_than_three_places_are_refused():
+    with pytest.raises(SamplingError, match="at least 3"):
+        place_deposits(deposits([(500, 500), (600, 600), (9500, 500)]), evidence(), 3, Findings())
+
+
+def test_names_that_are_all_alike_are_numbered():
+    xy = [(0, 0), (1, 1)]
+    assert deposit_names(deposits(xy, Name=["Kuroko", "Kuroko"])) == ["Kuroko 1", "Kuroko 2"]
+    assert deposit_names(deposits(xy, kind=["x", "y"])) == ["1", "2"]
