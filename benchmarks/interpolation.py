@@ -84,13 +84,13 @@ def compare_idw(samples: int, side: int, elements: int, times: int) -> None:
 def compare_kriging() -> None:
     import gstools as gs
 
-    xy = np.random.default_rng(0).uniform(0, EXTENT, (1000, 2))
-    targets = cell_centres(200)
+    xy = np.random.default_rng(0).uniform(0, EXTENT, (300, 2))
+    targets = cell_centres(100)
     model = gs.Exponential(dim=2, var=1.0, len_scale=20_000.0, rescale=3.0)
     values = gs.SRF(model, seed=1)(xy.T)[:, None]
     variogram = Variogram("exponential", 0.0, 1.0, 20_000.0)
     compare(
-        "kriging, 1000 samples to 200 x 200, 12 (gstools: all)",
+        "kriging, 300 samples to 100 x 100, 12 (gstools: all)",
         lambda: OrdinaryKriging(12, EXTENT, variogram).fit(xy, values).predict(targets)[:, 0],
         lambda: gs.krige.Ordinary(model, xy.T, values[:, 0])(targets.T, return_var=False),
         times=1,

@@ -18,7 +18,6 @@ import numpy as np
 from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS
-from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from orecast.errors import AlignmentError, ConfigError
 
@@ -36,7 +35,8 @@ class Bounds(NamedTuple):
     north: float
 
     def __str__(self) -> str:
-        return f"x {self.west:.6g} to {self.east:.6g}, y {self.south:.6g} to {self.north:.6g}"
+        x, y = (_span(*pair) for pair in ((self.west, self.east), (self.south, self.north)))
+        return f"x {x}, y {y}"
 
     def overlaps(self, other: Bounds) -> bool:
         """Whether the two share an area."""
@@ -46,6 +46,11 @@ class Bounds(NamedTuple):
             and self.south < other.north
             and other.south < self.north
         )
+
+
+def _span(low: float, high: float) -> str:
+    """Whole units where they tell the ends apart, as metres do and degrees do not."""
+    return f"{low:.0f} to {high:.0f}" if high - low >= 1000 else f"{low:.6g} to {high:.6g}"
 
 
 class Tile(NamedTuple):
@@ -244,6 +249,8 @@ def windows_touching(mask: Bools, size: int) -> Bools:
     >>> windows_touching(np.array([[False, False, False, True, False]]), 3).tolist()
     [[False, False, True, True, True]]
     """
+    from scipy.ndimage import maximum_filter
+
     return np.asarray(maximum_filter(mask, size=size, mode="constant", cval=False))
 
 
@@ -259,6 +266,8 @@ def windows_over(mask: Bools, size: int) -> Bools:
 
 def widened(mask: Bools, cells: float) -> Bools:
     """``mask`` and every cell whose centre lies within ``cells`` of one of its own."""
+    from scipy.ndimage import distance_transform_edt
+
     if cells <= 0 or not mask.any():
         return mask.copy()
     return np.asarray(distance_transform_edt(~mask) <= cells)
@@ -266,6 +275,8 @@ def widened(mask: Bools, cells: float) -> Bools:
 
 def nearest_place(at: ArrayLike, shape: tuple[int, int]) -> Ints:
     """Row of ``at`` that is nearest to each cell, ``(rows, columns)``."""
+    from scipy.ndimage import distance_transform_edt
+
     at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
     place = np.full(shape, -1)
     place[at[::-1, 0], at[::-1, 1]] = np.arange(len(at))[::-1]

@@ -230,7 +230,7 @@ def test_every_kind_of_layer_in_order(full, config_of):
     evidence = build_evidence(full, config_of(**TABLES))
     assert evidence.names == (
         *("Au", "Cu", "As"),
-        *("fault_distance", "fault_rings", "fault_density", "intersection_distance"),
+        *("fault_distance", "fault_rings", "fault_density", "fault_intersection_distance"),
         *("geology=schist", "geology=granite", "mag"),
     )
     assert evidence.stack.dtype == np.float32

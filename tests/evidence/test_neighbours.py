@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from orecast.evidence.interpolate.linear import solve
-from orecast.evidence.interpolate.neighbours import fill_buckets, nearest
+from orecast.evidence.interpolate.neighbours import fill_buckets, nearest, room
 
 
 @settings(max_examples=60, deadline=None)
@@ -14,22 +14,24 @@ from orecast.evidence.interpolate.neighbours import fill_buckets, nearest
     count=st.integers(1, 12),
     radius=st.floats(0.5, 60),
     whole=st.booleans(),
+    guess=st.sampled_from([1e-6, 1.0, 50.0, 1e6]),
 )
-def test_finds_what_a_tree_finds(seed, n, count, radius, whole):
+def test_finds_what_a_tree_finds(seed, n, count, radius, whole, guess):
     rng = np.random.default_rng(seed)
     xy = rng.uniform(-20, 20, (n, 2))
     if whole:
         xy = np.unique(np.round(xy), axis=0)  # many ties
     buckets, order = fill_buckets(xy)
-    found, squared = np.empty(count, dtype=np.int64), np.empty(count)
+    found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
     for target in rng.uniform(-50, 50, (20, 2)):
         x, y = target - [buckets.west, buckets.south]
-        k = nearest(buckets, x, y, count, radius**2, found, squared)
+        k = nearest(buckets, x, y, count, radius**2, guess, found, squared)
         expected, _ = cKDTree(xy).query(target, k=list(range(1, count + 1)))
         expected = expected[expected <= radius]
-        np.testing.assert_allclose(np.sqrt(squared[:k]), expected, atol=1e-9)
+        np.testing.assert_allclose(np.sort(np.sqrt(squared[:k])), expected, atol=1e-9)
         places = xy[order[found[:k]]]
-        np.testing.assert_allclose(np.hypot(*(places - target).T), expected, atol=1e-9)
+        np.testing.assert_allclose(np.hypot(*(places - target).T) ** 2, squared[:k], atol=1e-9)
+        assert (np.diff(found[:k]) > 0).all()  # the buckets' order, whatever the guess
         assert len(np.unique(found[:k])) == k
 
 

@@ -183,7 +183,7 @@ def test_every_layer_asked_for_is_there_with_its_reach(grid, survey_of):
         "fault_distance",
         "fault_rings",
         "fault_density",
-        "intersection_distance",
+        "fault_intersection_distance",
     )
     assert [evidence.data[n].attrs["reach"] for n in evidence.names] == [0, 0, 350, 0]
     assert {evidence.kind(n) for n in evidence.names} == {"fault"}

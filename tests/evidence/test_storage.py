@@ -1,4 +1,6 @@
+import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +120,14 @@ def test_a_folder_that_cannot_be_written_is_refused(evidence, tmp_path):
     blocked.write_text("in the way")
     with pytest.raises(RunError, match="cannot be written"):
         write_evidence(evidence, blocked)
+
+
+def test_a_full_disk_is_refused(evidence, tmp_path, monkeypatch):
+    """GDAL itself may leave a file cut short and raise nothing."""
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(RunError, match="No space left"):
+        write_evidence(evidence, tmp_path)

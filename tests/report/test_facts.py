@@ -76,6 +76,23 @@ def test_what_was_not_recorded_is_left_out(fabricate):
     assert said["Begun"] == "yesterday"
 
 
-def test_inputs_with_size_and_hash():
-    given = {"inputs": [{"path": "data/a.csv", "bytes": 2048, "sha256": "ff" * 32}]}
-    assert facts.inputs(given) == [facts.Input("data/a.csv", "2.0 kB", "ff" * 32)]
+@pytest.mark.parametrize(
+    ("paths", "shared"),
+    [
+        ([], ""),
+        (["a.csv"], ""),
+        (["/a.csv", "/b/c.csv"], ""),
+        (["/d/a.csv"], "/d/"),
+        (["/d/e/a.csv", "/d/f/e/b.csv", "/d/e/c.csv"], "/d/"),
+        (["C:/x/a.csv", "D:/x/b.csv"], ""),
+        (["C:/x/a.csv", "C:/x/y/b.csv"], "C:/x/"),
+    ],
+)
+def test_the_folder_that_inputs_share(paths, shared):
+    assert facts.home({"inputs": [{"path": path} for path in paths]}) == shared
+
+
+def test_the_shared_folder_is_left_off_findings():
+    checks = {"findings": [{"level": "info", "where": "/d/a.csv, column 'x'", "what": "of /d/b"}]}
+    assert facts.findings(checks, "/d/")[0][1] == [facts.Finding("a.csv, column 'x'", "of b", "")]
+    assert facts.findings(checks)[0][1][0].where == "/d/a.csv, column 'x'"

@@ -97,6 +97,25 @@ def test_ranks_that_find_no_place_are_left_out(fabricate):
     assert 1 <= len(ranks) < 12
 
 
+def test_the_first_ranks_are_written_even_among_deposits(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    centre = made.targets.geometry.iloc[0].centroid
+    steps = np.arange(-6000, 6001, 400)
+    made.points = [(centre.x + dx, centre.y + dy) for dx in steps for dy in steps]
+    made.names = [""] * len(made.points)
+    ranks = [t.get_text() for t in texts_on(maps.prospectivity(RunReading.of(made.write())))]
+    assert ranks[0] == "1"
+
+
+def test_a_scale_has_an_arrow_only_where_values_go_beyond_it(fabricate, run):
+    assert maps.uncertainty(run).axes[1]._colorbar.extend == "both"
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    made.field = np.where(np.arange(60 * 84).reshape(60, 84) < 500, 1.0, 0.0)
+    made.points = [(0.0, 0.0)] * 3
+    figure = maps.prospectivity(RunReading.of(made.write()))
+    assert figure.axes[1]._colorbar.extend == "neither"
+
+
 def test_deposits_are_numbered_by_fold_where_there_are_folds(run, fabricate):
     numbers = {t.get_text() for t in texts_on(maps.out_of_fold(run))}
     assert numbers == {"0", "1", "2", "3", "4"}

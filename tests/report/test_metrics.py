@@ -54,6 +54,16 @@ def test_sentences_are_whole_sentences(content):
     assert metrics.protocol.sentence == "Five folds; negatives: far from deposits."
 
 
+def test_the_verdict_begins_with_one_sentence(content):
+    content["verdict"]["sentence"] = (
+        "Ba is at 0.76 (0.68 to 0.84). The model is e.g. worse. So be it"
+    )
+    verdict = Metrics.model_validate(content).verdict
+    assert verdict.parts == ("Ba is at 0.76 (0.68 to 0.84).", "The model is e.g. worse. So be it.")
+    content["verdict"]["sentence"] = "One alone"
+    assert Metrics.model_validate(content).verdict.parts == ("One alone.", "")
+
+
 def test_shares_of_area_are_numbers(content):
     metrics = Metrics.model_validate(content)
     share = metrics.scores[0].top_area[0.05]

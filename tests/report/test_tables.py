@@ -141,6 +141,23 @@ def test_elements_as_they_were_counted():
     assert tables.elements({}).rows == []
 
 
+def test_inputs_with_size_and_hash():
+    given = {"inputs": [{"path": "/data/sub/a.csv", "bytes": 2048, "sha256": "ff" * 32}]}
+    table = tables.inputs(given, "/data/")
+    assert table.rows == [("sub/a.csv", "2.0 kB", "ff" * 32)]
+    assert table.caption == "Input files (1) in /data/"
+    assert tables.inputs(given, "").rows[0][0] == "/data/sub/a.csv"
+
+
+def test_other_inputs_are_named_from_the_shared_folder():
+    faults = {"layer": "faults", "kind": "faults", "what": "3 lines", "source": ""}
+    raster = {"layer": "mag", "kind": "raster", "what": "9 cells", "source": "/data/m.tif"}
+    assert tables.other_inputs({"layers": [faults, raster]}, "/data/").rows == [
+        ("faults", "faults", "3 lines", "–"),
+        ("mag", "raster", "9 cells", "m.tif"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -28,9 +28,7 @@ def ground(preset: Preset, grid: Grid, codes: np.ndarray) -> dict[str, np.ndarra
     return dict(zip(preset.symbols, values, strict=True))
 
 
-def test_medians_and_spreads_are_the_presets(
-    preset: Preset, ground: dict[str, np.ndarray]
-) -> None:
+def test_medians_and_spreads_are_the_presets(preset: Preset, ground: dict[str, np.ndarray]) -> None:
     for symbol, analyte in preset.elements.items():
         assert np.median(ground[symbol]) == pytest.approx(analyte.median * analyte.to_ppm)
         assert np.log(ground[symbol]).std() == pytest.approx(analyte.spread)
@@ -51,7 +49,9 @@ def test_rocks_differ_as_rocks_do(preset: Preset, grid: Grid, codes: np.ndarray)
         values = background(preset, grid, codes, np.random.default_rng(seed))
         logs = dict(zip(preset.symbols, np.log(values), strict=True))
         in_rock = {r: codes == n for r, n in number.items()}
-        nickel.append(logs["Ni"][in_rock["andesite"]].mean() - logs["Ni"][in_rock["granite"]].mean())
+        nickel.append(
+            logs["Ni"][in_rock["andesite"]].mean() - logs["Ni"][in_rock["granite"]].mean()
+        )
         shale = logs["As"][in_rock["black-shale"]].mean()
         arsenic.append(shale - logs["As"][in_rock["sandstone"]].mean())
     assert np.mean(nickel) > 0.3

@@ -288,12 +288,20 @@ CASES = {
     "no such place in the working CRS": (
         lambda d: (
             _lonlat(np.linspace(87, 88, 40), np.linspace(-89.99, -90, 40))(d),
-            d.table.update(crs="EPSG:3857"),
+            d.table.update(crs="EPSG:2154"),
         ),
         AlignmentError,
         "samples.csv",
-        "EPSG:3857",
+        "EPSG:2154",
         "check the CRS",
+    ),
+    "working CRS of another continent": (
+        lambda d: d.table.update(crs="EPSG:26910"),
+        InputError,
+        "samples.csv",
+        "far outside",
+        "EPSG:26910",
+        "correct crs",
     ),
     "working CRS in feet": (
         lambda d: d.table.update(crs="EPSG:2225"),

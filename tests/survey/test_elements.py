@@ -55,6 +55,9 @@ Pop area ore As-Sb 金
         ("Total S %", "S", "%"),
         ("Pb_total_ppm", "Pb", "ppm"),
         ("Mo.ppm", "Mo", "ppm"),
+        ("Mg_g/t", "Mg", "ppm"),
+        ("Mg mg/kg", "Mg", "ppm"),
+        ("Mg_t", "Mg", None),
         ("AS", "As", None),
         ("IN", "In", None),
         ("CO", "Co", None),
@@ -68,7 +71,7 @@ def test_headers_as_laboratories_write_them(header, symbol, unit):
 
 @pytest.mark.parametrize(
     "header",
-    [*_STRANGE.split(), "Au zone", "Cu ng/t", "", "  "],
+    [*_STRANGE.split(), "Au zone", "Cu ng/t", "Cu mg/g", "", "  "],
 )
 def test_what_is_not_certain_is_not_recognised(header):
     assert parse_header(header) is None

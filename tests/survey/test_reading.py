@@ -109,7 +109,9 @@ def test_a_unit_that_no_header_names_is_said_and_doubted_by_the_crust(district):
     assumed = findings.of("assumed-units")[0]
     assert assumed.data["units"] == {"Au": "ppm", "Fe": "ppm"}
     assert "Au commonly come in ppb" in assumed.what
-    assert {f.data["fits"] for f in findings.of("doubtful-unit")} == {"ppb", "%"}
+    (doubt,) = findings.of("doubtful-units")
+    assert doubt.data["fits"] == {"Au": "ppb", "Fe": "%"}
+    assert 'samples.units = {Au = "ppb", Fe = "%"}' in doubt.remedy
 
 
 def test_a_row_of_units_under_the_header_is_read_as_such(district):
@@ -137,7 +139,7 @@ def test_units_in_headers_raise_no_doubt(district):
     findings = district.read().findings
 
     assert not findings.of("assumed-units")
-    assert not findings.of("doubtful-unit")
+    assert not findings.of("doubtful-units")
 
 
 def test_duplicate_places_are_averaged_or_kept(district):
@@ -175,8 +177,8 @@ def test_piled_up_lowest_values_are_reported_and_left_as_they_are(district):
     survey = district.read()
 
     (pile,) = survey.findings.of("piled-up-lowest")
-    assert pile.data == {"symbol": "Sb", "lowest": 0.05, "n": 8, "share": 0.2}
-    assert "samples.detection_limits.Sb = 0.05" in pile.remedy
+    assert pile.data["elements"] == {"Sb": {"lowest": 0.05, "n": 8, "share": 0.2}}
+    assert "samples.detection_limits = {Sb = 0.05}" in pile.remedy
     assert not survey.censored.any()
 
 

@@ -68,7 +68,7 @@ def test_a_broken_file_is_refused_with_the_remedy(tmp_path, content):
     path = tmp_path / "a.safetensors"
     path.write_bytes(content)
     net = network(0)
-    with pytest.raises(RunError, match="cannot be read. Remedy: delete it"):
+    with pytest.raises(RunError, match=r"cannot be read\. Remedy: delete it"):
         restore_checkpoint(path, net, build_optimiser(net.parameters(), Training()))
 
 

@@ -123,7 +123,8 @@ def run_(
     """
     from orecast.config import read
 
-    settings = [*(settings or []), *([f"model.name={model!r}"] if model else [])]
+    if model:  # the file's options are those of the file's model
+        settings = [f"model={{name = {model!r}}}", *(settings or [])]
     _go(read(run, settings), resume=resume, overwrite=overwrite)
 
 

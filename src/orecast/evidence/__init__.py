@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orecast.evidence.building import build_evidence, propose_grid
-    from orecast.evidence.nouns import Evidence, Kind
+    from orecast.evidence.nouns import FAULT_DISTANCE, Evidence, Kind
     from orecast.evidence.storage import read_evidence, write_evidence
 
 __all__ = [
+    "FAULT_DISTANCE",
     "Evidence",
     "Kind",
     "build_evidence",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "FAULT_DISTANCE": "nouns",
     "Evidence": "nouns",
     "Kind": "nouns",
     "build_evidence": "building",

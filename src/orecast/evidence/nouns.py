@@ -15,6 +15,9 @@ from orecast.grid import Grid
 
 Kind = Literal["element", "fault", "lithology", "raster"]
 
+FAULT_DISTANCE = "fault_distance"
+"""Name of the layer that holds the distance in metres to the nearest fault."""
+
 
 @dataclass(frozen=True)
 class Evidence:

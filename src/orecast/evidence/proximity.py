@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from orecast.config import Faults
 from orecast.errors import ConfigError, InputError
-from orecast.evidence.nouns import Evidence
+from orecast.evidence.nouns import FAULT_DISTANCE, Evidence
 from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence
         if options.distance:
             origin = f"distance to the nearest mapped fault, {how}"
             evidence = evidence.adding(
-                "fault_distance", distance, kind="fault", origin=origin, reach=0, unit="m"
+                FAULT_DISTANCE, distance, kind="fault", origin=origin, reach=0, unit="m"
             )
         if options.rings:
             radii = ", ".join(f"{r:g}" for r in options.rings)
@@ -72,7 +72,7 @@ def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence
             )
             return evidence
         evidence = evidence.adding(
-            "intersection_distance",
+            "fault_intersection_distance",
             point_distance(places, grid),
             kind="fault",
             origin=f"distance to the nearest of {len(places)} fault crossings and junctions",
@@ -165,7 +165,19 @@ def _transform(touched: NDArray[np.bool_], grid: Grid) -> Floats:
     from scipy.ndimage import distance_transform_edt
 
     width, height = grid.cell_size
-    return np.asarray(distance_transform_edt(~touched, sampling=(height, width)))
+    # The nearest touched cell of each; SciPy's own step from there to the distance takes longer.
+    row, column = distance_transform_edt(
+        ~touched, sampling=(height, width), return_distances=False, return_indices=True
+    )
+    rows, columns = grid.shape
+    row -= np.arange(rows, dtype=row.dtype)[:, None]
+    column -= np.arange(columns, dtype=column.dtype)
+    north = row * height
+    east = column * width
+    north *= north
+    east *= east
+    north += east
+    return np.asarray(np.sqrt(north, out=north), dtype=np.float64)
 
 
 def _touched(lines: Lines, grid: Grid) -> NDArray[np.bool_]:

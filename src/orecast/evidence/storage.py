@@ -25,8 +25,6 @@ def write_evidence(evidence: Evidence, folder: Path) -> list[Path]:
     Names are made safe for files: ``Au/Al`` becomes ``Au_Al.tif``. Raises RunError where the
     folder cannot be written.
     """
-    from rasterio.errors import RasterioError
-
     files = file_names(evidence.names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +32,7 @@ def write_evidence(evidence: Evidence, folder: Path) -> list[Path]:
             _write_layer(evidence, name, folder / file)
         index = [{"name": n, "file": f, **evidence.data[n].attrs} for n, f in files.items()]
         write_json(folder / _INDEX, {"layers": index})
-    except (OSError, RasterioError) as error:
+    except OSError as error:
         raise RunError(
             f"the layers cannot be written ({error})",
             where=str(folder),
@@ -87,6 +85,7 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
 
 def _write_layer(evidence: Evidence, name: str, path: Path) -> None:
     import rasterio
+    from rasterio.io import MemoryFile
 
     rows, columns = evidence.grid.shape
     profile = {
@@ -104,10 +103,13 @@ def _write_layer(evidence: Evidence, name: str, path: Path) -> None:
         "compress": "deflate",
         "predictor": 3,
     }
-    with rasterio.open(path, "w", **profile) as target:
-        target.write(evidence.layer(name), 1)
-        target.set_band_description(1, name)
-        target.update_tags(**{k: str(v) for k, v in evidence.data[name].attrs.items()})
+    # Assembled in memory: on a full disk GDAL may leave a file cut short and raise nothing.
+    with MemoryFile() as assembled:
+        with assembled.open(**profile) as target:
+            target.write(evidence.layer(name), 1)
+            target.set_band_description(1, name)
+            target.update_tags(**{k: str(v) for k, v in evidence.data[name].attrs.items()})
+        path.write_bytes(assembled.getbuffer())
 
 
 def _read_layer(path: Path) -> tuple[Any, Grid]:

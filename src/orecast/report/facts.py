@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from orecast.report.reading import RunReading
@@ -41,15 +42,6 @@ class Finding:
     remedy: str
 
 
-@dataclass(frozen=True)
-class Input:
-    """An input file as it was when the run began."""
-
-    path: str
-    size: str
-    hash: str
-
-
 def area_sentence(run: RunReading) -> str:
     """Say how large the map is and where it lies."""
     raster = run.raster("prospectivity", most=1)
@@ -63,21 +55,25 @@ def area_sentence(run: RunReading) -> str:
     )
 
 
-def findings(checks: Mapping[str, Any]) -> list[tuple[str, list[Finding]]]:
-    """Findings by level under a heading, refusals first; a level without any is left out."""
+def findings(checks: Mapping[str, Any], folder: str = "") -> list[tuple[str, list[Finding]]]:
+    """Findings by level under a heading, refusals first; a level without any is left out.
+
+    ``folder``, which all input files share, is left off their paths.
+    """
     found = checks.get("findings", [])
     return [
         (
             heading,
-            [
-                Finding(f.get("where", ""), f.get("what", ""), f.get("remedy", ""))
-                for f in found
-                if f.get("level") == level
-            ],
+            [_finding(f, folder) for f in found if f.get("level") == level],
         )
         for level, heading in _HEADINGS.items()
         if any(f.get("level") == level for f in found)
     ]
+
+
+def _finding(found: Mapping[str, str], folder: str) -> Finding:
+    texts = (found.get(key) or "" for key in ("where", "what", "remedy"))
+    return Finding(*(text.replace(folder, "") if folder else text for text in texts))
 
 
 def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -104,12 +100,16 @@ def chance(checks: Mapping[str, Any]) -> str:
     return f"By chance alone the mean of {n} deposits falls within 50 ± {number(100 * half, 0)}."
 
 
-def inputs(provenance: Mapping[str, Any]) -> list[Input]:
-    """Input files with size and SHA-256."""
-    return [
-        Input(str(i.get("path", "")), file_size(i.get("bytes")), str(i.get("sha256", "")))
-        for i in provenance.get("inputs", [])
-    ]
+def home(provenance: Mapping[str, Any]) -> str:
+    """Return the folder that all input files share, with its closing slash; empty if none.
+
+    >>> home({"inputs": [{"path": "/data/a/x.csv"}, {"path": "/data/a/b/y.tif"}]})
+    '/data/a/'
+    """
+    folders = [str(i.get("path", "")).split("/")[:-1] for i in provenance.get("inputs", [])]
+    levels = zip(*folders, strict=False)
+    shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
+    return "/".join([*shared, ""]) if any(shared) else ""
 
 
 def made(run: RunReading) -> list[tuple[str, str]]:
@@ -167,20 +167,6 @@ def _memory(mib: object) -> str:
     if not isinstance(mib, int | float):
         return ""
     return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
-
-
-def file_size(size: object) -> str:
-    """Write a file's size.
-
-    >>> file_size(2_345_678), file_size(512), file_size(None)
-    ('2.3 MB', '512 B', '–')
-    """
-    if not isinstance(size, int | float):
-        return "–"
-    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= step:
-            return f"{size / step:.1f} {unit}"
-    return f"{size:.0f} B"
 
 
 def _lon_lat(run: RunReading, x: float, y: float) -> str:

@@ -7,7 +7,7 @@ the scale. Colour maps are perceptually uniform; classes of targets differ by li
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -36,7 +36,12 @@ _WIDTH = 6.9  # inches
 _LEFT, _RIGHT, _TOP, _BELOW = 0.72, 0.24, 0.24, 1.12
 _NARROW = 3.9  # a map below this width has its key at its side
 _SIDE, _UNDER = 2.0, 0.58  # the key's column, and what then remains below
-_OFFSETS = [(7, 7), (-7, 7), (7, -7), (-7, -7), (0, 11), (0, -11), (12, 0), (-12, 0)]  # points
+_OFFSETS = [  # from a place to the middle of its text, in points, nearest first
+    *((7, 7), (-7, 7), (7, -7), (-7, -7), (0, 11), (0, -11), (12, 0), (-12, 0)),
+    *((14, 14), (-14, 14), (14, -14), (-14, -14), (0, 20), (0, -20), (21, 0), (-21, 0)),
+]
+_MARK_ROOM = (6.5, 6.5)  # between the middles of a text and a mark, in points
+_ALWAYS = 10  # ranks that are written even over a mark
 
 
 class _Sheet(NamedTuple):
@@ -119,12 +124,22 @@ def _scaled_map(raster: Raster, title: str, colours: str) -> _Sheet:
     left, bottom = (width - _SIDE + 0.1, _UNDER + 0.36) if sheet.narrow else (_LEFT, 0.40)
     across = 1.6 if sheet.narrow else 2.3
     bar = figure.add_axes((left / width, bottom / height, across / width, 0.11 / height))
-    scale = figure.colorbar(sheet.image, cax=bar, orientation="horizontal", extend="both")
+    scale = figure.colorbar(
+        sheet.image, cax=bar, orientation="horizontal", extend=_beyond(raster, low, high)
+    )
     scale.outline.set_visible(False)
     scale.ax.tick_params(labelsize=7.5, length=2, color=FAINT, labelcolor=INK)
     scale.ax.locator_params(nbins=5)
     scale.set_label(title, fontsize=8.5, color=INK)
     return sheet
+
+
+def _beyond(raster: Raster, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
+    """Which ends of the scale have values beyond them, and so an arrow."""
+    below, above = (raster.values < low).any(), (raster.values > high).any()
+    if below and above:
+        return "both"
+    return "min" if below else "max" if above else "neither"
 
 
 def _map(raster: Raster, colours: object, low: float, high: float) -> _Sheet:
@@ -290,34 +305,35 @@ def _write_beside(
     """
     points = 72 / axes.figure.dpi
     frame = axes.get_window_extent()
-    full = [tuple(p) for p in axes.transData.transform(taken.reshape(-1, 2)) * points]
-    for (x, y), text in zip(at, texts, strict=True):
+    room = (13.0, 10.5) if bold else (9.0, 9.0)  # between the middles of two texts, in points
+    marks = axes.transData.transform(taken.reshape(-1, 2)) * points
+    written: list[tuple[float, float]] = []
+    for number, ((x, y), text) in enumerate(zip(at, texts, strict=True)):
         px, py = axes.transData.transform((x, y)) * points
-        for dx, dy in _OFFSETS:
-            place = (px + dx, py + dy)
-            if frame.contains(place[0] / points, place[1] / points) and all(
-                # A mark at the place itself is what the text belongs to.
-                _apart(place, other) or math.hypot(other[0] - px, other[1] - py) < 0.1
-                for other in full
-            ):
-                full.append(place)
-                axes.annotate(
-                    text,
-                    (x, y),
-                    (dx, dy),
-                    textcoords="offset points",
-                    fontsize=7.5 if bold else 6.5,
-                    fontweight="bold" if bold else "normal",
-                    ha="center",
-                    va="center",
-                    zorder=6,
-                    bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0},
-                )
-                break
+        places = [(px + dx, py + dy) for dx, dy in _OFFSETS]
+        inside = [p for p in places if frame.contains(p[0] / points, p[1] / points)]
+        free = [p for p in inside if all(_apart(p, other, room) for other in written)]
+        clear = [p for p in free if all(_apart(p, mark, _MARK_ROOM) for mark in marks)]
+        # The best ranks are worth a covered mark; the table lists what is not written.
+        best = (clear or (free if number < _ALWAYS else []))[:1]
+        for place in best:
+            written.append(place)
+            axes.annotate(
+                text,
+                (x, y),
+                (place[0] - px, place[1] - py),
+                textcoords="offset points",
+                fontsize=7.5 if bold else 6.5,
+                fontweight="bold" if bold else "normal",
+                ha="center",
+                va="center",
+                zorder=6,
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "linewidth": 0},
+            )
 
 
-def _apart(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return abs(a[0] - b[0]) > 11.5 or abs(a[1] - b[1]) > 10
+def _apart(a: Sequence[float], b: Sequence[float], room: tuple[float, float]) -> bool:
+    return abs(a[0] - b[0]) > room[0] or abs(a[1] - b[1]) > room[1]
 
 
 def _key(sheet: _Sheet, keys: list[Artist]) -> None:

@@ -7,6 +7,7 @@ not show are passed over, so that the file may say more than the page.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -26,7 +27,8 @@ Sentence = Annotated[str, AfterValidator(lambda text: _ended(text))]
 
 
 def _ended(text: str) -> str:
-    text = text.strip()
+    """One line of whole sentences, no line of which begins with a per cent sign."""
+    text = " ".join(text.split()).replace(" %", "\u00a0%")
     return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?。" else ".")
 
 
@@ -143,6 +145,12 @@ class Verdict(_Part):
 
     recommended: str
     sentence: Sentence
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The first sentence, and what may follow it."""
+        first, _, rest = re.sub(r"\.\s+(?=[A-Z])", ".\n", self.sentence, count=1).partition("\n")
+        return first, rest
 
 
 class Undiscovered(_Part):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orecast.errors import RunError
 from orecast.report import curves, layers, maps, tables
 from orecast.report.drawing import DPI, to_png
-from orecast.report.facts import area_sentence, chance, counts, findings, inputs, made, when
+from orecast.report.facts import area_sentence, chance, counts, findings, home, made, when
 from orecast.report.reading import RunReading
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _content(run: RunReading) -> dict[str, Any]:
     """What the template sets beside the pictures."""
     metrics = run.metrics
     survey = run.checks.get("survey", {})
+    folder = home(run.provenance)
     return {
         "title": run.config.title,
         "begun": when(run.provenance.get("started")),
@@ -112,16 +113,16 @@ def _content(run: RunReading) -> dict[str, Any]:
         "undiscovered": metrics.undiscovered,
         "classes": tables.classes(metrics),
         "targets": tables.targets(run),
-        "findings": findings(run.checks),
+        "findings": findings(run.checks, folder),
         "counts": counts(run.checks),
         "chance": chance(run.checks),
         "elements": tables.elements(survey),
-        "other_inputs": tables.other_inputs(survey),
+        "other_inputs": tables.other_inputs(survey, folder),
         "layers": tables.layers(run),
         "most_layers": layers.MOST_LAYERS,
         "folds": tables.folds(metrics),
         "made": made(run),
-        "inputs": inputs(run.provenance),
+        "inputs": tables.inputs(run.provenance, folder),
         "estimate": tables.estimate,
         "configuration": run.path("run.toml").read_text(encoding="utf-8-sig"),
     }

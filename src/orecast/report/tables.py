@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orecast.report.metrics import Estimate, Metrics, Score
@@ -17,18 +17,19 @@ SHARES = (0.01, 0.05, 0.10)
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, column heads, rows of text; which columns hold figures; rows to stress."""
+    """A caption, heads, rows of text; columns of figures and of code; rows to stress."""
 
     caption: str
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     figures: frozenset[int] = frozenset()
     stressed: dict[int, str] = field(default_factory=dict)
+    codes: frozenset[int] = frozenset()
 
     def part(self, start: int, stop: int | None = None) -> Table:
         """Return some of its rows under the same head."""
         stressed = {i - start: s for i, s in self.stressed.items() if i >= start}
-        return Table(self.caption, self.head, self.rows[start:stop], self.figures, stressed)
+        return replace(self, rows=self.rows[start:stop], stressed=stressed)
 
 
 def number(value: object, digits: int = 2) -> str:
@@ -240,11 +241,43 @@ def elements(survey: Mapping[str, Any]) -> Table:
     return Table(f"Elements ({len(rows)})", head, rows, frozenset(range(3, 10)))
 
 
-def other_inputs(survey: Mapping[str, Any]) -> Table:
-    """Set what else was read: faults, geology, study area, supporting rasters."""
+def other_inputs(survey: Mapping[str, Any], home: str) -> Table:
+    """Set what else was read: faults, geology, study area, rasters; paths begin at ``home``."""
     keys = ("layer", "kind", "what", "source")
-    rows = [tuple(str(la.get(k) or DASH) for k in keys) for la in survey.get("layers", [])]
+    rows = [
+        tuple(str(la.get(k) or DASH).removeprefix(home) for k in keys)
+        for la in survey.get("layers", [])
+    ]
     return Table("Faults, geology and rasters", ("Name", "Kind", "What it holds", "File"), rows)
+
+
+def inputs(provenance: Mapping[str, Any], home: str) -> Table:
+    """Set the input files with size and SHA-256; paths begin at ``home``."""
+    rows = [
+        (
+            str(i.get("path", DASH)).removeprefix(home),
+            file_size(i.get("bytes")),
+            str(i.get("sha256", DASH)),
+        )
+        for i in provenance.get("inputs", [])
+    ]
+    caption = f"Input files ({len(rows)})" + (f" in {home}" if home else "")
+    head = ("File", "Size", "SHA-256")
+    return Table(caption, head, rows, frozenset({1}), codes=frozenset({2}))
+
+
+def file_size(size: object) -> str:
+    """Write a file's size.
+
+    >>> file_size(2_345_678), file_size(512), file_size(None)
+    ('2.3 MB', '512 B', '–')
+    """
+    if not isinstance(size, int | float):
+        return DASH
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size:.0f} B"
 
 
 def _significant(value: object) -> str:

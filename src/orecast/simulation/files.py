@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orecast.errors import RunError
 from orecast.grid import Grid, crs_name
@@ -17,6 +19,7 @@ from orecast.simulation.district import District
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 RINGS = (500, 1000, 1500, 2000, 2500, 3000)
 """Outer radii in metres of the fault buffers in a written ``run.toml``."""
@@ -31,33 +34,25 @@ def write_district(district: District, folder: Path) -> Path:
     ``dem.tif`` are what a team holds; ``truth/`` is what it does not: ``undiscovered.csv``,
     ``deposits.csv`` with every property, ``barren.csv``, ``faults.gpkg`` with ``fertile``,
     ``potential.tif`` and ``truth.json``. The same district gives the same bytes. Files of these
-    names are replaced. Raises RunError where the folder cannot be written.
+    names are replaced, once all are written. Raises RunError where the folder cannot be written.
     """
-    truth = folder / "truth"
     try:
-        truth.mkdir(parents=True, exist_ok=True)
-        district.samples.to_csv(folder / "samples.csv", index=False, lineterminator="\n")
-        district.deposits.to_csv(folder / "deposits.csv", index=False, lineterminator="\n")
-        district.undiscovered.to_csv(truth / "undiscovered.csv", index=False, lineterminator="\n")
-        district.truth.deposits.to_csv(truth / "deposits.csv", index=False, lineterminator="\n")
-        district.truth.barren.to_csv(truth / "barren.csv", index=False, lineterminator="\n")
-        with _without_clock():
-            _write_vectors(district.faults, folder / "faults.gpkg")
-            _write_vectors(district.geology, folder / "geology.gpkg")
-            _write_vectors(district.area, folder / "area.gpkg")
-            _write_vectors(district.truth.faults, truth / "faults.gpkg")
-        _write_raster(district.truth.elevation, district.grid, folder / "dem.tif")
-        _write_raster(district.truth.potential, district.grid, truth / "potential.tif")
-        (truth / "truth.json").write_text(_truth_json(district), encoding="utf-8")
-        path = folder / "run.toml"
-        path.write_text(run_toml(district), encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=".part-") as name:
+            part = Path(name)
+            _write_observed(district, part)
+            _write_truth(district, part / "truth")
+            (part / "run.toml").write_text(run_toml(district), encoding="utf-8")
+            (folder / "truth").mkdir(exist_ok=True)
+            for path in sorted(p for p in part.rglob("*") if p.is_file()):
+                path.replace(folder / path.relative_to(part))
     except OSError as error:
         raise RunError(
             f"the district cannot be written ({error.strerror or error})",
             where=str(folder),
             remedy="name a folder that can be written, on a disk with room",
         ) from None
-    return path
+    return folder / "run.toml"
 
 
 def run_toml(district: District) -> str:
@@ -92,7 +87,35 @@ rings = {list(RINGS)}
 [geology]
 path = "geology.gpkg"
 column = "unit"
+
+# A supporting raster to take in, where relief is thought to matter:
+# [[layers]]
+# path = "dem.tif"
 '''
+
+
+def _write_observed(district: District, folder: Path) -> None:
+    """What an exploration team holds."""
+    _write_table(district.samples, folder / "samples.csv")
+    _write_table(district.deposits, folder / "deposits.csv")
+    with _without_clock():
+        _write_vectors(district.faults, folder / "faults.gpkg")
+        _write_vectors(district.geology, folder / "geology.gpkg")
+        _write_vectors(district.area, folder / "area.gpkg")
+    _write_raster(district.truth.elevation, district.grid, folder / "dem.tif")
+
+
+def _write_truth(district: District, folder: Path) -> None:
+    """What only the simulation knows."""
+    folder.mkdir()
+    truth = district.truth
+    _write_table(district.undiscovered, folder / "undiscovered.csv")
+    _write_table(truth.deposits, folder / "deposits.csv")
+    _write_table(truth.barren, folder / "barren.csv")
+    with _without_clock():
+        _write_vectors(truth.faults, folder / "faults.gpkg")
+    _write_raster(truth.potential, district.grid, folder / "potential.tif")
+    (folder / "truth.json").write_text(_truth_json(district), encoding="utf-8")
 
 
 def _truth_json(district: District) -> str:
@@ -112,17 +135,20 @@ def _truth_json(district: District) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
 def _write_vectors(frame: gpd.GeoDataFrame, path: Path) -> None:
     from pyogrio.errors import DataSourceError
 
-    path.unlink(missing_ok=True)
     try:
         frame.to_file(path, driver="GPKG", engine="pyogrio")
     except DataSourceError as error:
         raise OSError(str(error)) from None
 
 
-def _write_raster(values: np.ndarray, grid: Grid, path: Path) -> None:
+def _write_raster(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
     import rasterio
 
     with rasterio.open(

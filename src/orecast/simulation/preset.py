@@ -109,7 +109,7 @@ class Discovery:
 
     exposure: float = 3.0
     """From wholly covered to wholly exposed."""
-    access: float = 2.0
+    access: float = 3.0
     """From the most remote to the nearest place."""
     size: float = 0.5
     """For each standard deviation of log-size."""
@@ -134,7 +134,7 @@ class Haloes:
     """Elements around it: the whole length and width."""
     front: tuple[str, ...] = ()
     """Elements ahead of it: 1.6 of length and width."""
-    masking: Share = 0.7
+    masking: Share = 0.5
     """Share of a halo that the thickest cover hides."""
 
 

@@ -105,13 +105,13 @@ def stream_sediment(
 def cover_thickness(grid: Grid, height: Floats, length: float, rng: np.random.Generator) -> Floats:
     """Relative thickness of cover, mean 0 and standard deviation 1: thickest in the lowlands."""
     patches = gaussian_fields(grid, length, 1, rng, smoothness=1.5)[0]
-    return standardised(patches - 1.2 * standardised(height))
+    return standardised(patches - 0.8 * standardised(height))
 
 
 def remoteness(grid: Grid, height: Floats, length: float, rng: np.random.Generator) -> Floats:
     """Relative remoteness, mean 0 and standard deviation 1: high ground, and far from roads."""
     roads = gaussian_fields(grid, length, 1, rng, smoothness=1.5)[0]
-    return standardised(roads + 0.5 * standardised(height))
+    return standardised(roads + 0.2 * standardised(height))
 
 
 def _widened(grid: Grid) -> Grid:

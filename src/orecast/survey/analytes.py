@@ -189,6 +189,7 @@ def doubt_units(
 ) -> None:
     """Warn where an assumed unit puts the median far from the crust's and another would not."""
     assumed = set(assumed)
+    doubted, fits = [], {}
     for column, e in enumerate(elements):
         if e.symbol not in assumed or e.symbol not in CRUST:
             continue
@@ -197,14 +198,17 @@ def doubt_units(
         better = fitting_unit(e.symbol, median)
         if better in (None, e.unit) or 1 / _MISFIT < times < _MISFIT:
             continue
+        fits[e.symbol] = better
+        doubted.append(f"{e.symbol} {median:.3g} (as {e.unit} {times:.2g} times; {better} fits)")
+    if fits:
+        units = ", ".join(f'{symbol} = "{unit}"' for symbol, unit in fits.items())
         findings.warning(
-            "doubtful-unit",
-            f"{where}, column {e.column!r}",
-            f"the median of {e.symbol}, {median:.3g}, taken as {e.unit} is {times:.2g} times the "
-            f"upper crust's; {better} would fit",
-            f'set {setting}.units.{e.symbol} = "{better}"',
-            median=median,
-            fits=better,
+            "doubtful-units",
+            where,
+            f"the assumed unit of {len(fits)} element(s) puts the median far from the upper "
+            f"crust's: {'; '.join(doubted)}",
+            f"set {setting}.units = {{{units}}} where that is so",
+            fits=fits,
         )
 
 
@@ -221,7 +225,7 @@ def note_counted_twice(symbols: Sequence[str], where: str, findings: Findings) -
 
 
 def check_totals(
-    elements: Sequence[Element], values: Floats, where: str, findings: Findings
+    elements: Sequence[Element], values: Floats, where: str, what: str, findings: Findings
 ) -> None:
     """Warn where the parts of a sample sum to more than the whole."""
     totals = np.nansum(values * [e.to_ppm for e in elements], axis=1)
@@ -230,7 +234,7 @@ def check_totals(
         findings.warning(
             "total-above-100",
             where,
-            f"in {over.sum()} sample(s) the parts sum to more than 100 %, up to "
+            f"in {over.sum()} {what} the parts sum to more than 100 %, up to "
             f"{totals.max() / 1e4:,.0f} %",
             "check the units, and elements reported beside their oxides",
             n=int(over.sum()),

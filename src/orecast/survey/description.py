@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def describe(survey: Survey) -> list[Section]:
         (what, f"{found['samples']:,}"),
         ("sharing a place", found["duplicates"]),
         ("CRS", f"{found['crs']} ({survey.crs.name})"),
-        ("extent", str(_extent(survey))),
+        ("extent", _whole(_extent(survey))),
         ("deposits", f"{n}; by chance their mean percentile is 0.5 ± {interval_half_width(n):.2f}"),
     ]
     if survey.gridded is not None:
@@ -76,9 +77,7 @@ def describe(survey: Survey) -> list[Section]:
             e["n"],
             e["missing"],
             e["censored"],
-            e["min"],
-            e["median"],
-            e["max"],
+            *(f"{e[key]:.4g}" for key in ("min", "median", "max")),
             f"{e['at_lowest']} ({100 * e['share_at_lowest']:.1f} %)",
         )
         for e in found["elements"]
@@ -88,12 +87,10 @@ def describe(survey: Survey) -> list[Section]:
         Section("elements", columns, rows),
     ]
     if found["layers"]:
-        names = ("layer", "kind", "what", "extent", "source")
-        sections.append(
-            Section(
-                "layers", names, tuple(tuple(str(a[n]) for n in names) for a in found["layers"])
-            )
+        shown = tuple(
+            (a["layer"], a["kind"], a["what"], Path(a["source"]).name) for a in found["layers"]
         )
+        sections.append(Section("layers", ("layer", "kind", "what", "file"), shown))
     return sections
 
 
@@ -154,3 +151,7 @@ def _extent(survey: Survey) -> Bounds:
         return survey.gridded.bounds
     assert survey.samples is not None
     return bounds_of(survey.samples)
+
+
+def _whole(b: Bounds) -> str:
+    return f"x {b.west:.0f} to {b.east:.0f}, y {b.south:.0f} to {b.north:.0f}"

@@ -55,8 +55,8 @@ _UNITS = {
     "mg/t": "ppb", "ppt": "ppt", "ng/kg": "ppt", "10-6": "ppm", "10-9": "ppb", "10-2": "%",
 }  # fmt: skip
 _UNIT_IN_HEADER = re.compile(
-    r"(?<![a-z0-9])(?:wt[ ._]?)?%|(?<![a-z])[mµun]?g[ ]?[/_][ ]?(?:kg|g|t)(?![a-z])"
-    r"|(?<![a-z])[mµun]?g[ ·.]?kg-1|(?<![0-9])10-[269](?![0-9])|%$"
+    r"(?<![a-z0-9])(?:wt[ ._]?)?%|%$|(?<![0-9])10-[269](?![0-9])"
+    r"|(?<![a-z])(?:[mµun]g(?:[ ]?[/_][ ]?kg|[ ·.]?kg-1)|[µun]g[/_]g|mg/t|g[/_]t)(?![a-z])"
 )
 _SYMBOLS = {s.lower(): s for s in (*ELEMENTS, *OXIDES)}
 _SYMBOLS |= {"tfe2o3": "Fe2O3", "fe2o3t": "Fe2O3", "fe2o3tot": "Fe2O3", "feot": "FeO", "tfe": "Fe"}

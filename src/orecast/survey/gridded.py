@@ -73,7 +73,7 @@ def read_gridded(gridded: Gridded, crs: str | None, findings: Findings) -> Gridd
     note_counted_twice([e.symbol for e in elements], where, findings)
     assumed = [e.symbol for e in elements if e.symbol not in written]
     doubt_units(elements, values, assumed, where, "gridded", findings)
-    check_totals(elements, values, where, findings)
+    check_totals(elements, values, where, "cells", findings)
     return GriddedElements(grid, tuple(elements), values, np.column_stack(below))
 
 

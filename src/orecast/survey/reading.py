@@ -19,7 +19,13 @@ from orecast.survey.findings import Findings
 from orecast.survey.gridded import read_gridded
 from orecast.survey.nouns import Element, Raster, Survey
 from orecast.survey.points import read_points
-from orecast.survey.projection import moved, report_stretch, transformed, working_crs
+from orecast.survey.projection import (
+    check_projected,
+    moved,
+    report_stretch,
+    transformed,
+    working_crs,
+)
 from orecast.survey.rasters import on_pixels, read_layer_raster, read_values
 from orecast.survey.vectors import bounds_of, read_layer, require_overlap
 
@@ -102,6 +108,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
         )
     target = working_crs(points.crs, points.xy, crs, str(table.path), findings)
     xy = moved(points.xy, points.crs, target, str(table.path))
+    check_projected(target, xy, str(table.path))
     report_stretch(target, xy, str(table.path), findings)
     elements = choose_elements(table, samples, points.position_columns, findings)
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
@@ -122,7 +129,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
     if samples.duplicates == "average" and at.shared:
         values, censored = average(values, censored, at)
         frame, xy = frame.iloc[at.first], xy[at.first]
-    check_totals(elements, values, where, findings)
+    check_totals(elements, values, where, "samples", findings)
     _judge_medium(samples, findings)
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
     _require_spread(extent, where)
@@ -138,7 +145,6 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
 def _from_grid(config: Config, findings: Findings) -> _Geochemistry:
     assert config.gridded is not None
     g = read_gridded(config.gridded, config.crs, findings)
-    _report_piles(g.elements, g.values, g.censored, str(config.gridded.path), findings)
     return _Geochemistry(g.grid.crs, g.elements, g.values, g.censored, g.grid.bounds, grid=g.grid)
 
 
@@ -154,24 +160,29 @@ def _require_spread(extent: Bounds, where: str) -> None:
 def _report_piles(
     elements: tuple[Element, ...], values: Floats, censored: Bools, where: str, findings: Findings
 ) -> None:
+    piles = {}
     for column, e in enumerate(elements):
         detected = values[~censored[:, column] & ~np.isnan(values[:, column]), column]
         lowest = float(detected.min())
         n = int((detected == lowest).sum())
-        if n < max(_PILE_COUNT, _PILE_SHARE * len(detected)):
-            continue
-        findings.warning(
-            "piled-up-lowest",
-            f"{where}, column {e.column!r}",
-            f"{n} values of {e.symbol} ({100 * n / len(detected):.1f} %) are the lowest, "
-            f"{lowest:g} {e.unit}: probably a detection limit, or half of one. They are taken as "
-            "measured",
-            f"set samples.detection_limits.{e.symbol} = {lowest:g}",
-            symbol=e.symbol,
-            lowest=lowest,
-            n=n,
-            share=n / len(detected),
-        )
+        if n >= max(_PILE_COUNT, _PILE_SHARE * len(detected)):
+            share = n / len(detected)
+            piles[e] = {"lowest": lowest, "n": n, "share": share}
+    if not piles:
+        return
+    text = "; ".join(
+        f"{e.symbol} {p['lowest']:g} {e.unit}, {p['n']} times ({100 * p['share']:.1f} %)"
+        for e, p in piles.items()
+    )
+    limits = ", ".join(f"{e.symbol} = {p['lowest']:g}" for e, p in piles.items())
+    findings.warning(
+        "piled-up-lowest",
+        where,
+        f"values of {len(piles)} element(s) pile up at the lowest, probably a detection limit or "
+        f"half of one, and are taken as measured: {text}",
+        f"set samples.detection_limits = {{{limits}}} where they are limits",
+        elements={e.symbol: p for e, p in piles.items()},
+    )
 
 
 def _report_duplicates(

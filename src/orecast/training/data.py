@@ -60,7 +60,9 @@ def gather(X: Windows, rows: Ints | slice) -> Tensor:
     Raises ModelError with the layer where a value is missing or infinite.
     """
     values = X.batch(rows)
-    if not np.isfinite(values.sum()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspect = not np.isfinite(values.sum())
+    if suspect:
         _require_finite(values, X.names)
     return torch.from_numpy(values)
 

@@ -39,7 +39,7 @@ def rate_at(epoch: int, training: Training) -> float:
 
     Cosine is Loshchilov and Hutter (2017, eq. 5) without restarts.
 
-    >>> rate_at(15, Training(epochs=30, rate=0.01, schedule="cosine"))
+    >>> round(rate_at(15, Training(epochs=30, rate=0.01, schedule="cosine")), 9)
     0.005
     """
     match training.schedule:

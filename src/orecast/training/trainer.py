@@ -44,7 +44,8 @@ def train(
 
     The result depends on the network's weights, the batches, the recipe and the seed, and not on
     interruptions. A GPU's max-pool sums in no fixed order: there, windows of 64 cells and more
-    repeat to rounding only. Raises ModelError where the loss ceases to be finite.
+    repeat to rounding only. Raises ModelError where the loss ceases to be finite, or the network
+    cannot be compiled.
     """
     settings.arrange_module(net)
     module = OreClassifier(net, batches, training, seed=seed, settings=settings)
@@ -80,6 +81,15 @@ def _fit(trainer: pl.Trainer, module: OreClassifier) -> None:
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
+        raise
+    except RuntimeError as error:
+        if module.settings.compiled and type(error).__module__.startswith("torch._"):
+            words = str(error).partition("\n")[0]
+            raise ModelError(
+                f"torch.compile failed ({words})",
+                where="model.options.compiled",
+                remedy="install a C++ compiler, or leave the option out",
+            ) from error
         raise
 
 

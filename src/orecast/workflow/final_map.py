@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from orecast.errors import ConfigError
 from orecast.evaluation import bootstrap_mean, success_rate
+from orecast.evidence import FAULT_DISTANCE
 from orecast.explanation import occlusion
 from orecast.mapping import (
     CLASS_COLOURS,
@@ -124,10 +125,10 @@ def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
     cells = grid.cell(np.column_stack([kept.geometry.x, kept.geometry.y]))
     cells = cells[grid.inside(cells)]
     percentile = ranked(score, cells)
-    faults = [n for n in job.evidence.names if job.evidence.kind(n) == "fault"]
     fault = None
-    if faults:
-        fault = bootstrap_mean(ranked(-job.evidence.layer(faults[0]), cells), seed=seed).as_dict()
+    if FAULT_DISTANCE in job.evidence.names:
+        nearness = -job.evidence.layer(FAULT_DISTANCE)
+        fault = bootstrap_mean(ranked(nearness, cells), seed=seed).as_dict()
     return {
         "n": int(np.isfinite(percentile).sum()),
         "percentile": bootstrap_mean(percentile, seed=seed).as_dict(),

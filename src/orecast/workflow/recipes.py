@@ -11,7 +11,7 @@ import numpy as np
 
 from orecast.config import Config
 from orecast.errors import ConfigError, nearest
-from orecast.evidence import Evidence
+from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.samples import NegativeRule
 from orecast.training import build_model
 from orecast.validation import Recipe
@@ -52,7 +52,6 @@ def model_recipe(
     if barren is not None:
         at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
         cells = at[evidence.grid.inside(at)]
-    faults = [n for n in evidence.names if evidence.kind(n) == "fault"]
     return Recipe(
         _factory(config, config.model.name, config.model.options, checkpoints, progress),
         options.window,
@@ -61,7 +60,7 @@ def model_recipe(
         negatives=rule,
         screening=config.screening,
         target=options.target,
-        faults=faults[0] if faults else None,
+        faults=FAULT_DISTANCE if FAULT_DISTANCE in evidence.names else None,
         barren=cells,
     )
 
@@ -70,15 +69,18 @@ def baselines(config: Config, evidence: Evidence, recipe: Recipe) -> dict[str, R
     """Baselines under the very folds, negatives and windows of the model, by name.
 
     Forest and logistic regression, each single layer with its sign chosen in the fold, the best
-    of them chosen in the fold, distance to the training deposits with no geochemistry at all,
-    and a random map.
+    of them chosen in the fold, distance to the training deposits and to faults with no
+    geochemistry at all, and a random map.
     """
     found: dict[str, Recipe] = {}
     for name in ("random-forest", "logistic-regression"):
         if name != config.model.name:
             found[name] = replace(recipe, model=_factory(config, name, {}))
     plain = replace(recipe, screening=type(config.screening)())
-    for name in ("best-layer", "deposit-distance", "random"):
+    without_geochemistry = ["deposit-distance", "random"]
+    if recipe.faults is not None:
+        without_geochemistry.insert(1, "fault-distance")
+    for name in ("best-layer", *without_geochemistry):
         found[name] = replace(plain, model=_factory(config, name, {}))
     for layer in evidence.names:
         options = {"layer": layer, "sign": "fold"}

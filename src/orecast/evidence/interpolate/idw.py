@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from orecast.config import EvidenceOptions
 from orecast.errors import ConfigError
 from orecast.evidence.interpolate.base import Interpolator, Part
-from orecast.evidence.interpolate.neighbours import CHUNK, nearest
+from orecast.evidence.interpolate.neighbours import (
+    CHUNK,
+    first_guess,
+    nearest,
+    next_guess,
+    room,
+)
 
 REGISTERED = {"idw": "InverseDistance"}
 
@@ -70,24 +76,32 @@ def _weigh(  # type: ignore[no-untyped-def]
 ) -> None:
     m, layers = out.shape
     for chunk in prange((m + CHUNK - 1) // CHUNK):
-        found = np.empty(count, dtype=np.int64)
-        squared = np.empty(count)
-        n = 0
+        found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
+        guess = first_guess(buckets, count)
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, m)):
             x, y = targets[i, 0], targets[i, 1]
-            limit = radius_squared
-            if n == count:  # the last target's neighbours are no farther than it and its step
-                step = math.hypot(x - targets[i - 1, 0], y - targets[i - 1, 1])
-                limit = min(limit, (math.sqrt(squared[n - 1]) + step) ** 2 * (1 + 1e-9))
-            n = nearest(buckets, x, y, count, limit, found, squared)
-            out[i] = 0.0 if n else np.nan
-            total = 0.0
-            for j in range(n):
-                # Relative to the nearest: 1 for it and, where it is the target itself, 0 for others
-                ratio = 1.0 if j == 0 else squared[0] / squared[j]
-                weight = ratio if power == 2.0 else ratio ** (0.5 * power)
-                total += weight
-                for layer in range(layers):
-                    out[i, layer] += weight * values[found[j], layer]
+            n = nearest(buckets, x, y, count, radius_squared, guess, found, squared)
+            if n == count and i + 1 < m:
+                guess = next_guess(squared, n, targets[i + 1, 0] - x, targets[i + 1, 1] - y)
+            total = _to_weights(squared, n, power)
             for layer in range(layers):
-                out[i, layer] /= total if n else 1.0
+                mean = 0.0 if n else np.nan
+                for p in range(n):
+                    mean += squared[p] * values[found[p], layer]
+                out[i, layer] = mean / total
+
+
+@njit(cache=True)
+def _to_weights(squared, n, power) -> float:  # type: ignore[no-untyped-def]
+    """Turn squared distances into weights, in place; return their sum, 1 where there are none."""
+    least = np.inf
+    for p in range(n):
+        least = min(least, squared[p])
+    total = 0.0 if n else 1.0
+    for p in range(n):
+        # Relative to the nearest, so that no power overflows: 1 for it, and, where the target is
+        # its place, 0 for all others.
+        ratio = least / squared[p] if squared[p] > 0.0 else 1.0
+        squared[p] = ratio if power == 2.0 else ratio ** (0.5 * power)
+        total += squared[p]
+    return total

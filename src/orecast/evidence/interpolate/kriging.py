@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.linear import solve
-from orecast.evidence.interpolate.neighbours import nearest
+from orecast.evidence.interpolate.neighbours import first_guess, nearest, room
 from orecast.evidence.interpolate.variogram import (
     MODELS,
     Variogram,
@@ -94,13 +94,13 @@ def _krige(  # type: ignore[no-untyped-def]
 ) -> None:
     m, layers = out.shape
     for chunk in prange((m + _CHUNK - 1) // _CHUNK):
-        found, squared = np.empty(count, dtype=np.int64), np.empty(count)
+        found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
         apart, away = np.empty((count, count)), np.empty(count)
         matrix, weights = np.empty((count + 1, count + 1)), np.empty(count + 1)
+        guess = first_guess(buckets, count)
         for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, m)):
-            n = nearest(
-                buckets, targets[i, 0], targets[i, 1], count, radius_squared, found, squared
-            )
+            x, y = targets[i, 0], targets[i, 1]
+            n = nearest(buckets, x, y, count, radius_squared, guess, found, squared)
             out[i] = 0.0 if n else np.nan
             for p in range(n):
                 away[p] = math.sqrt(squared[p])
@@ -118,10 +118,11 @@ def _krige(  # type: ignore[no-untyped-def]
 def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no-untyped-def]
     """Solve the kriging system of one target and layer; the weights lead ``weights``."""
     kind, nugget, sill, reach = int(model[0]), model[1], model[2], model[3]
-    weights[:n] = 0.0
-    if nugget == 0.0 and away[0] == 0.0:  # the sample itself, whatever the matrix's condition
-        weights[0] = 1.0
-        return
+    for p in range(n):
+        if nugget == 0.0 and away[p] == 0.0:  # the sample itself, whatever the matrix's condition
+            weights[:n] = 0.0
+            weights[p] = 1.0
+            return
     jitter = 0.0
     solved = False
     while not solved:

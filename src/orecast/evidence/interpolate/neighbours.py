@@ -1,7 +1,8 @@
 """The nearest places around a target, by buckets; compiled, shared by every interpolator.
 
-The search of Bentley, Weide & Yao (1980, ACM TOMS 6, 563-580): places lie in square buckets, and
-rings of buckets around the target are visited until no nearer place can follow.
+After Bentley, Weide & Yao (1980, ACM TOMS 6, 563-580): places lie in square buckets, and those
+around the target are visited until no nearer place can follow. The next target along a row of cells
+finds its neighbours within the last one's distance and the step between the two.
 """
 
 from __future__ import annotations
@@ -69,63 +70,88 @@ def _bucket_size(places: Floats, width: float, height: float) -> float:
 
 @njit(cache=True)
 def nearest(  # type: ignore[no-untyped-def]
-    buckets, x, y, count, radius_squared, found, squared
+    buckets, x, y, count, radius_squared, guess, found, squared
 ) -> int:
     """Write the nearest places to ``(x, y)`` into ``found`` and ``squared``; return how many.
 
-    At most ``count`` of them, none beyond the radius, nearest first; of places equally far the
-    first in the buckets' order. ``x`` and ``y`` count from the buckets' corner.
+    At most ``count`` of them, none beyond the radius, in the buckets' order; of places equally far
+    the first in that order. ``x`` and ``y`` count from the buckets' corner. A circle of the squared
+    radius ``guess`` is looked into first, and then ever wider ones. ``found`` and ``squared`` are
+    as long as ``room(count)``.
     """
-    size, rows, columns = buckets.size, buckets.rows, buckets.columns
-    row, column = math.floor(y / size), math.floor(x / size)
-    in_x, in_y = x - column * size, y - row * size
-    margin = min(min(in_x, size - in_x), min(in_y, size - in_y))
-    first = max(max(-row, row - rows + 1), max(max(-column, column - columns + 1), 0))
-    last = max(max(row, rows - 1 - row), max(column, columns - 1 - column))
-    n = 0
-    for ring in range(first, last + 1):
-        if ring > 0:
-            gap = max(0.0, (ring - 1) * size + margin)
-            limit = squared[n - 1] if n == count else radius_squared
-            if gap * gap * (1 - 1e-9) > limit:
-                break
-        for r in range(max(row - ring, 0), min(row + ring, rows - 1) + 1):
-            whole = r == row - ring or r == row + ring  # else only the ring's two ends
-            step = 1 if whole or ring == 0 else 2 * ring
-            for c in range(column - ring, column + ring + 1, step):
-                if c < 0 or c >= columns:
-                    continue
-                bucket = r * columns + c
-                for i in range(buckets.start[bucket], buckets.start[bucket + 1]):
-                    dx, dy = buckets.x[i] - x, buckets.y[i] - y
-                    n = _keep(i, dx * dx + dy * dy, n, count, radius_squared, found, squared)
+    limit = min(guess, radius_squared)
+    n = _within(buckets, x, y, count, limit, found, squared)
+    while n < count and limit < radius_squared:
+        limit = min(4.0 * limit, radius_squared)
+        n = _within(buckets, x, y, count, limit, found, squared)
     return n
 
 
 @njit(cache=True)
-def _keep(  # type: ignore[no-untyped-def]
-    place, distance, n: int, count, radius_squared, found, squared
-) -> int:
-    """Insert a place into the sorted list of the nearest, if it belongs there; return its length.
+def room(count: int) -> int:
+    """Length of the arrays that ``nearest`` works in."""
+    return 4 * count + 16
 
-    Order by distance, then by number, so that ties do not hang on the order of visiting.
-    """
-    if distance > radius_squared:
-        return n
-    if n == count:
-        farthest = squared[n - 1]
-        if distance > farthest or (distance == farthest and place > found[n - 1]):
-            return n
-        j = n - 1
-    else:
-        j = n
-        n += 1
-    while j > 0 and (
-        squared[j - 1] > distance or (squared[j - 1] == distance and found[j - 1] > place)
-    ):
-        squared[j] = squared[j - 1]
-        found[j] = found[j - 1]
-        j -= 1
-    squared[j] = distance
-    found[j] = place
-    return n
+
+@njit(cache=True)
+def first_guess(buckets, count) -> float:  # type: ignore[no-untyped-def]
+    """Squared radius of a circle that holds ``count`` places, were they spread evenly."""
+    return buckets.size * buckets.size * (1.0 + count)  # type: ignore[no-any-return]
+
+
+@njit(cache=True)
+def next_guess(squared, n, dx, dy) -> float:  # type: ignore[no-untyped-def]
+    """Squared radius that holds the ``n`` places found before a step still after it."""
+    farthest = 0.0
+    for p in range(n):
+        farthest = max(farthest, squared[p])
+    return (math.sqrt(farthest) + math.hypot(dx, dy)) ** 2 * (1.0 + 1e-9)
+
+
+@njit(cache=True)
+def _within(  # type: ignore[no-untyped-def]
+    buckets, x, y, count, limit, found, squared
+) -> int:
+    """Nearest places within a circle, whose buckets lie one behind the other in each row."""
+    size = buckets.size
+    reach = math.sqrt(limit) + 1e-9 * size  # rounding must not lose a bucket at the rim
+    bottom = max(math.floor((y - reach) / size), 0)
+    top = min(math.floor((y + reach) / size), buckets.rows - 1)
+    n = 0
+    for row in range(bottom, top + 1):
+        gap = max(max(row * size - y, y - (row + 1) * size), 0.0)
+        half = math.sqrt(max(reach * reach - gap * gap, 0.0)) + 1e-9 * size
+        left = max(math.floor((x - half) / size), 0)
+        right = min(math.floor((x + half) / size), buckets.columns - 1)
+        if right < left:
+            continue
+        first = row * buckets.columns
+        for i in range(buckets.start[first + left], buckets.start[first + right + 1]):
+            dx, dy = buckets.x[i] - x, buckets.y[i] - y
+            distance = dx * dx + dy * dy
+            if distance <= limit:
+                found[n] = i
+                squared[n] = distance
+                n += 1
+                if n == len(found):
+                    limit = _drop_farthest(found, squared, n, count)
+                    n = count
+    if n > count:
+        _drop_farthest(found, squared, n, count)
+    return min(n, count)  # type: ignore[no-any-return]
+
+
+@njit(cache=True)
+def _drop_farthest(found, squared, n, count) -> float:  # type: ignore[no-untyped-def]
+    """Leave the ``count`` nearest in their order, the earlier of equals; return the farthest's."""
+    while True:
+        last = 0
+        for p in range(1, n):
+            if squared[p] >= squared[last]:
+                last = p
+        if n == count:
+            return squared[last]  # type: ignore[no-any-return]
+        n -= 1
+        for p in range(last, n):
+            found[p] = found[p + 1]
+            squared[p] = squared[p + 1]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.linear import solve
-from orecast.evidence.interpolate.neighbours import nearest
+from orecast.evidence.interpolate.neighbours import first_guess, nearest, room
 
 REGISTERED = {"spline": "ThinPlateSpline"}
 
@@ -51,12 +51,13 @@ def _bend(  # type: ignore[no-untyped-def]
 ) -> None:
     m, layers = out.shape
     for chunk in prange((m + _CHUNK - 1) // _CHUNK):
-        found, squared = np.empty(count, dtype=np.int64), np.empty(count)
+        found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
         matrix, weights = np.empty((count + 3, count + 3)), np.empty(count + 3)
+        guess = first_guess(buckets, count)
         for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, m)):
             x, y = targets[i, 0], targets[i, 1]
-            n = nearest(buckets, x, y, count, radius_squared, found, squared)
-            solved = n >= 3 and _weights(buckets, x, y, found, n, squared[n - 1], matrix, weights)
+            n = nearest(buckets, x, y, count, radius_squared, guess, found, squared)
+            solved = n >= 3 and _weights(buckets, x, y, found, n, squared, matrix, weights)
             out[i] = 0.0 if solved else np.nan
             for p in range(n if solved else 0):
                 for layer in range(layers):
@@ -70,14 +71,14 @@ def _kernel(squared) -> float:  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _weights(  # type: ignore[no-untyped-def]
-    buckets, x, y, found, n, farthest, matrix, weights
+    buckets, x, y, found, n, squared, matrix, weights
 ) -> bool:
     """Weights of the neighbours at a target; False where they lie in one line.
 
     Positions count from the target in units of the farthest neighbour, which leaves the spline
     as it is (the plane takes up the change of the kernel) and the system well conditioned.
     """
-    scale = 1.0 / math.sqrt(farthest)
+    scale = 1.0 / math.sqrt(squared[:n].max())
     for p in range(n):
         px, py = (buckets.x[found[p]] - x) * scale, (buckets.y[found[p]] - y) * scale
         matrix[p, p] = 0.0

@@ -1,0 +1,143 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orecast.simulation import simulate, write_district
+
+ROOT = Path(__file__).parents[2]
+
+
+def orecast(*words, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "orecast", *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"} | environment,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def district(tmp_path_factory):
+    return write_district(simulate("demo", 1), tmp_path_factory.mktemp("district"))
+
+
+def test_help_names_the_commands_and_shows_examples():
+    answer = orecast("--help")
+    assert answer.returncode == 0
+    for command in ("demo", "init", "check", "run", "simulate", "models"):
+        assert command in answer.stdout
+        assert "Example: orecast" in orecast(command, "--help").stdout
+
+
+@pytest.mark.parametrize("words", [("--help",), ("check", "--help"), ("models",)])
+def test_nothing_heavy_is_imported_before_it_is_used(words):
+    code = (
+        "import sys\n"
+        "from orecast.cli import main\n"
+        f"sys.argv = ['orecast', *{list(words)!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'lightning', 'sklearn', 'geopandas', 'matplotlib', 'numba', 'scipy'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip().endswith("HEAVY []")
+
+
+def test_checking_needs_no_torch(district):
+    code = (
+        "import sys\n"
+        "from orecast.cli import main\n"
+        f"sys.argv = ['orecast', 'check', {str(district)!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('HEAVY', sorted({'torch', 'lightning', 'sklearn', 'numba'} & set(sys.modules)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip().endswith("HEAVY []")
+
+
+def test_check_shows_the_elements_and_findings_and_changes_nothing(district):
+    before = {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")}
+    answer = orecast("check", district)
+    assert answer.returncode == 0
+    assert "Au" in answer.stdout
+    assert "stream sediment" in answer.stdout
+    assert {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")} == before
+
+
+def test_init_writes_what_check_and_run_read(district, tmp_path):
+    folder = district.parent
+    files = [folder / n for n in ("samples.csv", "deposits.csv", "faults.gpkg", "geology.gpkg")]
+    answer = orecast("init", *files, "-o", tmp_path / "run.toml")
+    assert answer.returncode == 0, answer.stderr
+    text = (tmp_path / "run.toml").read_text(encoding="utf-8")
+    assert text.count("#") > 50
+    again = orecast("init", *files, "-o", tmp_path / "run.toml")
+    assert again.returncode == 1
+    assert "--overwrite" in again.stderr
+    settings = [] if "EPSG" in text else ["--set", "samples.crs=EPSG:32649"]
+    assert orecast("check", tmp_path / "run.toml", *settings).returncode == 0
+
+
+def test_a_whole_run_ends_in_a_summary(district, tmp_path):
+    answer = orecast(
+        "run",
+        district,
+        "--model",
+        "logistic-regression",
+        "--set",
+        f"output={tmp_path.as_posix()}/run",
+        "--set",
+        "evidence.cell_size=1000",
+        "--set",
+        "sampling.window=3",
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "report.html" in answer.stdout
+    assert "percentile" in answer.stdout
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_listed_model_or_preset_is_offered():
+    models = orecast("models").stdout
+    for name in ("resnet18", "resnet34", "resnet50", "random-forest", "deposit-distance"):
+        assert name in models
+    assert "pangxidong" in orecast("simulate", "--list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "nowhere.toml"), "orecast init"),
+        (("check", "nowhere.toml"), "no such file"),
+        (("run", "DISTRICT", "--model", "resnet81"), "did you mean resnet18"),
+        (("run", "DISTRICT", "--set", "sampling.windw=3"), "did you mean window"),
+        (("run", "DISTRICT", "--set", "samples.crs=EPSG:1"), "EPSG:1"),
+        (("run", "DISTRICT", "--set", "model.options.widht=3"), "width"),
+        (("run", "DISTRICT", "--set", "validation.protocol=spatail"), "did you mean spatial"),
+        (("run", "DISTRICT", "--set", "evidence.interpolator=kringing"), "did you mean kriging"),
+        (("run", "DISTRICT", "--set", "sampling.target=Xx"), "Xx"),
+        (("simulate", "pangxidon"), "did you mean pangxidong"),
+        (("init", "nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_bad_input_ends_in_one_message_without_a_traceback(district, tmp_path, words, message):
+    words = [district if w == "DISTRICT" else w for w in words]
+    if words[0] == "run":
+        words += ["--set", f"output={tmp_path.as_posix()}/run"]
+    answer = orecast(*words, cwd=tmp_path)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.count("Error") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_usage_is_2():
+    assert orecast("runn").returncode == 2
+    assert orecast("simulate", "--seed", "x").returncode == 2

@@ -1,0 +1,91 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from orecast import registry
+from orecast.config import Training
+from orecast.errors import ConfigError, ModelError
+from orecast.training import Network, build_model, load_model, model_names
+
+
+def test_every_model_is_named_with_a_summary():
+    names = model_names()
+    assert set(names) == set(registry.entries("orecast.models")) | set(
+        registry.entries("orecast.detectors")
+    )
+    assert names["resnet18"] == "Residual network of 18 layers (He et al. 2016)."
+
+
+def test_names_are_listed_without_torch():
+    script = (
+        "import sys, orecast.training as t; t.model_names(); "
+        "print([m for m in ('torch', 'lightning', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_builds_networks_and_detectors():
+    network = build_model("resnet18", {"width": 16, "precision": "float32"}, Training(), window=9)
+    assert isinstance(network, Network)
+    forest = build_model("random-forest", {}, Training())
+    assert type(forest).__name__ == "RandomForest"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("resnet81", "resnet18"), ("randomforest", "random-forest")]
+)
+def test_unknown_names_are_refused_with_the_nearest_of_both_rooms(name, near):
+    with pytest.raises(ConfigError, match=rf"model\.name: unknown model '{name}'.*{near}"):
+        build_model(name, {}, Training())
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "near"),
+    [
+        ("resnet18", "widht", "width"),
+        ("resnet18", "percision", "precision"),
+        ("random-forest", "treees", "trees"),
+    ],
+)
+def test_unknown_options_are_refused_with_the_nearest(name, option, near):
+    with pytest.raises(ConfigError, match=rf"{name} has no option '{option}'.*did you mean {near}"):
+        build_model(name, {option: 1}, Training())
+
+
+@pytest.mark.parametrize("option", ["channels", "size"])
+def test_what_the_survey_decides_is_no_option(option):
+    with pytest.raises(ConfigError, match=f"no option '{option}'"):
+        build_model("resnet18", {option: 3}, Training())
+
+
+def test_impossible_values_are_refused_before_anything_is_read():
+    with pytest.raises(ConfigError, match=r"model\.options\.width"):
+        build_model("resnet34", {"width": -1}, Training())
+
+
+def test_a_window_that_does_not_suit_is_refused():
+    with pytest.raises(ModelError, match="at least 3 cells, not 1"):
+        build_model("resnet18", {}, Training(), window=1)
+
+
+def test_a_saved_detector_is_loaded_by_its_kind(district, tmp_path):
+    X, y, group = district
+    model = build_model("logistic-regression", {}, Training()).fit(X, y, group, seed=0)
+    model.save(tmp_path)
+    loaded = load_model(tmp_path)
+    assert type(loaded) is type(model)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "no saved model"), ("[]", "no saved model"), ('{"detector": "Oracle"}', "'Oracle'")],
+)
+def test_what_is_no_model_is_refused(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "detector.json").write_text(content)
+    with pytest.raises(ModelError, match=words):
+        load_model(tmp_path)

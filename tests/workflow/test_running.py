@@ -1,0 +1,217 @@
+import json
+import tomllib
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from rio_cogeo import cog_validate
+
+from orecast.config import parse, read
+from orecast.errors import InputError, RunError
+from orecast.mapping import read_raster
+from orecast.workflow import final_map, run_survey, running, validating
+from orecast.workflow.provenance import input_files
+
+FILES = {
+    "run.toml",
+    "provenance.json",
+    "checks.json",
+    "evidence",
+    "model",
+    "prospectivity.tif",
+    "out_of_fold.tif",
+    "uncertainty.tif",
+    "classes.tif",
+    "targets.gpkg",
+    "targets.csv",
+    "metrics.json",
+    "figures",
+    "report.html",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(district, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    config = read(
+        district,
+        [
+            f"output='{folder.as_posix()}'",
+            "evidence.cell_size=1000",
+            "evidence.radius=1500",
+            "sampling.window=3",
+            "validation.folds=3",
+            "model={name='random-forest', options={trees=20}}",
+        ],
+    )
+    told = []
+    return run_survey(config, progress=lambda *a: told.append(a)), config, told
+
+
+def metrics_of(folder):
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_the_folder_is_whole(finished):
+    summary, _, _ = finished
+    assert {p.name for p in summary.folder.iterdir()} - {".orecast"} == FILES
+
+
+def test_the_maps_are_cogs_on_one_grid_between_0_and_1(finished):
+    folder = finished[0].folder
+    maps = {}
+    for name in ("prospectivity", "out_of_fold", "uncertainty"):
+        path = folder / f"{name}.tif"
+        valid, errors, _ = cog_validate(path)
+        assert valid, errors
+        maps[name] = read_raster(path)
+    assert maps["prospectivity"].grid == maps["out_of_fold"].grid == maps["uncertainty"].grid
+    known = np.isfinite(maps["prospectivity"].values)
+    assert known.mean() > 0.5
+    assert np.isfinite(maps["uncertainty"].values)[known].all()
+    for name in ("prospectivity", "out_of_fold"):
+        values = maps[name].values[known]
+        assert values.min() >= 0
+        assert values.max() <= 1
+
+
+def test_targets_are_ranked_and_give_reasons(finished):
+    folder = finished[0].folder
+    targets = gpd.read_file(folder / "targets.gpkg", layer="targets")
+    table = pd.read_csv(folder / "targets.csv")
+    assert targets["rank"].tolist() == list(range(1, len(targets) + 1)) == table["rank"].tolist()
+    assert len(targets) >= 2
+    assert set(targets["class"]) <= set("ABC")
+    assert targets["top_elements"].str.len().max() > 1
+    assert len(gpd.read_file(folder / "targets.gpkg", layer="deposits"))
+
+
+def test_metrics_hold_model_and_baselines_deposit_by_deposit(finished):
+    metrics = metrics_of(finished[0].folder)
+    names = [row["name"] for row in metrics["scores"]]
+    assert names[0] == "random-forest"
+    baselines = {
+        "logistic-regression",
+        "best-layer",
+        "deposit-distance",
+        "fault-distance",
+        "random",
+    }
+    assert baselines <= set(names)
+    assert any(n.startswith("layer ") for n in names)
+    for row in metrics["scores"]:
+        assert row["percentile"]["low"] <= row["percentile"]["value"] <= row["percentile"]["high"]
+        assert all(0 <= d["percentile"] <= 1 for d in row["per_deposit"])
+    tested = [d["deposit"] for d in metrics["scores"][0]["per_deposit"]]
+    assert sorted(d for f in metrics["folds"] for d in f["deposits"]) == sorted(tested)
+    assert metrics["undiscovered"]["n"] > 3
+
+
+def test_progress_ends_full(finished):
+    last = {what: (done, total) for what, done, total in finished[2]}
+    assert all(done == total for done, total in last.values())
+    assert "Testing random-forest" in last
+
+
+def test_feeding_the_resolved_configuration_back_reproduces_the_run(finished, tmp_path):
+    summary, _, _ = finished
+    table = tomllib.loads((summary.folder / "run.toml").read_text(encoding="utf-8"))
+    again = parse(table | {"output": str(tmp_path / "again")}, where="run.toml")
+    run_survey(again)
+    for name in ("prospectivity.tif", "out_of_fold.tif", "classes.tif", "targets.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (summary.folder / name).read_bytes()
+    assert metrics_of(tmp_path / "again") == metrics_of(summary.folder)
+
+
+def test_provenance_names_inputs_with_their_hashes(finished):
+    summary, config, _ = finished
+    provenance = json.loads((summary.folder / "provenance.json").read_text(encoding="utf-8"))
+    names = {p.name for p in input_files(config)}
+    assert {"samples.csv", "deposits.csv", "faults.gpkg", "geology.gpkg"} <= names
+    assert {i["path"].rpartition("/")[2] for i in provenance["inputs"]} == names
+    assert all(len(i["sha256"]) == 64 for i in provenance["inputs"])
+    assert provenance["seconds"].keys() >= {"survey", "evidence", "validation", "map"}
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (validating, "_test_baselines"),
+        (final_map, "predict_map"),
+        (final_map, "write_targets"),
+        (running, "write_report"),
+    ],
+)
+def test_a_killed_run_goes_on_and_ends_the_same(configured, finished, monkeypatch, module, name):
+    config = configured()
+
+    def killed(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, killed)
+        with pytest.raises(Killed):
+            run_survey(config)
+    run_survey(config, resume=True)
+    whole = finished[0].folder
+    assert {p.name for p in config.output.iterdir()} - {".orecast"} == FILES
+    for file in ("prospectivity.tif", "out_of_fold.tif", "targets.csv"):
+        assert (config.output / file).read_bytes() == (whole / file).read_bytes()
+    assert metrics_of(config.output)["scores"] == metrics_of(whole)["scores"]
+
+
+def test_a_run_is_not_begun_over_another_by_accident(finished, configured):
+    with pytest.raises(RunError, match="--overwrite"):
+        run_survey(finished[1])
+    config = configured("seed=1")
+    config = config.model_copy(update={"output": finished[1].output})
+    with pytest.raises(RunError, match="changed"):
+        run_survey(config, resume=True)
+
+
+def test_refused_data_leave_no_folder(configured, tmp_path):
+    with pytest.raises(InputError):
+        run_survey(configured("samples.x='nowhere'"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_paper_protocol_stands_beside_the_leak_free_one(configured):
+    summary = run_survey(configured("validation.protocol=paper", "validation.baselines=false"))
+    rows = summary.metrics["scores"]
+    assert [row["protocol"] for row in rows] == ["spatial", "paper"]
+    assert rows[1]["auc"]["value"] > rows[0]["auc"]["value"] + 0.1
+    page = (summary.folder / "report.html").read_text(encoding="utf-8")
+    assert "paper" in page
+
+
+def test_a_network_runs_the_whole_way(configured):
+    summary = run_survey(
+        configured(
+            "model={name='resnet18', options={width=8}}",
+            "training.epochs=2",
+            "validation.folds=2",
+            "validation.baselines=false",
+            "sampling.window=5",
+        )
+    )
+    assert summary.metrics["scores"][0]["name"] == "resnet18"
+    assert (summary.folder / "model" / "network.safetensors").is_file()
+
+
+def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configured):
+    summary = run_survey(
+        configured(
+            "classes.rule=histogram",
+            "model={name='deposit-distance'}",
+            "validation.baselines=false",
+        )
+    )
+    checks = json.loads((summary.folder / "checks.json").read_text(encoding="utf-8"))
+    refusals = [f for f in checks["findings"] if f["level"] == "refusal"]
+    rule = summary.metrics["classes"]["rule"]
+    assert (rule == "area") == any(f["code"] == "classes-by-histogram" for f in refusals)
