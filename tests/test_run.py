@@ -55,6 +55,19 @@ def test_resuming_goes_on_and_beginning_again_must_be_asked_for(tmp_path):
     assert not begin(run.folder, overwrite=True).done("evidence")
 
 
+def test_what_is_kept_for_resuming_belongs_to_one_configuration(tmp_path):
+    run = begin(tmp_path / "run")
+    with run.stage("evidence") as part:
+        (part / "a").write_text("a")
+    (run.scratch("folds") / "fold-0").write_text("mine")
+    assert (begin(run.folder, resume=True).scratch("folds") / "fold-0").exists()
+    other = begin(run.folder, key="other", overwrite=True)
+    assert not (other.scratch("folds") / "fold-0").exists()
+    assert not (begin(run.folder, overwrite=True).scratch("folds") / "fold-0").exists()
+    run.finish()
+    assert not list((run.folder / ".orecast").glob("scratch-*/folds"))
+
+
 def test_another_configuration_is_not_resumed(tmp_path):
     run = begin(tmp_path / "run")
     with run.stage("evidence") as part:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,21 @@ def load(room: str, name: str, *, what: str) -> Any:
     if name not in known:
         raise ConfigError(f"unknown {what} {name!r}", remedy=nearest(name, known))
     return known[name].load()
+
+
+def exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__`` that imports each public name when it is asked for.
+
+    ``homes`` tells the module of each name; so a room can be imported without what its parts
+    need (geopandas, scikit-learn, torch).
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+
+    return get
 
 
 def _read(path: Path, room: str) -> list[Entry]:

@@ -58,12 +58,15 @@ class Run:
             )
         if resume:
             run._stages = stages
-        elif not overwrite:
+            return run
+        if not overwrite:
             raise RunError(
                 "a run stands here already",
                 where=str(folder),
                 remedy="--resume goes on with it, --overwrite begins again",
             )
+        for scratch in (folder / ".orecast").glob("scratch-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
         return run
 
     def done(self, name: str) -> bool:
@@ -97,13 +100,25 @@ class Run:
             self._remove_if_empty()
 
     def scratch(self, name: str) -> Path:
-        """Return a folder for what only a resumed run needs, such as checkpoints."""
-        path = self.folder / ".orecast" / name
+        """Return a folder for what only a resumed run needs, such as checkpoints.
+
+        It belongs to the run's key: another configuration never finds it.
+        """
+        path = self._scratch / name
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot write ({error.strerror})", where=str(path)) from error
         return path
+
+    def finish(self) -> None:
+        """Remove what only a resumed run would have needed."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    @property
+    def _scratch(self) -> Path:
+        name = hashlib.sha256(self._key.encode()).hexdigest()[:16]
+        return self.folder / ".orecast" / f"scratch-{name}"
 
     def _replace(self, new: Path, target: Path) -> None:
         if target.is_dir():

@@ -101,7 +101,9 @@ def test_the_run_is_ready(folder: Path) -> None:
     assert config.geology.column == "unit"
     named = (config.samples, config.deposits, config.faults, config.geology, config.area)
     assert all(part is not None and part.path.is_file() for part in named)
-    assert "truth" not in str(tomllib.loads((folder / "run.toml").read_text(encoding="utf-8")))
+    table = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
+    assert table.pop("held_back")["path"] == "truth/undiscovered.csv"
+    assert "truth" not in str(table)  # nothing else of it reaches a run
 
 
 def test_no_file_a_run_reads_tells_the_truth(folder: Path) -> None:

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from orecast.errors import ConfigError
-from orecast.training.acceleration import acceleration, best_device
+from orecast.models.resnet import ResNet18, ResNet50
+from orecast.training.acceleration import acceleration, best_device, suits_channels_last
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -12,10 +13,29 @@ def test_a_gpu_trains_in_bfloat16_with_channels_last():
     assert (settings.trainer_precision, settings.channels_last) == ("bf16-mixed", True)
 
 
-def test_a_cpu_stays_in_float32_with_channels_first():
+def test_a_cpu_stays_in_float32():
     settings = acceleration(CPU)
-    assert (settings.trainer_precision, settings.channels_last) == ("32-true", False)
-    assert not settings.compiled
+    assert (settings.trainer_precision, settings.compiled) == ("32-true", False)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_channels_first_are_for_a_cpu_alone(last):
+    assert acceleration(CPU, channels_last=last).channels_last is last
+    assert acceleration(GPU, channels_last=last).channels_last
+
+
+@pytest.mark.parametrize(
+    ("net", "size", "last"),
+    [
+        (ResNet18(3, 9, width=16), 9, True),
+        (ResNet18(3, 9, width=33), 9, False),  # 264 channels in its last stage
+        (ResNet18(3, 33, width=33), 33, True),
+        (ResNet50(3, 9, width=32), 9, True),  # 1,024 channels, under kernels of one cell
+        (torch.nn.Linear(3, 1), 1, True),
+    ],
+)
+def test_wide_kernels_on_small_maps_want_channels_first(net, size, last):
+    assert suits_channels_last(net, size) is last
 
 
 def test_precision_and_compilation_can_be_chosen():

@@ -28,15 +28,16 @@ def step(net, optimiser):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
-def test_a_restored_state_steps_on_bit_for_bit(tmp_path, optimiser, momentum):
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_a_restored_state_steps_on_bit_for_bit(tmp_path, optimiser, momentum, order):
     recipe = Training(optimiser=optimiser, momentum=momentum, rate=0.01)
-    net = network(0)
+    net = network(0).to(memory_format=order)
     opt = build_optimiser(net.parameters(), recipe)
     for _ in range(3):
         step(net, opt)
     path = tmp_path / "new" / "a.safetensors"
     write_checkpoint(path, net, opt, 3)
-    other = network(1)
+    other = network(1).to(memory_format=order)
     other_opt = build_optimiser(other.parameters(), recipe)
     assert restore_checkpoint(path, other, other_opt) == 3
     step(net, opt)

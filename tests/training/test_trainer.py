@@ -20,7 +20,8 @@ from orecast.training.data import TrainingBatches
 from orecast.training.schedule import build_optimiser, rate_at
 from orecast.training.trainer import local_randomness, train
 
-CPU = acceleration(torch.device("cpu"))
+CPU = acceleration(torch.device("cpu"), channels_last=False)
+LAST = acceleration(torch.device("cpu"), channels_last=True)
 
 
 def network():
@@ -74,19 +75,31 @@ def killed_after(epoch):
     return progress
 
 
+@pytest.mark.parametrize("settings", [CPU, LAST])
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_resumed_after_a_kill_it_ends_bit_for_bit_the_same(district, tmp_path, optimiser, every):
+def test_resumed_after_a_kill_it_ends_bit_for_bit_the_same(
+    district, tmp_path, optimiser, every, settings
+):
     recipe = Training(epochs=5, batch=16, optimiser=optimiser)
     checkpoint = Checkpoint(tmp_path / "a.safetensors", every)
+    options = {"checkpoint": checkpoint, "settings": settings}
     with pytest.raises(Killed):
-        trained(district, recipe, checkpoint=checkpoint, progress=killed_after(3))
+        trained(district, recipe, progress=killed_after(3), **options)
     seen = []
-    net = trained(
-        district, recipe, checkpoint=checkpoint, progress=lambda *report: seen.append(report[:2])
-    )
+    net = trained(district, recipe, progress=lambda *report: seen.append(report[:2]), **options)
     assert seen == [(done, 5) for done in range(4 if every == 1 else 3, 6)]
-    assert same(net, trained(district, recipe))
+    assert same(net, trained(district, recipe, settings=settings))
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_the_order_of_memory_moves_nothing_but_rounding(district, optimiser):
+    recipe = Training(epochs=1, batch=20, optimiser=optimiser)
+    first, last = (
+        trained(district, recipe, settings=settings).state_dict() for settings in (CPU, LAST)
+    )
+    for key, value in first.items():
+        torch.testing.assert_close(last[key], value, rtol=1e-3, atol=2e-4)
 
 
 def test_finished_training_is_not_repeated(district, tmp_path):

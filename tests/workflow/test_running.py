@@ -56,6 +56,7 @@ def metrics_of(folder):
 def test_the_folder_is_whole(finished):
     summary, _, _ = finished
     assert {p.name for p in summary.folder.iterdir()} - {".orecast"} == FILES
+    assert [p.name for p in (summary.folder / ".orecast").iterdir()] == ["journal.json"]
 
 
 def test_the_maps_are_cogs_on_one_grid_between_0_and_1(finished):

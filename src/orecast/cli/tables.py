@@ -36,7 +36,7 @@ def show_summary(summary: Summary) -> None:
     console.print(metrics["verdict"]["sentence"], soft_wrap=True, markup=False)
     console.print()
     table(
-        "Held-out deposits (primary: percentile in their held-out region)",
+        "Held-out deposits: percentile in their held-out region, and share in its best area (%)",
         ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"],
         [_score(row) for row in _first(metrics["scores"])],
     )
@@ -74,16 +74,20 @@ def _score(row: dict[str, Any]) -> list[str]:
     top = row["top_area"]
     return [
         row["name"],
-        _number(p["value"]),
-        f"{_number(p['low'])} to {_number(p['high'])}",
+        _percent(p["value"]),
+        f"{_percent(p['low'])} to {_percent(p['high'])}",
         _number(row["auc"]["value"]),
-        _number(top["0.05"]["value"]),
-        _number(top["0.1"]["value"]),
+        _percent(top["0.05"]["value"]),
+        _percent(top["0.1"]["value"]),
     ]
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None or value != value else f"{value:.2f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None or share != share else f"{100 * share:.0f}"
 
 
 def _cell(value: Any) -> str:

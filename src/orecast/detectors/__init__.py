@@ -3,17 +3,22 @@
 Each file opens with the table of the names it registers; ``registry.load`` imports one of them.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orecast.registry import exports
 
 if TYPE_CHECKING:
     from orecast.detectors._base import Detector
 
-__all__ = ["Detector"]
+__all__ = [
+    "Detector",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "Detector":
-        from orecast.detectors._base import Detector
-
-        return Detector
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = exports(
+    __name__,
+    {
+        "Detector": "_base",
+    },
+)

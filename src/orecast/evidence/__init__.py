@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orecast.registry import exports
 
 if TYPE_CHECKING:
     from orecast.evidence.building import build_evidence, propose_grid
@@ -20,19 +21,15 @@ __all__ = [
     "write_evidence",
 ]
 
-_HOMES = {
-    "FAULT_DISTANCE": "nouns",
-    "Evidence": "nouns",
-    "Kind": "nouns",
-    "build_evidence": "building",
-    "propose_grid": "building",
-    "read_evidence": "storage",
-    "write_evidence": "storage",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # xarray, rasterio and numba are imported with the first name that is asked for.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = exports(
+    __name__,
+    {
+        "Evidence": "nouns",
+        "FAULT_DISTANCE": "nouns",
+        "Kind": "nouns",
+        "build_evidence": "building",
+        "propose_grid": "building",
+        "read_evidence": "storage",
+        "write_evidence": "storage",
+    },
+)

@@ -1,18 +1,17 @@
 """What is learned from: places with labels, lazy windows, negatives, and how folds are cut."""
 
-from orecast.samples.growth import slide
-from orecast.samples.negatives import NegativeRule, choose_negatives
-from orecast.samples.nouns import (
-    Fold,
-    Model,
-    Needs,
-    Sampling,
-    Scaling,
-    SplitProtocol,
-    Windows,
-)
-from orecast.samples.places import deposit_groups, deposit_sampling
-from orecast.samples.scaling import fit_scaling
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orecast.registry import exports
+
+if TYPE_CHECKING:
+    from orecast.samples.growth import slide
+    from orecast.samples.negatives import NegativeRule, choose_negatives
+    from orecast.samples.nouns import Fold, Model, Needs, Sampling, Scaling, SplitProtocol, Windows
+    from orecast.samples.places import deposit_groups, deposit_sampling
+    from orecast.samples.scaling import fit_scaling
 
 __all__ = [
     "Fold",
@@ -29,3 +28,22 @@ __all__ = [
     "fit_scaling",
     "slide",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "Fold": "nouns",
+        "Model": "nouns",
+        "Needs": "nouns",
+        "NegativeRule": "negatives",
+        "Sampling": "nouns",
+        "Scaling": "nouns",
+        "SplitProtocol": "nouns",
+        "Windows": "nouns",
+        "choose_negatives": "negatives",
+        "deposit_groups": "places",
+        "deposit_sampling": "places",
+        "fit_scaling": "scaling",
+        "slide": "growth",
+    },
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orecast.registry import exports
 
 if TYPE_CHECKING:
     from orecast.simulation.district import District, Truth, simulate
@@ -19,20 +21,15 @@ __all__ = [
     "write_district",
 ]
 
-_HOMES = {
-    "District": "district",
-    "Truth": "district",
-    "simulate": "district",
-    "write_district": "files",
-    "Preset": "preset",
-    "load_preset": "preset",
-    "presets": "preset",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = exports(
+    __name__,
+    {
+        "District": "district",
+        "Preset": "preset",
+        "Truth": "district",
+        "load_preset": "preset",
+        "presets": "preset",
+        "simulate": "district",
+        "write_district": "files",
+    },
+)

@@ -79,6 +79,13 @@ x = "X"
 y = "Y"
 crs = "{crs}"
 
+# Scored at the end, never learned from: what a simulation knows and a survey does not.
+[held_back]
+path = "truth/undiscovered.csv"
+x = "X"
+y = "Y"
+crs = "{crs}"
+
 [faults]
 path = "faults.gpkg"
 distance = true
@@ -87,6 +94,10 @@ rings = {list(RINGS)}
 [geology]
 path = "geology.gpkg"
 column = "unit"
+
+[model]
+name = "resnet18"
+options = {{ width = 16 }}   # 64 is the published width, for larger surveys or a GPU
 
 # A supporting raster to take in, where relief is thought to matter:
 # [[layers]]

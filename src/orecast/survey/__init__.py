@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orecast.registry import exports
 from orecast.survey.findings import Finding, Findings, Level
 from orecast.survey.nouns import Element, Raster, Survey
 
@@ -27,16 +27,13 @@ __all__ = [
     "read_survey",
 ]
 
-_LATER = {
-    "Section": "orecast.survey.description",
-    "checks": "orecast.survey.description",
-    "describe": "orecast.survey.description",
-    "propose": "orecast.survey.proposal",
-    "read_survey": "orecast.survey.reading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = exports(
+    __name__,
+    {
+        "Section": "description",
+        "checks": "description",
+        "describe": "description",
+        "propose": "proposal",
+        "read_survey": "reading",
+    },
+)

@@ -107,9 +107,4 @@ def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) 
             )
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Network":
-        from orecast.training.network import Network
-
-        return Network
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = registry.exports(__name__, {"Network": "network"})

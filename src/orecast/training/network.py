@@ -19,7 +19,12 @@ from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.run import write_json
 from orecast.samples.nouns import Ints, Windows
-from orecast.training.acceleration import Acceleration, acceleration, best_device
+from orecast.training.acceleration import (
+    Acceleration,
+    acceleration,
+    best_device,
+    suits_channels_last,
+)
 from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather, windows_at_once
 from orecast.training.inference import inference_form
@@ -62,13 +67,13 @@ class Network:
 
     def check_options(self) -> None:
         """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
-        self._settings()
         factory_options, _ = parted_options(self.options)
         size = self.needs.smallest_window
         if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
             size += 1
         with torch.device("meta"):
-            self.factory(1, size, **factory_options)
+            net = self.factory(1, size, **factory_options)
+        self._settings(net, size)
 
     def fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> Self:
         """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren.
@@ -87,7 +92,7 @@ class Network:
             batches,
             self.training,
             seed=seed,
-            settings=self._settings(),
+            settings=self._settings(net, X.size),
             checkpoint=self._checkpoint(X, y, seed),
             progress=self.progress,
         )
@@ -101,7 +106,7 @@ class Network:
         from, and where a value is missing.
         """
         self._require_learned_form(X)
-        settings = self._settings()
+        settings = self._settings(self.net_, self.size_)
         form = self._inference_form(settings)
         scores = np.empty(len(X), dtype=np.float64)
         step = windows_at_once(X.size)
@@ -171,9 +176,9 @@ class Network:
             net: nn.Module = self.factory(channels, size, **factory_options)
         return net
 
-    def _settings(self) -> Acceleration:
+    def _settings(self, net: nn.Module, size: int) -> Acceleration:
         _, own = parted_options(self.options)
-        return acceleration(best_device(), **own)
+        return acceleration(best_device(), channels_last=suits_channels_last(net, size), **own)
 
     def _checkpoint(self, X: Windows, y: NDArray[np.float64], seed: int) -> Checkpoint | None:
         if self.checkpoints is None:

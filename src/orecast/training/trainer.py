@@ -8,7 +8,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import lightning.pytorch as pl
@@ -21,6 +21,7 @@ from orecast.config import Training
 from orecast.errors import ModelError
 from orecast.training.acceleration import Acceleration
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
+from orecast.training.convolution import unfolded_convolutions
 from orecast.training.data import TrainingBatches
 from orecast.training.module import OreClassifier
 
@@ -54,7 +55,8 @@ def train(
     left = training.epochs - module.first_epoch
     if left == 0:
         return
-    with _quiet(), local_randomness(seed):
+    on_cpu = settings.device.type == "cpu" and not settings.compiled
+    with _quiet(), local_randomness(seed), unfolded_convolutions(net) if on_cpu else nullcontext():
         trainer = pl.Trainer(
             accelerator="cuda" if settings.device.type == "cuda" else "cpu",
             devices=1,

@@ -52,9 +52,20 @@ class Recipe:
     def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
         """Fit to the places of ore a fold may see; nothing is read from ``hidden`` cells."""
         visible = evidence.valid if hidden is None else evidence.valid & ~hidden
-        seen = visible if hidden is None else visible & ~windows_touching(hidden, self.size)
-        rows, words = self.grown(evidence, ore, seen, seed)
+        rows, words = self.rows(evidence, ore, hidden=hidden, seed=seed)
         return self.fit_rows(evidence, rows, visible=visible, hidden=hidden, seed=seed, words=words)
+
+    def rows(
+        self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
+    ) -> tuple[Sampling, str]:
+        """Rows to learn from where ``hidden`` must stay unseen, and how they were chosen.
+
+        Raises SamplingError where no ore or no barren row is left.
+        """
+        seen = evidence.valid
+        if hidden is not None:
+            seen = seen & ~hidden & ~windows_touching(hidden, self.size)
+        return self.grown(evidence, ore, seen, seed)
 
     def grown(
         self, evidence: Evidence, ore: Sampling, seen: Bools, seed: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast import registry
 from orecast.config import Config
 from orecast.evidence import Evidence
 from orecast.mapping import write_raster
@@ -50,6 +51,14 @@ class Job:
             checkpoints=self.run.scratch(f"checkpoints/{where}"),
             progress=epochs,
         )
+
+    def protocol(self, name: str) -> Any:
+        """Return a protocol for this run's folds, window and grid."""
+        factory = registry.load("orecast.samples", name, what="protocol")
+        grid = self.evidence.grid
+        folds, window = self.config.validation.folds, self.config.sampling.window
+        protocol = factory(folds, window, grid.shape, min(grid.cell_size))
+        return protocol if name == "spatial" else replace(protocol, seed=self.seed)
 
     def write(self, path: Path, values: NDArray[np.float32], description: str) -> None:
         """Write a map on the evidence's grid."""

@@ -12,6 +12,7 @@ from orecast.survey import Finding, Level, Survey, checks
 from orecast.workflow.job import Job, Progress
 from orecast.workflow.places import place_deposits
 from orecast.workflow.provenance import Provenance
+from orecast.workflow.recipes import model_recipe
 
 
 def prepare(
@@ -27,6 +28,8 @@ def prepare(
             evidence = build_evidence(survey, config)
         assert survey.deposits is not None
         places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+        job = Job(config, run, provenance, progress, survey, evidence, places)
+        _rehearse(job)
         if done:
             _recall_findings(run, survey)
         else:
@@ -35,7 +38,15 @@ def prepare(
                 write_json(folder / "checks.json", checks(survey))
                 (folder / "run.toml").write_text(to_toml(config), encoding="utf-8")
     progress("Building evidence", 1, 1)
-    return Job(config, run, provenance, progress, survey, evidence, places)
+    return job
+
+
+def _rehearse(job: Job) -> None:
+    """Meet every refusal of the settings before anything is written or trained."""
+    recipe = model_recipe(job.config, job.evidence, job.survey.barren)
+    for fold in job.protocol("spatial").folds(job.places.sampling, job.evidence.reach):
+        rows = job.places.sampling.take(fold.train)
+        recipe.rows(job.evidence, rows, hidden=fold.hidden, seed=job.seed)
 
 
 def _recall_findings(run: Run, survey: Survey) -> None:

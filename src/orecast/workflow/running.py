@@ -44,7 +44,8 @@ def run_survey(
     """
     tell = progress or (lambda what, done, total: None)
     registry.load("orecast.samples", config.validation.protocol, what="protocol")
-    build_model(config.model.name, config.model.options, config.training)
+    window = config.sampling.window
+    build_model(config.model.name, config.model.options, config.training, window=window)
     tell("Reading the survey", 0, 1)
     provenance = Provenance.of(config)
     with provenance.timed("survey"):
@@ -55,6 +56,7 @@ def run_survey(
     validate(job)
     draw_map(job)
     _report(job)
+    run.finish()
     return _summary(job)
 
 

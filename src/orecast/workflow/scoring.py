@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.evaluation import Interval, auc, bootstrap_mean, confusion, percentiles
+from orecast.evaluation import Interval, auc, bootstrap_mean, confusion, percentiles, share_interval
 from orecast.evaluation import average_precision as precision_of_ranks
 from orecast.validation import OutOfFold
 from orecast.workflow.places import Places
@@ -56,7 +56,7 @@ def spatial_row(
         "protocol": "spatial",
         "percentile": interval(percentile),
         "auc": interval(against_barren),
-        "top_area": {str(a): interval(_captured(percentile, a)) for a in TOP_AREAS},
+        "top_area": {str(a): _captured(percentile, group, a).as_dict() for a in TOP_AREAS},
         "per_fold": per_fold,
         "per_deposit": [
             {
@@ -121,8 +121,15 @@ def ranked(score: NDArray[np.float32], cells: NDArray[np.int64]) -> Floats:
     return percentiles(score[cells[:, 0], cells[:, 1]], score[np.isfinite(score)])
 
 
-def _captured(percentile: Floats, area: float) -> Floats:
-    return np.where(np.isnan(percentile), np.nan, percentile >= 1 - area)
+def _captured(percentile: Floats, group: NDArray[np.int64], area: float) -> Interval:
+    """Share of places in the best ``area`` of their regions; Wilson's interval over groups.
+
+    A bootstrap of none among few has no width.
+    """
+    known = np.isfinite(percentile)
+    share = float(np.mean(percentile[known] >= 1 - area)) if known.any() else np.nan
+    groups = len(set(group[known].tolist()))
+    return share_interval(share * groups, groups)
 
 
 def _curve(percentile: Floats) -> dict[str, list[float]]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from orecast import registry
 from orecast.run import write_json
 from orecast.validation import OutOfFold, Recipe, cross_predict
 from orecast.workflow.job import Job
@@ -69,7 +67,7 @@ def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
         recipe,
         job.evidence,
         job.places.sampling,
-        _protocol(job, "spatial"),
+        job.protocol("spatial"),
         seed=job.seed,
         spread=True,
         store=job.run.scratch("folds/spatial"),
@@ -85,7 +83,7 @@ def _published(job: Job, recipe: Recipe) -> dict[str, Any]:
         recipe,
         job.evidence,
         job.places.sampling,
-        _protocol(job, name),
+        job.protocol(name),
         seed=job.seed,
         store=job.run.scratch(f"folds/{name}"),
         progress=lambda _, done, total: job.progress(f"Protocol {name}", done, total),
@@ -98,20 +96,11 @@ def _test_baselines(job: Job, recipe: Recipe) -> list[dict[str, Any]]:
     rows = []
     for k, (name, other) in enumerate(others.items()):
         job.progress("Testing baselines", k, len(others))
-        protocol = _protocol(job, "spatial")
+        protocol = job.protocol("spatial")
         answer = cross_predict(other, job.evidence, job.places.sampling, protocol, seed=job.seed)
         rows.append(spatial_row(name, "baseline", answer, job.places, seed=job.seed))
     job.progress("Testing baselines", len(others), len(others))
     return rows
-
-
-def _protocol(job: Job, name: str) -> Any:
-    factory = registry.load("orecast.samples", name, what="protocol")
-    grid = job.evidence.grid
-    protocol = factory(
-        job.config.validation.folds, job.config.sampling.window, grid.shape, min(grid.cell_size)
-    )
-    return protocol if name == "spatial" else replace(protocol, seed=job.seed)
 
 
 def _protocol_facts(job: Job, answer: OutOfFold) -> dict[str, Any]:

@@ -32,14 +32,14 @@ def verdict(rows: list[dict[str, Any]], group: list[int], *, seed: int) -> dict[
         sentences.insert(
             0,
             f"{_capital(_title(best))} alone ranks held-out deposits better than {model['name']}: "
-            f"{_figure(best)}{picked}; {_gap(best, model, group, seed)}.",
+            f"{_figure(best)} of their surroundings{picked}; {_gap(best, model, group, seed)}.",
         )
     distance = next((row for row in others if row["name"] == "deposit-distance"), None)
     if distance is not None and best is not distance:
         value = distance["percentile"]["value"]
         if value >= model["percentile"]["value"]:
             sentences.append(
-                f"Distance to the known deposits, with no geochemistry at all, scores {value:.2f}: "
+                f"Distance to the known deposits, without geochemistry, has {100 * value:.0f} %: "
                 f"{model['name']} has found nothing beyond it."
             )
     places = len(model["places"])
@@ -55,30 +55,32 @@ def _own(row: dict[str, Any]) -> str:
     interval = row["percentile"]
     chance = ""
     if not interval["low"] > 0.5:
-        chance = ", which cannot be told from chance (0.50)"
+        chance = ", which cannot be told from chance (50)"
     return (
         f"On average {row['name']} ranks a deposit it has not seen above "
         f"{100 * interval['value']:.0f} % of its surroundings "
-        f"(95 % interval {_range(interval, 100, '.0f')} %){chance}."
+        f"(95 % interval {_range(interval)}){chance}."
     )
 
 
 def _figure(row: dict[str, Any]) -> str:
-    return f"{_title(row)} at {row['percentile']['value']:.2f} ({_range(row['percentile'])})"
+    value = row["percentile"]["value"]
+    return f"{_title(row)} above {100 * value:.0f} % ({_range(row['percentile'])})"
 
 
 def _gap(better: dict[str, Any], worse: dict[str, Any], group: list[int], seed: int) -> str:
     gap = np.asarray(better["places"]) - np.asarray(worse["places"])
     interval = bootstrap_mean(gap, seed=seed, groups=group).as_dict()
     settled = "" if interval["low"] > 0 else ", not settled"
-    return f"paired difference {interval['value']:.2f} ({_range(interval)}){settled}"
+    return f"paired difference {100 * interval['value']:.0f} points ({_range(interval)}){settled}"
 
 
-def _range(interval: dict[str, float], times: float = 1, form: str = ".2f") -> str:
+def _range(interval: dict[str, float]) -> str:
+    """The ends of an interval of shares, in per cent."""
     low, high = interval["low"], interval["high"]
     if not (np.isfinite(low) and np.isfinite(high)):
         return "no interval: too few deposits"
-    return f"{times * low:{form}} to {times * high:{form}}"
+    return f"{100 * low:.0f} to {100 * high:.0f}"
 
 
 def _is_layer(row: dict[str, Any]) -> bool:
