@@ -2,7 +2,7 @@
 
 Both train the same residual network on the same windows without flips; the plain loop is a
 DataLoader over a TensorDataset, Adam and nothing else. Epochs of the two take turns; the best epoch
-of each counts. Usage: python benchmarks/training_step.py [--width 16] [--channels 14]
+of each counts. Usage: python benchmarks/training_step.py [--width 64] [--channels 14]
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def compare(X: Windows, y: np.ndarray, width: int, epochs: int) -> tuple[float, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--channels", type=int, default=14)
-    parser.add_argument("--windows", type=int, default=640)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--windows", type=int, default=320)
+    parser.add_argument("--epochs", type=int, default=6)
     chosen = parser.parse_args()
     X, y = windows(chosen.channels, chosen.windows)
     ours, plain = compare(X, y, chosen.width, chosen.epochs)
