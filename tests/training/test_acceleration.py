@@ -3,7 +3,12 @@ import torch
 
 from orecast.errors import ConfigError
 from orecast.models.resnet import ResNet18, ResNet50
-from orecast.training.acceleration import acceleration, best_device, suits_channels_last
+from orecast.training.acceleration import (
+    acceleration,
+    best_device,
+    suited_threads,
+    suits_channels_last,
+)
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -73,3 +78,14 @@ def test_the_device_is_the_gpu_where_there_is_one(monkeypatch):
     for there, device in ((True, GPU), (False, CPU)):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert best_device() == device
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "alone"), [(16, 9, True), (64, 9, False), (16, 64, False)]
+)
+def test_narrow_networks_on_small_windows_run_on_one_thread(width, size, alone):
+    net = ResNet18(3, size, width=width)
+    torch.set_num_threads(2)
+    with suited_threads(net, size):
+        assert torch.get_num_threads() == (1 if alone else 2)
+    assert torch.get_num_threads() == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,6 +13,8 @@ from torch import Tensor, nn
 from orecast.errors import ConfigError, nearest
 
 Precision = Literal["float32", "bfloat16"]
+
+_NARROW, _SMALL = 4_000_000, 16  # weights, and cells on a window's side
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,26 @@ def suits_channels_last(net: nn.Module, size: int) -> bool:
         default=0,
     )
     return widest <= 256 or size >= 16
+
+
+@contextmanager
+def suited_threads(net: nn.Module, size: int) -> Iterator[None]:
+    """Run the block on one CPU thread where the network is narrow and windows are small.
+
+    Each of its products is then shorter than the threads' meeting at its end. Measured, ResNet-18
+    of width 16 on 9 x 9 windows, 2 cores: one thread 6.5 s, two 5.5 s; beside one other busy
+    process 6.2 s and 48 s, since waiting threads hold the core that the work needs.
+    """
+    threads = torch.get_num_threads()
+    weights = sum(p.numel() for p in net.parameters())
+    narrow = weights < _NARROW and size < _SMALL
+    try:
+        if narrow:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        if narrow:
+            torch.set_num_threads(threads)
 
 
 def best_device() -> torch.device:

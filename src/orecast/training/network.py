@@ -23,6 +23,7 @@ from orecast.training.acceleration import (
     Acceleration,
     acceleration,
     best_device,
+    suited_threads,
     suits_channels_last,
 )
 from orecast.training.checkpoints import Checkpoint, fingerprint
@@ -110,7 +111,7 @@ class Network:
         form = self._inference_form(settings)
         scores = np.empty(len(X), dtype=np.float64)
         step = windows_at_once(X.size)
-        with torch.inference_mode():
+        with torch.inference_mode(), suited_threads(self.net_, X.size):
             for start in range(0, len(X), step):
                 rows = slice(start, start + step)
                 logits = form(settings.arrange(gather(X, rows)))
