@@ -195,6 +195,7 @@ def test_a_network_runs_the_whole_way(configured):
         configured(
             "model={name='resnet18', options={width=8}}",
             "training.epochs=2",
+            "targets.tiles=[4, 5]",
             "validation.folds=2",
             "validation.baselines=false",
             "sampling.window=5",
@@ -202,6 +203,7 @@ def test_a_network_runs_the_whole_way(configured):
     )
     assert summary.metrics["scores"][0]["name"] == "resnet18"
     assert (summary.folder / "model" / "network.safetensors").is_file()
+    assert len(pd.read_csv(summary.folder / "tiles.csv")) == 20
 
 
 def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configured):

@@ -311,6 +311,8 @@ class Targets(Section):
     """Cells that a target has at least."""
     most: Annotated[int, Field(ge=1)] = 50
     """Targets kept at the most."""
+    tiles: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    """Also sum the map up by numbered tiles, down and across, such as [12, 12]: tiles.gpkg."""
 
 
 class Config(Section):

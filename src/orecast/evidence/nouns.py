@@ -82,8 +82,11 @@ class Evidence:
 
     @cached_property
     def stack(self) -> NDArray[np.float32]:
-        """All layers, ``(n_layers, rows, columns)``; held once, windows are views of it."""
-        return np.stack([self.layer(name) for name in self.names])
+        """All layers, ``(n_layers, rows, columns)``; held once, all else are views."""
+        stack = np.stack([self.layer(name) for name in self.names])
+        for values, name in zip(stack, self.names, strict=True):
+            self.data[name].data = values
+        return stack
 
     @cached_property
     def valid(self) -> NDArray[np.bool_]:

@@ -2,5 +2,6 @@
 
 from orecast.targets.delineation import COLUMNS, delineate
 from orecast.targets.files import write_targets
+from orecast.targets.tiles import number_tiles, write_tiles
 
-__all__ = ["COLUMNS", "delineate", "write_targets"]
+__all__ = ["COLUMNS", "delineate", "number_tiles", "write_targets", "write_tiles"]

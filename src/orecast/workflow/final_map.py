@@ -20,7 +20,7 @@ from orecast.mapping import (
     write_raster,
 )
 from orecast.run import write_json
-from orecast.targets import delineate, write_targets
+from orecast.targets import delineate, number_tiles, write_targets, write_tiles
 from orecast.validation import Fitted
 from orecast.workflow.job import Job
 from orecast.workflow.scoring import ranked
@@ -37,6 +37,7 @@ def draw_map(job: Job) -> None:
         fitted, score = _final_map(job)
         final, held_out = _classes(job, score)
         targets = _targets(job, fitted, score, final)
+        tiles = _tiles(job, score, final)
         job.metrics["training_fit"] = (
             success_rate(score, job.places.sampling.at).thinned().as_dict()
         )
@@ -57,6 +58,8 @@ def draw_map(job: Job) -> None:
                 colours=CLASS_COLOURS,
             )
             write_targets(targets, job.survey.deposits, folder)
+            if tiles is not None:
+                write_tiles(tiles, folder)
             write_json(folder / "metrics.json", job.metrics)
 
 
@@ -114,6 +117,14 @@ def _targets(
         uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
         top_elements=reasons,
     )
+
+
+def _tiles(job: Job, score: NDArray[np.float32], classes: Classes) -> gpd.GeoDataFrame | None:
+    if job.config.targets.tiles is None:
+        return None
+    down, across = job.config.targets.tiles
+    grid, cells = job.evidence.grid, job.places.cells
+    return number_tiles(score, classes.values, grid, down, across, cells)
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:

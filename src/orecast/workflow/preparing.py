@@ -43,6 +43,8 @@ def prepare(
 
 def _rehearse(job: Job) -> None:
     """Meet every refusal of the settings before anything is written or trained."""
+    if job.config.targets.tiles is not None:
+        job.evidence.grid.numbered_tiles(*job.config.targets.tiles)
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
     for fold in job.protocol("spatial").folds(job.places.sampling, job.evidence.reach):
         rows = job.places.sampling.take(fold.train)
