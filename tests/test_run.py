@@ -76,6 +76,26 @@ def test_another_configuration_is_not_resumed(tmp_path):
         begin(run.folder, key="other", resume=True)
 
 
+def test_an_overwritten_run_leaves_nothing_of_its_own(tmp_path):
+    run = begin(tmp_path / "run")
+    with run.stage("map") as part:
+        (part / "tiles.csv").write_text("old")
+        (part / "model").mkdir()
+    again = begin(run.folder, key="other", overwrite=True)
+    assert (run.folder / "tiles.csv").exists()  # until there is something to replace it
+    with again.stage("evidence") as part:
+        (part / "a").write_text("a")
+    assert {p.name for p in run.folder.iterdir()} == {".orecast", "a"}
+    with pytest.raises(RunError, match="changed"):
+        begin(run.folder, resume=True)  # the old configuration finds no half of itself
+
+
+def test_a_run_killed_in_its_first_stage_is_begun_again(tmp_path):
+    (tmp_path / "run" / ".orecast" / "evidence.part").mkdir(parents=True)
+    for options in ({}, {"resume": True}, {"overwrite": True}):
+        assert not begin(tmp_path / "run", **options).done("evidence")
+
+
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / "thesis.docx").write_text("mine")
     with pytest.raises(RunError, match="is no run"):

@@ -172,10 +172,6 @@ class Grid:
         """Whether each position lies within the grid, ``(n,)``."""
         return self.inside(self.cell(xy))
 
-    def cells_across(self, metres: float) -> int:
-        """How many cells a distance reaches over, rounded up; never fewer than it covers."""
-        return math.ceil(round(metres / min(self.cell_size), 9))
-
     def tiles(self, size: int, halo: int = 0) -> Iterator[Tile]:
         """Cut the grid into tiles of at most ``size`` cells, each with a halo clipped to the grid.
 

@@ -30,6 +30,8 @@ class Run:
         self.folder = folder
         self._key = key
         self._stages: list[str] = []
+        self._files: list[str] = []  # what the run's stages have written
+        self._stale: list[str] = []  # what an overwritten run had written
 
     @classmethod
     def begin(cls, folder: Path, key: str, *, resume: bool, overwrite: bool = False) -> Self:
@@ -39,15 +41,22 @@ class Run:
         """
         run = cls(folder, key)
         journal = folder / _JOURNAL
-        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-            return run
+        if folder.exists() and not folder.is_dir():
+            raise RunError(
+                "a file stands where the run's folder should",
+                where=str(folder),
+                remedy="name another",
+            )
+        entries = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        if not journal.is_file() and entries in ([], [".orecast"]):
+            return run  # nothing there, or killed before the first stage ended
         if not journal.is_file():
             raise RunError(
                 "the folder exists and is no run", where=str(folder), remedy="name another output"
             )
         try:
             state = json.loads(journal.read_text(encoding="utf-8"))
-            key_there, stages = state["key"], list(state["stages"])
+            key_there, stages, files = state["key"], list(state["stages"]), list(state["files"])
         except (OSError, ValueError, KeyError, TypeError):
             raise RunError("the journal cannot be read", where=str(journal)) from None
         if resume and key_there != key:
@@ -57,7 +66,7 @@ class Run:
                 remedy="run without --resume and with --overwrite, or name another output",
             )
         if resume:
-            run._stages = stages
+            run._stages, run._files = stages, files
             return run
         if not overwrite:
             raise RunError(
@@ -67,6 +76,7 @@ class Run:
             )
         for scratch in (folder / ".orecast").glob("scratch-*"):
             shutil.rmtree(scratch, ignore_errors=True)
+        run._stale = files
         return run
 
     def done(self, name: str) -> bool:
@@ -84,8 +94,10 @@ class Run:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             yield part
+            self._clear_overwritten()
             for entry in sorted(part.iterdir()):
                 self._replace(entry, self.folder / entry.name)
+                self._files = sorted({*self._files, entry.name})
             part.rmdir()
             self._stages = [s for s in self._stages if s != name] + [name]
             self._write_journal()
@@ -120,6 +132,19 @@ class Run:
         name = hashlib.sha256(self._key.encode()).hexdigest()[:16]
         return self.folder / ".orecast" / f"scratch-{name}"
 
+    def _clear_overwritten(self) -> None:
+        """Remove the run that this one replaces, the journal first: no half of it is resumed."""
+        if not self._stale:
+            return
+        self._write_journal()
+        for name in self._stale:
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        self._stale = []
+
     def _replace(self, new: Path, target: Path) -> None:
         if target.is_dir():
             old = new.with_name(new.name + ".old")
@@ -131,7 +156,8 @@ class Run:
 
     def _write_journal(self) -> None:
         journal = self.folder / _JOURNAL
-        write_json(journal, {"key": self._key, "stages": self._stages})
+        state = {"key": self._key, "stages": self._stages, "files": self._files}
+        write_json(journal, state)
 
     def _remove_if_empty(self) -> None:
         for path in (self.folder / ".orecast", self.folder):

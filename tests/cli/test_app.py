@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -65,9 +66,13 @@ def test_check_shows_the_elements_and_findings_and_changes_nothing(district):
     before = {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")}
     answer = orecast("check", district)
     assert answer.returncode == 0
+    found = district.with_name("checks.json")
+    assert json.loads(found.read_text(encoding="utf-8"))["survey"]
+    found.unlink()
     assert "Au" in answer.stdout
     assert "stream sediment" in answer.stdout
-    assert {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")} == before
+    after = {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")}
+    assert after == before
 
 
 def test_init_writes_what_check_and_run_read(district, tmp_path):

@@ -101,18 +101,18 @@ def test_probability_takes_a_score_on_the_line():
 
 
 @pytest.mark.parametrize(
-    ("options", "key"),
+    "levels",
     [
-        (config.Classes(area=(0.1, 0.05, 0.01)), "classes.area"),
-        (config.Classes(area=(0.1, 0.1, 0.2)), "classes.area"),
-        (config.Classes(area=(1, 5, 10)), "classes.area"),
-        (config.Classes(rule="probability", probability=(0.8, 0.9, 0.95)), "classes.probability"),
-        (config.Classes(rule="probability", probability=(95, 90, 85)), "classes.probability"),
+        {"area": (0.1, 0.05, 0.01)},
+        {"area": (0.1, 0.1, 0.2)},
+        {"area": (1, 5, 10)},
+        {"probability": (0.8, 0.9, 0.95)},
+        {"probability": (95, 90, 85)},
     ],
 )
-def test_levels_out_of_order_or_range_are_refused(options, key):
-    with pytest.raises(ConfigError, match=key):
-        classify(hundred(), options)
+def test_levels_out_of_order_or_range_are_refused(levels):
+    with pytest.raises(ValueError, match=r"three (rising shares|falling scores)"):
+        config.Classes(**levels)
 
 
 def test_a_map_without_cells_is_refused():

@@ -49,7 +49,7 @@ def test_tianshan(tmp_path):
     row = summary.metrics["scores"][0]
     assert len(row["per_deposit"]) == 10
     assert row["percentile"]["low"] < 0.5  # nine places cannot tell this from chance
-    assert "settle" in summary.metrics["verdict"]["sentence"] or len(row["places"]) == 10
+    assert len({f["fold"] for f in row["per_deposit"]}) >= 2
 
 
 def test_tianshan_by_coordinates_is_refused_with_both_extents(tmp_path):

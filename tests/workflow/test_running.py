@@ -8,8 +8,8 @@ import pytest
 from rio_cogeo import cog_validate
 
 from orecast.config import parse, read
-from orecast.errors import InputError, RunError
-from orecast.mapping import read_raster
+from orecast.errors import InputError, OrecastError, RunError
+from orecast.mapping import predict_map, read_raster
 from orecast.workflow import final_map, run_survey, running, validating
 from orecast.workflow.provenance import input_files
 
@@ -206,15 +206,66 @@ def test_a_network_runs_the_whole_way(configured):
     assert len(pd.read_csv(summary.folder / "tiles.csv")) == 20
 
 
-def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configured):
-    summary = run_survey(
-        configured(
-            "classes.rule=histogram",
-            "model={name='deposit-distance'}",
-            "validation.baselines=false",
-        )
-    )
+def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configured, monkeypatch):
+    def flat(*args, **kwargs):
+        score = predict_map(*args, **kwargs)
+        known = np.isfinite(score)
+        score[known] = np.linspace(0, 1, known.sum())
+        return score
+
+    monkeypatch.setattr(final_map, "predict_map", flat)
+    summary = run_survey(configured("classes.rule=histogram", "validation.baselines=false"))
     checks = json.loads((summary.folder / "checks.json").read_text(encoding="utf-8"))
     refusals = [f for f in checks["findings"] if f["level"] == "refusal"]
-    rule = summary.metrics["classes"]["rule"]
-    assert (rule == "area") == any(f["code"] == "classes-by-histogram" for f in refusals)
+    assert [f["code"] for f in refusals] == ["classes-by-histogram"]
+    assert "no interior peak" in refusals[0]["what"]
+    assert summary.metrics["classes"]["rule"] == "area"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("sampling.target=Xx",),
+        ("screening={method='svm-auc', keep=['Xx']}",),
+        ("screening={method='svm-auc', threshold=50}",),
+        ("model={name='random-forest', options={trees=0}}",),
+        ("model={name='single-layer', options={layer='Xx'}}",),
+        ("validation={protocol='paper', folds=500}",),
+        ("targets.tiles=[500, 500]",),
+        ("sampling.distance=1e9",),
+        ("sampling.window=999",),
+        ("evidence.radius=1e6",),
+        ("evidence.layers=['Xx']",),
+        ("evidence.cell_size=1e7",),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_is_written(configured, settings):
+    config = configured(*settings)
+    with pytest.raises(OrecastError) as caught:
+        run_survey(config)
+    assert caught.value.where or caught.value.remedy
+    assert not config.output.exists()
+
+
+def test_a_full_disk_in_a_fold_ends_in_a_message(configured, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("orecast.validation.crossing.np.savez", full)
+    with pytest.raises(RunError, match="No space left"):
+        run_survey(configured())
+
+
+def test_the_parts_of_a_shapefile_and_the_rasters_of_a_folder_are_inputs(district, tmp_path):
+    faults = gpd.read_file(district.parent / "faults.gpkg")
+    faults.to_file(tmp_path / "faults.shp")
+    for name in ("Au", "Cu"):
+        (tmp_path / "grids").mkdir(exist_ok=True)
+        (tmp_path / "grids" / f"{name}.tif").write_bytes(b"")
+    table = {
+        "gridded": {"path": str(tmp_path / "grids")},
+        "deposits": {"path": str(district.parent / "deposits.csv")},
+        "faults": {"path": str(tmp_path / "faults.shp")},
+    }
+    names = {p.name for p in input_files(parse(table, where="t"))}
+    assert {"Au.tif", "Cu.tif", "deposits.csv", "faults.shp", "faults.dbf", "faults.prj"} <= names

@@ -36,6 +36,17 @@ def main() -> None:
 
         message(error)
         sys.exit(1)
+    except OSError as error:
+        from orecast.cli.show import message
+
+        where = f"{error.filename}: " if error.filename else ""
+        message(
+            OrecastError(
+                f"{where}{error.strerror or error}",
+                remedy="free space, or look at the file's permissions",
+            )
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. A run goes on with: orecast run RUN.toml --resume\n")
         sys.exit(130)
@@ -94,9 +105,11 @@ def init(
 def check(
     run: RunFile,
     settings: Settings = None,
-    write: Annotated[Path | None, typer.Option(help="Also write checks.json here.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Where to; beside RUN.toml when left out.")
+    ] = None,
 ) -> None:
-    """Read and judge the data; change nothing.
+    """Read and judge the data, and write checks.json; change nothing else.
 
     Example: orecast check run.toml
     """
@@ -105,8 +118,10 @@ def check(
     from orecast.workflow import check as judge
 
     config = read(run, settings)
+    write = write or run.resolve().with_name("checks.json")
     survey, _ = judge(config, write)
     show_checks(survey)
+    typer.echo(f"\nWrote {write}. Next: orecast run {run}")
 
 
 @app.command("run")

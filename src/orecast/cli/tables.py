@@ -17,10 +17,17 @@ def show_checks(survey: Survey) -> None:
     """Print what was read and what was found, refusals and warnings first."""
     from orecast.survey import describe
 
+    _show_findings(survey, {"refusal", "warning"})
+    console.print()
     for section in describe(survey):
         table(section.title, list(section.columns), [list(row) for row in section.rows])
-    order = list(_COLOURS)
-    for finding in sorted(survey.findings, key=lambda f: order.index(f.level.value)):
+    _show_findings(survey, {"info"})
+
+
+def _show_findings(survey: Survey, levels: set[str]) -> None:
+    order = ["few-deposits"]  # whether anything can be claimed at all comes first
+    found = [f for f in survey.findings if f.level.value in levels]
+    for finding in sorted(found, key=lambda f: f.code not in order):
         colour = _COLOURS[finding.level.value]
         console.print(f"[{colour}]{finding.level.value:<8}[/]", end="")
         text = f"{finding.where}: {finding.what}"
@@ -47,6 +54,7 @@ def show_summary(summary: Summary) -> None:
                 ["map", "AUC", "accuracy"],
                 [[row["name"], _number(row["auc"]["value"]), _number(row["extra"]["accuracy"])]],
             )
+    _show_held_back(metrics["undiscovered"])
     if summary.targets:
         columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
         table(
@@ -58,6 +66,20 @@ def show_summary(summary: Summary) -> None:
     console.print(f"Report   {summary.folder / 'report.html'}", soft_wrap=True, markup=False)
     console.print(f"Map      {summary.folder / 'prospectivity.tif'}", soft_wrap=True, markup=False)
     console.print(f"Targets  {summary.folder / 'targets.gpkg'}", soft_wrap=True, markup=False)
+
+
+def _show_held_back(found: dict[str, Any] | None) -> None:
+    """Deposits kept aside, such as the undiscovered ones of a simulated district."""
+    if found is None:
+        return
+    p, fault = found["percentile"], found["fault_distance"]
+    words = (
+        f"{found['n']} deposits kept aside rank above {_percent(p['value'])} % of the final map "
+        f"({_percent(p['low'])} to {_percent(p['high'])})"
+    )
+    if fault is not None:
+        words += f"; by distance to faults alone, {_percent(fault['value'])} %"
+    console.print(f"{words}.\n", soft_wrap=True, markup=False)
 
 
 def _first(rows: list[dict[str, Any]], most: int = 8) -> list[dict[str, Any]]:

@@ -20,7 +20,9 @@ from pydantic import (
 class Section(BaseModel):
     """A table of the configuration: unknown keys are refused, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def _whole_path(text: Any) -> Any:
@@ -45,7 +47,7 @@ def _at_least_one_cell(size: int) -> int:
 
 FilePath = Annotated[Path, BeforeValidator(_whole_path)]
 Window = Annotated[int, AfterValidator(_at_least_one_cell)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Align = Literal["crs", "pixels"]
 
 
@@ -322,7 +324,7 @@ class Config(Section):
     """Printed on the report."""
     output: FilePath = Path("run")
     """The run's folder."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Every random choice follows from it."""
     crs: str | None = None
     """Projected CRS to work in; that of the samples when left out (a UTM zone for lon/lat)."""

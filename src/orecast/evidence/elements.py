@@ -17,6 +17,7 @@ from orecast.grid import Grid
 
 if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
+    from orecast.survey.findings import Findings
     from orecast.survey.nouns import Survey
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,7 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     of logarithms is not the logarithm of the mean.
     """
     names, values = survey_ratios(survey, config)
+    report_global_fits(survey, config)
     asked = config.evidence.layers
     kept = [k for k, name in enumerate(names) if asked is None or name in asked]
     if not kept:
@@ -40,7 +42,7 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     transform = _in_words(config)
     if survey.gridded is not None:
         layers = values.T.reshape(-1, *survey.gridded.shape).astype(np.float32)
-        reach = _gridded_reach(config, survey.gridded)
+        reach = _gridded_reach(config, survey.gridded, survey.findings)
         how = f"{transform}, cell by cell"
     else:
         interpolator = _fitted(survey, config, values)
@@ -115,9 +117,36 @@ def _in_words(config: Config) -> str:
     }[config.composition.transform]
 
 
-def _gridded_reach(config: Config, grid: Grid) -> float:
+def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
     asked = config.gridded.reach if config.gridded is not None else None
-    return asked if asked is not None else 2 * max(grid.cell_size)
+    if asked is not None:
+        return asked
+    reach = 2 * max(grid.cell_size)
+    findings.warning(
+        "assumed-reach",
+        "gridded.reach",
+        f"how far the interpolation behind the rasters reached is unknown; {reach:g} m, two "
+        "cells, are assumed, and the folds are buffered by twice that",
+        "set gridded.reach to the search radius the rasters were made with",
+    )
+    return reach
+
+
+def report_global_fits(survey: Survey, config: Config) -> None:
+    """Say what is fitted on all samples at once, and so has seen those that a fold hides."""
+    fitted = []
+    if config.composition.censored == "lognormal" and survey.censored.any():
+        fitted.append("the log-normal means of censored values")
+    if config.samples is not None and config.evidence.interpolator == "kriging":
+        fitted.append("the variograms of kriging")
+    if fitted:
+        survey.findings.warning(
+            "fitted-on-all",
+            "evidence",
+            f"{' and '.join(fitted)} are fitted on all samples, held-out ones among them (their "
+            "concentrations, never the deposits): scores are not leak-free to the last digit",
+            'use evidence.interpolator = "idw" and composition.censored = "multiplicative"',
+        )
 
 
 def sample_places(survey: Survey) -> Floats:

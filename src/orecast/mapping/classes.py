@@ -57,8 +57,8 @@ def classify(
     NaN count nowhere. By rule: "area", the best cells up to each share of the mapped area, a tie
     never split and never let over the share; "probability", fixed scores; "histogram", the range
     from the histogram's peak to its maximum in three equal steps (Earth Science 51(3), 2026, which
-    then tunes by hand; this does not). Raises ConfigError where the shares or scores are out of
-    order, the map has no cells, or its histogram has no interior peak.
+    then tunes by hand; this does not). Raises ConfigError where the map has no cells, or its
+    histogram no interior peak.
     """
     cells = np.sort(score[~np.isnan(score)]).astype(np.float64)
     if not cells.size:
@@ -68,7 +68,7 @@ def classify(
         a, b, c = (f"{100 * share:.3g} %" for share in options.area)
         how = f"share of the mapped area, at most {a} in A, {b} in A and B, {c} in all"
     elif options.rule == "probability":
-        thresholds = _in_order(options.probability, "classes.probability", falling=True)
+        thresholds = options.probability
         how = "fixed scores"
     else:
         thresholds = _by_histogram(cells)
@@ -83,7 +83,6 @@ def classify(
 
 def _by_area(cells: NDArray[np.float64], shares: Thresholds) -> Thresholds:
     """Lowest score of each class from ascending ``cells``; infinite where a tie is too wide."""
-    _in_order(shares, "classes.area", falling=False)
 
     def lowest(share: float) -> float:
         count = math.floor(round(share * cells.size, 6))
@@ -128,17 +127,6 @@ def _standing_out(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     peaks = peaks[found["prominences"] >= _FALL * smooth[peaks]]
     tall: NDArray[np.int64] = peaks[smooth[peaks] >= _TALL * np.max(smooth[peaks], initial=0)]
     return tall
-
-
-def _in_order(levels: Thresholds, key: str, *, falling: bool) -> Thresholds:
-    a, b, c = levels
-    if not all(0 <= level <= 1 for level in levels) or not (a > b > c if falling else a < b < c):
-        raise ConfigError(
-            f"A, B and C cannot be {a:g}, {b:g} and {c:g}",
-            where=key,
-            remedy=f"give three numbers from 0 to 1, {'falling' if falling else 'rising'}",
-        )
-    return levels
 
 
 def _values(score: NDArray[np.floating], thresholds: Thresholds) -> NDArray[np.uint8]:

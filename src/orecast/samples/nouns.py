@@ -52,7 +52,7 @@ class Sampling:
             np.concatenate([self.at, other.at]),
             np.concatenate([self.y, other.y]),
             np.concatenate([self.group, other.group]),
-            np.concatenate([self.origin, other.origin + len(self)]),
+            np.concatenate([self.origin, other.origin + self.origin.max(initial=-1) + 1]),
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _NOTABLE_STRETCH = 0.002  # five times the 0.04 % by which UTM shrinks its own centre line
+_POLAR = 84.0  # degrees of latitude up to which UTM is defined; no survey lies beyond
 _FAR_OUTSIDE = 20.0  # degrees beyond the area of use
 
 
@@ -107,10 +108,10 @@ def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
 
     Raises InputError.
     """
-    if (np.abs(lat) <= 90).all() and (np.abs(lon) <= 180).all():
+    if (np.abs(lat) <= _POLAR).all() and (np.abs(lon) <= 180).all():
         return
     what = f"longitudes {lon.min():g} to {lon.max():g} and latitudes {lat.min():g} to {lat.max():g}"
-    if (np.abs(lon) <= 90).all() and (np.abs(lat) <= 180).all():
+    if (np.abs(lon) <= _POLAR).all() and (np.abs(lat) <= 180).all():
         raise InputError(f"{what} look swapped", where=where, remedy="exchange x and y")
     raise InputError(
         f"{what} are out of range",

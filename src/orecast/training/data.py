@@ -36,7 +36,7 @@ class TrainingBatches:
         return len(batch_bounds(len(self.X), self.batch))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        rng = np.random.default_rng([self.seed, self.epoch])
+        rng = np.random.default_rng([self.seed, 5, self.epoch])
         order = rng.permutation(len(self.X))
         for start, stop in batch_bounds(len(self.X), self.batch):
             rows = order[start:stop]

@@ -88,15 +88,16 @@ class Network:
         check_labels(y, len(X))
         net = self._built(len(X.names), X.size, seed)
         batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
-        train(
-            net,
-            batches,
-            self.training,
-            seed=seed,
-            settings=self._settings(net, X.size),
-            checkpoint=self._checkpoint(X, y, seed),
-            progress=self.progress,
-        )
+        with suited_threads(net, X.size):
+            train(
+                net,
+                batches,
+                self.training,
+                seed=seed,
+                settings=self._settings(net, X.size),
+                checkpoint=self._checkpoint(X, y, seed),
+                progress=self.progress,
+            )
         self._learned(net, X.names, X.size)
         return self
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.errors import RunError
 from orecast.evidence import Evidence
 from orecast.samples import Fold, Sampling, SplitProtocol
 from orecast.validation.recipe import Fitted, Recipe
@@ -98,8 +99,15 @@ def _fit(
 
 def _keep(path: Path, **arrays: NDArray[np.generic]) -> None:
     beside = path.with_suffix(".part.npz")
-    np.savez(beside, **arrays)  # type: ignore[arg-type]
-    os.replace(beside, path)
+    try:
+        np.savez(beside, **arrays)  # type: ignore[arg-type]
+        os.replace(beside, path)
+    except OSError as error:
+        raise RunError(
+            f"cannot write ({error.strerror or error})",
+            where=str(path),
+            remedy="free space or name a writable output folder",
+        ) from error
 
 
 class _Collected:

@@ -20,7 +20,6 @@ from orecast.samples import (
     Model,
     NegativeRule,
     Sampling,
-    Scaling,
     Windows,
     choose_negatives,
     fit_scaling,
@@ -75,25 +74,29 @@ class Recipe:
         copies = copies.take(seen[copies.at[:, 0], copies.at[:, 1]])
         if not len(copies):
             raise SamplingError("no deposit lies where the evidence has values")
-        barren, words = self._barren(evidence, ore, seen, round(self.ratio * len(copies)), seed)
+        barren, words = self._barren(evidence, ore, copies, seen, seed)
         return copies.joined(barren), words
 
     def _barren(
-        self, evidence: Evidence, ore: Sampling, seen: Bools, n: int, seed: int
+        self, evidence: Evidence, ore: Sampling, copies: Sampling, seen: Bools, seed: int
     ) -> tuple[Sampling, str]:
+        """Barren rows; a cell on which the ore's copies stand is no barren one."""
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
             rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
-            rows = rows.take(seen[rows.at[:, 0], rows.at[:, 1]])
+            rows = rows.take(seen[rows.at[:, 0], rows.at[:, 1]] & ~_among(rows.at, copies.at))
             if not len(rows):
                 raise SamplingError("no barren place lies where a fold may look", where="[barren]")
             return rows, "places known to be barren"
+        n = max(1, round(self.ratio * len(copies)))
+        free = seen.copy()
+        free[copies.at[:, 0], copies.at[:, 1]] = False
         target = None if self.target is None else evidence.layer(self.target)
         faults = None
         if self.faults is not None:
             faults = evidence.layer(self.faults) / np.float32(min(evidence.grid.cell_size))
         at, words = choose_negatives(
-            self.negatives, n, ore.at, seen, target=target, faults=faults, seed=seed
+            self.negatives, n, ore.at, free, target=target, faults=faults, seed=seed
         )
         return Sampling.of(at, 0.0), words
 
@@ -108,12 +111,17 @@ class Recipe:
         words: str = "",
     ) -> Fitted:
         """Screen, scale and learn from grown rows."""
-        windows = _windows(evidence, rows.at, self.size, hidden)
-        kept = self._screened(evidence, windows, rows, seed)
-        windows = _selecting(windows, kept)
-        windows = replace(windows, scaling=fit_scaling(windows.stack, visible))
+        windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
         model = self.model().fit(windows, rows.y, rows.group, seed=seed)
         return Fitted(model, windows, rows, words)
+
+    def windows(
+        self, evidence: Evidence, rows: Sampling, *, visible: Bools, hidden: Bools | None, seed: int
+    ) -> Windows:
+        """Windows of the rows as a model is given them: layers screened, values scaled."""
+        windows = _windows(evidence, rows.at, self.size, hidden)
+        windows = _selecting(windows, self._screened(evidence, windows, rows, seed))
+        return replace(windows, scaling=fit_scaling(windows.stack, visible))
 
     def _screened(self, evidence: Evidence, windows: Windows, rows: Sampling, seed: int) -> Ints:
         """Numbers of the layers kept; only elements are screened, on one row of each origin.
@@ -137,9 +145,9 @@ class Recipe:
         )
         kept = ~elements
         kept[elements] = result.kept
-        if not kept.any():
+        if not result.kept.any():
             raise SamplingError(
-                f"screening by {self.screening.method} keeps no element",
+                f"screening by {self.screening.method} keeps no element in a fold",
                 where="screening.threshold",
                 remedy="lower the threshold, or name elements in screening.keep",
             )
@@ -165,7 +173,7 @@ class Fitted:
         return self.model.predict(replace(self.windows.moved(at), hidden=None))
 
     def save(self, folder: Path) -> None:
-        """Write the model and what it reads; ``reapplied`` brings it to other evidence."""
+        """Write the model and what it reads."""
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save(folder)
         scaling = self.windows.scaling
@@ -205,28 +213,7 @@ def _selecting(windows: Windows, kept: Ints) -> Windows:
     )
 
 
-def reapplied(folder: Path, model: Model, evidence: Evidence) -> Fitted:
-    """Bring a saved recipe to evidence that has its layers; an absent layer is refused."""
-    content = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    names = list(content["layers"])
-    missing = [n for n in names if n not in evidence.names]
-    if missing:
-        raise SamplingError(
-            f"the model reads {', '.join(names)}; the evidence has {', '.join(evidence.names)}",
-            where=str(folder),
-            remedy=f"add the layers {', '.join(missing)}",
-        )
-    kept = np.array([evidence.names.index(n) for n in names])
-    windows = _windows(evidence, np.empty((0, 2), dtype=np.int64), content["size"], None)
-    scaling = Scaling(
-        np.asarray(content["mean"], dtype=np.float32),
-        np.asarray(content["spread"], dtype=np.float32),
-    )
-    windows = replace(
-        windows,
-        stack=windows.stack[kept],
-        names=tuple(names),
-        kinds=tuple(windows.kinds[i] for i in kept),
-        scaling=scaling,
-    )
-    return Fitted(model, windows, Sampling.of(np.empty((0, 2), dtype=np.int64), 0.0), "")
+def _among(at: Ints, others: Ints) -> Bools:
+    """Whether each cell is one of the others, ``(n,)``."""
+    known = {tuple(cell) for cell in others.tolist()}
+    return np.array([tuple(cell) in known for cell in at.tolist()], dtype=bool)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orecast.config import Config
+from orecast.errors import RunError
 from orecast.run import write_json
 from orecast.survey import Survey, checks, read_survey
 
@@ -18,5 +19,10 @@ def check(config: Config, write_to: Path | None = None) -> tuple[Survey, dict[st
     survey = read_survey(config)
     found = checks(survey)
     if write_to is not None:
-        write_json(write_to, found)
+        try:
+            write_json(write_to, found)
+        except OSError as error:
+            raise RunError(
+                f"cannot write ({error.strerror})", where=str(write_to), remedy="use --write"
+            ) from None
     return survey, found

@@ -138,7 +138,7 @@ def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
     percentile = ranked(score, cells)
     fault = None
     if FAULT_DISTANCE in job.evidence.names:
-        nearness = -job.evidence.layer(FAULT_DISTANCE)
+        nearness = np.where(np.isfinite(score), -job.evidence.layer(FAULT_DISTANCE), np.nan)
         fault = bootstrap_mean(ranked(nearness, cells), seed=seed).as_dict()
     return {
         "n": int(np.isfinite(percentile).sum()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from orecast import registry
 from orecast.config import Config, to_toml
 from orecast.errors import RunError
 from orecast.evidence import build_evidence, read_evidence, write_evidence
@@ -46,9 +47,16 @@ def _rehearse(job: Job) -> None:
     if job.config.targets.tiles is not None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles)
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
-    for fold in job.protocol("spatial").folds(job.places.sampling, job.evidence.reach):
-        rows = job.places.sampling.take(fold.train)
-        recipe.rows(job.evidence, rows, hidden=fold.hidden, seed=job.seed)
+    places, evidence = job.places.sampling, job.evidence
+    for fold in job.protocol("spatial").folds(places, evidence.reach):
+        rows, _ = recipe.rows(evidence, places.take(fold.train), hidden=fold.hidden, seed=job.seed)
+        visible = evidence.valid & ~fold.hidden
+        windows = recipe.windows(evidence, rows, visible=visible, hidden=fold.hidden, seed=job.seed)
+    if job.config.model.name in registry.entries("orecast.detectors"):  # these fit in a moment
+        recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
+    if job.config.validation.protocol != "spatial":
+        grown, _ = recipe.grown(evidence, places, evidence.valid, job.seed)
+        list(job.protocol(job.config.validation.protocol).folds(grown, evidence.reach))
 
 
 def _recall_findings(run: Run, survey: Survey) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import importlib.metadata
 import platform
@@ -17,7 +18,9 @@ from typing import Any
 from orecast import __version__
 from orecast.config import Config, Section, to_toml
 from orecast.run import file_hash
+from orecast.survey.rasters import matches
 
+_BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning", "rasterio", "geopandas")
 
 
@@ -71,7 +74,11 @@ class Provenance:
 
 
 def input_files(config: Section) -> list[Path]:
-    """Every existing file that the configuration names, globs resolved, in a stable order."""
+    """Every existing file that a configuration names, in a stable order.
+
+    Globs and folders are resolved as the readers do; the parts of a shapefile and the world files
+    of a raster are among them.
+    """
     found: list[Path] = []
     for name in type(config).model_fields:
         value = getattr(config, name)
@@ -81,8 +88,24 @@ def input_files(config: Section) -> list[Path]:
             for item in value:
                 found += input_files(item)
         elif isinstance(value, Path) and name != "output":
-            found += sorted(value.parent.glob(value.name)) if "*" in value.name else [value]
-    return [path for path in found if path.is_file()]
+            found += _files_of(value)
+    return found
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The files behind a path, a folder or a glob, with those that stand beside them."""
+    files = [path] if path.is_file() else matches(path) if _may_match(path) else []
+    beside = [
+        other
+        for file in files
+        for other in sorted(file.parent.glob(glob.escape(file.stem) + ".*"))
+        if other.name.lower().endswith(_BESIDE)
+    ]
+    return list(dict.fromkeys([*files, *beside]))
+
+
+def _may_match(path: Path) -> bool:
+    return path.is_dir() or glob.has_magic(str(path))
 
 
 def peak_memory_mib() -> float | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from orecast import registry
 from orecast.run import write_json
 from orecast.validation import OutOfFold, Recipe, cross_predict
 from orecast.workflow.job import Job
@@ -26,7 +28,7 @@ def validate(job: Job) -> None:
         name, places = job.config.model.name, job.places
         rows = [spatial_row(name, "model", answer, places, seed=job.seed)]
         if job.config.validation.protocol != "spatial":
-            rows.append(_published(job, recipe))
+            rows.append(_published(job))
         rows += _test_baselines(job, recipe)
         job.metrics = {
             "model": name,
@@ -50,19 +52,8 @@ def validate(job: Job) -> None:
 
 
 def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
-    """The configured model; epochs and folds are told as one bar."""
-    what = f"Testing {job.config.model.name}"
-    fold, folds = 0, job.config.validation.folds
-
-    def at_fold(_: str, done: int, total: int) -> None:
-        nonlocal fold, folds
-        fold, folds = done, total
-        job.progress(what, done, total)
-
-    def at_epoch(done: int, total: int, loss: float) -> None:
-        job.progress(what, fold * total + done, folds * total)
-
-    recipe = job.recipe("testing", at_epoch)
+    folds = len(list(job.protocol("spatial").folds(job.places.sampling, job.evidence.reach)))
+    recipe, told = _recipe_told(job, f"Testing {job.config.model.name}", "testing", folds)
     answer = cross_predict(
         recipe,
         job.evidence,
@@ -71,14 +62,37 @@ def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
         seed=job.seed,
         spread=True,
         store=job.run.scratch("folds/spatial"),
-        progress=at_fold,
+        progress=told,
     )
     return recipe, answer
 
 
-def _published(job: Job, recipe: Recipe) -> dict[str, Any]:
+def _recipe_told(
+    job: Job, what: str, where: str, folds: int
+) -> tuple[Recipe, Callable[[str, int, int], None]]:
+    """The configured model's recipe, and what tells its folds and their epochs as one bar."""
+    parts = job.config.training.epochs if _is_network(job.config.model.name) else 1
+    fold = 0
+
+    def at_fold(_: str, done: int, total: int) -> None:
+        nonlocal fold
+        fold = done
+        job.progress(what, done * parts, total * parts)
+
+    def at_epoch(done: int, total: int, loss: float) -> None:
+        job.progress(what, fold * parts + done, folds * parts)
+
+    return job.recipe(where, at_epoch), at_fold
+
+
+def _is_network(name: str) -> bool:
+    return name in registry.entries("orecast.models")
+
+
+def _published(job: Job) -> dict[str, Any]:
     """The configured model under a protocol of the papers, beside the leak-free one."""
     name = job.config.validation.protocol
+    recipe, told = _recipe_told(job, f"Protocol {name}", name, job.config.validation.folds)
     answer = cross_predict(
         recipe,
         job.evidence,
@@ -86,7 +100,7 @@ def _published(job: Job, recipe: Recipe) -> dict[str, Any]:
         job.protocol(name),
         seed=job.seed,
         store=job.run.scratch(f"folds/{name}"),
-        progress=lambda _, done, total: job.progress(f"Protocol {name}", done, total),
+        progress=told,
     )
     return paper_row(job.config.model.name, answer, seed=job.seed)
 

@@ -54,7 +54,9 @@ def verdict(rows: list[dict[str, Any]], group: list[int], *, seed: int) -> dict[
 def _own(row: dict[str, Any]) -> str:
     interval = row["percentile"]
     chance = ""
-    if not interval["low"] > 0.5:
+    if interval["high"] < 0.5:
+        chance = ", worse than chance (50)"
+    elif not interval["low"] > 0.5:
         chance = ", which cannot be told from chance (50)"
     return (
         f"On average {row['name']} ranks a deposit it has not seen above "
