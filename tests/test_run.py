@@ -108,6 +108,7 @@ def test_a_broken_journal_is_named(tmp_path):
     (tmp_path / ".orecast" / "journal.json").write_text("{")
     with pytest.raises(RunError, match=r"journal\.json"):
         begin(tmp_path, resume=True)
+    assert not begin(tmp_path, overwrite=True).done("map")
 
 
 def test_a_full_disk_ends_in_a_message_and_leaves_nothing(tmp_path):

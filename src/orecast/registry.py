@@ -58,15 +58,20 @@ def entries(room: str) -> MappingProxyType[str, Entry]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def load(room: str, name: str, *, what: str) -> Any:
-    """Import the factory registered under ``name``; ``what`` is said when there is none.
+def load(room: str, name: str, *, what: str, where: str | None = None) -> Any:
+    """Import the factory registered under ``name``; ``what`` and ``where`` are said without one.
 
     Raises ConfigError with the nearest names.
     """
+    return entry(room, name, what=what, where=where).load()
+
+
+def entry(room: str, name: str, *, what: str, where: str | None = None) -> Entry:
+    """What is registered under ``name``, not imported; ConfigError with the nearest names."""
     known = entries(room)
     if name not in known:
-        raise ConfigError(f"unknown {what} {name!r}", remedy=nearest(name, known))
-    return known[name].load()
+        raise ConfigError(f"unknown {what} {name!r}", where=where, remedy=nearest(name, known))
+    return known[name]
 
 
 def exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:

@@ -58,7 +58,13 @@ class Run:
             state = json.loads(journal.read_text(encoding="utf-8"))
             key_there, stages, files = state["key"], list(state["stages"]), list(state["files"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise RunError("the journal cannot be read", where=str(journal)) from None
+            if not overwrite:
+                raise RunError(
+                    "the journal cannot be read, so nobody knows which stages were finished",
+                    where=str(journal),
+                    remedy="--overwrite begins again",
+                ) from None
+            key_there, stages, files = "", [], []
         if resume and key_there != key:
             raise RunError(
                 "the configuration or the input files have changed since this run began",

@@ -63,6 +63,7 @@ def test_checking_needs_no_torch(district):
 
 
 def test_check_shows_the_elements_and_findings_and_changes_nothing(district):
+    district.with_name("checks.json").unlink(missing_ok=True)
     before = {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")}
     answer = orecast("check", district)
     assert answer.returncode == 0
@@ -73,6 +74,20 @@ def test_check_shows_the_elements_and_findings_and_changes_nothing(district):
     assert "stream sediment" in answer.stdout
     after = {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")}
     assert after == before
+
+
+def test_nothing_of_the_users_is_overwritten(district, tmp_path):
+    mine = tmp_path / "samples.csv"
+    mine.write_text("mine")
+    for words in (
+        ("check", district, "--write", mine),
+        ("simulate", "demo", "-o", tmp_path),
+        ("init", district.parent / "samples.csv", "-o", mine, "--overwrite"),
+    ):
+        answer = orecast(*words)
+        assert answer.returncode == 1
+        assert "Remedy" in answer.stderr
+        assert mine.read_text() == "mine"
 
 
 def test_init_writes_what_check_and_run_read(district, tmp_path):

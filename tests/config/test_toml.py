@@ -97,7 +97,19 @@ def test_overrides(tmp_path):
             ["'classes'", "three falling scores"],
         ),
         ("samples.path='${NOWHERE_SET}/s'\ndeposits.path='d'", ["NOWHERE_SET is not set"]),
-        ("samples.path = x\n", ["not valid TOML", "line 1"]),
+        ("samples.path = x\n", ["not valid TOML", "line 1", "in quotes"]),
+        ("samples='s.csv'\ndeposits.path='d'", ["'samples'", "must be a table"]),
+        ("samples.path=3\ndeposits.path='d'", ["'samples.path'", "path of a file"]),
+        (
+            "samples.path='s'\ndeposits.path='d'\nsampling.negatives='kmeans'",
+            ["'sampling'", "needs target"],
+        ),
+        (
+            "samples.path='s'\ndeposits.path='d'\ncomposition.transform='alr'",
+            ["'composition'", "needs denominator"],
+        ),
+        ("samples.path='s'\ndeposits.path='d'\nevidence.radius=inf", ["'evidence.radius'"]),
+        ("samples.path='s'\ndeposits.path='d'\nseed=5000000000", ["'seed'"]),
     ],
 )
 def test_bad_configurations_name_key_and_remedy(tmp_path, text, words):
@@ -105,6 +117,14 @@ def test_bad_configurations_name_key_and_remedy(tmp_path, text, words):
         read(write(tmp_path, text))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_an_override_reaches_into_arrays_of_tables(tmp_path):
+    text = "samples.path='s'\ndeposits.path='d'\n[[layers]]\npath='x.tif'\n"
+    config = read(write(tmp_path, text), ["layers.0.crs=EPSG:32645"])
+    assert config.layers[0].crs == "EPSG:32645"
+    with pytest.raises(ConfigError, match="no table '1'"):
+        read(write(tmp_path, text), ["layers.1.crs=EPSG:32645"])
 
 
 def test_a_missing_file_names_the_command_that_writes_one(tmp_path):

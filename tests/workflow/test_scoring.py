@@ -130,14 +130,31 @@ GROUP = list(range(12))
 LOW = np.linspace(0.3, 0.7, 12)
 
 
-def test_a_layer_that_beats_the_network_is_said_first():
-    rows = [scored("resnet18", LOW), scored("layer Ba", LOW + 0.2), scored("layer Cu", LOW)]
+def test_a_layer_that_beats_the_network_is_said_first_and_not_recommended_for_it():
+    rows = [
+        scored("resnet18", LOW),
+        scored("best-layer", LOW + 0.01),
+        scored("layer Ba", LOW + 0.2),
+        scored("layer Cu", LOW),
+    ]
     found = verdict(rows, GROUP, seed=0)
-    assert found["recommended"] == "layer Ba"
-    assert found["sentence"].startswith("The map of Ba alone ranks held-out deposits better")
-    assert "best of 2 layers" in found["sentence"]
-    assert "20 points (20 to 20)" in found["sentence"]
+    assert found["sentence"].startswith("The map of Ba alone ranks held-out deposits above 70 %")
+    assert "picked afterwards as the best of 2" in found["sentence"]
+    assert "the best chosen inside each fold has 51 %" in found["sentence"]
+    assert found["recommended"] != "layer Ba"
     assert "cannot be told from chance" in found["sentence"]
+
+
+def test_a_baseline_that_is_surely_better_is_recommended():
+    rows = [scored("resnet18", LOW), scored("random-forest", LOW + 0.2)]
+    found = verdict(rows, GROUP, seed=0)
+    assert found["recommended"] == "random-forest"
+    assert "20 points (20 to 20)." in found["sentence"]
+
+
+def test_a_model_below_chance_is_not_called_chance():
+    sentence = verdict([scored("resnet18", LOW - 0.25)], GROUP, seed=0)["sentence"]
+    assert "worse than chance" in sentence
 
 
 def test_distance_to_the_known_deposits_is_held_against_the_model():
@@ -150,8 +167,13 @@ def test_distance_to_the_known_deposits_is_held_against_the_model():
 
 
 def test_an_unsettled_difference_and_few_deposits_are_said():
-    noise = np.random.default_rng(0).normal(0, 0.3, 9)
-    rows = [scored("resnet18", LOW[:9]), scored("layer Ba", LOW[:9] + 0.02 + noise - noise.mean())]
-    sentence = verdict(rows, GROUP[:9], seed=0)["sentence"]
-    assert "not settled" in sentence
-    assert "9 places of ore cannot settle" in sentence
+    noise = np.random.default_rng(0).normal(0, 0.3, 12)
+    rows = [scored("resnet18", LOW), scored("random-forest", LOW + 0.02 + noise - noise.mean())]
+    found = verdict(rows, GROUP, seed=0)
+    assert "not settled" in found["sentence"]
+    assert found["recommended"] == "resnet18"
+    rows = [scored("resnet18", LOW[:9]), scored("random-forest", LOW[:9] + 0.3)]
+    found = verdict(rows, GROUP[:9], seed=0)
+    assert "9 places of ore cannot settle" in found["sentence"]
+    assert "not settled" in found["sentence"]
+    assert found["recommended"] == "resnet18"

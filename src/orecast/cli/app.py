@@ -47,9 +47,6 @@ def main() -> None:
             )
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. A run goes on with: orecast run RUN.toml --resume\n")
-        sys.exit(130)
 
 
 @app.callback(invoke_without_command=True)
@@ -116,11 +113,12 @@ def check(
     from orecast.cli.tables import show_checks
     from orecast.config import read
     from orecast.workflow import check as judge
+    from orecast.workflow import write_checks
 
-    config = read(run, settings)
-    write = write or run.resolve().with_name("checks.json")
-    survey, _ = judge(config, write)
+    survey, found = judge(read(run, settings))
     show_checks(survey)
+    write = write or run.resolve().with_name("checks.json")
+    write_checks(found, write)
     typer.echo(f"\nWrote {write}. Next: orecast run {run}")
 
 
@@ -186,6 +184,10 @@ def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
     from orecast.cli.tables import show_summary
     from orecast.workflow import run_survey
 
-    with progress_bar() as tell:
-        summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)
+    try:
+        with progress_bar() as tell:
+            summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. Go on with: orecast run RUN.toml --resume", err=True)
+        raise typer.Exit(130) from None
     show_summary(summary)

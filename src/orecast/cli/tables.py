@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from orecast.cli.show import console, table
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def show_summary(summary: Summary) -> None:
     metrics = summary.metrics
     console.print()
     console.print(metrics["verdict"]["sentence"], soft_wrap=True, markup=False)
+    for warning in summary.warnings:
+        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
     console.print()
     table(
         "Held-out deposits: percentile in their held-out region, and share in its best area (%)",

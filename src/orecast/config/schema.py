@@ -190,6 +190,12 @@ class Composition(Section):
     censored: Literal["multiplicative", "lognormal"] = "multiplicative"
     """Values below detection: 0.65 of the limit, or the log-normal mean below it."""
 
+    @model_validator(mode="after")
+    def _alr_needs_a_denominator(self) -> Self:
+        if self.transform == "alr" and self.denominator is None:
+            raise ValueError('transform = "alr" needs denominator, an element such as "Al2O3"')
+        return self
+
 
 class EvidenceOptions(Section):
     """From samples to layers on one grid."""
@@ -238,6 +244,12 @@ class SamplingOptions(Section):
     """The element whose clusters k-means judges; needed by "kmeans"."""
     clusters: Annotated[int, Field(ge=2)] = 5
     """Number of clusters of k-means."""
+
+    @model_validator(mode="after")
+    def _kmeans_needs_a_target(self) -> Self:
+        if self.negatives == "kmeans" and self.target is None:
+            raise ValueError('negatives = "kmeans" needs target, an element such as "Au"')
+        return self
 
 
 class Validation(Section):
@@ -331,9 +343,9 @@ class Config(Section):
     area: Vectors | None = None
     """Polygon of the study area."""
     samples: Samples | None = None
-    """The samples, or"""
+    """The samples of a point survey; a run has these or [gridded]."""
     gridded: Gridded | None = None
-    """a gridded survey."""
+    """The rasters of a gridded survey; a run has these or [samples]."""
     deposits: Deposits
     """Known deposits."""
     barren: Barren | None = None

@@ -15,6 +15,12 @@ from pydantic_core import ErrorDetails
 from orecast.config.schema import Config, Section
 from orecast.errors import ConfigError, nearest
 
+_MESSAGES = {
+    "model_type": "must be a table, such as [samples] with a path in it",
+    "model_attributes_type": "must be a table, such as [samples] with a path in it",
+    "path_type": "must be the path of a file, in quotes",
+}
+
 
 def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -> Config:
     """Validate a table; relative paths are taken from ``folder``.
@@ -44,12 +50,22 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
         raise ConfigError(
             "no such file", where=str(path), remedy="orecast init writes one"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({error})", where=str(path)) from None
+    except IsADirectoryError:
+        raise ConfigError("is a folder", where=str(path), remedy="name its run.toml") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            "is no UTF-8 text", where=str(path), remedy="save the file with encoding UTF-8"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=str(path)) from None
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not valid TOML: {error}", where=str(path)) from None
+        raise ConfigError(
+            f"is not valid TOML: {error}",
+            where=str(path),
+            remedy="put texts in quotes, and write paths with / or in single quotes",
+        ) from None
     for override in overrides or []:
         _set(table, override)
     return parse(table, where=str(path), folder=path.resolve().parent)
@@ -71,11 +87,22 @@ def _set(table: dict[str, Any], override: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text.strip()  # a bare word is a string, as a shell user writes it
     *tables, last = key.strip().split(".")
+    where = f"--set {override}"
+    place: Any = table
     for name in tables:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):
-            raise ConfigError(f"{name!r} is no table", where=f"--set {override}")
-    table[last] = value
+        place = _inside(place, name, where)
+    if not isinstance(place, dict):
+        raise ConfigError(f"{'.'.join(tables)!r} is no table", where=where)
+    place[last] = value
+
+
+def _inside(place: Any, name: str, where: str) -> Any:
+    """The table of a name, made where absent; of an array of tables the one of a number from 0."""
+    if isinstance(place, dict):
+        return place.setdefault(name, {})
+    if isinstance(place, list) and name.isdigit() and int(name) < len(place):
+        return place[int(name)]
+    raise ConfigError(f"there is no table {name!r}", where=where)
 
 
 def _explained(error: ErrorDetails, where: str) -> ConfigError:
@@ -86,7 +113,7 @@ def _explained(error: ErrorDetails, where: str) -> ConfigError:
         return ConfigError(f"unknown key {place!r}", where=where, remedy=nearest(str(key), known))
     if error["type"] == "missing":
         return ConfigError(f"{place!r} is missing", where=where, remedy=f"set {place}")
-    message = error["msg"].removeprefix("Value error, ")
+    message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
     return ConfigError(f"{place!r}: {message} (found {error['input']!r})", where=where)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from orecast.report.metrics import Metrics
 from orecast.report.reading import RunReading
 from orecast.report.tables import number
 
@@ -31,6 +32,15 @@ _HEADINGS = {
     "warning": "Warnings: may mislead",
     "info": "For information",
 }
+_BASELINES = {
+    "best-layer": "the one layer that ranks the training deposits best, chosen anew in each fold",
+    "deposit-distance": "nearness to the training deposits, no layer used",
+    "fault-distance": "nearness to a mapped fault, the nearest being best",
+    "random": "noise, which knows nothing",
+    "layer X": "layer X alone; whether high or low is ore is learned in each fold, "
+    "for layer fault_distance too",
+}
+_WELL_COVERED = 0.8
 
 
 @dataclass(frozen=True)
@@ -91,13 +101,54 @@ def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, number(count, 0)) for name, count in facts.items() if count]
 
 
-def chance(checks: Mapping[str, Any]) -> str:
-    """Say how far chance alone moves the mean percentile of so many deposits; empty if unknown."""
-    deposits = checks.get("survey", {}).get("deposits") or {}
-    n, half = deposits.get("n"), deposits.get("half_width")
-    if not n or half is None:
+def chance(metrics: Metrics) -> str:
+    """Say how far chance alone moves the mean percentile of so many places; empty if unknown.
+
+    The mean of n independent uniform percentiles has a standard deviation of 1 / sqrt(12 n).
+    """
+    model = next((s for s in metrics.spatial if s.is_model), None)
+    n = sum(map(math.isfinite, model.places)) if model else 0
+    if model is None or not n:
         return ""
-    return f"By chance alone the mean of {n} deposits falls within 50 ± {number(100 * half, 0)}."
+    shared = " (deposits in one cell are one place)" if n < len(model.per_deposit) else ""
+    return (
+        f"If the {n} places of held-out deposits{shared} were independent of each other, chance "
+        f"alone would keep their mean within 50 ± {number(196 / math.sqrt(12 * n), 0)} in 95\u00a0% "
+        "of cases. Neighbours are not independent, so chance reaches further than that; the "
+        "interval beside each score allows for it by drawing neighbours together."
+    )
+
+
+def gaps(run: RunReading) -> list[str]:
+    """Say what share of the area was mapped where it is small, and which deposits fell outside."""
+    said = []
+    share = _data(run.checks, "coverage").get("share")
+    if isinstance(share, int | float) and share < _WELL_COVERED:
+        said.append(
+            f"{number(100 * share, 0)}\u00a0% of the area could be mapped; elsewhere some layer has "
+            "no value."
+        )
+    named = _data(run.checks, "deposits-without-evidence").get("deposits") or []
+    n, of = int(run.left_out.sum()) or len(named), len(run.deposits)
+    if n:
+        lie, they = ("lies", "it was") if n == 1 else ("lie", "they were")
+        said.append(
+            f"{n} of {of} known deposits {lie} where the evidence has no value; {they} neither "
+            "learned from nor tested."
+        )
+    return said
+
+
+def _data(checks: Mapping[str, Any], code: str) -> Mapping[str, Any]:
+    """What the first finding of a code holds; nothing where there is none."""
+    found = (f.get("data") for f in checks.get("findings", []) if f.get("code") == code)
+    return next(found, None) or {}
+
+
+def baselines(metrics: Metrics) -> list[tuple[str, str]]:
+    """Name and meaning of those baselines of the run that their names do not explain."""
+    kinds = {"layer X" if s.name.startswith("layer ") else s.name for s in metrics.spatial}
+    return [(name, words) for name, words in _BASELINES.items() if name in kinds]
 
 
 def home(provenance: Mapping[str, Any]) -> str:

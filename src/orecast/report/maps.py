@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # As in the colour table of classes.tif: ordered by lightness, so that colour is not all that tells.
 CLASS_COLOURS = {"A": "#d7191c", "B": "#fd8d3c", "C": "#fed976", "none": "#f3f3f1"}
 _BLANK = "#e3e5e6"
+_LEFT_OUT = "#5f666c"
 _Line = Literal["-"] | tuple[float, tuple[float, ...]]
 _CLASS_LINES: dict[str, tuple[_Line, float]] = {
     "A": ("-", 1.5),
@@ -55,7 +56,7 @@ class _Sheet(NamedTuple):
 def prospectivity(run: RunReading) -> Figure:
     """Draw the headline map: prospectivity, targets outlined by class and ranked, deposits."""
     sheet = _scaled_map(run.raster("prospectivity"), "Prospectivity", "viridis")
-    keys = [*_outline_targets(sheet.axes, run.targets), *_mark_deposits(sheet.axes, run.deposits)]
+    keys = [*_outline_targets(sheet.axes, run.targets), *_mark_deposits(sheet.axes, run)]
     _rank_targets(sheet.axes, run.targets, run.deposits)
     _key(sheet, keys)
     return sheet.figure
@@ -64,7 +65,7 @@ def prospectivity(run: RunReading) -> Figure:
 def out_of_fold(run: RunReading) -> Figure:
     """Draw the map in which no cell was seen, each deposit numbered by the fold that hid it."""
     sheet = _scaled_map(run.raster("out_of_fold"), "Prospectivity, out of fold", "viridis")
-    keys = _mark_deposits(sheet.axes, run.deposits)
+    keys = _mark_deposits(sheet.axes, run)
     if run.metrics.protocol.folds > 1:
         _number_folds(sheet.axes, run)
     _key(sheet, keys)
@@ -74,7 +75,7 @@ def out_of_fold(run: RunReading) -> Figure:
 def uncertainty(run: RunReading) -> Figure:
     """Draw the spread of the folds' models."""
     sheet = _scaled_map(run.raster("uncertainty"), "Spread of the folds' models", "magma")
-    _key(sheet, _mark_deposits(sheet.axes, run.deposits))
+    _key(sheet, _mark_deposits(sheet.axes, run))
     return sheet.figure
 
 
@@ -89,7 +90,7 @@ def classes(run: RunReading) -> Figure:
         Patch(facecolor=CLASS_COLOURS[k], edgecolor=FAINT, linewidth=0.5, label=label)
         for k, label in [("A", "class A"), ("B", "class B"), ("C", "class C"), ("none", "none")]
     ]
-    _key(sheet, keys + _mark_deposits(sheet.axes, run.deposits))
+    _key(sheet, keys + _mark_deposits(sheet.axes, run))
     return sheet.figure
 
 
@@ -254,22 +255,32 @@ def _rings(geometries: Iterable[object]) -> list[NDArray[np.float64]]:
     return [shapely.get_coordinates(ring) for ring in shapely.get_exterior_ring(outer)]
 
 
-def _mark_deposits(axes: Axes, deposits: gpd.GeoDataFrame) -> list[Artist]:
-    if len(deposits) == 0:
-        return []
-    points = deposits.geometry.representative_point()
-    marks = axes.scatter(
-        points.x / 1000,
-        points.y / 1000,
-        s=22 if len(deposits) <= 100 else 9,
-        marker="D",
-        facecolor="white",
-        edgecolor="black",
-        linewidth=0.9,
-        zorder=5,
-        label="known deposit",
-    )
-    return [marks]
+def _mark_deposits(axes: Axes, run: RunReading) -> list[Artist]:
+    """Mark the deposits; those without evidence hollow and grey, the ground showing through."""
+    size = 22 if len(run.deposits) <= 100 else 9
+    kinds = [
+        (~run.left_out, "known deposit", "white", "black"),
+        (run.left_out, "deposit, no evidence", "none", _LEFT_OUT),
+    ]
+    marks: list[Artist] = []
+    for these, label, face, edge in kinds:
+        if not these.any():
+            continue
+        points = run.deposits.geometry[these].representative_point()
+        marks.append(
+            axes.scatter(
+                points.x / 1000,
+                points.y / 1000,
+                s=size,
+                marker="D",
+                facecolor=face,
+                edgecolor=edge,
+                linewidth=0.9,
+                zorder=5,
+                label=label,
+            )
+        )
+    return marks
 
 
 def _rank_targets(axes: Axes, targets: gpd.GeoDataFrame, deposits: gpd.GeoDataFrame) -> None:

@@ -82,7 +82,10 @@ class DepositScore(_Part):
 
 
 class Score(_Part):
-    """All scores of the model or of one baseline under one protocol."""
+    """All scores of the model or of one baseline under one protocol.
+
+    ``places`` holds a percentile a place; deposits that share a cell are one place.
+    """
 
     name: str
     role: str
@@ -92,6 +95,7 @@ class Score(_Part):
     top_area: dict[float, Estimated] = {}
     per_deposit: list[DepositScore] = []
     success_rate: Curve | None = None
+    places: list[Number] = []
     extra: dict[str, Any] = {}
 
     @property
@@ -178,6 +182,12 @@ class Metrics(_Part):
         """Scores under leak-free folds: the model, then baselines from best to worst."""
         rows = [s for s in self.scores if s.protocol != "paper"]
         return sorted(rows, key=lambda s: (not s.is_model, _downwards(s.percentile.value)))
+
+    @property
+    def tested(self) -> set[int]:
+        """Numbers of the deposits that some fold held out."""
+        scored = {d.deposit for s in self.spatial if s.is_model for d in s.per_deposit}
+        return scored.union(*(f.deposits for f in self.folds))
 
     @property
     def paper(self) -> list[tuple[Score, Score]]:

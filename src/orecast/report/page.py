@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from orecast.errors import RunError
 from orecast.report import curves, layers, maps, tables
 from orecast.report.drawing import DPI, to_png
-from orecast.report.facts import area_sentence, chance, counts, findings, home, made, when
+from orecast.report.facts import (
+    area_sentence,
+    baselines,
+    chance,
+    counts,
+    findings,
+    gaps,
+    home,
+    made,
+    when,
+)
 from orecast.report.reading import RunReading
 
 if TYPE_CHECKING:
@@ -115,7 +125,10 @@ def _content(run: RunReading) -> dict[str, Any]:
         "targets": tables.targets(run),
         "findings": findings(run.checks, folder),
         "counts": counts(run.checks),
-        "chance": chance(run.checks),
+        "chance": chance(metrics),
+        "gaps": gaps(run),
+        "baselines": baselines(metrics),
+        "has_drawn_layers": any(layer.reach == 0 for layer in run.layers),
         "elements": tables.elements(survey),
         "other_inputs": tables.other_inputs(survey, folder),
         "layers": tables.layers(run),

@@ -113,6 +113,15 @@ class RunReading:
         return _read_layer(self.path("targets.gpkg"), "deposits", [])
 
     @cached_property
+    def left_out(self) -> NDArray[np.bool_]:
+        """Which deposits no fold held out, ``(n_deposits,)``: the evidence has no value there.
+
+        None of them where the run does not say which it held out.
+        """
+        tested = self.metrics.tested
+        return ~np.isin(np.arange(len(self.deposits)), [*tested]) & bool(tested)
+
+    @cached_property
     def target_table(self) -> pd.DataFrame:
         """Targets in order of rank as a table, with lon/lat."""
         import pandas as pd

@@ -299,4 +299,4 @@ def _words(key: str) -> str:
 
 
 def _kilometres(metres: float) -> str:
-    return number(metres / 1000, 1 if metres >= 1000 else 2)
+    return number(metres / 1000, 1 if metres >= 1000 else 2 if metres else 0)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RINGS = (500, 1000, 1500, 2000, 2500, 3000)
 """Outer radii in metres of the fault buffers in a written ``run.toml``."""
 
+_MARK = Path("truth", "truth.json")
 _TIMESTAMP = "2000-01-01T00:00:00.000Z"
 
 
@@ -34,8 +35,15 @@ def write_district(district: District, folder: Path) -> Path:
     ``dem.tif`` are what a team holds; ``truth/`` is what it does not: ``undiscovered.csv``,
     ``deposits.csv`` with every property, ``barren.csv``, ``faults.gpkg`` with ``fertile``,
     ``potential.tif`` and ``truth.json``. The same district gives the same bytes. Files of these
-    names are replaced, once all are written. Raises RunError where the folder cannot be written.
+    names are replaced, once all are written. Raises RunError where the folder cannot be written,
+    or holds something that is no simulated district.
     """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
+        raise RunError(
+            "the folder holds files that are no simulated district",
+            where=str(folder),
+            remedy="name a new folder with --output",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".part-") as name:

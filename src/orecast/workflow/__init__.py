@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orecast.registry import exports
 
 if TYPE_CHECKING:
-    from orecast.workflow.checking import check
+    from orecast.workflow.checking import check, write_checks
     from orecast.workflow.proposing import propose_run
     from orecast.workflow.running import Summary, run_survey
 
@@ -16,6 +16,7 @@ __all__ = [
     "check",
     "propose_run",
     "run_survey",
+    "write_checks",
 ]
 
 __getattr__ = exports(
@@ -23,6 +24,7 @@ __getattr__ = exports(
     {
         "Summary": "running",
         "check": "checking",
+        "write_checks": "checking",
         "propose_run": "proposing",
         "run_survey": "running",
     },

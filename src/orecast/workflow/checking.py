@@ -1,28 +1,73 @@
-"""Read and judge the data; change nothing."""
+"""Read and judge the data; change nothing of them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+from orecast import registry
 from orecast.config import Config
-from orecast.errors import RunError
+from orecast.errors import ConfigError, RunError, nearest
 from orecast.run import write_json
 from orecast.survey import Survey, checks, read_survey
+from orecast.training import model_names
 
 
-def check(config: Config, write_to: Path | None = None) -> tuple[Survey, dict[str, Any]]:
-    """Read a survey and what was found in it; with ``write_to``, also write ``checks.json`` there.
+def check(config: Config) -> tuple[Survey, dict[str, Any]]:
+    """Read a survey, and what was found in it as ``checks.json`` holds it.
 
-    Raises InputError and its kin where the data cannot be used.
+    Raises InputError and its kin where the data cannot be used, ConfigError for unknown names.
     """
+    _check_names(config)
     survey = read_survey(config)
-    found = checks(survey)
-    if write_to is not None:
-        try:
-            write_json(write_to, found)
-        except OSError as error:
-            raise RunError(
-                f"cannot write ({error.strerror})", where=str(write_to), remedy="use --write"
-            ) from None
-    return survey, found
+    for part in config.composition.parts or []:
+        if part not in survey.symbols:
+            remedy = nearest(part, survey.symbols)
+            raise ConfigError(
+                f"there is no element {part!r}", where="composition.parts", remedy=remedy
+            )
+    return survey, checks(survey)
+
+
+def write_checks(found: dict[str, Any], path: Path) -> None:
+    """Write ``checks.json``; a file that is something else is left alone.
+
+    Raises RunError where it cannot be written, or where something else stands.
+    """
+    if path.exists() and not _is_checks(path):
+        raise RunError("another file stands there", where=str(path), remedy="name one with --write")
+    try:
+        write_json(path, found)
+    except OSError as error:
+        raise RunError(
+            f"cannot write ({error.strerror})",
+            where=str(path),
+            remedy="name a writable place with --write",
+        ) from None
+
+
+def _check_names(config: Config) -> None:
+    """Refuse names that nothing is registered under; nothing is imported for it."""
+    registry.entry(
+        "orecast.evidence.interpolate",
+        config.evidence.interpolator,
+        what="interpolator",
+        where="evidence.interpolator",
+    )
+    protocol = config.validation.protocol
+    registry.entry("orecast.samples", protocol, what="protocol", where="validation.protocol")
+    known = model_names()
+    if config.model.name not in known:
+        raise ConfigError(
+            f"unknown model {config.model.name!r}",
+            where="model.name",
+            remedy=nearest(config.model.name, known),
+        )
+
+
+def _is_checks(path: Path) -> bool:
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"survey", "findings"})
+    except (OSError, ValueError, AttributeError):
+        return False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from orecast import registry
 from orecast.config import Config, to_toml
-from orecast.errors import RunError
-from orecast.evidence import build_evidence, read_evidence, write_evidence
+from orecast.errors import OrecastError, RunError
+from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
 from orecast.run import Run, write_json
 from orecast.survey import Finding, Level, Survey, checks
 from orecast.workflow.job import Job, Progress
@@ -23,10 +24,7 @@ def prepare(
     done = run.done("evidence")
     progress("Building evidence", 0, 1)
     with provenance.timed("evidence"):
-        if done:
-            evidence = read_evidence(run.folder / "evidence")
-        else:
-            evidence = build_evidence(survey, config)
+        evidence = _recall_evidence(run) if done else build_evidence(survey, config)
         assert survey.deposits is not None
         places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
         job = Job(config, run, provenance, progress, survey, evidence, places)
@@ -37,9 +35,22 @@ def prepare(
             with run.stage("evidence") as folder:
                 write_evidence(evidence, folder / "evidence")
                 write_json(folder / "checks.json", checks(survey))
-                (folder / "run.toml").write_text(to_toml(config), encoding="utf-8")
+                (folder / "run.toml").write_text(_movable(config), encoding="utf-8")
     progress("Building evidence", 1, 1)
     return job
+
+
+def _movable(config: Config) -> str:
+    """The configuration as it stands in the run's folder, which it names as its own output."""
+    return to_toml(config.model_copy(update={"output": Path(".")}))
+
+
+def _recall_evidence(run: Run) -> Evidence:
+    try:
+        return read_evidence(run.folder / "evidence")
+    except OrecastError as error:
+        remedy = "the finished evidence is broken: run with --overwrite"
+        raise RunError(error.what, where=error.where, remedy=remedy) from None
 
 
 def _rehearse(job: Job) -> None:

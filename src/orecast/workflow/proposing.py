@@ -20,6 +20,12 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
         raise ConfigError(
             "the file stands already", where=str(output), remedy="--overwrite, or name another"
         )
+    if output.suffix.lower() != ".toml" or output.resolve() in {f.resolve() for f in files}:
+        raise ConfigError(
+            "a configuration is written to a .toml file that is none of the survey's own",
+            where=str(output),
+            remedy="name another, such as run.toml",
+        )
     folder = output.resolve().parent
     table, notes = propose(files, folder)
     config = parse(table | {"model": _SMALL}, where=str(output))

@@ -19,6 +19,14 @@ from orecast.workflow.preparing import prepare
 from orecast.workflow.provenance import Provenance
 from orecast.workflow.validating import validate
 
+_WEIGHTY = (
+    "few-deposits",
+    "deposits-without-evidence",
+    "layer-covers-little",
+    "fitted-on-all",
+    "classes-by-histogram",
+)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -27,6 +35,7 @@ class Summary:
     folder: Path
     metrics: dict[str, Any]
     targets: list[dict[str, str]]
+    warnings: list[str]
     seconds: float
 
 
@@ -73,4 +82,5 @@ def _summary(job: Job) -> Summary:
     with (job.run.folder / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
         targets = list(csv.DictReader(stream))
     seconds = sum(job.provenance.seconds.values())
-    return Summary(job.run.folder, job.metrics, targets, seconds)
+    said = [f.what for f in job.survey.findings if f.code in _WEIGHTY]
+    return Summary(job.run.folder, job.metrics, targets, said, seconds)

@@ -1,4 +1,4 @@
-"""The report's first sentence: which map the held-out deposits recommend."""
+"""The report's first sentence: which map the held-out deposits speak for."""
 
 from __future__ import annotations
 
@@ -10,48 +10,62 @@ from orecast.evaluation import bootstrap_mean
 
 LITTLE = 10  # places of ore below which no difference between maps can be settled
 
+Row = dict[str, Any]
 
-def verdict(rows: list[dict[str, Any]], group: list[int], *, seed: int) -> dict[str, Any]:
-    """Recommend the map that ranks held-out places best; say when another beats the model.
 
-    ``rows`` are the spatial rows of ``metrics.json``, the model first. A single layer is picked
-    from many after the fact, and the sentence says so.
+def verdict(rows: list[Row], group: list[int], *, seed: int) -> dict[str, Any]:
+    """Say how the model fares, whether a simpler map does better, and which one is recommended.
+
+    ``rows`` are the spatial rows of ``metrics.json``, the model first. A baseline is recommended
+    in the model's place where it ranks held-out places higher and the paired interval of the
+    difference lies above zero. A single layer that was picked from many after the fact is named,
+    and never recommended for that: ``best-layer``, chosen inside each fold, is its honest form.
     """
-    model, others = rows[0], rows[1:]
-    best = max(rows, key=lambda row: row["percentile"]["value"])
-    sentences = [_own(model)]
-    if best is model:
-        if others:
-            second = max(others, key=lambda row: row["percentile"]["value"])
-            sentences.append(
-                f"The best baseline is {_figure(second)}; {_gap(model, second, group, seed)}."
-            )
-    else:
-        layers = sum(row["name"].startswith("layer ") for row in others)
-        picked = f", picked afterwards as the best of {layers} layers" if _is_layer(best) else ""
-        sentences.insert(
-            0,
-            f"{_capital(_title(best))} alone ranks held-out deposits better than {model['name']}: "
-            f"{_figure(best)} of their surroundings{picked}; {_gap(best, model, group, seed)}.",
-        )
-    distance = next((row for row in others if row["name"] == "deposit-distance"), None)
-    if distance is not None and best is not distance:
-        value = distance["percentile"]["value"]
-        if value >= model["percentile"]["value"]:
-            sentences.append(
-                f"Distance to the known deposits, without geochemistry, has {100 * value:.0f} %: "
-                f"{model['name']} has found nothing beyond it."
-            )
-    places = len(model["places"])
-    if places < LITTLE:
+    model = rows[0]
+    layers = [row for row in rows[1:] if _is_layer(row)]
+    named = [row for row in rows[1:] if not _is_layer(row)]
+    best_layer = max(layers, key=_value, default=None)
+    best = max([model, *named], key=_value)
+    few = len(model["places"]) < LITTLE
+    sentences, recommended = [], model
+    if best_layer is not None and _value(best_layer) > _value(model):
+        sentences.append(_layer_above(best_layer, model, len(layers), named))
+    if best is not model:
         sentences.append(
-            f"{places} places of ore cannot settle a difference between maps; read the figures as "
-            "anecdotes."
+            f"{_capital(best['name'])} ranks held-out deposits above {_figure(best)} of their "
+            f"surroundings, {model['name']} above {_figure(model)}{_gap(best, model, group, seed)}."
         )
-    return {"recommended": best["name"], "sentence": " ".join(sentences)}
+    if best is not model and not few and _settled(best, model, group, seed):
+        recommended = best
+    sentences.append(_own(model))
+    distance = next((row for row in named if row["name"] == "deposit-distance"), None)
+    if distance is not None and best is not distance and _value(distance) >= _value(model):
+        sentences.append(
+            f"Distance to the known deposits, without geochemistry, has {_percent(distance)} %: "
+            f"{model['name']} has found nothing beyond it."
+        )
+    if few:
+        sentences.append(
+            f"{len(model['places'])} places of ore cannot settle a difference between maps; read "
+            "the figures as anecdotes."
+        )
+    return {"recommended": recommended["name"], "sentence": " ".join(sentences)}
 
 
-def _own(row: dict[str, Any]) -> str:
+def _layer_above(layer: Row, model: Row, count: int, named: list[Row]) -> str:
+    inside = [
+        f"; the best chosen inside each fold has {_percent(row)} %"
+        for row in named
+        if row["name"] == "best-layer"
+    ]
+    return (
+        f"The map of {layer['name'][6:]} alone ranks held-out deposits above {_figure(layer)} of "
+        f"their surroundings, {model['name']} above {_figure(model)}; the layer was picked "
+        f"afterwards as the best of {count}{''.join(inside)}."
+    )
+
+
+def _own(row: Row) -> str:
     interval = row["percentile"]
     chance = ""
     if interval["high"] < 0.5:
@@ -59,22 +73,39 @@ def _own(row: dict[str, Any]) -> str:
     elif not interval["low"] > 0.5:
         chance = ", which cannot be told from chance (50)"
     return (
-        f"On average {row['name']} ranks a deposit it has not seen above "
-        f"{100 * interval['value']:.0f} % of its surroundings "
-        f"(95 % interval {_range(interval)}){chance}."
+        f"On average {row['name']} ranks a deposit it has not seen above {_percent(row)} % of its "
+        f"surroundings (95 % interval {_range(interval)}){chance}."
     )
 
 
-def _figure(row: dict[str, Any]) -> str:
-    value = row["percentile"]["value"]
-    return f"{_title(row)} above {100 * value:.0f} % ({_range(row['percentile'])})"
-
-
-def _gap(better: dict[str, Any], worse: dict[str, Any], group: list[int], seed: int) -> str:
+def _difference(better: Row, worse: Row, group: list[int], seed: int) -> dict[str, float]:
     gap = np.asarray(better["places"]) - np.asarray(worse["places"])
-    interval = bootstrap_mean(gap, seed=seed, groups=group).as_dict()
-    settled = "" if interval["low"] > 0 else ", not settled"
-    return f"paired difference {100 * interval['value']:.0f} points ({_range(interval)}){settled}"
+    return bootstrap_mean(gap, seed=seed, groups=group).as_dict()
+
+
+def _settled(better: Row, worse: Row, group: list[int], seed: int) -> bool:
+    return _difference(better, worse, group, seed)["low"] > 0
+
+
+def _gap(better: Row, worse: Row, group: list[int], seed: int) -> str:
+    interval = _difference(better, worse, group, seed)
+    settled = interval["low"] > 0 and len(better["places"]) >= LITTLE
+    return (
+        f": a paired difference of {100 * interval['value']:.0f} points ({_range(interval)})"
+        f"{'' if settled else ', not settled'}"
+    )
+
+
+def _value(row: Row) -> float:
+    return float(row["percentile"]["value"])
+
+
+def _percent(row: Row) -> str:
+    return f"{100 * _value(row):.0f}"
+
+
+def _figure(row: Row) -> str:
+    return f"{_percent(row)} % ({_range(row['percentile'])})"
 
 
 def _range(interval: dict[str, float]) -> str:
@@ -85,13 +116,9 @@ def _range(interval: dict[str, float]) -> str:
     return f"{100 * low:.0f} to {100 * high:.0f}"
 
 
-def _is_layer(row: dict[str, Any]) -> bool:
+def _is_layer(row: Row) -> bool:
     return str(row["name"]).startswith("layer ")
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _title(row: dict[str, Any]) -> str:
-    return f"the map of {row['name'][6:]}" if _is_layer(row) else str(row["name"])
