@@ -52,9 +52,14 @@ def test_every_picture_loads_and_nothing_runs_off_the_side(browse, page, tmp_pat
     measuring = """
     <script>onload = () => {
       const d = document.getElementById("f").contentDocument;
+      d.querySelectorAll("details").forEach(e => e.open = true);
+      const tables = [...d.querySelectorAll("table")];
+      const wide = tables.filter(t => t.offsetWidth > d.documentElement.clientWidth);
+      const boxed = wide.every(t => getComputedStyle(t.parentElement).overflowX == "auto");
       const pictures = [...d.images].map(i => i.naturalWidth > 0 && i.clientWidth > 100);
       document.title = [d.documentElement.scrollWidth, pictures.length,
-        pictures.every(Boolean), d.querySelectorAll("h2").length].join(" ");
+        pictures.every(Boolean), d.querySelectorAll("h2").length,
+        wide.length, boxed].join(" ");
     }</script>"""
     source = html.escape(page.read_text(encoding="utf-8"))
     frame = tmp_path / "frame.html"
@@ -64,6 +69,8 @@ def test_every_picture_loads_and_nothing_runs_off_the_side(browse, page, tmp_pat
         encoding="utf-8",
     )
     document = browse(frame)
-    scroll, pictures, loaded, sections = re.search(r"<title>(.*?)</title>", document)[1].split()
+    said = re.search(r"<title>(.*?)</title>", document)[1].split()
+    scroll, pictures, loaded, sections, wide, boxed = said
     assert int(scroll) <= width
-    assert (pictures, loaded, sections) == ("8", "true", "5")
+    assert (pictures, loaded, sections, boxed) == ("8", "true", "5", "true")
+    assert int(wide) >= (3 if width == 360 else 0)

@@ -1,6 +1,7 @@
 import pytest
 
 from orecast.report import facts
+from orecast.report.metrics import Metrics
 from orecast.report.reading import RunReading
 
 
@@ -51,9 +52,74 @@ def test_counts_leave_out_what_there_is_none_of():
         ("Deposits", "34"),
         ("Deposits outside the area", "2"),
     ]
-    said = "By chance alone the mean of 34 deposits falls within 50 ± 10."
-    assert facts.chance(checks) == said
-    assert facts.chance({}) == ""
+
+
+def test_chance_is_of_the_places_that_were_scored(fabricate):
+    # 1.96 / sqrt(12 x 12) = 0.163 of places; 14 deposits would give 0.151, the survey's figure
+    content = fabricate(deposits=14, baselines=2).metrics
+    content["scores"][0]["places"] = [0.5] * 12 + [None]
+    said = facts.chance(Metrics.model_validate(content))
+    assert "If the 12 places of held-out deposits (deposits in one cell are one place)" in said
+    assert "within 50\u00a0±\u00a016 in 95\u00a0% of cases" in said
+    assert "Neighbours are not independent" in said
+    content["scores"][0]["places"] = [0.5] * 14
+    said = facts.chance(Metrics.model_validate(content))
+    assert "If the 14 places of held-out deposits were independent" in said
+    assert "50\u00a0±\u00a015" in said
+
+
+def test_chance_says_nothing_where_no_place_was_scored(fabricate):
+    content = fabricate(baselines=2).metrics
+    assert facts.chance(Metrics.model_validate(content)) == ""
+    content["scores"] = []
+    assert facts.chance(Metrics.model_validate(content)) == ""
+
+
+def coverage(share):
+    return {"level": "info", "code": "coverage", "where": "", "what": "", "data": {"share": share}}
+
+
+def test_what_the_map_leaves_out_is_said(fabricate):
+    made = fabricate(deposits=5, baselines=1, layers=1)
+    made.findings = [coverage(0.634)]
+    for key in ("scores", "folds"):
+        for entry in made.metrics[key]:
+            name = "per_deposit" if key == "scores" else "deposits"
+            kept = [d for d in entry[name] if (d["deposit"] if key == "scores" else d) != 2]
+            entry[name] = kept
+    assert facts.gaps(RunReading.of(made.write())) == [
+        "63\u00a0% of the area could be mapped; elsewhere some layer has no value.",
+        "1 of 5 known deposits lies where the evidence has no value; it was neither learned from "
+        "nor tested.",
+    ]
+
+
+def test_deposits_that_are_only_named_are_counted(fabricate):
+    made = fabricate(deposits=5, baselines=1, layers=1)
+    made.metrics["scores"], made.metrics["folds"] = [], []
+    lost = {"deposits": ["Deposit A", "Deposit C"]}
+    made.findings = [{"level": "warning", "code": "deposits-without-evidence", "data": lost}]
+    assert facts.gaps(RunReading.of(made.write())) == [
+        "2 of 5 known deposits lie where the evidence has no value; they were neither learned "
+        "from nor tested."
+    ]
+
+
+def test_a_map_that_leaves_out_little_is_not_remarked(fabricate):
+    made = fabricate(deposits=5, baselines=1, layers=1)
+    made.findings = [coverage(0.8), {"level": "info", "code": "coverage", "data": None}]
+    assert facts.gaps(RunReading.of(made.write())) == []
+
+
+def test_only_the_baselines_of_the_run_are_explained(fabricate):
+    content = fabricate(baselines=4).metrics
+    names = ["best-layer", "fault-distance", "random-forest", "layer fault_distance"]
+    for entry, name in zip(content["scores"][1:], names, strict=True):
+        entry["name"] = name
+    said = dict(facts.baselines(Metrics.model_validate(content)))
+    assert list(said) == ["best-layer", "fault-distance", "layer X"]
+    assert "nearest always being best" in said["fault-distance"]
+    assert "learned in each fold" in said["layer X"]
 
 
 def test_how_it_was_made(run):

@@ -15,6 +15,17 @@ def run(run_folder):
     return RunReading.of(run_folder)
 
 
+@pytest.fixture(scope="module")
+def leaving_two_out(fabricate):
+    """A run of 14 deposits of which no fold held out numbers 3 and 7."""
+    made = fabricate(deposits=14, baselines=1, layers=1)
+    for entry in made.metrics["scores"]:
+        entry["per_deposit"] = [d for d in entry["per_deposit"] if d["deposit"] not in (3, 7)]
+    for fold in made.metrics["folds"]:
+        fold["deposits"] = [d for d in fold["deposits"] if d not in (3, 7)]
+    return RunReading.of(made.write())
+
+
 def pixels(figure):
     return np.asarray(Image.open(io.BytesIO(to_png(figure))).convert("RGB")).astype(int)
 
@@ -95,6 +106,32 @@ def test_ranks_that_find_no_place_are_left_out(fabricate):
     ranks = [t.get_text() for t in texts_on(maps.prospectivity(RunReading.of(made.write())))]
     assert ranks == [str(n) for n in range(1, len(ranks) + 1)]
     assert 1 <= len(ranks) < 12
+
+
+@pytest.mark.parametrize("draw", [maps.prospectivity, maps.out_of_fold, maps.classes])
+def test_deposits_without_evidence_are_hollow_and_grey(leaving_two_out, draw):
+    axes = draw(leaving_two_out).axes[0]
+    marks = {m.get_label(): m for m in axes.collections}
+    kept, lost = marks["known deposit"], marks["deposit, no evidence"]
+    assert (len(kept.get_offsets()), len(lost.get_offsets())) == (12, 2)
+    points = leaving_two_out.deposits.geometry.iloc[[3, 7]]
+    assert np.allclose(lost.get_offsets() * 1000, np.column_stack([points.x, points.y]))
+    assert len(lost.get_facecolor()) == 0
+    assert np.ptp(lost.get_edgecolor()[0, :3]) < 0.1
+    assert kept.get_facecolor()[0].tolist() == [1, 1, 1, 1]
+    legend = [t.get_text() for t in axes.figure.legends[0].texts]
+    assert {"known deposit", "deposit, no evidence"} <= set(legend)
+
+
+def test_a_full_key_does_not_reach_the_colour_bar(leaving_two_out):
+    figure = maps.prospectivity(leaving_two_out)
+    figure.canvas.draw()
+    key = figure.legends[0].get_window_extent()
+    parts = [figure.axes[1].get_tightbbox(), figure.axes[0].get_window_extent()]
+    parts += [t.get_window_extent() for t in figure.axes[0].texts if t.get_text().endswith(" km")]
+    assert len(figure.legends[0].texts) == 6
+    assert not any(key.overlaps(part) for part in parts)
+    assert key.y0 >= 0
 
 
 def test_the_first_ranks_are_written_even_among_deposits(fabricate):

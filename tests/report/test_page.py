@@ -1,5 +1,6 @@
 import re
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import geopandas as gpd
@@ -118,7 +119,7 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Warnings: may mislead",
         "Evidence layers (9)",
         "The folds",
-        "orecast run run.toml",
+        "orecast run run.toml --set output=../again",
     ]
     start = text.index("Ba alone")  # behind the table of contents
     places = [text.index(o, 0 if i < 2 else start) for i, o in enumerate(order)]
@@ -188,6 +189,33 @@ def test_deposits_held_back_stand_beside_fault_distance(fabricate):
     text = words_of(made)
     assert "66 (50–80)" in text
     assert "fault alone" not in text
+
+
+def test_figures_that_seem_to_disagree_are_explained(ordinary):
+    text = Page(ordinary[1]).text
+    scores, targets = text.index("Leak-free scores of the model"), text.index("Targets by rank")
+    assert scores < text.index("The baselines, under the same folds: deposit-distance") < targets
+    assert "each deposit within its own held-out region, so the two shares can differ" in text
+    core = text.index("A target’s class is the best it holds: around a core of A")
+    assert text.index("12 targets, ranked") < core < targets
+
+
+def test_what_the_map_leaves_out_stands_below_it(fabricate):
+    made = small(fabricate)
+    made.metrics["folds"][0]["deposits"] = []
+    made.metrics["scores"][0]["per_deposit"] = made.metrics["scores"][0]["per_deposit"][1:]
+    made.findings[0] |= {"code": "coverage", "data": {"share": 0.5}}
+    text = words_of(made)
+    said = "50\u00a0% of the area could be mapped; elsewhere some layer has no value. 1 of 4 known "
+    start = text.index("Ba alone")
+    assert start < text.index(" ".join(said.split())) < text.index("How far to trust it", start)
+
+
+def test_a_reach_of_nought_is_explained_where_there_is_one(run_folder, ordinary):
+    assert "drawn from the map, no samples" not in ordinary[1]
+    run = RunReading.of(run_folder)
+    run.layers[:] = [replace(run.layers[0], reach=0.0)]
+    assert "A reach of 0: drawn from the map, no samples behind it." in render(run, {})
 
 
 def test_no_undiscovered_no_word_of_them(ordinary):

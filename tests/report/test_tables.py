@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from orecast.report import tables
@@ -107,6 +109,15 @@ def test_layers_with_their_reach(run_folder):
     table = tables.layers(RunReading.of(run_folder))
     assert len(table.rows) == 9
     assert table.rows[0] == ("Ag", "element", "clr", "2.0", "clr, then inverse distance")
+
+
+@pytest.mark.parametrize(
+    ("metres", "text"), [(0.0, "0"), (250.0, "0.25"), (1200.0, "1.2"), (float("nan"), "–")]
+)
+def test_a_reach_in_kilometres(run_folder, metres, text):
+    run = RunReading.of(run_folder)
+    run.layers[:] = [replace(run.layers[0], reach=metres)]
+    assert tables.layers(run).rows[0][3] == text
 
 
 def test_folds_by_hand(content):

@@ -234,7 +234,8 @@ CASES = {
     "infinite value": (_cell("Au_ppb", 4, "inf"), InputError, "row 4, column 'Au_ppb'", "infin"),
     "infinite position": (_cell("X", 6, "-inf"), InputError, "row 6, column 'X'", "infinite"),
     "limit that is none": (_cell("Au_ppb", 8, "<0"), InputError, "row 8", "'<0'", "missing"),
-    "marked word": (_cell("Au_ppb", 8, "<DL"), InputError, "row 8", "'<DL'", "missing"),
+    "marked word": (_cell("Au_ppb", 8, "<DL"), InputError, "row 8", "'<DL'", 'such as "<0.5"'),
+    "n.d.": (_cell("Au_ppb", 8, "n.d."), InputError, "row 8", "'n.d.'", 'such as "<0.5"'),
     "refused negative": (
         lambda d: (_cell("Au_ppb", 7, -0.5)(d), _set("samples", negatives="refuse")(d)),
         InputError,
@@ -287,12 +288,14 @@ CASES = {
     ),
     "no such place in the working CRS": (
         lambda d: (
-            _lonlat(np.linspace(87, 88, 40), np.linspace(-89.99, -90, 40))(d),
-            d.table.update(crs="EPSG:2154"),
+            _lonlat(np.linspace(87, 88, 40), np.linspace(41, 42, 40))(d),
+            d.table.update(
+                crs="+proj=ortho +lon_0=-90 +type=crs"
+            ),  # of the other half of the globe
         ),
         AlignmentError,
         "samples.csv",
-        "EPSG:2154",
+        "+proj=ortho",
         "check the CRS",
     ),
     "working CRS of another continent": (
@@ -325,6 +328,55 @@ CASES = {
         "'lon' and 'lat'",
         "swapped",
         "exchange",
+    ),
+    "latitudes of the pole": (
+        _lonlat(np.linspace(87, 88, 40), np.linspace(-89.99, -90, 40)),
+        InputError,
+        "out of range",
+        "latitudes -90 to -89.99",
+    ),
+    "one sample at zero": (
+        lambda d: (_cell("X", 12, 0.0)(d), _cell("Y", 12, 0.0)(d)),
+        InputError,
+        "samples.csv, row 12, columns 'X' and 'Y'",
+        "row 12 (x 0, y 0) lies 4,5",
+        "km from the other samples",
+        "correct its position",
+    ),
+    "one sample far east": (_cell("X", 12, 4e9), InputError, "row 12", "3,999,495 km", "remove"),
+    "two samples at zero": (
+        lambda d: [_cell(c, r, 0.0)(d) for c in "XY" for r in (12, 30)],
+        InputError,
+        "row 12 (x 0, y 0)",
+        "as far off: row 30",
+    ),
+    "one sample at zero degrees": (
+        lambda d: (
+            _lonlat(np.linspace(87, 88, 40), np.linspace(41, 42, 40))(d),
+            _cell("lon", 12, 0.0)(d),
+            _cell("lat", 12, 0.0)(d),
+        ),
+        InputError,
+        "samples.csv, row 12",
+        "lies 9,8",  # the arc is arccos(cos 41.5° cos 87.5°) = 88.1°
+    ),
+    "one sample of no degrees": (
+        lambda d: (
+            _lonlat(np.linspace(87, 88, 40), np.linspace(41, 42, 40))(d),
+            _cell("lon", 12, 4e9)(d),
+        ),
+        InputError,
+        "samples.csv, row 12",
+        "is no longitude and latitude",
+    ),
+    "degrees without CRS": (
+        lambda d: (
+            setattr(d, "samples", d.samples.assign(X=np.linspace(87, 88, 40), Y=41.0)),
+            d.table["samples"].pop("crs"),
+        ),
+        InputError,
+        "look like degrees",
+        'set samples.crs = "EPSG:4326"',
     ),
     "lon out of range": (
         _lonlat(np.linspace(400, 401, 40), np.linspace(41, 42, 40)),

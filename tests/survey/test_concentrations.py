@@ -116,6 +116,21 @@ def test_the_first_text_is_shown_with_its_row_and_the_number_of_the_rest():
         read(["1", "tr", "2", "lost"])
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["bdl", "BDL", "b.d.", "<LOD", "n.d.", "ND", "<MDL", "not detected", "below limit", "＜DL"],
+)
+def test_words_for_below_the_limit_are_to_be_written_with_their_limit(word):
+    with pytest.raises(InputError, match='write it as "<" and the detection limit'):
+        read(["1", word, "2"])
+
+
+@pytest.mark.parametrize("word", ["lost", "tungsten", "1..2", "broken"])
+def test_other_words_are_to_be_corrected(word):
+    with pytest.raises(InputError, match="correct the cell, add the text to missing"):
+        read(["1", word, "2"])
+
+
 def test_booleans_are_no_concentrations():
     with pytest.raises(InputError, match=r"row 2.*True"):
         read([True, False, True])

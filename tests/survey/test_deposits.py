@@ -4,7 +4,7 @@ import pytest
 from rasterio.transform import Affine
 from shapely.geometry import MultiPoint, box
 
-from orecast.errors import AlignmentError
+from orecast.errors import AlignmentError, InputError
 from orecast.survey import Findings
 from orecast.survey.deposits import interval_half_width, judge_number
 
@@ -77,7 +77,42 @@ def test_few_deposits_are_called_so_with_the_width_of_chance(district):
     finding = district.read().findings.of("few-deposits")[0]
 
     assert finding.data == {"n": 4, "half_width": pytest.approx(1.96 / np.sqrt(48))}
-    assert "0.5 ± 0.28" in finding.what
+    assert "50 ± 28" in finding.what
+
+
+def test_one_deposit_at_an_impossible_place_is_named_by_its_row(district):
+    district.deposits.loc[2, "X"] = 4e9
+
+    with pytest.raises(InputError, match=r"deposits.csv, row 4.*x 4000000000, y 4508000"):
+        district.read()
+
+
+def test_degrees_of_deposits_under_a_projected_crs_are_called_so(district):
+    district.deposits[["X", "Y"]] = [[87.1, 40.7], [87.2, 40.8], [87.3, 40.9], [87.2, 40.6]]
+
+    with pytest.raises(InputError, match=r'degrees.*set deposits.crs = "EPSG:4326"'):
+        district.read()
+
+
+def test_a_vector_file_of_degrees_under_its_own_projected_crs_is_to_be_corrected(district):
+    """The setting would only contradict the file."""
+    points = gpd.points_from_xy([87.1, 87.2, 87.3], [40.7, 40.8, 40.9])
+    gpd.GeoDataFrame({"name": list("abc")}, geometry=points, crs=CRS).to_file(
+        district.folder / "d.gpkg"
+    )
+    district.table["deposits"] = {"path": "d.gpkg"}
+
+    with pytest.raises(InputError, match="degrees.*give the file the CRS EPSG:4326"):
+        district.read()
+
+
+def test_polygons_of_deposits_are_refused_with_the_remedy(district):
+    frame = gpd.GeoDataFrame(geometry=[box(WEST, SOUTH, WEST + 9, SOUTH + 9)], crs=CRS)
+    frame.to_file(district.folder / "d.gpkg")
+    district.table["deposits"] = {"path": "d.gpkg"}
+
+    with pytest.raises(InputError, match="holds Polygon, and deposits must be points.*centroids"):
+        district.read()
 
 
 def test_ten_deposits_raise_no_warning():

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from orecast.run import write_json
@@ -47,9 +48,22 @@ def test_the_survey_is_described_in_tables(survey):
     assert [s.title for s in (overview, elements, layers)] == ["survey", "elements", "layers"]
     assert [row[0] for row in elements.rows] == ["Au", "Cu", "Fe2O3", "Zn"]
     assert [row[0] for row in layers.rows] == ["geology", "magnetics"]
-    assert dict(overview.rows)["deposits"].startswith("4; by chance")
+    assert dict(overview.rows)["deposits"] == "4; by chance their mean percentile is 50 ± 28"
     for section in (overview, elements, layers):
         assert all(len(row) == len(section.columns) for row in section.rows)
+
+
+def test_rows_of_the_file_and_places_are_counted(district):
+    district.samples = pd.concat([district.samples, district.samples.iloc[[4, 4, 7]]])
+    district.samples.iloc[0, 1] = np.nan
+
+    averaged = district.read()
+    district.table["samples"]["duplicates"] = "keep"
+    kept = district.read()
+
+    for survey in (averaged, kept):
+        assert dict(describe(survey)[0].rows)["samples"] == "43 rows, 39 places"
+        assert checks(survey)["survey"]["rows"] == 43
 
 
 def test_a_gridded_survey_is_described_by_its_grid(district):

@@ -37,6 +37,29 @@ def test_an_average_is_censored_only_where_all_of_its_members_are():
     assert means.ravel() == pytest.approx([2.0, np.sqrt(0.65 * 4.0)])
 
 
+@given(
+    arrays(np.float64, (12, 2), elements=st.floats(0.01, 1e4)),
+    arrays(np.bool_, (12, 2)),
+    arrays(np.int64, 12, elements=st.integers(0, 5)),
+)
+def test_no_average_is_measured_below_a_limit_it_is_made_of(values, below, place):
+    at = places(np.column_stack([place, place]).astype(float))
+
+    means, censored = average(values, below, at)
+
+    for k, column in zip(*np.nonzero(~censored), strict=True):
+        member = at.number == k
+        assert (means[k, column] >= values[member & below[:, column], column]).all()
+
+
+def test_an_average_below_the_limit_is_censored_at_it():
+    at = places(np.array([[0.0, 0], [0, 0]]))
+
+    means, censored = average(np.array([[1.0], [1.2]]), np.array([[True], [False]]), at)
+
+    assert (means[0, 0], censored[0, 0]) == (1.0, True)  # sqrt(0.65 · 1.2) = 0.88
+
+
 def test_missing_members_are_passed_over():
     at = places(np.array([[0.0, 0], [0, 0], [1, 1], [1, 1]]))
     values = np.array([[np.nan], [3.0], [np.nan], [np.nan]])

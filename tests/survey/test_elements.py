@@ -13,6 +13,7 @@ from orecast.survey.elements import (
     default_unit,
     fitting_unit,
     parse_header,
+    unit_in,
     unit_named,
 )
 
@@ -75,6 +76,22 @@ def test_headers_as_laboratories_write_them(header, symbol, unit):
 )
 def test_what_is_not_certain_is_not_recognised(header):
     assert parse_header(header) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("Gold (ppb)", "ppb"),
+        ("goldppm", "ppm"),
+        ("Gold_g/t", "ppm"),
+        ("iron oxide wt.%", "%"),
+        ("Gold", None),
+        ("Gold oz/t", None),
+        ("gold ppm or ppb", None),
+    ],
+)
+def test_a_unit_is_found_whatever_the_other_words_are(header, unit):
+    assert unit_in(header) == unit
 
 
 @given(

@@ -5,6 +5,7 @@ from pyproj import CRS, Transformer
 
 from orecast.errors import InputError
 from orecast.survey.points import Pair, position_pairs
+from orecast.survey.projection import strays, utm_zone
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,38 @@ def test_degrees_are_projected_to_the_utm_zone_of_their_centre_which_is_said(dis
     np.testing.assert_allclose(found, xy, atol=1e-3)
     assert "EPSG:32645" in survey.findings.of("projected")[0].what
     assert "'lon' and 'lat'" in survey.findings.of("assumed-wgs84")[0].what
+
+
+def test_the_zone_is_that_of_the_most_positions():
+    lonlat = np.array([[88.0, 42.0], [88.1, 42.1], [88.2, 42.2], [0.0, -80.0]])
+
+    assert utm_zone(lonlat) == CRS.from_epsg(32645)
+
+
+@pytest.mark.parametrize(
+    ("crs", "middle"), [(32645, (500_000.0, 4_500_000.0)), (4326, (179.9, 65.0))]
+)
+def test_no_survey_of_one_district_has_strays(crs, middle):
+    """Dense prospects within a wide survey, and one across the antimeridian, are whole."""
+    rng = np.random.default_rng(5)
+    degree = 1.0 if crs == 4326 else 100_000.0
+    xy = np.r_[rng.normal(0, 0.005, (95, 2)), rng.uniform(-0.6, 0.6, (5, 2))] * degree + middle
+    if crs == 4326:
+        xy[:, 0] = (xy[:, 0] + 180) % 360 - 180
+
+    assert not len(strays(CRS.from_epsg(crs), xy)[0])
+
+
+def test_strays_are_told_by_their_distance_from_the_median():
+    """The 95th percentile lies at 10 km: what lies beyond 200 km is a stray, and 190 km is not."""
+    ring = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    xy = np.r_[10_000 * np.column_stack([np.cos(ring), np.sin(ring)]), [[190_000.0, 0]]]
+
+    assert not len(strays(CRS.from_epsg(32645), xy)[0])
+    xy[-1, 0] = 215_000
+    far, metres = strays(CRS.from_epsg(32645), xy)
+    assert far.tolist() == [40]
+    assert metres == pytest.approx(215_000, rel=0.01)
 
 
 def test_a_working_crs_moves_everything_there(district):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from pyproj import Transformer
 from shapely.geometry import box
@@ -172,3 +173,76 @@ def test_what_cannot_be_told_is_refused(district, names, says):
 
     with pytest.raises(InputError, match=says):
         propose([district.folder / name for name in names], Path(district.folder))
+
+
+def test_the_sheets_of_a_workbook_are_looked_through(district):
+    with pd.ExcelWriter(district.folder / "book.xlsx") as book:
+        pd.DataFrame({"Certificate": ["of analysis"]}).to_excel(book, sheet_name="Cover")
+        pd.DataFrame().to_excel(book, sheet_name="Void")
+        district.samples.to_excel(book, sheet_name="Assays", index=False)
+        district.deposits.to_excel(book, sheet_name="Known deposits", index=False)
+    district.geology()
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert (table["samples"]["path"], table["samples"]["layer"]) == ("book.xlsx", "Assays")
+    assert table["deposits"]["layer"] == "Known deposits"
+    assert any("sheet 'Assays'" in note and 'layer = "Assays"' in note for note in notes)
+    survey = read_survey(parse(table, where="run.toml", folder=district.folder))
+    assert (len(survey.samples), len(survey.deposits)) == (40, 4)
+
+
+def test_a_first_sheet_with_positions_needs_no_layer(district):
+    district.write()
+    district.samples.to_excel(district.folder / "samples.xlsx", index=False)
+    (district.folder / "samples.csv").unlink()
+
+    table, _ = propose([district.folder], district.folder)
+
+    assert "layer" not in table["samples"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("commodity", None, 'holds Au (3), Cu (1): set deposits.where = {commodity = "Au"}'),
+        ("Main metal", None, 'deposits.where = {"Main metal" = "Au"}'),
+        ("commodity", ["Au"] * 4, None),
+        ("remarks", None, None),
+    ],
+)
+def test_deposits_are_counted_and_their_kinds_named(district, column, values, says):
+    kinds = values or district.deposits.pop("commodity")
+    district.deposits = district.deposits.drop(columns="commodity", errors="ignore")
+    district.deposits[column] = kinds
+    district.write()
+
+    _, notes = propose([district.folder], district.folder)
+
+    note = next(n for n in notes if n.startswith("deposits.csv: deposits ("))
+    assert "4 points" in note
+    assert says in note if says else "deposits.where" not in note
+
+
+def test_x_and_y_that_look_like_degrees_are_called_so(district):
+    district.samples["X"], district.samples["Y"] = np.linspace(87, 88, 40), 41.0
+    district.samples.loc[3, "X"] = np.nan
+    district.write()
+
+    _, notes = propose([district.folder], district.folder)
+
+    assert any(
+        n.startswith("samples.csv: no CRS") and 'degrees: set crs = "EPSG:4326"' in n for n in notes
+    )
+    assert not any(n.startswith("deposits.csv: no CRS") and "degrees" in n for n in notes)
+
+
+def test_polygons_named_deposits_are_spoken_of(district):
+    district.write()
+    frame = gpd.read_file(district.geology())
+    frame.to_file(district.folder / "gold_deposits.gpkg")
+    (district.folder / "geology.gpkg").unlink()
+
+    _, notes = propose([district.folder], district.folder)
+
+    assert any("gold_deposits.gpkg" in n and "must be points" in n for n in notes)

@@ -135,6 +135,16 @@ def test_a_row_of_units_under_the_header_is_read_as_such(district):
     assert not survey.findings.of("assumed-units")
 
 
+def test_a_renamed_column_keeps_the_unit_of_its_header(district):
+    district.samples = district.samples.rename(columns={"Au_ppb": "Gold (ppb)"})
+    district.table["samples"]["rename"] = {"Gold (ppb)": "Au"}
+
+    survey = district.read()
+
+    assert {e.symbol: e.unit for e in survey.elements} == {"Au": "ppb", "Cu": "ppm", "Fe2O3": "%"}
+    assert not survey.findings.of("assumed-units")
+
+
 def test_units_in_headers_raise_no_doubt(district):
     findings = district.read().findings
 
@@ -157,6 +167,13 @@ def test_duplicate_places_are_averaged_or_kept(district):
     assert len(kept.samples) == len(kept.values) == 42
     for survey in (averaged, kept):
         assert survey.findings.of("duplicate-places")[0].data == {"n": 2, "places": 1}
+    said = averaged.findings.of("duplicate-places")[0]
+    assert (said.level, said.remedy) == ("info", "")
+    said = kept.findings.of("duplicate-places")[0]
+    assert (said.level, said.remedy.split(" to ")[0]) == (
+        "warning",
+        'set samples.duplicates = "average"',
+    )
 
 
 def test_field_duplicates_report_precision(district):

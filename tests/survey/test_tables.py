@@ -116,3 +116,32 @@ def test_sheets_are_chosen_by_name(tmp_path):
     assert list(read_table(path).frame.columns) == ["note"]
     with pytest.raises(InputError, match=r"book\.xlsx: there is no sheet 'dat'.*data"):
         read_table(path, "dat")
+
+
+def test_a_cover_sheet_is_told_with_the_sheets_there_are(district):
+    with pd.ExcelWriter(district.folder / "book.xlsx") as book:
+        cover = pd.DataFrame({"Certificate": ["of analysis"], "Lab": ["A"]})
+        cover.to_excel(book, sheet_name="Cover", index=False)
+        district.samples.to_excel(book, sheet_name="Assays", index=False)
+    district.table["samples"]["path"] = "book.xlsx"
+    says = "set samples.layer to one of the sheets 'Cover', 'Assays', or "
+    with pytest.raises(InputError, match=says + "set samples.x"):
+        district.read()
+
+    district.table["samples"] |= {"x": "X", "y": "Y"}
+    with pytest.raises(InputError, match=f"no column 'X'.*{says}"):
+        district.read()
+
+    district.table["samples"]["layer"] = "Assays"
+    assert len(district.read().samples) == 40
+
+
+@pytest.mark.parametrize("cover", [pd.DataFrame(), pd.DataFrame({"Certificate": []})])
+def test_a_void_first_sheet_is_told_with_the_sheets_there_are(tmp_path, cover):
+    path = tmp_path / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        cover.to_excel(book, sheet_name="Cover", index=False)
+        pd.DataFrame({"a": [1]}).to_excel(book, sheet_name="Assays", index=False)
+
+    with pytest.raises(InputError, match="set layer to one of the sheets 'Cover', 'Assays'"):
+        read_table(path)

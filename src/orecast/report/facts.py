@@ -35,10 +35,10 @@ _HEADINGS = {
 _BASELINES = {
     "best-layer": "the one layer that ranks the training deposits best, chosen anew in each fold",
     "deposit-distance": "nearness to the training deposits, no layer used",
-    "fault-distance": "nearness to a mapped fault, the nearest being best",
+    "fault-distance": "nearness to a mapped fault, the nearest always being best, which layer "
+    "fault_distance has to learn",
     "random": "noise, which knows nothing",
-    "layer X": "layer X alone; whether high or low is ore is learned in each fold, "
-    "for layer fault_distance too",
+    "layer X": "layer X alone, whether high or low is best being learned in each fold",
 }
 _WELL_COVERED = 0.8
 
@@ -111,11 +111,12 @@ def chance(metrics: Metrics) -> str:
     if model is None or not n:
         return ""
     shared = " (deposits in one cell are one place)" if n < len(model.per_deposit) else ""
+    half = number(196 / math.sqrt(12 * n), 0)
     return (
         f"If the {n} places of held-out deposits{shared} were independent of each other, chance "
-        f"alone would keep their mean within 50 ± {number(196 / math.sqrt(12 * n), 0)} in 95\u00a0% "
-        "of cases. Neighbours are not independent, so chance reaches further than that; the "
-        "interval beside each score allows for it by drawing neighbours together."
+        f"alone would keep their mean within 50\u00a0±\u00a0{half} in 95\u00a0% of cases. "
+        "Neighbours are not independent, so chance reaches further than that; the interval beside "
+        "each score allows for it by drawing neighbours together."
     )
 
 
@@ -125,8 +126,8 @@ def gaps(run: RunReading) -> list[str]:
     share = _data(run.checks, "coverage").get("share")
     if isinstance(share, int | float) and share < _WELL_COVERED:
         said.append(
-            f"{number(100 * share, 0)}\u00a0% of the area could be mapped; elsewhere some layer has "
-            "no value."
+            f"{number(100 * share, 0)}\u00a0% of the area could be mapped; elsewhere some layer "
+            "has no value."
         )
     named = _data(run.checks, "deposits-without-evidence").get("deposits") or []
     n, of = int(run.left_out.sum()) or len(named), len(run.deposits)

@@ -362,7 +362,8 @@ def _key(sheet: _Sheet, keys: list[Artist]) -> None:
         at = {"loc": "upper left", "ncols": 1}
         anchor = ((width - _SIDE + 0.1) / width, (height - _TOP) / height)
     else:
-        at = {"loc": "center right", "ncols": min(3, max(2, math.ceil(len(handles) / 2)))}
+        rows = 2 if len(handles) < 6 else 3  # a third column would reach the colour bar
+        at = {"loc": "center right", "ncols": max(2, math.ceil(len(handles) / rows))}
         anchor = ((width - _RIGHT + 0.05) / width, 0.34 / height)
     sheet.figure.legend(
         handles=handles,

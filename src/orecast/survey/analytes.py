@@ -22,6 +22,7 @@ from orecast.survey.elements import (
     fitting_unit,
     parse_header,
     symbol_named,
+    unit_in,
     unit_named,
 )
 from orecast.survey.findings import Findings, listed
@@ -75,8 +76,7 @@ def choose_elements(
             continue
         header = parse_header(column)
         if column in renamed:
-            unit = header.unit if header else None
-            headers[column] = (renamed[column], unit or table.units.get(column))
+            headers[column] = (renamed[column], unit_in(column) or table.units.get(column))
         elif header is None:
             strange.append(column)
         elif wanted is None and holds_no_number(table.frame[column], table, samples.missing):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,13 @@ Bools = NDArray[np.bool_]
 
 # The signs of a keyboard set to Chinese, and the minus of typesetters.
 _SIGNS = str.maketrans({"＜": "<", "≤": "<", "＞": ">", "≥": ">", "−": "-", "﹤": "<", "﹥": ">"})
+
+# Words for "below the detection limit", which no number stands beside.
+_BELOW = re.compile(
+    r"<.*|[bm]\W*d\W*l?\W*|b\W*l\W*d\W*|n\W*d\W*|[bl]?\W*lo[dq]|l\W*l\W*d|u\W*d\W*l?|"
+    r"not\W*detect.*|un\W*detect.*|non\W*detect.*|below.*|less than.*|未检出",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def concentrations(
         marked = below | above
         values[marked] = _to_number(text[marked].str[1:].str.strip(), table.decimal)
         _note_above(above, values, element, table, findings)
-    _refuse_text(cells, table, np.isnan(values) & ~absent)
+    _refuse_text(cells, table, np.isnan(values) & ~absent, concentrations=True)
     _refuse_infinite(values, cells, table)
     _refuse_marked_nonpositive(below & (values <= 0), cells, table)
     negative = values < 0
@@ -147,15 +155,23 @@ def _first(where: Bools, cells: pd.Series[Any]) -> tuple[Any, Any]:
     return cells.index[at], cells.iloc[at]
 
 
-def _refuse_text(cells: pd.Series[Any], table: Table, text: Bools) -> None:
+def _refuse_text(
+    cells: pd.Series[Any], table: Table, text: Bools, concentrations: bool = False
+) -> None:
     if not text.any():
         return
     row, cell = _first(text, cells)
+    remedy = "correct the cell, add the text to missing, or name the column in samples.ignore"
+    if concentrations and _BELOW.fullmatch(str(cell).strip().translate(_SIGNS)):
+        remedy = (
+            'write it as "<" and the detection limit, such as "<0.5", where it means below the '
+            "limit; add the text to samples.missing only where nothing was analysed"
+        )
     more = f" (and in {text.sum() - 1} further rows)" if text.sum() > 1 else ""
     raise InputError(
         f"there is text among the numbers: {str(cell)!r}{more}",
         where=table.where(row=row, column=str(cells.name)),
-        remedy="correct the cell, add the text to missing, or name the column in samples.ignore",
+        remedy=remedy,
     )
 
 

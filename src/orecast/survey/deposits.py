@@ -97,11 +97,20 @@ def judge_number(n: int, where: str, findings: Findings) -> None:
             "few-deposits",
             where,
             f"{n} deposits are too few to claim anything: by chance alone the mean percentile of "
-            f"held-out deposits falls anywhere within 0.5 ± {half:.2f} (95 %)",
+            f"held-out deposits falls anywhere within {chance(n)} (95 %)",
             "read the map as a hypothesis, or add deposits",
             n=n,
             half_width=half,
         )
+
+
+def chance(n: int) -> str:
+    """The 95 % interval of that mean under chance in words, in percentiles from 0 to 100.
+
+    >>> chance(3), chance(48)
+    ('50 ± 33', '50 ± 8')
+    """
+    return f"50 ± {100 * interval_half_width(n):.0f}"
 
 
 def interval_half_width(n: int) -> float:

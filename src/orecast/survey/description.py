@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from orecast.grid import Bounds, crs_name
-from orecast.survey.deposits import interval_half_width
+from orecast.survey.deposits import chance, interval_half_width
+from orecast.survey.duplicates import places
 from orecast.survey.nouns import Survey
 from orecast.survey.vectors import bounds_of
 
@@ -31,6 +32,8 @@ def checks(survey: Survey) -> dict[str, Any]:
             "crs": crs_name(survey.crs),
             "extent": _extent(survey)._asdict(),
             "samples": len(survey.values),
+            "rows": survey.rows,
+            "places": _places(survey),
             "duplicates": sum(f.data["n"] for f in survey.findings.of("duplicate-places")),
             "elements": elements(survey),
             "deposits": _deposits(survey),
@@ -47,11 +50,11 @@ def describe(survey: Survey) -> list[Section]:
     n = found["deposits"]["n"]
     what = "cells" if found["kind"] == "gridded" else "samples"
     overview: list[tuple[Any, ...]] = [
-        (what, f"{found['samples']:,}"),
+        (what, _counted(found)),
         ("sharing a place", found["duplicates"]),
         ("CRS", f"{found['crs']} ({survey.crs.name})"),
         ("extent", _whole(_extent(survey))),
-        ("deposits", f"{n}; by chance their mean percentile is 0.5 ± {interval_half_width(n):.2f}"),
+        ("deposits", f"{n}; by chance their mean percentile is {chance(n)}"),
     ]
     if survey.gridded is not None:
         overview.insert(1, ("grid", str(survey.gridded)))
@@ -138,6 +141,20 @@ def layers(survey: Survey) -> list[dict[str, Any]]:
 
 def _layer(name: str, kind: str, what: str, extent: Bounds, source: str) -> dict[str, Any]:
     return {"layer": name, "kind": kind, "what": what, "extent": str(extent), "source": source}
+
+
+def _places(survey: Survey) -> int | None:
+    if survey.samples is None:
+        return None
+    xy = np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
+    return len(places(xy).first)
+
+
+def _counted(found: dict[str, Any]) -> str:
+    """How many samples or cells: of a table its rows and, of those with a position, the places."""
+    if found["rows"] is None:
+        return f"{found['samples']:,}"
+    return f"{found['rows']:,} rows, {found['places']:,} places"
 
 
 def _deposits(survey: Survey) -> dict[str, Any]:

@@ -47,9 +47,9 @@ def places(xy: Floats, tolerance: float = 0.01) -> Places:
 def average(values: Floats, censored: Bools, at: Places) -> tuple[Floats, Bools]:
     """Geometric mean of the samples at each place, ``(n_places, n_elements)`` each.
 
-    A mean is censored only where all of its members are: it then lies below the geometric mean of
-    their limits. Among detected members a censored one counts as 0.65 of its limit. Missing
-    members are passed over.
+    Where all members are censored, so is the mean: it lies below the geometric mean of their
+    limits. Among detected members a censored one counts as 0.65 of its limit; a mean that falls
+    below the highest limit so used is censored at that limit. Missing members are passed over.
 
     >>> v, c = np.array([[4.0], [9.0], [2.0]]), np.array([[False], [False], [True]])
     >>> average(v, c, places(np.array([[0.0, 0], [0, 0], [7, 7]])))[0].ravel().tolist()
@@ -66,9 +66,13 @@ def average(values: Floats, censored: Bools, at: Places) -> tuple[Floats, Bools]
     logs = np.where(present, np.log(np.where(present, values, 1.0) * share), 0.0)
     with np.errstate(invalid="ignore"):
         means = np.exp(_sums(logs, at, n) / np.where(members > 0, members, np.nan))
+    limits = np.full(means.shape, -np.inf)
+    np.maximum.at(limits, at.number, np.where(censored & present, values, -np.inf))
+    under = ~all_censored & (means < limits)
+    means[under] = limits[under]
     alone = np.bincount(at.number, minlength=n) == 1
     means[alone] = values[at.first[alone]]  # not a rounding error is added where nothing is meant
-    return means, all_censored
+    return means, all_censored | under
 
 
 def precision(values: Floats, censored: Bools, at: Places) -> dict[int, tuple[int, float]]:

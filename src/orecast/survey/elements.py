@@ -133,6 +133,21 @@ def parse_header(header: str) -> Header | None:
     return Header(symbols[0], units[0] if units else None)
 
 
+def unit_in(header: str) -> str | None:
+    """Return the one unit that a header names, whatever its other words are.
+
+    >>> unit_in("Gold (ppb)"), unit_in("arsenic_mg/kg"), unit_in("Gold"), unit_in("ppm or ppb")
+    ('ppb', 'ppm', None, None)
+    """
+    text = _plain(header)
+    units = {unit_named(m.group()) for m in _UNIT_IN_HEADER.finditer(text)}
+    for word in re.split(r"[^a-z0-9]+", _UNIT_IN_HEADER.sub(" ", text)):
+        glued = _GLUED_UNIT.fullmatch(word)
+        if glued or word in _UNITS:
+            units.add(_UNITS[glued[2] if glued else word])
+    return units.pop() if len(units) == 1 else None
+
+
 def default_unit(symbol: str) -> str:
     """The unit taken where none is written: % for oxides, ppm for the rest."""
     return "%" if symbol in OXIDE_OF else "ppm"

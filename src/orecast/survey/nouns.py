@@ -63,6 +63,7 @@ class Survey:
     geology: gpd.GeoDataFrame | None = None
     area: gpd.GeoDataFrame | None = None
     rasters: tuple[Raster, ...] = field(default=())  # supporting layers, each on its own grid
+    rows: int | None = None  # of the file of samples, before any was left out or averaged
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from orecast.survey.projection import (
     check_degrees,
     check_projected,
     file_crs,
+    look_like_degrees,
     parse_crs,
+    strays,
     transformed,
 )
 from orecast.survey.tables import Table, read_table
@@ -99,7 +101,8 @@ def read_points(
     """Read the points that ``[samples]`` or ``[deposits]`` names, in the CRS of their file.
 
     Rows without a place are left out and listed. Raises InputError where there are no positions,
-    no CRS, text or infinite values among them, or positions that cannot lie in the CRS.
+    no CRS, text or infinite values among them, or positions that cannot lie in the CRS or, of
+    samples, lie away from all others.
     """
     path = section.path  # type: ignore[attr-defined]  # every section of points has one
     if is_vector(path):
@@ -112,8 +115,9 @@ def read_points(
     columns = tuple(dict.fromkeys([pair.x, pair.y, *(c for p in pairs for c in (p.x, p.y))]))
     points = Points(table, np.column_stack([x, y]), WGS84, columns)
     points = _with_places(points, pair, findings)
-    points = replace(points, crs=_crs(section, pair, table, path_setting, findings))
-    _check(points, f"{table.path}, columns {pair.x!r} and {pair.y!r}")
+    points = replace(points, crs=_crs(section, pair, points, path_setting, findings))
+    columns_in_words = f"columns {pair.x!r} and {pair.y!r}"
+    _check(points, columns_in_words, path_setting, _set_degrees(path_setting))
     _compare(points, pair, pairs, findings, missing)
     return points
 
@@ -126,8 +130,9 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
             where=str(path),
             remedy=f"remove {setting}.x and {setting}.y",
         )
-    frame = of_shape(read_frame(path, section.layer), "point", str(path), findings)
-    crs = file_crs(frame.crs, section.crs, str(path), f"{setting}.crs")
+    frame = of_shape(read_frame(path, section.layer), "point", str(path), findings, noun=setting)
+    own = frame.crs
+    crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
     frame = frame.explode()  # a multipoint is as many rows
     table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
     points = Points(table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs)
@@ -138,7 +143,8 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
             where=table.where(row=frame.index[row]),
             remedy="correct the geometry",
         )
-    _check(points, str(path))
+    said = "give the file the CRS EPSG:4326" if own is not None else _set_degrees(setting)
+    _check(points, "", setting, said)
     return points
 
 
@@ -168,7 +174,7 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
             "no columns of positions were recognised among "
             + ", ".join(str(c) for c in table.frame.columns),
             where=str(table.path),
-            remedy=f"set {setting}.x and {setting}.y",
+            remedy=table.or_sheet(f"set {setting}.x and {setting}.y", setting),
         )
     wanted: Kind = "degrees"
     if section.crs is not None and not parse_crs(section.crs, f"{setting}.crs").is_geographic:
@@ -176,7 +182,8 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
     return next((p for p in pairs if p.kind == wanted), pairs[0])
 
 
-def _crs(section: Columns, pair: Pair, table: Table, setting: str, findings: Findings) -> CRS:
+def _crs(section: Columns, pair: Pair, points: Points, setting: str, findings: Findings) -> CRS:
+    table = points.table
     if section.crs is not None:
         return parse_crs(section.crs, f"{setting}.crs")
     if pair.kind == "degrees":
@@ -187,10 +194,12 @@ def _crs(section: Columns, pair: Pair, table: Table, setting: str, findings: Fin
             f"set {setting}.crs where they are in another datum",
         )
         return WGS84
+    what = f"the table carries no CRS for its columns {pair.x!r} and {pair.y!r}"
+    degrees = look_like_degrees(points.xy)
     raise InputError(
-        f"the table carries no CRS for its columns {pair.x!r} and {pair.y!r}",
+        f"{what}, which look like degrees" if degrees else what,
         where=str(table.path),
-        remedy=f'set {setting}.crs, such as "EPSG:32645"',
+        remedy=_set_degrees(setting) if degrees else f'set {setting}.crs, such as "EPSG:32645"',
     )
 
 
@@ -214,11 +223,45 @@ def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
     return points.take(~lost)
 
 
-def _check(points: Points, where: str) -> None:
-    if points.crs.is_geographic:
-        check_degrees(points.xy[:, 0], points.xy[:, 1], where)
+def _set_degrees(setting: str) -> str:
+    return f'set {setting}.crs = "EPSG:4326"'
+
+
+def _check(points: Points, columns: str, setting: str, said_degrees: str) -> None:
+    where = ", ".join(filter(None, [str(points.table.path), columns]))
+    if setting == "samples":
+        _refuse_strays(points, columns, setting)
+    try:
+        if points.crs.is_geographic:
+            check_degrees(points.xy[:, 0], points.xy[:, 1], where)
+        else:
+            check_projected(points.crs, points.xy, where, said_degrees)
+    except InputError:
+        _refuse_strays(points, columns, setting)  # where one row is to blame, it is named
+        raise
+
+
+def _refuse_strays(points: Points, columns: str, setting: str) -> None:
+    """Refuse rows that lie away from all others: each grid would stretch to them."""
+    far, metres = strays(points.crs, points.xy)
+    if not len(far):
+        return
+    table, first = points.table, far[0]
+    rows = [int(table.frame.index[i]) for i in far]
+    x, y = points.xy[first]
+    word, noun = table.row_word, "samples" if setting == "samples" else "positions"
+    what = f"{word} {rows[0]} (x {x:.10g}, y {y:.10g}) "
+    if np.isfinite(metres[0]):
+        what += f"lies {metres[0] / 1000:,.0f} km from the other {noun}"
     else:
-        check_projected(points.crs, points.xy, where)
+        what += "is no longitude and latitude"
+    if len(rows) > 1:
+        what += f"; as far off: {word} {listed(rows[1:])}"
+    raise InputError(
+        what,
+        where=", ".join(filter(None, [table.where(row=rows[0]), columns])),
+        remedy=f"correct its position, or remove the {word}",
+    )
 
 
 def _compare(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Proj, Transformer
+from pyproj import CRS, Geod, Proj, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from orecast.errors import AlignmentError, ConfigError, InputError
@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 _NOTABLE_STRETCH = 0.002  # five times the 0.04 % by which UTM shrinks its own centre line
 _POLAR = 84.0  # degrees of latitude up to which UTM is defined; no survey lies beyond
 _FAR_OUTSIDE = 20.0  # degrees beyond the area of use
+_STRAY_TIMES, _STRAY_METRES = 20.0, 100_000.0  # beyond both, a position is a mistake
 
 
 def parse_crs(text: str, setting: str) -> CRS:
@@ -62,7 +63,7 @@ def working_crs(
 ) -> CRS:
     """The projected CRS in metres to work in: the configured, the source's, or a UTM zone.
 
-    Positions ``(n, 2)`` in a geographic CRS go to the UTM zone of their centre, and a finding
+    Positions ``(n, 2)`` in a geographic CRS go to the UTM zone of their median, and a finding
     says which.
     """
     if configured is not None:
@@ -83,7 +84,7 @@ def working_crs(
         "projected",
         where,
         f"longitudes and latitudes ({crs_name(source)}) are projected to {crs_name(zone)} "
-        f"({zone.name}), the UTM zone of the centre",
+        f"({zone.name}), the UTM zone of their median",
         "set crs to work in another projection",
         crs=crs_name(zone),
     )
@@ -91,14 +92,13 @@ def working_crs(
 
 
 def utm_zone(lonlat: Floats) -> CRS:
-    """The UTM zone (WGS 84) of the centre of positions ``(n, 2)`` in degrees.
+    """The UTM zone (WGS 84) of the median of positions ``(n, 2)`` in degrees.
 
     >>> from orecast.grid import crs_name
     >>> crs_name(utm_zone(np.array([[88.0, 42.0], [89.0, 41.0]])))
     'EPSG:32645'
     """
-    low, high = lonlat.min(axis=0), lonlat.max(axis=0)
-    lon, lat = (low + high) / 2
+    lon, lat = np.median(lonlat, axis=0)
     number = min(int((lon + 180) // 6) + 1, 60)
     return CRS.from_epsg((32600 if lat >= 0 else 32700) + number)
 
@@ -120,18 +120,52 @@ def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
     )
 
 
-def check_projected(crs: CRS, xy: Floats, where: str) -> None:
+def look_like_degrees(xy: Floats) -> bool:
+    """Whether positions ``(n, 2)`` could all be longitudes and latitudes; one alone tells nothing.
+
+    >>> look_like_degrees(np.array([[88.0, 42.0], [89.0, 41.0]]))
+    True
+    """
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    return len(xy) > 1 and bool((np.abs(xy) <= (180, 90)).all())
+
+
+def strays(crs: CRS, xy: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Which positions ``(n, 2)`` lie away from all others, and each one's metres from the median.
+
+    Those farther from the median position than 20 times the 95th percentile of the distances and
+    than 100 km. What is no longitude and latitude at all, under a geographic CRS, lies infinitely
+    far.
+    """
+    middle = np.median(xy, axis=0)
+    if crs.is_geographic:
+        valid = (np.abs(xy) <= (180, 90)).all(axis=1)
+        if not (np.abs(middle) <= (180, 90)).all():
+            return np.empty(0, dtype=np.int64), np.empty(0)  # not one is off, but the columns
+        away = np.full(len(xy), np.inf)
+        from_middle = np.broadcast_to(middle, xy[valid].shape)
+        away[valid] = Geod(ellps="WGS84").inv(*from_middle.T, *xy[valid].T)[2]
+    else:
+        away = np.hypot(*(xy - middle).T)
+    usual = np.quantile(away, 0.95, method="lower")  # of few, the farthest must not count
+    far = np.flatnonzero((away > _STRAY_TIMES * usual) & (away > _STRAY_METRES))
+    return far, away[far]
+
+
+def check_projected(
+    crs: CRS, xy: Floats, where: str, said_degrees: str = 'set crs = "EPSG:4326"'
+) -> None:
     """Refuse positions ``(n, 2)`` that cannot lie in a projected CRS.
 
     Raises InputError for degrees under a projected CRS, and for positions far outside its area of
-    use, as swapped eastings and northings are.
+    use, as swapped eastings and northings are. ``said_degrees`` is the remedy for degrees.
     """
-    if (np.abs(xy[:, 0]) <= 180).all() and (np.abs(xy[:, 1]) <= 90).all() and len(xy) > 1:
+    if look_like_degrees(xy):
         raise InputError(
             f"positions such as {xy[0, 0]:g}, {xy[0, 1]:g} look like degrees, "
             f"not like metres in {crs_name(crs)}",
             where=where,
-            remedy='set crs to "EPSG:4326" for this file',
+            remedy=said_degrees,
         )
     corners = _corners(xy)
     lonlat = transformed(corners, crs, CRS.from_epsg(4326))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
@@ -18,17 +19,22 @@ from orecast.survey.concentrations import holds_no_number
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
 from orecast.survey.findings import listed
 from orecast.survey.points import Pair, position_pairs
+from orecast.survey.projection import look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values
-from orecast.survey.tables import TABLES, Table, read_table
+from orecast.survey.tables import TABLES, Table, read_table, sheets
 from orecast.survey.vectors import VECTORS, bounds_of, is_vector, read_frame
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from pyproj import CRS
 
+Floats = NDArray[np.float64]
+
 _FEWEST_ELEMENTS = 3
 _DEPOSIT = re.compile(r"deposit|occurrence|mineral|mine|showing|label|ore(?![a-z])|矿", re.I)
 _BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
+_COMMODITY = re.compile(r"commod|矿种|metal|element|mineral|ore_?type|style|type", re.I)
+_MOST_KINDS = 30
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
 _COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I)
 _UNIT = re.compile(
@@ -48,7 +54,7 @@ class _Proposal:
     folder: Path
     table: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    points: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)  # may be deposits
+    points: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
 
     def relative(self, path: Path) -> str:
@@ -79,8 +85,9 @@ def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[s
         _propose_vectors(path, proposal)
     for path in files:
         if path.suffix.lower() in TABLES and path not in vectors:
-            table = lift_units(read_table(path))
-            _propose_table(table, _position(table, proposal), proposal)
+            for table, place in _tables(path, proposal):
+                position = _position(table, proposal)
+                _propose_table(table, position and place | position, proposal)
         elif not is_raster(path) and path not in vectors:
             proposal.notes.append(f"{path.name}: not of a kind that is read; left out")
     _place_points(proposal)
@@ -102,6 +109,24 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
+def _tables(path: Path, proposal: _Proposal) -> list[tuple[Table, dict[str, Any]]]:
+    """The table of a file; of a workbook, each sheet with positions, and the key that names it."""
+    names = sheets(path)
+    found: list[tuple[Table, dict[str, Any]]] = []
+    for number, name in enumerate(names):
+        try:
+            table = lift_units(read_table(path, name))
+        except InputError:
+            continue  # empty, or no table at all
+        if position_pairs(str(c) for c in table.frame.columns):
+            found.append((table, {"layer": name} if number else {}))
+            if number:
+                proposal.notes.append(
+                    f'{path.name}: sheet {name!r} has columns of positions; layer = "{name}"'
+                )
+    return found or [(lift_units(read_table(path)), {})]
+
+
 def _position(table: Table, proposal: _Proposal) -> dict[str, Any] | None:
     """Columns of positions and their CRS, where another file's extent or degrees tell it."""
     name = table.path.name
@@ -119,7 +144,10 @@ def _position(table: Table, proposal: _Proposal) -> dict[str, Any] | None:
             )
             return place | {"crs": known[0]}
         if "degrees" not in pairs:
-            proposal.notes.append(f"{name}: {_NO_CRS} for {metres.x} and {metres.y}; {_SET_CRS}")
+            remedy = _SET_CRS
+            if look_like_degrees(np.column_stack(_numbers(table, metres))):
+                remedy = 'they look like degrees: set crs = "EPSG:4326"'
+            proposal.notes.append(f"{name}: {_NO_CRS} for {metres.x} and {metres.y}; {remedy}")
             return place
     degrees = pairs["degrees"]
     proposal.notes.append(
@@ -132,15 +160,20 @@ def _crs_around(
     table: Table, pair: Pair, places: list[tuple[CRS, Bounds, str]]
 ) -> tuple[str, str] | None:
     """The one projected CRS of files whose extent holds most of the positions, and a file."""
-    import pandas as pd
-
-    x, y = (pd.to_numeric(table.frame[c], errors="coerce").to_numpy() for c in (pair.x, pair.y))
+    x, y = _numbers(table, pair)
     found: dict[str, str] = {}
     for crs, b, name in places:
         inside = (x >= b.west) & (x <= b.east) & (y >= b.south) & (y <= b.north)
         if crs.is_projected and inside.mean() > 0.5:
             found.setdefault(crs_name(crs), name)
     return next(iter(found.items())) if len(found) == 1 else None
+
+
+def _numbers(table: Table, pair: Pair) -> tuple[Floats, Floats]:
+    import pandas as pd
+
+    x, y = (pd.to_numeric(table.frame[c], errors="coerce").to_numpy() for c in (pair.x, pair.y))
+    return x, y
 
 
 def _propose_table(table: Table, place: dict[str, Any] | None, proposal: _Proposal) -> None:
@@ -157,7 +190,7 @@ def _propose_table(table: Table, place: dict[str, Any] | None, proposal: _Propos
         and not holds_no_number(table.frame[c], table, ("NA", "N/A", "nan", "NaN", "null", "*"))
     }
     if len(headers) < _FEWEST_ELEMENTS:
-        proposal.points.append((table.path, place))
+        proposal.points.append((table, place))
         return
     content = place | _samples(table, headers, set(columns) - positions, proposal)
     proposal.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
@@ -266,6 +299,11 @@ def _propose_polygons(
     if column is None:
         proposal.notes.append(f"{path.name}: polygons without a column of rock units; left out")
         return
+    if _DEPOSIT.search(label):
+        proposal.notes.append(
+            f"{path.name}: if these polygons are deposits, write their centroids to a file: "
+            "deposits must be points"
+        )
     classes = frame[column].nunique()
     proposal.take(
         "geology",
@@ -353,9 +391,35 @@ def _rarest(values: Any, distinct: Any) -> float:
 
 def _place_points(proposal: _Proposal) -> None:
     """Points that are no samples: deposits, or barren places by the file's name."""
-    for path, place in sorted(proposal.points, key=lambda p: not _DEPOSIT.search(p[0].stem)):
-        barren = _BARREN.search(path.stem)
-        proposal.take("barren" if barren else "deposits", path, place, "points")
+    for table, place in sorted(proposal.points, key=lambda p: not _DEPOSIT.search(_label(*p))):
+        barren = _BARREN.search(_label(table, place))
+        why = f"{len(table.frame)} points"
+        if not barren:
+            why += _choice(table)
+        proposal.take("barren" if barren else "deposits", table.path, place, why)
+
+
+def _label(table: Table, place: dict[str, Any]) -> str:
+    return f"{table.path.stem} {place.get('layer', '')}"
+
+
+def _choice(table: Table) -> str:
+    """Say which column tells kinds of deposits apart, its values, and how to choose."""
+    order = _COMMODITY.pattern.split("|")
+    usable = [
+        str(c)
+        for c in table.frame.columns
+        if table.frame[c].dtype.kind not in "ifc" and 2 <= table.frame[c].nunique() <= _MOST_KINDS
+    ]
+    column = next((c for word in order for c in usable if re.search(word, c, re.I)), None)
+    if column is None:
+        return ""
+    counts = table.frame[column].value_counts()
+    key = column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else f'"{column}"'
+    return (
+        f"; column {column} holds {listed([f'{v} ({n})' for v, n in counts.items()])}: "
+        f'set deposits.where = {{{key} = "{counts.index[0]}"}} to choose'
+    )
 
 
 def _require(files: list[Path], proposal: _Proposal) -> None:

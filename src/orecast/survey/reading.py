@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class _Geochemistry:
     samples: gpd.GeoDataFrame | None = None
     grid: Grid | None = None
     spacing: float = 0.0
+    rows: int | None = None
 
 
 def read_survey(config: Config) -> Survey:
@@ -92,6 +93,7 @@ def read_survey(config: Config) -> Survey:
         geology=_geology(config, g, findings),
         area=area,
         rasters=_rasters(config, g, findings),
+        rows=g.rows,
     )
 
 
@@ -99,6 +101,8 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
     import geopandas as gpd
 
     points = read_points(samples, "samples", findings, samples.missing)
+    rows = len(points.xy) + sum(len(f.data["rows"]) for f in findings.of("no-position"))
+    rows += sum(f.data["n"] for f in findings.of("no-geometry"))
     table = points.table
     if len(points.xy) < _FEWEST_SAMPLES:
         raise InputError(
@@ -138,7 +142,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
     )
     spacing = float(np.sqrt((extent.east - extent.west) * (extent.north - extent.south) / len(xy)))
     return _Geochemistry(
-        target, elements, values, censored, extent, samples=located, spacing=spacing
+        target, elements, values, censored, extent, samples=located, spacing=spacing, rows=rows
     )
 
 
@@ -197,16 +201,16 @@ def _report_duplicates(
     if not at.shared:
         return
     shared_places = int((np.bincount(at.number) > 1).sum())
-    done = "averaged (geometric mean)" if treatment == "average" else "kept"
-    findings.warning(
-        "duplicate-places",
-        where,
+    what = (
         f"{at.shared} samples stand where an earlier one does ({shared_places} places with "
-        f"several); they are {done}",
-        'set samples.duplicates = "keep" or "average"',
-        n=at.shared,
-        places=shared_places,
+        "several); they are "
     )
+    counts: dict[str, Any] = {"n": at.shared, "places": shared_places}
+    if treatment == "average":
+        findings.info("duplicate-places", where, f"{what}averaged (geometric mean)", **counts)
+    else:
+        remedy = 'set samples.duplicates = "average" to make them one'
+        findings.warning("duplicate-places", where, f"{what}kept", remedy, **counts)
     spread = {elements[c].symbol: pair for c, pair in precision(values, censored, at).items()}
     if spread:
         worst = sorted(spread, key=lambda s: -spread[s][1])

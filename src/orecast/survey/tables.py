@@ -42,6 +42,7 @@ class Table:
     how: str = ""  # encoding and delimiter, in words
     row_word: str = "row"
     units: Mapping[str, str] = field(default_factory=dict)  # by column, from a row under the header
+    sheets: tuple[str, ...] = ()  # of a workbook, where there are several and none was asked for
 
     def where(self, *, column: str | None = None, row: Any = None) -> str:
         """Name a place in the file.
@@ -57,6 +58,10 @@ class Table:
             place += f", column {column!r}"
         return place
 
+    def or_sheet(self, remedy: str, section: str) -> str:
+        """A remedy, and where the workbook has other sheets, theirs before it."""
+        return f"{_choose_sheet(self.sheets, section)}, or {remedy}" if self.sheets else remedy
+
     def column(self, name: str, setting: str) -> pd.Series[Any]:
         """Return a column by name.
 
@@ -66,7 +71,9 @@ class Table:
             raise InputError(
                 f"there is no column {name!r}, which {setting} names",
                 where=str(self.path),
-                remedy=nearest(name, [str(c) for c in self.frame.columns]),
+                remedy=self.or_sheet(
+                    nearest(name, [str(c) for c in self.frame.columns]), setting.split(".")[0]
+                ),
             )
         return self.frame[name]
 
@@ -98,8 +105,22 @@ def read_table(path: Path, sheet: str | None = None) -> Table:
             remedy=f"convert it to one of {', '.join(TABLES)}",
         )
     if table.frame.empty:
-        raise InputError("the table holds no rows", where=str(path), remedy="check the export")
+        remedy = table.or_sheet("check the export", "")
+        raise InputError("the table holds no rows", where=str(path), remedy=remedy)
     return table
+
+
+def sheets(path: Path) -> tuple[str, ...]:
+    """Names of a workbook's sheets; none where the file is no workbook or cannot be opened."""
+    import pandas as pd
+
+    if path.suffix.lower() not in WORKBOOK:
+        return ()
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
+            return tuple(str(n) for n in book.sheet_names)
+    except Exception:  # the reader explains what is wrong with it
+        return ()
 
 
 def require_file(path: Path) -> None:
@@ -280,13 +301,20 @@ def _read_workbook(path: Path, sheet: str | None) -> Table:
             remedy="save it again as .xlsx or as CSV",
         ) from None
     raw = raw.mask(raw == "").dropna(how="all")
+    several = tuple(names) if sheet is None and len(names) > 1 else ()
     if raw.empty:
-        raise InputError("the sheet is empty", where=str(path), remedy="set layer to another sheet")
+        remedy = _choose_sheet(several or tuple(names))
+        raise InputError("the sheet is empty", where=str(path), remedy=remedy)
     header = ["" if pd.isna(v) else str(v) for v in raw.iloc[0]]
     frame = raw.iloc[1:].infer_objects()
     frame.columns = pd.Index(_names(path, header))
     frame.index = pd.Index([int(i) + 1 for i in frame.index])
-    return Table(path, frame, how=f"sheet {sheet or names[0]!r}")
+    return Table(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
+
+
+def _choose_sheet(sheets: tuple[str, ...], section: str = "") -> str:
+    key = f"{section}.layer" if section else "layer"
+    return f"set {key} to one of the sheets {', '.join(map(repr, sheets))}"
 
 
 def _read_parquet(path: Path) -> Table:

@@ -93,21 +93,30 @@ def read_layer(
 
 
 def of_shape(
-    frame: gpd.GeoDataFrame, shape: Shape, place: str, findings: Findings
+    frame: gpd.GeoDataFrame, shape: Shape, place: str, findings: Findings, noun: str = ""
 ) -> gpd.GeoDataFrame:
-    """Keep the features that have a geometry, mend polygons, and refuse another shape."""
+    """Keep the features that have a geometry, mend polygons, and refuse another shape.
+
+    ``noun`` is what the features are, where a message shall say so.
+    """
     void = (frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
     if void.any():
         findings.warning(
-            "no-geometry", place, f"{void.sum()} feature(s) without a geometry are left out"
+            "no-geometry",
+            place,
+            f"{void.sum()} feature(s) without a geometry are left out",
+            n=int(void.sum()),
         )
         frame = frame[~void]
     found = set(frame.geom_type.unique())
     if not found <= _TYPES[shape]:
+        remedy = f"name a file, or set layer to one, with {shape}s"
+        if shape == "point":
+            remedy += ", such as the centroids of these"
         raise InputError(
-            f"holds {', '.join(sorted(found))} where {shape}s are needed",
+            f"holds {', '.join(sorted(found))}, and {noun or 'these'} must be {shape}s",
             where=place,
-            remedy=f"name a file, or set layer to one, with {shape}s",
+            remedy=remedy,
         )
     if shape == "polygon":
         frame = _mended(frame, place, findings)
