@@ -116,7 +116,7 @@ def check(
     from orecast.workflow import write_checks
 
     survey, found = judge(read(run, settings))
-    show_checks(survey)
+    show_checks(survey, run.resolve().parent)
     write = write or run.resolve().with_name("checks.json")
     write_checks(found, write)
     typer.echo(f"\nWrote {write}. Next: orecast run {run}")

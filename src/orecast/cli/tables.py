@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -15,18 +17,21 @@ if TYPE_CHECKING:
 _COLOURS = {"refusal": "red", "warning": "yellow", "info": "cyan"}
 
 
-def show_checks(survey: Survey) -> None:
-    """Print what was read and what was found, refusals and warnings first."""
+def show_checks(survey: Survey, folder: Path) -> None:
+    """Print what was read and what was found, refusals and warnings first.
+
+    Paths below ``folder`` are shown from there on.
+    """
     from orecast.survey import describe
 
-    _show_findings(survey, {"refusal", "warning"})
+    _show_findings(survey, {"refusal", "warning"}, folder)
     console.print()
     for section in describe(survey):
         table(section.title, list(section.columns), [list(row) for row in section.rows])
-    _show_findings(survey, {"info"})
+    _show_findings(survey, {"info"}, folder)
 
 
-def _show_findings(survey: Survey, levels: set[str]) -> None:
+def _show_findings(survey: Survey, levels: set[str], folder: Path) -> None:
     order = ["few-deposits"]  # whether anything can be claimed at all comes first
     found = [f for f in survey.findings if f.level.value in levels]
     for finding in sorted(found, key=lambda f: f.code not in order):
@@ -35,7 +40,7 @@ def _show_findings(survey: Survey, levels: set[str]) -> None:
         text = f"{finding.where}: {finding.what}"
         if finding.remedy:
             text += f". Remedy: {finding.remedy}"
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text.replace(f"{folder}{os.sep}", ""), markup=False, soft_wrap=True)
 
 
 def show_summary(summary: Summary) -> None:
