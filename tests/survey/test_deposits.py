@@ -102,7 +102,7 @@ def test_a_vector_file_of_degrees_under_its_own_projected_crs_is_to_be_corrected
     )
     district.table["deposits"] = {"path": "d.gpkg"}
 
-    with pytest.raises(InputError, match="degrees.*give the file the CRS EPSG:4326"):
+    with pytest.raises(InputError, match=r"degrees.*give the file the CRS EPSG:4326"):
         district.read()
 
 
@@ -111,7 +111,7 @@ def test_polygons_of_deposits_are_refused_with_the_remedy(district):
     frame.to_file(district.folder / "d.gpkg")
     district.table["deposits"] = {"path": "d.gpkg"}
 
-    with pytest.raises(InputError, match="holds Polygon, and deposits must be points.*centroids"):
+    with pytest.raises(InputError, match=r"holds Polygon, and deposits must be points.*centroids"):
         district.read()
 
 
