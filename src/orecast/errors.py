@@ -61,7 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Offer the nearest known names, or all of them when none is near.
 
     >>> nearest("resnet81", ["resnet18", "resnet34", "logistic-regression"])
-    'did you mean resnet18?'
+    'did you mean resnet18 or resnet34?'
     """
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
