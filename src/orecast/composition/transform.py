@@ -28,7 +28,7 @@ def log_ratios(
     "ilr" ``ilr1``, ``ilr2`` …, for "alr" ``Au/Al`` …. No ratio depends on a closure before it.
 
     Raises ConfigError for an unknown or repeated part, fewer than two parts, or an additive
-    log-ratio without denominator; InputError naming the column of a value without logarithm.
+    log-ratio of an absent denominator; InputError naming the column of a value without logarithm.
 
     >>> from orecast.config import Composition
     >>> names, values = log_ratios([[1.0, 2.0]], ["Au", "Cu"], Composition(transform="ilr"))
@@ -52,12 +52,7 @@ def log_ratios(
     if options.transform == "ilr":
         return tuple(f"ilr{i}" for i in range(1, len(parts))), ilr(x, parts)
     denominator = options.denominator
-    if denominator is None:
-        raise ConfigError(
-            "an additive log-ratio needs an element to divide by",
-            where="composition.denominator",
-            remedy=f"name one of {', '.join(parts)}",
-        )
+    assert denominator is not None  # the configuration sees to it
     return (
         tuple(f"{p}/{denominator}" for p in parts if p != denominator),
         alr(x, denominator, parts),
