@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ _STATE, _ARRAYS = "detector.json", "detector.npz"
 _VALUES_AT_ONCE = 2**24
 
 
-class Detector:
+class Detector(ABC):
     """Base of the models that need no torch; a subclass says how it learns and scores.
 
     ``__init__`` stores options under their own names. ``_learn`` leaves what it learned in
@@ -118,20 +119,22 @@ class Detector:
         detector._rebuild()
         return detector
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self, X: Windows) -> None:  # noqa: B027 - most options are free
         """Refuse impossible options."""
 
     def _read(self, X: Windows) -> Windows:
         """Return what is read of the windows: their own cells, unless a subclass reads more."""
         return X.of_size(1)
 
+    @abstractmethod
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
-        raise NotImplementedError
+        """Leave what is learned in attributes that end in ``_``."""
 
+    @abstractmethod
     def _score(self, X: Windows) -> Floats:
-        raise NotImplementedError
+        """Scores in [0, 1] of one part of the windows, ``(n,)``."""
 
-    def _rebuild(self) -> None:
+    def _rebuild(self) -> None:  # noqa: B027 - most states are saved whole
         """Bring back what is not saved but follows from what is."""
 
     def _need_fitted(self) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +14,21 @@ from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
 from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import holds_no_number
-from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
+from orecast.survey.draft import (
+    BARREN,
+    DEPOSIT,
+    FEWEST_ELEMENTS,
+    NO_CRS,
+    SET_CRS,
+    Draft,
+    judged_units,
+)
+from orecast.survey.elements import Header, parse_header
 from orecast.survey.findings import listed
 from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import look_like_degrees
-from orecast.survey.rasters import is_raster, place_of, read_values
+from orecast.survey.proposal_rasters import propose_rasters
+from orecast.survey.rasters import is_raster
 from orecast.survey.tables import TABLES, Table, read_table, sheets
 from orecast.survey.vectors import VECTORS, bounds_of, is_vector, read_frame
 
@@ -30,42 +38,18 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_FEWEST_ELEMENTS = 3
-_DEPOSIT = re.compile(r"deposit|occurrence|mineral|mine|showing|label|ore(?![a-z])|矿", re.I)
-_BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
 _COMMODITY = re.compile(r"commod|矿种|metal|element|mineral|ore_?type|style|type", re.I)
 _MOST_KINDS = 30
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
-_COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I)
 _UNIT = re.compile(
     r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age", re.I
 )
-_NO_CRS, _SET_CRS = "no CRS is known", 'set crs = "EPSG:…"'
 _MEDIA = {
     "stream-sediment": r"stream|sediment|drainage|水系",
     "soil": r"soil|土壤",
     "till": r"till|moraine",
     "rock": r"rock|outcrop|岩石",
 }
-
-
-@dataclass
-class _Proposal:
-    folder: Path
-    table: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    points: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)  # may be deposits
-    places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
-
-    def relative(self, path: Path) -> str:
-        return Path(os.path.relpath(path.resolve(), self.folder.resolve())).as_posix()
-
-    def take(self, key: str, path: Path, content: dict[str, Any], why: str) -> None:
-        if key in self.table:
-            self.notes.append(f"{path.name}: could be {key} too ({why}); left out")
-            return
-        self.table[key] = {"path": self.relative(path), **content}
-        self.notes.append(f"{path.name}: {key} ({why})")
 
 
 def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[str]]:
@@ -77,22 +61,22 @@ def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[s
 
     Raises InputError where a file cannot be read, or there are no samples or no deposits.
     """
-    proposal = _Proposal(folder)
+    draft = Draft(folder)
     files = _files(paths)
-    _propose_rasters([p for p in files if is_raster(p)], proposal)
+    propose_rasters([p for p in files if is_raster(p)], draft)
     vectors = [p for p in files if is_vector(p)]
     for path in vectors:
-        _propose_vectors(path, proposal)
+        _propose_vectors(path, draft)
     for path in files:
         if path.suffix.lower() in TABLES and path not in vectors:
-            for table, place in _tables(path, proposal):
-                position = _position(table, proposal)
-                _propose_table(table, position and place | position, proposal)
+            for table, place in _tables(path, draft):
+                position = _position(table, draft)
+                _propose_table(table, position and place | position, draft)
         elif not is_raster(path) and path not in vectors:
-            proposal.notes.append(f"{path.name}: not of a kind that is read; left out")
-    _place_points(proposal)
-    _require(files, proposal)
-    return proposal.table, proposal.notes
+            draft.notes.append(f"{path.name}: not of a kind that is read; left out")
+    _place_points(draft)
+    _require(files, draft)
+    return draft.table, draft.notes
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -109,7 +93,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _tables(path: Path, proposal: _Proposal) -> list[tuple[Table, dict[str, Any]]]:
+def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:
     """The table of a file; of a workbook, each sheet with positions, and the key that names it."""
     names = sheets(path)
     found: list[tuple[Table, dict[str, Any]]] = []
@@ -121,36 +105,36 @@ def _tables(path: Path, proposal: _Proposal) -> list[tuple[Table, dict[str, Any]
         if position_pairs(str(c) for c in table.frame.columns):
             found.append((table, {"layer": name} if number else {}))
             if number:
-                proposal.notes.append(
+                draft.notes.append(
                     f'{path.name}: sheet {name!r} has columns of positions; layer = "{name}"'
                 )
     return found or [(lift_units(read_table(path)), {})]
 
 
-def _position(table: Table, proposal: _Proposal) -> dict[str, Any] | None:
+def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
     """Columns of positions and their CRS, where another file's extent or degrees tell it."""
     name = table.path.name
     pairs = {p.kind: p for p in reversed(position_pairs(str(c) for c in table.frame.columns))}
     if not pairs:
-        proposal.notes.append(f"{name}: no columns of positions were found; left out")
+        draft.notes.append(f"{name}: no columns of positions were found; left out")
         return None
     if metres := pairs.get("metres"):
         place: dict[str, Any] = {"x": metres.x, "y": metres.y}
-        known = _crs_around(table, metres, proposal.places)
+        known = _crs_around(table, metres, draft.places)
         if known is not None:
-            proposal.notes.append(
+            draft.notes.append(
                 f"{name}: {metres.x} and {metres.y} are taken as {known[0]}, as they lie within "
                 f"{known[1]}; correct crs if not"
             )
             return place | {"crs": known[0]}
         if "degrees" not in pairs:
-            remedy = _SET_CRS
+            remedy = SET_CRS
             if look_like_degrees(np.column_stack(_numbers(table, metres))):
                 remedy = 'they look like degrees: set crs = "EPSG:4326"'
-            proposal.notes.append(f"{name}: {_NO_CRS} for {metres.x} and {metres.y}; {remedy}")
+            draft.notes.append(f"{name}: {NO_CRS} for {metres.x} and {metres.y}; {remedy}")
             return place
     degrees = pairs["degrees"]
-    proposal.notes.append(
+    draft.notes.append(
         f"{name}: {degrees.x} and {degrees.y} are taken as WGS 84; correct crs if not"
     )
     return {"x": degrees.x, "y": degrees.y, "crs": "EPSG:4326"}
@@ -176,7 +160,7 @@ def _numbers(table: Table, pair: Pair) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _propose_table(table: Table, place: dict[str, Any] | None, proposal: _Proposal) -> None:
+def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> None:
     """A table with three elements or more holds samples, any other with positions deposits."""
     if place is None:
         return
@@ -189,15 +173,15 @@ def _propose_table(table: Table, place: dict[str, Any] | None, proposal: _Propos
         and (h := parse_header(c)) is not None
         and not holds_no_number(table.frame[c], table, ("NA", "N/A", "nan", "NaN", "null", "*"))
     }
-    if len(headers) < _FEWEST_ELEMENTS:
-        proposal.points.append((table, place))
+    if len(headers) < FEWEST_ELEMENTS:
+        draft.points.append((table, place))
         return
-    content = place | _samples(table, headers, set(columns) - positions, proposal)
-    proposal.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
+    content = place | _samples(table, headers, set(columns) - positions, draft)
+    draft.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
 
 
 def _samples(
-    table: Table, headers: dict[str, Header], others: set[str], proposal: _Proposal
+    table: Table, headers: dict[str, Header], others: set[str], draft: Draft
 ) -> dict[str, Any]:
     """Units, columns to ignore and the medium of a table of samples."""
     name = table.path.name
@@ -206,7 +190,7 @@ def _samples(
     for column, header in headers.items():
         if header.symbol in first:
             ignore.append(column)
-            proposal.notes.append(
+            draft.notes.append(
                 f"{name}: {column} is {header.symbol} as {first[header.symbol]} is; ignored"
             )
         else:
@@ -214,20 +198,20 @@ def _samples(
     medians = {c: _median(table, c) for c in first.values()}
     content: dict[str, Any] = {}
     bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
-    units = _units(bare, name, proposal)
+    units = judged_units(bare, name, draft)
     if units:
         content["units"] = units
     if ignore:
         content["ignore"] = ignore
     strange = sorted(others - set(headers))
     if strange:
-        proposal.notes.append(f"{name}: no elements, left out: {listed(strange, 20)}")
+        draft.notes.append(f"{name}: no elements, left out: {listed(strange, 20)}")
     medium = next((m for m, words in _MEDIA.items() if re.search(words, name, re.I)), None)
     if medium:
         content["medium"] = medium
-        proposal.notes.append(f"{name}: medium {medium}, by the file's name")
+        draft.notes.append(f"{name}: medium {medium}, by the file's name")
     else:
-        proposal.notes.append(f"{name}: set medium, such as stream-sediment or soil")
+        draft.notes.append(f"{name}: set medium, such as stream-sediment or soil")
     return content
 
 
@@ -239,41 +223,25 @@ def _median(table: Table, column: str) -> float:
     return float(np.median(values)) if len(values) else np.nan
 
 
-def _units(
-    found: dict[str, tuple[Header, float]], name: str, proposal: _Proposal
-) -> dict[str, str]:
-    """Units where no header names one: what fits the crust's abundance, else the default."""
-    units = {}
-    for symbol, (header, median) in found.items():
-        if header.unit is None:
-            units[symbol] = fitting_unit(symbol, median) or default_unit(symbol)
-    if units:
-        text = ", ".join(f"{s} {u}" for s, u in units.items())
-        proposal.notes.append(
-            f"{name}: units are judged from the medians beside the upper crust's; check: {text}"
-        )
-    return units
-
-
-def _propose_vectors(path: Path, proposal: _Proposal) -> None:
+def _propose_vectors(path: Path, draft: Draft) -> None:
     for layer in _layers(path):
         frame = read_frame(path, layer)
         place: dict[str, Any] = {} if layer is None else {"layer": layer}
         if frame.crs is None:
-            proposal.notes.append(f"{path.name}: {_NO_CRS}; {_SET_CRS}")
+            draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
         else:
-            proposal.places.append((frame.crs, bounds_of(frame), path.name))
+            draft.places.append((frame.crs, bounds_of(frame), path.name))
         label = f"{path.stem} {layer or ''}"
         kinds = {str(t).removeprefix("Multi") for t in frame.geom_type.dropna().unique()}
         if kinds == {"Point"}:
             table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
-            _propose_table(table, place, proposal)
+            _propose_table(table, place, draft)
         elif kinds <= {"LineString", "LinearRing"}:
-            proposal.take("faults", path, place, f"{len(frame)} lines")
+            draft.take("faults", path, place, f"{len(frame)} lines")
         elif kinds == {"Polygon"}:
-            _propose_polygons(path, frame, place, label, proposal)
+            _propose_polygons(path, frame, place, label, draft)
         else:
-            proposal.notes.append(f"{path.name}: mixes {', '.join(sorted(kinds))}; left out")
+            draft.notes.append(f"{path.name}: mixes {', '.join(sorted(kinds))}; left out")
 
 
 def _layers(path: Path) -> list[str | None]:
@@ -290,22 +258,22 @@ def _layers(path: Path) -> list[str | None]:
 
 
 def _propose_polygons(
-    path: Path, frame: gpd.GeoDataFrame, place: dict[str, Any], label: str, proposal: _Proposal
+    path: Path, frame: gpd.GeoDataFrame, place: dict[str, Any], label: str, draft: Draft
 ) -> None:
     if len(frame) == 1 or (_AREA.search(label) and len(frame) < 5):
-        proposal.take("area", path, place, f"{len(frame)} polygon(s)")
+        draft.take("area", path, place, f"{len(frame)} polygon(s)")
         return
     column = _unit_column(frame)
     if column is None:
-        proposal.notes.append(f"{path.name}: polygons without a column of rock units; left out")
+        draft.notes.append(f"{path.name}: polygons without a column of rock units; left out")
         return
-    if _DEPOSIT.search(label):
-        proposal.notes.append(
+    if DEPOSIT.search(label):
+        draft.notes.append(
             f"{path.name}: if these polygons are deposits, write their centroids to a file: "
             "deposits must be points"
         )
     classes = frame[column].nunique()
-    proposal.take(
+    draft.take(
         "geology",
         path,
         {**place, "column": column},
@@ -330,73 +298,14 @@ def _unit_column(frame: gpd.GeoDataFrame) -> str | None:
     return usable[0] if usable else None
 
 
-def _propose_rasters(paths: list[Path], proposal: _Proposal) -> None:
-    by_folder: dict[Path, list[Path]] = {}
-    for path in paths:
-        by_folder.setdefault(path.parent, []).append(path)
-    for folder, files in by_folder.items():
-        elements = [p for p in files if parse_header(p.stem) is not None]
-        if len(elements) >= _FEWEST_ELEMENTS and len(elements) > len(files) / 2:
-            _propose_gridded(folder, files, elements, proposal)
-            files = []
-        for path in files:
-            _propose_raster(path, proposal)
-
-
-def _propose_gridded(
-    folder: Path, files: list[Path], elements: list[Path], proposal: _Proposal
-) -> None:
-    suffixes = {p.suffix for p in elements}
-    pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
-    found = {}
-    for path in elements:
-        values = read_values(path)
-        header = parse_header(path.stem)
-        if header is not None and (values > 0).any():
-            found[header.symbol] = (header, float(np.median(values[values > 0])))
-    units = _units(found, folder.name, proposal)
-    content = {"units": units} if units else {}
-    proposal.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")
-
-
-def _propose_raster(path: Path, proposal: _Proposal) -> None:
-    if _COORDINATE.search(path.stem) or _COORDINATE.search(path.parent.name):
-        proposal.notes.append(f"{path.name}: holds coordinates; left out")
-        return
-    values, place = read_values(path), place_of(path)
-    if place is None:
-        proposal.notes.append(f"{path.name}: {_NO_CRS}; {_SET_CRS}")
-    else:
-        proposal.places.append((*place, path.name))
-    distinct = np.unique(values[~np.isnan(values)])
-    if len(distinct) <= 3 and _BARREN.search(path.stem):
-        rarest = _rarest(values, distinct)
-        proposal.take("barren", path, {"value": rarest}, f"the cells that hold {rarest:g}")
-    elif len(distinct) <= 3 and _DEPOSIT.search(path.stem):
-        rarest = _rarest(values, distinct)
-        proposal.take("deposits", path, {"value": rarest}, f"the cells that hold {rarest:g}")
-    else:
-        layer: dict[str, Any] = {"path": proposal.relative(path)}
-        if len(distinct) <= 30 and (values == np.round(values)).all():
-            layer["categories"] = True
-        proposal.table.setdefault("layers", []).append(layer)
-        proposal.notes.append(
-            f"{path.name}: supporting layer, {values.shape[0]} x {values.shape[1]}"
-        )
-
-
-def _rarest(values: Any, distinct: Any) -> float:
-    return float(min(distinct, key=lambda v: int((values == v).sum())))
-
-
-def _place_points(proposal: _Proposal) -> None:
+def _place_points(draft: Draft) -> None:
     """Points that are no samples: deposits, or barren places by the file's name."""
-    for table, place in sorted(proposal.points, key=lambda p: not _DEPOSIT.search(_label(*p))):
-        barren = _BARREN.search(_label(table, place))
+    for table, place in sorted(draft.points, key=lambda p: not DEPOSIT.search(_label(*p))):
+        barren = BARREN.search(_label(table, place))
         why = f"{len(table.frame)} points"
         if not barren:
             why += _choice(table)
-        proposal.take("barren" if barren else "deposits", table.path, place, why)
+        draft.take("barren" if barren else "deposits", table.path, place, why)
 
 
 def _label(table: Table, place: dict[str, Any]) -> str:
@@ -422,19 +331,19 @@ def _choice(table: Table) -> str:
     )
 
 
-def _require(files: list[Path], proposal: _Proposal) -> None:
+def _require(files: list[Path], draft: Draft) -> None:
     names = listed([p.name for p in files])
-    if "samples" in proposal.table and "gridded" in proposal.table:
-        del proposal.table["gridded"]
-        proposal.notes.append("samples are preferred to the gridded survey, which is left out")
-    if "samples" not in proposal.table and "gridded" not in proposal.table:
+    if "samples" in draft.table and "gridded" in draft.table:
+        del draft.table["gridded"]
+        draft.notes.append("samples are preferred to the gridded survey, which is left out")
+    if "samples" not in draft.table and "gridded" not in draft.table:
         raise InputError(
-            f"neither a table with {_FEWEST_ELEMENTS} elements nor rasters of elements are among "
-            f"{names or 'no files'}" + "".join(f"; {n}" for n in proposal.notes),
+            f"neither a table with {FEWEST_ELEMENTS} elements nor rasters of elements are among "
+            f"{names or 'no files'}" + "".join(f"; {n}" for n in draft.notes),
             remedy="name the file of samples, with headers such as Au_ppb",
         )
-    if "deposits" not in proposal.table:
+    if "deposits" not in draft.table:
         raise InputError(
-            f"no file of deposits is among {names}" + "".join(f"; {n}" for n in proposal.notes),
+            f"no file of deposits is among {names}" + "".join(f"; {n}" for n in draft.notes),
             remedy="name a table or vector file of points besides",
         )
