@@ -174,6 +174,6 @@ def test_an_unsettled_difference_and_few_deposits_are_said():
     assert found["recommended"] == "resnet18"
     rows = [scored("resnet18", LOW[:9]), scored("random-forest", LOW[:9] + 0.3)]
     found = verdict(rows, GROUP[:9], seed=0)
-    assert "9 places of ore cannot settle" in found["sentence"]
+    assert "9 separate places of ore cannot settle" in found["sentence"]
     assert "not settled" in found["sentence"]
     assert found["recommended"] == "resnet18"

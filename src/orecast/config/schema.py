@@ -266,7 +266,7 @@ class Validation(Section):
 class ModelOptions(Section):
     """The model."""
 
-    name: str = "resnet18"
+    name: str = "random-forest"
     """A registered name; ``orecast models`` lists them."""
     options: dict[str, Any] = {}
     """Options of that model."""

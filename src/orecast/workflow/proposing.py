@@ -8,8 +8,6 @@ from orecast.config import parse, to_toml
 from orecast.errors import ConfigError, RunError
 from orecast.survey import propose
 
-_SMALL = {"name": "resnet18", "options": {"width": 16}}  # a survey has tens of deposits
-
 
 def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> list[str]:
     """Write a commented ``run.toml`` for ``files`` and return what was decided, a line each.
@@ -28,7 +26,7 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
         )
     folder = output.resolve().parent
     table, notes = propose(files, folder)
-    config = parse(table | {"model": _SMALL}, where=str(output))
+    config = parse(table, where=str(output))
     head = "".join(f"# {note}\n" for note in notes)
     try:
         output.write_text(head + "\n" + to_toml(config, comments=True), encoding="utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 
 from orecast.evaluation import bootstrap_mean
 
-LITTLE = 10  # places of ore below which no difference between maps can be settled
+LITTLE = 10  # separate places of ore below which no difference between maps can be settled
 
 Row = dict[str, Any]
 
@@ -16,7 +16,8 @@ Row = dict[str, Any]
 def verdict(rows: list[Row], group: list[int], *, seed: int) -> dict[str, Any]:
     """Say how the model fares, whether a simpler map does better, and which one is recommended.
 
-    ``rows`` are the spatial rows of ``metrics.json``, the model first. A baseline is recommended
+    ``rows`` are the spatial rows of ``metrics.json``, the model first; ``group`` numbers the places
+    that share windows, which are no separate witnesses. A baseline is recommended
     in the model's place where it ranks held-out places higher and the paired interval of the
     difference lies above zero. A single layer that was picked from many after the fact is named,
     and never recommended for that: ``best-layer``, chosen inside each fold, is its honest form.
@@ -26,7 +27,8 @@ def verdict(rows: list[Row], group: list[int], *, seed: int) -> dict[str, Any]:
     named = [row for row in rows[1:] if not _is_layer(row)]
     best_layer = max(layers, key=_value, default=None)
     best = max([model, *named], key=_value)
-    few = len(model["places"]) < LITTLE
+    separate = len(set(group))
+    few = separate < LITTLE
     sentences, recommended = [], model
     if best_layer is not None and _value(best_layer) > _value(model):
         sentences.append(_layer_above(best_layer, model, len(layers), named))
@@ -46,8 +48,8 @@ def verdict(rows: list[Row], group: list[int], *, seed: int) -> dict[str, Any]:
         )
     if few:
         sentences.append(
-            f"{len(model['places'])} places of ore cannot settle a difference between maps; read "
-            "the figures as anecdotes."
+            f"{separate} separate places of ore cannot settle a difference between maps; read the "
+            "figures as anecdotes."
         )
     return {"recommended": recommended["name"], "sentence": " ".join(sentences)}
 
@@ -89,7 +91,7 @@ def _settled(better: Row, worse: Row, group: list[int], seed: int) -> bool:
 
 def _gap(better: Row, worse: Row, group: list[int], seed: int) -> str:
     interval = _difference(better, worse, group, seed)
-    settled = interval["low"] > 0 and len(better["places"]) >= LITTLE
+    settled = interval["low"] > 0 and len(set(group)) >= LITTLE
     return (
         f": a paired difference of {100 * interval['value']:.0f} points ({_range(interval)})"
         f"{'' if settled else ', not settled'}"
