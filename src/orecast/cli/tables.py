@@ -63,6 +63,7 @@ def show_summary(summary: Summary) -> None:
                 ["map", "AUC", "accuracy"],
                 [[row["name"], _number(row["auc"]["value"]), _number(row["extra"]["accuracy"])]],
             )
+    _show_classes(metrics["classes"])
     _show_held_back(metrics["undiscovered"])
     if summary.targets:
         columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
@@ -75,6 +76,15 @@ def show_summary(summary: Summary) -> None:
     console.print(f"Report   {summary.folder / 'report.html'}", soft_wrap=True, markup=False)
     console.print(f"Map      {summary.folder / 'prospectivity.tif'}", soft_wrap=True, markup=False)
     console.print(f"Targets  {summary.folder / 'targets.gpkg'}", soft_wrap=True, markup=False)
+
+
+def _show_classes(classes: dict[str, Any]) -> None:
+    """How the classes were drawn, and what they capture of deposits the models had not seen."""
+    captured = ", ".join(
+        f"{row['class']} {_percent(row['deposits_share'])} %" for row in classes["captured"]
+    )
+    words = f"{classes['sentence']} Of deposits held out, by the same rule out of fold: {captured}."
+    console.print(f"{words}\n", soft_wrap=True, markup=False)
 
 
 def _show_held_back(found: dict[str, Any] | None) -> None:
