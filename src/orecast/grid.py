@@ -227,18 +227,6 @@ def window_rows(at: ArrayLike, size: int) -> tuple[Ints, Ints]:
     return at[:, :1] + offsets, at[:, 1:] + offsets
 
 
-def footprint(at: ArrayLike, size: int, shape: tuple[int, int]) -> Bools:
-    """Cells covered by any of the windows, ``(rows, columns)``."""
-    covered = np.zeros((shape[0] + 1, shape[1] + 1), dtype=np.int64)
-    rows, columns = window_rows(at, size)
-    top, bottom = (np.clip(v, 0, shape[0]) for v in (rows[:, 0], rows[:, -1] + 1))
-    left, right = (np.clip(v, 0, shape[1]) for v in (columns[:, 0], columns[:, -1] + 1))
-    for r, c, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
-        np.add.at(covered, (r, c), sign)
-    mask: Bools = covered.cumsum(0).cumsum(1)[:-1, :-1] > 0
-    return mask
-
-
 def windows_touching(mask: Bools, size: int) -> Bools:
     """Cells whose window shares a cell with ``mask``, ``(rows, columns)``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def spatial_row(
 def paper_row(name: str, oof: OutOfFold, *, seed: int) -> dict[str, Any]:
     """Score a model on randomly split windows, as published: accuracy and its kin at 0.5."""
     y = oof.sampling.y[oof.rows]
-    counts = confusion(y, oof.scores >= 0.5)
+    counts = confusion(y, oof.scores)
     folds = sorted(set(oof.row_fold.tolist()))
     by_fold = []
     for k in folds:
@@ -98,21 +99,9 @@ def paper_row(name: str, oof: OutOfFold, *, seed: int) -> dict[str, Any]:
         "per_fold": by_fold,
         "per_deposit": [],
         "success_rate": None,
-        "extra": {
-            "accuracy": counts.accuracy,
-            "balanced_accuracy": counts.balanced_accuracy,
-            "precision": counts.precision,
-            "recall": counts.recall,
-            "f1": counts.f1,
-            "macro_f1": counts.macro_f1,
-            "mcc": counts.mcc,
-            "kappa": counts.kappa,
-            "average_precision": precision_of_ranks(y, oof.scores),
-            "tn": counts.tn,
-            "fp": counts.fp,
-            "fn": counts.fn,
-            "tp": counts.tp,
-        },
+        "extra": counts.scores()
+        | asdict(counts)
+        | {"average_precision": precision_of_ranks(y, oof.scores)},
     }
 
 

@@ -52,8 +52,7 @@ def validate(job: Job) -> None:
 
 
 def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
-    folds = len(list(job.protocol("spatial").folds(job.places.sampling, job.evidence.reach)))
-    recipe, told = _recipe_told(job, f"Testing {job.config.model.name}", "testing", folds)
+    recipe, told = _recipe_told(job, f"Testing {job.config.model.name}", "testing")
     answer = cross_predict(
         recipe,
         job.evidence,
@@ -67,16 +66,14 @@ def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
     return recipe, answer
 
 
-def _recipe_told(
-    job: Job, what: str, where: str, folds: int
-) -> tuple[Recipe, Callable[[str, int, int], None]]:
+def _recipe_told(job: Job, what: str, where: str) -> tuple[Recipe, Callable[[str, int, int], None]]:
     """The configured model's recipe, and what tells its folds and their epochs as one bar."""
     parts = job.config.training.epochs if _is_network(job.config.model.name) else 1
-    fold = 0
+    fold, folds = 0, 1  # told by each fold before its epochs
 
     def at_fold(_: str, done: int, total: int) -> None:
-        nonlocal fold
-        fold = done
+        nonlocal fold, folds
+        fold, folds = done, total
         job.progress(what, done * parts, total * parts)
 
     def at_epoch(done: int, total: int, loss: float) -> None:
@@ -92,7 +89,7 @@ def _is_network(name: str) -> bool:
 def _published(job: Job) -> dict[str, Any]:
     """The configured model under a protocol of the papers, beside the leak-free one."""
     name = job.config.validation.protocol
-    recipe, told = _recipe_told(job, f"Protocol {name}", name, job.config.validation.folds)
+    recipe, told = _recipe_told(job, f"Protocol {name}", name)
     answer = cross_predict(
         recipe,
         job.evidence,
