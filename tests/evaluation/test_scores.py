@@ -12,7 +12,10 @@ from orecast.evaluation import (
     average_precision,
     confusion,
     f1_optimal_threshold,
+    outranked,
     percentiles,
+    share_interval,
+    top_share,
 )
 
 scores = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=30)
@@ -143,3 +146,33 @@ def test_unlabelled_and_unscored_places_are_left_out():
 def test_labels_must_match_scores():
     with pytest.raises(ValueError, match="2 labels but 1 scores"):
         confusion([1, 0], [0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("levels", [1, 40, 50_000])
+def test_counting_by_blocks_is_counting_by_one_sort(dtype, levels):
+    rng = np.random.default_rng(levels)
+    cells = rng.integers(0, 5000, 150_000).astype(dtype) / 7
+    cells[rng.random(cells.size) < 0.1] = np.nan
+    wanted = np.concatenate([rng.choice(cells, levels), [np.inf, -np.inf, -1, 1e9]]).astype(dtype)
+    below, up_to, known = outranked(wanted, cells)
+    whole = np.sort(cells[~np.isnan(cells)])
+    real = ~np.isnan(wanted)
+    assert known == whole.size
+    assert (below[real] == np.searchsorted(whole, wanted[real], side="left")).all()
+    assert (up_to[real] == np.searchsorted(whole, wanted[real], side="right")).all()
+
+
+def test_top_share_by_hand():
+    percentile = [0.99, 0.95, 0.9, 0.4, np.nan]
+    assert [top_share(percentile, a).value for a in (0.01, 0.05, 0.1, 1)] == [0.25, 0.5, 0.75, 1]
+    assert top_share(percentile, 0.05) == share_interval(2, 4)
+    assert math.isnan(top_share([np.nan], 0.1).value)
+
+
+def test_top_share_counts_groups_in_its_interval():
+    percentile = np.repeat([0.99, 0.5, 0.2], 10)
+    found = top_share(percentile, 0.1, groups=np.repeat([4, 8, 6], 10))
+    assert found == share_interval(1, 3)
+    with pytest.raises(ValueError, match="30 percentiles but 1 groups"):
+        top_share(percentile, 0.1, groups=[0])

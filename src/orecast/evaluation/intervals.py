@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -61,6 +63,42 @@ def bootstrap_mean(
     tail = _expanded_tail(level, total.size)
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(mean, float(low), float(high))
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    groups: ArrayLike,
+    *,
+    seed: int,
+    level: float = 0.95,
+    resamples: int = 1000,
+) -> list[Interval]:
+    """Intervals of scores that are no mean of one value a deposit, whole groups drawn.
+
+    ``statistic`` takes how often each deposit was drawn, ``(resamples, n)``, and returns its
+    scores, ``(resamples, n_scores)``; ``groups`` ``(n,)`` as in ``bootstrap_mean``, whose small
+    number's correction is taken here too. Ends are NaN for fewer than three groups. A draw without
+    a score (nothing to divide by) is left out.
+
+    >>> at = np.array([0.2, 0.5, 0.8])
+    >>> mean = lambda w: (w @ at / w.sum(axis=1))[:, None]
+    >>> [round(v, 2) for v in bootstrap(mean, [0, 1, 2], seed=0)[0].as_dict().values()][0]
+    0.5
+    """
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    n = int(member.max(initial=-1)) + 1
+    values = statistic(np.ones((1, member.size)))[0]
+    if n < _FEWEST:
+        return [Interval(float(v), math.nan, math.nan) for v in values]
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    scores = statistic(drawn[:, member].astype(np.float64))
+    tail = _expanded_tail(level, n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a score that no draw has
+        low, high = np.nanquantile(scores, [tail, 1 - tail], axis=0)
+    return [
+        Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
+    ]
 
 
 def share_interval(successes: float, n: int, *, level: float = 0.95) -> Interval:

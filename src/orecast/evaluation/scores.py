@@ -11,8 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.evaluation.intervals import Interval, share_interval
+
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Real = NDArray[np.floating]
+
+_BLOCK = 1 << 15  # cells that are sorted at a time: they stay in the processor's cache
+_ROUNDING = 1e-12  # of a percentile, so that 0.95 lies within the best 0.05
 
 
 def percentiles(deposit_scores: ArrayLike, region_scores: ArrayLike) -> Floats:
@@ -26,15 +32,58 @@ def percentiles(deposit_scores: ArrayLike, region_scores: ArrayLike) -> Floats:
     >>> percentiles([0.9, 0.2, np.nan], [0.1, 0.2, 0.3, 0.9, np.nan]).tolist()
     [0.875, 0.375, nan]
     """
-    scores, cells = _flat(deposit_scores), _flat(region_scores)
-    coarser = min(scores.dtype, cells.dtype)  # so that a deposit ties with its own cell
-    scores, cells = scores.astype(coarser), cells.astype(coarser)
-    cells = np.sort(cells[~np.isnan(cells)])
-    if not cells.size:
+    scores = _flat(deposit_scores)
+    below, up_to, known = outranked(scores, region_scores)
+    if not known:
         return np.full(scores.shape, np.nan)
-    below = np.searchsorted(cells, scores, side="left").astype(np.float64)
-    up_to = np.searchsorted(cells, scores, side="right")
-    return np.where(np.isnan(scores), np.nan, (below + up_to) / (2 * cells.size))
+    return np.where(np.isnan(scores), np.nan, (below + up_to) / (2 * known))
+
+
+def outranked(levels: ArrayLike, cells: ArrayLike) -> tuple[Ints, Ints, int]:
+    """Count the cells below each level, the cells up to it, and all cells, NaN cells never.
+
+    ``levels`` ``(k,)``, of which a NaN counts for nothing; ``cells`` of any shape. Compared in the
+    coarser of the two types, so that a deposit ties with its own cell. Cells are sorted a block at
+    a time and never as a whole: a few levels among ten million cells cost one walk through them
+    and no copy.
+
+    >>> below, up_to, known = outranked([0.2], [0.1, 0.2, 0.2, np.nan])
+    >>> below.tolist(), up_to.tolist(), known
+    ([1], [3], 3)
+    """
+    wanted, values = _flat(levels), _flat(cells)
+    coarser = min(wanted.dtype, values.dtype)
+    wanted = wanted.astype(coarser)
+    below, up_to = np.zeros(wanted.size, np.int64), np.zeros(wanted.size, np.int64)
+    known = 0
+    step = max(_BLOCK, wanted.size)  # many levels are worth larger blocks
+    for start in range(0, values.size, step):
+        block = values[start : start + step].astype(coarser)
+        block.sort()  # NaN comes last
+        below += np.searchsorted(block, wanted, side="left")
+        up_to += np.searchsorted(block, wanted, side="right")
+        known += int(np.searchsorted(block, np.nan))
+    return below, up_to, known
+
+
+def top_share(percentile: ArrayLike, area: float, *, groups: ArrayLike | None = None) -> Interval:
+    """Share of places within the best ``area`` (a share) of their regions, with Wilson's interval.
+
+    ``percentile`` ``(n,)`` of each held-out place among its own region's cells, NaN left out;
+    ``groups`` ``(n,)`` names places that are no independent witnesses: the interval then counts
+    groups, not places.
+
+    >>> top_share([0.99, 0.95, 0.4, 0.2], 0.05).value
+    0.5
+    """
+    p = np.asarray(percentile, dtype=np.float64).ravel()
+    g = np.arange(p.size) if groups is None else np.asarray(groups).ravel()
+    if g.shape != p.shape:
+        raise ValueError(f"{p.size} percentiles but {g.size} groups")
+    known = ~np.isnan(p)
+    n = np.unique(g[known]).size
+    share = float(np.mean(p[known] >= 1 - area - _ROUNDING)) if n else 0.0
+    return share_interval(share * n, n)
 
 
 def auc(positive: ArrayLike, negative: ArrayLike) -> float:
@@ -46,9 +95,9 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
     >>> auc([0.9, 0.4], [0.1, 0.4])
     0.875
     """
-    outranked = percentiles(positive, negative)
-    outranked = outranked[~np.isnan(outranked)]
-    return float(outranked.mean()) if outranked.size else math.nan
+    share = percentiles(positive, negative)
+    share = share[~np.isnan(share)]
+    return float(share.mean()) if share.size else math.nan
 
 
 def average_precision(y: ArrayLike, scores: ArrayLike) -> float:
@@ -66,16 +115,19 @@ def average_precision(y: ArrayLike, scores: ArrayLike) -> float:
     return float(np.sum(np.diff(hits, prepend=0) * hits / taken) / hits[-1])
 
 
-def f1_optimal_threshold(y: ArrayLike, scores: ArrayLike) -> float:
+def f1_optimal_threshold(
+    y: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
+) -> float:
     """Lowest score to call ore for the best F1 of the positive class, as a paper's tables use.
 
-    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Of equals the highest threshold. To be chosen on
-    what was learned from, never on what is tested. NaN without positives.
+    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``; ``weights`` ``(n,)`` how much each place counts,
+    alike when left out. Of equals the highest threshold. To be chosen on what was learned from,
+    never on what is tested. NaN without positives.
 
     >>> f1_optimal_threshold([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
     0.7
     """
-    hits, taken, thresholds = _descending(y, scores)
+    hits, taken, thresholds = _descending(y, scores, weights)
     if not hits.size or hits[-1] == 0:
         return math.nan
     return float(thresholds[np.argmax(2 * hits / (taken + hits[-1]))])
@@ -83,7 +135,7 @@ def f1_optimal_threshold(y: ArrayLike, scores: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of a two-class decision, and the scores drawn from them.
+    """Counts of a two-class decision, or expected counts, and the scores drawn from them.
 
     The 144 tiles of Gao et al. (2022, Appl. Sci. 12, 11433), whose published "AUC" 0.7454 is the
     balanced accuracy and whose F1 0.7653 is the macro mean:
@@ -93,13 +145,13 @@ class Confusion:
     [0.8611, 0.7454, 0.7653, 0.6154]
     """
 
-    tn: int
-    fp: int
-    fn: int
-    tp: int
+    tn: float
+    fp: float
+    fn: float
+    tp: float
 
     @property
-    def n(self) -> int:
+    def n(self) -> float:
         """Number of places."""
         return self.tn + self.fp + self.fn + self.tp
 
@@ -175,7 +227,7 @@ def confusion(y: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> Confus
     >>> confusion([1, 1, 0, 0], [0.9, 0.2, 0.5, 0.1])
     Confusion(tn=1, fp=1, fn=1, tp=1)
     """
-    ore, values = _labelled(y, scores)
+    ore, values, _ = _labelled(y, scores)
     called = values >= threshold
     return Confusion(
         tn=int(np.sum(~ore & ~called)),
@@ -185,22 +237,27 @@ def confusion(y: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> Confus
     )
 
 
-def _descending(y: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def _descending(
+    y: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Positives and places taken down to each distinct score, and the scores, highest first."""
-    ore, values = _labelled(y, scores)
+    ore, values, counts = _labelled(y, scores, weights)
     order = np.argsort(-values, kind="stable")
-    ore, values = ore[order], values[order]
+    ore, values, counts = ore[order], values[order], counts[order]
     last = np.flatnonzero(np.diff(values, append=-np.inf))  # the last place of each tie
-    taken = (last + 1).astype(np.float64)
-    return np.cumsum(ore)[last].astype(np.float64), taken, values[last].astype(np.float64)
+    taken, hits = np.cumsum(counts)[last], np.cumsum(ore * counts)[last]
+    return hits, taken, values[last].astype(np.float64)
 
 
-def _labelled(y: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], Real]:
+def _labelled(
+    y: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[NDArray[np.bool_], Real, Floats]:
     labels, values = _flat(y), _flat(scores)
     if labels.shape != values.shape:
         raise ValueError(f"{labels.size} labels but {values.size} scores")
     known = ~(np.isnan(labels) | np.isnan(values))
-    return labels[known] == 1, values[known]
+    counts = np.ones(labels.size) if weights is None else np.asarray(weights, dtype=np.float64)
+    return labels[known] == 1, values[known], counts.ravel()[known]
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -209,5 +266,5 @@ def _ratio(part: float, whole: float) -> float:
 
 def _flat(values: ArrayLike) -> Real:
     array = np.asarray(values).ravel()
-    # a float32 map is sorted as it is, at half the memory
-    return array if array.dtype == np.float32 else array.astype(np.float64)
+    # a float32 map is ranked as it is, at half the memory
+    return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
