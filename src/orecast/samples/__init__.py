@@ -9,12 +9,23 @@ from orecast.registry import exports
 if TYPE_CHECKING:
     from orecast.samples.growth import slide
     from orecast.samples.negatives import NegativeRule, choose_negatives
-    from orecast.samples.nouns import Fold, Model, Needs, Sampling, Scaling, SplitProtocol, Windows
+    from orecast.samples.nouns import (
+        Fold,
+        Ground,
+        Model,
+        Needs,
+        Sampling,
+        Scaling,
+        SplitProtocol,
+        Windows,
+    )
     from orecast.samples.places import deposit_groups, deposit_sampling
+    from orecast.samples.protocols.building import build_protocol
     from orecast.samples.scaling import fit_scaling
 
 __all__ = [
     "Fold",
+    "Ground",
     "Model",
     "Needs",
     "NegativeRule",
@@ -22,6 +33,7 @@ __all__ = [
     "Scaling",
     "SplitProtocol",
     "Windows",
+    "build_protocol",
     "choose_negatives",
     "deposit_groups",
     "deposit_sampling",
@@ -33,6 +45,7 @@ __getattr__ = exports(
     __name__,
     {
         "Fold": "nouns",
+        "Ground": "nouns",
         "Model": "nouns",
         "Needs": "nouns",
         "NegativeRule": "negatives",
@@ -40,6 +53,7 @@ __getattr__ = exports(
         "Scaling": "nouns",
         "SplitProtocol": "nouns",
         "Windows": "nouns",
+        "build_protocol": "protocols.building",
         "choose_negatives": "negatives",
         "deposit_groups": "places",
         "deposit_sampling": "places",

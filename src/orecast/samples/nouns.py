@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -164,11 +164,39 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
+class Ground:
+    """The map that a protocol cuts: the cells where all layers have a value, and the window.
+
+    ``cell_size`` in metres; ``samples`` the cells that hold a sample ``(m, 2)``, None where the
+    survey is gridded, and every cell is one.
+    """
+
+    valid: Bools  # (rows, columns)
+    cell_size: float
+    size: int
+    samples: Ints | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.valid.shape
+        return rows, columns
+
+    def buffer(self, reach: float) -> float:
+        """Metres between the centres of two windows that share no cell, and no sample behind one.
+
+        A window, and twice the evidence's ``reach`` in metres.
+        """
+        return self.size * self.cell_size + 2 * reach
+
+
+@dataclass(frozen=True)
 class Fold:
     """One cut: rows of the sampling to learn from and to test, and what must stay unseen.
 
-    ``hidden`` is the test region with its buffer; ``region`` the cells this fold's model speaks
-    for in the out-of-fold map. Both ``(rows, columns)``.
+    ``hidden`` is the test region with its buffer; ``region`` the cells that this fold's model
+    speaks for, among which its test rows are ranked. Both ``(rows, columns)``. Regions of two
+    folds may overlap, as where pairs are left out; then there is no out-of-fold map.
     """
 
     train: Ints
@@ -178,11 +206,11 @@ class Fold:
 
 
 class SplitProtocol(Protocol):
-    """A way to cut a sampling into folds."""
+    """A way to cut a sampling into folds: built from a Ground, a number of folds and a seed."""
 
     grow_first: bool  # True for `paper` alone
     words: str  # how it cut, once it has
 
-    def folds(self, sampling: Sampling, reach: float) -> Iterator[Fold]:
-        """Cut; ``reach`` is the evidence's, in metres."""
+    def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:
+        """Cut; ``reach`` is the evidence's, in metres. A fold may be made when it is asked for."""
         ...

@@ -1,20 +1,18 @@
-"""Ways to cut folds. ``spatial`` is the default; ``paper`` is the field's, and leaks."""
+"""The default: deposits whole, the map cut between them, a buffer no sample reaches across."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import SamplingError
-from orecast.grid import nearest_place, widened, windows_over, windows_touching
-from orecast.samples.nouns import Fold, Ints, Sampling
+from orecast.grid import nearest_place
+from orecast.samples.nouns import Fold, Ground, Ints, Sampling
+from orecast.samples.protocols.cutting import FEWEST_TO_LEARN_FROM, cut, kilometres
 
-REGISTERED = {"spatial": "Spatial", "paper": "Paper"}
-
-FEWEST_TO_LEARN_FROM = 2
+REGISTERED = {"spatial": "Spatial"}
 
 
 @dataclass
@@ -27,32 +25,32 @@ class Spatial:
     then shares a cell, or a sample behind a cell, with a test window. ``words`` says how it cut.
     """
 
-    n_folds: int
-    size: int
-    shape: tuple[int, int]
-    cell_size: float
+    ground: Ground
+    n_folds: int = 5
+    seed: int = 0  # nothing is drawn; every protocol takes one
     words: str = field(default="", init=False)
-    buffer: float = field(default=0.0, init=False)  # metres between the centres of two windows
     grow_first = False
 
-    def folds(self, sampling: Sampling, reach: float) -> Iterator[Fold]:
+    def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
         """Cut places of ore into folds; fewer than asked where a fold would lack deposits.
 
         Raises SamplingError where not even two folds can be cut.
         """
-        margin = 2 * reach / self.cell_size
-        self.buffer = self.size * self.cell_size + 2 * reach
+        buffer = self.ground.buffer(reach)
         ore = np.flatnonzero(sampling.y == 1)
         for n in range(min(self.n_folds, len(ore)), 1, -1):
             part, whole = self._parts(sampling, ore, n)
-            folds = [self._fold(sampling, ore, part, k, margin) for k in range(part.max() + 1)]
+            owner = part[nearest_place(sampling.at[ore], self.ground.shape)]
+            folds = [
+                cut(self.ground, reach, sampling, ore[part == k], owner == k)
+                for k in range(part.max() + 1)
+            ]
             if all(len(f.test) and len(f.train) >= FEWEST_TO_LEARN_FROM for f in folds):
-                self.words = self._sentence(folds, whole)
-                yield from folds
-                return
+                self.words = self._sentence(folds, whole, buffer)
+                return folds
         raise SamplingError(
             f"{len(ore)} places of ore cannot be cut into two folds that learn from at least "
-            f"{FEWEST_TO_LEARN_FROM} each, with {self.buffer:,.0f} m between training and test",
+            f"{FEWEST_TO_LEARN_FROM} each, with {buffer:,.0f} m between training and test",
             where="validation.folds",
             remedy="use a smaller sampling.window, a smaller evidence.radius or smaller cells",
         )
@@ -68,16 +66,7 @@ class Spatial:
             return halved(centre, np.bincount(group).astype(np.float64), n)[group], True
         return halved(sampling.at[ore].astype(np.float64), np.ones(len(ore)), n), False
 
-    def _fold(self, sampling: Sampling, ore: Ints, part: Ints, k: int, margin: float) -> Fold:
-        region = part[nearest_place(sampling.at[ore], self.shape)] == k
-        hidden = widened(windows_over(region, self.size), margin)
-        seen = ~windows_touching(hidden, self.size)
-        at = sampling.at[ore]
-        test = part == k
-        train = ~test & seen[at[:, 0], at[:, 1]]
-        return Fold(ore[train], ore[test], hidden, region)
-
-    def _sentence(self, folds: list[Fold], whole: bool) -> str:
+    def _sentence(self, folds: list[Fold], whole: bool, buffer: float) -> str:
         fewest = min(len(f.train) for f in folds)
         how = (
             "deposits whose windows share a cell kept together"
@@ -86,48 +75,10 @@ class Spatial:
         )
         fewer = "" if len(folds) == self.n_folds else f" ({self.n_folds} were asked for)"
         return (
-            f"{len(folds)} spatial folds{fewer}, {how}; training stays {self.buffer / 1000:.3g} km "
+            f"{len(folds)} spatial folds{fewer}, {how}; training stays {kilometres(buffer)} "
             f"(a window plus twice the reach) from whatever is tested; each fold learns from at "
             f"least {fewest} places of ore"
         )
-
-
-@dataclass
-class Paper:
-    """The papers' way: windows are grown first, then split at random.
-
-    Near-copies of one deposit stand on both sides, so its scores say how well a model recognises
-    what it has seen. It is never shown without ``spatial`` beside it.
-    """
-
-    n_folds: int
-    size: int
-    shape: tuple[int, int]
-    cell_size: float
-    seed: int = 0
-    words: str = field(default="", init=False)
-    grow_first = True
-
-    def folds(self, sampling: Sampling, reach: float) -> Iterator[Fold]:
-        """Split the grown rows at random, each label apart; nothing is hidden."""
-        rng = np.random.default_rng([self.seed, 3])
-        part = np.empty(len(sampling), dtype=np.int64)
-        for label in (0.0, 1.0):
-            rows = np.flatnonzero(sampling.y == label)
-            if len(rows) < self.n_folds:
-                raise SamplingError(
-                    f"{len(rows)} windows of label {label:g} cannot be split into {self.n_folds}",
-                    where="validation.folds",
-                    remedy="ask for fewer folds",
-                )
-            part[rows] = rng.permutation(np.arange(len(rows)) % self.n_folds)
-        nothing = np.zeros(self.shape, dtype=bool)
-        self.words = (
-            f"{self.n_folds} random folds of windows grown before the split, as published: "
-            "copies of one deposit stand on both sides"
-        )
-        for k in range(self.n_folds):
-            yield Fold(np.flatnonzero(part != k), np.flatnonzero(part == k), nothing, nothing)
 
 
 def halved(points: NDArray[np.float64], weight: NDArray[np.float64], n: int) -> Ints:
