@@ -18,7 +18,11 @@ def test_listing_imports_nothing_of_what_it_lists():
 
 
 def test_every_entry_loads_and_is_summarised():
-    for room in ("orecast.detectors", "orecast.samples", "orecast.evidence.interpolate"):
+    for room in (
+        "orecast.detectors",
+        "orecast.samples.protocols",
+        "orecast.evidence.interpolate",
+    ):
         for entry in registry.entries(room).values():
             assert callable(entry.load())
             assert entry.summary

@@ -17,9 +17,11 @@ from orecast.samples import Scaling, Windows
 ROOM = "orecast.detectors"
 NAMES = tuple(entries(ROOM))
 OPTIONS = {"single-layer": {"layer": "fault_distance"}, "random-forest": {"trees": 20}}
-LABEL_BLIND = {"random", "fault-distance"}
+LABEL_BLIND = {name for name, entry in entries(ROOM).items() if not entry.load().needs.labels}
 POSITION_ONLY = {"random", "deposit-distance"}
-LEARNABLE = set(NAMES) - {"random"}
+LOCAL = {"singularity", "spectrum-area"}  # the ore of these tests lies on a broad rise
+RARE = {"isolation-forest", "mahalanobis", "one-class-svm", "pca-reconstruction"}  # not half of all
+LEARNABLE = set(NAMES) - {"random"} - LOCAL - RARE
 
 
 def build(name, **options):
@@ -52,6 +54,14 @@ def district(layers=4, shape=(40, 50), size=3, seed=0):
     return replace(windows, scaling=scaling), y[order]
 
 
+def district_for(name, *args, size=3, **kwargs):
+    """A district with windows of the size asked for, or the next that the model takes."""
+    needs = load(ROOM, name, what="model").needs
+    size = max(size, needs.smallest_window)
+    wrong = needs.parity != "any" and (size % 2 == 1) != (needs.parity == "odd")
+    return district(*args, size=size + wrong, **kwargs)
+
+
 def fitted(name, X, y, seed=0, **options):
     return build(name, **options).fit(X, y, np.full(len(y), -1), seed=seed)
 
@@ -79,7 +89,7 @@ def test_the_seven_of_the_main_job_are_registered():
 @pytest.mark.parametrize("size", [1, 4])
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_are_finite_and_between_zero_and_one(name, layers, size):
-    X, y = district(layers, size=size)
+    X, y = district_for(name, layers, size=size)
     scores = fitted(name, X, y).predict(X)
     assert scores.shape == (80,)
     assert scores.dtype == np.float64
@@ -89,27 +99,27 @@ def test_scores_are_finite_and_between_zero_and_one(name, layers, size):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_windows_no_scores(name):
-    X, y = district()
+    X, y = district_for(name)
     assert fitted(name, X, y).predict(X.take(slice(0, 0))).shape == (0,)
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**40])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_seed_repeats_bit_for_bit(name, seed):
-    X, y = district()
+    X, y = district_for(name)
     first, second = (fitted(name, X, y, seed).predict(X) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["random-forest", "random"])
 def test_seed_zero_is_a_seed_like_others(name):
-    X, y = district()
+    X, y = district_for(name)
     assert not np.array_equal(fitted(name, X, y, 0).predict(X), fitted(name, X, y, 1).predict(X))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_and_loaded_it_predicts_bit_for_bit_the_same(name, tmp_path):
-    X, y = district(seed=3)
+    X, y = district_for(name, seed=3)
     detector = fitted(name, X, y, seed=5)
     detector.save(tmp_path / "model")
     again = type(detector).load(tmp_path / "model")
@@ -122,7 +132,7 @@ def test_saved_and_loaded_it_predicts_bit_for_bit_the_same(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_of_a_saved_model_is_a_pickle(name, tmp_path):
-    X, y = district()
+    X, y = district_for(name)
     fitted(name, X, y).save(tmp_path)
     with np.load(tmp_path / "detector.npz", allow_pickle=False) as arrays:
         assert all(arrays[key].dtype != object for key in arrays)
@@ -130,7 +140,7 @@ def test_nothing_of_a_saved_model_is_a_pickle(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pickled_array_is_not_read(name, tmp_path):
-    X, y = district()
+    X, y = district_for(name)
     detector = fitted(name, X, y)
     detector.save(tmp_path)
     np.savez(tmp_path / "detector.npz", deposits_=np.array([{}], dtype=object))
@@ -140,7 +150,7 @@ def test_a_pickled_array_is_not_read(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_saved_by_another_is_refused(name, tmp_path):
-    X, y = district()
+    X, y = district_for(name)
     fitted(name, X, y).save(tmp_path)
     other = "random" if name != "random" else "best-layer"
     with pytest.raises(ModelError, match="holds a"):
@@ -155,7 +165,7 @@ def test_an_empty_folder_is_refused(name, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - POSITION_ONLY))
 def test_missing_values_are_refused_with_the_layers_name(name):
-    X, y = district()
+    X, y = district_for(name)
     raw = replace(X, scaling=None, stack=X.stack.copy())
     detector = fitted(name, raw, y)
     gap = X.at[0]
@@ -167,7 +177,7 @@ def test_missing_values_are_refused_with_the_layers_name(name):
 
 @pytest.mark.parametrize("name", sorted(POSITION_ONLY))
 def test_what_reads_no_layer_scores_cells_without_values(name):
-    X, y = district()
+    X, y = district_for(name)
     empty = replace(X, scaling=None, stack=np.full_like(X.stack, np.nan))
     assert np.array_equal(fitted(name, empty, y).predict(empty), fitted(name, X, y).predict(X))
 
@@ -175,14 +185,14 @@ def test_what_reads_no_layer_scores_cells_without_values(name):
 @pytest.mark.parametrize("label", [0.0, 1.0])
 @pytest.mark.parametrize("name", sorted(set(NAMES) - LABEL_BLIND))
 def test_one_class_is_refused(name, label):
-    X, y = district()
+    X, y = district_for(name)
     with pytest.raises(SamplingError, match="both are needed"):
         fitted(name, X, np.full_like(y, label))
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - LABEL_BLIND))
 def test_unlabelled_places_are_refused(name):
-    X, y = district()
+    X, y = district_for(name)
     y[3] = np.nan
     with pytest.raises(SamplingError, match="1 of 80"):
         fitted(name, X, y)
@@ -190,7 +200,7 @@ def test_unlabelled_places_are_refused(name):
 
 @pytest.mark.parametrize("name", sorted(LABEL_BLIND))
 def test_what_needs_no_labels_says_so_and_does_not_look(name):
-    X, y = district()
+    X, y = district_for(name)
     assert not load(ROOM, name, what="model").needs.labels
     blind = fitted(name, X, np.full_like(y, np.nan)).predict(X)
     assert np.array_equal(blind, fitted(name, X, y).predict(X))
@@ -198,14 +208,14 @@ def test_what_needs_no_labels_says_so_and_does_not_look(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_of_another_length_are_refused(name):
-    X, y = district()
+    X, y = district_for(name)
     with pytest.raises(ModelError, match="do not go together"):
         fitted(name, X, y[:-1])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_other_layers_than_learned_are_refused(name):
-    X, y = district()
+    X, y = district_for(name)
     detector = fitted(name, X, y)
     with pytest.raises(ModelError, match="same layers in the same order"):
         detector.predict(replace(X, names=X.names[::-1]))
@@ -213,7 +223,7 @@ def test_other_layers_than_learned_are_refused(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_before_fit_it_neither_predicts_nor_saves(name, tmp_path):
-    X, _ = district()
+    X, _ = district_for(name)
     with pytest.raises(ModelError, match="not been fitted"):
         build(name).predict(X)
     with pytest.raises(ModelError, match="not been fitted"):
@@ -223,7 +233,7 @@ def test_before_fit_it_neither_predicts_nor_saves(name, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(LEARNABLE))
 def test_ore_it_has_not_seen_scores_higher(name):
-    X, y = district()
+    X, y = district_for(name)
     train, test = np.arange(40), np.arange(40, 80)
     scores = fitted(name, X.take(train), y[train]).predict(X.take(test))
     assert auc(scores[y[test] == 1], scores[y[test] == 0]) > 0.9
@@ -232,7 +242,7 @@ def test_ore_it_has_not_seen_scores_higher(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_each_cell_is_scored_alone(name):
     """The order and the parts in which a map is predicted move no bit of it."""
-    X, y = district()
+    X, y = district_for(name)
     detector = fitted(name, X, y)
     whole = detector.predict(X)
     order = np.random.default_rng(1).permutation(80)
@@ -243,7 +253,7 @@ def test_each_cell_is_scored_alone(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_prediction_never_holds_more_than_a_bounded_batch(name, monkeypatch):
-    X, y = district(layers=4, size=9)
+    X, y = district_for(name, layers=4, size=9)
     detector = fitted(name, X, y)
     whole = detector.predict(X)
     limit = 4 * 81 * 10
@@ -266,7 +276,7 @@ def test_prediction_never_holds_more_than_a_bounded_batch(name, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hidden_cells_are_not_read_by_fit(name, tmp_path):
-    X, y = district(size=1)
+    X, y = district_for(name, size=1)
     hidden = np.zeros(X.stack.shape[1:], dtype=bool)
     hidden[20:, :] = True
     visible = ~hidden[X.at[:, 0], X.at[:, 1]]

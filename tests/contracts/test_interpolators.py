@@ -158,6 +158,45 @@ def test_samples_on_a_regular_grid_are_taken_the_same_way_everywhere(name):
     np.testing.assert_allclose(here, there, atol=1e-9)
 
 
+def plain(name: str) -> Interpolator:
+    """Return the interpolator with all that it learns left to it."""
+    made = registry.load(ROOM, name, what="interpolator").configured(EvidenceOptions(), RADIUS)
+    assert isinstance(made, Interpolator)
+    return made
+
+
+def test_what_is_learned_is_learned_from_the_samples_it_is_fitted_on_alone(name, samples):
+    xy, values = samples
+    values[3:9, 1] = np.nan
+    seen = np.hypot(*(xy - CORNER - 700).T) > 300
+    assert 20 < seen.sum() < 75
+    other = values.copy()
+    other[~seen] = np.random.default_rng(3).normal(5, 9, other[~seen].shape)
+    other[np.isnan(values)] = np.nan
+    first, second = plain(name).fit(xy, values, seen), plain(name).fit(xy, other, seen)
+    assert [part.learned for part in first.parts_] == [part.learned for part in second.parts_]
+    far = xy[np.hypot(*(xy[:, None] - xy[~seen]).transpose(2, 0, 1)).min(axis=1) > RADIUS]
+    assert len(far) > 5
+    np.testing.assert_array_equal(first.predict(far), second.predict(far))
+    assert not np.array_equal(first.predict(xy), second.predict(xy))  # all are data
+    learned = [part.learned for part in plain(name).fit(xy, values).parts_]
+    assert plain(name).learns == (learned != [part.learned for part in first.parts_])
+
+
+def test_fitted_on_every_sample_is_fitted_on_all(name, samples):
+    xy, values = samples
+    first, second = plain(name).fit(xy, values), plain(name).fit(xy, values, np.ones(80, bool))
+    assert [part.learned for part in first.parts_] == [part.learned for part in second.parts_]
+    np.testing.assert_array_equal(first.predict(xy), second.predict(xy))
+
+
+def test_samples_it_is_not_fitted_on_are_interpolated_still(name, samples):
+    xy, values = samples
+    for seen in (np.zeros(80, bool), np.arange(80) < 1):
+        got = plain(name).fit(xy, values, seen).predict(xy)
+        np.testing.assert_allclose(got, values, atol=1e-9)
+
+
 def test_samples_along_one_line(name):
     xy = np.column_stack([np.arange(10) * 90.0, np.arange(10) * 30.0])
     got = create(name).fit(xy, np.arange(10.0)[:, None]).predict(xy + np.array([20.0, 0]))

@@ -106,6 +106,26 @@ def test_a_gradient_reaches_every_parameter(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_features_hold_most_weights_and_the_head_the_rest(name):
+    """What pretraining can teach without the head, which is new to every task."""
+    size = usual(name)
+    net = build(name, 3, size).train()
+    features = net.forward_features(torch.randn(4, 3, size, size))
+    assert features.ndim in (2, 4)
+    assert len(features) == 4
+    assert features.shape[1] == net.forward_features(torch.randn(2, 3, size, size)).shape[1]
+    net.zero_grad()
+    net.forward_head(features.detach()).sum().backward()
+    head = {p for p in net.parameters() if p.grad is not None}
+    net.zero_grad()
+    features.square().sum().backward()
+    backbone = {p for p in net.parameters() if p.grad is not None}
+    assert head | backbone == set(net.parameters())
+    assert not head & backbone
+    assert sum(p.numel() for p in backbone) > sum(p.numel() for p in head)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_learns_what_can_be_learned(name):
     losses = []
     X, y, group = toy(name)
