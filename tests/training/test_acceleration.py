@@ -85,7 +85,11 @@ def test_the_device_is_the_gpu_where_there_is_one(monkeypatch):
 )
 def test_narrow_networks_on_small_windows_run_on_one_thread(width, size, alone):
     net = ResNet18(3, size, width=width)
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
-    with suited_threads(net, size):
-        assert torch.get_num_threads() == (1 if alone else 2)
-    assert torch.get_num_threads() == 2
+    try:
+        with suited_threads(net, size):
+            assert torch.get_num_threads() == (1 if alone else 2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -12,15 +12,15 @@ from orecast.training import Network, build_model, load_model, model_names
 
 def test_every_model_is_named_with_a_summary():
     names = model_names()
-    assert set(names) == set(registry.entries("orecast.models")) | set(
-        registry.entries("orecast.detectors")
-    )
+    rooms = ("orecast.models", "orecast.detectors", "orecast.training")
+    assert set(names) == {name for room in rooms for name in registry.entries(room)}
     assert names["resnet18"] == "Residual network of 18 layers (He et al. 2016)."
 
 
-def test_names_are_listed_without_torch():
+def test_names_are_listed_and_a_stack_is_built_without_torch():
     script = (
         "import sys, orecast.training as t; t.model_names(); "
+        "from orecast.config import Training; t.build_model('stack', {}, Training()); "
         "print([m for m in ('torch', 'lightning', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -81,11 +81,18 @@ def test_a_saved_detector_is_loaded_by_its_kind(district, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
-    [(None, "no saved model"), ("[]", "no saved model"), ('{"detector": "Oracle"}', "'Oracle'")],
+    ("file", "content", "words"),
+    [
+        ("detector.json", None, "no saved model"),
+        ("detector.json", "[]", "no saved model"),
+        ("detector.json", '{"detector": "Oracle"}', "'Oracle'"),
+        ("ensemble.json", "[]", "no saved model"),
+        ("ensemble.json", '{"model": "choir"}', "'choir'"),
+        ("ensemble.json", '{"model": ["stack"]}', "unknown kind"),
+    ],
 )
-def test_what_is_no_model_is_refused(tmp_path, content, words):
+def test_what_is_no_model_is_refused(tmp_path, file, content, words):
     if content is not None:
-        (tmp_path / "detector.json").write_text(content)
+        (tmp_path / file).write_text(content)
     with pytest.raises(ModelError, match=words):
         load_model(tmp_path)

@@ -1,4 +1,4 @@
-"""Training by Lightning, the only room that imports it; every model by its name.
+"""Training by Lightning, the only room that imports it; every model by its name; ensembles.
 
 torch and Lightning are imported when a network is built, not before.
 """
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "build_model", "load_model", "model_names"]
 
-_DETECTORS, _NETWORKS = "orecast.detectors", "orecast.models"
+COMMITTEE_STATE = "ensemble.json"
+"""File of a saved model that is made of others."""
+
+_DETECTORS, _NETWORKS, _COMMITTEES = "orecast.detectors", "orecast.models", "orecast.training"
 _DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"
 
 
@@ -40,11 +43,11 @@ def build_model(
     checkpoints: Path | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> Model:
-    """Return an unfitted detector or network by its registered name.
+    """Return an unfitted detector, network, ensemble or stack by its registered name.
 
-    ``checkpoints`` and ``progress`` are for networks (see ``Network``); ``window`` is the size it
-    will be given, where that is known. Raises ConfigError for an unknown name or option and for an
-    impossible value, ModelError where the window does not meet the model's needs.
+    ``checkpoints`` and ``progress`` are for networks (see ``Network``), as members too; ``window``
+    is the size it will be given, where that is known. Raises ConfigError for an unknown name or
+    option and for an impossible value, ModelError where the window does not meet the model's needs.
     """
     known = _models()
     if name not in known:
@@ -61,6 +64,10 @@ def build_model(
         network = Network(name, options, training, checkpoints=checkpoints, progress=progress)
         network.check_options()
         model = network
+    elif known[name].module.startswith(_COMMITTEES):
+        own = inspect.signature(factory).parameters.values()
+        _check_options(name, options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY])
+        model = factory(**options, training=training, checkpoints=checkpoints, progress=progress)
     else:
         _check_options(name, options, inspect.signature(factory).parameters)
         model = factory(**options)
@@ -70,7 +77,7 @@ def build_model(
 
 
 def load_model(folder: Path) -> Model:
-    """Rebuild a model that was saved to a folder, network or detector.
+    """Rebuild a model that was saved to a folder, of whatever kind.
 
     Raises ModelError where there is none, or it is broken.
     """
@@ -78,23 +85,32 @@ def load_model(folder: Path) -> Model:
         from orecast.training.network import Network
 
         return Network.load(folder)
+    if (folder / COMMITTEE_STATE).is_file():
+        kind = _told(folder / COMMITTEE_STATE, "model")
+        known = dict(registry.entries(_COMMITTEES))
+    else:
+        kind = _told(folder / _DETECTOR_STATE, "detector")
+        known = {entry.attribute: entry for entry in registry.entries(_DETECTORS).values()}
+    if kind not in known:
+        raise ModelError(f"the saved model is of an unknown kind {kind!r}", where=str(folder))
+    model: Model = known[kind].load().load(folder)
+    return model
+
+
+def _told(state: Path, key: str) -> str:
     try:
-        kind = json.loads((folder / _DETECTOR_STATE).read_text(encoding="utf-8"))["detector"]
+        return str(json.loads(state.read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"there is no saved model that can be read ({error})",
-            where=str(folder),
+            where=str(state.parent),
             remedy="name the model folder of a finished run",
         ) from error
-    for entry in registry.entries(_DETECTORS).values():
-        if entry.attribute == kind:
-            model: Model = entry.load().load(folder)
-            return model
-    raise ModelError(f"the saved model is of an unknown kind {kind!r}", where=str(folder))
 
 
 def _models() -> dict[str, registry.Entry]:
-    return {**registry.entries(_DETECTORS), **registry.entries(_NETWORKS)}
+    rooms = (_DETECTORS, _NETWORKS, _COMMITTEES)
+    return {name: entry for room in rooms for name, entry in registry.entries(room).items()}
 
 
 def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -1,21 +1,25 @@
-"""The network as Lightning trains it."""
+"""A network as Lightning trains it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from orecast.config import Training
 from orecast.training.acceleration import Acceleration
 from orecast.training.data import TrainingBatches
 from orecast.training.schedule import build_optimiser, rate_at
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Mean loss of a batch, of what a network answers and what it should."""
 
-class OreClassifier(pl.LightningModule):
-    """Binary cross-entropy of a network's logits; each epoch follows from the seed and its number.
+
+class Learner(pl.LightningModule):
+    """A network and the loss it lowers; each epoch follows from the seed and its number.
 
     ``first_epoch`` epochs lie behind.
     """
@@ -25,6 +29,7 @@ class OreClassifier(pl.LightningModule):
         net: nn.Module,
         batches: TrainingBatches,
         training: Training,
+        loss: Loss,
         *,
         seed: int,
         settings: Acceleration,
@@ -35,6 +40,7 @@ class OreClassifier(pl.LightningModule):
         self.called = torch.compile(net) if settings.compiled else net
         self.batches = batches
         self.training_recipe = training
+        self.mean_loss = loss
         self.seed = seed
         self.settings = settings
         self.first_epoch = first_epoch
@@ -65,7 +71,7 @@ class OreClassifier(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Loss of one batch."""
         x, y = batch
-        logits = self.called(self.settings.arrange(x))
-        loss = binary_cross_entropy_with_logits(logits.float(), y)
+        answer = self.called(self.settings.arrange(x))
+        loss = self.mean_loss(answer.float(), y)
         self._sum += loss.detach() * len(y)
         return loss

@@ -45,7 +45,7 @@ def check_labels(y: NDArray[np.float64], n: int) -> None:
         raise SamplingError(f"{n} windows and labels of shape {y.shape} do not go together")
     strange = y[~np.isin(y, (0.0, 1.0))]
     if len(strange):
-        raise SamplingError(f"a network learns from labels 0 and 1, not {strange[0]:g}")
+        raise SamplingError(f"a model learns from labels 0 and 1, not {strange[0]:g}")
     for label, words in ((1.0, "ore"), (0.0, "barren")):
         if label not in y:
             raise SamplingError(

@@ -28,8 +28,10 @@ from orecast.training.acceleration import (
 )
 from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather, windows_at_once
+from orecast.training.dropout import Thinned, drops
 from orecast.training.inference import inference_form
 from orecast.training.needs import check_labels, check_layers, check_window
+from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
 from orecast.training.trainer import Progress, local_randomness, train
 
 DESCRIPTION = "network.json"
@@ -40,13 +42,14 @@ _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
 class Network:
     """A network of ``orecast.models``, trained by Lightning.
 
-    ``options`` are the factory's, and two of every network's: ``precision`` of training
-    ("float32" or "bfloat16", by the device when left out) and ``compiled`` (False; torch.compile).
-    With a folder for ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is
-    called again with the same inputs. ``progress`` is called after each epoch with its number from
-    1, the number of epochs, and the mean loss.
+    ``options`` are the factory's, and three of every network's: ``precision`` of training
+    ("float32" or "bfloat16", by the device when left out), ``compiled`` (False; torch.compile) and
+    ``passes`` (0), how many ``draws`` are made with dropout left on. With a folder for
+    ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is called again with the
+    same inputs. ``progress`` is called after each epoch with its number from 1, the number of
+    epochs, and the mean loss; epochs of pretraining (``pretraining.pretrain``) come first.
 
-    Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window.
+    Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window, ``seed_``.
     """
 
     def __init__(
@@ -66,40 +69,70 @@ class Network:
         self.factory = registry.load("orecast.models", name, what="network")
         self.needs = self.factory.needs
 
+    @property
+    def declares(self) -> tuple[str, ...]:
+        """Sentences that go with its scores: what it has seen that a fold would hide."""
+        on_all = self.training.pretrain > 0 and self.training.pretrain_on == "all"
+        return (TRANSDUCTIVE,) if on_all else ()
+
     def check_options(self) -> None:
         """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
-        factory_options, _ = parted_options(self.options)
+        options = factory_options(self.options)
         size = self.needs.smallest_window
         if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
             size += 1
         with torch.device("meta"):
-            net = self.factory(1, size, **factory_options)
+            net = self.factory(1, size, **options)
+        self._check_passes(net)
         self._settings(net, size)
 
     def fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> Self:
         """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren.
 
-        Raises SamplingError where a class is absent, ModelError where the model's needs are not
-        met or a value is missing, RunError where a checkpoint cannot be written or read.
+        Where pretraining is asked for, from windows without labels before. Raises SamplingError
+        where a class is absent or nothing can be pretrained on, ModelError where the model's needs
+        are not met or a value is missing, RunError where a checkpoint cannot be written or read.
         """
         y = np.asarray(y, dtype=np.float64)
         check_window(self.name, self.needs, X.size)
         check_layers(self.name, self.needs, X)
         check_labels(y, len(X))
         net = self._built(len(X.names), X.size, seed)
+        settings = self._settings(net, X.size)
         batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
         with suited_threads(net, X.size):
+            pretrained = self._pretrain(net, X, seed, settings)
             train(
                 net,
                 batches,
                 self.training,
                 seed=seed,
-                settings=self._settings(net, X.size),
-                checkpoint=self._checkpoint(X, y, seed),
-                progress=self.progress,
+                settings=settings,
+                checkpoint=self._checkpoint(X, y, self.training.epochs, seed, pretrained),
+                progress=self._told(self.training.pretrain),
             )
-        self._learned(net, X.names, X.size)
+        self._learned(net, X.names, X.size, seed)
         return self
+
+    def _pretrain(
+        self, net: nn.Module, X: Windows, seed: int, settings: Acceleration
+    ) -> Checkpoint | None:
+        """Pretrain in place, where it is asked for; return its checkpoint, where one is kept."""
+        recipe = self.training
+        if not recipe.pretrain:
+            return None
+        windows = unlabelled_windows(X, recipe, seed)
+        checkpoint = self._checkpoint(windows, np.empty(0), recipe.pretrain, seed)
+        pretrain(
+            net,
+            windows,
+            recipe,
+            seed=seed,
+            settings=settings,
+            checkpoint=checkpoint,
+            progress=self._told(0),
+        )
+        return checkpoint
 
     def predict(self, X: Windows) -> NDArray[np.float64]:
         """Probabilities of ore, ``(n,)``; windows are materialised a batch at a time.
@@ -118,6 +151,34 @@ class Network:
                 logits = form(settings.arrange(gather(X, rows)))
                 scores[rows] = torch.sigmoid(logits).cpu().numpy()
         return scores
+
+    def draws(self, X: Windows) -> NDArray[np.float64]:
+        """Probabilities of ore by Monte-Carlo dropout, ``(passes, n)``; without passes, (1, n).
+
+        Row k is the k-th thinned network (see ``dropout.Thinned``), the same in every call; where
+        no pass was asked for, the one row is ``predict``, in which nothing is dropped. Raises as
+        ``predict``.
+        """
+        passes = self.options.get("passes", 0)
+        if not passes:
+            return self.predict(X)[None]
+        self._require_learned_form(X)
+        settings = self._settings(self.net_, self.size_)
+        thinned = Thinned(self.net_, self.seed_)
+        settings.arrange_module(thinned.net)
+        scores = np.empty((passes, len(X)), dtype=np.float64)
+        step = windows_at_once(X.size)
+        with torch.inference_mode(), suited_threads(self.net_, X.size):
+            for start in range(0, len(X), step):
+                rows = slice(start, start + step)
+                logits = thinned.logits(settings.arrange(gather(X, rows)), passes)
+                scores[:, rows] = torch.sigmoid(logits).cpu().numpy()
+        return scores
+
+    @property
+    def n_draws(self) -> int:
+        """How many rows ``draws`` gives."""
+        return int(self.options.get("passes", 0)) or 1
 
     def save(self, folder: Path) -> None:
         """Write ``network.json`` and ``network.safetensors``.
@@ -139,6 +200,7 @@ class Network:
                 "channels": len(self.names_),
                 "size": self.size_,
                 "layers": self.names_,
+                "seed": self.seed_,
                 "training": self.training.model_dump(),
             },
         )
@@ -154,7 +216,8 @@ class Network:
             training = Training.model_validate(told["training"])
             network = cls(str(told["name"]), dict(told["options"]), training)
             names, size = tuple(map(str, told["layers"])), int(told["size"])
-            net = network._built(len(names), size, seed=0)
+            seed = int(told["seed"])
+            net = network._built(len(names), size, seed)
         except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
             raise ModelError(
                 f"the network's description cannot be used ({error})",
@@ -169,31 +232,67 @@ class Network:
                 where=str(folder / WEIGHTS),
                 remedy="train it again",
             ) from error
-        network._learned(net, names, size)
+        network._learned(net, names, size, seed)
         return network
 
     def _built(self, channels: int, size: int, seed: int) -> nn.Module:
-        factory_options, _ = parted_options(self.options)
+        options = factory_options(self.options)
         with local_randomness(seed):
-            net: nn.Module = self.factory(channels, size, **factory_options)
+            net: nn.Module = self.factory(channels, size, **options)
+        self._check_passes(net)
         return net
 
+    def _check_passes(self, net: nn.Module) -> None:
+        passes = self.options.get("passes", 0)
+        where = "model.options.passes"
+        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 0:
+            raise ConfigError(f"must be a whole number of at least 0, not {passes!r}", where=where)
+        if passes and not drops(net):
+            raise ConfigError(
+                f"{self.name} drops nothing, so that {passes} passes would all be alike",
+                where=where,
+                remedy="set its option dropout above 0, such as 0.2, or leave passes out",
+            )
+
     def _settings(self, net: nn.Module, size: int) -> Acceleration:
-        _, own = parted_options(self.options)
+        own = {n: v for n, v in self.options.items() if n in _DEVICE_OPTIONS}
         return acceleration(best_device(), channels_last=suits_channels_last(net, size), **own)
 
-    def _checkpoint(self, X: Windows, y: NDArray[np.float64], seed: int) -> Checkpoint | None:
+    def _checkpoint(
+        self,
+        X: Windows,
+        y: NDArray[np.float64],
+        epochs: int,
+        seed: int,
+        before: Checkpoint | None = None,
+    ) -> Checkpoint | None:
+        """File of a training of so many epochs, and of what it goes on from."""
         if self.checkpoints is None:
             return None
-        recipe = self.training.model_dump()
-        key = fingerprint(X, y, name=self.name, options=self.options, training=recipe, seed=seed)
-        every = max(1, self.training.epochs // _CHECKPOINT_SHARE)
+        key = fingerprint(
+            X,
+            y,
+            name=self.name,
+            options=self.options,
+            training=self.training.model_dump(),
+            seed=seed,
+            before=None if before is None else before.path.stem,
+        )
+        every = max(1, epochs // _CHECKPOINT_SHARE)
         return Checkpoint(self.checkpoints / f"{key}.safetensors", every)
 
-    def _learned(self, net: nn.Module, names: tuple[str, ...], size: int) -> None:
+    def _told(self, before: int) -> Progress | None:
+        """Progress of a training that ``before`` epochs of another precede."""
+        if self.progress is None:
+            return None
+        tell, total = self.progress, self.training.all_epochs
+        return lambda done, _, loss: tell(before + done, total, loss)
+
+    def _learned(self, net: nn.Module, names: tuple[str, ...], size: int, seed: int) -> None:
         self.net_ = net.cpu().to(memory_format=torch.contiguous_format).eval()
         self.names_ = names
         self.size_ = size
+        self.seed_ = seed
         self._form: nn.Module | None = None
 
     def _inference_form(self, settings: Acceleration) -> nn.Module:
@@ -223,15 +322,15 @@ class Network:
             )
 
 
-def parted_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The factory's options, and those of every network.
+def factory_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The factory's options, without those of every network.
 
-    >>> parted_options({"width": 16, "precision": "bfloat16"})
-    ({'width': 16}, {'precision': 'bfloat16'})
+    >>> factory_options({"width": 16, "precision": "bfloat16"})
+    {'width': 16}
     """
-    own = {n: v for n, v in options.items() if n in NETWORK_OPTIONS}
-    return {n: v for n, v in options.items() if n not in NETWORK_OPTIONS}, own
+    return {n: v for n, v in options.items() if n not in NETWORK_OPTIONS}
 
 
-NETWORK_OPTIONS = ("precision", "compiled")
+_DEVICE_OPTIONS = ("precision", "compiled")
+NETWORK_OPTIONS = (*_DEVICE_OPTIONS, "passes")
 """Options that every network takes beside its factory's."""

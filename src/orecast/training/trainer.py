@@ -16,6 +16,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from orecast.config import Training
 from orecast.errors import ModelError
@@ -23,7 +24,7 @@ from orecast.training.acceleration import Acceleration
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
 from orecast.training.convolution import unfolded_convolutions
 from orecast.training.data import TrainingBatches
-from orecast.training.module import OreClassifier
+from orecast.training.module import Learner, Loss
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -38,18 +39,20 @@ def train(
     *,
     seed: int,
     settings: Acceleration,
+    loss: Loss = binary_cross_entropy_with_logits,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Train a network in place for a fixed number of epochs, from its checkpoint where one stands.
 
+    ``loss`` is the mean over a batch, of logits ``(b,)`` and labels where nothing else is named.
     The result depends on the network's weights, the batches, the recipe and the seed, and not on
     interruptions. A GPU's max-pool sums in no fixed order: there, windows of 64 cells and more
     repeat to rounding only. Raises ModelError where the loss ceases to be finite, or the network
     cannot be compiled.
     """
     settings.arrange_module(net)
-    module = OreClassifier(net, batches, training, seed=seed, settings=settings)
+    module = Learner(net, batches, training, loss, seed=seed, settings=settings)
     if checkpoint is not None and checkpoint.path.exists():
         module.first_epoch = restore_checkpoint(checkpoint.path, net, module.optimiser)
     left = training.epochs - module.first_epoch
@@ -73,7 +76,7 @@ def train(
         _fit(trainer, module)
 
 
-def _fit(trainer: pl.Trainer, module: OreClassifier) -> None:
+def _fit(trainer: pl.Trainer, module: Learner) -> None:
     """Fit; an interruption stays what it was, where Lightning makes an exit of it."""
     try:
         trainer.fit(module, train_dataloaders=module.batches)
@@ -104,7 +107,7 @@ class _EpochEnd(pl.Callback):
         self.progress = progress
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        assert isinstance(module, OreClassifier)
+        assert isinstance(module, Learner)
         done = module.epoch + 1
         if not math.isfinite(module.loss):
             raise ModelError(

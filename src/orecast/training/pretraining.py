@@ -1,0 +1,154 @@
+"""Self-supervised pretraining: a network restores masked windows before it is told any label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from orecast.config import Training
+from orecast.errors import SamplingError
+from orecast.grid import windows_touching
+from orecast.samples.nouns import Windows
+from orecast.training.acceleration import Acceleration
+from orecast.training.checkpoints import Checkpoint
+from orecast.training.data import TrainingBatches
+from orecast.training.trainer import Progress, local_randomness, train
+from orecast.training.visible import readable_cells, windows_among
+
+TRANSDUCTIVE = (
+    "the network was pretrained on windows of the whole map: it has seen the concentrations of "
+    "held-out ground, though no label of it"
+)
+"""What a network says of itself that was pretrained on all windows."""
+
+_WINDOWS = 20_000
+_CELLS_MASKED, _LAYERS_MASKED = 0.5, 0.25
+
+
+def pretrain(
+    net: nn.Module,
+    X: Windows,
+    training: Training,
+    *,
+    seed: int,
+    settings: Acceleration,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Train all of a network but its head, in place, to restore what is masked in windows.
+
+    Half of a window's cells, in all layers, and a quarter of its layers as a whole are set to 0,
+    the mean of standardised layers. A linear decoder of the features, averaged over their map as
+    most heads read them, predicts of each layer the middle cell, where it is masked, and the mean
+    of the masked cells: an average has lost the place of its parts, so that it cannot say each
+    cell. The loss is the mean square of these errors. The decoder is dropped afterwards.
+
+    D. Pathak et al. (2016), Context encoders: feature learning by inpainting, CVPR, 2536-2544;
+    K. He et al. (2022), Masked autoencoders are scalable vision learners, CVPR, 16000-16009.
+
+    Optimiser, rate and its course are those of ``training``, over ``training.pretrain`` epochs.
+    Raises as ``train``.
+    """
+    lesson = training.model_copy(update={"epochs": training.pretrain})
+    batches = MaskedBatches(X, training.batch, seed=seed, flips=training.flips)
+    with local_randomness(int(np.random.default_rng([seed, 15]).integers(2**63))):
+        restorer = Restorer(net, len(X.names), X.size)
+    train(
+        restorer,
+        batches,
+        lesson,
+        seed=seed,
+        settings=settings,
+        loss=masked_squares,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+
+
+def unlabelled_windows(X: Windows, training: Training, seed: int) -> Windows:
+    """Up to 20,000 windows at random cells with values in all layers, to pretrain on.
+
+    With ``training.pretrain_on`` "visible" none of them touches a cell that ``X`` hides; with
+    "all", nothing is hidden. Raises SamplingError where there are fewer than two.
+    """
+    X = X if training.pretrain_on == "visible" else replace(X, hidden=None)
+    cells = readable_cells(X)
+    if X.hidden is not None:
+        cells = cells & ~windows_touching(X.hidden, X.size)
+    if cells.sum() < 2:
+        raise SamplingError(
+            "fewer than two windows have values and share no cell with what is hidden",
+            where="training.pretrain",
+            remedy="set it to 0",
+        )
+    return windows_among(X, cells, _WINDOWS, np.random.default_rng([seed, 14]))
+
+
+class Restorer(nn.Module):
+    """A network's features and a linear decoder: ``(B, C, k, k)`` to ``(B, 2, C)``.
+
+    Of each layer, the middle cell and the mean of the masked cells.
+    """
+
+    def __init__(self, net: nn.Module, channels: int, size: int) -> None:
+        super().__init__()
+        self.net = net
+        net.eval()  # so that the trial leaves no trace in batch normalisations
+        with torch.no_grad():
+            features = self._pooled(torch.zeros(2, channels, size, size))
+        net.train()
+        self.decoder = nn.Linear(features.shape[1], 2 * channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what was masked, ``(B, 2, C)``."""
+        restored: Tensor = self.decoder(self._pooled(x))
+        return restored.view(len(x), 2, -1)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        features: Tensor = self.net.forward_features(x)  # type: ignore[operator]
+        return features.flatten(2).mean(2) if features.ndim > 2 else features
+
+
+class MaskedBatches(TrainingBatches):
+    """Windows without labels, masked anew in every epoch, with what the mask took.
+
+    Yields what ``masked`` gives.
+    """
+
+    def __init__(self, X: Windows, batch: int, *, seed: int, flips: bool) -> None:
+        super().__init__(X, np.full(len(X), np.nan), batch, seed=seed, flips=flips)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rng = np.random.default_rng([self.seed, 16, self.epoch])
+        for x, _ in super().__iter__():
+            yield masked(x, rng)
+
+
+def masked(x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Mask windows ``(b, C, k, k)``: return them, and of each layer what was taken ``(b, 2, C)``.
+
+    That is the middle cell, NaN where it was left, and the mean of the masked cells.
+    """
+    b, layers, k, _ = x.shape
+    order = rng.random((b, k * k)).argsort(axis=1).reshape(b, 1, k, k)
+    cells = order < _CELLS_MASKED * k * k
+    whole = rng.random((b, layers, 1, 1)) < _LAYERS_MASKED
+    mask = torch.from_numpy(cells | whole)  # (b, C, k, k)
+    middle = torch.where(mask, x, torch.nan)[:, :, k // 2, k // 2]
+    mean = (x * mask).sum((2, 3)) / mask.sum((2, 3))
+    return x.masked_fill(mask, 0.0), torch.stack([middle, mean], dim=1)
+
+
+def masked_squares(restored: Tensor, taken: Tensor) -> Tensor:
+    """Mean squared error over what was taken, NaN left out; both ``(b, 2, C)``.
+
+    >>> masked_squares(torch.tensor([1.0, 5.0]), torch.tensor([3.0, torch.nan])).item()
+    4.0
+    """
+    known = ~torch.isnan(taken)
+    errors = torch.where(known, restored - taken, 0.0)
+    return errors.square().sum() / known.sum()
