@@ -153,6 +153,38 @@ def test_multiplicative_sees_its_own_row_alone():
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_what_is_not_fitted_on_moves_no_other_row(method):
+    values, censored = survey(200)
+    seen = np.arange(200) % 3 > 0
+    other = values.copy()
+    other[~seen] *= np.random.default_rng(1).lognormal(0, 2, (int((~seen).sum()), 3))
+    whole, moved = (impute(v, censored, method=method, fitted_on=seen) for v in (values, other))
+    np.testing.assert_array_equal(whole[seen], moved[seen])
+    if method == "lognormal":  # on all rows it would
+        assert not np.array_equal(impute(other, censored, method=method)[seen], whole[seen])
+
+
+def test_lognormal_learned_from_some_rows_holds_for_all():
+    values, censored = survey(200)
+    seen = np.arange(200) < 120
+    imputed = impute(values, censored, method="lognormal", fitted_on=seen)
+    alone = impute(values[seen], censored[seen], method="lognormal")
+    np.testing.assert_array_equal(imputed[seen], alone)
+    assert len(np.unique(imputed[censored[:, 0], 0])) == 1  # one limit, one replacement
+    everything = np.ones(200, dtype=bool)
+    np.testing.assert_array_equal(
+        impute(values, censored, method="lognormal", fitted_on=everything),
+        impute(values, censored, method="lognormal"),
+    )
+
+
+def test_one_measured_value_among_the_rows_seen_is_too_few():
+    values, censored = [[1.0], [3.0], [4.0]], [[True], [False], [False]]
+    with pytest.raises(InputError, match=r"column 'Au': fewer than two .* that a fold hides"):
+        impute(values, censored, method="lognormal", names=["Au"], fitted_on=np.arange(3) < 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_column_without_a_measured_value_is_refused_by_name(method):
     with pytest.raises(InputError, match=r"column 'Au': no value was measured, all 2"):
         impute(

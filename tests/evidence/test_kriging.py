@@ -86,6 +86,15 @@ def test_fits_a_variogram_to_each_layer():
     assert third.nugget == pytest.approx(1.0, abs=0.35)
 
 
+def test_the_variogram_is_that_of_the_samples_it_is_fitted_on():
+    rng = np.random.default_rng(3)
+    xy, values = rng.uniform(0, 5000, (200, 2)), rng.normal(size=(200, 2))
+    seen = xy[:, 0] < 3000
+    some = OrdinaryKriging(12, 900.0).fit(xy, values, seen)
+    alone = OrdinaryKriging(12, 900.0).fit(xy[seen], values[seen])
+    assert some.variograms_ == alone.variograms_
+
+
 def test_kriging_beats_the_mean_on_a_field_it_fits():
     rng = np.random.default_rng(1)
     xy = rng.uniform(0, 10_000, (600, 2))

@@ -14,10 +14,15 @@ from orecast.survey.tables import Table
 DEFAULT = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
 
 
-def read(cells, *, limit=None, decimal=".", **reading):
+def read(cells, **options):
+    values, below, _, findings = read_all(cells, **options)
+    return values, below, findings
+
+
+def read_all(cells, *, limit=None, decimal=".", **reading):
     frame = pd.DataFrame({"Au_ppb": cells}, index=range(2, len(cells) + 2))
     findings = Findings()
-    values, below = concentrations(
+    values, below, zeros = concentrations(
         frame["Au_ppb"],
         Element("Au", "Au_ppb", "ppb", 1e-3),
         Table(Path("a.csv"), frame, decimal),
@@ -25,7 +30,7 @@ def read(cells, *, limit=None, decimal=".", **reading):
         limit,
         findings,
     )
-    return values.tolist(), below.tolist(), findings
+    return values.tolist(), below.tolist(), zeros.tolist(), findings
 
 
 def test_marked_values_are_censored_at_their_limit():
@@ -86,6 +91,11 @@ def test_zeros_mean_below_the_limit_where_it_is_known():
 
     assert values == [2, 3, 4]
     assert below == [True, False, False]
+
+
+def test_only_zeros_without_a_known_limit_are_marked():
+    assert read_all(["0", "<2", "-3", "", "4"])[2] == [True, False, False, False, False]
+    assert read_all([0.0, 3.0, 4.0], limit=2.0)[2] == [False] * 3
 
 
 def test_values_at_or_below_a_configured_limit_are_censored_at_it():

@@ -64,3 +64,4 @@ def test_zeros_and_specks_of_interpolation_are_below_the_lowest_value_that_means
     assert "nothing was measured there" in finding.what
     assert survey.censored[:, cadmium].sum() == 42
     assert survey.values[:, cadmium].min() == 5
+    np.testing.assert_array_equal(survey.zeros, survey.censored)

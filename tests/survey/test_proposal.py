@@ -162,7 +162,6 @@ def test_layers_of_a_geopackage_are_told_apart(district):
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (["samples.csv"], "no file of deposits"),
         (["deposits.csv"], "neither a table"),
         (["absent.csv"], "no such file"),
         ([], "no files"),
@@ -173,6 +172,30 @@ def test_what_cannot_be_told_is_refused(district, names, says):
 
     with pytest.raises(InputError, match=says):
         propose([district.folder / name for name in names], Path(district.folder))
+
+
+def test_without_deposits_a_map_of_anomalies_is_proposed(district):
+    district.write()
+    district.table["samples"].pop("medium")
+
+    table, notes = propose([district.folder / "samples.csv"], district.folder)
+    config = parse(table, where="run.toml", folder=district.folder)
+
+    assert config.deposits is None
+    assert config.model.name == "mahalanobis"
+    note = notes[-1]
+    assert note.startswith("no file holds deposits: the run will be a map of anomalies")
+    assert "[deposits]" in note
+    assert "[held_back]" in note
+
+
+def test_points_beside_the_samples_leave_the_model_as_it_is(district):
+    district.write()
+
+    table, _ = propose([district.folder], district.folder)
+
+    assert "deposits" in table
+    assert "model" not in table
 
 
 def test_the_sheets_of_a_workbook_are_looked_through(district):

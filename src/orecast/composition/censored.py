@@ -30,6 +30,7 @@ def impute(
     method: Literal["multiplicative", "lognormal"] = "multiplicative",
     names: Sequence[str] | None = None,
     total: float = 1e6,
+    fitted_on: Bools | None = None,
 ) -> Floats:
     """Replace the values below detection; returns ``(n, n_elements)``.
 
@@ -39,7 +40,8 @@ def impute(
     A replacement r is 0.65 of the limit ("multiplicative", Martín-Fernández et al. 2003), which
     needs no other row, or the geometric mean of the log-normal below the limit, whose mean and
     spread are the column's maximum-likelihood estimates under censoring ("lognormal",
-    Palarea-Albaladejo & Martín-Fernández 2013), which sees the column's every row but no label.
+    Palarea-Albaladejo & Martín-Fernández 2013). Those are learned from the rows ``fitted_on``
+    ``(n,)``, from all where they are left out, and hold for every row; no label has a part in them.
     The measured values of the row are then multiplied by ``1 - sum(r) / total``.
 
     ``total`` is the whole that the row belongs to, in the unit of the values: 1e6 for mg/kg. Where
@@ -50,7 +52,8 @@ def impute(
     over-closed analysis) is its own whole.
 
     Raises InputError naming the column: a value or limit that is not positive and finite, no
-    measured value to stand for the censored ones, and for "lognormal" fewer than two distinct ones.
+    measured value to stand for the censored ones, and for "lognormal" fewer than two distinct ones
+    to learn from.
 
     >>> impute([[1000.0, 200.0], [2000.0, 300.0]], [[True, False], [False, False]]).tolist()
     [[650.0, 199.87], [2000.0, 300.0]]
@@ -66,7 +69,8 @@ def impute(
     if method == "multiplicative":
         replacement = np.where(below, FRACTION * limit, 0.0)
     elif method == "lognormal":
-        replacement = _lognormal(x, below, limit, labels)
+        rows = np.ones(len(x), dtype=np.bool_) if fitted_on is None else fitted_on
+        replacement = _lognormal(x, below, limit, labels, rows)
     else:
         raise ConfigError(
             f"unknown replacement {method!r}",
@@ -90,7 +94,9 @@ def _replaced(x: Floats, below: Bools, replacement: Floats, total: float) -> Flo
     return np.where(below, replacement, x * factor[:, None])
 
 
-def _lognormal(x: Floats, below: Bools, limit: Floats, names: Sequence[str]) -> Floats:
+def _lognormal(
+    x: Floats, below: Bools, limit: Floats, names: Sequence[str], fitted_on: Bools
+) -> Floats:
     """Geometric mean of each column's log-normal below each limit, 0 where not censored."""
     from scipy.special import log_ndtr
 
@@ -98,15 +104,17 @@ def _lognormal(x: Floats, below: Bools, limit: Floats, names: Sequence[str]) -> 
     for j, name in enumerate(names):
         if not below[:, j].any():
             continue
-        measured = x[~below[:, j] & ~np.isnan(x[:, j]), j]
+        measured = x[~below[:, j] & ~np.isnan(x[:, j]) & fitted_on, j]
         if len(np.unique(measured)) < 2:
             raise InputError(
-                "fewer than two distinct measured values, from which no spread can be estimated",
+                "fewer than two distinct measured values, from which no spread can be estimated"
+                + ("" if fitted_on.all() else ", outside the cells that a fold hides"),
                 where=f"column {name!r}",
                 remedy='set composition.censored = "multiplicative", or leave the column out',
             )
         bound = np.log(limit[below[:, j], j])
-        mean, spread = censored_normal(np.log(measured), bound)
+        known = np.log(limit[below[:, j] & fitted_on, j])
+        mean, spread = censored_normal(np.log(measured), known)
         z = (bound - mean) / spread
         hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(z))  # pdf / cdf
         # Below the limit by definition; the bound guards against rounding far down the tail.

@@ -8,7 +8,9 @@ from orecast.registry import exports
 
 if TYPE_CHECKING:
     from orecast.evidence.building import build_evidence, propose_grid
+    from orecast.evidence.density import sampling_density
     from orecast.evidence.nouns import FAULT_DISTANCE, Evidence, Kind
+    from orecast.evidence.refitting import refitted
     from orecast.evidence.storage import read_evidence, write_evidence
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "build_evidence",
     "propose_grid",
     "read_evidence",
+    "refitted",
+    "sampling_density",
     "write_evidence",
 ]
 
@@ -30,6 +34,8 @@ __getattr__ = exports(
         "build_evidence": "building",
         "propose_grid": "building",
         "read_evidence": "storage",
+        "refitted": "refitting",
+        "sampling_density": "density",
         "write_evidence": "storage",
     },
 )

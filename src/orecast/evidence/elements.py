@@ -14,6 +14,7 @@ from orecast.errors import InputError
 from orecast.evidence.nouns import Evidence
 from orecast.evidence.spacing import propose_radius
 from orecast.grid import Grid
+from orecast.survey.zeros import lowest_seen
 
 if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from orecast.survey.nouns import Survey
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _BLOCK = 1 << 18  # cells interpolated at a time
 
@@ -32,23 +34,13 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     of logarithms is not the logarithm of the mean.
     """
     names, values = survey_ratios(survey, config)
-    report_global_fits(survey, config)
     asked = config.evidence.layers
     kept = [k for k, name in enumerate(names) if asked is None or name in asked]
     if not kept:
         return evidence
     names, values = tuple(names[k] for k in kept), values[:, kept]
     _refuse_empty(names, values)
-    transform = _in_words(config)
-    if survey.gridded is not None:
-        layers = values.T.reshape(-1, *survey.gridded.shape).astype(np.float32)
-        reach = _gridded_reach(config, survey.gridded, survey.findings)
-        how = f"{transform}, cell by cell"
-    else:
-        interpolator = _fitted(survey, config, values)
-        layers = interpolate_onto(evidence.grid, interpolator, len(names))
-        reach = interpolator.reach
-        how = f"{transform} of the samples, then {interpolator.describe()}"
+    layers, reach, how = laid_out(values, evidence.grid, survey, config)
     unit = {"none": "mg/kg", "log": "ln(mg/kg)"}.get(config.composition.transform, "log-ratio")
     for name, layer in zip(names, layers, strict=True):
         evidence = evidence.adding(
@@ -57,29 +49,81 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     return evidence
 
 
-def survey_ratios(survey: Survey, config: Config) -> tuple[tuple[str, ...], Floats]:
+def laid_out(
+    values: Floats, grid: Grid, survey: Survey, config: Config, fitted_on: Bools | None = None
+) -> tuple[NDArray[np.float32], float, str]:
+    """Lay log-ratios ``(n, n_layers)`` out on the grid: layers, their reach, how they came about.
+
+    The layers are ``(n_layers, rows, columns)``. An interpolator learns from the samples
+    ``fitted_on`` ``(n,)`` alone.
+    """
+    transform = _in_words(config)
+    if survey.gridded is not None:
+        layers = values.T.reshape(-1, *survey.gridded.shape).astype(np.float32)
+        reach = _gridded_reach(config, survey.gridded, survey.findings)
+        return layers, reach, f"{transform}, cell by cell"
+    interpolator = _fitted(survey, config, values, fitted_on)
+    layers = interpolate_onto(grid, interpolator, values.shape[1])
+    how = f"{transform} of the samples, then {interpolator.describe()}"
+    return layers, interpolator.reach, how
+
+
+def survey_ratios(
+    survey: Survey, config: Config, fitted_on: Bools | None = None
+) -> tuple[tuple[str, ...], Floats]:
     """Names and values of the configured log-ratios, one row a sample or cell.
 
     Censored values are imputed first; a part that a sample lacks stays lacking. Only the parts of
     the composition are looked at, so that an element left out of it cannot refuse the survey.
+    With ``fitted_on`` ``(n,)`` the limits of zeros, and the log-normals of censored values, are
+    learned from those rows alone.
     """
     options = config.composition
-    parts = survey.symbols if options.parts is None else tuple(options.parts)
-    columns = [k for k, symbol in enumerate(survey.symbols) if symbol in parts]
+    columns = parts_of(survey, config)
     if not columns:
         raise InputError(
             "no element was recognised", where="samples", remedy="set samples.elements"
         )
+    values = survey.values[:, columns]
+    if fitted_on is not None and survey.zeros is not None:
+        limits = limits_of_zeros(survey, columns, fitted_on)
+        values = np.where(survey.zeros[:, columns], limits, values)
     to_ppm = np.array([survey.elements[k].to_ppm for k in columns])
     ppm = np.full(survey.values.shape, np.nan)
     ppm[:, columns] = impute(
-        survey.values[:, columns] * to_ppm,
+        values * to_ppm,
         survey.censored[:, columns],
         method=options.censored,
         names=[survey.symbols[k] for k in columns],
+        fitted_on=fitted_on,
     )
     _report_lacking(survey, ppm[:, columns])
     return log_ratios(ppm, survey.symbols, options)
+
+
+def parts_of(survey: Survey, config: Config) -> list[int]:
+    """Columns of the survey's elements that are parts of the composition."""
+    parts = config.composition.parts
+    return [k for k, symbol in enumerate(survey.symbols) if parts is None or symbol in parts]
+
+
+def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
+    """Limit that zeros of each column are read as below, learned from ``rows``, ``(n_columns,)``.
+
+    Raises InputError for an element with zeros that has no other value in those rows.
+    """
+    assert survey.zeros is not None
+    zeros = survey.zeros[:, columns]
+    limits = lowest_seen(survey.values[:, columns], zeros, rows)
+    for k in np.flatnonzero(zeros.any(axis=0) & np.isinf(limits)):
+        symbol = survey.symbols[columns[int(k)]]
+        raise InputError(
+            "no value above zero outside the cells that a fold hides, from which the limit of its "
+            "zeros could be learned",
+            where=f"element {symbol}",
+            remedy=f"leave {symbol} out by composition.parts, or cut more folds, which hide less",
+        )
+    return limits
 
 
 def _report_lacking(survey: Survey, ppm: Floats) -> None:
@@ -132,23 +176,6 @@ def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
     return reach
 
 
-def report_global_fits(survey: Survey, config: Config) -> None:
-    """Say what is fitted on all samples at once, and so has seen those that a fold hides."""
-    fitted = []
-    if config.composition.censored == "lognormal" and survey.censored.any():
-        fitted.append("the log-normal means of censored values")
-    if config.samples is not None and config.evidence.interpolator == "kriging":
-        fitted.append("the variograms of kriging")
-    if fitted:
-        survey.findings.warning(
-            "fitted-on-all",
-            "evidence",
-            f"{' and '.join(fitted)} are fitted on all samples, held-out ones among them (their "
-            "concentrations, never the deposits): scores are not leak-free to the last digit",
-            'use evidence.interpolator = "idw" and composition.censored = "multiplicative"',
-        )
-
-
 def sample_places(survey: Survey) -> Floats:
     """Positions of the samples, ``(n, 2)``; InputError where the survey has none."""
     if survey.samples is None or not len(survey.samples):
@@ -157,13 +184,22 @@ def sample_places(survey: Survey) -> Floats:
     return np.column_stack([points.x.to_numpy(), points.y.to_numpy()]).astype(np.float64)
 
 
-def _fitted(survey: Survey, config: Config, values: Floats) -> Interpolator:
+def interpolator_class(config: Config) -> type[Interpolator]:
+    """Class of the configured interpolator; ConfigError where none has the name."""
+    name = config.evidence.interpolator
+    found: type[Interpolator] = registry.load(
+        "orecast.evidence.interpolate", name, what="interpolator"
+    )
+    return found
+
+
+def _fitted(
+    survey: Survey, config: Config, values: Floats, fitted_on: Bools | None = None
+) -> Interpolator:
     """Return the configured interpolator, fitted, with the configured or a proposed radius."""
     options: EvidenceOptions = config.evidence
     xy = sample_places(survey)
-    factory = registry.load(
-        "orecast.evidence.interpolate", options.interpolator, what="interpolator"
-    )
+    factory = interpolator_class(config)
     radius = options.radius
     if radius is None:
         radius = propose_radius(xy, options.neighbours)
@@ -175,8 +211,7 @@ def _fitted(survey: Survey, config: Config, values: Floats) -> Interpolator:
             "set evidence.radius",
             radius=radius,
         )
-    interpolator: Interpolator = factory.configured(options, radius)
-    return interpolator.fit(xy, values)
+    return factory.configured(options, radius).fit(xy, values, fitted_on)
 
 
 def interpolate_onto(grid: Grid, interpolator: Interpolator, n_layers: int) -> NDArray[np.float32]:

@@ -67,12 +67,13 @@ def concentrations(
     reading: Reading,
     limit: float | None,
     findings: Findings,
-) -> tuple[Floats, Bools]:
-    """Concentrations in the column's unit and which of them are censored, two arrays ``(n,)``.
+) -> tuple[Floats, Bools, Bools]:
+    """Concentrations in the column's unit, which are censored, and which are zeros, each ``(n,)``.
 
     ``<0.5`` and, where negatives mean below, ``-0.5`` are censored at 0.5; zeros at the detection
     limit or, where none is known, at the lowest value above zero; values at or below ``limit`` at
-    ``limit``. ``>10000`` is taken as 10000 and reported.
+    ``limit``. ``>10000`` is taken as 10000 and reported. Only zeros whose limit is not known are
+    marked as such: theirs is learned from the other samples, and a fold learns it anew.
 
     Raises InputError at text among numbers, infinite values, negatives or zeros that the
     configuration refuses, and columns that are empty or constant.
@@ -107,7 +108,7 @@ def concentrations(
         under = values <= limit
         values[under], below = limit, below | under
     _refuse_nothing(values, below, element, table)
-    return values, below
+    return values, below, zero if limit is None else np.zeros_like(zero)
 
 
 def _parsed(

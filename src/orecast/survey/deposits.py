@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.config import Deposits
+from orecast.config import Config, Deposits
 from orecast.errors import AlignmentError, InputError, SamplingError
 from orecast.grid import Bounds, Grid
 from orecast.survey.duplicates import places
@@ -101,6 +101,28 @@ def judge_number(n: int, where: str, findings: Findings) -> None:
             "read the map as a hypothesis, or add deposits",
             n=n,
             half_width=half,
+        )
+
+
+def note_none_known(config: Config, findings: Findings) -> None:
+    """Say what a run without deposits is, by what it is tested, and what it leaves unused."""
+    what = "no deposits are known: the run is a map of anomalies, by a model that needs none"
+    if config.held_back is not None:
+        findings.warning("no-deposits", "deposits", f"{what}; the deposits held back test it")
+    else:
+        findings.warning(
+            "no-deposits",
+            "deposits",
+            f"{what}, and nothing tests it",
+            "give known deposits as [deposits], to learn from them, or as [held_back], to test the "
+            "map by them",
+        )
+    if config.barren is not None:
+        findings.warning(
+            "barren-unused",
+            str(config.barren.path),
+            "barren places are learned from beside deposits only, so that these are not used",
+            "give [deposits], or leave [barren] out",
         )
 
 

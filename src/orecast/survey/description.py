@@ -38,6 +38,7 @@ def checks(survey: Survey) -> dict[str, Any]:
             "elements": elements(survey),
             "deposits": _deposits(survey),
             "barren": None if survey.barren is None else len(survey.barren),
+            "held_back": None if survey.held_back is None else len(survey.held_back),
             "layers": layers(survey),
         },
         "findings": survey.findings.as_dicts(),
@@ -47,19 +48,20 @@ def checks(survey: Survey) -> dict[str, Any]:
 def describe(survey: Survey) -> list[Section]:
     """The survey as tables of words and numbers: overview, elements, layers."""
     found = checks(survey)["survey"]
-    n = found["deposits"]["n"]
     what = "cells" if found["kind"] == "gridded" else "samples"
     overview: list[tuple[Any, ...]] = [
         (what, _counted(found)),
         ("sharing a place", found["duplicates"]),
         ("CRS", f"{found['crs']} ({survey.crs.name})"),
         ("extent", _whole(_extent(survey))),
-        ("deposits", f"{n}; by chance their mean percentile is {chance(n)}"),
+        ("deposits", _deposits_in_words(found["deposits"]["n"])),
     ]
     if survey.gridded is not None:
         overview.insert(1, ("grid", str(survey.gridded)))
     if found["barren"] is not None:
         overview.append(("barren places", found["barren"]))
+    if found["held_back"] is not None:
+        overview.append(("deposits held back", f"{found['held_back']}; scored at the end"))
     columns = (
         "element",
         "column",
@@ -161,6 +163,12 @@ def _deposits(survey: Survey) -> dict[str, Any]:
     n = 0 if survey.deposits is None else len(survey.deposits)
     outside = sum(len(f.data["rows"]) for f in survey.findings.of("deposits-outside"))
     return {"n": n, "outside": outside, "half_width": interval_half_width(n) if n else None}
+
+
+def _deposits_in_words(n: int) -> str:
+    if not n:
+        return "none known: the run is a map of anomalies"
+    return f"{n}; by chance their mean percentile is {chance(n)}"
 
 
 def _extent(survey: Survey) -> Bounds:

@@ -44,20 +44,31 @@ def places(xy: Floats, tolerance: float = 0.01) -> Places:
     return Places(rank[inverse.ravel()], first[order].astype(np.int64))
 
 
-def average(values: Floats, censored: Bools, at: Places) -> tuple[Floats, Bools]:
+def average(
+    values: Floats, censored: Bools, zeros: Bools, at: Places
+) -> tuple[Floats, Bools, Bools]:
     """Geometric mean of the samples at each place, ``(n_places, n_elements)`` each.
+
+    Returns the means, which of them are censored, and which stand for ``zeros``.
 
     Where all members are censored, so is the mean: it lies below the geometric mean of their
     limits. Among detected members a censored one counts as 0.65 of its limit; a mean that falls
     below the highest limit so used is censored at that limit. Missing members are passed over.
 
+    A zero without a known limit lies below the lowest value of the whole survey, which is learned,
+    and which no fold could take out of a mean again. Beside other members it is therefore read as
+    below the lowest of them: 0.65 of it among detected ones, and one more limit among censored
+    ones. Where all members are such zeros, so is the mean.
+
     >>> v, c = np.array([[4.0], [9.0], [2.0]]), np.array([[False], [False], [True]])
-    >>> average(v, c, places(np.array([[0.0, 0], [0, 0], [7, 7]])))[0].ravel().tolist()
+    >>> at = places(np.array([[0.0, 0], [0, 0], [7, 7]]))
+    >>> average(v, c, np.zeros_like(c), at)[0].ravel().tolist()
     [6.0, 2.0]
     """
     n = len(at.first)
     if at.shared == 0:
-        return values.copy(), censored.copy()
+        return values.copy(), censored.copy(), zeros.copy()
+    values, censored, only_zeros = _beside_others(values, censored, zeros, at, n)
     present = ~np.isnan(values)
     members = _sums(present.astype(np.float64), at, n)
     detected = _sums((present & ~censored).astype(np.float64), at, n)
@@ -72,7 +83,24 @@ def average(values: Floats, censored: Bools, at: Places) -> tuple[Floats, Bools]
     means[under] = limits[under]
     alone = np.bincount(at.number, minlength=n) == 1
     means[alone] = values[at.first[alone]]  # not a rounding error is added where nothing is meant
-    return means, all_censored | under
+    return means, all_censored | under, only_zeros
+
+
+def _beside_others(
+    values: Floats, censored: Bools, zeros: Bools, at: Places, n: int
+) -> tuple[Floats, Bools, Bools]:
+    """Values and censored, zeros beside others read by these, and the places of zeros alone."""
+    others = ~zeros & ~np.isnan(values)
+    lowest = np.full((n, values.shape[1]), np.inf)
+    np.minimum.at(lowest, at.number, np.where(others, values, np.inf))
+    some = np.isfinite(lowest)
+    detected = _sums((others & ~censored).astype(np.float64), at, n) > 0
+    beside = zeros & some[at.number]
+    counted = beside & detected[at.number]
+    share = np.where(counted, CENSORED_SHARE, 1.0)
+    values = np.where(beside, lowest[at.number] * share, values)
+    only_zeros = ~some & (_sums(zeros.astype(np.float64), at, n) > 0)
+    return values, censored & ~counted, only_zeros
 
 
 def precision(values: Floats, censored: Bools, at: Places) -> dict[int, tuple[int, float]]:

@@ -46,7 +46,8 @@ class Survey:
     A point survey has ``samples``; a gridded survey has ``gridded`` rasters of elements, all on
     one grid. ``values`` and ``censored`` hold one row a sample or a grid cell (row-major), one
     column an element: concentrations in the file's units, NaN where missing; where ``censored``
-    the value is the detection limit itself and the truth lies below it.
+    the value is the detection limit itself and the truth lies below it. ``zeros`` marks those of
+    them whose limit is not known, and which stand at the lowest other value of their element.
     """
 
     crs: CRS
@@ -64,6 +65,7 @@ class Survey:
     area: gpd.GeoDataFrame | None = None
     rasters: tuple[Raster, ...] = field(default=())  # supporting layers, each on its own grid
     rows: int | None = None  # of the file of samples, before any was left out or averaged
+    zeros: NDArray[np.bool_] | None = None  # (n, n_elements); None where there is none
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
 _UNIT = re.compile(
     r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age", re.I
 )
+_WITHOUT_DEPOSITS = "mahalanobis"  # a model that learns from none
 _MEDIA = {
     "stream-sediment": r"stream|sediment|drainage|水系",
     "soil": r"soil|土壤",
@@ -57,9 +58,9 @@ def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[s
 
     Tables are told by their columns, vector files by their geometry, rasters by their names and
     values. Returns a table for ``orecast.config.parse``, its paths relative to ``folder``, and a
-    note for each judgement.
+    note for each judgement. Without deposits it is a map of anomalies that is proposed.
 
-    Raises InputError where a file cannot be read, or there are no samples or no deposits.
+    Raises InputError where a file cannot be read, or there are no samples.
     """
     draft = Draft(folder)
     files = _files(paths)
@@ -75,7 +76,7 @@ def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[s
         elif not is_raster(path) and path not in vectors:
             draft.notes.append(f"{path.name}: not of a kind that is read; left out")
     _place_points(draft)
-    _require(files, draft)
+    _complete(files, draft)
     return draft.table, draft.notes
 
 
@@ -331,7 +332,7 @@ def _choice(table: Table) -> str:
     )
 
 
-def _require(files: list[Path], draft: Draft) -> None:
+def _complete(files: list[Path], draft: Draft) -> None:
     names = listed([p.name for p in files])
     if "samples" in draft.table and "gridded" in draft.table:
         del draft.table["gridded"]
@@ -343,7 +344,9 @@ def _require(files: list[Path], draft: Draft) -> None:
             remedy="name the file of samples, with headers such as Au_ppb",
         )
     if "deposits" not in draft.table:
-        raise InputError(
-            f"no file of deposits is among {names}" + "".join(f"; {n}" for n in draft.notes),
-            remedy="name a table or vector file of points besides",
+        draft.table["model"] = {"name": _WITHOUT_DEPOSITS}
+        draft.notes.append(
+            f"no file holds deposits: the run will be a map of anomalies, by {_WITHOUT_DEPOSITS}, "
+            "which needs none; add [deposits] to learn from known ones, or [held_back] to test the "
+            "map by them"
         )

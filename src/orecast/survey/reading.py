@@ -13,7 +13,7 @@ from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, Grid
 from orecast.survey.analytes import check_totals, choose_elements, doubt_units, limits_by_symbol
 from orecast.survey.concentrations import Reading, concentrations
-from orecast.survey.deposits import Region, judge_number, read_deposits
+from orecast.survey.deposits import Region, judge_number, note_none_known, read_deposits
 from orecast.survey.duplicates import Places, average, places, precision
 from orecast.survey.findings import Findings
 from orecast.survey.gridded import read_gridded
@@ -28,6 +28,7 @@ from orecast.survey.projection import (
 )
 from orecast.survey.rasters import on_pixels, read_layer_raster, read_values
 from orecast.survey.vectors import bounds_of, read_layer, require_overlap
+from orecast.survey.zeros import lowest_seen
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -47,6 +48,7 @@ class _Geochemistry:
     elements: tuple[Element, ...]
     values: Floats
     censored: Bools
+    zeros: Bools
     extent: Bounds
     samples: gpd.GeoDataFrame | None = None
     grid: Grid | None = None
@@ -70,8 +72,12 @@ def read_survey(config: Config) -> Survey:
     area = _area(config, geochemistry, findings)
     g = geochemistry
     region = Region(g.crs, g.extent, g.grid, area, g.spacing)
-    deposits = read_deposits(config.deposits, "deposits", region, findings)
-    judge_number(len(deposits), str(config.deposits.path), findings)
+    deposits = None
+    if config.deposits is None:
+        note_none_known(config, findings)
+    else:
+        deposits = read_deposits(config.deposits, "deposits", region, findings)
+        judge_number(len(deposits), str(config.deposits.path), findings)
     barren = None
     if config.barren is not None:
         barren = read_deposits(config.barren, "barren", region, findings)
@@ -94,6 +100,7 @@ def read_survey(config: Config) -> Survey:
         area=area,
         rasters=_rasters(config, g, findings),
         rows=g.rows,
+        zeros=g.zeros if g.zeros.any() else None,
     )
 
 
@@ -121,8 +128,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
         concentrations(table.frame[e.column], e, table, reading, limits.get(e.symbol), findings)
         for e in elements
     ]
-    values = np.column_stack([v for v, _ in read])
-    censored = np.column_stack([c for _, c in read])
+    values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
     where = str(table.path)
     assumed = [s for f in findings.of("assumed-units") for s in f.data["units"]]
     doubt_units(elements, values, assumed, where, "samples", findings)
@@ -131,7 +137,9 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
     _report_duplicates(at, elements, values, censored, samples.duplicates, where, findings)
     frame = table.frame
     if samples.duplicates == "average" and at.shared:
-        values, censored = average(values, censored, at)
+        values, censored, zeros = average(values, censored, zeros, at)
+        # The lowest value is now that of a place, and a fold finds it again among the places.
+        values = np.where(zeros, lowest_seen(values, zeros), values)
         frame, xy = frame.iloc[at.first], xy[at.first]
     check_totals(elements, values, where, "samples", findings)
     _judge_medium(samples, findings)
@@ -142,14 +150,23 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> _Geo
     )
     spacing = float(np.sqrt((extent.east - extent.west) * (extent.north - extent.south) / len(xy)))
     return _Geochemistry(
-        target, elements, values, censored, extent, samples=located, spacing=spacing, rows=rows
+        target,
+        elements,
+        values,
+        censored,
+        zeros,
+        extent,
+        samples=located,
+        spacing=spacing,
+        rows=rows,
     )
 
 
 def _from_grid(config: Config, findings: Findings) -> _Geochemistry:
     assert config.gridded is not None
     g = read_gridded(config.gridded, config.crs, findings)
-    return _Geochemistry(g.grid.crs, g.elements, g.values, g.censored, g.grid.bounds, grid=g.grid)
+    below = g.censored  # zeros, all of them: a raster knows no other limit
+    return _Geochemistry(g.grid.crs, g.elements, g.values, below, below, g.grid.bounds, grid=g.grid)
 
 
 def _require_spread(extent: Bounds, where: str) -> None:

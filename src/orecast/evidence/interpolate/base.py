@@ -16,6 +16,7 @@ from orecast.evidence.interpolate.neighbours import Buckets, fill_buckets
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Interpolator(ABC):
     Samples within a millimetre of each other are one place with their mean. A target whose
     radius holds fewer than ``fewest`` places is NaN.
 
-    A method writes ``_predict`` (and ``_learn``, where it fits something):
+    A method writes ``_predict`` (and, where it fits something, ``_learn`` and ``learns``):
 
     >>> class Mean(Interpolator):
     ...     def _predict(self, part, targets):
@@ -47,6 +48,8 @@ class Interpolator(ABC):
     """
 
     fewest: int = 1
+    learns: bool = False
+    """Whether something is fitted to the samples' values, beside taking them as data."""
 
     def __init__(self, neighbours: int, radius: float) -> None:
         self.neighbours = neighbours
@@ -66,8 +69,11 @@ class Interpolator(ABC):
         """Say in words how a value came about; asked once fitted."""
         return f"{self.neighbours} nearest samples within {self.radius:g} m"
 
-    def fit(self, xy: Floats, values: Floats) -> Self:
+    def fit(self, xy: Floats, values: Floats, fitted_on: Bools | None = None) -> Self:
         """Take samples at ``xy`` ``(n, 2)`` with ``values`` ``(n, n_layers)``, NaN where missing.
+
+        What a method learns it learns from the samples ``fitted_on`` ``(n,)`` alone, from all where
+        they are left out; all of them are data to interpolate.
 
         Raises ConfigError for an impossible number of neighbours or radius, InputError for
         positions or values that are infinite, and for a layer without any value.
@@ -77,7 +83,11 @@ class Interpolator(ABC):
         values = np.asarray(values, dtype=np.float64)
         _check_samples(xy, values)
         self.n_layers_ = values.shape[1]
-        self.parts_ = [self._fit_part(*part) for part in _complete_parts(xy, values)]
+        seen = np.ones(len(xy), dtype=np.bool_) if fitted_on is None else fitted_on
+        self.parts_ = [
+            self._fit_part(layers, xy[rows], values[np.ix_(rows, layers)], seen[rows])
+            for layers, rows in _complete_parts(values)
+        ]
         return self
 
     def predict(self, xy: Floats) -> Floats:
@@ -113,14 +123,18 @@ class Interpolator(ABC):
                 remedy="folds are buffered by it, so that an endless reach cannot be validated",
             )
 
-    def _fit_part(self, layers: Ints, xy: Floats, values: Floats) -> Part:
-        places, means = distinct_places(xy, values)
-        buckets, order = fill_buckets(places)
-        values = np.ascontiguousarray(means[order])
-        return Part(layers, buckets, values, self._learn(buckets.places, values))
+    def _fit_part(self, layers: Ints, xy: Floats, values: Floats, seen: Bools) -> Part:
+        buckets, means = _in_buckets(xy, values)
+        known = (buckets.places, means)
+        if not seen.all():
+            known = _places_in_order(xy[seen], values[seen])
+        return Part(layers, buckets, means, self._learn(*known))
 
     def _learn(self, places: Floats, values: Floats) -> Any:
-        """Fit what the method needs on places ``(n, 2)`` and values ``(n, n_part)``."""
+        """Fit what the method needs on places ``(n, 2)`` and values ``(n, n_part)``.
+
+        There may be none of them, where all samples with a value are hidden.
+        """
         return None
 
     @abstractmethod
@@ -146,13 +160,27 @@ def distinct_places(xy: Floats, values: Floats) -> tuple[Floats, Floats]:
     return places, np.column_stack([mean(column) for column in values.T])
 
 
-def _complete_parts(xy: Floats, values: Floats) -> Iterator[tuple[Ints, Floats, Floats]]:
-    """Group the layers by the samples that have a value."""
+def _in_buckets(xy: Floats, values: Floats) -> tuple[Buckets, Floats]:
+    """Buckets of the distinct places, and the mean values in their order."""
+    places, means = distinct_places(xy, values)
+    buckets, order = fill_buckets(places)
+    return buckets, np.ascontiguousarray(means[order])
+
+
+def _places_in_order(xy: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Distinct places and their mean values, in the order of buckets; none of no samples."""
+    if not len(xy):
+        return xy, values
+    buckets, means = _in_buckets(xy, values)
+    return buckets.places, means
+
+
+def _complete_parts(values: Floats) -> Iterator[tuple[Ints, Bools]]:
+    """Group the layers by the samples that have a value: their numbers, and those samples."""
     present = np.isfinite(values)
     patterns, owner = np.unique(present.T, axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
-        layers = np.flatnonzero(owner.ravel() == k)
-        yield layers, xy[pattern], values[np.ix_(pattern, layers)]
+        yield np.flatnonzero(owner.ravel() == k), pattern
 
 
 def _check_samples(xy: Floats, values: Floats) -> None:

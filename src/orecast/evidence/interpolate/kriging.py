@@ -34,7 +34,8 @@ class OrdinaryKriging(Interpolator):
     with one it is smoother there. A singular system, as near-coincident samples under a Gaussian
     model make, is solved with the least power of ten, from 1e-10 of the sill, on its diagonal.
 
-    The variogram is a statistic of all samples given; labels have no part in it.
+    The variogram is a statistic of the samples it is fitted on; labels have no part in it. With
+    fewer than two places to learn from it is spherical without nugget, its range the radius.
 
     >>> xy = np.array([[0.0, 0.0], [30.0, 0.0]])
     >>> v = Variogram("exponential", nugget=0.0, sill=1.0, range=60.0)
@@ -42,6 +43,8 @@ class OrdinaryKriging(Interpolator):
     >>> kriging.predict(np.array([[15.0, 0.0], [30.0, 0.0]])).round(9).tolist()
     [[3.0], [4.0]]
     """
+
+    learns = True
 
     def __init__(self, neighbours: int, radius: float, variogram: Variogram | None = None) -> None:
         super().__init__(neighbours, radius)
@@ -64,7 +67,7 @@ class OrdinaryKriging(Interpolator):
     def _learn(self, places: Floats, values: Floats) -> list[Variogram]:
         if self.variogram is not None:
             return [self.variogram] * values.shape[1]
-        if len(places) == 1:  # no pair, and its value is the answer whatever the variogram
+        if len(places) < 2:  # no pair
             return [Variogram("spherical", 0.0, 1.0, self.radius)] * values.shape[1]
         seen = empirical_variogram(places, values)
         return [fit_variogram(seen.distance, layer, seen.pairs) for layer in seen.semivariance.T]
