@@ -67,7 +67,6 @@ def test_overrides(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("samples.path = 's'", ["'deposits' is missing", "run.toml"]),
         ("deposits.path = 's'", ["either [samples] or [gridded]"]),
         ("samples.path='s'\ngridded.path='*'\ndeposits.path='d'", ["not both"]),
         ("sampels.path='s'\ndeposits.path='d'", ["unknown key 'sampels'", "did you mean samples"]),

@@ -10,9 +10,9 @@ from pyproj import CRS, Transformer
 from scipy import ndimage
 
 from orecast import config
-from orecast.errors import AlignmentError
+from orecast.errors import AlignmentError, ConfigError
 from orecast.grid import Grid
-from orecast.targets import COLUMNS, delineate
+from orecast.targets import COLUMNS, delineate, over_cells
 
 UTM = CRS("EPSG:32645")
 ALL = config.Targets(smallest=1, most=1000)
@@ -155,6 +155,41 @@ def test_reasons_by_rank_or_by_cells():
     )
     assert targets["top_elements"].tolist() == ["5 cells", "3 cells"]
     assert seen[1].tolist() == [[1, 5], [2, 5], [3, 5]]
+
+
+def test_further_columns_are_measured_over_each_targets_cells():
+    targets = targets_of(
+        extra={
+            "probability": over_cells(np.where(SCORE > 0.7, SCORE, np.nan)),
+            "applicable_share": over_cells(SCORE > 0.65),
+            "conformal_p": over_cells(1 - SCORE, np.min),
+            "cells": lambda areas: [len(cells) for cells in areas],
+        }
+    )
+    names = ("probability", "applicable_share", "conformal_p", "cells")
+    assert tuple(targets.columns) == (*COLUMNS, *names, "geometry")
+    assert targets["probability"].tolist() == pytest.approx([0.85, 0.75])
+    assert targets["applicable_share"].tolist() == pytest.approx([2 / 5, 2 / 3])
+    assert targets["conformal_p"].tolist() == pytest.approx([0.1, 0.25])
+    assert targets["cells"].tolist() == [5, 3]
+
+
+def test_what_is_known_of_no_cell_is_not_a_number():
+    targets = targets_of(extra={"probability": over_cells(np.full(SCORE.shape, np.nan))})
+    assert targets["probability"].isna().all()
+
+
+def test_further_columns_of_no_targets_are_there():
+    targets = targets_of(
+        options=config.Targets(smallest=9), extra={"probability": over_cells(SCORE)}
+    )
+    assert targets.empty
+    assert targets["probability"].dtype == np.float64
+
+
+def test_a_further_column_takes_no_name_of_the_tables_own():
+    with pytest.raises(ConfigError, match="column 'score_max'"):
+        targets_of(extra={"score_max": over_cells(SCORE)})
 
 
 @pytest.mark.parametrize("name", ["score", "classes", "uncertainty"])

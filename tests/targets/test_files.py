@@ -14,12 +14,15 @@ from pyproj import CRS
 from orecast import config
 from orecast.errors import RunError
 from orecast.grid import Grid
-from orecast.targets import COLUMNS, delineate, write_targets
+from orecast.targets import COLUMNS, delineate, over_cells, write_targets
 
 UTM = CRS("EPSG:32645")
 
 
-def some_targets(classes=(1, 0, 2, 0, 3)):
+EXTRA = ("conformal_p", "applicable_share", "probability")
+
+
+def some_targets(classes=(1, 0, 2, 0, 3), deposits=True, **more):
     classes = np.array([classes, classes], dtype=np.uint8)
     score = (4 - classes) / 3.0
     grid = Grid(UTM, Affine(500, 0, 430000, 0, -500, 4700000), classes.shape)
@@ -27,9 +30,10 @@ def some_targets(classes=(1, 0, 2, 0, 3)):
         score,
         classes,
         grid,
-        deposits=some_deposits(),
+        deposits=some_deposits() if deposits else None,
         options=config.Targets(smallest=1),
         top_elements={1: "Au, As, Sb"},
+        **more,
     )
 
 
@@ -137,6 +141,37 @@ def test_targets_are_coloured_by_class_and_labelled_by_rank(tmp_path):
     assert list(colours) == ["A", "B", "C"]
     assert colours["A"][1] < colours["B"][1] < colours["C"][1]  # red, orange, yellow
     assert all(red > 200 and blue < 130 for red, _, blue in colours.values())
+
+
+def test_every_column_has_a_readable_name_in_qgis(tmp_path):
+    write_targets(some_targets(), some_deposits(), tmp_path)
+    qml = ElementTree.fromstring(styles(tmp_path / "targets.gpkg")["styleQML"]["targets"])
+    aliases = {a.get("field"): a.get("name") for a in qml.iterfind("aliases/alias")}
+    assert tuple(aliases) == (*COLUMNS, *EXTRA)
+    assert all(name[0].isupper() for name in aliases.values())
+    assert "Fields" in qml.get("styleCategories").split("|")
+
+
+def test_further_columns_come_back_from_both_files(tmp_path):
+    values = np.array([[1, 0, 0.25, 0, 1 / 3]] * 2)
+    targets = some_targets(extra={name: over_cells(values) for name in EXTRA})
+    write_targets(targets, some_deposits(), tmp_path)
+    back = gpd.read_file(tmp_path / "targets.gpkg", layer="targets")
+    table = pd.read_csv(tmp_path / "targets.csv")
+    assert tuple(table.columns) == (*COLUMNS, *EXTRA)
+    for name in EXTRA:
+        assert back[name].tolist() == [1, 0.25, 1 / 3]
+        assert table[name].tolist() == [1, 0.25, 0.3333]
+
+
+def test_without_deposits_the_columns_stand_and_the_distances_are_empty(tmp_path):
+    write_targets(some_targets(deposits=False), None, tmp_path)
+    table = pd.read_csv(tmp_path / "targets.csv")
+    assert tuple(table.columns) == COLUMNS
+    assert table["nearest_deposit_km"].isna().all()
+    back = gpd.read_file(tmp_path / "targets.gpkg", layer="targets")
+    assert back["nearest_deposit_km"].isna().all()
+    assert len(gpd.read_file(tmp_path / "targets.gpkg", layer="deposits")) == 0
 
 
 def test_deposits_are_drawn_as_points(tmp_path):

@@ -1,9 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from orecast.config import Training
-from orecast.samples import NegativeRule
-from orecast.samples.protocols import Paper, Spatial
+from orecast.evaluation import bootstrap_mean, percentiles, share_interval
+from orecast.evidence import Evidence
+from orecast.grid import windows_touching
+from orecast.samples import Ground, NegativeRule, build_protocol, deposit_sampling
+from orecast.samples.protocols.paper import Paper
+from orecast.samples.protocols.spatial import Spatial
 from orecast.training import build_model
 from orecast.validation import Recipe, cross_predict
 
@@ -15,7 +21,7 @@ def recipe(name="logistic-regression", **options):
 
 
 def spatial(evidence, n=4):
-    return Spatial(n, SIZE, evidence.grid.shape, 1000.0)
+    return Spatial(Ground(evidence.valid, 1000.0, SIZE), n)
 
 
 def test_each_cell_with_evidence_is_spoken_for_once(evidence, places):
@@ -62,7 +68,7 @@ def test_a_stopped_validation_goes_on_where_it_stopped(evidence, places, tmp_pat
 
 
 def test_the_paper_protocol_grows_first_and_flatters(evidence, places):
-    protocol = Paper(4, SIZE, evidence.grid.shape, 1000.0)
+    protocol = Paper(Ground(evidence.valid, 1000.0, SIZE), 4)
     forest = recipe("random-forest", trees=30)
     answer = cross_predict(forest, evidence, places, protocol, seed=0)
     y = answer.sampling.y[answer.rows]
@@ -92,3 +98,161 @@ def test_negatives_keep_their_distance_in_cells(evidence, places):
     fitted = Recipe(recipe().model, SIZE, negatives=rule).fit(evidence, places, hidden=None, seed=3)
     barren = fitted.rows.at[fitted.rows.y == 0]
     assert np.hypot(*(barren[:, None] - places.at[None]).transpose(2, 0, 1)).min() >= 7
+
+
+def leave_pair_out(evidence, pairs):
+    ground = Ground(evidence.valid, 1000.0, SIZE)
+    return build_protocol("leave-pair-out", {"pairs": pairs}, ground, n_folds=5, seed=0)
+
+
+def test_regions_may_overlap_and_a_place_be_tested_often(evidence, places):
+    protocol = leave_pair_out(evidence, 30)
+    answer = cross_predict(recipe(), evidence, places, protocol, seed=0)
+    assert len(answer.answers) == 30
+    assert set(answer.rows) == set(range(len(places)))
+    assert sorted(np.bincount(answer.rows)) == [2] * 12 + [3] * 2
+    assert all(len(a.cells) == len(a.cell_scores) == 1 for a in answer.answers)
+    np.testing.assert_array_equal(answer.row_fold, np.arange(30))
+
+
+def test_each_tested_row_knows_its_fold(evidence, places):
+    answer = cross_predict(recipe(), evidence, places, spatial(evidence, 3), seed=0)
+    sizes = [len(a.test) for a in answer.answers]
+    assert len(set(sizes)) > 1  # unequal, or nothing is shown
+    for k, a in enumerate(answer.answers):
+        np.testing.assert_array_equal(answer.rows[answer.row_fold == k], a.test)
+        np.testing.assert_array_equal(answer.scores[answer.row_fold == k], a.scores)
+
+
+def test_a_resumed_validation_tells_the_same(evidence, places, tmp_path):
+    ensemble = recipe("ensemble", members=["logistic-regression", "best-layer"])
+
+    def run(**options):
+        inner = spatial(evidence, 2)
+        chosen = {"seed": 0, "inner": inner, "spread": True, "store": tmp_path} | options
+        return cross_predict(ensemble, evidence, places, spatial(evidence), **chosen)
+
+    first = run()
+    (tmp_path / "fold-1.npz").unlink()
+    again = run()
+    afresh = run(store=None)
+    for other in (again, afresh):
+        np.testing.assert_array_equal(first.map, other.map)
+        np.testing.assert_array_equal(first.spread, other.spread)
+        np.testing.assert_array_equal(first.scores, other.scores)
+        for a, b in zip(first.answers, other.answers, strict=True):
+            assert a.calibration == b.calibration is not None
+            assert (a.words, a.hidden_cells, a.visible_cells) == (
+                b.words,
+                b.hidden_cells,
+                b.visible_cells,
+            )
+            np.testing.assert_array_equal(a.seen, b.seen)
+            np.testing.assert_array_equal(a.cells, b.cells)
+
+
+def test_the_spread_is_that_of_all_members_of_all_folds(evidence, places):
+    members = {"members": ["logistic-regression", "best-layer", "random-forest"]}
+    small = {"member_options": {"random-forest": {"trees": 5}}}
+    ensemble = recipe("ensemble", **members, **small)
+    answer = cross_predict(ensemble, evidence, places, spatial(evidence, 3), seed=0, spread=True)
+    everywhere = np.argwhere(evidence.valid)
+    draws = []
+    for fold in spatial(evidence, 3).folds(places, evidence.reach):
+        fitted = ensemble.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+        draws += [
+            m.predict(replace(fitted.windows.moved(everywhere), hidden=None))
+            for m in fitted.model.fitted_
+        ]
+    assert len(draws) == 9
+    expected = np.std(draws, axis=0, ddof=1)
+    np.testing.assert_allclose(answer.spread[evidence.valid], expected, rtol=1e-4, atol=1e-6)
+    assert np.isnan(answer.spread[~evidence.valid]).all()
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_a_tested_place_ties_with_its_own_cell(spread, evidence, places):
+    """To the last bit, not as float32; and where a network is thinned to draw its spread."""
+    thinned = {"width": 8, "dropout": 0.5, "passes": 3}
+    for name, options, off in (("random-forest", {"trees": 30}, 0), ("resnet18", thinned, 1e-6)):
+        training = Training(epochs=1)
+        model = Recipe(lambda n=name, o=options, t=training: build_model(n, o, t), SIZE)
+        answer = cross_predict(model, evidence, places, spatial(evidence, 2), seed=0, spread=spread)
+        for a in answer.answers:
+            own = {tuple(c): s for c, s in zip(a.cells.tolist(), a.cell_scores, strict=True)}
+            at = [own[tuple(c)] for c in places.at[a.test].tolist()]
+            np.testing.assert_allclose(at, a.scores, rtol=0, atol=off)
+
+
+def test_evidence_is_refitted_once_a_fold(evidence, places):
+    asked = []
+
+    def refit(hidden):
+        asked.append(hidden)
+        values = evidence.layer("Au") + len(asked)
+        return Evidence(evidence.grid, evidence.data.assign(Au=evidence.data.Au.copy(data=values)))
+
+    answer = cross_predict(
+        recipe("single-layer", layer="Au"),
+        evidence,
+        places,
+        spatial(evidence),
+        seed=0,
+        refit=refit,
+        inner=spatial(evidence, 2),
+    )
+    folds = spatial(evidence).folds(places, evidence.reach)
+    assert len(asked) == len(answer.answers) == 4
+    for hidden, fold in zip(asked, folds, strict=True):
+        np.testing.assert_array_equal(hidden, fold.hidden)
+    plain = cross_predict(
+        recipe("single-layer", layer="Au"), evidence, places, spatial(evidence), seed=0
+    )
+    np.testing.assert_allclose(answer.scores, plain.scores, atol=1e-5)  # a shift is scaled away
+    assert not np.array_equal(answer.scores, plain.scores)
+
+
+def test_nothing_is_chosen_inside_where_nothing_was_asked_for(evidence, places):
+    answer = cross_predict(recipe(), evidence, places, spatial(evidence), seed=0)
+    assert all(a.calibration is None for a in answer.answers)
+    assert all(a.seen.size == 0 for a in answer.answers)
+    assert answer.spread is None
+
+
+def test_layers_that_are_named_are_read_alone_and_negatives_chosen_by_all(evidence, places):
+    rule = NegativeRule("kmeans", 5, 4)
+    alone = replace(recipe(), layers=("Cu",), negatives=rule, target="Au")
+    fitted = alone.fit(evidence, places, hidden=None, seed=0)
+    assert fitted.names == ("Cu",)
+    every = replace(alone, layers=None).fit(evidence, places, hidden=None, seed=0)
+    np.testing.assert_array_equal(fitted.rows.at, every.rows.at)
+
+
+def test_a_model_without_labels_learns_from_cells_that_it_may_see(evidence, places):
+    told = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
+    fold = spatial(evidence).folds(places, evidence.reach)[0]
+    fitted = told.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+    assert np.isnan(fitted.rows.y).all()
+    free = evidence.valid & ~windows_touching(fold.hidden, SIZE)
+    assert len(fitted.rows) == free.sum()
+    assert free[tuple(fitted.rows.at.T)].all()
+
+
+def test_a_random_map_is_worth_nothing_and_its_interval_says_so(evidence):
+    """100 random maps of 14 random deposits: 0.5 on average, in 95 % of the intervals."""
+    noise = recipe("random")
+    noise = replace(noise, labels=False)
+    cells = np.argwhere(evidence.valid)
+    found = []
+    for seed in range(100):
+        drawn = np.random.default_rng([seed, 1]).choice(len(cells), 14, replace=False)
+        ore, _ = deposit_sampling(cells[drawn], SIZE)
+        answer = cross_predict(noise, evidence, ore, spatial(evidence), seed=seed)
+        ranks = np.concatenate([percentiles(a.scores, a.cell_scores) for a in answer.answers])
+        groups = ore.group[answer.rows]
+        found.append(bootstrap_mean(ranks, seed=seed, groups=groups))
+    mean = bootstrap_mean([f.value for f in found], seed=0)
+    assert mean.low < 0.5 < mean.high
+    assert mean.high - mean.low < 0.04
+    held = share_interval(sum(f.low <= 0.5 <= f.high for f in found), len(found))
+    assert held.low < 0.95 < held.high

@@ -24,6 +24,7 @@ from orecast.config.schema import (
     Section,
     Targets,
     Training,
+    UncertaintyOptions,
     Validation,
     Vectors,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Section",
     "Targets",
     "Training",
+    "UncertaintyOptions",
     "Validation",
     "Vectors",
     "parse",

@@ -49,6 +49,16 @@ FilePath = Annotated[Path, BeforeValidator(_whole_path)]
 Window = Annotated[int, AfterValidator(_at_least_one_cell)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Align = Literal["crs", "pixels"]
+Channel = Literal[  # detectors that need no labels and read a cell's own values alone
+    "mahalanobis",
+    "isolation-forest",
+    "one-class-svm",
+    "pca-reconstruction",
+    "concentration-area",
+    "cumulative-index",
+    "contrast",
+    "mean-2sd",
+]
 
 
 class Columns(Section):
@@ -256,20 +266,43 @@ class Validation(Section):
     """How the map is tested."""
 
     protocol: str = "spatial"
-    """"spatial" keeps deposits whole and buffers them; "paper" is the field's, and leaks."""
+    """"spatial" keeps deposits whole and buffers them; another one is tested beside it."""
+    options: dict[str, Any] = {}
+    """Options of that other protocol, such as {block = 20000}."""
     folds: Annotated[int, Field(ge=2)] = 5
     """Number of folds."""
+    inner_folds: Annotated[int, Field(ge=0)] = 2
+    """Folds inside each training part, by which threshold and calibration are chosen; 0: none."""
     baselines: bool = True
-    """Score single layers, distances, forest and logistic regression beside the model."""
+    """Score single layers, distances and the classical methods beside the model."""
+
+    @model_validator(mode="after")
+    def _one_inner_fold_is_none(self) -> Self:
+        if self.inner_folds == 1:
+            raise ValueError("inner_folds is 0, or at least 2")
+        return self
+
+
+class UncertaintyOptions(Section):
+    """How far the map can be trusted, cell by cell."""
+
+    seeds: Annotated[int, Field(ge=1)] = 1
+    """Models of so many seeds, averaged, in each fold and for the final map."""
+    dropout: Annotated[int, Field(ge=0)] = 0
+    """Passes with dropout left on (Monte-Carlo dropout), for networks that have it; 0: none."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
+    """Of the share of the map that holds a further deposit (conformal)."""
 
 
 class ModelOptions(Section):
     """The model."""
 
-    name: str = "random-forest"
-    """A registered name; ``orecast models`` lists them."""
+    name: str = "auto"
+    """A registered name, which ``orecast models`` lists; "auto" is what was measured to do best."""
     options: dict[str, Any] = {}
     """Options of that model."""
+    channels: list[Channel] = []
+    """Detectors whose scores, fitted without labels in the fold, are layers for it too."""
 
 
 class Training(Section):
@@ -297,6 +330,15 @@ class Training(Section):
     """With "cosine", the rate at the end."""
     flips: bool = True
     """Flip and turn training windows at random."""
+    pretrain: Annotated[int, Field(ge=0)] = 0
+    """Epochs before these, without labels, in which a network restores masked windows; 0: none."""
+    pretrain_on: Literal["visible", "all"] = "visible"
+    """On windows that a fold may see, or all: held-out ground is seen then, and the run says so."""
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs with labels and without."""
+        return self.pretrain + self.epochs
 
 
 class Classes(Section):
@@ -346,8 +388,8 @@ class Config(Section):
     """The samples of a point survey; a run has these or [gridded]."""
     gridded: Gridded | None = None
     """The rasters of a gridded survey; a run has these or [samples]."""
-    deposits: Deposits
-    """Known deposits."""
+    deposits: Deposits | None = None
+    """Known deposits to learn from; without them, the run is a map of anomalies."""
     barren: Barren | None = None
     """Known barren places."""
     held_back: Deposits | None = None
@@ -368,6 +410,8 @@ class Config(Section):
     """Samples."""
     validation: Validation = Validation()
     """Folds."""
+    uncertainty: UncertaintyOptions = UncertaintyOptions()
+    """Trust."""
     model: ModelOptions = ModelOptions()
     """Model."""
     training: Training = Training()

@@ -1,7 +1,18 @@
 """The whole area: predicted, classed, and written as GeoTIFFs."""
 
-from orecast.mapping.classes import Classes, classify
+from orecast.mapping.applicability import Applicability, map_applicability
+from orecast.mapping.classes import Classes, classify, classify_held_out
 from orecast.mapping.prediction import predict_map
 from orecast.mapping.rasters import CLASS_COLOURS, read_raster, write_raster
 
-__all__ = ["CLASS_COLOURS", "Classes", "classify", "predict_map", "read_raster", "write_raster"]
+__all__ = [
+    "CLASS_COLOURS",
+    "Applicability",
+    "Classes",
+    "classify",
+    "classify_held_out",
+    "map_applicability",
+    "predict_map",
+    "read_raster",
+    "write_raster",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,25 +61,55 @@ def classify(
     then tunes by hand; this does not). Raises ConfigError where the map has no cells, or its
     histogram no interior peak.
     """
-    cells = np.sort(score[~np.isnan(score)]).astype(np.float64)
+    cells = score[~np.isnan(score)]
     if not cells.size:
         raise ConfigError("the map has no cells with a score, so that no classes can be drawn")
-    if options.rule == "area":
-        thresholds = _by_area(cells, options.area)
-        a, b, c = (f"{100 * share:.3g} %" for share in options.area)
-        how = f"share of the mapped area, at most {a} in A, {b} in A and B, {c} in all"
-    elif options.rule == "probability":
-        thresholds = options.probability
-        how = "fixed scores"
-    else:
-        thresholds = _by_histogram(cells)
-        how = (
-            f"the histogram, from its peak at {thresholds[2]:.3g} to its maximum "
-            f"{cells[-1]:.3g} in three equal steps"
-        )
+    thresholds, how = _thresholds(cells, options)
     values = _values(score, thresholds)
     captured = _captured(values, deposits)
     return Classes(options.rule, values, thresholds, _sentence(how, thresholds, captured), captured)
+
+
+def classify_held_out(
+    score: NDArray[np.floating],
+    fold: NDArray[np.integer],
+    seen: Sequence[NDArray[np.floating]],
+    options: config.Classes,
+    deposits: ArrayLike = (),
+) -> Classes:
+    """Draw the classes of an out-of-fold map, each fold by the scores of the cells it may see.
+
+    ``score`` and ``fold`` ``(rows, columns)``; ``seen`` a fold's scores of its visible cells
+    ``(n_seen,)``. So a class covers what it covers in the held-out regions, which is not the share
+    that was asked for. ``thresholds`` are the means over folds. Raises ConfigError as ``classify``.
+    """
+    values = np.full(score.shape, CLASS_NODATA, dtype=np.uint8)
+    found = []
+    for k, scores in enumerate(seen):
+        thresholds, how = _thresholds(scores, options)
+        mine = fold == k
+        values[mine] = _values(score, thresholds)[mine]
+        found.append(thresholds)
+    a, b, c = (float(v) for v in np.mean(found, axis=0))
+    captured = _captured(values, deposits)
+    how = f"{how}, chosen in each fold by the cells it may see"
+    return Classes(options.rule, values, (a, b, c), _sentence(how, (a, b, c), captured), captured)
+
+
+def _thresholds(scores: NDArray[np.floating], options: config.Classes) -> tuple[Thresholds, str]:
+    """Thresholds of A, B and C from the scores of cells ``(n,)``, and the rule in words."""
+    cells = np.sort(scores).astype(np.float64)
+    if options.rule == "area":
+        a, b, c = (f"{100 * share:.3g} %" for share in options.area)
+        words = f"share of the mapped area, at most {a} in A, {b} in A and B, {c} in all"
+        return _by_area(cells, options.area), words
+    if options.rule == "probability":
+        return options.probability, "fixed scores"
+    thresholds = _by_histogram(cells)
+    return thresholds, (
+        f"the histogram, from its peak at {thresholds[2]:.3g} to its maximum "
+        f"{cells[-1]:.3g} in three equal steps"
+    )
 
 
 def _by_area(cells: NDArray[np.float64], shares: Thresholds) -> Thresholds:

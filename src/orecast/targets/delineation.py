@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast import config
-from orecast.errors import AlignmentError
+from orecast.errors import AlignmentError, ConfigError
 from orecast.grid import Grid
 from orecast.mapping.classes import NAMES
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Reasons = Mapping[int, str] | Callable[[list[Ints]], list[str]]
+Measure = Callable[[list[Ints]], Sequence[float]]
+"""A figure of each target from all targets' cells, each ``(n_cells, 2)``."""
 
 COLUMNS = (
     "rank",
@@ -46,6 +48,7 @@ def delineate(
     options: config.Targets,
     uncertainty: NDArray[np.floating] | None = None,
     top_elements: Reasons | None = None,
+    extra: Mapping[str, Measure] | None = None,
 ) -> gpd.GeoDataFrame:
     """Turn a map of classes into targets, best first.
 
@@ -56,12 +59,14 @@ def delineate(
 
     ``score``, ``classes_values`` (1 A, 2 B, 3 C, 0 none, 255 nodata) and ``uncertainty`` are
     ``(rows, columns)`` of the grid, in metres. ``top_elements`` says why: text by rank, or a
-    function of all targets' cells, each ``(n_cells, 2)``; empty when left out.
+    function of all targets' cells, each ``(n_cells, 2)``; empty when left out. ``extra`` names
+    further columns of numbers, and what measures them (see ``over_cells``).
 
-    Returns multipolygons in the grid's CRS with ``COLUMNS``: ``x``, ``y`` and ``lon``, ``lat``
-    (WGS 84) at the cell of highest score, ``nearest_deposit_km`` from the polygon's edge, 0 where
-    it holds a deposit, NaN without deposits. Raises AlignmentError where shapes differ, or where
-    deposits carry no CRS.
+    Returns multipolygons in the grid's CRS with ``COLUMNS`` and then those of ``extra``: ``x``,
+    ``y`` and ``lon``, ``lat`` (WGS 84) at the cell of highest score, ``nearest_deposit_km`` from
+    the polygon's edge, 0 where it holds a deposit, NaN without deposits. Raises AlignmentError
+    where shapes differ, or where deposits carry no CRS, ConfigError where ``extra`` names a column
+    of every target.
     """
     maps: dict[str, NDArray[Any] | None] = {
         "score": score,
@@ -80,7 +85,33 @@ def delineate(
         _row(rank, cells, score, classes_values, grid, uncertainty, reasons[rank - 1])
         for rank, cells in enumerate(areas, start=1)
     ]
-    return _frame(rows, _polygons(areas, grid), grid, deposits)
+    targets = _frame(rows, _polygons(areas, grid), grid, deposits)
+    return _measured(targets, areas, extra or {})
+
+
+def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mean) -> Measure:
+    """Measure targets by a map: ``how``, the mean, of its known values at their cells.
+
+    ``values`` ``(rows, columns)``, NaN where unknown; of a mask, the mean is the share of the
+    target within it. NaN where nothing is known of a target.
+    """
+
+    def measure(areas: list[Ints]) -> list[float]:
+        return [_summed_up(_at(values, cells), how) for cells in areas]
+
+    return measure
+
+
+def _measured(
+    targets: gpd.GeoDataFrame, areas: list[Ints], extra: Mapping[str, Measure]
+) -> gpd.GeoDataFrame:
+    """Targets with a column a measure, between the table's own and the outlines."""
+    for name, measure in extra.items():
+        if name in targets:
+            raise ConfigError("every target has this column already", where=f"column {name!r}")
+        targets[name] = np.asarray(measure(areas), dtype=np.float64)
+    outline = targets.geometry.name
+    return targets[[*(name for name in targets.columns if name != outline), outline]]
 
 
 def _connected(classes_values: NDArray[np.uint8], smallest: int) -> list[Ints]:
@@ -127,7 +158,9 @@ def _row(
         "score_max": float(scores.max()),
         "score_mean": float(scores.mean()),
         "top_elements": top_elements,
-        "uncertainty_mean": math.nan if uncertainty is None else _mean(_at(uncertainty, cells)),
+        "uncertainty_mean": math.nan
+        if uncertainty is None
+        else _summed_up(_at(uncertainty, cells), np.mean),
         "x": float(x),
         "y": float(y),
     }
@@ -200,6 +233,6 @@ def _at(values: NDArray[Any], cells: Ints) -> NDArray[Any]:
     return np.asarray(values[cells[:, 0], cells[:, 1]])
 
 
-def _mean(values: NDArray[np.floating]) -> float:
+def _summed_up(values: NDArray[Any], how: Callable[[NDArray[Any]], Any]) -> float:
     known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else math.nan
+    return float(how(known)) if known.size else math.nan

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orecast.errors import RunError
+from orecast.targets.delineation import COLUMNS
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 _LAYERS = {"targets": "MultiPolygon", "deposits": "Point"}
 _GEOMETRY = "geom"
@@ -29,6 +31,7 @@ _DECIMALS = {
     "lon": 6,
     "lat": 6,
 }
+_DECIMALS_OF_EXTRA = 4
 
 # As QGIS creates it; it looks a style up by catalogue and schema of empty text, never NULL.
 _STYLE_TABLE = """
@@ -65,8 +68,9 @@ def write_targets(
     """Write ``targets.gpkg`` (layers ``targets`` and ``deposits``, styled) and ``targets.csv``.
 
     ``targets`` are those of ``delineate``, without any the layer is there and empty; ``deposits``
-    are written in the targets' CRS with the columns they have. The table holds the same columns
-    but the outlines, rounded to what they mean. Raises RunError where a file cannot be written.
+    are written in the targets' CRS with the columns they have, and without any that layer is there
+    and empty too. The table holds the same columns but the outlines, rounded to what they mean.
+    Raises RunError where a file cannot be written.
     """
     import pyogrio
 
@@ -84,14 +88,20 @@ def write_targets(
                 layer_options={"GEOMETRY_NAME": _GEOMETRY},
             )
         _add_styles(path)
-        table = targets.drop(columns=targets.geometry.name).round(_DECIMALS)
-        table.to_csv(folder / "targets.csv", index=False, encoding="utf-8")
+        _table(targets).to_csv(folder / "targets.csv", index=False, encoding="utf-8")
     except (OSError, RuntimeError, sqlite3.Error) as error:  # pyogrio's errors are RuntimeErrors
         raise RunError(
             f"the targets cannot be written ({error})",
             where=str(folder),
             remedy="free space or name a writable output folder",
         ) from error
+
+
+def _table(targets: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Everything but the outlines, rounded to what it means."""
+    table: pd.DataFrame = targets.drop(columns=targets.geometry.name)
+    extra = [name for name in table.columns if name not in COLUMNS]
+    return table.round(_DECIMALS | dict.fromkeys(extra, _DECIMALS_OF_EXTRA))
 
 
 def _deposits_like(

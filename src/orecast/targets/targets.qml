@@ -1,5 +1,5 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.28.0" styleCategories="Symbology|Labeling" labelsEnabled="1">
+<qgis version="3.28.0" styleCategories="Symbology|Labeling|Fields" labelsEnabled="1">
   <renderer-v2 type="categorizedSymbol" attr="class" symbollevels="0" forceraster="0" enableorderby="0" referencescale="-1">
     <categories>
       <category type="string" value="A" symbol="0" label="A, first priority" render="true"/>
@@ -57,4 +57,21 @@
       <rendering displayAll="1" drawLabels="1"/>
     </settings>
   </labeling>
+  <aliases>
+    <alias field="rank" name="Rank"/>
+    <alias field="class" name="Class"/>
+    <alias field="area_km2" name="Area (km²)"/>
+    <alias field="score_max" name="Highest score"/>
+    <alias field="score_mean" name="Mean score"/>
+    <alias field="top_elements" name="Elements that stand out"/>
+    <alias field="uncertainty_mean" name="Mean uncertainty"/>
+    <alias field="nearest_deposit_km" name="Nearest known deposit (km)"/>
+    <alias field="x" name="X at the highest score"/>
+    <alias field="y" name="Y at the highest score"/>
+    <alias field="lon" name="Longitude"/>
+    <alias field="lat" name="Latitude"/>
+    <alias field="conformal_p" name="Conformal p-value"/>
+    <alias field="applicable_share" name="Share within the area of applicability"/>
+    <alias field="probability" name="Calibrated probability, mean"/>
+  </aliases>
 </qgis>

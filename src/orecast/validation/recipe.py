@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from orecast.samples import (
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+_UNLABELLED = 20_000  # cells that a model without labels learns from
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -36,6 +38,10 @@ class Recipe:
 
     ``target`` names the layer whose clusters k-means judges, ``faults`` the layer of distance to
     faults; ``barren`` are cells known to be barren ``(m, 2)``, used in place of chosen ones.
+    ``layers`` are read alone where they are named; negatives are chosen from all.
+    ``channels`` are detectors that need no labels: fitted to the cells a fold may see, their scores
+    become layers. Without ``labels`` the model learns from visible cells at random, and is told no
+    deposit.
     """
 
     model: Callable[[], Model]
@@ -47,6 +53,9 @@ class Recipe:
     target: str | None = None
     faults: str | None = None
     barren: Ints | None = None
+    labels: bool = True
+    layers: tuple[str, ...] | None = None
+    channels: Mapping[str, Callable[[], Model]] = field(default_factory=dict)
 
     def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
         """Fit to the places of ore a fold may see; nothing is read from ``hidden`` cells."""
@@ -64,6 +73,8 @@ class Recipe:
         seen = evidence.valid
         if hidden is not None:
             seen = seen & ~hidden & ~windows_touching(hidden, self.size)
+        if not self.labels:
+            return _unlabelled(seen, seed), "none: the model is told no labels"
         return self.grown(evidence, ore, seen, seed)
 
     def grown(
@@ -120,8 +131,36 @@ class Recipe:
     ) -> Windows:
         """Windows of the rows as a model is given them: layers screened, values scaled."""
         windows = _windows(evidence, rows.at, self.size, hidden)
+        if self.layers is not None:
+            windows = _selecting(windows, np.array([windows.names.index(n) for n in self.layers]))
         windows = _selecting(windows, self._screened(evidence, windows, rows, seed))
+        if self.channels:
+            windows = self._with_channels(windows, evidence, visible, seed)
         return replace(windows, scaling=fit_scaling(windows.stack, visible))
+
+    def _with_channels(
+        self, windows: Windows, evidence: Evidence, visible: Bools, seed: int
+    ) -> Windows:
+        """Windows with a layer more for each detector: its score of every cell's own values.
+
+        Only detectors that read a cell's own values serve (the configuration sees to it): what one
+        says of a visible cell then owes nothing to a hidden one.
+        """
+        alone = replace(windows, size=1, scaling=fit_scaling(windows.stack, visible))
+        rows = _unlabelled(visible, seed)
+        cells = np.argwhere(evidence.valid)
+        layers = []
+        for build in self.channels.values():
+            model = build().fit(alone.moved(rows.at), rows.y, rows.group, seed=seed)
+            layer = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
+            layer[tuple(cells.T)] = model.predict(replace(alone.moved(cells), hidden=None))
+            layers.append(layer)
+        return replace(
+            windows,
+            stack=np.concatenate([windows.stack, np.stack(layers)]),
+            names=(*windows.names, *self.channels),
+            kinds=(*windows.kinds, *("detector" for _ in layers)),
+        )
 
     def _screened(self, evidence: Evidence, windows: Windows, rows: Sampling, seed: int) -> Ints:
         """Numbers of the layers kept; only elements are screened, on one row of each origin.
@@ -168,9 +207,23 @@ class Fitted:
         """Layers the model reads."""
         return self.windows.names
 
-    def predict(self, at: Ints) -> NDArray[np.float64]:
-        """Scores at cells ``(n, 2)``; all cells are read, hidden ones too."""
-        return self.model.predict(replace(self.windows.moved(at), hidden=None))
+    def predict(self, at: Ints, *, hidden: Bools | None = None) -> NDArray[np.float64]:
+        """Scores at cells ``(n, 2)``; all cells are read, those hidden from the fit too.
+
+        But for cells that are ``hidden`` here: where what is learned from scores must not know
+        them, since some models read the whole map.
+        """
+        return self.model.predict(replace(self.windows.moved(at), hidden=hidden))
+
+    def draws(self, at: Ints, scores: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Scores by each member of the model (seeds, dropout passes), ``(m, n)``.
+
+        ``scores`` are what it predicts there, which is all that a model without members says.
+        """
+        if getattr(self.model, "n_draws", 1) == 1:
+            return scores[None].astype(np.float32)
+        windows = replace(self.windows.moved(at), hidden=None)
+        return np.asarray(self.model.draws(windows), dtype=np.float32)  # type: ignore[attr-defined]
 
     def save(self, folder: Path) -> None:
         """Write the model and what it reads."""
@@ -188,6 +241,16 @@ class Fitted:
         }
         text = json.dumps(content, indent=2, ensure_ascii=False)
         (folder / "recipe.json").write_text(text, encoding="utf-8")
+
+
+def _unlabelled(seen: Bools, seed: int) -> Sampling:
+    """Cells among those ``seen``, at random and without labels."""
+    cells = np.argwhere(seen)
+    if not len(cells):
+        raise SamplingError("no cell is left to learn from")
+    rng = np.random.default_rng([seed, 4])
+    drawn = rng.choice(len(cells), size=min(len(cells), _UNLABELLED), replace=False)
+    return Sampling.of(cells[np.sort(drawn)], np.nan)
 
 
 def _windows(evidence: Evidence, at: Ints, size: int, hidden: Bools | None) -> Windows:

@@ -1,0 +1,226 @@
+"""Area of applicability: where a map's cells are like those that its model learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
+
+from orecast.errors import SamplingError
+from orecast.evidence import Evidence
+from orecast.validation import Fitted
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_DISTANCES_AT_ONCE = 2**22  # 32 MiB
+
+
+@dataclass(frozen=True)
+class Applicability:
+    """How unlike the training points each cell is, and from where on it is outside.
+
+    ``di`` the dissimilarity index, float32, of the cells' shape, NaN where there is none; 0 is a
+    training point, 1 as far from the nearest as they are from each other on average. ``threshold``
+    the largest index at which a model may still be trusted as far as it was tested.
+    """
+
+    di: NDArray[np.float32]
+    threshold: float
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Whether each cell is in the area of applicability; one without an index is not."""
+        return np.asarray(self.di <= np.float32(self.threshold))
+
+    @property
+    def share(self) -> float:
+        """Share of the cells with an index that are inside; NaN where there are none."""
+        known = int(np.sum(~np.isnan(self.di)))
+        return int(np.sum(self.inside)) / known if known else float("nan")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures, as ``metrics.json`` holds them."""
+        known = self.di[~np.isnan(self.di)]
+        return {
+            "threshold": self.threshold,
+            "share_inside": self.share,
+            "median_dissimilarity": float(np.median(known)) if known.size else float("nan"),
+        }
+
+
+@dataclass(frozen=True)
+class TrainingSpace:
+    """Training points in the space of their predictors, each divided by its spread and weighted.
+
+    ``mean`` and ``factor`` ``(p,)`` carry values into that space; ``tree`` holds the points.
+    ``unit`` is their mean distance from each other, ``di`` ``(n,)`` each one's own dissimilarity
+    from the points of other folds, ``threshold`` the upper whisker of these.
+    """
+
+    mean: Floats
+    factor: Floats
+    tree: cKDTree
+    unit: float
+    di: Floats
+    threshold: float
+
+    @classmethod
+    def of(
+        cls,
+        training: ArrayLike,
+        *,
+        weights: ArrayLike | None = None,
+        folds: ArrayLike | None = None,
+    ) -> Self:
+        """Learn from training points ``(n, p)``; see ``applicability``."""
+        values = np.asarray(training, dtype=np.float64)
+        _require_finite(values)
+        mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
+        varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))
+        factor = np.where(varies, _weights(weights, len(mean)) / np.where(varies, spread, 1), 0.0)
+        points = (values - mean) * factor
+        fold = np.arange(len(points)) if folds is None else np.asarray(folds)
+        unit, nearest = _distances(points, fold)
+        di = nearest / unit
+        return cls(mean, factor, cKDTree(points), unit, di, upper_whisker(di))
+
+    def dissimilarity(self, cells: ArrayLike) -> NDArray[np.float32]:
+        """Dissimilarity index of cells ``(m, p)``, ``(m,)``; NaN where a value is missing."""
+        points = (np.asarray(cells, dtype=np.float64) - self.mean) * self.factor
+        known = np.isfinite(points).all(axis=1)
+        di = np.full(len(points), np.nan, dtype=np.float32)
+        di[known] = self.tree.query(points[known], workers=-1)[0] / self.unit
+        return di
+
+
+def applicability(
+    training: ArrayLike,
+    cells: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    folds: ArrayLike | None = None,
+) -> Applicability:
+    r"""Dissimilarity of cells from the training points, and the area of applicability.
+
+    .. math:: DI_k = \min_i d(k, i) / \bar d
+
+    with :math:`d` the Euclidean distance of predictors that are standardised on the training points
+    and multiplied by their weights, and :math:`\bar d` the mean distance between two training
+    points. Inside is what is no farther than the training points are from the nearest training
+    point of another fold, outliers left out: the upper whisker of their indices.
+
+    H. Meyer, E. Pebesma (2021), Predicting into unknown space? Estimating the area of applicability
+    of spatial prediction models, Methods in Ecology and Evolution 12, 1620-1633.
+
+    ``training`` ``(n, p)``, ``cells`` ``(m, p)``; ``weights`` ``(p,)``, such as permutation
+    importances, of which a negative one counts as 0; all alike where left out. ``folds`` ``(n,)``
+    numbers what must not be each other's nearest, such as slid copies of one place; without, every
+    point stands alone. A predictor that is constant in training has no spread to measure by and
+    adds nothing. Raises SamplingError where there are fewer than two points or folds, a training
+    value is missing, the weights do not fit, or all training points coincide.
+
+    >>> area = applicability([[0.0], [1.0], [2.0]], [[1.0], [2.5], [8.0]])
+    >>> area.di.tolist(), area.threshold, area.inside.tolist()
+    ([0.0, 0.375, 4.5], 0.75, [True, True, False])
+    """
+    space = TrainingSpace.of(training, weights=weights, folds=folds)
+    return Applicability(space.dissimilarity(cells), space.threshold)
+
+
+def map_applicability(
+    fitted: Fitted,
+    evidence: Evidence,
+    *,
+    weights: ArrayLike | None = None,
+    folds: ArrayLike | None = None,
+    tile: int = 256,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Applicability:
+    """Area of applicability of a fitted recipe over the map, tile by tile; see ``applicability``.
+
+    The predictors are the values of a cell's own layers as the model reads them, screened and
+    scaled, whatever the model makes of the window around. ``folds`` ``(n,)`` are those of
+    ``fitted.rows``; by default slid copies of one place are one fold. The index is NaN where the
+    evidence is.
+    """
+    windows = fitted.windows
+    own = fitted.rows.origin if folds is None else folds
+    space = TrainingSpace.of(windows.centre(), weights=weights, folds=own)
+    visible = replace(windows, hidden=None)
+    di = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
+    tiles = list(evidence.grid.tiles(tile))
+    for k, part in enumerate(tiles):
+        cells = np.argwhere(evidence.valid[part.rows, part.columns])
+        cells += [part.rows.start, part.columns.start]
+        if len(cells):
+            di[cells[:, 0], cells[:, 1]] = space.dissimilarity(visible.moved(cells).centre())
+        if progress:
+            progress("tile", k + 1, len(tiles))
+    return Applicability(di, space.threshold)
+
+
+def upper_whisker(values: ArrayLike) -> float:
+    """Return the largest value up to the third quartile and 1.5 times the interquartile range.
+
+    >>> upper_whisker([1.0, 2.0, 3.0, 4.0, 100.0])
+    4.0
+    """
+    found = np.asarray(values, dtype=np.float64)
+    low, high = np.quantile(found, [0.25, 0.75])
+    return float(found[found <= high + 1.5 * (high - low)].max())
+
+
+def _distances(points: Floats, fold: NDArray[Any]) -> tuple[float, Floats]:
+    """Mean distance between two points, and each point's to the nearest of another fold."""
+    n = len(points)
+    if fold.shape != (n,) or len(np.unique(fold)) < 2:
+        raise SamplingError(
+            f"{n} training points in {len(np.unique(fold))} folds: the distance to the nearest "
+            "of another fold needs a fold for each point, and two",
+            remedy="give more folds, or learn from more places",
+        )
+    total, nearest = 0.0, np.empty(n)
+    step = max(1, _DISTANCES_AT_ONCE // n)
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        between = cdist(points[rows], points)
+        total += float(between.sum())
+        between[fold[rows, None] == fold] = np.inf
+        nearest[rows] = between.min(axis=1)
+    if total == 0:
+        raise SamplingError(
+            "all training points have the same values, so that there is no distance to measure by",
+            remedy="learn from more places, or from other layers",
+        )
+    return total / (n * (n - 1)), nearest
+
+
+def _weights(weights: ArrayLike | None, p: int) -> Floats:
+    if weights is None:
+        return np.ones(p)
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (p,) or not np.isfinite(given).all() or not (given > 0).any():
+        raise SamplingError(
+            f"{p} predictors need as many finite weights, one above 0, not {given.tolist()}"
+        )
+    return np.maximum(given, 0.0)
+
+
+def _require_finite(values: Floats) -> None:
+    if values.ndim != 2 or len(values) < 2:
+        raise SamplingError(
+            f"training points of shape {values.shape} are too few to tell a distance",
+            remedy="give at least two points, a row each",
+        )
+    gaps = int((~np.isfinite(values).all(axis=1)).sum())
+    if gaps:
+        raise SamplingError(
+            f"{gaps} of {len(values)} training points miss a value",
+            remedy="leave them out, or give the windows a scaling, which fills them",
+        )
