@@ -1,10 +1,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint check clean
+.PHONY: demo results test lint check clean
 
 demo: .venv/installed
 	$(BIN)/orecast demo
+
+# The public surveys' results page; examples/README.md says where the data come from.
+results: .venv/installed
+	$(BIN)/orecast compare examples/eskay/run.toml examples/tianshan/run.toml \
+		--protocols leave-deposit-out,paper --output results --resume
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest

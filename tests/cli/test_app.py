@@ -104,6 +104,27 @@ def test_init_writes_what_check_and_run_read(district, tmp_path):
     assert orecast("check", tmp_path / "run.toml", *settings).returncode == 0
 
 
+def test_check_and_init_need_no_deposits(without_deposits, tmp_path):
+    answer = orecast("check", without_deposits, "--write", tmp_path / "checks.json")
+    assert answer.returncode == 0, answer.stderr
+    first = answer.stdout.partition("\n")[0]
+    assert first.startswith("warning")
+    assert "no deposits are known: the run is a map of anomalies" in first
+    assert "none known: the run is a map of anomalies" in answer.stdout
+    found = json.loads((tmp_path / "checks.json").read_text(encoding="utf-8"))["survey"]
+    assert (found["deposits"]["n"], found["held_back"]) == (0, 24)
+
+    folder, run = without_deposits.parent, tmp_path / "run.toml"
+    files = [folder / n for n in ("samples.csv", "faults.gpkg", "geology.gpkg")]
+    answer = orecast("init", *files, "-o", run)
+    assert answer.returncode == 0, answer.stderr
+    assert "no file holds deposits" in answer.stdout
+    text = run.read_text(encoding="utf-8")
+    assert "# no file holds deposits" in text
+    assert "[deposits]\n" not in text
+    assert orecast("check", run).returncode == 0
+
+
 def test_a_whole_run_ends_in_a_summary(district, tmp_path):
     answer = orecast(
         "run",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from affine import Affine
@@ -13,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from shapely.geometry import Point, box
 
 from orecast.config import parse, to_toml
+from orecast.evaluation import conformal_area, prediction_area_of, reliability
 from orecast.run import write_json
 
 CRS_NAME = "EPSG:32645"
@@ -48,12 +50,45 @@ def score(name, role, percentile, *, half=0.08, protocol="spatial", per_deposit=
         "protocol": protocol,
         "percentile": estimate(percentile, half),
         "auc": estimate(None if percentile is None else percentile - 0.01, half),
+        "average_precision": estimate(0.0123, None),
         "top_area": {str(a): estimate(min(1.0, 3 * a), half) for a in (0.01, 0.05, 0.1)},
         "per_fold": [],
         "per_deposit": list(per_deposit),
         "success_rate": curve(values) if values else None,
         "extra": extra or {},
+        **(judged(values, role) if values else {}),
     }
+
+
+CALLED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity")
+CALLED += ("f1", "macro_f1", "mcc", "kappa")
+NEW_IN_SCORES = ("average_precision", "called", "prediction_area", "brier", "brier_skill")
+NEW_IN_SCORES += ("reliability", "expected_deposits", "paired")
+MEASURES = ["held_out_percentile", "conformal_p", "applicable_share", "expected_deposits"]
+NEW = ("left_out", "layer_null", "conformal", "calibration", "held_out_classes", "applicability")
+
+
+def judged(values, role):
+    """What a spatial row holds beside its ranks: calls, prediction-area, calibrated chances."""
+    plot = prediction_area_of(values).as_dict()
+    if role == "baseline":
+        plot = {k: v for k, v in plot.items() if k not in ("threshold", "captured", "area")}
+    random = np.random.default_rng(3)
+    chance = random.uniform(0.001, 0.02, 2000)
+    table = reliability(random.uniform(size=2000) < chance, chance, bins=10).as_dict()
+    made = {
+        "called": {name: estimate(0.6) for name in CALLED},
+        "prediction_area": plot,
+        "brier": estimate(0.0103, None),
+        "brier_skill": {"value": 0.012, "low": 0.002, "high": 0.03},
+        "reliability": table,
+        "expected_deposits": 21.04,
+    }
+    if role == "baseline":
+        made["paired"] = {
+            "value": -0.05, "low": -0.12, "high": 0.021, "p": 0.1234, "n": 14, "groups": 9,
+        }  # fmt: skip
+    return made
 
 
 def write_tif(path, values, *, dtype="float32", nodata=math.nan, description="", **tags):
@@ -77,6 +112,27 @@ def write_tif(path, values, *, dtype="float32", nodata=math.nan, description="",
         target.set_band_description(1, description or path.stem)
 
 
+def unseen(name, role, percentiles):
+    """Rows of one map of anomalies: its ranks over the whole map, and against drawn negatives."""
+    value = float(np.mean(percentiles)) if len(percentiles) else None
+    drawn = {"mean": 0.66, "spread": 0.053, "low": 0.5, "high": 0.8, "distinct": 7, "auc": [0.66]}
+    yield {
+        "name": name,
+        "role": role,
+        "protocol": "unseen",
+        "percentile": estimate(value),
+        "places": list(percentiles),
+    }
+    yield {
+        "name": name,
+        "role": role,
+        "protocol": "negative-draws",
+        "auc": {"value": 0.66, "low": 0.5, "high": 0.8},
+        "sentence": "nothing learned from deposits; 8 places of ore",
+        "extra": drawn,
+    }
+
+
 class Fabricated:
     """Writes a run's folder; each part can be changed before it is written."""
 
@@ -97,6 +153,7 @@ class Fabricated:
         self.names = [f"Deposit {chr(65 + i % 26)}{i // 26 or ''}" for i in range(deposits)]
         self.layers = (ELEMENTS * 3)[:layers]
         self.folds = 5
+        self.maps = ("recommended", "applicability", "probability", "folds")
         self.metrics = self._metrics(baselines)
         self.findings = self._findings()
         self.targets = self._targets()
@@ -174,7 +231,72 @@ class Fabricated:
                 "of Ba at 0.76 (0.68 to 0.84), picked afterwards as the best of 39 layers.",
             },
             "undiscovered": None,
+            "left_out": {"sampling-density": "a gridded survey has no samples to count"},
+            "layer_null": {
+                "layer": "Ba",
+                "sign": -1,
+                "value": 0.76,
+                "mean": 0.622,
+                "high": 0.674,
+                "p": 0.004,
+                "draws": 1000,
+                "layers": 39,
+            },
+            "conformal": conformal_area(
+                [d["percentile"] for d in rows[0]["per_deposit"]], 0.6
+            ).as_dict(),
+            "calibration": {"threshold": 0.6, "platt": {"kind": "platt"}},
+            "held_out_classes": {"rule": "area", "captured": []},
+            "applicability": {
+                "threshold": 0.6,
+                "share_inside": 0.873,
+                "median_dissimilarity": 0.31,
+            },
         }
+
+    def grow_old(self):
+        """Become a run of before these figures and maps were known."""
+        for key in NEW:
+            self.metrics.pop(key)
+        for row in self.metrics["scores"]:
+            for key in NEW_IN_SCORES:
+                row.pop(key, None)
+        self.targets = self.targets.drop(columns=MEASURES)
+        self.maps = ()
+        return self
+
+    def forget_deposits(self, kept=8):
+        """Become a map of anomalies, scored on so many deposits that were kept back."""
+        percentiles = self.random.beta(4, 2, kept)
+        self.metrics = {
+            "model": "isolation-forest",
+            "anomalies": True,
+            "protocol": {
+                "name": "unseen",
+                "folds": 0,
+                "sentence": "no deposit was learned from; every cell is scored by one model",
+                "hidden_buffer_m": None,
+            },
+            "folds": [],
+            "scores": [
+                row
+                for name, role in [("isolation-forest", "model"), ("mahalanobis", "baseline")]
+                for row in unseen(name, role, percentiles)
+                if kept
+            ],
+            "training_fit": None,
+            "undiscovered": None,
+            "classes": self.metrics["classes"]
+            | {"captured": [{"class": "A", "area_share": 0.01, "deposits_share": None}]},
+            "verdict": {
+                "recommended": "isolation-forest",
+                "sentence": "A map of anomalies: no deposit was learned from. "
+                + ("It never saw them." if kept else "Nothing tells how well it finds ore."),
+            },
+        }
+        self.points, self.names, self.folds, self.maps = [], [], 0, ()
+        self.targets = self.targets.drop(columns=MEASURES).assign(nearest_deposit_km=math.nan)
+        return self
 
     def _findings(self):
         return [
@@ -220,6 +342,10 @@ class Fabricated:
                     "score_mean": float(score_map[r, c]) - 0.05,
                     "top_elements": "Au, As, Sb",
                     "nearest_deposit_km": 1.5 * rank,
+                    "held_out_percentile": 0.98 - rank / 50,
+                    "conformal_p": 0.8 - rank / 20,
+                    "applicable_share": 1.0,
+                    "expected_deposits": 0.4321,
                     "geometry": box(x - half, y - half, x + half, y + half),
                 }
             )
@@ -275,8 +401,10 @@ class Fabricated:
         write_json(folder / "checks.json", {"survey": survey, "findings": self.findings})
         write_json(folder / "metrics.json", self.metrics)
         write_tif(folder / "prospectivity.tif", self.field)
-        write_tif(folder / "out_of_fold.tif", 0.8 * self.field + 0.1)
+        if not self.metrics.get("anomalies"):
+            write_tif(folder / "out_of_fold.tif", 0.8 * self.field + 0.1)
         write_tif(folder / "uncertainty.tif", 0.2 * (1 - self.field) ** 2)
+        self._write_maps()
         best = np.nanquantile(self.field, [0.99, 0.95, 0.9])
         classes = sum((self.field >= t).astype(int) for t in best)
         classes = np.where(np.isnan(self.field), 255, np.array([0, 3, 2, 1])[classes])
@@ -296,13 +424,31 @@ class Fabricated:
         self._write_targets()
         return folder
 
+    def _write_maps(self):
+        """The maps that only some runs have."""
+        blank = np.isnan(self.field)
+        across = np.broadcast_to(np.arange(self.shape[1]), self.shape)
+        quarters = np.where(blank, 255, across * 4 // self.shape[1])
+        values = {
+            "recommended": self.field**2,
+            "applicability": 1 - self.field,
+            "probability": 0.02 * self.field**3,
+        }
+        for name in self.maps:
+            if name == "folds":
+                write_tif(self.folder / "folds.tif", quarters, dtype="uint8", nodata=255)
+            else:
+                write_tif(self.folder / f"{name}.tif", values[name])
+
     def _write_targets(self):
         path = self.folder / "targets.gpkg"
         self.targets.to_file(path, layer="targets", driver="GPKG")
         deposits = gpd.GeoDataFrame(
             {"name": self.names}, geometry=[Point(p) for p in self.points], crs=CRS_NAME
         )
-        deposits.to_file(path, layer="deposits", driver="GPKG")
+        pyogrio.write_dataframe(
+            deposits, path, layer="deposits", driver="GPKG", geometry_type="Point"
+        )
         table = self.targets.drop(columns="geometry")
         centres = self.targets.geometry.centroid.to_crs(4326)
         table = table.assign(lon=centres.x, lat=centres.y)

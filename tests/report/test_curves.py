@@ -83,7 +83,7 @@ def test_a_score_that_is_unknown_is_not_drawn(content):
 def test_success_rates_are_drawn_as_they_are(content):
     metrics = read(content)
     lines = lines_of(curves.success_rate(metrics))
-    given = metrics.spatial[0].success_rate
+    given = metrics.fair[0].success_rate
     drawn = lines["resnet18 (the model)"]
     assert np.allclose(drawn.get_xdata(), 100 * np.array(given.area))
     assert np.allclose(drawn.get_ydata(), 100 * np.array(given.captured))
@@ -110,7 +110,7 @@ def test_scores_of_the_published_protocol_are_in_no_figure(content, new_score):
     labels = [t.get_text() for t in curves.scores(metrics).axes[0].get_yticklabels()]
     assert not any("gan" in label for label in labels)
     assert not any("gan" in label for label in lines_of(curves.success_rate(metrics)))
-    assert len(metrics.spatial) == 41
+    assert len(metrics.fair) == 41
 
 
 def test_each_deposit_stands_at_its_percentile_beside_the_recommended_map(content):

@@ -2,12 +2,14 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from PIL import Image
 
+from orecast.grid import Bounds
 from orecast.report import maps
 from orecast.report.drawing import DPI, to_png
-from orecast.report.maps import CLASS_COLOURS, colour_limits, scale_length
-from orecast.report.reading import RunReading
+from orecast.report.maps import CLASS_COLOURS, fold_edges
+from orecast.report.reading import Raster, RunReading
 
 
 @pytest.fixture(scope="module")
@@ -189,17 +191,62 @@ def test_the_scale_bar_is_as_long_as_it_says(run):
     assert (end - start) * np.ptp(axes.get_xlim()) == pytest.approx(said)
 
 
-def test_scale_lengths_are_round_and_at_most_a_quarter():
-    for width in np.geomspace(0.01, 5000, 200):
-        length = scale_length(width)
-        assert 0.1 * width <= length <= 0.2500001 * width
-        assert f"{length:.3e}"[0] in "125"
+def test_edges_of_folds_stand_between_cells_of_different_folds_and_nowhere_else():
+    nan = np.nan
+    values = np.array([[0, 0, 1], [0, nan, 1], [2, 2, 1]], dtype=np.float32)
+    folds = Raster(values, Bounds(0, 0, 3000, 3000), "EPSG:32645", {})
+    edges = {tuple(map(tuple, edge)) for edge in fold_edges(folds).tolist()}
+    assert edges == {
+        ((2, 3), (2, 2)),  # between the first row's 0 and 1
+        ((2, 1), (2, 0)),  # between the last row's 2 and 1
+        ((0, 1), (1, 1)),  # between the first column's 0 and 2
+    }
 
 
-def test_limits_of_a_scale_stand_apart():
-    assert colour_limits(np.arange(101, dtype=np.float32)) == (2.0, 98.0)
-    assert colour_limits(np.full(9, 3, dtype=np.float32)) == (2.5, 3.5)
-    assert colour_limits(np.array([0] * 200 + [1], dtype=np.float32)) == (0.0, 1.0)
-    assert colour_limits(np.full(4, np.nan, dtype=np.float32)) == (0.0, 1.0)
-    low, high = colour_limits(np.array([np.nan, 1, 2], dtype=np.float32))
-    assert 1 <= low < high <= 2
+def test_regions_of_folds_are_outlined_where_the_run_tells_them(run, fabricate):
+    figure = maps.out_of_fold(run)
+    lines = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
+    drawn = np.array(lines[-1].get_segments())
+    assert set(drawn[:, :, 0].ravel()) == {422.5, 433.0, 443.5}  # quarters of 412 to 454
+    assert "edge of a fold's region" in [t.get_text() for t in figure.legends[0].texts]
+    old = RunReading.of(fabricate(deposits=4, baselines=1, layers=1).grow_old().write())
+    figure = maps.out_of_fold(old)
+    assert not any(isinstance(c, LineCollection) for c in figure.axes[0].collections)
+
+
+def test_ground_outside_the_area_of_applicability_is_grey(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    made.field = np.tile(np.linspace(1, 0, 84), (60, 1))  # dissimilarity from 0 in the west to 1
+    made.points = [(0.0, 0.0)] * 3
+    made.metrics["applicability"]["threshold"] = 0.5
+    figure = maps.applicability(RunReading.of(made.write()))
+    inside, outside = colour_at(figure, 427.0, 4690.0), colour_at(figure, 445.03, 4690.03)
+    assert np.ptp(inside) > 40
+    assert np.ptp(outside) < 12
+    labels = [t.get_text() for t in figure.legends[0].texts]
+    assert labels[0] == "outside"
+    made.metrics["applicability"]["threshold"] = 1.0
+    labels = [
+        t.get_text() for t in maps.applicability(RunReading.of(made.write())).legends[0].texts
+    ]
+    assert "outside" not in labels
+
+
+def test_chances_are_drawn_in_per_cent(run):
+    drawn = maps.probability(run).axes[0].images[0].get_array()
+    assert drawn.max() == pytest.approx(100 * np.nanmax(run.raster("probability").values))
+
+
+def test_the_recommended_map_is_its_own(run):
+    drawn = maps.recommended(run).axes[0].images[0].get_array().filled(np.nan)
+    assert np.allclose(drawn, run.raster("prospectivity").values ** 2, equal_nan=True)
+
+
+def test_maps_of_anomalies_have_neither_deposits_nor_folds(fabricate):
+    run = RunReading.of(fabricate(layers=1).forget_deposits().write())
+    figure = maps.prospectivity(run)
+    labels = [t.get_text() for t in figure.legends[0].texts]
+    assert not any("deposit" in label for label in labels)
+    assert labels[0] == "target, class A"
+    assert figure.axes[1].get_xlabel() == "Anomaly"
+    assert maps.uncertainty(run).axes[1].get_xlabel() == "Spread of the models"

@@ -30,7 +30,7 @@ def test_the_model_stands_first_then_baselines_from_best_to_worst_then_unknown(c
     for entry, value in zip(content["scores"], [0.1, 0.5, None, 0.9, 0.2], strict=True):
         entry["percentile"] = {"value": value}
     content["scores"].reverse()
-    assert [s.name for s in Metrics.model_validate(content).spatial] == [
+    assert [s.name for s in Metrics.model_validate(content).fair] == [
         *("resnet18", "random-forest", "layer Ba", "logistic-regression", "deposit-distance")
     ]
 
@@ -45,13 +45,43 @@ def test_published_scores_come_in_pairs_and_are_withheld_alone(content, new_scor
         ("paper", "spatial", "resnet18")
     ]
     assert metrics.withheld == ["gan"]
-    assert all(s.protocol == "spatial" for s in metrics.spatial)
+    assert all(s.protocol == "spatial" for s in metrics.fair)
+
+
+def test_further_protocols_are_told_apart_and_stand_beside_the_fair_score(content, new_score):
+    content["scores"] += [
+        new_score("resnet18", "model", 0.97, protocol="paper"),
+        new_score("resnet18", "model", 0.8, protocol="blocks"),
+        new_score("gan", "model", 0.8, protocol="negative-draws"),
+    ]
+    metrics = Metrics.model_validate(content)
+    pairs = [(row.protocol, beside and beside.protocol) for row, beside in metrics.other]
+    assert pairs == [("blocks", "spatial"), ("negative-draws", None)]
+    assert len(metrics.fair) == 5
+
+
+def test_a_map_of_anomalies_stands_by_the_deposits_that_it_never_saw(fabricate):
+    metrics = Metrics.model_validate(fabricate().forget_deposits().metrics)
+    assert [s.protocol for s in metrics.fair] == ["unseen", "unseen"]
+    assert metrics.fair[0].is_model
+    assert not metrics.recommends(metrics.fair[0])
+    assert metrics.recommended is None
+    assert Metrics.model_validate(fabricate().forget_deposits(0).metrics).fair == []
+
+
+def test_runs_of_before_are_read(fabricate):
+    metrics = Metrics.model_validate(fabricate().grow_old().metrics)
+    assert metrics.applicability is None
+    assert metrics.layer_null is None
+    assert metrics.fair[0].called == {}
+    assert not metrics.fair[0].brier_skill.known
 
 
 def test_sentences_are_whole_sentences(content):
-    content["protocol"]["sentence"] = "five folds; negatives: far from deposits"
+    content["protocol"]["sentence"] = "five folds; -0.5 (-4 to 11), 52.5% of near-by cells"
     metrics = Metrics.model_validate(content)
-    assert metrics.protocol.sentence == "Five folds; negatives: far from deposits."
+    said = "Five folds; −0.5 (−4 to 11), 52.5\u00a0% of near-by cells."
+    assert metrics.protocol.sentence == said
 
 
 def test_the_verdict_begins_with_one_sentence(content):

@@ -7,14 +7,17 @@ import geopandas as gpd
 import pytest
 
 from orecast.errors import RunError
+from orecast.evaluation import prediction_rate_of
 from orecast.report import write_report
 from orecast.report.page import render
 from orecast.report.reading import RunReading
 
-NAMES = {
+OLD = {
     *("prospectivity", "out_of_fold", "uncertainty", "classes"),
     *("scores", "success_rate", "deposits", "layers"),
 }
+PLOTS = {"scores", "success_rate", "deposits", "prediction_area", "reliability"}
+NAMES = OLD | PLOTS | {"recommended", "applicability", "probability"}
 VOID = {"meta", "link", "img", "br"}
 
 
@@ -97,9 +100,9 @@ def test_pictures_have_words_and_tables_captions(ordinary):
     page = Page(ordinary[1])
     assert len(page.alts) == len(NAMES)
     assert all(alt and len(alt) > 20 for alt in page.alts)
-    assert page.tables == page.captions > 8
+    assert page.tables == page.captions > 10
     anchors = [link[1:] for link in page.links if link.startswith("#")]
-    assert len(anchors) == 6
+    assert len(anchors) == 7
     assert set(anchors) == set(page.ids)
 
 
@@ -109,11 +112,24 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Pangxidong Au–Ag, 1:50 000 stream sediments",
         "14 March 2026",
         "Ba alone ranks the held-out deposits better than resnet18",
-        "Prospectivity by resnet18",
+        "Recommended map: layer Ba",
+        "Configured model: resnet18",
         "How far to trust it",
+        "Leak-free scores of the model and of each baseline",
+        "Called ore or not: accuracy and its kin",
         "unexplored rather than proven barren",
+        "The best of 39 layers picked afterwards averages 62 % by chance",
         "It is a training fit",
+        "Prediction-area plot, out of fold",
+        "cells with a deposit where",
+        "How sure it is, and where",
+        "of the area hold a further deposit",
         "Out of fold: each cell",
+        "Uncertainty: spread",
+        "87 % of the map lies in the model’s area of applicability",
+        "Chance that a cell holds a deposit",
+        "Baselines that were left out",
+        "sampling-density : a gridded survey has no samples to count",
         "Targets by rank (12 of 12)",
         "Refused: left out of the run",
         "Warnings: may mislead",
@@ -170,9 +186,92 @@ def test_a_run_with_published_scores_only_shows_none(fabricate):
     made.metrics["scores"][0]["protocol"] = "paper"
     text = report_of(made)
     figures = {p.stem for p in (made.folder / "figures").iterdir()}
-    assert figures == NAMES - {"scores", "success_rate", "deposits"}
+    assert figures == NAMES - PLOTS
     assert "withheld" in text
-    assert "71" not in Page(text).text.split("How far to trust it")[2].split("Maps")[0]
+    trust = Page(text).text.split("How far to trust it")[2]
+    assert "0.71" not in trust.split("How sure it is")[0]
+    assert "71 (" not in trust.split("How sure it is")[0]
+
+
+def test_other_protocols_are_shown_with_their_sentence(fabricate, new_score):
+    made = small(fabricate)
+    sentence = {"sentence": "4 folds, each one group of deposits"}
+    made.metrics["scores"] += [
+        new_score("resnet18", "model", 0.81, protocol="leave-deposit-out") | sentence,
+        new_score("resnet18", "model", 0.987, half=None, protocol="paper"),
+    ]
+    text = words_of(made)
+    start = text.index("Each protocol asks a question of its own")
+    row = text.index("resnet18 leave-deposit-out 81 (73–89) 0.80 (0.72–0.88) 71 (63–79)", start)
+    said = text.index("leave-deposit-out : 4 folds, each one group of deposits.", row)
+    assert said < text.index("As published, beside leak-free folds", said)
+    assert "81 (73" not in text[:start]
+
+
+def test_a_run_of_before_is_still_rendered(fabricate):
+    made = small(fabricate).grow_old()
+    text = report_of(made)
+    words = Page(text).text
+    assert {p.stem for p in (made.folder / "figures").iterdir()} == OLD
+    assert (
+        "Configured model: resnet18 (recommended is layer Ba, of which this run holds no" in words
+    )
+    for absent in (
+        "Called ore",
+        "picked afterwards averages",
+        "applicability",
+        "Brier",
+        "Other pr",
+    ):
+        assert absent not in words
+
+
+def test_the_models_map_stands_alone_where_it_is_recommended(fabricate):
+    made = small(fabricate)
+    made.metrics["verdict"]["recommended"] = "resnet18"
+    text = report_of(made)
+    assert not (made.folder / "figures" / "recommended.png").exists()
+    assert "Recommended map: resnet18, the configured model" in Page(text).text
+    assert 'class="pair"' not in text
+
+
+def test_a_map_of_anomalies_speaks_of_no_deposit_it_learned_from(fabricate):
+    made = fabricate(layers=2).forget_deposits(8)
+    text = Page(report_of(made)).text
+    figures = {p.stem for p in (made.folder / "figures").iterdir()}
+    assert figures == {"prospectivity", "uncertainty", "classes", "scores", "layers"}
+    assert "A map of anomalies: no deposit was learned from." in text
+    assert "Map of anomalies: isolation-forest" in text
+    assert "percentile is the share of the map’s cells that score below it" in text
+    assert "If the 8 places of deposits kept back were independent" in text
+    assert "negative-draws : Nothing learned from deposits; 8 places of ore." in text
+    for absent in ("held-out", "held out", "out of fold", "training fit", "the folds", "Folds"):
+        assert absent not in text.split("Run it again")[0], absent
+    assert "recommended" not in text
+
+
+def test_a_map_of_anomalies_without_any_deposit_says_that_nothing_tells_its_worth(fabricate):
+    made = fabricate(layers=1).forget_deposits(0)
+    text = Page(report_of(made)).text
+    assert "No deposit was given to score this map by" in text
+    assert "Other protocols" not in text
+    assert "unexplored rather than proven barren" not in text
+
+
+def test_the_prediction_rate_is_of_the_deposits_held_back(fabricate):
+    made = small(fabricate)
+    made.metrics["undiscovered"] = {
+        "percentile": {"value": 0.66, "low": 0.5, "high": 0.8},
+        "fault_distance": None,
+        "n": 4,
+        "prediction_rate": prediction_rate_of([0.9, 0.8, 0.6, 0.3], classes=5).as_dict(),
+    }
+    text = Page(report_of(made)).text
+    assert (made.folder / "figures" / "prediction_rate.png").is_file()
+    held_back = text.index("4 deposits were kept aside")
+    assert (
+        held_back < text.index("Prediction rate of the deposits held back") < text.index("by thr")
+    )
 
 
 def test_deposits_held_back_stand_beside_fault_distance(fabricate):
@@ -196,6 +295,7 @@ def test_figures_that_seem_to_disagree_are_explained(ordinary):
     scores, targets = text.index("Leak-free scores of the model"), text.index("Targets by rank")
     assert scores < text.index("The baselines, under the same folds: deposit-distance") < targets
     assert "each deposit within its own held-out region, so the two shares can differ" in text
+    assert "classes begin at the scores that its model gives to the best of the cells" in text
     core = text.index("A target’s class is the best it holds: around a core of A")
     assert text.index("12 targets, ranked") < core < targets
 

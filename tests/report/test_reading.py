@@ -41,6 +41,30 @@ def test_a_missing_file_is_named(folder, name):
         RunReading.of(folder)
 
 
+@pytest.mark.parametrize("name", ["out_of_fold.tif", "applicability.tif", "probability.tif"])
+def test_a_map_that_the_metrics_speak_of_is_needed(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(RunError, match=rf"{name}: is missing. Remedy: finish the run"):
+        RunReading.of(folder)
+
+
+def test_maps_that_only_some_runs_have_may_be_missing(folder, fabricate):
+    run = RunReading.of(folder)
+    assert run.has_recommended
+    assert run.has("folds.tif")
+    (folder / "recommended.tif").unlink()
+    assert not run.has_recommended
+    assert not RunReading.of(fabricate().grow_old().write()).has("folds.tif")
+    anomalies = RunReading.of(fabricate().forget_deposits().write())
+    assert not anomalies.has("out_of_fold.tif")
+
+
+def test_a_model_that_is_recommended_needs_no_other_map(fabricate):
+    made = fabricate(baselines=2)
+    made.metrics["verdict"]["recommended"] = "resnet18"
+    assert not RunReading.of(made.write()).has_recommended
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "checks.json", "provenance.json"])
 @pytest.mark.parametrize("text", ["{", "[1]"])
 def test_broken_json_is_named(folder, name, text):

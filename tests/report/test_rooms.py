@@ -24,8 +24,11 @@ def folder(fabricate):
     for path in [*folder.glob("*.tif"), *folder.glob("targets.*"), *folder.glob("evidence/*")]:
         path.unlink()
     score = made.field.astype(np.float32)
-    for name in ("prospectivity", "out_of_fold", "uncertainty"):
+    names = ("prospectivity", "out_of_fold", "uncertainty", "recommended", "applicability")
+    for name in (*names, "probability"):
         write_raster(folder / f"{name}.tif", score, grid, description=name)
+    halves = np.where(np.isnan(score), 255, np.arange(made.shape[1]) >= made.shape[1] // 2)
+    write_raster(folder / "folds.tif", halves, grid, description="Fold", dtype="uint8")
     classes = classify(score, config.Classes(), grid.cell(made.points))
     write_raster(folder / "classes.tif", classes.values, grid, description="A B C", dtype="uint8")
     deposits = gpd.GeoDataFrame(
@@ -52,13 +55,28 @@ def test_maps_targets_and_layers_are_read_as_they_were_written(folder):
     assert len(run.deposits) == 4
     table = tables.targets(run)
     assert len(table.rows) == len(run.targets) > 0
-    assert len(table.head) == 9
+    assert len(table.head) == 9  # no further columns, which delineate was not asked for
     assert tables.layers(run).rows == [
         ("Au/Ag", "element", "clr", "2.5", "clr, then IDW"),
         ("fault-distance", "fault", "–", "0.50", "exact"),
     ]
     labels = [t.get_text() for t in maps.prospectivity(run).legends[0].texts]
     assert labels[0] == "target, class A"
+
+
+def test_folds_are_read_as_they_were_written(folder):
+    edges = maps.fold_edges(RunReading.of(folder).raster("folds"))
+    assert len(edges) == 60  # one a row: the blank corner lies in the western half
+    assert set(edges[:, :, 0].ravel()) == {433.0}
+
+
+def test_targets_without_deposits_are_read_as_they_were_written(fabricate):
+    made = fabricate(layers=1).forget_deposits()
+    folder = made.write()
+    write_targets(made.targets, None, folder)
+    run = RunReading.of(folder)
+    assert len(run.deposits) == 0
+    assert "Map of anomalies: isolation-forest" in write_report(folder).read_text(encoding="utf-8")
 
 
 def test_a_report_is_written_of_it(folder):

@@ -16,63 +16,8 @@ def read(content):
     return Metrics.model_validate(content)
 
 
-def test_the_table_of_scores_by_hand(content):
-    model = content["scores"][0]
-    model["percentile"] = {"value": 0.712, "low": 0.624, "high": 0.786}
-    model["auc"] = {"value": 0.7, "low": None, "high": None}
-    model["top_area"] = {"0.01": {"value": 0.1, "low": 0.0, "high": 0.25}, "0.1": None}
-    table = tables.scores(read(content))
-    assert table.rows[0] == ("resnet18", "71 (62–79)", "0.70", "10 (0–25)", "–", "–")
-    assert table.stressed == {0: "model", 1: "recommended"}
-    assert len(table.rows) == 4
-    assert table.figures == {1, 2, 3, 4, 5}
-
-
-def test_parts_keep_what_is_stressed(content):
-    table = tables.scores(read(content))
-    assert table.part(1).stressed == {0: "recommended"}
-    assert table.part(2).stressed == {}
-    assert [*table.part(0, 2).rows, *table.part(2).rows] == table.rows
-
-
-def test_published_scores_stand_beside_leak_free_ones_or_not_at_all(content, new_score):
-    content["scores"][0]["auc"] = {"value": 0.7, "low": 0.6, "high": 0.8}
-    content["scores"] += [
-        new_score("resnet18", "model", 0.98, half=None, protocol="paper")
-        | {"extra": {"accuracy": 0.9812, "macro_f1": None, "tp": 98}},
-        new_score("gan", "model", 0.99, protocol="paper"),
-    ]
-    table = tables.paper_scores(read(content))
-    assert table.rows == [
-        (
-            "resnet18",
-            "0.97",
-            "0.70 (0.60–0.80)",
-            "71 (63–79)",
-            "accuracy 0.981, macro f1 –, tp 98",
-        )
-    ]
-    assert not any("0.9" in cell for row in tables.scores(read(content)).rows for cell in row)
-
-
-def test_deposits_by_hand(content):
-    content["scores"] = content["scores"][:2]
-    for entry, values in zip(content["scores"], [(0.2, 0.9, None), (0.5, None, 0.4)], strict=True):
-        entry["per_deposit"] = [
-            {"deposit": i, "name": n, "fold": f, "percentile": p}
-            for i, (n, f, p) in enumerate(zip(["", " 金山", None], [0, 1, -1], values, strict=True))
-        ]
-    table = tables.deposits(read(content))
-    assert table.head == ("Deposit", "Fold", "Percentile, resnet18", "Percentile, layer Ba")
-    assert table.rows == [
-        ("金山", "1", "90", "–"),
-        ("No. 0", "0", "20", "50"),
-        ("No. 2", "–", "–", "40"),
-    ]
-
-
 def test_classes_tell_what_was_seen_from_what_was_not(content):
-    assert tables.classes(read(content)).rows[2] == ("C", "5.0", "–")
+    assert tables.classes(read(content)).rows[2] == ("C", "5.00", "–")
     content["classes"]["captured_training_fit"] = [
         {"class": "A", "area_share": 0.01, "deposits_share": 0.9}
     ]
@@ -81,8 +26,8 @@ def test_classes_tell_what_was_seen_from_what_was_not(content):
         "Deposits held, out of fold (%)",
         "Deposits held, final map: training fit (%)",
     )
-    assert table.rows[0] == ("A", "1.0", "10", "90")
-    assert table.rows[1] == ("B", "4.0", "20", "–")
+    assert table.rows[0] == ("A", "1.00", "10", "90")
+    assert table.rows[1] == ("B", "4.00", "20", "–")
 
 
 def test_targets_by_rank_with_places(run_folder):
@@ -91,9 +36,32 @@ def test_targets_by_rank_with_places(run_folder):
     assert table.head[-2:] == ("Longitude", "Latitude")
     assert [row[0] for row in table.rows] == [str(n) for n in range(1, 13)]
     assert table.rows[0][1:3] == ("A", "4.00")
-    assert table.rows[0][5:7] == ("Au, As, Sb", "1.5")
+    assert table.rows[0][5:9] == ("96", "0.75", "100", "0.43")
+    assert table.rows[0][9:11] == ("Au, As, Sb", "1.5")
     assert float(table.rows[0][-1]) == pytest.approx(42.26, abs=0.3)
     assert table.head.index("Elements that stand out") not in table.figures
+
+
+def test_columns_without_a_figure_are_left_out_and_the_rest_keep_their_kind():
+    rows = [("a", "–", "1", "x"), ("b", "–", "–", "–")]
+    table = tables.Table(
+        "", ("A", "B", "C", "D"), rows, frozenset({1, 2}), {0: "m"}, frozenset({3})
+    )
+    filled = table.filled()
+    assert filled.head == ("A", "C", "D")
+    assert filled.rows == [("a", "1", "x"), ("b", "–", "–")]
+    assert (filled.figures, filled.codes, filled.stressed) == ({1}, {2}, {0: "m"})
+
+
+def test_classes_of_anomalies_hold_no_deposits(fabricate):
+    table = tables.classes(read(fabricate().forget_deposits().metrics))
+    assert table.head == ("Class", "Share of the area (%)")
+    assert table.rows == [("A", "1.00")]
+
+
+def test_what_rounds_to_nought_has_no_sign():
+    assert tables.number(-0.004) == "0.00"
+    assert tables.number(-0.006) == "−0.01"
 
 
 def test_twenty_targets_are_listed(fabricate):

@@ -21,7 +21,12 @@ FILES = {
     "model",
     "prospectivity.tif",
     "out_of_fold.tif",
+    "folds.tif",
     "uncertainty.tif",
+    "applicability.tif",
+    "probability.tif",
+    "conformal.tif",
+    "recommended.tif",
     "classes.tif",
     "targets.gpkg",
     "targets.csv",
@@ -62,7 +67,7 @@ def test_the_folder_is_whole(finished):
 def test_the_maps_are_cogs_on_one_grid_between_0_and_1(finished):
     folder = finished[0].folder
     maps = {}
-    for name in ("prospectivity", "out_of_fold", "uncertainty"):
+    for name in ("prospectivity", "out_of_fold", "uncertainty", "probability", "conformal"):
         path = folder / f"{name}.tif"
         valid, errors, _ = cog_validate(path)
         assert valid, errors

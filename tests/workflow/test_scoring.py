@@ -1,48 +1,66 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from orecast.samples import Fold, Sampling
-from orecast.validation import OutOfFold
+from orecast.evaluation import Platt, bootstrap_mean, paired_difference, percentiles
+from orecast.run import write_json
+from orecast.samples import Sampling
+from orecast.validation import Calibration, FoldAnswer, OutOfFold
 from orecast.workflow.places import Places
-from orecast.workflow.scoring import paper_row, ranked, spatial_row
+from orecast.workflow.scoring import held_out_row, paper_row, ranked
 from orecast.workflow.verdict import verdict
 
 SHAPE = (4, 10)
+AT = np.array([[0, 0], [3, 1], [0, 9], [3, 8]])
+WEST, EAST = Calibration(30.0, Platt(0.1, -4.0)), Calibration(9.0, Platt(0.05, -3.0))
 
 
-def out_of_fold(score):
+def answer(score, region, test, calibration=None):
+    """One fold's answer from a map of scores that its model gave."""
+    cells = np.argwhere(region & np.isfinite(score))
+    return FoldAnswer(
+        train=np.setdiff1d(np.arange(4), test),
+        test=np.array(test),
+        scores=score[tuple(AT[test].T)],
+        cells=cells,
+        cell_scores=score[tuple(cells.T)],
+        seen=np.empty(0),
+        hidden_cells=int(region.sum()),
+        visible_cells=20,
+        words="negatives",
+        calibration=calibration,
+    )
+
+
+def out_of_fold(score, calibrations=(None, None)):
     """Two folds, west and east, each testing two places."""
     fold = np.zeros(SHAPE, dtype=np.int16)
     fold[:, 5:] = 1
-    at = np.array([[0, 0], [3, 1], [0, 9], [3, 8]])
-    folds = [
-        Fold(np.array([2, 3]), np.array([0, 1]), fold == 0, fold == 0),
-        Fold(np.array([0, 1]), np.array([2, 3]), fold == 1, fold == 1),
+    answers = [
+        answer(score, fold == 0, [0, 1], calibrations[0]),
+        answer(score, fold == 1, [2, 3], calibrations[1]),
     ]
-    sampling = Sampling.of(at, 1.0, np.arange(4))
-    return OutOfFold(
-        score.astype(np.float32),
-        fold,
-        sampling,
-        np.arange(4),
-        score[at[:, 0], at[:, 1]],
-        np.array([0, 0, 1, 1]),
-        folds,
-        "negatives",
-        "folds",
-    )
+    sampling = Sampling.of(AT, 1.0, np.arange(4))
+    return OutOfFold(score.astype(np.float32), fold, sampling, answers, "folds")
 
 
 def places(row=(0, 1, 2, 3)):
     row = np.array(row)
-    sampling = out_of_fold(np.zeros(SHAPE)).sampling
+    sampling = Sampling.of(AT, 1.0, np.arange(4))
     names = tuple(f"mine {i}" for i in range(len(row)))
     return Places(sampling, np.arange(len(row)), row, names, np.zeros((len(row), 2)))
 
 
+def scored_row(score, *calibrations, row=(0, 1, 2, 3)):
+    oof = out_of_fold(score, calibrations or (None, None))
+    return held_out_row("m", "model", "spatial", oof, places(row), seed=0)
+
+
 def test_each_deposit_is_ranked_in_its_own_region():
     score = np.arange(40.0).reshape(SHAPE)  # east of a row always above its west
-    row = spatial_row("m", "model", out_of_fold(score), places(), seed=0)
+    row = scored_row(score)
     west, east = score[:, :5].ravel(), score[:, 5:].ravel()
     expected = [
         (np.mean(region < s) + np.mean(region <= s)) / 2
@@ -53,29 +71,30 @@ def test_each_deposit_is_ranked_in_its_own_region():
     assert [d["fold"] for d in row["per_deposit"]] == [0, 0, 1, 1]
     assert [f["deposits"] for f in row["per_fold"]] == [2, 2]
     assert row["per_fold"][0]["auc"] == pytest.approx((0 + 15 / 18) / 2)
+    # of 18 background cells in either region, 0 and 15, then 4 and 17 lie below
+    assert row["auc"]["value"] == pytest.approx((0 + 15 + 4 + 17) / 72)
 
 
 def test_scale_differences_between_folds_do_not_matter():
     score = np.random.default_rng(0).random(SHAPE)
     other = score.copy()
     other[:, 5:] = 100 + 3 * other[:, 5:]
-    a = spatial_row("m", "model", out_of_fold(score), places(), seed=0)
-    b = spatial_row("m", "model", out_of_fold(other), places(), seed=0)
+    a, b = scored_row(score), scored_row(other)
     assert a["percentile"] == b["percentile"]
     assert a["success_rate"] == b["success_rate"]
+    assert a["average_precision"] == b["average_precision"]
 
 
 def test_two_deposits_in_a_cell_are_listed_twice_and_counted_once():
     score = np.random.default_rng(0).random(SHAPE)
-    one = spatial_row("m", "model", out_of_fold(score), places(), seed=0)
-    two = spatial_row("m", "model", out_of_fold(score), places((0, 0, 1, 2, 3)), seed=0)
+    one, two = scored_row(score), scored_row(score, row=(0, 0, 1, 2, 3))
     assert len(two["per_deposit"]) == 5
     assert two["percentile"] == one["percentile"]
 
 
 def test_the_success_rate_curve_is_the_distribution_of_percentiles():
     score = np.random.default_rng(3).random(SHAPE)
-    row = spatial_row("m", "model", out_of_fold(score), places(), seed=0)
+    row = scored_row(score)
     curve = row["success_rate"]
     area = np.trapezoid(curve["captured"], curve["area"])
     assert area == pytest.approx(row["percentile"]["value"])
@@ -88,92 +107,178 @@ def test_the_success_rate_curve_is_the_distribution_of_percentiles():
 def test_nodata_counts_nowhere():
     score = np.random.default_rng(0).random(SHAPE)
     score[1:3, :] = np.nan
-    oof = out_of_fold(score)
-    oof.fold[np.isnan(score)] = -1
-    row = spatial_row("m", "model", oof, places(), seed=0)
+    row = scored_row(score)
     known = score[[0, 3], :5].ravel()
     first = ((known < score[0, 0]).mean() + (known <= score[0, 0]).mean()) / 2
     assert row["places"][0] == pytest.approx(first)
     assert np.isnan(ranked(score.astype(np.float32), np.array([[1, 1]])))[0]
 
 
+def test_a_place_is_called_ore_at_its_own_folds_threshold():
+    """West: one of two reaches 30, of 18 background cells 4. East: both reach 9, of 18 cells 14."""
+    score = np.arange(40.0).reshape(SHAPE)
+    row = scored_row(score, WEST, EAST)
+    west, east = np.sum(score[:, :5] >= 30) - 1, np.sum(score[:, 5:] >= 9) - 2
+    assert (west, east) == (4, 14)
+    hits, alarms = 3, 2 * west / 18 + 2 * east / 18
+    called = {name: value["value"] for name, value in row["called"].items()}
+    assert called["recall"] == 3 / 4
+    assert called["specificity"] == pytest.approx(1 - alarms / 4)
+    assert called["accuracy"] == pytest.approx((hits + 4 - alarms) / 8)
+    assert called["precision"] == pytest.approx(hits / (hits + alarms))
+    assert called["balanced_accuracy"] == pytest.approx((3 / 4 + 1 - alarms / 4) / 2)
+    assert [f["threshold"] for f in row["per_fold"]] == [30, 9]
+
+
+def test_probabilities_speak_of_every_cell_of_the_regions():
+    score = np.arange(40.0).reshape(SHAPE)
+    row = scored_row(score, WEST, EAST)
+    chance = np.concatenate([WEST.platt(score[:, :5]).ravel(), EAST.platt(score[:, 5:]).ravel()])
+    ore = np.zeros(SHAPE)
+    ore[tuple(AT.T)] = 1
+    y = np.concatenate([ore[:, :5].ravel(), ore[:, 5:].ravel()])
+    assert row["expected_deposits"] == pytest.approx(chance.sum())
+    brier = np.mean((chance - y) ** 2)
+    assert row["brier"]["value"] == pytest.approx(brier)
+    plain = np.mean((2 / 20 - y) ** 2)  # either fold learns from 2 places in 20 visible cells
+    assert row["brier_skill"]["value"] == pytest.approx(1 - brier / plain)
+    table = row["reliability"]
+    assert sum(table["count"]) == 40
+    assert sum(table["ore"]) == 4
+    predicted, count = np.array(table["predicted"]), np.array(table["count"])
+    assert np.nansum(predicted * count) == pytest.approx(chance.sum())
+
+
+@pytest.mark.parametrize("calibrations", [(None, None), (WEST, None)])
+def test_what_was_not_calibrated_is_null(calibrations, tmp_path):
+    """One fold that could not be cut once more leaves no probabilities of the whole."""
+    row = scored_row(np.arange(40.0).reshape(SHAPE), *calibrations)
+    for name in ("brier", "brier_skill", "reliability", "expected_deposits"):
+        assert row[name] is None
+    write_json(tmp_path / "row.json", row)
+    written = json.loads((tmp_path / "row.json").read_text())
+    assert written["per_fold"][1]["threshold"] is None
+    if calibrations[0] is None:
+        assert set(written["called"]["recall"].values()) == {None}
+        return
+    assert written["called"]["recall"]["value"] == 0.5  # of the fold that was
+
+
+def test_a_place_that_is_tested_again_has_the_mean_of_its_tests():
+    score = np.arange(40.0).reshape(SHAPE)
+    once = out_of_fold(score, (WEST, EAST))
+    everywhere = np.ones(SHAPE, dtype=bool)
+    again = answer(score, everywhere, [0, 3], EAST)
+    twice = replace(once, answers=[*once.answers, again])
+    row = held_out_row("m", "model", "leave-pair-out", twice, places(), seed=0)
+    first = held_out_row("m", "model", "spatial", once, places(), seed=0)["places"]
+    other = percentiles(score[tuple(AT[[0, 3]].T)], score)
+    expected = [(first[0] + other[0]) / 2, first[1], first[2], (first[3] + other[1]) / 2]
+    assert row["places"] == pytest.approx(expected)
+    assert [d["fold"] for d in row["per_deposit"]] == [2, 0, 1, 2]
+    # the third place of the west never reached 30 and 0 < 9; the last one always did
+    assert row["called"]["recall"]["value"] == pytest.approx((0 + 1 + 1 + 1) / 4)
+
+
+def test_a_place_that_no_fold_tested_is_nowhere_counted():
+    score = np.arange(40.0).reshape(SHAPE)
+    whole = out_of_fold(score, (WEST, EAST))
+    west = replace(whole, answers=whole.answers[:1])
+    row = held_out_row("m", "model", "spatial", west, places(), seed=0)
+    assert np.isnan(row["places"][2:]).all()
+    assert row["percentile"]["value"] == pytest.approx(np.mean(row["places"][:2]))
+    assert [d["fold"] for d in row["per_deposit"]] == [0, 0, -1, -1]
+
+
 def test_paper_scores_come_from_the_tested_windows():
     oof = out_of_fold(np.zeros(SHAPE))
-    sampling = Sampling.of(oof.sampling.at, np.array([1.0, 0, 1, 0]))
-    published = OutOfFold(
-        oof.map,
-        oof.fold,
-        sampling,
-        np.arange(4),
-        np.array([0.9, 0.1, 0.4, 0.2]),
-        np.array([0, 0, 1, 1]),
-        oof.folds,
-        "",
-        "",
+    scores = np.array([0.9, 0.1, 0.4, 0.2])
+    published = replace(
+        oof,
+        sampling=Sampling.of(AT, np.array([1.0, 0, 1, 0])),
+        answers=[replace(a, scores=scores[a.test]) for a in oof.answers],
     )
-    row = paper_row("m", published, seed=0)
+    row = paper_row("m", published, {"AUC": "balanced_accuracy", "Acc": "accuracy"}, seed=0)
     assert row["protocol"] == "paper"
     assert row["extra"]["accuracy"] == 0.75
     assert row["extra"]["recall"] == 0.5
+    assert row["as_published"] == {"AUC": 0.75, "Acc": 0.75}
     assert [f["auc"] for f in row["per_fold"]] == [1, 1]
 
 
-def scored(name, values):
-    values = np.asarray(values, dtype=float)
-    from orecast.evaluation import bootstrap_mean
-
-    interval = bootstrap_mean(values, seed=0).as_dict()
-    return {"name": name, "percentile": interval, "places": values.tolist()}
-
-
-GROUP = list(range(12))
 LOW = np.linspace(0.3, 0.7, 12)
 
 
-def test_a_layer_that_beats_the_network_is_said_first_and_not_recommended_for_it():
-    rows = [
-        scored("resnet18", LOW),
-        scored("best-layer", LOW + 0.01),
-        scored("layer Ba", LOW + 0.2),
-        scored("layer Cu", LOW),
+def scored(name, values, model=None):
+    """A row as the verdict reads it; a baseline's holds the model's paired test against it."""
+    values = np.asarray(values, dtype=float)
+    row = {"name": name, "places": values.tolist()}
+    row["percentile"] = bootstrap_mean(values, seed=0).as_dict()
+    if model is not None:
+        row["paired"] = paired_difference(model, values, seed=0).as_dict()
+    return row
+
+
+def rows(model, **baselines):
+    return [
+        scored("resnet18", model),
+        *(scored(name.replace("_", "-"), v, model) for name, v in baselines.items()),
     ]
-    found = verdict(rows, GROUP, seed=0)
-    assert found["sentence"].startswith("The map of Ba alone ranks held-out deposits above 70 %")
+
+
+def layer(name, values, model):
+    return scored(f"layer {name}", values, model)
+
+
+def test_a_layer_that_beats_the_network_is_said_and_not_recommended_for_it():
+    listed = [
+        *rows(LOW, best_layer=LOW + 0.01),
+        layer("Ba", LOW + 0.2, LOW),
+        layer("Cu", LOW, LOW),
+    ]
+    null = {"mean": 0.6, "p": 0.03}
+    found = verdict(listed, null)
+    assert "The map of Ba alone ranks held-out deposits above 70 %" in found["sentence"]
     assert "picked afterwards as the best of 2" in found["sentence"]
     assert "the best chosen inside each fold has 51 %" in found["sentence"]
-    assert found["recommended"] != "layer Ba"
+    assert "by chance the best of 2, whichever it is, ranks 60 %" in found["sentence"]
+    assert found["recommended"] == "best-layer"
     assert "cannot be told from chance" in found["sentence"]
+    without = verdict(listed, {"why_not": "the valid area is too small"})
+    assert "by chance the best" not in without["sentence"]
 
 
 def test_a_baseline_that_is_surely_better_is_recommended():
-    rows = [scored("resnet18", LOW), scored("random-forest", LOW + 0.2)]
-    found = verdict(rows, GROUP, seed=0)
+    found = verdict(rows(LOW, random_forest=LOW + 0.2), None)
     assert found["recommended"] == "random-forest"
     assert "20 points (20 to 20)." in found["sentence"]
+    assert "not settled" not in found["sentence"]
 
 
 def test_a_model_below_chance_is_not_called_chance():
-    sentence = verdict([scored("resnet18", LOW - 0.25)], GROUP, seed=0)["sentence"]
-    assert "worse than chance" in sentence
+    assert "worse than chance" in verdict(rows(LOW - 0.25), None)["sentence"]
 
 
 def test_distance_to_the_known_deposits_is_held_against_the_model():
     high = np.linspace(0.7, 0.9, 12)
-    rows = [scored("resnet18", high), scored("deposit-distance", high), scored("random", LOW)]
-    found = verdict(rows, GROUP, seed=0)
+    found = verdict(rows(high, deposit_distance=high, random=LOW), None)
     assert found["recommended"] == "resnet18"
     assert "found nothing beyond it" in found["sentence"]
     assert "chance" not in found["sentence"]
 
 
+@pytest.mark.parametrize("control", ["random", "sampling_density"])
+def test_a_control_that_does_as_well_is_a_warning_and_no_choice(control):
+    found = verdict(rows(LOW, **{control: LOW + 0.2}), None)
+    assert found["recommended"] == "resnet18"
+    assert any(s in found["sentence"] for s in ("cannot be told from it", "where people looked"))
+
+
 def test_an_unsettled_difference_and_few_deposits_are_said():
     noise = np.random.default_rng(0).normal(0, 0.3, 12)
-    rows = [scored("resnet18", LOW), scored("random-forest", LOW + 0.02 + noise - noise.mean())]
-    found = verdict(rows, GROUP, seed=0)
+    found = verdict(rows(LOW, random_forest=LOW + 0.02 + noise - noise.mean()), None)
     assert "not settled" in found["sentence"]
-    assert found["recommended"] == "resnet18"
-    rows = [scored("resnet18", LOW[:9]), scored("random-forest", LOW[:9] + 0.3)]
-    found = verdict(rows, GROUP[:9], seed=0)
+    assert found["recommended"] == "random-forest"  # the simpler map has the benefit of the doubt
+    found = verdict(rows(LOW[:9], random_forest=LOW[:9] + 0.3), None)
     assert "9 separate places of ore cannot settle" in found["sentence"]
     assert "not settled" in found["sentence"]
-    assert found["recommended"] == "resnet18"

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from orecast import __version__
+from orecast.cli.auditing import audit
+from orecast.cli.comparing import compare
 from orecast.errors import OrecastError
 
 app = typer.Typer(
@@ -174,9 +176,14 @@ def models() -> None:
     """
     from orecast.cli.show import table
     from orecast.training import model_names
+    from orecast.workflow.choosing import AUTO, SUMMARY
 
-    rows = [[name, summary] for name, summary in model_names().items()]
+    rows = [[AUTO, SUMMARY], *([name, summary] for name, summary in model_names().items())]
     table("Models", ["name", "what it is"], rows, right=9)
+
+
+app.command()(audit)
+app.command()(compare)
 
 
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:

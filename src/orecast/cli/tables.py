@@ -32,7 +32,7 @@ def show_checks(survey: Survey, folder: Path) -> None:
 
 
 def _show_findings(survey: Survey, levels: set[str], folder: Path) -> None:
-    order = ["few-deposits"]  # whether anything can be claimed at all comes first
+    order = ["few-deposits", "no-deposits"]  # whether anything can be claimed at all comes first
     found = [f for f in survey.findings if f.level.value in levels]
     for finding in sorted(found, key=lambda f: f.code not in order):
         colour = _COLOURS[finding.level.value]
@@ -51,20 +51,11 @@ def show_summary(summary: Summary) -> None:
     for warning in summary.warnings:
         console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
     console.print()
-    table(
-        "Held-out deposits: percentile in their held-out region, and share in its best area (%)",
-        ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"],
-        [_score(row) for row in _first(metrics["scores"])],
-    )
-    for row in metrics["scores"]:
-        if row["protocol"] != "spatial":
-            table(
-                f"Protocol {row['protocol']}, as published: near-copies on both sides",
-                ["map", "AUC", "accuracy"],
-                [[row["name"], _number(row["auc"]["value"]), _number(row["extra"]["accuracy"])]],
-            )
+    _show_scores(metrics)
+    _show_other_protocols(metrics["scores"])
     _show_classes(metrics["classes"])
     _show_held_back(metrics["undiscovered"])
+    _show_sureness(metrics)
     if summary.targets:
         columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
         table(
@@ -73,17 +64,94 @@ def show_summary(summary: Summary) -> None:
             [[_cell(target[c]) for c in columns] for target in summary.targets[:5]],
             right=0,
         )
-    console.print(f"Report   {summary.folder / 'report.html'}", soft_wrap=True, markup=False)
-    console.print(f"Map      {summary.folder / 'prospectivity.tif'}", soft_wrap=True, markup=False)
-    console.print(f"Targets  {summary.folder / 'targets.gpkg'}", soft_wrap=True, markup=False)
+    for name, file, words in _files(metrics):
+        line = f"{name:<12} {summary.folder / file}  {words}".rstrip()
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _show_scores(metrics: dict[str, Any]) -> None:
+    """The model's and the baselines' scores of deposits that they had not seen."""
+    rows = metrics["scores"]
+    held_out = _first(rows, "spatial")
+    if held_out:
+        table(
+            "Held-out deposits: percentile in their held-out region, and share in its best area "
+            "(%)",
+            ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"],
+            [_score(row) for row in held_out],
+        )
+    unseen = _first(rows, "unseen")
+    if unseen:
+        table(
+            "Deposits kept back: percentile among all cells of the map",
+            ["map", "percentile", "95 % interval"],
+            [_percentile(row) for row in unseen],
+        )
+
+
+def _show_other_protocols(rows: list[dict[str, Any]]) -> None:
+    """What the configured model scores under further protocols, the published one apart."""
+    mine = [row for row in rows if row.get("role") != "baseline"]
+    others = [row for row in mine if row["protocol"] not in ("spatial", "unseen", "paper")]
+    if others:
+        table(
+            "Other protocols",
+            ["protocol", "percentile", "AUC"],
+            [
+                [
+                    row["protocol"],
+                    _percent(row.get("percentile", {}).get("value")),
+                    _number(row["auc"]["value"]),
+                ]
+                for row in others
+            ],
+        )
+    for row in mine:
+        if row["protocol"] == "paper":
+            table(
+                "Protocol paper, as published: near-copies on both sides",
+                ["map", "AUC", "accuracy"],
+                [[row["name"], _number(row["auc"]["value"]), _number(row["extra"]["accuracy"])]],
+            )
+
+
+def _show_sureness(metrics: dict[str, Any]) -> None:
+    """What area holds one more deposit, and how much of the map the model may speak for."""
+    conformal, area = metrics.get("conformal"), metrics.get("applicability")
+    said = []
+    if conformal:
+        said.append(f"{_whole(conformal['sentence'])}.")
+    if area:
+        inside = f"{100 * area['share_inside']:.3g} %"
+        said.append(f"{inside} of the map lies in the model's area of applicability.")
+    if said:
+        console.print(f"{' '.join(said)}\n", soft_wrap=True, markup=False)
+
+
+def _files(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The files to open and by what they were made; the recommended map first where it is another.
+
+    Of a map of anomalies none is recommended.
+    """
+    model, best = metrics["model"], metrics["verdict"]["recommended"]
+    by = f"by {model}" + (", recommended" if best == model and not metrics.get("anomalies") else "")
+    other = [("Recommended", "recommended.tif", f"by {best}")] if best != model else []
+    return [
+        ("Report", "report.html", ""),
+        *other,
+        ("Map", "prospectivity.tif", by),
+        ("Targets", "targets.gpkg", f"of the map by {model}" if other else ""),
+    ]
 
 
 def _show_classes(classes: dict[str, Any]) -> None:
     """How the classes were drawn, and what they capture of deposits the models had not seen."""
-    captured = ", ".join(
-        f"{row['class']} {_percent(row['deposits_share'])} %" for row in classes["captured"]
-    )
-    words = f"{classes['sentence']} Of deposits held out, by the same rule out of fold: {captured}."
+    words = classes["sentence"]
+    if any(row["of"] for row in classes["captured"]):
+        captured = ", ".join(
+            f"{row['class']} {_percent(row['deposits_share'])} %" for row in classes["captured"]
+        )
+        words += f" Of deposits held out, by the same rule out of fold: {captured}."
     console.print(f"{words}\n", soft_wrap=True, markup=False)
 
 
@@ -101,22 +169,24 @@ def _show_held_back(found: dict[str, Any] | None) -> None:
     console.print(f"{words}.\n", soft_wrap=True, markup=False)
 
 
-def _first(rows: list[dict[str, Any]], most: int = 8) -> list[dict[str, Any]]:
+def _first(rows: list[dict[str, Any]], protocol: str, most: int = 8) -> list[dict[str, Any]]:
     """The model, the baselines that are no single layer, and the best single layers."""
-    spatial = [row for row in rows if row["protocol"] == "spatial"]
-    named = [row for row in spatial if not row["name"].startswith("layer ")]
-    layers = [row for row in spatial if row["name"].startswith("layer ")]
+    mine = [row for row in rows if row["protocol"] == protocol]
+    named = [row for row in mine if not row["name"].startswith("layer ")]
+    layers = [row for row in mine if row["name"].startswith("layer ")]
     layers.sort(key=lambda row: -row["percentile"]["value"])
     return named + layers[: max(2, most - len(named))]
 
 
-def _score(row: dict[str, Any]) -> list[str]:
+def _percentile(row: dict[str, Any]) -> list[str]:
     p = row["percentile"]
+    return [row["name"], _percent(p["value"]), f"{_percent(p['low'])} to {_percent(p['high'])}"]
+
+
+def _score(row: dict[str, Any]) -> list[str]:
     top = row["top_area"]
     return [
-        row["name"],
-        _percent(p["value"]),
-        f"{_percent(p['low'])} to {_percent(p['high'])}",
+        *_percentile(row),
         _number(row["auc"]["value"]),
         _percent(top["0.05"]["value"]),
         _percent(top["0.1"]["value"]),
@@ -129,6 +199,11 @@ def _number(value: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None or share != share else f"{100 * share:.0f}"
+
+
+def _whole(sentence: str) -> str:
+    """A sentence's first letter as a sentence's is."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _cell(value: Any) -> str:

@@ -32,16 +32,16 @@ _WIDTH = 6.3
 
 
 def shown_and_rest(metrics: Metrics, most: int = MOST_ROWS) -> tuple[list[Score], list[Score]]:
-    """Split the leak-free scores: the model, the recommended and the best, and what remains."""
-    known = [s for s in metrics.spatial if s.percentile.known]
-    wanted = [s for s in known if s.is_model or s.name == metrics.verdict.recommended]
+    """Split the fair scores: the model, the recommended and the best, and what remains."""
+    known = [s for s in metrics.fair if s.percentile.known]
+    wanted = [s for s in known if s.is_model or metrics.recommends(s)]
     wanted += [s for s in known if s not in wanted]
     shown = [s for s in known if s in wanted[:most]]
     return shown, [s for s in known if s not in shown]
 
 
 def scores(metrics: Metrics) -> Figure:
-    """Draw the mean percentile of the held-out deposits with its interval, best on top."""
+    """Draw the mean percentile of deposits that were not seen with its interval, best on top."""
     shown, rest = shown_and_rest(metrics)
     shown.sort(key=lambda s: -s.percentile.value)
     rows = len(shown) + bool(rest)
@@ -60,7 +60,8 @@ def scores(metrics: Metrics) -> Figure:
     axes.set_ylim(rows - 0.4, -0.6)
     low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_interval]])
     axes.set_xlim(min(low, 0), 100)
-    axes.set_xlabel("Mean percentile of held-out deposits (50 is chance)", fontsize=8.5, color=INK)
+    whose = "deposits kept back" if metrics.anomalies else "held-out deposits"
+    axes.set_xlabel(f"Mean percentile of {whose} (50 is chance)", fontsize=8.5, color=INK)
     plain_axes(axes)
     axes.grid(axis="x", color=RULE, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -79,7 +80,7 @@ def success_rate(metrics: Metrics) -> Figure:
     axes = figure.add_subplot()
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.9, linestyle=":", label="chance")
     for score, curve, colour in drawn:
-        bold = score.is_model or score.name == metrics.verdict.recommended
+        bold = score.is_model or metrics.recommends(score)
         axes.plot(
             np.multiply(curve.area, 100),
             np.multiply(curve.captured, 100),
@@ -120,7 +121,7 @@ def success_rate(metrics: Metrics) -> Figure:
 
 def deposits(metrics: Metrics) -> Figure:
     """Draw each held-out deposit's percentile, the model's filled, the recommended map's open."""
-    model = metrics.spatial[0]
+    model = metrics.fair[0]
     ordered = sorted(
         (d for d in model.per_deposit if math.isfinite(d.percentile)), key=lambda d: -d.percentile
     )
@@ -176,7 +177,7 @@ def deposits(metrics: Metrics) -> Figure:
 
 def _curves(metrics: Metrics) -> list[tuple[Score, Curve, str]]:
     """The model, the recommended, and the best three other baselines that have a curve."""
-    drawn = [(s, s.success_rate) for s in metrics.spatial if s.success_rate and s.success_rate.area]
+    drawn = [(s, s.success_rate) for s in metrics.fair if s.success_rate and s.success_rate.area]
     special = [(s, c, _colour(s, metrics)) for s, c in drawn if _colour(s, metrics) != FAINT]
     others = [(s, c) for s, c in drawn if _colour(s, metrics) == FAINT]
     return special + [(s, c, o) for (s, c), o in zip(others, OTHERS, strict=False)]
@@ -192,7 +193,7 @@ def _dot_and_interval(axes: Axes, row: int, score: Score, colour: str) -> None:
 def _colour(score: Score, metrics: Metrics) -> str:
     if score.is_model:
         return MODEL
-    return RECOMMENDED if score.name == metrics.verdict.recommended else FAINT
+    return RECOMMENDED if metrics.recommends(score) else FAINT
 
 
 def _ink(score: Score, metrics: Metrics) -> str:
@@ -202,7 +203,7 @@ def _ink(score: Score, metrics: Metrics) -> str:
 
 def _row_label(score: Score, metrics: Metrics) -> str:
     roles = ["the model"] if score.is_model else []
-    if score.name == metrics.verdict.recommended:
+    if metrics.recommends(score):
         roles.append("recommended")
     return lettering(score.name) + (f" ({', '.join(roles)})" if roles else "")
 

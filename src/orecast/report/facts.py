@@ -35,10 +35,11 @@ _HEADINGS = {
 _BASELINES = {
     "best-layer": "the one layer that ranks the training deposits best, chosen anew in each fold",
     "deposit-distance": "nearness to the training deposits, no layer used",
-    "fault-distance": "nearness to a mapped fault, the nearest always being best, which layer "
-    "fault_distance has to learn",
+    "fault-distance": "nearness to a mapped fault, the nearest always being best",
+    "sampling-density": "how densely the ground was sampled, which says where people looked",
     "random": "noise, which knows nothing",
-    "layer X": "layer X alone, whether high or low is best being learned in each fold",
+    "layer X": "layer X alone, whether high or low is best being learned in each fold, of "
+    "fault_distance too",
 }
 _WELL_COVERED = 0.8
 
@@ -106,17 +107,22 @@ def chance(metrics: Metrics) -> str:
 
     The mean of n independent uniform percentiles has a standard deviation of 1 / sqrt(12 n).
     """
-    model = next((s for s in metrics.spatial if s.is_model), None)
+    model = next((s for s in metrics.fair if s.is_model), None)
     n = sum(map(math.isfinite, model.places)) if model else 0
     if model is None or not n:
         return ""
     shared = " (deposits in one cell are one place)" if n < len(model.per_deposit) else ""
+    whose = "deposits kept back" if metrics.anomalies else "held-out deposits"
     half = number(196 / math.sqrt(12 * n), 0)
     return (
-        f"If the {n} places of held-out deposits{shared} were independent of each other, chance "
+        f"If the {n} places of {whose}{shared} were independent of each other, chance "
         f"alone would keep their mean within 50\u00a0±\u00a0{half} in 95\u00a0% of cases. "
-        "Neighbours are not independent, so chance reaches further than that; the interval beside "
-        "each score allows for it by drawing neighbours together."
+        "Neighbours are not independent, so chance reaches further than that"
+        + (
+            "."
+            if metrics.anomalies
+            else "; the interval beside each score allows for it by drawing neighbours together."
+        )
     )
 
 
@@ -148,7 +154,7 @@ def _data(checks: Mapping[str, Any], code: str) -> Mapping[str, Any]:
 
 def baselines(metrics: Metrics) -> list[tuple[str, str]]:
     """Name and meaning of those baselines of the run that their names do not explain."""
-    kinds = {"layer X" if s.name.startswith("layer ") else s.name for s in metrics.spatial}
+    kinds = {"layer X" if s.name.startswith("layer ") else s.name for s in metrics.fair}
     return [(name, words) for name, words in _BASELINES.items() if name in kinds]
 
 
@@ -173,7 +179,7 @@ def made(run: RunReading) -> list[tuple[str, str]]:
     facts = {
         "Model": run.metrics.model,
         "Seed": str(run.config.seed),
-        "Folds": str(run.metrics.protocol.folds),
+        "Folds": str(run.metrics.protocol.folds or ""),
         "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
         "Begun": when(p.get("started")),
         "Duration before this page": duration(p.get("total_seconds")),

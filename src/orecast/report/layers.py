@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from orecast.report.drawing import FAINT, INK, families, lettering, new_figure
-from orecast.report.maps import colour_limits
 from orecast.report.reading import RunReading, read_raster
+from orecast.report.sheet import colour_limits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

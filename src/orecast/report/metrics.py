@@ -27,8 +27,9 @@ Sentence = Annotated[str, AfterValidator(lambda text: _ended(text))]
 
 
 def _ended(text: str) -> str:
-    """One line of whole sentences, no line of which begins with a per cent sign."""
-    text = " ".join(text.split()).replace(" %", "\u00a0%")
+    """One line of whole sentences with true minus signs; no line begins with a per cent sign."""
+    text = re.sub(r"(?<=\d) ?%", "\u00a0%", " ".join(text.split()))
+    text = re.sub(r"(?<=[( ])-(?=\d)", "−", text)
     return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?。" else ".")
 
 
@@ -65,6 +66,55 @@ class Curve(_Part):
     captured: list[Number] = []
 
 
+class PredictionRate(Curve):
+    """A curve of deposits the map never saw, by classes of equal area, the best class first.
+
+    ``density`` is a class's share of the deposits over its share of the area; 1 is chance.
+    """
+
+    density: list[Number] = []
+
+
+class Intersection(_Part):
+    """Where the lines of a prediction-area plot cross."""
+
+    captured: Number
+    area: Number
+    threshold: Number
+
+
+class PredictionArea(_Part):
+    """Captured share and share of area by threshold; baselines have the crossing alone."""
+
+    intersection: Intersection
+    normalised_density: Number
+    weight: Number
+    threshold: list[Number] = []
+    captured: list[Number] = []
+    area: list[Number] = []
+
+
+class Reliability(_Part):
+    """Chances told and shares observed, bin by bin, with Wilson's interval of the latter.
+
+    ``count`` are the cells of a bin, ``ore`` those of them with a known deposit.
+    """
+
+    predicted: list[Number]
+    observed: list[Number]
+    low: list[Number]
+    high: list[Number]
+    count: list[int]
+    ore: list[int] = []
+
+
+class Paired(Estimate):
+    """The model's percentile minus a baseline's over the same places, and its test."""
+
+    p: Number = math.nan
+    groups: int = 0
+
+
 class DepositScore(_Part):
     """Percentile of one held-out deposit among the cells of its region."""
 
@@ -84,15 +134,25 @@ class DepositScore(_Part):
 class Score(_Part):
     """All scores of the model or of one baseline under one protocol.
 
-    ``places`` holds a percentile a place; deposits that share a cell are one place.
+    ``places`` holds a percentile a place; deposits that share a cell are one place. ``called``
+    are scores of ore called or not, at a threshold chosen inside training.
     """
 
     name: str
     role: str
     protocol: str
+    sentence: Sentence = ""
     percentile: Estimated = UNKNOWN
     auc: Estimated = UNKNOWN
+    average_precision: Estimated = UNKNOWN
     top_area: dict[float, Estimated] = {}
+    called: dict[str, Estimated] = {}
+    prediction_area: PredictionArea | None = None
+    brier: Estimated = UNKNOWN
+    brier_skill: Estimated = UNKNOWN
+    reliability: Reliability | None = None
+    expected_deposits: Number = math.nan
+    paired: Paired | None = None
     per_deposit: list[DepositScore] = []
     success_rate: Curve | None = None
     places: list[Number] = []
@@ -134,7 +194,7 @@ class Captured(_Part):
 class Classes(_Part):
     """Potential classes and the rule that made them.
 
-    ``captured`` counts by the same rule on the out-of-fold map, ``captured_training_fit`` on the
+    ``captured`` counts by the same rule out of fold, ``captured_training_fit`` on the
     final map, which has seen its deposits.
     """
 
@@ -163,12 +223,49 @@ class Undiscovered(_Part):
     percentile: Estimated
     fault_distance: Estimated = UNKNOWN
     n: int
+    prediction_rate: PredictionRate | None = None
+
+
+class LayerNull(_Part):
+    """The best layer picked afterwards, and what the best one scores on deposits shifted."""
+
+    layer: Text = ""
+    sign: int = 1
+    value: Number = math.nan
+    mean: Number = math.nan
+    high: Number = math.nan
+    p: Number = math.nan
+    draws: int = 0
+    layers: int = 0
+    why_not: Sentence = ""
+
+
+class Conformal(_Part):
+    """Best share of the area that holds a further deposit with a stated confidence."""
+
+    area: Number
+    confidence: Number
+    enough: bool
+    sentence: Sentence
+
+
+class Applicability(_Part):
+    """Dissimilarity from the training places up to which the model is where it was tested."""
+
+    threshold: Number
+    share_inside: Number
+    median_dissimilarity: Number = math.nan
 
 
 class Metrics(_Part):
-    """The whole of ``metrics.json``."""
+    """The whole of ``metrics.json``.
+
+    ``anomalies`` says that no deposit was learned from: the map shows what stands out, and its
+    scores, if any, are of deposits kept back.
+    """
 
     model: str
+    anomalies: bool = False
     protocol: Protocol
     folds: list[FoldCount] = []
     scores: list[Score]
@@ -176,39 +273,60 @@ class Metrics(_Part):
     classes: Classes = Classes()
     verdict: Verdict
     undiscovered: Undiscovered | None = None
+    left_out: dict[str, Text] = {}
+    layer_null: LayerNull | None = None
+    held_out_classes: Classes | None = None
+    conformal: Conformal | None = None
+    calibration: dict[str, Any] | None = None
+    applicability: Applicability | None = None
 
     @property
-    def spatial(self) -> list[Score]:
-        """Scores under leak-free folds: the model, then baselines from best to worst."""
-        rows = [s for s in self.scores if s.protocol != "paper"]
+    def fair(self) -> list[Score]:
+        """Scores the run stands by: the model, then baselines from best to worst.
+
+        They are those under leak-free spatial folds, or, of a map of anomalies, those of deposits
+        that no map saw.
+        """
+        rows = [s for s in self.scores if s.protocol == ("unseen" if self.anomalies else "spatial")]
         return sorted(rows, key=lambda s: (not s.is_model, _downwards(s.percentile.value)))
+
+    @property
+    def other(self) -> list[tuple[Score, Score | None]]:
+        """Scores under further protocols but the published, each with the fair one of that name."""
+        beside = {s.name: s for s in self.fair}
+        rows = [s for s in self.scores if s.protocol not in ("spatial", "unseen", "paper")]
+        return [(s, beside.get(s.name)) for s in rows]
 
     @property
     def tested(self) -> set[int]:
         """Numbers of the deposits that some fold held out."""
-        scored = {d.deposit for s in self.spatial if s.is_model for d in s.per_deposit}
+        scored = {d.deposit for s in self.fair if s.is_model for d in s.per_deposit}
         return scored.union(*(f.deposits for f in self.folds))
 
     @property
     def paper(self) -> list[tuple[Score, Score]]:
-        """Scores under the published protocol, each with the leak-free score of that name.
+        """Scores under the published protocol, each with the fair score of that name.
 
-        One that has no leak-free score beside it is left out: it must never be shown alone.
+        One that has no fair score beside it is left out: it must never be shown alone.
         """
-        beside = {s.name: s for s in self.spatial}
+        beside = {s.name: s for s in self.fair}
         leaky = [s for s in self.scores if s.protocol == "paper"]
         return [(s, beside[s.name]) for s in leaky if s.name in beside]
 
     @property
     def withheld(self) -> list[str]:
-        """Names of the published protocol's scores that have no leak-free score beside them."""
+        """Names of the published protocol's scores that have no fair score beside them."""
         shown = {s.name for s, _ in self.paper}
         return [s.name for s in self.scores if s.protocol == "paper" and s.name not in shown]
 
     @property
     def recommended(self) -> Score | None:
-        """The leak-free score of the recommended map, where there is one of that name."""
-        return next((s for s in self.spatial if s.name == self.verdict.recommended), None)
+        """The fair score of the recommended map, where there is one of that name."""
+        return next((s for s in self.fair if self.recommends(s)), None)
+
+    def recommends(self, score: Score) -> bool:
+        """Whether it is the recommended map; where no deposit was learned from none is."""
+        return not self.anomalies and score.name == self.verdict.recommended
 
 
 def _downwards(value: float) -> float:

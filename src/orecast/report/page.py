@@ -7,12 +7,14 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orecast.errors import RunError
-from orecast.report import curves, layers, maps, tables
+from orecast.report import claims, curves, layers, maps, score_tables, tables, trust
+from orecast.report.captions import Caption, captions
 from orecast.report.drawing import DPI, to_png
 from orecast.report.facts import (
     area_sentence,
@@ -35,10 +37,10 @@ _PIXELS_AN_INCH = 120
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure's file as a data URI, its size on the page, and what it shows in words."""
+    """A figure's file as a data URI, its caption, and its size on the page."""
 
     uri: str
-    alt: str
+    caption: Caption
     width: int  # CSS pixels, so that letters have one size in all figures
     height: int
 
@@ -79,28 +81,48 @@ def render(run: RunReading, pngs: dict[str, bytes]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(_resource("page.html"))
-    alts = _alternatives(run)
-    pictures = {name: _picture(png, alts[name]) for name, png in pngs.items()}
+    words = captions(run)
+    pictures = {name: _picture(png, words[name]) for name, png in pngs.items()}
     return template.render(style=_resource("page.css"), pictures=pictures, run=run, **_content(run))
 
 
 def _figures(run: RunReading) -> dict[str, Callable[[], Figure]]:
     """Every figure that this run has something for, by name, not yet drawn."""
+    return _maps(run) | _plots(run)
+
+
+def _maps(run: RunReading) -> dict[str, Callable[[], Figure]]:
     metrics = run.metrics
-    drawn: dict[str, Callable[[], Figure]] = {
-        "prospectivity": lambda: maps.prospectivity(run),
-        "out_of_fold": lambda: maps.out_of_fold(run),
-        "uncertainty": lambda: maps.uncertainty(run),
-        "classes": lambda: maps.classes(run),
+    drawn: dict[str, tuple[bool, Callable[[RunReading], Figure]]] = {
+        "recommended": (run.has_recommended, maps.recommended),
+        "prospectivity": (True, maps.prospectivity),
+        "out_of_fold": (not metrics.anomalies, maps.out_of_fold),
+        "uncertainty": (True, maps.uncertainty),
+        "applicability": (metrics.applicability is not None, maps.applicability),
+        "probability": (metrics.calibration is not None, maps.probability),
+        "classes": (True, maps.classes),
+        "layers": (bool(run.layers), layers.layers),
     }
-    if any(s.percentile.known for s in metrics.spatial):
-        drawn["scores"] = lambda: curves.scores(metrics)
-    if any(s.success_rate and s.success_rate.area for s in metrics.spatial):
-        drawn["success_rate"] = lambda: curves.success_rate(metrics)
-    if metrics.spatial and metrics.spatial[0].per_deposit:
-        drawn["deposits"] = lambda: curves.deposits(metrics)
-    if run.layers:
-        drawn["layers"] = lambda: layers.layers(run)
+    return {name: partial(draw, run) for name, (is_drawn, draw) in drawn.items() if is_drawn}
+
+
+def _plots(run: RunReading) -> dict[str, Callable[[], Figure]]:
+    metrics = run.metrics
+    drawn: dict[str, Callable[[], Figure]] = {}
+    if any(s.percentile.known for s in metrics.fair):
+        drawn["scores"] = partial(curves.scores, metrics)
+    if any(s.success_rate and s.success_rate.area for s in metrics.fair):
+        drawn["success_rate"] = partial(curves.success_rate, metrics)
+    model = next((s for s in metrics.fair if s.is_model), None)
+    if model and model.per_deposit:
+        drawn["deposits"] = partial(curves.deposits, metrics)
+    if model and model.prediction_area and model.prediction_area.threshold:
+        drawn["prediction_area"] = partial(trust.prediction_area, model.prediction_area)
+    if model and model.reliability:
+        drawn["reliability"] = partial(trust.reliability, model.reliability)
+    if metrics.undiscovered and metrics.undiscovered.prediction_rate:
+        rate = metrics.undiscovered.prediction_rate
+        drawn["prediction_rate"] = partial(trust.prediction_rate, rate)
     return drawn
 
 
@@ -114,13 +136,18 @@ def _content(run: RunReading) -> dict[str, Any]:
         "begun": when(run.provenance.get("started")),
         "area": area_sentence(run),
         "metrics": metrics,
-        "scores": tables.scores(metrics),
+        "scores": score_tables.scores(metrics),
         "scores_shown": curves.MOST_ROWS,
-        "rest": curves.shown_and_rest(metrics)[1],
-        "paper": tables.paper_scores(metrics),
-        "most_names": curves.MOST_NAMES,
-        "deposits": tables.deposits(metrics) if metrics.spatial else None,
+        "called": score_tables.called(metrics),
+        "crossings": score_tables.crossings(metrics),
+        "other": score_tables.other_protocols(metrics),
+        "sentences": {s.protocol: s.sentence for s, _ in metrics.other if s.sentence},
+        "paper": score_tables.paper_scores(metrics),
+        "deposits": score_tables.deposits(metrics) if metrics.fair else None,
         "undiscovered": metrics.undiscovered,
+        "layer_null": claims.layer_null(metrics),
+        "applicability": claims.applicability(metrics),
+        "calibration": claims.calibration(metrics),
         "classes": tables.classes(metrics),
         "targets": tables.targets(run),
         "findings": findings(run.checks, folder),
@@ -132,7 +159,6 @@ def _content(run: RunReading) -> dict[str, Any]:
         "elements": tables.elements(survey),
         "other_inputs": tables.other_inputs(survey, folder),
         "layers": tables.layers(run),
-        "most_layers": layers.MOST_LAYERS,
         "folds": tables.folds(metrics),
         "made": made(run),
         "inputs": tables.inputs(run.provenance, folder),
@@ -141,29 +167,10 @@ def _content(run: RunReading) -> dict[str, Any]:
     }
 
 
-def _alternatives(run: RunReading) -> dict[str, str]:
-    m, n = run.metrics, len(run.deposits)
-    targets = len(run.targets)
-    return {
-        "prospectivity": f"Map of prospectivity with {targets} ranked targets and {n} known "
-        "deposits; the targets are listed with their places under Targets.",
-        "out_of_fold": "Map of prospectivity in which every cell was scored by a model that had "
-        f"not seen its surroundings, with {n} known deposits.",
-        "uncertainty": "Map of the spread of the folds' models.",
-        "classes": "Map of the potential classes A, B and C.",
-        "scores": "Mean percentile with interval of the model and the best baselines; "
-        "the table below has the same figures.",
-        "success_rate": "Curves of the share of known deposits captured against the share of the "
-        f"area searched, for {m.model} and the best baselines.",
-        "deposits": "Percentile of each held-out deposit; the table below has the same figures.",
-        "layers": f"Small maps of {min(len(run.layers), layers.MOST_LAYERS)} evidence layers.",
-    }
-
-
-def _picture(png: bytes, alt: str) -> Picture:
+def _picture(png: bytes, caption: Caption) -> Picture:
     width, height = struct.unpack(">II", png[16:24])  # of the header chunk, PNG 3rd ed., 11.2.1
     uri = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-    return Picture(uri, alt, *(round(n / DPI * _PIXELS_AN_INCH) for n in (width, height)))
+    return Picture(uri, caption, *(round(n / DPI * _PIXELS_AN_INCH) for n in (width, height)))
 
 
 def _resource(name: str) -> str:

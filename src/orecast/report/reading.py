@@ -27,7 +27,6 @@ _NEEDED = (
     "checks.json",
     "metrics.json",
     "prospectivity.tif",
-    "out_of_fold.tif",
     "uncertainty.tif",
     "classes.tif",
     "targets.gpkg",
@@ -84,11 +83,14 @@ class RunReading:
         """
         newer = newer or folder
         paths = {name: _standing(name, folder, newer) for name in _NEEDED}
+        metrics = read_metrics(paths["metrics.json"])
+        for name in _told(metrics):
+            _standing(name, folder, newer)
         return cls(
             folder,
             newer,
             read(paths["run.toml"]),
-            read_metrics(paths["metrics.json"]),
+            metrics,
             _read_object(paths["checks.json"]),
             _read_object(paths["provenance.json"]),
         )
@@ -96,6 +98,16 @@ class RunReading:
     def path(self, name: str) -> Path:
         """Where a file of the run stands; raises RunError where it does not."""
         return _standing(name, self.folder, self.newer)
+
+    def has(self, name: str) -> bool:
+        """Whether a file stands that only some runs write."""
+        return any((place / name).is_file() for place in (self.newer, self.folder))
+
+    @property
+    def has_recommended(self) -> bool:
+        """Whether a baseline is recommended in the model's place and its map was drawn."""
+        other = self.metrics.verdict.recommended != self.metrics.model
+        return other and self.has("recommended.tif")
 
     def raster(self, name: str, most: int = _MOST_PIXELS) -> Raster:
         """Read ``<name>.tif`` with at most ``most`` pixels on its longer side."""
@@ -147,6 +159,16 @@ class RunReading:
     def mapped_cells(self) -> tuple[int, float]:
         """How many cells have a prospectivity, and their area in square kilometres."""
         return _count_mapped(self.path("prospectivity.tif"))
+
+
+def _told(metrics: Metrics) -> list[str]:
+    """Maps that a run has written if its metrics speak of them."""
+    told = {
+        "out_of_fold.tif": not metrics.anomalies,
+        "applicability.tif": metrics.applicability is not None,
+        "probability.tif": metrics.calibration is not None,
+    }
+    return [name for name, is_told in told.items() if is_told]
 
 
 def _standing(name: str, folder: Path, newer: Path) -> Path:

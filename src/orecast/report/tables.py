@@ -1,4 +1,4 @@
-"""The page's tables as plain text cells; the template only sets them."""
+"""The page's tables as plain text cells; the template only sets them. Scores have a room beside."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orecast.report.metrics import Estimate, Metrics, Score
+from orecast.report.metrics import Estimate, Metrics
 from orecast.report.reading import RunReading
 
 DASH = "–"
 MOST_TARGETS = 20
-SHARES = (0.01, 0.05, 0.10)
+_AREA_SHARE = "Share of the area (%)"
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,42 @@ class Table:
         stressed = {i - start: s for i, s in self.stressed.items() if i >= start}
         return replace(self, rows=self.rows[start:stop], stressed=stressed)
 
+    def filled(self) -> Table:
+        """Return it without columns of figures in which no row has one."""
+        empty = {i for i in self.figures if all(row[i] == DASH for row in self.rows)}
+        kept = [i for i in range(len(self.head)) if i not in empty]
+        return replace(
+            self,
+            head=tuple(self.head[i] for i in kept),
+            rows=[tuple(row[i] for i in kept) for row in self.rows],
+            figures=frozenset(n for n, i in enumerate(kept) if i in self.figures),
+            codes=frozenset(n for n, i in enumerate(kept) if i in self.codes),
+        )
+
 
 def number(value: object, digits: int = 2) -> str:
     """Write a number with thin spaces between thousands; a dash where there is none.
 
-    >>> number(1234567.0, 0), number(-0.5), number(float("nan")), number(None)
-    ('1\\u202f234\\u202f567', '−0.50', '–', '–')
+    >>> number(1234567.0, 0), number(-0.5), number(-0.3, 0), number(float("nan")), number(None)
+    ('1\\u202f234\\u202f567', '−0.50', '0', '–', '–')
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return DASH if value is None or isinstance(value, float) else str(value)
-    return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "−")
+    text = f"{value:,.{digits}f}"
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")  # what rounds to nought has no sign
+    return text.replace(",", "\u202f").replace("-", "−")
+
+
+def probability(p: float) -> str:
+    """Write the p of a test.
+
+    >>> probability(0.0333), probability(0.6), probability(1e-5), probability(float("nan"))
+    ('0.033', '0.60', '<0.001', '–')
+    """
+    if not math.isfinite(p):
+        return DASH
+    return "<0.001" if p < 0.001 else f"{p:.{2 if p >= 0.1 else 3}f}"
 
 
 def estimate(value: Estimate, *, percent: bool, digits: int) -> str:
@@ -59,116 +85,41 @@ def estimate(value: Estimate, *, percent: bool, digits: int) -> str:
     return f"{text} ({low}{' to ' if low.startswith('−') else '–'}{high})"
 
 
-def scores(metrics: Metrics) -> Table:
-    """Set the model beside every baseline, leak-free folds only."""
-    rows: list[tuple[str, ...]] = []
-    stressed = {}
-    for score in metrics.spatial:
-        roles = ["model"] if score.is_model else []
-        if score.name == metrics.verdict.recommended:
-            roles.append("recommended")
-        if roles:
-            stressed[len(rows)] = ", ".join(roles)
-        rows.append((score.name, *_score_cells(score)))
-    return Table(
-        "Leak-free scores of the model and of each baseline, 95\u00a0% intervals in brackets",
-        (
-            "Map",
-            "Percentile",
-            "AUC within fold",
-            *(f"Deposits in the top {100 * share:.0f}\u00a0% of area (%)" for share in SHARES),
-        ),
-        rows,
-        frozenset(range(1, 6)),
-        stressed,
-    )
-
-
-def _score_cells(score: Score) -> tuple[str, ...]:
-    return (
-        estimate(score.percentile, percent=True, digits=0),
-        estimate(score.auc, percent=False, digits=2),
-        *(
-            estimate(score.top_area[share], percent=True, digits=0)
-            if share in score.top_area
-            else DASH
-            for share in SHARES
-        ),
-    )
-
-
-def paper_scores(metrics: Metrics) -> Table:
-    """Set the published protocol's scores, each beside the leak-free scores of the same map."""
-    rows = [
-        (
-            leaky.name,
-            estimate(leaky.auc, percent=False, digits=2),
-            estimate(fair.auc, percent=False, digits=2),
-            estimate(fair.percentile, percent=True, digits=0),
-            ", ".join(f"{_words(k)} {_significant(v)}" for k, v in leaky.extra.items()) or DASH,
-        )
-        for leaky, fair in metrics.paper
-    ]
-    head = (
-        "Map",
-        "AUC as published (leaky)",
-        "AUC, leak-free",
-        "Percentile, leak-free",
-        "Other scores as published (leaky)",
-    )
-    return Table("Published protocol beside leak-free folds", head, rows, frozenset(range(1, 4)))
-
-
-def deposits(metrics: Metrics) -> Table:
-    """Set each held-out deposit's percentile, best first, beside the recommended map's."""
-    model = metrics.spatial[0]
-    beside = metrics.recommended if metrics.recommended is not model else None
-    other = {d.deposit: d.percentile for d in beside.per_deposit} if beside else {}
-    ordered = sorted(
-        model.per_deposit,
-        key=lambda d: -d.percentile if math.isfinite(d.percentile) else math.inf,
-    )
-    rows = [
-        (d.title, str(d.fold) if d.fold >= 0 else DASH, number(100 * d.percentile, 0))
-        + ((number(100 * other.get(d.deposit, math.nan), 0),) if beside else ())
-        for d in ordered
-    ]
-    head = ("Deposit", "Fold", f"Percentile, {model.name}")
-    return Table(
-        "Held-out deposits, best ranked first",
-        head + ((f"Percentile, {beside.name}",) if beside else ()),
-        rows,
-        frozenset({1, 2, 3}),
-    )
-
-
 def classes(metrics: Metrics) -> Table:
     """Set the share of area and of deposits that each class holds, out of fold first."""
     fitted = {c.name: c.deposits_share for c in metrics.classes.captured_training_fit}
     rows = [
-        (c.name, number(100 * c.area_share, 1), number(100 * c.deposits_share, 0))
+        (c.name, number(100 * c.area_share, 2), number(100 * c.deposits_share, 0))
         + ((number(100 * fitted.get(c.name, math.nan), 0),) if fitted else ())
         for c in metrics.classes.captured
     ]
-    head = ("Class", "Share of the area (%)", "Deposits held, out of fold (%)")
+    if metrics.anomalies:
+        areas = [row[:2] for row in rows]
+        return Table("What each class holds", ("Class", _AREA_SHARE), areas, frozenset({1}))
+    head = ("Class", _AREA_SHARE, "Deposits held, out of fold (%)")
     return Table(
-        "What each class holds, by the same rule on the out-of-fold map",
+        "What each class holds, by the same rule on the out-of-fold map"
+        + (", drawn in each fold by the cells it may see" if metrics.held_out_classes else ""),
         head + (("Deposits held, final map: training fit (%)",) if fitted else ()),
         rows,
         frozenset({1, 2, 3}),
     )
 
 
-_TARGET_COLUMNS = {  # column: (head, digits or None for text)
-    "rank": ("Rank", 0),
-    "class": ("Class", None),
-    "area_km2": ("Area (km²)", 2),
-    "score_max": ("Highest score", 3),
-    "score_mean": ("Mean score", 3),
-    "top_elements": ("Elements that stand out", None),
-    "nearest_deposit_km": ("Nearest deposit (km)", 1),
-    "lon": ("Longitude", 4),
-    "lat": ("Latitude", 4),
+_TARGET_COLUMNS: dict[str, tuple[str, int | None, float]] = {  # head, digits or None, factor
+    "rank": ("Rank", 0, 1),
+    "class": ("Class", None, 1),
+    "area_km2": ("Area (km²)", 2, 1),
+    "score_max": ("Highest score", 3, 1),
+    "score_mean": ("Mean score", 3, 1),
+    "held_out_percentile": ("Best cell’s percentile, out of fold", 0, 100),
+    "conformal_p": ("Conformal p", 2, 1),
+    "applicable_share": ("Inside the area of applicability (%)", 0, 100),
+    "expected_deposits": ("Deposits expected", 2, 1),
+    "top_elements": ("Elements that stand out", None, 1),
+    "nearest_deposit_km": ("Nearest deposit (km)", 1, 1),
+    "lon": ("Longitude", 4, 1),
+    "lat": ("Latitude", 4, 1),
 }
 
 
@@ -180,15 +131,16 @@ def targets(run: RunReading) -> Table:
     for row in table[columns].itertuples(index=False):
         cells = []
         for name, value in zip(columns, row, strict=True):
-            digits = _TARGET_COLUMNS[name][1]
+            _, digits, factor = _TARGET_COLUMNS[name]
             if digits is None:
                 cells.append(DASH if value != value else str(value))
             else:
-                cells.append(number(float(value), digits))
+                cells.append(number(factor * float(value), digits))
         rows.append(tuple(cells))
     figures = frozenset(i for i, name in enumerate(columns) if _TARGET_COLUMNS[name][1] is not None)
     head = tuple(_TARGET_COLUMNS[name][0] for name in columns)
-    return Table(f"Targets by rank ({len(rows)} of {len(run.target_table)})", head, rows, figures)
+    caption = f"Targets by rank ({len(rows)} of {len(run.target_table)})"
+    return Table(caption, head, rows, figures).filled()
 
 
 def layers(run: RunReading) -> Table:
@@ -227,9 +179,9 @@ def elements(survey: Mapping[str, Any]) -> Table:
             number(e.get("n"), 0),
             number(e.get("missing"), 0),
             number(e.get("censored"), 0),
-            _significant(e.get("min")),
-            _significant(e.get("median")),
-            _significant(e.get("max")),
+            significant(e.get("min")),
+            significant(e.get("median")),
+            significant(e.get("max")),
             _percent(e.get("share_at_lowest")),
         )
         for e in survey.get("elements", [])
@@ -280,7 +232,12 @@ def file_size(size: object) -> str:
     return f"{size:.0f} B"
 
 
-def _significant(value: object) -> str:
+def significant(value: object) -> str:
+    """Write a number to three figures.
+
+    >>> significant(0.98123), significant(18450.0), significant(98), significant(2e-7)
+    ('0.981', '18\\u202f450', '98', '2.00e−07')
+    """
     if not isinstance(value, int | float) or not math.isfinite(value):
         return DASH
     if value and not 1e-4 <= abs(value) < 1e7:
@@ -294,7 +251,8 @@ def _percent(share: object) -> str:
     return number(100 * share, 1) if isinstance(share, int | float) else DASH
 
 
-def _words(key: str) -> str:
+def words(key: str) -> str:
+    """Return a key of the file as words."""
     return key.replace("_", " ")
 
 

@@ -12,6 +12,7 @@ from orecast.errors import ConfigError, RunError, nearest
 from orecast.run import write_json
 from orecast.survey import Survey, checks, read_survey
 from orecast.training import model_names
+from orecast.workflow.choosing import AUTO, SUMMARY
 
 
 def check(config: Config) -> tuple[Survey, dict[str, Any]]:
@@ -56,8 +57,10 @@ def _check_names(config: Config) -> None:
         where="evidence.interpolator",
     )
     protocol = config.validation.protocol
-    registry.entry("orecast.samples", protocol, what="protocol", where="validation.protocol")
-    known = model_names()
+    registry.entry(
+        "orecast.samples.protocols", protocol, what="protocol", where="validation.protocol"
+    )
+    known = {AUTO: SUMMARY, **model_names()}
     if config.model.name not in known:
         raise ConfigError(
             f"unknown model {config.model.name!r}",

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import ConfigError
-from orecast.evaluation import bootstrap_mean, success_rate
+from orecast.evaluation import bootstrap_mean, conformal_p, prediction_rate, success_rate
 from orecast.evidence import FAULT_DISTANCE
 from orecast.explanation import occlusion
 from orecast.mapping import (
     CLASS_COLOURS,
+    Applicability,
     Classes,
     classify,
+    map_applicability,
     predict_map,
     read_raster,
     write_raster,
 )
 from orecast.run import write_json
-from orecast.targets import delineate, number_tiles, write_targets, write_tiles
-from orecast.validation import Fitted
+from orecast.targets import (
+    delineate,
+    number_tiles,
+    over_cells,
+    write_targets,
+    write_tiles,
+)
+from orecast.validation import Calibration, Fitted
 from orecast.workflow.job import Job
 from orecast.workflow.scoring import ranked
 
@@ -30,37 +38,57 @@ if TYPE_CHECKING:
 
 
 def draw_map(job: Job) -> None:
-    """The final model on all deposits, its map, classes and targets."""
+    """The final model on all deposits, its map, how far it applies, classes and targets."""
     if job.run.done("map"):
         return
     with job.provenance.timed("map"):
         fitted, score = _final_map(job)
-        final, held_out = _classes(job, score)
-        targets = _targets(job, fitted, score, final)
+        final = _classes(job, score)
+        area = _applicability(job, fitted)
+        probability = _probability(job, score)
+        recommended = _recommended(job)
+        ordinary = _conformal(job)
+        targets = _targets(job, fitted, score, final, area, probability, ordinary)
         tiles = _tiles(job, score, final)
         job.metrics["training_fit"] = (
             success_rate(score, job.places.sampling.at).thinned().as_dict()
         )
         job.metrics["classes"] = final.as_dict() | {
-            "captured": held_out.captured,
+            "captured": job.metrics["held_out_classes"]["captured"],
             "captured_training_fit": final.captured,
         }
+        job.metrics["applicability"] = area.as_dict()
         job.metrics["undiscovered"] = _held_back(job, score)
         with job.run.stage("map") as folder:
             fitted.save(folder / "model")
             job.write(folder / "prospectivity.tif", score, "Prospectivity, 0 to 1")
-            write_raster(
-                folder / "classes.tif",
-                final.values,
-                job.evidence.grid,
-                description="Potential classes: 1 A, 2 B, 3 C, 0 none",
-                dtype="uint8",
-                colours=CLASS_COLOURS,
-            )
+            words = f"Dissimilarity from the training places; trust up to {area.threshold:.4g}"
+            job.write(folder / "applicability.tif", area.di, words)
+            words = "Share of further deposits that would rank as low as the cell or lower"
+            job.write(folder / "conformal.tif", ordinary, words)
+            if probability is not None:
+                words = "Probability that a cell holds a deposit like the known ones"
+                job.write(folder / "probability.tif", probability, words)
+            if recommended is not None:
+                words = f"Prospectivity by {job.metrics['verdict']['recommended']}, recommended"
+                job.write(folder / "recommended.tif", recommended, words)
+            write_classes(job, folder, final)
             write_targets(targets, job.survey.deposits, folder)
             if tiles is not None:
                 write_tiles(tiles, folder)
             write_json(folder / "metrics.json", job.metrics)
+
+
+def write_classes(job: Job, folder: Path, classes: Classes) -> None:
+    """Write ``classes.tif`` with the colours of its classes."""
+    write_raster(
+        folder / "classes.tif",
+        classes.values,
+        job.evidence.grid,
+        description="Potential classes: 1 A, 2 B, 3 C, 0 none",
+        dtype="uint8",
+        colours=CLASS_COLOURS,
+    )
 
 
 def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
@@ -77,27 +105,63 @@ def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
     return fitted, score
 
 
-def _classes(job: Job, score: NDArray[np.float32]) -> tuple[Classes, Classes]:
-    """Classes of the final map and, by the same rule, of the out-of-fold map."""
-    options, cells = job.config.classes, job.places.cells
-    held_out = read_raster(job.run.folder / "out_of_fold.tif").values
-    try:
-        return classify(score, options, cells), classify(held_out, options, cells)
-    except ConfigError as error:
-        if options.rule != "histogram":
-            raise
-        job.survey.findings.refusal(
-            "classes-by-histogram",
-            "classes.rule",
-            f"{error.what}; classes are drawn by share of area instead",
-            error.remedy or "",
-        )
-        by_area = options.model_copy(update={"rule": "area"})
-        return classify(score, by_area, cells), classify(held_out, by_area, cells)
+def _classes(job: Job, score: NDArray[np.float32]) -> Classes:
+    """Classes of the final map, by share of area where its histogram allows of none."""
+    return classify(score, job.class_options(score), job.places.cells)
+
+
+def _applicability(job: Job, fitted: Fitted) -> Applicability:
+    """Area of applicability, its threshold by the folds that the scores come from."""
+    fold = read_raster(job.run.folder / "folds.tif").values
+    return map_applicability(
+        fitted,
+        job.evidence,
+        folds=fold[tuple(fitted.rows.at.T)],
+        progress=lambda what, done, total: job.progress("Comparing cells", done, total),
+    )
+
+
+def _probability(job: Job, score: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The map as probabilities, by the calibration that was learned from held-out scores."""
+    stored = job.metrics["calibration"]
+    if stored is None:
+        return None
+    return Calibration.from_dict(stored).platt(score).astype(np.float32)
+
+
+def _conformal(job: Job) -> NDArray[np.float32]:
+    """Conformal p of each cell as a further deposit, ``(rows, columns)``, from held-out ranks.
+
+    The cells at or above ``1 - confidence`` hold a further deposit with that confidence.
+    """
+    ranks = job.held_out_percentiles()
+    places = job.metrics["scores"][0]["places"]
+    found = conformal_p(ranks, places, groups=job.places.sampling.group)
+    return found.astype(np.float32)
+
+
+def _recommended(job: Job) -> NDArray[np.float32] | None:
+    """The map of the baseline that is recommended in the model's place, learned from all."""
+    name = job.metrics["verdict"]["recommended"]
+    if name == job.config.model.name:
+        return None
+    rival = job.rivals()[0][name]
+    fitted = rival.recipe.fit(rival.evidence, job.places.sampling, hidden=None, seed=job.seed)
+    return predict_map(
+        fitted,
+        rival.evidence,
+        progress=lambda what, done, total: job.progress("Mapping the baseline", done, total),
+    )
 
 
 def _targets(
-    job: Job, fitted: Fitted, score: NDArray[np.float32], classes: Classes
+    job: Job,
+    fitted: Fitted,
+    score: NDArray[np.float32],
+    classes: Classes,
+    area: Applicability,
+    probability: NDArray[np.float32] | None,
+    ordinary: NDArray[np.float32],
 ) -> gpd.GeoDataFrame:
     """Ranked polygons, each with the elements whose loss would lower its score most."""
     elements = [n for n in fitted.names if job.evidence.kind(n) == "element"]
@@ -108,6 +172,14 @@ def _targets(
         job.progress("Explaining targets", 1, 1)
         return [", ".join(found.top(k, 3, elements)) for k in range(len(areas))]
 
+    applicable = np.where(np.isfinite(score), area.inside, np.nan)
+    extra = {
+        "held_out_percentile": over_cells(job.held_out_percentiles(), np.max),
+        "conformal_p": over_cells(ordinary, np.max),
+        "applicable_share": over_cells(applicable),
+    }
+    if probability is not None:
+        extra["expected_deposits"] = over_cells(probability, np.sum)
     return delineate(
         score,
         classes.values,
@@ -116,6 +188,7 @@ def _targets(
         options=job.config.targets,
         uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
         top_elements=reasons,
+        extra=extra,
     )
 
 
@@ -144,4 +217,5 @@ def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
         "n": int(np.isfinite(percentile).sum()),
         "percentile": bootstrap_mean(percentile, seed=seed).as_dict(),
         "fault_distance": fault,
+        "prediction_rate": None if not len(cells) else prediction_rate(score, cells).as_dict(),
     }

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast import registry
-from orecast.config import Config
-from orecast.evidence import Evidence
-from orecast.mapping import write_raster
+from orecast.config import Classes, Config
+from orecast.errors import ConfigError
+from orecast.evaluation import percentiles
+from orecast.evidence import Evidence, refitted, sampling_density
+from orecast.mapping import classify, read_raster, write_raster
 from orecast.run import Run
+from orecast.samples import Ground, SplitProtocol, build_protocol
 from orecast.survey import Survey
 from orecast.validation import Recipe
 from orecast.workflow.places import Places
 from orecast.workflow.provenance import Provenance
-from orecast.workflow.recipes import model_recipe
+from orecast.workflow.recipes import Baseline, baselines, model_recipe
 
 Progress = Callable[[str, int, int], None]
 
@@ -36,6 +39,7 @@ class Job:
     evidence: Evidence
     places: Places
     metrics: dict[str, Any] = field(default_factory=dict)
+    _refitted: dict[int, Evidence] = field(default_factory=dict)  # a fold's, for every baseline
 
     @property
     def seed(self) -> int:
@@ -52,14 +56,80 @@ class Job:
             progress=epochs,
         )
 
-    def protocol(self, name: str) -> Any:
-        """Return a protocol for this run's folds, window and grid."""
-        factory = registry.load("orecast.samples", name, what="protocol")
-        grid = self.evidence.grid
-        folds, window = self.config.validation.folds, self.config.sampling.window
-        protocol = factory(folds, window, grid.shape, min(grid.cell_size))
-        return protocol if name == "spatial" else replace(protocol, seed=self.seed)
+    @cached_property
+    def ground(self) -> Ground:
+        """What protocols must know of the map."""
+        return ground_of(self.survey, self.evidence, self.config.sampling.window)
+
+    def protocol(self, name: str, folds: int | None = None) -> SplitProtocol:
+        """Return a protocol for this run's window and grid; ``spatial`` takes no options."""
+        options = self.config.validation
+        return build_protocol(
+            name,
+            options.options if name == options.protocol else {},
+            self.ground,
+            n_folds=folds or options.folds,
+            seed=self.seed,
+        )
+
+    @property
+    def inner(self) -> SplitProtocol | None:
+        """What cuts a training part once more, or None where nothing is chosen inside."""
+        folds = self.config.validation.inner_folds
+        return self.protocol("spatial", folds) if folds else None
+
+    def refit(self, hidden: NDArray[np.bool_]) -> Evidence:
+        """Return the evidence with all that is fitted to samples fitted outside ``hidden``."""
+        key = hash(np.packbits(hidden).tobytes())
+        if key not in self._refitted:
+            self._refitted[key] = refitted(self.evidence, self.survey, self.config, hidden)
+        return self._refitted[key]
+
+    def rivals(self) -> tuple[dict[str, Baseline], dict[str, str]]:
+        """Return the baselines by name, and those that cannot be had here with the reason."""
+        density = None
+        if self.survey.gridded is None:
+            density = sampling_density(self.survey, self.evidence.grid, self.evidence.reach)
+        recipe = self.recipe("baselines", lambda done, total, loss: None)
+        return baselines(self.config, self.evidence, recipe, density)
+
+    def class_options(self, score: NDArray[np.float32]) -> Classes:
+        """Return how classes are drawn: by share of area where a histogram allows of none."""
+        options = self.config.classes
+        try:
+            classify(score, options)
+        except ConfigError as error:
+            if options.rule != "histogram":
+                raise
+            self.survey.findings.refusal(
+                "classes-by-histogram",
+                "classes.rule",
+                f"{error.what}; classes are drawn by share of area instead",
+                error.remedy or "",
+            )
+            return options.model_copy(update={"rule": "area"})
+        return options
+
+    def held_out_percentiles(self) -> NDArray[np.float32]:
+        """Percentile of each cell among those of its fold's region, ``(rows, columns)``."""
+        held_out = read_raster(self.run.folder / "out_of_fold.tif").values
+        fold = read_raster(self.run.folder / "folds.tif").values
+        ranks = np.full(held_out.shape, np.nan, dtype=np.float32)
+        for k in np.unique(fold[np.isfinite(fold)]):
+            mine = fold == k
+            ranks[mine] = percentiles(held_out[mine], held_out[mine])
+        return ranks
 
     def write(self, path: Path, values: NDArray[np.float32], description: str) -> None:
         """Write a map on the evidence's grid."""
         write_raster(path, values, self.evidence.grid, description=description)
+
+
+def ground_of(survey: Survey, evidence: Evidence, window: int) -> Ground:
+    """The map that protocols cut, with the cells that hold samples."""
+    grid, samples = evidence.grid, None
+    if survey.samples is not None:
+        points = survey.samples.geometry
+        at = grid.cell(np.column_stack([points.x, points.y]))
+        samples = np.unique(at[grid.inside(at)], axis=0)
+    return Ground(evidence.valid, min(grid.cell_size), window, samples)

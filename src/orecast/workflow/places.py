@@ -39,13 +39,25 @@ class Places:
         return self.sampling.at[self.row]
 
 
+NOWHERE = Places(
+    Sampling.of(np.empty((0, 2), dtype=np.int64), 1.0),
+    np.empty(0, dtype=np.int64),
+    np.empty(0, dtype=np.int64),
+    (),
+    np.empty((0, 2)),
+)
+
+
 def place_deposits(
-    deposits: gpd.GeoDataFrame, evidence: Evidence, size: int, findings: Findings
+    deposits: gpd.GeoDataFrame | None, evidence: Evidence, size: int, findings: Findings
 ) -> Places:
     """Find the cell of every deposit; those where the evidence is nodata are listed and left out.
 
-    Raises SamplingError where fewer than three places are left.
+    No place where no deposit is known. Raises SamplingError where deposits are, and fewer than
+    three places are left.
     """
+    if deposits is None:
+        return NOWHERE
     xy = np.column_stack([deposits.geometry.x, deposits.geometry.y])
     at = evidence.grid.cell(xy)
     inside = evidence.grid.inside(at)

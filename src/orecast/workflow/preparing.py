@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
 from orecast import registry
 from orecast.config import Config, to_toml
-from orecast.errors import OrecastError, RunError
+from orecast.errors import ConfigError, OrecastError, RunError
 from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
 from orecast.run import Run, write_json
+from orecast.samples import Sampling
+from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
 from orecast.survey import Finding, Level, Survey, checks
+from orecast.validation import Recipe
 from orecast.workflow.job import Job, Progress
 from orecast.workflow.places import place_deposits
 from orecast.workflow.provenance import Provenance
@@ -25,7 +30,6 @@ def prepare(
     progress("Building evidence", 0, 1)
     with provenance.timed("evidence"):
         evidence = _recall_evidence(run) if done else build_evidence(survey, config)
-        assert survey.deposits is not None
         places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
         job = Job(config, run, provenance, progress, survey, evidence, places)
         _rehearse(job)
@@ -59,6 +63,9 @@ def _rehearse(job: Job) -> None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles)
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
     places, evidence = job.places.sampling, job.evidence
+    if job.survey.deposits is None:
+        require_unlabelled(job.config, recipe)
+        return
     for fold in job.protocol("spatial").folds(places, evidence.reach):
         rows, _ = recipe.rows(evidence, places.take(fold.train), hidden=fold.hidden, seed=job.seed)
         visible = evidence.valid & ~fold.hidden
@@ -66,8 +73,27 @@ def _rehearse(job: Job) -> None:
     if job.config.model.name in registry.entries("orecast.detectors"):  # these fit in a moment
         recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
     if job.config.validation.protocol != "spatial":
-        grown, _ = recipe.grown(evidence, places, evidence.valid, job.seed)
-        list(job.protocol(job.config.validation.protocol).folds(grown, evidence.reach))
+        _rehearse_protocol(job, recipe)
+
+
+def _rehearse_protocol(job: Job, recipe: Recipe) -> None:
+    """Cut the folds of another protocol than ``spatial``, and look at the first."""
+    places, evidence = job.places.sampling, job.evidence
+    protocol = job.protocol(job.config.validation.protocol)
+    if isinstance(protocol, NegativeDraws):
+        if recipe.labels:
+            raise ConfigError(
+                f"negative-draws scores models that never saw a deposit; {job.config.model.name} "
+                "learns from them",
+                where="validation.protocol",
+                remedy='choose another protocol, or a detector such as "mahalanobis"',
+            )
+        nearest = np.unique(nearest_samples(places.at, job.ground), axis=0)
+        protocol.folds(Sampling.of(nearest, 1.0), evidence.reach)
+        return
+    if protocol.grow_first:
+        places, _ = recipe.grown(evidence, places, evidence.valid, job.seed)
+    protocol.folds(places, evidence.reach)[0]
 
 
 def _recall_findings(run: Run, survey: Survey) -> None:
@@ -83,3 +109,26 @@ def _recall_findings(run: Run, survey: Survey) -> None:
             remedy="run with --overwrite",
         ) from None
     survey.findings.items[:] = found
+
+
+def require_unlabelled(config: Config, recipe: Recipe) -> None:
+    """Raise ConfigError where no deposit is known and something would learn from them."""
+    if recipe.labels:
+        raise ConfigError(
+            f"{config.model.name} learns from deposits, and the survey names none",
+            where="model.name",
+            remedy='give [deposits], or choose a detector such as "mahalanobis"',
+        )
+    if config.screening.method in ("svm-auc", "correlation"):
+        raise ConfigError(
+            f"screening by {config.screening.method} learns from deposits, and the survey names "
+            "none",
+            where="screening.method",
+            remedy='set it to "none" or "pca"',
+        )
+    if config.validation.protocol != "spatial":
+        raise ConfigError(
+            "without deposits nothing is held out",
+            where="validation.protocol",
+            remedy="leave it out; deposits named as [held_back] are scored",
+        )

@@ -21,7 +21,7 @@ from orecast.run import file_hash
 from orecast.survey.rasters import matches
 
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning", "rasterio", "geopandas")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning", "rasterio", "geopandas")
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Provenance:
             "orecast": __version__,
             "python": sys.version.split()[0],
             "platform": platform.platform(),
-            "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
             "seed": self.config.seed,
             "started": self.started,
             "seconds": self.seconds,

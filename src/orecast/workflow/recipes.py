@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from orecast.config import Config
-from orecast.errors import ConfigError, nearest
+from orecast import registry
+from orecast.config import Config, ModelOptions
+from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
-from orecast.samples import NegativeRule
+from orecast.samples import Needs, NegativeRule
 from orecast.training import build_model
+from orecast.training.needs import check_window
 from orecast.validation import Recipe
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+METHODS = (
+    "random-forest",
+    "gradient-boosting",
+    "logistic-regression",
+    "weights-of-evidence",
+    "best-layer",
+    "mahalanobis",
+    "isolation-forest",
+    "one-class-svm",
+    "pca-reconstruction",
+    "concentration-area",
+    "singularity",
+    "spectrum-area",
+    "cumulative-index",
+    "contrast",
+    "mean-2sd",
+)
+SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as the model is
+DENSITY = "sampling density"
+WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
 
 EpochProgress = Callable[[int, int, float], None]
 
@@ -53,7 +77,7 @@ def model_recipe(
         at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
         cells = at[evidence.grid.inside(at)]
     return Recipe(
-        _factory(config, config.model.name, config.model.options, checkpoints, progress),
+        _factory(config, trusted(config), checkpoints, progress),
         options.window,
         shift=options.shift,
         ratio=options.ratio,
@@ -62,42 +86,110 @@ def model_recipe(
         target=options.target,
         faults=FAULT_DISTANCE if FAULT_DISTANCE in evidence.names else None,
         barren=cells,
+        labels=_needs(config, config.model.name, config.model.options).labels,
+        channels={
+            f"{name} score": _factory(config, ModelOptions(name=name))
+            for name in config.model.channels
+        },
     )
 
 
-def baselines(config: Config, evidence: Evidence, recipe: Recipe) -> dict[str, Recipe]:
-    """Baselines under the very folds, negatives and windows of the model, by name.
+def trusted(config: Config) -> ModelOptions:
+    """The configured model as it is asked how sure it is: of several seeds, with dropout on.
 
-    Forest and logistic regression, each single layer with its sign chosen in the fold, the best
-    of them chosen in the fold, distance to the training deposits and to faults with no
-    geochemistry at all, and a random map.
+    >>> from orecast.config import parse
+    >>> trusted(parse("uncertainty = {seeds = 3}")).name
+    'ensemble'
     """
-    found: dict[str, Recipe] = {}
-    for name in ("random-forest", "logistic-regression"):
-        if name != config.model.name:
-            found[name] = replace(recipe, model=_factory(config, name, {}))
+    model, asked = config.model, config.uncertainty
+    options = dict(model.options)
+    if asked.dropout and model.name not in registry.entries("orecast.models"):
+        raise ConfigError(
+            f"{model.name} is no network and has no dropout to leave on",
+            where="uncertainty.dropout",
+            remedy="leave it out, or raise uncertainty.seeds",
+        )
+    if asked.dropout:
+        options["passes"] = asked.dropout
+    if asked.seeds == 1:
+        return ModelOptions(name=model.name, options=options)
+    members = {
+        "members": [model.name],
+        "seeds": asked.seeds,
+        "member_options": {model.name: options},
+    }
+    return ModelOptions(name="ensemble", options=members)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A map that stands beside the model's: its recipe, and the evidence that it reads."""
+
+    recipe: Recipe
+    evidence: Evidence
+
+
+def baselines(
+    config: Config, evidence: Evidence, recipe: Recipe, density: NDArray[np.float32] | None
+) -> tuple[dict[str, Baseline], dict[str, str]]:
+    """Baselines under the very folds, negatives and windows of the model, by name; and which of
+    them cannot be had here, with the reason.
+
+    The classical methods, each single layer with its sign chosen in the fold, the best of them
+    chosen in the fold, distance to the training deposits and to faults with no geochemistry at
+    all, the density of samples ``(rows, columns)``, which says where people looked, and a random
+    map.
+    """
+    found: dict[str, Baseline] = {}
+    left_out: dict[str, str] = {}
+    recipe = replace(recipe, channels={})
     plain = replace(recipe, screening=type(config.screening)())
-    without_geochemistry = ["deposit-distance", "random"]
-    if recipe.faults is not None:
-        without_geochemistry.insert(1, "fault-distance")
-    for name in ("best-layer", *without_geochemistry):
-        found[name] = replace(plain, model=_factory(config, name, {}))
+    for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
+        if name == config.model.name:
+            continue
+        needs = _needs(config, name, {})
+        try:
+            check_window(name, needs, recipe.size)
+        except OrecastError as error:
+            left_out[name] = error.what
+            continue
+        if name == "fault-distance" and recipe.faults is None:
+            left_out[name] = "there is no layer of distance to faults"
+            continue
+        base = recipe if name in SCREENED else plain
+        model = _factory(config, ModelOptions(name=name))
+        found[name] = Baseline(replace(base, model=model, labels=needs.labels), evidence)
+    if density is None:
+        left_out["sampling-density"] = "a gridded survey has no samples to count"
+    else:
+        counted = evidence.adding(
+            DENSITY, density, kind="raster", origin="samples per area", reach=evidence.reach
+        )
+        found["sampling-density"] = Baseline(_single(config, plain, DENSITY), counted)
     for layer in evidence.names:
-        options = {"layer": layer, "sign": "fold"}
-        found[f"layer {layer}"] = replace(plain, model=_factory(config, "single-layer", options))
-    return found
+        found[f"layer {layer}"] = Baseline(_single(config, plain, layer), evidence)
+    return found, left_out
+
+
+def _single(config: Config, recipe: Recipe, layer: str) -> Recipe:
+    """One layer, its sign chosen in the fold."""
+    model = ModelOptions(name="single-layer", options={"layer": layer, "sign": "fold"})
+    return replace(recipe, model=_factory(config, model), layers=(layer,), labels=True)
+
+
+def _needs(config: Config, name: str, options: dict[str, Any]) -> Needs:
+    return build_model(name, options, config.training).needs
 
 
 def _factory(
     config: Config,
-    name: str,
-    options: dict[str, Any],
+    model: ModelOptions,
     checkpoints: Path | None = None,
     progress: EpochProgress | None = None,
 ) -> Callable[[], Any]:
     def build() -> Any:
         return build_model(
-            name, options, config.training, checkpoints=checkpoints, progress=progress
+            model.name, model.options, config.training, checkpoints=checkpoints, progress=progress
         )
 
     return build

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orecast import registry
 from orecast.config import Config
 from orecast.report import write_report
 from orecast.run import Run, write_json
 from orecast.survey import checks, read_survey
 from orecast.training import build_model
+from orecast.workflow.anomalies import map_anomalies
+from orecast.workflow.choosing import chosen
 from orecast.workflow.final_map import draw_map
 from orecast.workflow.job import Job, Progress
 from orecast.workflow.preparing import prepare
@@ -20,6 +21,8 @@ from orecast.workflow.provenance import Provenance
 from orecast.workflow.validating import validate
 
 _WEIGHTY = (
+    "no-deposits",
+    "barren-unused",
     "few-deposits",
     "deposits-without-evidence",
     "layer-covers-little",
@@ -52,7 +55,7 @@ def run_survey(
     data have been read and judged. Raises OrecastError with place and remedy.
     """
     tell = progress or (lambda what, done, total: None)
-    registry.load("orecast.samples", config.validation.protocol, what="protocol")
+    config = chosen(config)
     window = config.sampling.window
     build_model(config.model.name, config.model.options, config.training, window=window)
     tell("Reading the survey", 0, 1)
@@ -62,8 +65,11 @@ def run_survey(
     run = Run.begin(config.output, provenance.key, resume=resume, overwrite=overwrite)
     tell("Reading the survey", 1, 1)
     job = prepare(config, run, provenance, tell, survey)
-    validate(job)
-    draw_map(job)
+    if survey.deposits is None:
+        map_anomalies(job)
+    else:
+        validate(job)
+        draw_map(job)
     _report(job)
     run.finish()
     return _summary(job)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from orecast import registry
+from orecast.errors import SamplingError
+from orecast.evaluation import conformal_area, negative_draws, paired_difference, toroidal_null
+from orecast.mapping import classify_held_out, write_raster
+from orecast.mapping.rasters import CLASS_NODATA
 from orecast.run import write_json
-from orecast.validation import OutOfFold, Recipe, cross_predict
+from orecast.samples import Sampling
+from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
+from orecast.samples.protocols.paper import Paper
+from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
 from orecast.workflow.job import Job
-from orecast.workflow.recipes import baselines
-from orecast.workflow.scoring import paper_row, spatial_row
+from orecast.workflow.scoring import held_out_row, paper_row
 from orecast.workflow.verdict import verdict
+
+Row = dict[str, Any]
+
+_CALIBRATED_CELLS = 50_000  # that stand for the map
 
 
 def validate(job: Job) -> None:
@@ -24,60 +35,75 @@ def validate(job: Job) -> None:
         job.metrics = json.loads(text)
         return
     with job.provenance.timed("validation"):
-        recipe, answer = _test_model(job)
+        answer = _test_model(job)
         name, places = job.config.model.name, job.places
-        rows = [spatial_row(name, "model", answer, places, seed=job.seed)]
-        if job.config.validation.protocol != "spatial":
-            rows.append(_published(job))
-        rows += _test_baselines(job, recipe)
+        groups = places.sampling.group
+        model = held_out_row(name, "model", "spatial", answer, places, seed=job.seed)
+        rivals, left_out = _test_baselines(job)
+        for row in rivals:
+            test = paired_difference(model["places"], row["places"], seed=job.seed, groups=groups)
+            row["paired"] = test.as_dict()
+        null = layer_null(job)
+        confidence = job.config.uncertainty.confidence
         job.metrics = {
             "model": name,
             "protocol": _protocol_facts(job, answer),
-            "folds": [_fold_facts(job, answer, k) for k in range(len(answer.folds))],
-            "scores": rows,
-            "verdict": verdict(
-                [row for row in rows if row["protocol"] == "spatial"],
-                places.sampling.group.tolist(),
-                seed=job.seed,
-            ),
+            "folds": [_fold_facts(job, answer, k) for k in range(len(answer.answers))],
+            "scores": [model, *_beside(job), *rivals],
+            "left_out": left_out,
+            "layer_null": null,
+            "conformal": conformal_area(model["places"], confidence, groups=groups).as_dict(),
+            "calibration": _final_calibration(job, answer),
+            "held_out_classes": _held_out_classes(job, answer),
+            "verdict": verdict([model, *rivals], null),
         }
         with job.run.stage("validation") as folder:
             assert answer.spread is not None
-            spread = np.where(job.evidence.valid, answer.spread, np.float32(np.nan))
             words = "Prospectivity, each cell by a model that has not seen its surroundings"
             job.write(folder / "out_of_fold.tif", answer.map, words)
+            write_raster(
+                folder / "folds.tif",
+                np.where(answer.fold >= 0, answer.fold, CLASS_NODATA),
+                job.evidence.grid,
+                description="Fold whose model scored the cell in out_of_fold.tif",
+                dtype="uint8",
+            )
             words = "Standard deviation of the prospectivity between the folds' models"
-            job.write(folder / "uncertainty.tif", spread, words)
+            job.write(folder / "uncertainty.tif", answer.spread, words)
             write_json(folder / "metrics.json", job.metrics)
 
 
-def _test_model(job: Job) -> tuple[Recipe, OutOfFold]:
+def _test_model(job: Job) -> OutOfFold:
     recipe, told = _recipe_told(job, f"Testing {job.config.model.name}", "testing")
-    answer = cross_predict(
+    return cross_predict(
         recipe,
         job.evidence,
         job.places.sampling,
         job.protocol("spatial"),
         seed=job.seed,
+        inner=job.inner,
+        refit=job.refit,
         spread=True,
         store=job.run.scratch("folds/spatial"),
         progress=told,
     )
-    return recipe, answer
 
 
 def _recipe_told(job: Job, what: str, where: str) -> tuple[Recipe, Callable[[str, int, int], None]]:
     """The configured model's recipe, and what tells its folds and their epochs as one bar."""
-    parts = job.config.training.epochs if _is_network(job.config.model.name) else 1
-    fold, folds = 0, 1  # told by each fold before its epochs
+    fits = 1 + job.config.validation.inner_folds
+    parts = fits * (job.config.training.epochs if _is_network(job.config.model.name) else 1)
+    fold, folds, epochs = 0, 1, 0  # told by each fold before its epochs
 
     def at_fold(_: str, done: int, total: int) -> None:
-        nonlocal fold, folds
-        fold, folds = done, total
+        nonlocal fold, folds, epochs
+        fold, folds, epochs = done, total, 0
         job.progress(what, done * parts, total * parts)
 
     def at_epoch(done: int, total: int, loss: float) -> None:
-        job.progress(what, fold * parts + done, folds * parts)
+        nonlocal epochs
+        epochs = min(epochs + 1, parts - 1)
+        job.progress(what, fold * parts + epochs, folds * parts)
 
     return job.recipe(where, at_epoch), at_fold
 
@@ -86,50 +112,136 @@ def _is_network(name: str) -> bool:
     return name in registry.entries("orecast.models")
 
 
-def _published(job: Job) -> dict[str, Any]:
-    """The configured model under a protocol of the papers, beside the leak-free one."""
+def _beside(job: Job) -> list[Row]:
+    """The configured model under another protocol than ``spatial``, where one is named."""
     name = job.config.validation.protocol
+    if name == "spatial":
+        return []
     recipe, told = _recipe_told(job, f"Protocol {name}", name)
+    store = job.run.scratch(f"folds/{name}")
+    return [row_beside(job, recipe, store=store, progress=told)]
+
+
+def row_beside(
+    job: Job,
+    recipe: Recipe,
+    *,
+    store: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Row:
+    """Score the configured model under the configured protocol, which is not ``spatial``."""
+    name = job.config.validation.protocol
+    protocol = job.protocol(name)
+    if isinstance(protocol, NegativeDraws):
+        return _drawn_row(job, recipe, protocol)
     answer = cross_predict(
         recipe,
         job.evidence,
         job.places.sampling,
-        job.protocol(name),
+        protocol,
         seed=job.seed,
-        store=job.run.scratch(f"folds/{name}"),
-        progress=told,
+        refit=None if protocol.grow_first else job.refit,
+        store=store,
+        progress=progress,
     )
-    return paper_row(job.config.model.name, answer, seed=job.seed)
+    if isinstance(protocol, Paper):
+        return paper_row(job.config.model.name, answer, protocol.scores, seed=job.seed)
+    row = held_out_row(job.config.model.name, "model", name, answer, job.places, seed=job.seed)
+    return row | {"sentence": answer.protocol_words}
 
 
-def _test_baselines(job: Job, recipe: Recipe) -> list[dict[str, Any]]:
-    others = baselines(job.config, job.evidence, recipe) if job.config.validation.baselines else {}
+def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
+    if not job.config.validation.baselines:
+        return [], {}
+    others, left_out = job.rivals()
     rows = []
     for k, (name, other) in enumerate(others.items()):
         job.progress("Testing baselines", k, len(others))
-        protocol = job.protocol("spatial")
-        answer = cross_predict(other, job.evidence, job.places.sampling, protocol, seed=job.seed)
-        rows.append(spatial_row(name, "baseline", answer, job.places, seed=job.seed))
+        answer = cross_predict(
+            other.recipe,
+            other.evidence,
+            job.places.sampling,
+            job.protocol("spatial"),
+            seed=job.seed,
+            inner=job.inner,
+            refit=job.refit if other.evidence is job.evidence else None,
+        )
+        rows.append(held_out_row(name, "baseline", "spatial", answer, job.places, seed=job.seed))
     job.progress("Testing baselines", len(others), len(others))
-    return rows
+    return rows, left_out
+
+
+def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
+    """A detector that never saw a deposit, against negatives drawn again and again."""
+    places, seed = job.places, job.seed
+    nearest = nearest_samples(places.cells, job.ground)
+    cells, sample = np.unique(nearest, axis=0, return_inverse=True)
+    sampling = Sampling.of(cells, 1.0)
+    answer = cross_predict(recipe, job.evidence, sampling, protocol, seed=seed)
+    scores = np.empty(len(cells))
+    scores[answer.rows] = answer.scores
+    sample = sample.reshape(-1)
+    found = negative_draws(
+        scores[sample],
+        answer.answers[0].cell_scores,
+        seed=seed,
+        draws=protocol.draws,
+        distinct=sample,
+    )
+    return {
+        "name": job.config.model.name,
+        "role": "model",
+        "protocol": "negative-draws",
+        "auc": {"value": found.mean, "low": found.low, "high": found.high},
+        "sentence": answer.protocol_words,
+        "extra": found.as_dict(),
+    }
+
+
+def layer_null(job: Job) -> dict[str, Any] | None:
+    """What the best single layer, picked afterwards, scores on deposits shifted at random."""
+    evidence = job.evidence
+    try:
+        null = toroidal_null(evidence.stack, evidence.valid, job.places.sampling.at, seed=job.seed)
+    except SamplingError as error:
+        return {"why_not": error.what}
+    return null.as_dict() | {"layer": evidence.names[null.layer], "layers": len(evidence.names)}
+
+
+def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
+    """Threshold and calibration for the final map, from all that its folds held out."""
+    if not job.config.validation.inner_folds:
+        return None
+    cells = answer.map[np.isfinite(answer.map)].astype(np.float64)
+    drawn = np.random.default_rng([job.seed, 13]).permutation(cells)[:_CALIBRATED_CELLS]
+    scores = np.concatenate([answer.scores, drawn])
+    y = np.repeat([1.0, 0.0], [len(answer.scores), len(drawn)])
+    weights = np.where(y == 1, 1.0, len(cells) / len(drawn))
+    return Calibration.of(scores, y, weights).as_dict()
+
+
+def _held_out_classes(job: Job, answer: OutOfFold) -> dict[str, Any]:
+    """What the classes capture where each fold draws them by the cells that it may see."""
+    seen = [a.seen for a in answer.answers]
+    options, cells = job.class_options(answer.map), job.places.cells
+    return classify_held_out(answer.map, answer.fold, seen, options, cells).as_dict()
 
 
 def _protocol_facts(job: Job, answer: OutOfFold) -> dict[str, Any]:
     return {
         "name": "spatial",
-        "folds": len(answer.folds),
+        "folds": len(answer.answers),
         "sentence": f"{answer.protocol_words}. Negatives: {answer.words}.",
-        "hidden_buffer_m": job.config.sampling.window * min(job.evidence.grid.cell_size)
-        + 2 * job.evidence.reach,
+        "hidden_buffer_m": job.ground.buffer(job.evidence.reach),
     }
 
 
 def _fold_facts(job: Job, answer: OutOfFold, k: int) -> dict[str, Any]:
-    fold, places = answer.folds[k], job.places
+    fold, places = answer.answers[k], job.places
     return {
         "fold": k,
         "deposits": places.deposit[np.isin(places.row, fold.test)].tolist(),
         "training_deposits": int(np.isin(places.row, fold.train).sum()),
-        "hidden_cells": int(fold.hidden.sum()),
-        "region_cells": int((fold.region & job.evidence.valid).sum()),
+        "hidden_cells": fold.hidden_cells,
+        "region_cells": len(fold.cells),
     }

@@ -1,0 +1,77 @@
+"""The command that looks for leaks, in a finished run or in someone's windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from orecast.workflow.auditing import Audit
+
+_COLOURS = {"leak": "red", "suspicious": "yellow", "clean": "green", "cannot be known": "cyan"}
+
+
+def audit(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A finished run's folder.")
+    ] = None,
+    windows: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="TRAIN.npy TEST.npy", help="Windows (n, size, size, channels)."),
+    ] = None,
+    labels: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="TRAIN.npy TEST.npy", help="Their labels, 1 ore and 0 barren."),
+    ] = None,
+    write: Annotated[Path | None, typer.Option(help="Also write the audit as JSON.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where it leaks.")] = False,
+) -> None:
+    """Look for leaks between what was learned from and what was tested.
+
+    Example: orecast audit run
+    Example: orecast audit --windows train.npy verify.npy --labels train_y.npy verify_y.npy
+    """
+    if (run is None) == (windows is None):
+        raise typer.BadParameter("give a run's folder, or --windows")
+    if labels is not None and windows is None:
+        raise typer.BadParameter("--labels go with --windows")
+    if run is not None:
+        from orecast.workflow.auditing_runs import audit_run
+
+        found = audit_run(run)
+    if windows is not None:
+        from orecast.workflow.auditing_windows import audit_windows
+
+        found = audit_windows(windows, labels)
+    _show(found)
+    if write is not None:
+        from orecast.workflow.auditing import write_audit
+
+        write_audit(found, write)
+        typer.echo(f"Wrote {write}")
+    if strict and found.leaks:
+        raise typer.Exit(1)
+
+
+def _show(found: Audit) -> None:
+    """Print the verdict, then each check with its figure and what it means."""
+    from rich.markup import escape
+
+    from orecast.cli.show import console, table
+
+    console.print(found.verdict, soft_wrap=True, markup=False)
+    console.print()
+    rows = [
+        [
+            f"[{_COLOURS[check.severity]}]{check.severity}[/]",
+            escape(check.what),
+            escape(check.figure),
+            escape(check.meaning),
+        ]
+        for check in found.checks
+    ]
+    table(
+        f"Audit of {escape(found.subject)}", ["found", "what", "figure", "meaning"], rows, right=9
+    )

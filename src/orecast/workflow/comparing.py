@@ -1,0 +1,206 @@
+"""Models, protocols and seeds on one or several surveys: resumable, over all cores, on one page."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import sys
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orecast import __version__
+from orecast.config import Config, read, to_toml
+from orecast.errors import ConfigError, RunError
+from orecast.evidence import build_evidence, write_evidence
+from orecast.report.comparison import write_comparison
+from orecast.run import Run, write_json
+from orecast.survey import read_survey
+from orecast.workflow.comparison_cells import CELLS, bench_of, compute, crew, read_cell, rivals
+from orecast.workflow.comparison_plan import Cell, Plan
+from orecast.workflow.comparison_summary import summarise
+from orecast.workflow.job import Progress
+from orecast.workflow.provenance import LIBRARIES, Provenance
+from orecast.workflow.validating import layer_null
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison: its folder, what ``comparison.json`` holds, how many cells it cost.
+
+    ``sound`` where every model has its scores under ``spatial``, on every survey.
+    """
+
+    folder: Path
+    content: dict[str, Any]
+    computed: int
+    sound: bool
+
+
+def compare(
+    plan: Plan,
+    output: Path,
+    *,
+    jobs: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Compared:
+    """Compute every cell of a plan into ``output`` and write the results.
+
+    Names and options are judged before anything is read; nothing is written before every survey
+    has been read and its evidence built. A cell is a file that is whole or absent; ``resume``
+    computes those that are absent, and a plan that asks for more models, protocols or seeds may go
+    on with the cells of another. A cell that the data refuse is a result, with its reason.
+    ``jobs`` processes work, all cores' where left out. Raises OrecastError with place and remedy.
+    """
+    tell = progress or (lambda what, done, total: None)
+    configs = {name: read(path, list(plan.settings)) for name, path in named(plan.runs).items()}
+    for config in configs.values():
+        plan.check(config)
+    run = Run.begin(output.resolve(), _key(configs), resume=resume, overwrite=overwrite)
+    if not run.done("surveys"):
+        _prepare(configs, run, tell)
+    facts = {name: _read(run.folder / name / "survey.json") for name in configs}
+    cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
+    everything = [cell for of_survey in cells.values() for cell in of_survey]
+    missing = [cell for cell in everything if read_cell(run.folder, cell) is None]
+    _compute(missing, run, _key(configs), jobs or os.cpu_count() or 1, tell)
+    with run.stage("results") as folder:
+        content = _content(plan, configs, facts, cells, run.folder)
+        write_json(folder / "comparison.json", content)
+        write_comparison(folder)
+    run.finish()
+    content = _read(run.folder / "comparison.json")
+    return Compared(output, content, len(missing), not _failed(content))
+
+
+def named(runs: tuple[Path, ...]) -> dict[str, Path]:
+    """Each run's file by a short name: that of the file, or of its folder where it is run.toml.
+
+    >>> list(named((Path("examples/eskay/run.toml"), Path("mine.toml"), Path("b/mine.toml"))))
+    ['eskay', 'mine', 'mine-2']
+    """
+    found: dict[str, Path] = {}
+    for path in runs:
+        stem = path.resolve().parent.name if path.stem == "run" else path.stem
+        stem = stem if stem not in (CELLS, "figures", "") else f"{stem}-survey"
+        name, k = stem, 1
+        while name in found:
+            k += 1
+            name = f"{stem}-{k}"
+        found[name] = path
+    return found
+
+
+def _key(configs: dict[str, Config]) -> str:
+    """Hash of all that a cell's result depends on, but for what its own name tells."""
+    parts = [f"{name} {Provenance.of(config).key}" for name, config in configs.items()]
+    return hashlib.sha256("\n".join([*parts, *_versions().values()]).encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"orecast": __version__, "Python": sys.version.split()[0], **libraries}
+
+
+def _prepare(configs: dict[str, Config], run: Run, tell: Progress) -> None:
+    """Read every survey and build its evidence once, for every process and every cell."""
+    with run.stage("surveys") as folder:
+        for k, (name, config) in enumerate(configs.items()):
+            tell("Building evidence", k, len(configs))
+            survey = read_survey(config)
+            if survey.deposits is None:
+                raise ConfigError(
+                    "the survey names no deposits to hold out",
+                    where=name,
+                    remedy="give [deposits], or leave this run out",
+                )
+            evidence = build_evidence(survey, config)
+            bench = bench_of(config, run, survey, evidence)
+            others, left_out = rivals(bench)
+            write_evidence(evidence, folder / name / "evidence")
+            (folder / name / "run.toml").write_text(to_toml(config), encoding="utf-8")
+            facts = {
+                "name": name,
+                "title": config.title,
+                "deposits": len(bench.places.deposit),
+                "groups": bench.places.sampling.group.tolist(),
+                "cells": int(evidence.valid.sum()),
+                "layers": len(evidence.names),
+                "baselines": list(others),
+                "left_out": left_out,
+                "layer_null": layer_null(bench),
+            }
+            write_json(folder / name / "survey.json", facts)
+        tell("Building evidence", len(configs), len(configs))
+        (folder / CELLS).mkdir()
+
+
+def _compute(cells: list[Cell], run: Run, key: str, jobs: int, tell: Progress) -> None:
+    for part in (run.folder / CELLS).glob("*.part"):  # of a process that was killed
+        part.unlink()
+    if not cells:
+        return
+    tell("Comparing", 0, len(cells))
+    try:
+        with crew(min(jobs, len(cells))) as pool:
+            waiting = [pool.submit(compute, run.folder, key, cell) for cell in cells]
+            for k, done in enumerate(as_completed(waiting)):
+                done.result()
+                tell("Comparing", k + 1, len(cells))
+    except BrokenProcessPool:
+        raise RunError(
+            "a process was ended from outside, as where memory runs out",
+            where=str(run.folder),
+            remedy="go on with --resume and fewer --jobs",
+        ) from None
+
+
+def _content(
+    plan: Plan,
+    configs: dict[str, Config],
+    facts: dict[str, dict[str, Any]],
+    cells: dict[str, list[Cell]],
+    folder: Path,
+) -> dict[str, Any]:
+    """All of ``comparison.json``, in the plan's order whatever the order of computing."""
+    surveys, every = [], []
+    for name, config in configs.items():
+        found = [content for cell in cells[name] if (content := read_cell(folder, cell))]
+        every += found
+        reference = plan.reference_of(config)
+        surveys.append(summarise(facts[name], found, reference=reference, seed=config.seed))
+    return {
+        "command": plan.command(),
+        "versions": _versions(),
+        "seeds": plan.seeds,
+        "protocols": [protocol.label for protocol in plan.all_protocols],
+        "surveys": surveys,
+        "cells": every,
+    }
+
+
+def _failed(content: dict[str, Any]) -> bool:
+    """Whether a model, not a baseline, lacks a score under ``spatial``."""
+    return any(
+        "error" in cell
+        for cell in content["cells"]
+        if cell["protocol"] == "spatial" and cell["role"] == "model"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise RunError(
+            "cannot be read, so the comparison cannot go on",
+            where=str(path),
+            remedy="begin again with --overwrite",
+        ) from None
+    return content

@@ -1,0 +1,181 @@
+"""One cell of a comparison, as a process of its own computes it; its survey is read once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from orecast.config import Config, read
+from orecast.errors import OrecastError
+from orecast.evidence import Evidence, read_evidence
+from orecast.run import Run, write_json
+from orecast.survey import Survey, read_survey
+from orecast.validation import Recipe, cross_predict
+from orecast.workflow.comparison_plan import SPATIAL, Cell, Choice, configured
+from orecast.workflow.job import Job
+from orecast.workflow.places import place_deposits
+from orecast.workflow.provenance import Provenance
+from orecast.workflow.recipes import Baseline, model_recipe
+from orecast.workflow.scoring import held_out_row
+from orecast.workflow.validating import row_beside
+
+CELLS = "cells"
+
+_STAND_IN = Choice("single-layer", {"layer": ""})  # no baseline is it, so that none is left out
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+Row = dict[str, Any]
+
+
+def compute(folder: Path, key: str, cell: Cell) -> None:
+    """Compute a cell and write it whole; what the data or the settings refuse is its result too.
+
+    Its seconds do not count what all cells of a process share: the survey, read once.
+    """
+    bench = _bench(folder, key, cell.survey)
+    begun = time.perf_counter()
+    told: dict[str, Any]
+    try:
+        told = _scored(bench, cell)
+    except OrecastError as error:
+        told = {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
+    content = {
+        "survey": cell.survey,
+        "model": cell.model.label,
+        "role": cell.role,
+        "protocol": cell.protocol.label,
+        "seed": cell.seed,
+        "seconds": round(time.perf_counter() - begun, 3),
+        **told,
+    }
+    write_json(folder / CELLS / cell.file, content)
+
+
+def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
+    """What a finished cell holds; None where it is not finished."""
+    try:
+        content: dict[str, Any] = json.loads((folder / CELLS / cell.file).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+@contextmanager
+def crew(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of one thread each, that end when the block fails or this process does.
+
+    All are begun anew, so that one and many of them compute the same. Detectors with an option
+    ``jobs`` share their work among as many threads of their own, which changes no result.
+    """
+    context = get_context("spawn")
+    alive, held = context.Pipe(duplex=False)
+    with _single_threaded():
+        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(alive,))
+        try:
+            yield pool
+            pool.shutdown()
+        finally:
+            held.close()
+            pool.shutdown(cancel_futures=True)
+            alive.close()
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """What is begun inside computes on one thread: libraries read these when they are loaded."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _begin(alive: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and closes the pipe
+
+    def end_with_parent() -> None:
+        with suppress(EOFError, OSError):
+            alive.recv_bytes()  # nothing comes until the other end is closed, as by its death
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def bench_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
+    """A survey with its deposits on the evidence, as every cell on it starts from."""
+    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+    return Job(config, run, Provenance(config, []), _untold, survey, evidence, places)
+
+
+def rivals(bench: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
+    """Every baseline by name, and those that cannot be had here with the reason."""
+    stand_in = Cell("", _STAND_IN, SPATIAL, bench.seed, "baseline")
+    return replace(bench, config=configured(bench.config, stand_in)).rivals()
+
+
+@cache
+def _bench(folder: Path, key: str, survey: str) -> Job:
+    config = read(folder / survey / "run.toml")
+    evidence = read_evidence(folder / survey / "evidence")
+    return bench_of(config, Run(folder, key), read_survey(config), evidence)
+
+
+def _scored(bench: Job, cell: Cell) -> dict[str, Any]:
+    """The cell's row, and how its folds were cut."""
+    if cell.role == "baseline":
+        job = replace(bench, config=bench.config.model_copy(update={"seed": cell.seed}))
+        rival = rivals(bench)[0][cell.model.name]
+        return _held_out(job, cell, rival.recipe, rival.evidence)
+    config = configured(bench.config, cell)
+    recipe = model_recipe(config, bench.evidence, bench.survey.barren)
+    if cell.protocol == SPATIAL:
+        return _held_out(replace(bench, config=config), cell, recipe, bench.evidence)
+    # A job of its own: what is refitted for so many other folds is not kept.
+    job = Job(
+        *(config, bench.run, bench.provenance, _untold),
+        *(bench.survey, bench.evidence, bench.places),
+    )
+    row = row_beside(job, recipe)
+    return {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
+
+
+def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[str, Any]:
+    """Under ``spatial``, as a run tests its model and its baselines."""
+    answer = cross_predict(
+        recipe,
+        evidence,
+        job.places.sampling,
+        job.protocol("spatial"),
+        seed=job.seed,
+        inner=job.inner,
+        refit=job.refit if evidence is job.evidence else None,
+    )
+    row = held_out_row(cell.model.label, cell.role, "spatial", answer, job.places, seed=job.seed)
+    return {"sentence": answer.protocol_words, "row": row}
+
+
+def _untold(what: str, done: int, total: int) -> None:
+    """Progress that nobody is told: whole cells are counted."""

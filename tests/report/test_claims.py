@@ -1,0 +1,77 @@
+import pytest
+
+from orecast.report import claims
+from orecast.report.metrics import Metrics
+
+
+@pytest.fixture
+def content(fabricate):
+    return fabricate(baselines=2, deposits=5).metrics
+
+
+def read(content):
+    return Metrics.model_validate(content)
+
+
+def test_what_the_best_layer_picked_afterwards_scores_by_chance(content):
+    said = claims.layer_null(read(content)).replace("\u00a0", " ").replace("\u202f", " ")
+    assert said == (
+        "Picked afterwards from 39 layers, the best is Ba (low is ore): it ranks the known "
+        "deposits above 76 % of the whole map. The best of 39 layers picked afterwards averages "
+        "62 % by chance, and 95 of 100 times stays below 67 %, as 1 000 random shifts of the "
+        "deposits’ pattern show (p = 0.004)."
+    )
+    content["layer_null"]["p"] = 0.0002
+    assert "(p\u00a0<\u00a00.001)" in claims.layer_null(read(content))
+
+
+def test_why_chance_could_not_be_told(content):
+    content["layer_null"] = {"why_not": "the valid area is too small"}
+    assert claims.layer_null(read(content)).endswith("be told: The valid area is too small.")
+    content["layer_null"] = None
+    assert claims.layer_null(read(content)) == ""
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.873, "87\u00a0% of the map lies"),
+        (0.9981, "99.8\u00a0% of the map lies"),
+        (1.0, "All of the map lies"),
+    ],
+)
+def test_how_much_of_the_map_is_like_what_was_learned_from(content, share, words):
+    content["applicability"]["share_inside"] = share
+    said = claims.applicability(read(content))
+    assert said.startswith(words)
+    assert "dissimilarity of 0.60 or less; the map’s median is 0.31" in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.002, 0.03, "they say more than one chance everywhere would"),
+        (-0.03, -0.01, "one chance everywhere would have said more"),
+        (-0.01, 0.03, "cannot be told from one chance everywhere"),
+        (None, None, "cannot be told from one chance everywhere"),
+    ],
+)
+def test_whether_calibrated_chances_beat_a_constant(content, low, high, words):
+    model = content["scores"][0]
+    model["brier_skill"] = {"value": 0.012, "low": low, "high": high}
+    said = claims.calibration(read(content))
+    assert f"add up to 21.0 cells with a deposit where {sum(model['reliability']['ore'])}" in said
+    assert words in said
+    model["brier_skill"] = None
+    assert claims.calibration(read(content)) == ""
+
+
+def test_the_models_map_says_what_it_is(content, fabricate):
+    assert claims.map_label(read(content), drawn=True) == "Configured model: resnet18"
+    said = claims.map_label(read(content), drawn=False)
+    assert said.startswith("Configured model: resnet18 (recommended is layer Ba, of which")
+    content["verdict"]["recommended"] = "resnet18"
+    said = claims.map_label(read(content), drawn=False)
+    assert said == "Recommended map: resnet18, the configured model"
+    anomalies = read(fabricate().forget_deposits().metrics)
+    assert claims.map_label(anomalies, drawn=False) == "Map of anomalies: isolation-forest"
