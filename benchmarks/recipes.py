@@ -26,6 +26,7 @@ from orecast.run import Run
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation import cross_predict
+from orecast.workflow.choosing import chosen
 from orecast.workflow.job import Job
 from orecast.workflow.places import place_deposits
 from orecast.workflow.preparing import prepare
@@ -41,9 +42,11 @@ LEAF = "model={name='random-forest', options={leaf=5}}"
 def mean_of(combine: str, *members: str, strength: float = 1.0) -> str:
     """An ensemble's setting; forest, logistic regression and weights of evidence by default."""
     members = members or ("random-forest", "logistic-regression", "weights-of-evidence")
-    given = "random-forest={leaf=5}"
-    if "logistic-regression" in members:
-        given += f", logistic-regression={{strength={strength}}}"
+    options = {
+        "random-forest": "{leaf=5}",
+        "logistic-regression": f"{{strength={strength}}}",
+    }
+    given = ", ".join(f"{name}={options[name]}" for name in members if name in options)
     return (
         f"model={{name='ensemble', options={{members={list(members)}, combine='{combine}', "
         f"member_options={{{given}}}}}}}"
@@ -55,6 +58,7 @@ def logistic(strength: float) -> str:
 
 
 CANDIDATES: dict[str, list[str]] = {
+    "auto": ["model={name='auto'}"],
     "forest": [FOREST],
     "forest, 5 barren": [FOREST, "sampling.ratio=5"],
     "forest, 20 barren": [FOREST, "sampling.ratio=20"],
@@ -122,11 +126,28 @@ CANDIDATES: dict[str, list[str]] = {
         mean_of("rank", "random-forest", "logistic-regression", strength=100.0),
         "sampling.shift=0",
     ],
+    **{
+        name: [f"model.name='{name}'"]
+        for name in (
+            *("mahalanobis", "isolation-forest", "one-class-svm", "pca-reconstruction"),
+            *("concentration-area", "cumulative-index", "contrast", "mean-2sd"),
+        )
+    },
+    "anomalies": [mean_of("rank", "mahalanobis", "isolation-forest", "cumulative-index")],
     "resnet": [RESNET],
-    "resnet, 5 barren": [RESNET, "sampling.ratio=5"],
+    "resnet, window 5": [RESNET, "sampling.window=5"],
+    "resnet, window 15": [RESNET, "sampling.window=15"],
+    "resnet, no slides, 5 barren": [RESNET, "sampling.shift=0", "sampling.ratio=5"],
     "resnet of 3 seeds": [RESNET, "uncertainty.seeds=3"],
-    "resnet, pretrained": [RESNET, "training.pretrain=10"],
-    "resnet, pretrained on all": [RESNET, "training.pretrain=10", "training.pretrain_on='all'"],
+    "resnet, pretrained": [RESNET, "training.pretrain=3"],
+    "resnet, pretrained on all": [RESNET, "training.pretrain=3", "training.pretrain_on='all'"],
+    "three and resnet, no slides, 5 barren": [
+        "model={name='ensemble', options={members=['random-forest', 'logistic-regression', "
+        "'weights-of-evidence', 'resnet18'], combine='rank', member_options={"
+        "random-forest={leaf=5}, logistic-regression={strength=100.0}, resnet18={width=16}}}}",
+        "sampling.shift=0",
+        "sampling.ratio=5",
+    ],
     "forest and resnet": [
         "model={name='ensemble', options={members=['random-forest', 'resnet18'], combine='rank', "
         "member_options={resnet18={width=16}}}}"
@@ -145,7 +166,7 @@ def prepared(toml: Path, folder: Path, settings: list[str]) -> Job:
 
 def tested(job: Job, toml: Path, settings: list[str]) -> dict[str, Any]:
     """Held-out percentiles of one recipe, and of undiscovered deposits where they are known."""
-    config = read(toml, [*settings, f"output='{job.config.output.as_posix()}'"])
+    config = chosen(read(toml, [*settings, f"output='{job.config.output.as_posix()}'"]))
     deposits, window = job.survey.deposits, config.sampling.window
     places = place_deposits(deposits, job.evidence, window, job.survey.findings)
     job = Job(config, job.run, job.provenance, job.progress, job.survey, job.evidence, places)
@@ -157,7 +178,7 @@ def tested(job: Job, toml: Path, settings: list[str]) -> dict[str, Any]:
         places.sampling,
         job.protocol("spatial"),
         seed=job.seed,
-        refit=job.refit,
+        refit=job.refit_kept,
     )
     row = held_out_row("", "model", "spatial", answer, places, seed=job.seed)
     seconds = time.perf_counter() - started
@@ -187,22 +208,22 @@ def main() -> None:
     parser.add_argument("--no-eskay", action="store_true")
     parser.add_argument("--reference", default="forest")
     given = parser.parse_args()
-    chosen = given.only.split(";") if given.only else list(CANDIDATES)
+    asked = given.only.split(";") if given.only else list(CANDIDATES)
     surveys = {
         f"{given.preset}-{seed}": seed for seed in range(given.first, given.first + given.seeds)
     }
     results: dict[str, dict[str, Any]] = {}
     for name, seed in [*surveys.items(), *([] if given.no_eskay else [("eskay", 0)])]:
-        results[name] = district(name, seed, given, chosen)
-    show(results, chosen, given.reference)
+        results[name] = district(name, seed, given, asked)
+    show(results, asked, given.reference)
 
 
-def district(name: str, seed: int, given: Any, chosen: list[str]) -> dict[str, Any]:
+def district(name: str, seed: int, given: Any, asked: list[str]) -> dict[str, Any]:
     """Every chosen recipe on one district, from the folder where it was tested before."""
     given.folder.mkdir(parents=True, exist_ok=True)
     path = given.folder / f"{name}.json"
     done = json.loads(path.read_text()) if path.is_file() else {}
-    missing = [c for c in chosen if c not in done]
+    missing = [c for c in asked if c not in done]
     if not missing:
         return done
     if name == "eskay":
@@ -226,11 +247,11 @@ def district(name: str, seed: int, given: Any, chosen: list[str]) -> dict[str, A
     return done
 
 
-def show(results: dict[str, dict[str, Any]], chosen: list[str], reference: str) -> None:
+def show(results: dict[str, dict[str, Any]], asked: list[str], reference: str) -> None:
     """Means over districts, each a witness; on Eskay over groups of deposits."""
     simulated = [r for name, r in results.items() if name != "eskay"]
     print(f"\n{'recipe':<26}{'held out':>22}{'against ' + reference:>30}{'undiscovered':>24}   s")
-    for c in chosen:
+    for c in asked:
         held = [np.nanmean(r[c]["places"]) for r in simulated]
         base = [np.nanmean(r[reference]["places"]) for r in simulated]
         later = [r[c]["undiscovered"] for r in simulated]
@@ -240,7 +261,7 @@ def show(results: dict[str, dict[str, Any]], chosen: list[str], reference: str) 
     if "eskay" in results:
         print("\nEskay")
         r = results["eskay"]
-        for c in chosen:
+        for c in asked:
             at = bootstrap_mean(r[c]["places"], seed=0, groups=r[c]["groups"])
             gap = paired_difference(
                 r[c]["places"], r[reference]["places"], seed=0, groups=r[c]["groups"]

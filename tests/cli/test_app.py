@@ -31,7 +31,7 @@ def district(tmp_path_factory):
 def test_help_names_the_commands_and_shows_examples():
     answer = orecast("--help")
     assert answer.returncode == 0
-    for command in ("demo", "init", "check", "run", "simulate", "models"):
+    for command in ("demo", "init", "check", "run", "simulate", "models", "audit", "compare"):
         assert command in answer.stdout
         assert "Example: orecast" in orecast(command, "--help").stdout
 

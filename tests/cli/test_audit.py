@@ -1,21 +1,30 @@
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from orecast.cli.app import main
+from orecast.cli.auditing import show
+from orecast.workflow.auditing import Audit, Check, Severity
 
-def orecast(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "orecast", *map(str, words)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"},
-        check=False,
-    )
+
+@pytest.fixture
+def orecast(monkeypatch, capsys):
+    """The command line in this process: its exit code, what it says and what it complains of."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["orecast", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        said, complained = capsys.readouterr()
+        return code, said, complained
+
+    return call
 
 
 @pytest.fixture
@@ -30,40 +39,74 @@ def files(tmp_path):
     return {name: tmp_path / f"{name}.npy" for name in arrays}
 
 
-def test_a_leak_is_a_result_and_with_strict_a_failure(files, tmp_path):
+def test_a_leak_is_a_result_and_with_strict_a_failure(orecast, files, tmp_path):
     words = ["--windows", files["train"], files["test"], "--labels", files["y"], files["y_test"]]
-    answer = orecast("audit", *words, "--write", tmp_path / "audit.json")
-    assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.startswith("These scores cannot be trusted")
-    assert "1 of 12" in answer.stdout
+    code, said, complained = orecast("audit", *words, "--write", tmp_path / "audit.json")
+    assert code == 0, complained
+    assert said.startswith("These scores cannot be trusted")
+    assert "1 of 12 test windows are training windows" in said
     written = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
     assert written["leak"] is True
-    assert orecast("audit", *words, "--strict").returncode == 1
+    assert orecast("audit", *words, "--strict")[0] == 1
     np.save(files["test"], np.random.default_rng(1).normal(size=(12, 3, 3, 4)))
-    assert orecast("audit", *words, "--strict").returncode == 0
+    assert orecast("audit", *words, "--strict")[0] == 0
 
 
-def test_bad_input_ends_in_one_message(files, tmp_path):
+def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, files, tmp_path):
+    gone, mine = tmp_path / "nowhere", tmp_path / "mine.json"
+    mine.write_text("{}")
+    pair = ("--windows", files["train"], files["test"])
+    before = sorted(tmp_path.iterdir())
     for words, message in (
-        (("--windows", files["train"], tmp_path / "nowhere.npy"), "no such file"),
+        (("--windows", files["train"], gone), "no such file"),
         (("--windows", files["train"], files["y"]), "has shape"),
+        (("--windows", tmp_path, tmp_path), "no .npy file"),
+        ((*pair, "--labels", files["y_test"], files["y_test"]), "for 30 windows"),
         ((tmp_path,), "no finished run"),
-        ((tmp_path / "nowhere",), "no finished run"),
+        ((files["train"],), "no finished run"),
+        ((gone,), "no finished run"),
+        ((*pair, "--write", gone / "audit.json"), "no such folder"),
+        ((*pair, "--write", mine), "another file"),
     ):
-        answer = orecast("audit", *words)
-        assert answer.returncode == 1
-        assert message in answer.stderr
-        assert answer.stderr.count("Error") == 1
-        assert "Traceback" not in answer.stderr
+        code, said, complained = orecast("audit", *words)
+        assert (code, said) == (1, "")
+        assert message in complained
+        assert complained.count("Error") == complained.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert mine.read_text() == "{}"
 
 
-def test_wrong_usage_is_2(files):
-    assert orecast("audit").returncode == 2
-    assert orecast("audit", "run", "--windows", files["train"], files["test"]).returncode == 2
-    assert orecast("audit", "run", "--labels", files["y"], files["y_test"]).returncode == 2
+def test_checks_of_several_protocols_are_told_apart(capsys):
+    checks = [
+        Check("seen-cells", "Tested cells", severity, "0 of 9", f"Found {severity}.", protocol=name)
+        for name, severity in (("spatial", Severity.CLEAN), ("paper", Severity.LEAK))
+    ]
+    show(Audit("run", checks))
+    said = capsys.readouterr().out
+    assert "spatial: Tested cells" in said
+    assert "paper: Tested cells" in said
+    show(Audit("run", checks[:1]))
+    assert "spatial:" not in capsys.readouterr().out
 
 
-def test_help_shows_examples():
-    answer = orecast("audit", "--help")
-    assert answer.returncode == 0
-    assert "Example: orecast audit" in answer.stdout
+def test_the_command_stands_alone(files):
+    answer = subprocess.run(
+        [sys.executable, "-m", "orecast", "audit", str(files["train"])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert "no finished run" in answer.stderr
+
+
+def test_wrong_usage_is_2(orecast, files):
+    assert orecast("audit")[0] == 2
+    assert orecast("audit", "run", "--windows", files["train"], files["test"])[0] == 2
+    assert orecast("audit", "run", "--labels", files["y"], files["y_test"])[0] == 2
+
+
+def test_help_shows_examples(orecast):
+    code, said, _ = orecast("audit", "--help")
+    assert code == 0
+    assert "Example: orecast audit" in said

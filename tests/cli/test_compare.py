@@ -38,7 +38,7 @@ def test_a_comparison_ends_in_a_table_and_a_page_and_fails_with_its_models(distr
     again = compare(*asked, "--models", "weights-of-evidence,single-layer:layer=Xx", "--resume")
     assert again.returncode == 1
     assert "What could not be computed" in again.stdout
-    assert "1 cells computed" in again.stdout
+    assert "1 cell computed" in again.stdout
     found = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
     assert [c["model"] for c in found["cells"]] == [
         *("weights-of-evidence", "single-layer:layer=Xx")

@@ -64,6 +64,12 @@ def test_the_recommended_map_is_named_with_its_file_before_the_models(capsys):
     ]
 
 
+def test_what_a_model_declares_is_shown_before_its_scores(capsys):
+    said = "the network has seen the concentrations of held-out ground"
+    text = shown(capsys, deposits=8, declares=[said])
+    assert text.index(f"warning random-forest declares: {said}") < text.index("Held-out deposits")
+
+
 def test_a_model_that_is_recommended_needs_no_line_of_its_own(capsys):
     lines = shown(capsys, deposits=8).splitlines()[-3:]
     assert lines[1] == f"Map {Path('run/prospectivity.tif')} by random-forest, recommended"
@@ -74,11 +80,11 @@ def test_what_area_is_safe_and_how_far_the_model_speaks(capsys):
     text = shown(
         capsys,
         deposits=8,
-        conformal={"sentence": "the best 52.5% of the area hold a further deposit"},
+        conformal={"sentence": "the best 53 % of the area hold a further deposit"},
         applicability={"share_inside": 0.9984},
     )
     assert (
-        "The best 52.5% of the area hold a further deposit. 99.8 % of the map lies in the model's "
+        "The best 53 % of the area hold a further deposit. 99.8 % of the map lies in the model's "
         "area of applicability." in text
     )
 

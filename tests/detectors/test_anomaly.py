@@ -192,7 +192,6 @@ def test_far_outliers_do_not_tie(cls):
         (IsolationForest, {"trees": 0}),
         (IsolationForest, {"sample": 1.5}),
         (IsolationForest, {"rows": True}),
-        (IsolationForest, {"jobs": 0}),
         (OneClassSVM, {"nu": 0}),
         (OneClassSVM, {"nu": 1.0}),
         (OneClassSVM, {"nu": "some"}),

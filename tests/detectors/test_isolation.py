@@ -45,16 +45,6 @@ def test_trees_of_two_windows_tell_nothing():
     assert set(scores(TABLE, sample=2, trees=20)) == {0.5}
 
 
-def test_threads_move_no_bit():
-    one, three = (scores(TABLE, trees=20, jobs=jobs) for jobs in (1, 3))
-    assert np.array_equal(one, three)
-
-
-def test_more_threads_than_windows():
-    at = TABLE[:2]
-    assert np.array_equal(scores(TABLE, at, trees=5, jobs=4), scores(TABLE, at, trees=5, jobs=1))
-
-
 def test_the_unit_of_the_layers_does_not_matter():
     np.testing.assert_allclose(scores(TABLE * 1024, trees=50), scores(TABLE, trees=50), atol=1e-12)
 

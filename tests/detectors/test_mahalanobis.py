@@ -109,7 +109,7 @@ def test_units_and_mixing_of_layers_do_not_matter():
 def test_a_layer_that_is_constant_in_most_windows_is_refused_by_name():
     table = contaminated()
     table[:320, 2] = -1.5
-    with pytest.raises(ModelError, match=r"layer E2: .* 75% of the windows"):
+    with pytest.raises(ModelError, match=r"layer E2: .* 75 % of the windows"):
         fitted(table, support=0.75)
     assert fitted(table, support=1.0).whitening_.shape == (4, 4)
 
@@ -117,7 +117,7 @@ def test_a_layer_that_is_constant_in_most_windows_is_refused_by_name():
 def test_a_single_layer_that_is_constant_in_most_windows_is_refused():
     table = np.zeros((50, 1))
     table[:5, 0] = np.arange(5)
-    with pytest.raises(ModelError, match=r"constant.* in 75% of the windows"):
+    with pytest.raises(ModelError, match=r"constant.* in 75 % of the windows"):
         fitted(table, support=0.75)
 
 

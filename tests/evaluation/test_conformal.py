@@ -36,9 +36,12 @@ def test_too_few_deposits_leave_the_whole_map_and_say_so():
 
 def test_the_sentence():
     assert conformal_area([0.95, 0.9, 0.8, 0.4], 0.6).as_dict()["sentence"] == (
-        "the best 20.0% of the area hold a further deposit of this kind with at least 60% "
+        "the best 20 % of the area hold a further deposit of this kind with at least 60 % "
         "confidence, by 4 independent groups of known ones"
     )
+    found = conformal_area([0.9571, 0.9, 0.8, 0.4], 0.2)
+    assert found.area == pytest.approx(0.0429)
+    assert found.sentence.startswith("the best 5 % of the area")  # 4 % would promise too much
 
 
 @given(values, confidences)

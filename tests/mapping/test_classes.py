@@ -36,9 +36,9 @@ def test_area_by_hand():
 def test_the_sentence_says_rule_scores_areas_and_deposits():
     assert classify(hundred(), AREA, [[9, 9], [0, 0]]).sentence == (
         "Classes by share of the mapped area, at most 1 % in A, 5 % in A and B, 10 % in all: "
-        "A from 0.99 covers 1 % and holds 1 of 2 deposits; "
-        "B from 0.95 covers 4 % and holds 0 of 2 deposits; "
-        "C from 0.9 covers 5 % and holds 0 of 2 deposits."
+        "A from a score of 0.99 covers 1 % and holds 1 of 2 deposits; "
+        "B from a score of 0.95 covers 4 % and holds 0 of 2 deposits; "
+        "C from a score of 0.9 covers 5 % and holds 0 of 2 deposits."
     )
 
 

@@ -125,7 +125,7 @@ def test_the_tables_hold_the_figures(content):
     tables = survey_tables(content["surveys"][0], content["protocols"])
     spatial = tables["spatial"]
     assert [r[0] for r in spatial.rows[:3]] == ["forest", "logistic:strength=2", "best-layer"]
-    assert spatial.rows[3][0] == "broken (failed, seed 1, 2: no window | is left)"
+    assert spatial.rows[3][0] == "broken (failed, seed 1, 2)"
     assert spatial.stressed == {0: "reference"}
     second = dict(zip(spatial.head, spatial.rows[1], strict=True))
     assert second["Percentile"] == "68 (58–78)"
@@ -142,7 +142,43 @@ def test_the_tables_hold_the_figures(content):
         ("forest", "0.75", "0.70", "0.99", "0.24"),
         ("logistic:strength=2", "0.68", "–", "0.97", "0.29"),
     ]
-    assert tables["failed"].rows == [("broken", "spatial", "1, 2", "no window | is left")]
+    assert tables["failed"].rows == [("spatial", "1, 2", "no window | is left", "broken")]
+
+
+def test_what_failed_is_told_once_a_reason_and_layers_are_counted(tmp_path, content):
+    """As where no folds can be cut: every map fails, and the page still says what it knows."""
+    survey = content["surveys"][0]
+    why = {"seed": 0, "what": "no folds", "where": None, "remedy": None}
+    for k, score in enumerate(survey["scores"]):
+        if score["protocol"] == "spatial":
+            told = {n: score[n] for n in ("role", "protocol", "sentence", "seeds", "seconds")}
+            survey["scores"][k] = {"name": score["name"], **told, "failed": [why]}
+    tables = survey_tables(survey, content["protocols"])
+    assert tables["spatial"] is None
+    maps = "forest, logistic:strength=2, best-layer, broken, 5 single layers"
+    assert tables["failed"].rows == [("spatial", "0", "no folds", maps)]
+    page = written(tmp_path, content)
+    assert "Held-out places under spatial folds" not in page
+    assert page.count("no folds") == 1
+    assert "no folds" in (tmp_path / "comparison.md").read_text(encoding="utf-8")
+
+
+def test_what_a_model_declares_stands_before_its_scores(tmp_path, content):
+    said = "the network has seen the concentrations of held-out ground"
+    content["surveys"][0]["scores"][1]["declares"] = [said]
+    page = re.sub(r"<[^>]+>|\s+", " ", written(tmp_path, content))
+    declared = f" logistic:strength=2  declares: {said} "
+    assert page.count("declares:") == page.count(declared) == 1
+    assert page.index(declared) < page.index("Held-out places under spatial folds")
+    markdown = (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert f"logistic:strength=2 declares: {said}." in markdown
+
+
+def test_maps_are_explained_once_each_without_their_options(tmp_path, content):
+    content["surveys"][0]["scores"][1]["name"] = "logistic-regression:strength=2"
+    meanings = dict(survey_tables(content["surveys"][0], content["protocols"])["meanings"])
+    assert set(meanings) == {"logistic-regression", "best-layer", "layer X"}
+    assert "What each map is" in written(tmp_path, content)
 
 
 def test_the_papers_figures_never_stand_alone(content):

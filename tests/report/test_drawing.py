@@ -34,6 +34,25 @@ def test_a_scale_keeps_its_colours():
     assert np.abs(image[200] - exact).max() <= 4
 
 
+def test_a_scale_keeps_its_ends_where_the_map_seldom_has_their_colours():
+    """A map of low values with the small scale of the whole range below it, and some letters."""
+    figure = new_figure(6, 5, constrained=False)
+    rng = np.random.default_rng(0)
+    axes = figure.add_axes((0, 0.1, 1, 0.9))
+    axes.imshow(rng.uniform(0, 0.45, (100, 120)), aspect="auto", cmap="magma", vmin=0, vmax=1)
+    axes.scatter(*rng.uniform(0, 100, (2, 300)), s=22, marker="D", color="white", edgecolor="black")
+    axes = figure.add_axes((0, 0, 0.3, 0.02))
+    scale = np.linspace(0, 1, 360).reshape(1, -1)
+    axes.imshow(scale, aspect="auto", cmap="magma", interpolation="nearest")
+    for axes in figure.axes:
+        axes.set_axis_off()
+    image = np.asarray(Image.open(io.BytesIO(to_png(figure))).convert("RGB")).astype(int)
+    from matplotlib import colormaps
+
+    exact = colormaps["magma"](scale[0], bytes=True)[:, :3].astype(int)
+    assert np.abs(image[-6, :360] - exact).max() <= 10
+
+
 def test_no_global_state_is_touched():
     code = (
         "import sys, matplotlib as m; before = m.rcParams.copy()\n"

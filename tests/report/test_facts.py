@@ -3,6 +3,7 @@ import pytest
 from orecast.report import facts
 from orecast.report.metrics import Metrics
 from orecast.report.reading import RunReading
+from orecast.training import model_names
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +112,18 @@ def test_a_map_that_leaves_out_little_is_not_remarked(fabricate):
     assert facts.gaps(RunReading.of(made.write())) == []
 
 
-def test_only_the_baselines_of_the_run_are_explained(fabricate):
-    content = fabricate(baselines=4).metrics
-    names = ["best-layer", "fault-distance", "random-forest", "layer fault_distance"]
-    for entry, name in zip(content["scores"][1:], names, strict=True):
-        entry["name"] = name
-    said = dict(facts.baselines(Metrics.model_validate(content)))
-    assert list(said) == ["best-layer", "fault-distance", "layer X"]
+def test_every_map_is_explained_once():
+    names = ["resnet18:width=16", "layer Au", "fault-distance", "layer fault_distance", "my own"]
+    said = dict(facts.meanings(names))
+    assert list(said) == ["resnet18", "layer X", "fault-distance"]
+    assert said["resnet18"] == "Residual network of 18 layers (He et al. 2016)"
     assert "nearest always being best" in said["fault-distance"]
     assert "learned in each fold" in said["layer X"]
+
+
+def test_every_model_and_baseline_is_explained():
+    names = [*model_names(), "sampling-density"]
+    assert [name for name, words in facts.meanings(names) if words] == names
 
 
 def test_how_it_was_made(run):

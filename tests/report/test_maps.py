@@ -208,7 +208,7 @@ def test_regions_of_folds_are_outlined_where_the_run_tells_them(run, fabricate):
     lines = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
     drawn = np.array(lines[-1].get_segments())
     assert set(drawn[:, :, 0].ravel()) == {422.5, 433.0, 443.5}  # quarters of 412 to 454
-    assert "edge of a fold's region" in [t.get_text() for t in figure.legends[0].texts]
+    assert "edge of a fold’s region" in [t.get_text() for t in figure.legends[0].texts]
     old = RunReading.of(fabricate(deposits=4, baselines=1, layers=1).grow_old().write())
     figure = maps.out_of_fold(old)
     assert not any(isinstance(c, LineCollection) for c in figure.axes[0].collections)

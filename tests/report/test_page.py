@@ -9,6 +9,7 @@ import pytest
 from orecast.errors import RunError
 from orecast.evaluation import prediction_rate_of
 from orecast.report import write_report
+from orecast.report.captions import captions
 from orecast.report.page import render
 from orecast.report.reading import RunReading
 
@@ -124,8 +125,10 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "cells with a deposit where",
         "How sure it is, and where",
         "of the area hold a further deposit",
-        "Out of fold: each cell",
-        "Uncertainty: spread",
+        "Map out of fold",
+        "Each cell is scored by a model",
+        "Uncertainty",
+        "Spread of the folds’ models",
         "87 % of the map lies in the model’s area of applicability",
         "Chance that a cell holds a deposit",
         "Baselines that were left out",
@@ -140,6 +143,22 @@ def test_the_verdict_comes_before_anything_else(ordinary):
     start = text.index("Ba alone")  # behind the table of contents
     places = [text.index(o, 0 if i < 2 else start) for i, o in enumerate(order)]
     assert places == sorted(places)
+
+
+def test_what_the_model_declares_stands_before_its_scores(fabricate):
+    made = small(fabricate)
+    assert "declares:" not in words_of(made)
+    made.metrics["declares"] = ["the network has seen the concentrations of held-out ground"]
+    text = words_of(made)
+    said = f"{made.metrics['model']} declares: The network has seen the concentrations of held-out"
+    assert text.index(said) < text.index("Leak-free scores of the model")
+
+
+def test_a_recommended_baseline_is_explained_under_its_map(fabricate):
+    made = small(fabricate)
+    made.metrics["verdict"]["recommended"] = "best-layer"
+    words = captions(RunReading.of(made.write()))["recommended"].text
+    assert "by best-layer (the one layer that ranks the training deposits best" in words
 
 
 def test_the_same_run_gives_the_same_page(run_folder, ordinary, tmp_path):
@@ -293,7 +312,9 @@ def test_deposits_held_back_stand_beside_fault_distance(fabricate):
 def test_figures_that_seem_to_disagree_are_explained(ordinary):
     text = Page(ordinary[1]).text
     scores, targets = text.index("Leak-free scores of the model"), text.index("Targets by rank")
-    assert scores < text.index("The baselines, under the same folds: deposit-distance") < targets
+    assert (
+        scores < text.index("What each map is") < text.index("Nearness to the training") < targets
+    )
     assert "each deposit within its own held-out region, so the two shares can differ" in text
     assert "classes begin at the scores that its model gives to the best of the cells" in text
     core = text.index("A target’s class is the best it holds: around a core of A")

@@ -55,7 +55,7 @@ def test_maps_targets_and_layers_are_read_as_they_were_written(folder):
     assert len(run.deposits) == 4
     table = tables.targets(run)
     assert len(table.rows) == len(run.targets) > 0
-    assert len(table.head) == 9  # no further columns, which delineate was not asked for
+    assert len(table.head) == 8  # no further columns, and none that nothing stands in
     assert tables.layers(run).rows == [
         ("Au/Ag", "element", "clr", "2.5", "clr, then IDW"),
         ("fault-distance", "fault", "–", "0.50", "exact"),

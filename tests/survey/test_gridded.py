@@ -65,3 +65,15 @@ def test_zeros_and_specks_of_interpolation_are_below_the_lowest_value_that_means
     assert survey.censored[:, cadmium].sum() == 42
     assert survey.values[:, cadmium].min() == 5
     np.testing.assert_array_equal(survey.zeros, survey.censored)
+
+
+def test_scattered_zeros_are_not_said_to_be_unmeasured_ground(district):
+    district.gridded()
+    values = np.linspace(5, 50, 400).reshape(20, 20)
+    values[::5, ::5] = 0
+    district.raster("Cd.tif", values=values)
+
+    (finding,) = district.read().findings.of("zeros")
+
+    assert "16 cells of Cd" in finding.what
+    assert "adjoin" not in finding.what

@@ -6,6 +6,7 @@ protocol; and what is chosen inside a fold, a threshold, probabilities and class
 
 import inspect
 from dataclasses import replace
+from functools import partial
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -34,7 +35,7 @@ SMALL = {
     "single-layer": {"layer": "Au"},
     "random-forest": {"trees": 10, "features": "window", "jobs": 1},
     "gradient-boosting": {"trees": 5},
-    "isolation-forest": {"trees": 10, "jobs": 1},
+    "isolation-forest": {"trees": 10},
     "ensemble": {
         "members": MIXED,
         "seeds": 2,
@@ -156,6 +157,17 @@ def test_no_model_has_seen_what_is_hidden(name, evidence, places, tmp_path):
     fold = western(evidence, places, found.size)
     a, b = fitted_both(found, evidence, places, fold, tmp_path)
     assert a == b
+
+
+def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp_path):
+    for on, declared in (("visible", False), ("all", True)):
+        training = TRAINING.model_copy(update={"pretrain": 1, "pretrain_on": on})
+        found = recipe("resnet18", model=partial(build_model, "resnet18", {"width": 8}, training))
+        own, _ = deposit_sampling(places.at, found.size)
+        fold = western(evidence, own, found.size)
+        a, b = fitted_both(found, evidence, own, fold, tmp_path / on)
+        assert (a != b) == declared
+        assert bool(found.model().declares) == declared
 
 
 @pytest.mark.parametrize("method", SCREENINGS)

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from orecast.config import read
+from orecast.config import read, to_toml
 from orecast.errors import InputError, OrecastError, RunError
-from orecast.workflow import auditing_runs, run_survey
+from orecast.grid import windows_over, windows_touching
+from orecast.samples import build_protocol
+from orecast.samples.protocols.spatial import Spatial
+from orecast.survey.zeros import lowest_seen
+from orecast.workflow import auditing_finished, auditing_folds, auditing_runs, run_survey, running
 from orecast.workflow.auditing import Severity, write_audit
+from orecast.workflow.auditing_finished import read_finished
+from orecast.workflow.auditing_folds import covered, protocol_of, touching
 from orecast.workflow.auditing_runs import audit_run
 from orecast.workflow.auditing_windows import audit_windows
 
@@ -66,7 +74,8 @@ def test_in_a_clean_pair_nothing_is_found(audited, seed):
     assert not audit.leaks
     assert codes(audit, Severity.SUSPICIOUS) == set()
     assert codes(audit, Severity.UNKNOWN) == {"shared-samples", "scaling"}
-    assert audit.verdict.startswith("No leak was found: nothing")
+    assert audit.verdict.startswith("No leak was found, as far as can be known. What cannot be: ")
+    assert "samples shared through interpolation" in audit.verdict
 
 
 @pytest.mark.parametrize(
@@ -169,8 +178,10 @@ def test_padding_is_no_place(audited):
 
 def test_cells_that_repeat_everywhere_tell_nothing(audited):
     rng = np.random.default_rng(0)
-    audit = audited(*(rng.integers(0, 3, (n, 5, 5, 2)) for n in (30, 10)))
-    assert audit.of("seen-cells").severity is Severity.UNKNOWN
+    windows = [rng.integers(0, 3, (n, 5, 5, 2)) for n in (30, 10)]
+    audit = audited(*windows, np.arange(30) % 2, np.arange(10) % 2)
+    by_place = {"seen-cells", "sharing-windows", "positives-apart", "random-split"}
+    assert codes(audit, Severity.UNKNOWN) == by_place | {"shared-samples", "scaling"}
     assert not audit.leaks
 
 
@@ -202,6 +213,8 @@ def test_one_hot_labels_are_read(audited):
         (lambda a: a.update(y=a["y"][:-1]), "labels of shape (79,) for 80 windows"),
         (lambda a: a.update(y_test=a["y_test"] + 1), "not 1 (ore) and 0 (barren)"),
         (lambda a: a.update(y_test=np.full(40, np.nan)), "not 1 (ore) and 0 (barren)"),
+        (lambda a: a.update(y=np.array(["ore"] * 80)), "no numbers"),
+        (lambda a: a.update(y=a["y"] * 0), "the training labels are all 0"),
     ],
 )
 def test_what_cannot_be_audited_is_refused_in_one_message(audited, change, words):
@@ -213,11 +226,37 @@ def test_what_cannot_be_audited_is_refused_in_one_message(audited, change, words
     assert caught.value.where.endswith(".npy")
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_test_part_of_one_class_ranks_nothing(audited, label):
+    train, test, y, y_test = Survey().parts()
+    audit = audited(train, test, y, np.full_like(y_test, label))
+    unknown = codes(audit, Severity.UNKNOWN)
+    assert unknown >= {"one-cell"}
+    assert ("positives-apart" in unknown) == (label == 0)
+    assert 0 <= audit.of("one-cell").data["accuracy"] <= 1
+
+
+def test_a_random_split_that_claims_what_whole_places_do_not_is_found(audited):
+    """Places, each of one label that says nothing of it, whose slid copies stand on both sides."""
+    survey = Survey()
+    steps = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)])
+    at = (survey.at[:20, None] + steps).reshape(-1, 2)
+    windows, y = survey.cut(at), np.repeat(np.arange(20) % 2, 9)
+    windows += survey.rng.normal(0, 60, (20, 6)).repeat(9, axis=0)[:, None, None].astype("float32")
+    mixed = survey.rng.permutation(180)
+    audit = audited(windows[mixed[:120]], windows[mixed[120:]], y[mixed[:120]], y[mixed[120:]])
+    found = audit.of("random-split")
+    assert found.severity is Severity.LEAK
+    assert found.data["groups"] == 20
+    assert found.data["random"] - found.data["grouped"] > 0.1
+
+
 def test_files_that_are_no_arrays_are_refused(tmp_path):
     text, several = tmp_path / "a.npy", tmp_path / "b.npz"
     text.write_text("no array")
     np.savez(several, a=np.zeros(3))
-    for path, words in ((text, "no .npy"), (several, "several"), (tmp_path / "c", "no such file")):
+    files = {text: "no .npy", several: "several", tmp_path / "c": "no such", tmp_path: "no .npy"}
+    for path, words in files.items():
         with pytest.raises(InputError, match=words):
             audit_windows((path, path))
 
@@ -244,85 +283,264 @@ def test_the_published_windows_of_tianshan_leak():
         assert figure in audit.verdict
 
 
+SETTINGS = (
+    "evidence.cell_size=1000",
+    "evidence.radius=1500",
+    "sampling.window=3",
+    "validation={folds=3, inner_folds=0, baselines=false}",
+    "model={name='logistic-regression'}",
+)
+
+
 @pytest.fixture(scope="module")
-def finished(district, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("audited") / "run"
-    settings = [
-        f"output='{folder.as_posix()}'",
-        "evidence.cell_size=1000",
-        "evidence.radius=1500",
-        "sampling.window=3",
-        "validation.folds=3",
-        "validation.baselines=false",
-        "model={name='logistic-regression'}",
-    ]
-    return run_survey(read(district, settings)).folder
+def run(district, tmp_path_factory):
+    """Run the small district with settings, but for its report; the run's folder."""
+
+    def run(*settings):
+        folder = tmp_path_factory.mktemp("audited") / "run"
+        config = read(district, [*SETTINGS, *settings, f"output='{folder.as_posix()}'"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(running, "write_report", lambda *_, **__: None)
+            return run_survey(config).folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(run):
+    return run()
+
+
+@pytest.fixture
+def edited(finished, tmp_path):
+    """A copy of the finished run that says it was run with other settings."""
+
+    def edit(*settings):
+        folder = shutil.copytree(finished, tmp_path / "edited")
+        config = read(folder / "run.toml", list(settings))
+        (folder / "run.toml").write_text(to_toml(config), encoding="utf-8")
+        return folder
+
+    return edit
+
+
+def rewrite(path, change):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_in_our_own_folds_nothing_is_found(finished):
     audit = audit_run(finished)
-    assert not audit.leaks
-    assert codes(audit, Severity.SUSPICIOUS) == set()
-    assert codes(audit, Severity.UNKNOWN) == set()
+    assert {check.severity for check in audit.checks} == {Severity.CLEAN}
+    assert audit.verdict == "No leak was found: nothing that was tested had been learned from."
     samples = audit.of("shared-samples").data
-    assert samples["shared"] == [0] * len(samples["shared"])
+    assert samples["shared"] == [0] * 3
     assert samples["nearest_m"] > 2 * samples["reach_m"] > 0
     assert audit.of("positives-apart").data["nearest_m"] > 3000 + 2 * samples["reach_m"]
     claims = audit.of("random-split").data
     assert claims["random"] > claims["spatial"]
+    assert audit.of("fitted-evidence").data["of"] > 100
 
 
-def test_folds_without_a_buffer_are_caught(finished, monkeypatch):
-    build = auditing_runs._protocol
+@pytest.fixture
+def planted(finished, monkeypatch):
+    """Audit the finished run as if its protocol had changed every fold like this."""
 
-    class Bare:
-        def __init__(self, inner, hide):
-            self.inner, self.hide = inner, hide
-            self.grow_first, self.words = inner.grow_first, ""
+    def audit(change):
+        class Changed(Spatial):
+            def folds(self, sampling, reach):
+                return [change(fold) for fold in super().folds(sampling, reach)]
 
-        def folds(self, sampling, reach):
-            return [replace(f, hidden=self.hide(f)) for f in self.inner.folds(sampling, reach)]
+        def built(done, name, **options):
+            found = protocol_of(done, name, **options)
+            return Changed(done.ground, 3) if name == "spatial" else found
 
-    def leaky(hide):
-        def built(name, *rest):
-            protocol = build(name, *rest)
-            return Bare(protocol, hide) if name == "spatial" else protocol
-
-        monkeypatch.setattr(auditing_runs, "_protocol", built)
+        monkeypatch.setattr(auditing_folds, "protocol_of", built)
         return audit_run(finished)
 
-    nothing = leaky(lambda fold: np.zeros_like(fold.hidden))
-    assert codes(nothing, Severity.LEAK) >= {"seen-cells", "shared-samples"}
-    assert nothing.of("same-folds").severity is Severity.SUSPICIOUS
-    region = leaky(
-        lambda fold: auditing_runs._covered(np.argwhere(fold.region), 3, fold.region.shape)
+    return audit
+
+
+def test_folds_that_hide_nothing_are_caught(planted):
+    audit = planted(lambda fold: replace(fold, hidden=np.zeros_like(fold.hidden)))
+    assert codes(audit, Severity.LEAK) == {
+        "seen-cells",
+        "shared-samples",
+        "scaling",
+        "fitted-evidence",
+    }
+    assert audit.of("same-folds").severity is Severity.SUSPICIOUS
+    assert "cannot be trusted" in audit.verdict
+
+
+def test_folds_that_hide_the_windows_and_not_the_samples_behind_them_are_caught(planted):
+    audit = planted(lambda fold: replace(fold, hidden=covered(fold.region, 3)))
+    assert codes(audit, Severity.LEAK) == {"shared-samples", "fitted-evidence"}
+    assert sum(audit.of("shared-samples").data["shared"]) > 0
+
+
+def test_a_deposit_learned_from_beside_the_tested_one_is_caught(planted):
+    audit = planted(lambda fold: replace(fold, train=np.append(fold.train, fold.test[0])))
+    assert "positives-apart" in codes(audit, Severity.LEAK)
+    assert audit.of("positives-apart").data["overlapping"] >= 3
+
+
+def test_evidence_fitted_to_all_samples_is_caught_alone(edited, monkeypatch):
+    kriged = edited("evidence={cell_size=1000, radius=1500, interpolator='kriging', neighbours=4}")
+    assert not audit_run(kriged).leaks
+    monkeypatch.setattr(auditing_folds, "refitted", lambda evidence, *_: evidence)
+    audit = audit_run(kriged)
+    assert codes(audit, Severity.LEAK) == {"fitted-evidence"}
+    found = audit.of("fitted-evidence").data
+    assert 0.5 < found["moved"] / found["of"] <= 1
+    assert f"{found['moved']} of {found['of']} cells that training reads moved" in audit.verdict
+
+
+def test_zeros_below_the_lowest_value_of_all_are_refitted(edited, monkeypatch):
+    folder = edited()
+    read_again = auditing_finished.read_survey
+
+    def with_zeros(config):
+        survey = read_again(config)
+        zeros = np.random.default_rng(0).random(survey.values.shape) < 0.05
+        values = np.where(zeros, lowest_seen(survey.values, zeros), survey.values)
+        return replace(survey, values=values, zeros=zeros, censored=survey.censored | zeros)
+
+    monkeypatch.setattr(auditing_finished, "read_survey", with_zeros)
+    assert not audit_run(folder).leaks
+    monkeypatch.setattr(auditing_folds, "refitted", lambda evidence, *_: evidence)
+    assert codes(audit_run(folder), Severity.LEAK) == {"fitted-evidence"}
+
+
+def test_the_regression_reads_evidence_that_is_refitted_in_each_fold(edited, monkeypatch):
+    hidden = []
+
+    def told(evidence, survey, config, mask):
+        hidden.append(mask.sum())
+        return evidence
+
+    monkeypatch.setattr(auditing_runs, "refitted", told)
+    audit = audit_run(edited())
+    assert len(hidden) == 3
+    assert min(hidden) > 0
+    assert audit.of("random-split").data["refitted"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("leave-deposit-out", "{}"),
+        ("leave-pair-out", "{pairs=30}"),
+        ("nearest-neighbour-distance", "{}"),
+        ("blocks", "{block=12000}"),
+    ],
+)
+def test_a_sound_protocol_beside_the_default_is_clean(edited, name, options):
+    asked = f"validation={{folds=3, protocol='{name}', options={options}}}"
+    folder = edited(asked)
+    done = read_finished(folder)
+    protocol = build_protocol(
+        name, done.config.validation.options, done.ground, n_folds=3, seed=done.config.seed
     )
-    assert region.of("seen-cells").severity is Severity.CLEAN
-    assert region.of("shared-samples").severity is Severity.LEAK
-    assert sum(region.of("shared-samples").data["shared"]) > 0
+    protocol.folds(done.places.sampling, done.evidence.reach)
+    row = {"role": "model", "protocol": name, "sentence": protocol.words}
+    rewrite(folder / "metrics.json", lambda content: content["scores"].append(row))
+    audit = audit_run(folder)
+    assert {check.severity for check in audit.checks} == {Severity.CLEAN}
+    assert audit.protocols == ["spatial", name]
+
+
+def test_scores_that_the_run_does_not_hold_are_doubted(edited):
+    audit = audit_run(edited("validation={folds=3, protocol='blocks', options={block=12000}}"))
+    assert audit.of("same-folds", "blocks").severity is Severity.SUSPICIOUS
+    assert audit.of("same-folds", "spatial").severity is Severity.CLEAN
+    assert "run it again" in audit.verdict
+
+
+def test_a_paper_protocol_is_found_leaking_and_the_default_beside_it_is_not(run):
+    audit = audit_run(run("validation.protocol=paper"))
+    leaks = {(check.protocol, check.code) for check in audit.among(Severity.LEAK)}
+    kinds = ("seen-cells", "shared-samples", "positives-apart", "scaling", "fitted-evidence")
+    assert leaks == {("paper", code) for code in kinds}
+    assert audit.of("same-folds", "paper").severity is Severity.CLEAN
+    assert 0.3 < audit.of("seen-cells", "paper").data["share"] < 1
+    assert "Under spatial no leak was found: nothing" in audit.verdict
+    assert "The scores under paper cannot be trusted" in audit.verdict
+
+
+def test_what_is_scored_without_folds_is_declared(edited):
+    audit = audit_run(edited("validation.protocol=negative-draws", "model={name='mahalanobis'}"))
+    assert not audit.leaks
+    assert codes(audit, Severity.DECLARED) == {"nothing-hidden"}
+
+
+def test_pretraining_on_held_out_ground_is_declared_and_no_leak(edited):
+    network = "model={name='resnet18', options={width=8}}"
+    audit = audit_run(edited(network, "training={pretrain=1, pretrain_on='all'}"))
+    assert not audit.leaks
+    assert codes(audit, Severity.DECLARED) == {"declared"}
+    first = "No leak was found. Declared: The network was pretrained on windows of the whole map"
+    assert audit.verdict.startswith(first)
+
+
+@given(st.integers(0, 1000), st.integers(1, 9))
+@settings(deadline=None, max_examples=30)
+def test_windows_cover_and_touch_as_the_grid_says(seed, size):
+    mask = np.random.default_rng(seed).random((7, 11)) < 0.05
+    assert np.array_equal(covered(mask, size), windows_over(mask, size))
+    assert np.array_equal(touching(mask, size), windows_touching(mask, size))
 
 
 def test_a_moved_run_is_judged_by_distance_where_its_samples_are_gone(finished, tmp_path):
     moved = shutil.copytree(finished, tmp_path / "elsewhere")
-    provenance = json.loads((moved / "provenance.json").read_text(encoding="utf-8"))
-    provenance["inputs"][0]["sha256"] = "0"
-    (moved / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+    rewrite(moved / "provenance.json", lambda said: said["inputs"][0].update(sha256="0"))
     audit = audit_run(moved)
     assert not audit.leaks
+    assert codes(audit, Severity.UNKNOWN) == {"fitted-evidence"}
     assert audit.of("shared-samples").data["shared"] is None
+    assert "not fitted anew" in audit.of("random-split").meaning
     assert "too far apart" in audit.of("shared-samples").meaning
 
 
-def test_what_the_run_noted_is_passed_on(finished, tmp_path):
-    noted = shutil.copytree(finished, tmp_path / "noted")
-    checks = json.loads((noted / "checks.json").read_text(encoding="utf-8"))
-    for code in ("fitted-on-all", "assumed-reach"):
-        checks["findings"].append({"code": code, "what": f"said of {code}", "level": "warning"})
-    (noted / "checks.json").write_text(json.dumps(checks), encoding="utf-8")
-    audit = audit_run(noted)
-    assert codes(audit, Severity.SUSPICIOUS) == {"scaling"}
+def test_a_reach_that_was_assumed_is_passed_on(edited):
+    folder = edited()
+    noted = {"code": "assumed-reach", "what": "said of the reach", "level": "warning"}
+    rewrite(folder / "checks.json", lambda content: content["findings"].append(noted))
+    audit = audit_run(folder)
     assert codes(audit, Severity.UNKNOWN) == {"assumed-reach"}
-    assert "said of fitted-on-all" in audit.of("scaling").meaning
+    assert audit.of("assumed-reach").meaning == "said of the reach."
+    assert audit.verdict.startswith("No leak was found, as far as can be known.")
+
+
+def test_a_run_that_learned_from_no_deposits_is_refused(edited):
+    folder = edited()
+    rewrite(folder / "metrics.json", lambda content: content.update(anomalies=True))
+    with pytest.raises(RunError, match="learned from no deposits") as caught:
+        audit_run(folder)
+    assert "[deposits]" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("metrics.json", "{"),
+        ("metrics.json", "[]"),
+        ("metrics.json", '{"folds": []}'),
+        ("checks.json", "{}"),
+        ("provenance.json", "{}"),
+        ("evidence/evidence.json", "{}"),
+        ("run.toml", "model ="),
+        ("targets.gpkg", "no database"),
+        (".orecast/journal.json", '{"stages": ["evidence", "validation", "map"]}'),
+    ],
+)
+def test_a_run_with_a_broken_file_is_refused_in_one_message(edited, file, text):
+    folder = edited()
+    (folder / file).write_text(text, encoding="utf-8")
+    with pytest.raises(OrecastError) as caught:
+        audit_run(folder)
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_every_cell_is_computed_and_spatial_comes_first(compared):
     assert compared.computed == len(cells) == 8
     assert [c["protocol"] for c in cells] == ["spatial"] * 4 + ["paper"] * 4
     assert all("row" in c for c in cells)
+    assert all(c["declares"] == [] for c in cells)
     assert [c["seed"] for c in cells] == [0, 1] * 4
     assert {p.name for p in compared.folder.iterdir()} == {
         *("cells", "figures", compared.content["surveys"][0]["name"]),
@@ -298,3 +299,18 @@ def test_a_map_that_failed_stands_last_with_its_reason():
     assert (last["name"], last["seeds"]) == ("a", [])
     assert "percentile" not in last
     assert last["failed"][0]["what"] == "no such layer"
+
+
+def test_what_a_model_declares_goes_with_its_scores():
+    said = {"declares": ["it has seen held-out ground"]}
+    cells = [cell("a", [0.6] * 5) | said, cell("a", [0.5] * 5, seed=1) | said, cell("b", [0.4] * 5)]
+    first, second = summarise(facts(), cells, reference="a", seed=0)["scores"]
+    assert first["declares"] == said["declares"]
+    assert second["declares"] == []
+
+
+def test_where_nothing_could_be_held_out_that_is_said_first():
+    broken = {k: v for k, v in cell("a", [0.5] * 5).items() if k not in ("row", "sentence")}
+    broken["error"] = {"what": "no folds can be cut", "where": None, "remedy": None}
+    said = summarise(facts(), [broken], reference="a", seed=0)["sentences"]
+    assert said == ["No map could be scored on ground that was held out; the reasons stand below."]

@@ -8,9 +8,9 @@ import pytest
 from rio_cogeo import cog_validate
 
 from orecast.config import parse, read
-from orecast.errors import InputError, OrecastError, RunError
-from orecast.mapping import predict_map, read_raster
-from orecast.workflow import final_map, run_survey, running, validating
+from orecast.errors import ConfigError, InputError, OrecastError, RunError
+from orecast.mapping import classify, predict_map, read_raster
+from orecast.workflow import final_map, job, run_survey, running, validating
 from orecast.workflow.provenance import input_files
 
 FILES = {
@@ -144,6 +144,15 @@ class Killed(BaseException):
     pass
 
 
+@pytest.fixture(scope="module")
+def alone(finished, tmp_path_factory):
+    """A finished run without baselines."""
+    validation = finished[1].validation.model_copy(update={"baselines": False})
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    run_survey(finished[1].model_copy(update={"validation": validation, "output": folder}))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -153,8 +162,11 @@ class Killed(BaseException):
         (running, "write_report"),
     ],
 )
-def test_a_killed_run_goes_on_and_ends_the_same(configured, finished, monkeypatch, module, name):
-    config = configured()
+def test_a_killed_run_goes_on_and_ends_the_same(
+    configured, finished, alone, monkeypatch, module, name
+):
+    with_baselines = module is validating
+    config = configured(f"validation.baselines={str(with_baselines).lower()}")
 
     def killed(*_, **__):
         raise Killed
@@ -164,8 +176,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(configured, finished, monkeypatc
         with pytest.raises(Killed):
             run_survey(config)
     run_survey(config, resume=True)
-    whole = finished[0].folder
-    assert {p.name for p in config.output.iterdir()} - {".orecast"} == FILES
+    whole = finished[0].folder if with_baselines else alone
+    assert {p.name for p in config.output.iterdir()} == {p.name for p in whole.iterdir()}
     for file in ("prospectivity.tif", "out_of_fold.tif", "targets.csv"):
         assert (config.output / file).read_bytes() == (whole / file).read_bytes()
     assert metrics_of(config.output)["scores"] == metrics_of(whole)["scores"]
@@ -225,6 +237,8 @@ def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configure
     assert [f["code"] for f in refusals] == ["classes-by-histogram"]
     assert "no interior peak" in refusals[0]["what"]
     assert summary.metrics["classes"]["rule"] == "area"
+    captured = summary.metrics["classes"]["captured"]  # out of fold, by the histogram
+    assert all(np.isnan(c["deposits_share"]) for c in captured)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +247,8 @@ def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configure
         ("sampling.target=Xx",),
         ("screening={method='svm-auc', keep=['Xx']}",),
         ("screening={method='svm-auc', threshold=50}",),
+        ("screening.method='pca'", "model={name='mahalanobis'}"),
+        ("model={name='random-forest'}", "uncertainty.dropout=3"),
         ("model={name='random-forest', options={trees=0}}",),
         ("model={name='single-layer', options={layer='Xx'}}",),
         ("validation={protocol='paper', folds=500}",),
@@ -250,6 +266,43 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_written(config
         run_survey(config)
     assert caught.value.where or caught.value.remedy
     assert not config.output.exists()
+
+
+def test_a_run_says_what_its_model_has_seen_that_a_fold_would_hide(configured):
+    settings = ("model={name='resnet18', options={width=8}}", "validation.baselines=false")
+    summary = run_survey(
+        configured(*settings, "training={epochs=1, pretrain=1, pretrain_on='all'}")
+    )
+    (said,) = summary.metrics["declares"]
+    assert "pretrained on windows of the whole map" in said
+
+
+def test_one_bar_counts_the_epochs_of_all_members(configured):
+    options = "{members=['resnet18', 'contrast'], seeds=2, member_options={resnet18={width=8}}}"
+    told = []
+    model = f"model={{name='ensemble', options={options}}}"
+    settings = (model, "training.epochs=2", "validation={baselines=false, inner_folds=0}")
+    run_survey(configured(*settings), progress=lambda *now: told.append(now))
+    parts = [(done, total) for what, done, total in told if what == "Testing ensemble"]
+    assert {total % 4 for _, total in parts} == {0}
+    assert parts == sorted(parts)
+
+
+def test_a_fold_whose_histogram_has_no_peak_draws_classes_by_area(configured, monkeypatch):
+    asked = []
+
+    def peakless(score, options, deposits=()):
+        asked.append(len(score))
+        if options.rule == "histogram" and len(score) == 1:
+            raise ConfigError("no interior peak")
+        return classify(score, options, deposits)
+
+    monkeypatch.setattr(job, "classify", peakless)
+    settings = ("classes.rule=histogram", "validation.baselines=false")
+    summary = run_survey(configured(*settings))
+    assert 1 in asked
+    assert summary.metrics["held_out_classes"]["rule"] == "area"
+    assert summary.metrics["classes"]["rule"] == "area"
 
 
 def test_a_full_disk_in_a_fold_ends_in_a_message(configured, monkeypatch):

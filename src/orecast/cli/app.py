@@ -176,7 +176,7 @@ def models() -> None:
     """
     from orecast.cli.show import table
     from orecast.training import model_names
-    from orecast.workflow.choosing import AUTO, SUMMARY
+    from orecast.workflow import AUTO, SUMMARY
 
     rows = [[AUTO, SUMMARY], *([name, summary] for name, summary in model_names().items())]
     table("Models", ["name", "what it is"], rows, right=9)

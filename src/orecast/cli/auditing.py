@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from orecast.workflow.auditing import Audit
+    from orecast.workflow import Audit
 
-_COLOURS = {"leak": "red", "suspicious": "yellow", "clean": "green", "cannot be known": "cyan"}
+_COLOURS = {
+    "leak": "red",
+    "suspicious": "yellow",
+    "clean": "green",
+    "cannot be known": "cyan",
+    "declared": "cyan",
+}
 
 
 def audit(
@@ -37,17 +43,21 @@ def audit(
         raise typer.BadParameter("give a run's folder, or --windows")
     if labels is not None and windows is None:
         raise typer.BadParameter("--labels go with --windows")
+    if write is not None:
+        from orecast.workflow.auditing import refuse_place
+
+        refuse_place(write)
     if run is not None:
-        from orecast.workflow.auditing_runs import audit_run
+        from orecast.workflow import audit_run
 
         found = audit_run(run)
     if windows is not None:
-        from orecast.workflow.auditing_windows import audit_windows
+        from orecast.workflow import audit_windows
 
         found = audit_windows(windows, labels)
-    _show(found)
+    show(found)
     if write is not None:
-        from orecast.workflow.auditing import write_audit
+        from orecast.workflow import write_audit
 
         write_audit(found, write)
         typer.echo(f"Wrote {write}")
@@ -55,18 +65,19 @@ def audit(
         raise typer.Exit(1)
 
 
-def _show(found: Audit) -> None:
+def show(found: Audit) -> None:
     """Print the verdict, then each check with its figure and what it means."""
     from rich.markup import escape
 
     from orecast.cli.show import console, table
 
+    several = len(found.protocols) > 1
     console.print(found.verdict, soft_wrap=True, markup=False)
     console.print()
     rows = [
         [
             f"[{_COLOURS[check.severity]}]{check.severity}[/]",
-            escape(check.what),
+            escape(f"{check.protocol}: {check.what}" if several and check.protocol else check.what),
             escape(check.figure),
             escape(check.meaning),
         ]

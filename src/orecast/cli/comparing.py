@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from orecast.workflow.comparing import Compared
+    from orecast.workflow import Compared
 
 _ON_THE_PAGE = (  # columns that a terminal has no room for
     "± between seeds",
@@ -64,8 +64,8 @@ def compare(
     Example: orecast compare a.toml b.toml --protocols leave-deposit-out,paper --seeds 5
     """
     from orecast.cli.show import progress_bar
-    from orecast.workflow.comparing import compare as work
-    from orecast.workflow.comparison_plan import Plan, parse_choices
+    from orecast.workflow import Plan, parse_choices
+    from orecast.workflow import compare as work
 
     plan = Plan(
         runs=tuple(runs),
@@ -100,11 +100,15 @@ def _show(done: Compared) -> None:
         for sentence in survey["sentences"]:
             console.print(sentence, soft_wrap=True, markup=False)
         console.print()
+        for name, words in tables["declares"].items():
+            said = escape(f"{name} declares: {'; '.join(words)}")
+            console.print(f"[yellow]warning[/]  {said}", soft_wrap=True)
         for found in (tables["spatial"], tables["claims"], tables["failed"]):
             if found is not None:
                 kept = [k for k, head in enumerate(found.head) if head not in _ON_THE_PAGE]
                 rows = [[escape(row[k]) for k in kept] for row in found.rows]
-                table(escape(found.caption), [found.head[k] for k in kept], rows)
-    console.print(f"{done.computed} cells computed", markup=False)
+                right = 1 if found.figures else len(kept)
+                table(escape(found.caption), [found.head[k] for k in kept], rows, right)
+    console.print(f"{done.computed} cell{'s' * (done.computed != 1)} computed", markup=False)
     console.print(f"Page   {done.folder / 'comparison.html'}", soft_wrap=True, markup=False)
     console.print(f"Table  {done.folder / 'comparison.csv'}", soft_wrap=True, markup=False)

@@ -48,7 +48,8 @@ def show_summary(summary: Summary) -> None:
     metrics = summary.metrics
     console.print()
     console.print(metrics["verdict"]["sentence"], soft_wrap=True, markup=False)
-    for warning in summary.warnings:
+    declares = [f"{metrics['model']} declares: {said}" for said in metrics.get("declares", ())]
+    for warning in [*summary.warnings, *declares]:
         console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
     console.print()
     _show_scores(metrics)

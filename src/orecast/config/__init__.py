@@ -5,29 +5,31 @@ that ``orecast init`` writes. Paths may hold ``${VARIABLE}`` or ``${VARIABLE:-fa
 taken relative to the file they stand in.
 """
 
-from orecast.config.schema import (
+from orecast.config.inputs import (
     Barren,
-    Classes,
     Columns,
-    Composition,
-    Config,
     Deposits,
-    EvidenceOptions,
     Faults,
     Geology,
     Gridded,
     Layer,
-    ModelOptions,
     Samples,
+    Vectors,
+)
+from orecast.config.method import (
+    Classes,
+    Composition,
+    EvidenceOptions,
+    ModelOptions,
     SamplingOptions,
     Screening,
-    Section,
     Targets,
     Training,
     UncertaintyOptions,
     Validation,
-    Vectors,
 )
+from orecast.config.schema import Config
+from orecast.config.section import Section
 from orecast.config.toml import parse, read, to_toml
 
 __all__ = [

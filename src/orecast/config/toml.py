@@ -12,7 +12,8 @@ import tomlkit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orecast.config.schema import Config, Section
+from orecast.config.schema import Config
+from orecast.config.section import Section
 from orecast.errors import ConfigError, nearest
 
 _MESSAGES = {

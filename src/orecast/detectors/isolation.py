@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,24 +30,20 @@ class IsolationForest(AnomalyDetector):
     common, near 1 is rare.
 
     At most ``rows`` windows, drawn by the seed, are learned from. What is saved is their table
-    ``(n, p)`` and the seed, from which the same forest is grown again. ``jobs`` threads share the
-    work and change no result. Needs no labels. Reads the element layers; all layers where there are
-    none.
+    ``(n, p)`` and the seed, from which the same forest is grown again. Needs no labels. Reads the
+    element layers; all layers where there are none.
     """
 
     table_: Features  # (n, p)
     seed_: int
 
-    def __init__(
-        self, trees: int = 200, sample: int = 256, rows: int = 4096, jobs: int = 2
-    ) -> None:
+    def __init__(self, trees: int = 200, sample: int = 256, rows: int = 4096) -> None:
         self.trees = trees
         self.sample = sample
         self.rows = rows
-        self.jobs = jobs
 
     def _check_options(self, X: Windows) -> None:
-        for option in ("trees", "sample", "rows", "jobs"):
+        for option in ("trees", "sample", "rows"):
             whole_number(getattr(self, option), option)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
@@ -70,8 +65,4 @@ class IsolationForest(AnomalyDetector):
         ).fit(self.table_)
 
     def _score(self, X: Windows) -> Floats:
-        shares = [rows for rows in np.array_split(centre(X), self.jobs) if len(rows)]
-        # Threads share the rows, not the trees, whose sum would follow the order they finish in.
-        with ThreadPoolExecutor(self.jobs) as pool:
-            scores = list(pool.map(self._forest.score_samples, shares))
-        return -np.concatenate(scores)
+        return np.asarray(-self._forest.score_samples(centre(X)))

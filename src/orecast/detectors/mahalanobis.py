@@ -108,8 +108,8 @@ def _refuse_plane(estimate: MinCovDet, axes: Axes, names: tuple[str, ...], suppo
 
 def _plane(support: float, layer: str | None) -> ModelError:
     return ModelError(
-        f"layers are constant, or follow from one another, in {support:.0%} of the windows, so "
-        "that any other window would be infinitely far",
+        f"layers are constant, or follow from one another, in {100 * support:.0f} % of the "
+        "windows, so that any other window would be infinitely far",
         where=None if layer is None else f"layer {layer}",
         remedy="leave such layers out (evidence.layers), or raise model.options.support",
     )

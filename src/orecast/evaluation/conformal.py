@@ -12,6 +12,7 @@ Stat. 49, 486). It is an average over districts like this one, and no promise fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,15 +41,16 @@ class ConformalArea:
 
     @property
     def sentence(self) -> str:
-        """The statement in words."""
+        """The statement in words, its area in whole per cent rounded up, so that it holds."""
         if not self.enough:
             return (
                 f"{self.groups} independent groups of deposits are too few to name less than the "
-                f"whole map with {self.confidence:.0%} confidence"
+                f"whole map with {100 * self.confidence:.0f} % confidence"
             )
+        whole = math.ceil(round(100 * self.area, 6))
         return (
-            f"the best {self.area:.1%} of the area hold a further deposit of this kind with at "
-            f"least {self.confidence:.0%} confidence, by {self.groups} independent groups of "
+            f"the best {whole} % of the area hold a further deposit of this kind with at least "
+            f"{100 * self.confidence:.0f} % confidence, by {self.groups} independent groups of "
             "known ones"
         )
 

@@ -159,7 +159,7 @@ def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> No
         n: float((~np.isnan(evidence.layer(n)) & inside).sum() / area) for n in evidence.names
     }
     if not valid.any():
-        listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
         raise AlignmentError(
             f"no cell has a value in every layer; of the area they cover: {listed}",
             where="evidence",
@@ -168,8 +168,8 @@ def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> No
     findings.info(
         "coverage",
         "evidence",
-        f"{valid.sum() / area:.0%} of the area's {area} cells have a value in every layer, within "
-        f"a reach of {evidence.reach:g} m; the rest is nodata",
+        f"{100 * valid.sum() / area:.0f} % of the area's {area} cells have a value in every layer, "
+        f"within a reach of {evidence.reach:g} m; the rest is nodata",
         share=float(valid.sum() / area),
         layers=shares,
     )
@@ -194,7 +194,8 @@ def _report_thieves(evidence: Evidence, inside: Bools, findings: Findings) -> No
             findings.warning(
                 "layer-covers-little",
                 f"layer {', '.join(names)}",
-                f"takes {alone / (valid + alone):.0%} away of the area that all other layers cover",
+                f"takes {100 * alone / (valid + alone):.0f} % away of the area that all other "
+                "layers cover",
                 "leave it out by evidence.layers, or give one that covers the area",
                 cells=alone,
             )

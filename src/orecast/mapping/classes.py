@@ -139,7 +139,7 @@ def _by_histogram(cells: NDArray[np.float64]) -> Thresholds:
     if low == high or not peaks.size:
         raise ConfigError(
             f"the histogram of the scores, {low:.3g} to {high:.3g}, has no interior peak that "
-            f"stands out: {np.max(counts) / cells.size:.0%} of the cells lie within "
+            f"stands out: {100 * np.max(counts) / cells.size:.0f} % of the cells lie within "
             f"{edges[counts.argmax()]:.3g} to {edges[counts.argmax() + 1]:.3g}",
             where='classes.rule = "histogram"',
             remedy='set classes.rule to "area" or "probability"',
@@ -196,7 +196,9 @@ def _sentence(how: str, thresholds: Thresholds, captured: list[dict[str, Any]]) 
         if row["area_share"] == 0:
             parts.append(f"{row['class']} has no cells")
             continue
-        part = f"{row['class']} from {threshold:.3g} covers {100 * row['area_share']:.2g} %"
+        part = (
+            f"{row['class']} from a score of {threshold:.3g} covers {100 * row['area_share']:.2g} %"
+        )
         if row["of"]:
             part += f" and holds {row['deposits']} of {row['of']} deposits"
         parts.append(part)

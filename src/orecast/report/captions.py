@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from orecast.report import claims, curves, layers
+from orecast.report import claims, curves, facts, layers
+from orecast.report.html import Caption
 from orecast.report.reading import RunReading
-
-
-class Caption(NamedTuple):
-    """A label above the picture, a text below it, and the alternative where it cannot be seen."""
-
-    text: str
-    alt: str
-    label: str = ""
 
 
 def captions(run: RunReading) -> dict[str, Caption]:
@@ -36,9 +27,9 @@ def _heads(run: RunReading) -> dict[str, Caption]:
         return {"prospectivity": Caption(f"{text} {outlines}", alt, label)}
     return {
         "recommended": Caption(
-            f"Prospectivity by {name}, from models that learned from every known deposit; the "
-            "first lines say why it is recommended. In the run’s folder it is recommended.tif. "
-            f"Targets, classes and chances below are of the map by {m.model}.",
+            f"Prospectivity by {name}{_meaning(name)}, from models that learned from every known "
+            "deposit; the first lines say why it is recommended. In the run’s folder it is "
+            f"recommended.tif. Targets, classes and chances below are of the map by {m.model}.",
             f"Map of prospectivity by {name}, which is recommended, with {n} known deposits.",
             f"Recommended map: {name}",
         ),
@@ -50,6 +41,12 @@ def _heads(run: RunReading) -> dict[str, Caption]:
             label,
         ),
     }
+
+
+def _meaning(name: str) -> str:
+    """What the map of a baseline is, in brackets; nothing where no one has said it."""
+    said = facts.meanings([name])
+    return f" ({said[0][1][:1].lower()}{said[0][1][1:]})" if said else ""
 
 
 def _ranks(run: RunReading) -> dict[str, Caption]:
@@ -71,10 +68,11 @@ def _ranks(run: RunReading) -> dict[str, Caption]:
             "has the same figures.",
         ),
         "success_rate": Caption(
-            "Success rate. Solid curves are out of fold: each deposit was ranked by models that "
+            "Solid curves are out of fold: each deposit was ranked by models that "
             f"had not seen it.{fit}",
             "Curves of the share of known deposits captured against the share of the area "
             f"searched, for {m.model} and the best baselines.",
+            "Success rate",
         ),
         "deposits": Caption(
             "Each held-out deposit’s percentile, best first"
@@ -114,7 +112,7 @@ def _sureness(run: RunReading) -> dict[str, Caption]:
         "Spread of models that learned from different cells. Where it is large, the anomaly "
         "depends on which cells were learned from."
         if m.anomalies
-        else "Uncertainty: spread of the folds’ models. Where it is large, the score depends on "
+        else "Spread of the folds’ models. Where it is large, the score depends on "
         "which deposits were learned from."
     )
     regions = (
@@ -127,22 +125,25 @@ def _sureness(run: RunReading) -> dict[str, Caption]:
         outside = "No cell is outside."
     return {
         "out_of_fold": Caption(
-            "Out of fold: each cell scored by a model that has not seen its surroundings. Deposits "
-            f"are numbered by the fold that hid them.{regions} This is the map that the scores "
+            "Each cell is scored by a model that has not seen its surroundings. Deposits are "
+            f" numbered by the fold that hid them.{regions} This is the map that the scores "
             "above are taken from.",
             "Map of prospectivity in which every cell was scored by a model that had not seen its "
             f"surroundings, with {n} known deposits.",
+            "Map out of fold",
         ),
-        "uncertainty": Caption(spread, "Map of the spread of the models."),
+        "uncertainty": Caption(spread, "Map of the spread of the models.", "Uncertainty"),
         "applicability": Caption(
-            f"Area of applicability: how unlike the places learned from each cell is. {outside}",
+            f"How unlike the places learned from each cell is. {outside}",
             "Map of dissimilarity from the training places; cells outside the area of "
             "applicability are grey.",
+            "Area of applicability",
         ),
         "probability": Caption(
             "Chance that a cell holds a deposit like the known ones, calibrated on scores out of "
             "fold. It counts deposits that are known: what is not yet found is not in it.",
             "Map of the calibrated chance that a cell holds a deposit.",
+            "Calibrated chance",
         ),
     }
 

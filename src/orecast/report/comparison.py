@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
-import os
-import struct
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from orecast.errors import RunError
 from orecast.report import comparison_figures as figures
-from orecast.report.captions import Caption
+from orecast.report import html
 from orecast.report.comparison_tables import (
     BEST_LAYER,
     SPATIAL,
@@ -24,14 +20,11 @@ from orecast.report.comparison_tables import (
     reason,
     survey_tables,
 )
-from orecast.report.drawing import DPI, to_png
+from orecast.report.drawing import to_png
 from orecast.report.facts import duration
-from orecast.report.page import Picture
 from orecast.report.tables import Table, number
 
 FIRST_LAYERS = 3
-
-_PIXELS_AN_INCH = 120
 
 Row = Mapping[str, Any]
 
@@ -53,20 +46,10 @@ def write_comparison(folder: Path) -> Path:
             remedy="make it again with orecast compare",
         ) from None
     pngs = {name: to_png(figure) for s in content["surveys"] for name, figure in _drawn(s).items()}
-    try:
-        (folder / "figures").mkdir(exist_ok=True)
-        for name, png in pngs.items():
-            _write(folder / "figures" / f"{name}.png", png)
-        _write(folder / "comparison.csv", to_csv(content).encode("utf-8-sig"))
-        _write(folder / "comparison.md", to_markdown(content, surveys).encode("utf-8"))
-        _write(folder / "comparison.html", _page(content, surveys, pngs).encode("utf-8"))
-    except OSError as error:
-        raise RunError(
-            f"cannot write ({error.strerror or error})",
-            where=str(error.filename or folder),
-            remedy="free space or name a writable folder",
-        ) from error
-    return folder / "comparison.html"
+    beside = {f"figures/{name}.png": png for name, png in pngs.items()}
+    beside["comparison.csv"] = to_csv(content).encode("utf-8-sig")
+    beside["comparison.md"] = to_markdown(content, surveys).encode("utf-8")
+    return html.write_page(folder, "comparison.html", _page(content, surveys, pngs), beside)
 
 
 def to_csv(content: Row) -> str:
@@ -100,34 +83,32 @@ def to_markdown(content: Row, surveys: Sequence[Row]) -> str:
     lines = [f"# {_title(content)}", ""]
     for survey, tables in zip(content["surveys"], surveys, strict=True):
         lines += [f"## {survey['title']}", "", *_paragraphs(survey["sentences"])]
-        lines += [_markdown(tables["spatial"]), ""]
-        if tables["layers"].rows:
-            lines += [_markdown(tables["layers"].part(0, FIRST_LAYERS)), ""]
-        for table in (tables["claims"], *(t for _, _, t in tables["others"]), tables["failed"]):
-            lines += [_markdown(table), ""] if table else []
+        for name, words in tables["declares"].items():
+            lines += [f"{name} declares: {'; '.join(words)}.", ""]
+        layers = tables["layers"].part(0, FIRST_LAYERS) if tables["spatial"] else None
+        for table in (
+            tables["spatial"],
+            layers,
+            tables["claims"],
+            *(t for _, _, t in tables["others"]),
+            tables["failed"],
+        ):
+            lines += [_markdown(table), ""] if table and table.rows else []
     versions = ", ".join(f"{name} {v}" for name, v in content["versions"].items())
     return "\n".join([*lines, f"Made by `{content['command']}` with {versions}.", ""])
 
 
 def _page(content: Row, surveys: Sequence[Row], pngs: Mapping[str, bytes]) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    macros, _, _ = _resource("page.html").partition("<!DOCTYPE html>")  # as a run's page has them
-    template = environment.from_string(macros + _resource("comparison.html"))
-    pictures = {name: _picture(png, _caption(name)) for name, png in pngs.items()}
-    return template.render(
-        style=_resource("page.css"),
-        title=_title(content),
-        content=content,
-        surveys=list(zip(content["surveys"], surveys, strict=True)),
-        pictures=pictures,
-        number=number,
-        first_layers=FIRST_LAYERS,
-        spent=duration(sum(cell["seconds"] for cell in content["cells"])),
-    )
+    pictures = {name: html.Picture.of(png, _caption(name)) for name, png in pngs.items()}
+    told = {
+        "title": _title(content),
+        "content": content,
+        "surveys": list(zip(content["surveys"], surveys, strict=True)),
+        "number": number,
+        "first_layers": FIRST_LAYERS,
+        "spent": duration(sum(cell["seconds"] for cell in content["cells"])),
+    }
+    return html.render("comparison.html", pictures, told)
 
 
 def _title(content: Row) -> str:
@@ -150,16 +131,16 @@ def _drawn(survey: Row) -> dict[str, Any]:
     return found
 
 
-def _caption(name: str) -> Caption:
+def _caption(name: str) -> html.Caption:
     if name.endswith("-percentiles"):
-        return Caption(
+        return html.Caption(
             f"Mean percentile of held-out places with 95\u00a0% intervals, at most "
             f"{figures.MOST_MAPS} maps. Orange is the reference, blue the models compared, grey "
             "the baselines; of the single layers the best alone, picked afterwards.",
             "Mean percentile of held-out places with its interval for each map, best on top; the "
             "table below has the same figures.",
         )
-    return Caption(
+    return html.Caption(
         "AUC that each protocol claims for each model. The papers’ own cuts are diamonds.",
         "AUC of each model under each protocol, joined by a line; the table below has the same "
         "figures.",
@@ -176,19 +157,3 @@ def _markdown(table: Table) -> str:
     lines = [table.head, rule, *table.rows]
     text = "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines)
     return f"{table.caption}\n\n{text}"
-
-
-def _picture(png: bytes, caption: Caption) -> Picture:
-    width, height = struct.unpack(">II", png[16:24])  # of the header chunk, PNG 3rd ed., 11.2.1
-    uri = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-    return Picture(uri, caption, *(round(n / DPI * _PIXELS_AN_INCH) for n in (width, height)))
-
-
-def _resource(name: str) -> str:
-    return files("orecast.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(content)
-    os.replace(beside, path)

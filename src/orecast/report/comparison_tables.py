@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orecast.report.facts import meanings
 from orecast.report.metrics import Estimate
 from orecast.report.tables import DASH, Table, estimate, number, probability
 
@@ -15,13 +16,19 @@ Row = Mapping[str, Any]
 
 
 def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
-    """Every table of one survey: ``spatial``, ``layers``, ``claims``, ``others`` and ``failed``."""
+    """Every table of one survey: ``spatial``, ``layers``, ``claims``, ``others`` and ``failed``.
+
+    None stands for one with nothing to show. ``declares`` is what models say must be said with
+    their scores, by name; ``meanings`` what the maps are.
+    """
     rows = survey["scores"]
     spatial = [r for r in rows if r["protocol"] == SPATIAL]
     others = [p for p in protocols if p != SPATIAL and any(r["protocol"] == p for r in rows)]
     others.sort(key=is_leaky)  # the fair ones before the papers'
+    maps = [r for r in spatial if not is_layer(r)]
+    scored = any("percentile" in r for r in maps)
     return {
-        "spatial": spatial_table([r for r in spatial if not is_layer(r)], survey["reference"]),
+        "spatial": spatial_table(maps, survey["reference"]) if scored else None,
         "layers": spatial_table([r for r in spatial if is_layer(r)], survey["reference"]),
         "claims": claims_table(rows, [SPATIAL, *others]) if others else None,
         "others": [
@@ -30,6 +37,8 @@ def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
         ],
         "words": _words(rows, SPATIAL),
         "failed": failed_table(rows),
+        "declares": {r["name"]: r["declares"] for r in rows if r.get("declares")},
+        "meanings": meanings(r["name"] for r in spatial),
     }
 
 
@@ -115,13 +124,27 @@ def claimed(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 
 
 def failed_table(rows: Sequence[Row]) -> Table | None:
-    """Set what could not be computed, with the reason; None where everything could."""
+    """Set what could not be computed, once a reason; None where everything could."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        for failed in row["failed"]:
+            found.setdefault((row["protocol"], failed["what"]), []).append(
+                {"name": row["name"], "role": row["role"], "seed": failed["seed"]}
+            )
     body = [
-        (row["name"], row["protocol"], _seeds(row), reason(row)) for row in rows if row["failed"]
+        (protocol, ", ".join(map(str, sorted({f["seed"] for f in those}))), why, _maps(those))
+        for (protocol, why), those in found.items()
     ]
     if not body:
         return None
-    return Table("What could not be computed", ("Map", "Protocol", "Seeds", "Why"), body)
+    return Table("What could not be computed", ("Protocol", "Seeds", "Why", "Maps"), body)
+
+
+def _maps(rows: Sequence[Row]) -> str:
+    """Names of maps, each once; single layers, which are many, are counted."""
+    named = dict.fromkeys(row["name"] for row in rows if not is_layer(row))
+    layers = len({row["name"] for row in rows if is_layer(row)})
+    return ", ".join([*named, *([f"{layers} single layer{'s' * (layers > 1)}"] if layers else [])])
 
 
 def is_layer(row: Row) -> bool:
@@ -153,11 +176,8 @@ def _words(rows: Sequence[Row], protocol: str) -> str:
 def _named(row: Row) -> str:
     if not row["failed"]:
         return str(row["name"])
-    return f"{row['name']} (failed, seed {_seeds(row)}: {reason(row)})"
-
-
-def _seeds(row: Row) -> str:
-    return ", ".join(str(failed["seed"]) for failed in row["failed"])
+    seeds = ", ".join(str(failed["seed"]) for failed in row["failed"])
+    return f"{row['name']} (failed, seed {seeds})"
 
 
 def _difference(test: Row | None) -> str:
@@ -174,7 +194,7 @@ def _points(share: float | None, digits: int = 1) -> str:
 
 
 def _two_figures(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2g}"
+    return DASH if value is None else f"{value:#.2g}"
 
 
 def _known(value: float | None) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from orecast.report.html import typeset
 from orecast.report.metrics import Metrics
 from orecast.report.reading import RunReading
 from orecast.report.tables import number
@@ -33,12 +34,12 @@ _HEADINGS = {
     "info": "For information",
 }
 _BASELINES = {
-    "best-layer": "the one layer that ranks the training deposits best, chosen anew in each fold",
-    "deposit-distance": "nearness to the training deposits, no layer used",
-    "fault-distance": "nearness to a mapped fault, the nearest always being best",
-    "sampling-density": "how densely the ground was sampled, which says where people looked",
-    "random": "noise, which knows nothing",
-    "layer X": "layer X alone, whether high or low is best being learned in each fold, of "
+    "best-layer": "The one layer that ranks the training deposits best, chosen anew in each fold",
+    "deposit-distance": "Nearness to the training deposits, no layer used",
+    "fault-distance": "Nearness to a mapped fault, the nearest always being best",
+    "sampling-density": "How densely the ground was sampled, which says where people looked",
+    "random": "Noise, which knows nothing",
+    "layer X": "Layer X alone, whether high or low is best being learned in each fold, of "
     "fault_distance too",
 }
 _WELL_COVERED = 0.8
@@ -84,7 +85,8 @@ def findings(checks: Mapping[str, Any], folder: str = "") -> list[tuple[str, lis
 
 def _finding(found: Mapping[str, str], folder: str) -> Finding:
     texts = (found.get(key) or "" for key in ("where", "what", "remedy"))
-    return Finding(*(text.replace(folder, "") if folder else text for text in texts))
+    shown = (text.replace(folder, "") if folder else text for text in texts)
+    return Finding(*(typeset(text) for text in shown))
 
 
 def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -152,10 +154,16 @@ def _data(checks: Mapping[str, Any], code: str) -> Mapping[str, Any]:
     return next(found, None) or {}
 
 
-def baselines(metrics: Metrics) -> list[tuple[str, str]]:
-    """Name and meaning of those baselines of the run that their names do not explain."""
-    kinds = {"layer X" if s.name.startswith("layer ") else s.name for s in metrics.fair}
-    return [(name, words) for name, words in _BASELINES.items() if name in kinds]
+def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
+    """What maps of these names are, each once, in their order; a single layer is ``layer X``.
+
+    A model's options, behind a colon, are left off.
+    """
+    from orecast.training import model_names
+
+    words = model_names() | _BASELINES
+    kinds = ("layer X" if n.startswith("layer ") else n.partition(":")[0] for n in names)
+    return [(kind, words[kind].rstrip(".")) for kind in dict.fromkeys(kinds) if kind in words]
 
 
 def home(provenance: Mapping[str, Any]) -> str:

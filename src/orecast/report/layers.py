@@ -47,8 +47,8 @@ def layers(run: RunReading) -> Figure:
         for spine in axes.spines.values():
             spine.set(color=FAINT, linewidth=0.5)
         axes.set_title(
-            lettering(layer.name, int(across * 12)),
-            fontsize=7.5,
+            lettering(layer.name, int(across * 15)),
+            fontsize=7,
             pad=2.5,
             color=INK,
             fontfamily=families(),

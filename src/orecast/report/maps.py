@@ -67,7 +67,7 @@ def out_of_fold(run: RunReading) -> Figure:
 
 def uncertainty(run: RunReading) -> Figure:
     """Draw the spread of the folds' models, or of models that learned from different cells."""
-    title = "Spread of the models" if run.metrics.anomalies else "Spread of the folds' models"
+    title = "Spread of the models" if run.metrics.anomalies else "Spread of the folds’ models"
     sheet = scaled_sheet(run.raster("uncertainty"), title, "magma")
     add_key(sheet, _mark_deposits(sheet.axes, run))
     return sheet.figure
@@ -215,7 +215,7 @@ def _outline_folds(axes: Axes, folds: Raster) -> list[Artist]:
         return []
     axes.add_collection(LineCollection(edges, colors="white", linewidths=2.0, alpha=0.85, zorder=3))
     axes.add_collection(LineCollection(edges, colors="black", linewidths=0.8, zorder=4))
-    return [Line2D([], [], color="black", linewidth=0.8, label="edge of a fold's region")]
+    return [Line2D([], [], color="black", linewidth=0.8, label="edge of a fold’s region")]
 
 
 def _hatch(axes: Axes, mask: NDArray[np.bool_], raster: Raster) -> None:

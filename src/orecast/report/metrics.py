@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from orecast.report.html import typeset
+
 
 def _null_is_nan(value: Any) -> Any:
     return math.nan if value is None else value
@@ -28,8 +30,7 @@ Sentence = Annotated[str, AfterValidator(lambda text: _ended(text))]
 
 def _ended(text: str) -> str:
     """One line of whole sentences with true minus signs; no line begins with a per cent sign."""
-    text = re.sub(r"(?<=\d) ?%", "\u00a0%", " ".join(text.split()))
-    text = re.sub(r"(?<=[( ])-(?=\d)", "−", text)
+    text = typeset(" ".join(text.split()))
     return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?。" else ".")
 
 
@@ -261,7 +262,8 @@ class Metrics(_Part):
     """The whole of ``metrics.json``.
 
     ``anomalies`` says that no deposit was learned from: the map shows what stands out, and its
-    scores, if any, are of deposits kept back.
+    scores, if any, are of deposits kept back. ``declares`` is what the model says must be said
+    with its scores, such as that it has seen held-out ground.
     """
 
     model: str
@@ -272,6 +274,7 @@ class Metrics(_Part):
     training_fit: Curve | None = None
     classes: Classes = Classes()
     verdict: Verdict
+    declares: list[Sentence] = []
     undiscovered: Undiscovered | None = None
     left_out: dict[str, Text] = {}
     layer_null: LayerNull | None = None

@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orecast.errors import RunError
-from orecast.report import claims, curves, layers, maps, score_tables, tables, trust
-from orecast.report.captions import Caption, captions
-from orecast.report.drawing import DPI, to_png
+from orecast.report import claims, curves, html, layers, maps, score_tables, tables, trust
+from orecast.report.captions import captions
+from orecast.report.drawing import to_png
 from orecast.report.facts import (
     area_sentence,
-    baselines,
     chance,
     counts,
     findings,
     gaps,
     home,
     made,
+    meanings,
     when,
 )
 from orecast.report.reading import RunReading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_PIXELS_AN_INCH = 120
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure's file as a data URI, its caption, and its size on the page."""
-
-    uri: str
-    caption: Caption
-    width: int  # CSS pixels, so that letters have one size in all figures
-    height: int
 
 
 def write_report(folder: Path, into: Path | None = None) -> Path:
@@ -58,32 +40,15 @@ def write_report(folder: Path, into: Path | None = None) -> Path:
     into = folder if into is None else into
     run = RunReading.of(folder, newer=into)
     pngs = {name: to_png(draw()) for name, draw in _figures(run).items()}
-    page = render(run, pngs)
-    try:
-        (into / "figures").mkdir(parents=True, exist_ok=True)
-        for name, png in pngs.items():
-            _write(into / "figures" / f"{name}.png", png)
-        _write(into / "report.html", page.encode("utf-8"))
-    except OSError as error:
-        raise RunError(
-            f"cannot write ({error.strerror or error})",
-            where=str(error.filename or into),
-            remedy="free space or name a writable folder",
-        ) from error
-    return into / "report.html"
+    figures = {f"figures/{name}.png": png for name, png in pngs.items()}
+    return html.write_page(into, "report.html", render(run, pngs), figures)
 
 
 def render(run: RunReading, pngs: dict[str, bytes]) -> str:
     """Set the page from a run and its figures, PNG by name."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_resource("page.html"))
     words = captions(run)
-    pictures = {name: _picture(png, words[name]) for name, png in pngs.items()}
-    return template.render(style=_resource("page.css"), pictures=pictures, run=run, **_content(run))
+    pictures = {name: html.Picture.of(png, words[name]) for name, png in pngs.items()}
+    return html.render("page.html", pictures, {"run": run, **_content(run)})
 
 
 def _figures(run: RunReading) -> dict[str, Callable[[], Figure]]:
@@ -154,7 +119,7 @@ def _content(run: RunReading) -> dict[str, Any]:
         "counts": counts(run.checks),
         "chance": chance(metrics),
         "gaps": gaps(run),
-        "baselines": baselines(metrics),
+        "meanings": meanings(score.name for score in metrics.fair),
         "has_drawn_layers": any(layer.reach == 0 for layer in run.layers),
         "elements": tables.elements(survey),
         "other_inputs": tables.other_inputs(survey, folder),
@@ -165,19 +130,3 @@ def _content(run: RunReading) -> dict[str, Any]:
         "estimate": tables.estimate,
         "configuration": run.path("run.toml").read_text(encoding="utf-8-sig"),
     }
-
-
-def _picture(png: bytes, caption: Caption) -> Picture:
-    width, height = struct.unpack(">II", png[16:24])  # of the header chunk, PNG 3rd ed., 11.2.1
-    uri = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-    return Picture(uri, caption, *(round(n / DPI * _PIXELS_AN_INCH) for n in (width, height)))
-
-
-def _resource(name: str) -> str:
-    return files("orecast.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(content)
-    os.replace(beside, path)

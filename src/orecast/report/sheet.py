@@ -31,6 +31,7 @@ _OFFSETS = [  # from a place to the middle of its text, in points, nearest first
     *((14, 14), (-14, 14), (14, -14), (-14, -14), (0, 20), (0, -20), (21, 0), (-21, 0)),
 ]
 _MARK_ROOM = (6.5, 6.5)  # between the middles of a text and a mark, in points
+_EDGE = 5  # from the frame to the middle of a text at least, in points
 _ALWAYS = 10  # ranks that are written even over a mark
 
 
@@ -98,6 +99,9 @@ def new_sheet(raster: Raster, colours: object, low: float, high: float) -> Sheet
     axes.locator_params(axis="y", nbins=max(2, int(tall / 0.6)))
     axes.tick_params(labelsize=7.5, length=3, color=FAINT, labelcolor=INK)
     axes.tick_params(axis="y", labelrotation=90)
+    # A label that is turned would run into the easting's at the corner.
+    least = 0.22 / tall * (north - south)
+    axes.set_yticks([y for y in axes.get_yticks() if south + least <= y <= north])
     for label in axes.get_yticklabels():
         label.set_verticalalignment("center")
     for spine in axes.spines.values():
@@ -121,7 +125,7 @@ def write_beside(
     ``at`` ``(n, 2)`` and ``taken`` ``(m, 2)``, where marks stand, in the axes' kilometres.
     """
     points = 72 / axes.figure.dpi
-    frame = axes.get_window_extent()
+    frame = axes.get_window_extent().padded(-_EDGE / points)
     room = (13.0, 10.5) if bold else (9.0, 9.0)  # between the middles of two texts, in points
     marks = axes.transData.transform(taken.reshape(-1, 2)) * points
     written: list[tuple[float, float]] = []

@@ -32,8 +32,9 @@ class Table:
         return replace(self, rows=self.rows[start:stop], stressed=stressed)
 
     def filled(self) -> Table:
-        """Return it without columns of figures in which no row has one."""
-        empty = {i for i in self.figures if all(row[i] == DASH for row in self.rows)}
+        """Return it without columns in which no row has anything."""
+        columns = range(len(self.head))
+        empty = {i for i in columns if self.rows and all(row[i] == DASH for row in self.rows)}
         kept = [i for i in range(len(self.head)) if i not in empty]
         return replace(
             self,
@@ -114,7 +115,7 @@ _TARGET_COLUMNS: dict[str, tuple[str, int | None, float]] = {  # head, digits or
     "score_mean": ("Mean score", 3, 1),
     "held_out_percentile": ("Best cell’s percentile, out of fold", 0, 100),
     "conformal_p": ("Conformal p", 2, 1),
-    "applicable_share": ("Inside the area of applicability (%)", 0, 100),
+    "applicable_share": ("Applicable (%)", 0, 100),
     "expected_deposits": ("Deposits expected", 2, 1),
     "top_elements": ("Elements that stand out", None, 1),
     "nearest_deposit_km": ("Nearest deposit (km)", 1, 1),
@@ -146,7 +147,13 @@ def targets(run: RunReading) -> Table:
 def layers(run: RunReading) -> Table:
     """Set the evidence layers with how far each one reaches."""
     rows = [
-        (la.name, la.kind or DASH, la.unit or DASH, _kilometres(la.reach), la.origin or DASH)
+        (
+            la.name,
+            la.kind or DASH,
+            la.unit.replace("-", "\u2011") or DASH,  # no line breaks there
+            _kilometres(la.reach),
+            la.origin.removeprefix(f"{la.name}: ") or DASH,
+        )
         for la in run.layers
     ]
     head = ("Layer", "Kind", "Unit", "Reach (km)", "How it came about")
@@ -200,7 +207,8 @@ def other_inputs(survey: Mapping[str, Any], home: str) -> Table:
         tuple(str(la.get(k) or DASH).removeprefix(home) for k in keys)
         for la in survey.get("layers", [])
     ]
-    return Table("Faults, geology and rasters", ("Name", "Kind", "What it holds", "File"), rows)
+    head = ("Name", "Kind", "What it holds", "File")
+    return Table("Faults, geology and rasters", head, rows).filled()
 
 
 def inputs(provenance: Mapping[str, Any], home: str) -> Table:

@@ -124,6 +124,7 @@ def reliability(table: Reliability) -> Figure:
     )
     axes.set_xlim(-0.6, len(bins) - 0.4)
     axes.set_ylim(bottom=0)
+    axes.locator_params(axis="y", integer=True)
     chances = np.asarray(table.predicted)[held]
     axes.set_xticks(bins, [f"{100 * chance:.2g}" for chance in chances])
     axes.set_xlabel("Mean chance told to the cells of a bin (%)", fontsize=8.5, color=INK)

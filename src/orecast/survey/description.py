@@ -130,7 +130,8 @@ def layers(survey: Survey) -> list[dict[str, Any]]:
     for kind in ("faults", "geology", "area"):
         frame = getattr(survey, kind)
         if frame is not None:
-            what = f"{len(frame)} {'lines' if kind == 'faults' else 'polygons'}"
+            one = "line" if kind == "faults" else "polygon"
+            what = f"{len(frame)} {one}{'' if len(frame) == 1 else 's'}"
             found.append(_layer(kind, kind, what, bounds_of(frame), ""))
     for r in survey.rasters:
         what = (

@@ -163,13 +163,14 @@ def _concentrations(
     if below.any():
         lowest = float(positive[positive > _RESIDUE * np.median(positive)].min())
         block = _largest_block(below.reshape(shape))
-        unmeasured = block > _BLOCK_SHARE * below.sum() and block > _BLOCK_CELLS
+        unmeasured = ""
+        if block > _BLOCK_SHARE * below.sum() and block > _BLOCK_CELLS:
+            unmeasured = f"; {block} of them adjoin: probably nothing was measured there"
         findings.warning(
             "zeros",
             where,
             f"{below.sum()} cells of {e.symbol} at zero, or under it, are read as below {lowest:g} "
-            f"{e.unit}, the lowest other value"
-            + (f"; {block} of them adjoin: probably nothing was measured there" * unmeasured),
+            f"{e.unit}, the lowest other value{unmeasured}",
             f"set such cells to nodata, or {remedy}",
             n=int(below.sum()),
             limit=lowest,

@@ -94,6 +94,11 @@ class Ensemble(Committee):
         return total / len(self.fitted_)
 
     @property
+    def epochs(self) -> int:
+        """How often the members' fits call ``progress`` in one of its own."""
+        return self._epochs * self.seeds
+
+    @property
     def n_draws(self) -> int:
         """How many rows ``draws`` gives."""
         return sum(int(getattr(model, "n_draws", 1)) for model in self.fitted_)

@@ -62,6 +62,12 @@ class Committee(ABC):
         self.needs = _strictest({name: model.needs for name, model in built.items()})
         said = [words for model in built.values() for words in getattr(model, "declares", ())]
         self.declares = tuple(dict.fromkeys(said))
+        self._epochs = sum(int(getattr(model, "epochs", 0)) for model in built.values())
+
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """How often the members' fits call ``progress`` in one of its own."""
 
     @abstractmethod
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:

@@ -75,6 +75,11 @@ class Network:
         on_all = self.training.pretrain > 0 and self.training.pretrain_on == "all"
         return (TRANSDUCTIVE,) if on_all else ()
 
+    @property
+    def epochs(self) -> int:
+        """How often a fit calls ``progress``."""
+        return self.training.all_epochs
+
     def check_options(self) -> None:
         """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
         options = factory_options(self.options)
@@ -285,7 +290,7 @@ class Network:
         """Progress of a training that ``before`` epochs of another precede."""
         if self.progress is None:
             return None
-        tell, total = self.progress, self.training.all_epochs
+        tell, total = self.progress, self.epochs
         return lambda done, _, loss: tell(before + done, total, loss)
 
     def _learned(self, net: nn.Module, names: tuple[str, ...], size: int, seed: int) -> None:

@@ -73,6 +73,11 @@ class Stack(Committee):
                 remedy='add one that does, or choose the model "ensemble"',
             )
 
+    @property
+    def epochs(self) -> int:
+        """How often the members' fits call ``progress`` in one of its own, with every part."""
+        return self._epochs * (self.inner_folds + 1)
+
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
         """Weight the members by inner parts, then fit them to all windows.
 

@@ -7,25 +7,51 @@ from typing import TYPE_CHECKING
 from orecast.registry import exports
 
 if TYPE_CHECKING:
+    from orecast.workflow.auditing import Audit, write_audit
+    from orecast.workflow.auditing_runs import audit_run
+    from orecast.workflow.auditing_windows import audit_windows
     from orecast.workflow.checking import check, write_checks
+    from orecast.workflow.choosing import AUTO, SUMMARY
+    from orecast.workflow.comparing import Compared, compare
+    from orecast.workflow.comparison_plan import Plan, parse_choices
     from orecast.workflow.proposing import propose_run
     from orecast.workflow.running import Summary, run_survey
 
 __all__ = [
+    "AUTO",
+    "SUMMARY",
+    "Audit",
+    "Compared",
+    "Plan",
     "Summary",
+    "audit_run",
+    "audit_windows",
     "check",
+    "compare",
+    "parse_choices",
     "propose_run",
     "run_survey",
+    "write_audit",
     "write_checks",
 ]
 
 __getattr__ = exports(
     __name__,
     {
+        "AUTO": "choosing",
+        "SUMMARY": "choosing",
+        "Audit": "auditing",
+        "Compared": "comparing",
+        "Plan": "comparison_plan",
         "Summary": "running",
+        "audit_run": "auditing_runs",
+        "audit_windows": "auditing_windows",
         "check": "checking",
-        "write_checks": "checking",
+        "compare": "comparing",
+        "parse_choices": "comparison_plan",
         "propose_run": "proposing",
         "run_survey": "running",
+        "write_audit": "auditing",
+        "write_checks": "checking",
     },
 )

@@ -19,11 +19,15 @@ class Severity(StrEnum):
     SUSPICIOUS = "suspicious"
     CLEAN = "clean"
     UNKNOWN = "cannot be known"
+    DECLARED = "declared"  # seen on purpose, and said so: no leak, yet to be known
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked for: a stable code, its figure, what that means, the numbers behind it."""
+    """One thing looked for: a stable code, its figure, what that means, the numbers behind it.
+
+    ``protocol`` names the scores that it speaks of, where it does not speak of all.
+    """
 
     code: str
     what: str
@@ -31,6 +35,7 @@ class Check:
     figure: str
     meaning: str
     data: dict[str, Any] = field(default_factory=dict)
+    protocol: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,12 @@ class Audit:
     subject: str
     checks: list[Check]
 
-    def of(self, code: str) -> Check:
-        """The check with a code; KeyError where there is none."""
-        return {check.code: check for check in self.checks}[code]
+    def of(self, code: str, protocol: str | None = None) -> Check:
+        """The first check with a code, of one protocol if named; KeyError where there is none."""
+        for check in self.checks:
+            if check.code == code and protocol in (None, check.protocol):
+                return check
+        raise KeyError(code)
 
     def among(self, severity: Severity) -> list[Check]:
         """The checks that came to one severity."""
@@ -54,16 +62,20 @@ class Audit:
         return bool(self.among(Severity.LEAK))
 
     @property
+    def protocols(self) -> list[str]:
+        """Protocols whose scores are spoken of, in order; none where windows were audited."""
+        return [p for p in dict.fromkeys(check.protocol for check in self.checks) if p]
+
+    @property
     def verdict(self) -> str:
-        """The verdict in plain words, a few sentences."""
-        leaks, doubts = self.among(Severity.LEAK), self.among(Severity.SUSPICIOUS)
-        if leaks:
-            first = "These scores cannot be trusted: what was tested had been learned from."
-            return " ".join([first, *(check.meaning for check in leaks[:3])])
-        if doubts:
-            first = f"No leak was found, but {_things(len(doubts))}."
-            return " ".join([first, *(check.meaning for check in doubts[:2])])
-        return "No leak was found: nothing that was tested had been learned from."
+        """The verdict in plain words, a few sentences; of several protocols one after another."""
+        names = self.protocols if self.leaks and len(self.protocols) > 1 else [""]
+        said = [
+            _verdict([c for c in self.checks if not name or c.protocol in ("", name)], name)
+            for name in names
+        ]
+        declared = [check.meaning for check in self.among(Severity.DECLARED)]
+        return " ".join([*said, *(f"Declared: {meaning}" for meaning in declared)])
 
     def as_dict(self) -> dict[str, Any]:
         """As ``audit.json`` holds it."""
@@ -80,8 +92,7 @@ def write_audit(audit: Audit, path: Path) -> None:
 
     Raises RunError where it cannot be written, or where something else stands.
     """
-    if path.exists() and not _is_audit(path):
-        raise RunError("another file stands there", where=str(path), remedy="name another")
+    refuse_place(path)
     try:
         write_json(path, audit.as_dict())
     except OSError as error:
@@ -90,11 +101,39 @@ def write_audit(audit: Audit, path: Path) -> None:
         ) from None
 
 
+def refuse_place(path: Path) -> None:
+    """Raise RunError where an audit cannot be written: no folder, or something else there."""
+    if not path.parent.is_dir():
+        raise RunError("there is no such folder", where=str(path.parent), remedy="make it first")
+    if path.exists() and not _is_audit(path):
+        raise RunError("another file stands there", where=str(path), remedy="name another")
+
+
 def _is_audit(path: Path) -> bool:
     try:
         return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"subject", "audit"})
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def _verdict(checks: list[Check], protocol: str) -> str:
+    """What the checks come to; of the scores under one protocol, where it is named."""
+    found = {s: [check for check in checks if check.severity is s] for s in Severity}
+    leaks, doubts = found[Severity.LEAK], found[Severity.SUSPICIOUS]
+    no_leak = f"Under {protocol} no leak was found" if protocol else "No leak was found"
+    if leaks:
+        scores = f"The scores under {protocol}" if protocol else "These scores"
+        first = f"{scores} cannot be trusted: what was tested had been learned from."
+        return " ".join([first, *(check.meaning for check in leaks[:3])])
+    if doubts:
+        first = f"{no_leak}, but {_things(len(doubts))}."
+        return " ".join([first, *(check.meaning for check in doubts[:2])])
+    if found[Severity.UNKNOWN]:
+        what = "; ".join(f"{c.what[0].lower()}{c.what[1:]}" for c in found[Severity.UNKNOWN])
+        return f"{no_leak}, as far as can be known. What cannot be: {what}."
+    if found[Severity.DECLARED]:
+        return f"{no_leak}."
+    return f"{no_leak}: nothing that was tested had been learned from."
 
 
 def _things(n: int) -> str:

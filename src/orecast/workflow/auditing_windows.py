@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.errors import InputError
 from orecast.evaluation.leakage import (
     SplitClaims,
     canonical,
@@ -30,6 +31,8 @@ Bools = NDArray[np.bool_]
 
 MUCH_LOWER = 0.1  # AUC by which a fair split lowers what a random one claims
 ALMOST_PERFECT = 0.95  # AUC that one cell alone seldom earns
+MOSTLY = 0.5  # share of tested cells that must mark a place for it to be missed
+NO_PLACE = "Too many cells repeat inside the windows for equal ones to tell a place."
 
 
 def audit_windows(windows: tuple[Path, Path], labels: tuple[Path, Path] | None = None) -> Audit:
@@ -42,8 +45,19 @@ def audit_windows(windows: tuple[Path, Path], labels: tuple[Path, Path] | None =
     known = None
     if labels is not None:
         known = read_labels(labels[0], len(train)), read_labels(labels[1], len(test))
+        _require_both(known[0], labels[0])
     pair = _Pair(train, test, known)
     return Audit(f"{windows[0]} and {windows[1]}", _checks(pair))
+
+
+def _require_both(labels: Ints, path: Path) -> None:
+    """Raise InputError where training knows one class: nothing can be learned from it."""
+    if len(np.unique(labels)) < 2:
+        raise InputError(
+            f"the training labels are all {labels[0]}",
+            where=str(path),
+            remedy="give labels of ore (1) and barren (0) windows, in the windows' order",
+        )
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,16 @@ class _Pair:
         """Which pixels mark a place."""
         both = marking(np.concatenate(self.numbers))
         return both[: len(self.train)], both[len(self.train) :]
+
+    @cached_property
+    def marked(self) -> float:
+        """Share of the tested cells that mark a place."""
+        return float(self.marks[1].mean())
+
+    @property
+    def placed(self) -> Severity:
+        """What it means that no two windows share a place, by the cells that mark one."""
+        return Severity.UNKNOWN if self.marked < MOSTLY else Severity.CLEAN
 
     @cached_property
     def near(self) -> Ints:
@@ -119,17 +143,16 @@ def _checks(pair: _Pair) -> list[Check]:
 def _seen_cells(pair: _Pair) -> Check:
     (train, test), (_, marks) = pair.numbers, pair.marks
     seen = np.isin(test, train)
-    marked = float(marks.mean())
     share = float(seen.mean())
     leaks = bool((seen & marks).any())
     meaning = f"{_percent(share)} of the tested cells also stand in training windows."
     if leaks:
         severity = Severity.LEAK
-    elif marked < 0.5:
+    elif pair.placed is Severity.UNKNOWN:
         severity = Severity.UNKNOWN
         meaning = (
-            f"Cells repeat inside the windows ({_percent(1 - marked)} of them), so equal cells "
-            "tell no place: padding, classes, or a coarser raster."
+            f"Cells repeat inside the windows ({_percent(1 - pair.marked)} of them), so equal "
+            "ones tell no place: padding, classes, or a coarser raster."
         )
     else:
         severity = Severity.CLEAN
@@ -137,7 +160,7 @@ def _seen_cells(pair: _Pair) -> Check:
         if seen.any():
             meaning += " Equal ones are padding: they repeat inside single windows."
     figure = f"{_percent(share)} of {seen.size}"
-    data = {"share": share, "cells": seen.size, "marking_share": marked}
+    data = {"share": share, "cells": seen.size, "marking_share": pair.marked}
     return Check("seen-cells", "Tested cells seen in training", severity, figure, meaning, data)
 
 
@@ -145,8 +168,10 @@ def _sharing_windows(pair: _Pair) -> Check:
     (train, test), (train_marks, marks) = pair.numbers, pair.marks
     shares = (np.isin(test, train[train_marks]) & marks).any(axis=(1, 2))
     n = int(shares.sum())
-    severity = Severity.LEAK if n else Severity.CLEAN
+    severity = Severity.LEAK if n else pair.placed
     meaning = f"{n} of {len(test)} test windows overlap a training window on the map."
+    if severity is Severity.UNKNOWN:
+        meaning = NO_PLACE
     data = {"sharing": n, "windows": len(test)}
     what = "Test windows that share a cell with training"
     return Check("sharing-windows", what, severity, f"{n} of {len(test)}", meaning, data)
@@ -169,6 +194,8 @@ def _positives_apart(pair: _Pair) -> Check:
     if pair.labels is None:
         return _without_labels(code, what)
     ore, ore_test = (y == 1 for y in pair.labels)
+    if not ore_test.any():
+        return Check(code, what, Severity.UNKNOWN, "–", "No tested window is labelled as ore.")
     (train, test), (train_marks, marks) = pair.numbers, pair.marks
     apart = cells_apart(train[ore], test[ore_test], train_marks[ore], marks[ore_test])
     overlapping, near = int(np.isfinite(apart).sum()), int((apart <= 1).sum())
@@ -177,7 +204,9 @@ def _positives_apart(pair: _Pair) -> Check:
     by_one = {"cells": apart.tolist()}  # infinite where nothing overlaps
     if not overlapping:
         meaning = "No tested deposit's window overlaps that of a deposit learned from."
-        return Check(code, what, Severity.CLEAN, f"0 of {len(apart)}", meaning, data | by_one)
+        if pair.placed is Severity.UNKNOWN:
+            meaning = NO_PLACE
+        return Check(code, what, pair.placed, f"0 of {len(apart)}", meaning, data | by_one)
     meaning = (
         f"{near} of {len(apart)} tested deposits lie within one cell of a deposit learned from "
         f"(nearest: {nearest:.0f}), and {overlapping} overlap its window."
@@ -203,13 +232,13 @@ def _one_cell(pair: _Pair) -> Check:
     code, what = "one-cell", "Logistic regression on the centre cell alone"
     if pair.labels is None:
         return _without_labels(code, what)
-    if len(np.unique(pair.labels[0])) < 2:
-        return _one_class(code, what)
     train, test = pair.centres()
     found = one_cell(train, pair.labels[0], test, pair.labels[1])
-    shown = "–" if np.isnan(found.auc) else f"{found.auc:.3f}"
-    figure = f"accuracy {found.accuracy:.3f}, AUC {shown}"
-    data = {"accuracy": found.accuracy, "auc": found.auc}
+    figure, data = f"accuracy {found.accuracy:.3f}", {"accuracy": found.accuracy, "auc": found.auc}
+    if np.isnan(found.auc):
+        meaning = "The test labels are all of one class, so that nothing can be ranked."
+        return Check(code, what, Severity.UNKNOWN, figure, meaning, data)
+    figure += f", AUC {found.auc:.3f}"
     if found.auc >= ALMOST_PERFECT:
         meaning = (
             f"One cell and no neighbourhood scores AUC {found.auc:.2f} here: a high score of any "
@@ -226,11 +255,11 @@ def _claims(pair: _Pair) -> Check:
         return _without_labels(code, what)
     labels, group = np.concatenate(pair.labels), pair.group
     groups = len(np.unique(group))
+    if groups == len(group) and pair.placed is Severity.UNKNOWN:
+        return Check(code, what, Severity.UNKNOWN, "–", NO_PLACE, {"groups": groups})
     if groups == len(group):
         meaning = "No two windows share a place, so a random split of them is a fair one."
         return Check(code, what, Severity.CLEAN, "the same", meaning, {"groups": groups})
-    if len(np.unique(labels)) < 2:
-        return _one_class(code, what)
     found = split_claims(np.concatenate(pair.centres()), labels, group)
     if not found.folds:
         meaning = "The windows of a class are all one place: no fair split can be cut."
@@ -295,10 +324,6 @@ def _copies_inside(pair: _Pair, part: int) -> Check:
 
 def _without_labels(code: str, what: str) -> Check:
     return Check(code, what, Severity.UNKNOWN, "–", "Needs --labels.")
-
-
-def _one_class(code: str, what: str) -> Check:
-    return Check(code, what, Severity.UNKNOWN, "–", "The training labels are all of one class.")
 
 
 def _percent(share: float) -> str:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orecast.config import Config, ModelOptions
 from orecast.errors import ConfigError
 
 AUTO = "auto"
 SUMMARY = "The recipe that did best where the truth is known; needs no option."
 
-# benchmarks/recipes.py, ten simulated districts and Eskay Creek; docs/validation.md has the figures
+# benchmarks/recipes.py, thirty simulated districts and Eskay Creek; docs/validation.md has the
+# figures
 WITH_DEPOSITS = ModelOptions(
     name="ensemble",
     options={
         "members": ["random-forest", "logistic-regression", "weights-of-evidence"],
         "combine": "rank",
-        "member_options": {"random-forest": {"leaf": 5}},
+        "member_options": {
+            "random-forest": {"leaf": 5},
+            "logistic-regression": {"strength": 100.0},
+        },
     },
 )
-WITHOUT_DEPOSITS = ModelOptions(name="mahalanobis")
+SAMPLING: dict[str, Any] = {"shift": 0, "ratio": 5.0}
+WITHOUT_DEPOSITS = ModelOptions(name="isolation-forest")
 
 
 def chosen(config: Config) -> Config:
-    """Return the configuration with the model that ``auto`` stands for, written out.
+    """Return the configuration with what ``auto`` stands for, written out.
 
-    So that a run's own ``run.toml`` names what was run, whatever ``auto`` means by then. Raises
-    ConfigError where options are given to it.
+    The model, and how its samples are grown: ``sampling.shift`` and ``sampling.ratio``, where the
+    configuration leaves them out. So a run's own ``run.toml`` names what was run, whatever
+    ``auto`` means by then. Raises ConfigError where options are given to it.
     """
     if config.model.name != AUTO:
         return config
@@ -34,7 +42,10 @@ def chosen(config: Config) -> Config:
             where="model.options",
             remedy="leave them out, or name a model",
         )
-    found = WITH_DEPOSITS if config.deposits is not None else WITHOUT_DEPOSITS
-    return config.model_copy(
-        update={"model": found.model_copy(update={"channels": config.model.channels})}
-    )
+    labelled = config.deposits is not None
+    model = WITH_DEPOSITS if labelled else WITHOUT_DEPOSITS
+    found = {"model": model.model_copy(update={"channels": config.model.channels})}
+    if not labelled:
+        return config.model_copy(update=found)
+    own = {key: value for key, value in SAMPLING.items() if getattr(config.sampling, key) is None}
+    return config.model_copy(update=found | {"sampling": config.sampling.model_copy(update=own)})

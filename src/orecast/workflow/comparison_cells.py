@@ -27,7 +27,7 @@ from orecast.workflow.comparison_plan import SPATIAL, Cell, Choice, configured
 from orecast.workflow.job import Job
 from orecast.workflow.places import place_deposits
 from orecast.workflow.provenance import Provenance
-from orecast.workflow.recipes import Baseline, model_recipe
+from orecast.workflow.recipes import Baseline, declared, model_recipe
 from orecast.workflow.scoring import held_out_row
 from orecast.workflow.validating import row_beside
 
@@ -144,22 +144,23 @@ def _bench(folder: Path, key: str, survey: str) -> Job:
 
 
 def _scored(bench: Job, cell: Cell) -> dict[str, Any]:
-    """The cell's row, and how its folds were cut."""
+    """The cell's row, how its folds were cut, and what the model declares."""
     if cell.role == "baseline":
         job = replace(bench, config=bench.config.model_copy(update={"seed": cell.seed}))
         rival = rivals(bench)[0][cell.model.name]
         return _held_out(job, cell, rival.recipe, rival.evidence)
     config = configured(bench.config, cell)
     recipe = model_recipe(config, bench.evidence, bench.survey.barren)
+    said = {"declares": declared(config)}
     if cell.protocol == SPATIAL:
-        return _held_out(replace(bench, config=config), cell, recipe, bench.evidence)
+        return said | _held_out(replace(bench, config=config), cell, recipe, bench.evidence)
     # A job of its own: what is refitted for so many other folds is not kept.
     job = Job(
         *(config, bench.run, bench.provenance, _untold),
         *(bench.survey, bench.evidence, bench.places),
     )
     row = row_beside(job, recipe)
-    return {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
+    return said | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
 
 
 def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[
         job.protocol("spatial"),
         seed=job.seed,
         inner=job.inner,
-        refit=job.refit if evidence is job.evidence else None,
+        refit=job.refit_kept if evidence is job.evidence else None,
     )
     row = held_out_row(cell.model.label, cell.role, "spatial", answer, job.places, seed=job.seed)
     return {"sentence": answer.protocol_words, "row": row}

@@ -200,23 +200,22 @@ class Plan:
 def configured(config: Config, cell: Cell) -> Config:
     """The configuration of one cell; passes with dropout on are for networks alone."""
     protocol = {"protocol": cell.protocol.name, "options": cell.protocol.options}
-    model = resolved(config, cell.model)
+    config = resolved(config, cell.model)
     changes: dict[str, Any] = {
-        "model": model,
         "validation": config.validation.model_copy(update=protocol),
         "seed": cell.seed,
     }
-    if model.name not in registry.entries(NETWORKS):
+    if config.model.name not in registry.entries(NETWORKS):
         changes["uncertainty"] = config.uncertainty.model_copy(update={"dropout": 0})
     return config.model_copy(update=changes)
 
 
-def resolved(config: Config, model: Choice) -> ModelOptions:
-    """What a model's name stands for on a run: the run's own model has the run's options."""
+def resolved(config: Config, model: Choice) -> Config:
+    """A run with what a model's name stands for: the run's own model has the run's options."""
     if model == Choice(config.model.name):
-        return chosen(config).model
+        return chosen(config)
     asked = ModelOptions(name=model.name, options=model.options)
-    return chosen(config.model_copy(update={"model": asked})).model
+    return chosen(config.model_copy(update={"model": asked}))
 
 
 def supervised(config: Config) -> list[str]:
@@ -226,7 +225,7 @@ def supervised(config: Config) -> list[str]:
 
 def learns(config: Config, model: Choice) -> bool:
     """Whether a model is told the deposits."""
-    asked = resolved(config, model)
+    asked = resolved(config, model).model
     return build_model(asked.name, asked.options, config.training).needs.labels
 
 

@@ -71,6 +71,7 @@ def _row(cells: list[Row], groups: list[int], seed: int) -> Row:
         "seeds": [c["seed"] for c in cells if "row" in c],
         "seconds": float(np.mean([c["seconds"] for c in cells])),
         "failed": [{"seed": c["seed"], **c["error"]} for c in cells if "error" in c],
+        "declares": list(dict.fromkeys(said for c in cells for said in c.get("declares", ()))),
     }
     if not done:
         return row
@@ -99,9 +100,12 @@ def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> 
     spatial = [r for r in scores if _is_spatial(r) and "places" in r]
     maps = [r for r in spatial if not is_layer(r) and r["name"] not in CONTROLS]
     said = []
-    if separate < LITTLE:
+    if not spatial:
+        said.append("No map could be scored on ground that was held out; the reasons stand below.")
+    elif separate < LITTLE:
+        places = "place" if separate == 1 else "places"
         said.append(
-            f"{separate} separate places of ore cannot settle a difference between maps: nothing "
+            f"{separate} separate {places} of ore cannot settle a difference between maps: nothing "
             "here ranks one method above another."
         )
     if maps:

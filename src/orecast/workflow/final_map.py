@@ -54,7 +54,7 @@ def draw_map(job: Job) -> None:
             success_rate(score, job.places.sampling.at).thinned().as_dict()
         )
         job.metrics["classes"] = final.as_dict() | {
-            "captured": job.metrics["held_out_classes"]["captured"],
+            "captured": _captured_held_out(job, final),
             "captured_training_fit": final.captured,
         }
         job.metrics["applicability"] = area.as_dict()
@@ -94,7 +94,7 @@ def write_classes(job: Job, folder: Path, classes: Classes) -> None:
 def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
     what = "Training the final model"
     job.progress(what, 0, 1)
-    recipe = job.recipe("final", lambda done, total, loss: job.progress(what, done, total))
+    recipe, _ = job.recipe_told(what, "final")
     fitted = recipe.fit(job.evidence, job.places.sampling, hidden=None, seed=job.seed)
     job.progress(what, 1, 1)
     score = predict_map(
@@ -106,8 +106,19 @@ def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
 
 
 def _classes(job: Job, score: NDArray[np.float32]) -> Classes:
-    """Classes of the final map, by share of area where its histogram allows of none."""
-    return classify(score, job.class_options(score), job.places.cells)
+    """Classes of the final map by the rule of the held-out one, or by share of area."""
+    options = job.class_options(score)
+    if job.metrics["held_out_classes"]["rule"] == "area":
+        options = options.model_copy(update={"rule": "area"})
+    return classify(score, options, job.places.cells)
+
+
+def _captured_held_out(job: Job, final: Classes) -> list[dict[str, Any]]:
+    """What each class captures out of fold; unknown where the final map draws by another rule."""
+    held_out = job.metrics["held_out_classes"]
+    if held_out["rule"] == final.rule:
+        return list(held_out["captured"])
+    return [row | {"deposits_share": float("nan")} for row in final.captured]
 
 
 def _applicability(job: Job, fitted: Fitted) -> Applicability:

@@ -19,10 +19,11 @@ from orecast.mapping import classify, read_raster, write_raster
 from orecast.run import Run
 from orecast.samples import Ground, SplitProtocol, build_protocol
 from orecast.survey import Survey
+from orecast.training import build_model
 from orecast.validation import Recipe
 from orecast.workflow.places import Places
 from orecast.workflow.provenance import Provenance
-from orecast.workflow.recipes import Baseline, baselines, model_recipe
+from orecast.workflow.recipes import Baseline, baselines, model_recipe, trusted
 
 Progress = Callable[[str, int, int], None]
 
@@ -56,6 +57,30 @@ class Job:
             progress=epochs,
         )
 
+    def recipe_told(
+        self, what: str, where: str, fits: int = 1
+    ) -> tuple[Recipe, Callable[[str, int, int], None]]:
+        """Return the recipe, and what tells its folds of ``fits`` each and their epochs as one bar.
+
+        Epochs of networks are told by the recipe; folds by what is returned, before their epochs.
+        """
+        model = trusted(self.config)
+        built = build_model(model.name, model.options, self.config.training)
+        parts = fits * max(1, int(getattr(built, "epochs", 0)))
+        fold, folds, told = 0, 1, 0
+
+        def at_fold(_: str, done: int, total: int) -> None:
+            nonlocal fold, folds, told
+            fold, folds, told = done, total, 0
+            self.progress(what, done * parts, total * parts)
+
+        def at_epoch(done: int, total: int, loss: float) -> None:
+            nonlocal told
+            told = min(told + 1, parts - 1)
+            self.progress(what, fold * parts + told, folds * parts)
+
+        return self.recipe(where, at_epoch), at_fold
+
     @cached_property
     def ground(self) -> Ground:
         """What protocols must know of the map."""
@@ -80,9 +105,13 @@ class Job:
 
     def refit(self, hidden: NDArray[np.bool_]) -> Evidence:
         """Return the evidence with all that is fitted to samples fitted outside ``hidden``."""
+        return refitted(self.evidence, self.survey, self.config, hidden)
+
+    def refit_kept(self, hidden: NDArray[np.bool_]) -> Evidence:
+        """Return the same, kept for the next model; for the few folds of ``spatial``."""
         key = hash(np.packbits(hidden).tobytes())
         if key not in self._refitted:
-            self._refitted[key] = refitted(self.evidence, self.survey, self.config, hidden)
+            self._refitted[key] = self.refit(hidden)
         return self._refitted[key]
 
     def rivals(self) -> tuple[dict[str, Baseline], dict[str, str]]:
@@ -93,11 +122,12 @@ class Job:
         recipe = self.recipe("baselines", lambda done, total, loss: None)
         return baselines(self.config, self.evidence, recipe, density)
 
-    def class_options(self, score: NDArray[np.float32]) -> Classes:
-        """Return how classes are drawn: by share of area where a histogram allows of none."""
+    def class_options(self, *scores: NDArray[np.floating]) -> Classes:
+        """Return how classes are drawn: by share of area where one's histogram allows of none."""
         options = self.config.classes
         try:
-            classify(score, options)
+            for score in scores:
+                classify(np.atleast_2d(score), options)
         except ConfigError as error:
             if options.rule != "histogram":
                 raise

@@ -14,6 +14,7 @@ from orecast.evidence import Evidence, build_evidence, read_evidence, write_evid
 from orecast.run import Run, write_json
 from orecast.samples import Sampling
 from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
+from orecast.samples.protocols.paper import Paper
 from orecast.survey import Finding, Level, Survey, checks
 from orecast.validation import Recipe
 from orecast.workflow.job import Job, Progress
@@ -63,6 +64,8 @@ def _rehearse(job: Job) -> None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles)
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
     places, evidence = job.places.sampling, job.evidence
+    if not recipe.labels:
+        _require_unscreened(job.config)
     if job.survey.deposits is None:
         require_unlabelled(job.config, recipe)
         return
@@ -91,8 +94,9 @@ def _rehearse_protocol(job: Job, recipe: Recipe) -> None:
         nearest = np.unique(nearest_samples(places.at, job.ground), axis=0)
         protocol.folds(Sampling.of(nearest, 1.0), evidence.reach)
         return
-    if protocol.grow_first:
-        places, _ = recipe.grown(evidence, places, evidence.valid, job.seed)
+    if isinstance(protocol, Paper):
+        grown, _ = recipe.grown(evidence, places, evidence.valid, job.seed)
+        places = protocol.rows(grown)
     protocol.folds(places, evidence.reach)[0]
 
 
@@ -111,6 +115,17 @@ def _recall_findings(run: Run, survey: Survey) -> None:
     survey.findings.items[:] = found
 
 
+def _require_unscreened(config: Config) -> None:
+    """Raise ConfigError where elements are screened for a model that is told no deposit."""
+    if config.screening.method != "none":
+        raise ConfigError(
+            f"screening by {config.screening.method} learns from deposits, and "
+            f"{config.model.name} is told none",
+            where="screening.method",
+            remedy='set it to "none", or choose a model that learns from deposits',
+        )
+
+
 def require_unlabelled(config: Config, recipe: Recipe) -> None:
     """Raise ConfigError where no deposit is known and something would learn from them."""
     if recipe.labels:
@@ -118,13 +133,6 @@ def require_unlabelled(config: Config, recipe: Recipe) -> None:
             f"{config.model.name} learns from deposits, and the survey names none",
             where="model.name",
             remedy='give [deposits], or choose a detector such as "mahalanobis"',
-        )
-    if config.screening.method in ("svm-auc", "correlation"):
-        raise ConfigError(
-            f"screening by {config.screening.method} learns from deposits, and the survey names "
-            "none",
-            where="screening.method",
-            remedy='set it to "none" or "pca"',
         )
     if config.validation.protocol != "spatial":
         raise ConfigError(

@@ -59,6 +59,7 @@ def model_recipe(
     Raises ConfigError where the target element is no layer.
     """
     options = config.sampling
+    shift, ratio = options.growth
     cell = min(evidence.grid.cell_size)
     rule = NegativeRule(
         options.negatives,
@@ -79,8 +80,8 @@ def model_recipe(
     return Recipe(
         _factory(config, trusted(config), checkpoints, progress),
         options.window,
-        shift=options.shift,
-        ratio=options.ratio,
+        shift=shift,
+        ratio=ratio,
         negatives=rule,
         screening=config.screening,
         target=options.target,
@@ -97,9 +98,7 @@ def model_recipe(
 def trusted(config: Config) -> ModelOptions:
     """The configured model as it is asked how sure it is: of several seeds, with dropout on.
 
-    >>> from orecast.config import parse
-    >>> trusted(parse("uncertainty = {seeds = 3}")).name
-    'ensemble'
+    Raises ConfigError where dropout is asked of a model that has none.
     """
     model, asked = config.model, config.uncertainty
     options = dict(model.options)
@@ -119,6 +118,12 @@ def trusted(config: Config) -> ModelOptions:
         "member_options": {model.name: options},
     }
     return ModelOptions(name="ensemble", options=members)
+
+
+def declared(config: Config) -> list[str]:
+    """What the configured model says must be said with its scores."""
+    model = build_model(config.model.name, config.model.options, config.training)
+    return list(getattr(model, "declares", ()))
 
 
 @dataclass(frozen=True)

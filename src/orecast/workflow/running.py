@@ -26,7 +26,6 @@ _WEIGHTY = (
     "few-deposits",
     "deposits-without-evidence",
     "layer-covers-little",
-    "fitted-on-all",
     "classes-by-histogram",
 )
 

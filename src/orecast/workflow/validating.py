@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from orecast import registry
 from orecast.errors import SamplingError
 from orecast.evaluation import conformal_area, negative_draws, paired_difference, toroidal_null
 from orecast.mapping import classify_held_out, write_raster
@@ -20,6 +19,7 @@ from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samp
 from orecast.samples.protocols.paper import Paper
 from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
 from orecast.workflow.job import Job
+from orecast.workflow.recipes import declared
 from orecast.workflow.scoring import held_out_row, paper_row
 from orecast.workflow.verdict import verdict
 
@@ -56,6 +56,7 @@ def validate(job: Job) -> None:
             "calibration": _final_calibration(job, answer),
             "held_out_classes": _held_out_classes(job, answer),
             "verdict": verdict([model, *rivals], null),
+            "declares": declared(job.config),
         }
         with job.run.stage("validation") as folder:
             assert answer.spread is not None
@@ -74,7 +75,8 @@ def validate(job: Job) -> None:
 
 
 def _test_model(job: Job) -> OutOfFold:
-    recipe, told = _recipe_told(job, f"Testing {job.config.model.name}", "testing")
+    what, fits = f"Testing {job.config.model.name}", 1 + job.config.validation.inner_folds
+    recipe, told = job.recipe_told(what, "testing", fits)
     return cross_predict(
         recipe,
         job.evidence,
@@ -82,34 +84,11 @@ def _test_model(job: Job) -> OutOfFold:
         job.protocol("spatial"),
         seed=job.seed,
         inner=job.inner,
-        refit=job.refit,
+        refit=job.refit_kept,
         spread=True,
         store=job.run.scratch("folds/spatial"),
         progress=told,
     )
-
-
-def _recipe_told(job: Job, what: str, where: str) -> tuple[Recipe, Callable[[str, int, int], None]]:
-    """The configured model's recipe, and what tells its folds and their epochs as one bar."""
-    fits = 1 + job.config.validation.inner_folds
-    parts = fits * (job.config.training.epochs if _is_network(job.config.model.name) else 1)
-    fold, folds, epochs = 0, 1, 0  # told by each fold before its epochs
-
-    def at_fold(_: str, done: int, total: int) -> None:
-        nonlocal fold, folds, epochs
-        fold, folds, epochs = done, total, 0
-        job.progress(what, done * parts, total * parts)
-
-    def at_epoch(done: int, total: int, loss: float) -> None:
-        nonlocal epochs
-        epochs = min(epochs + 1, parts - 1)
-        job.progress(what, fold * parts + epochs, folds * parts)
-
-    return job.recipe(where, at_epoch), at_fold
-
-
-def _is_network(name: str) -> bool:
-    return name in registry.entries("orecast.models")
 
 
 def _beside(job: Job) -> list[Row]:
@@ -117,7 +96,7 @@ def _beside(job: Job) -> list[Row]:
     name = job.config.validation.protocol
     if name == "spatial":
         return []
-    recipe, told = _recipe_told(job, f"Protocol {name}", name)
+    recipe, told = job.recipe_told(f"Protocol {name}", name)
     store = job.run.scratch(f"folds/{name}")
     return [row_beside(job, recipe, store=store, progress=told)]
 
@@ -164,7 +143,7 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
             job.protocol("spatial"),
             seed=job.seed,
             inner=job.inner,
-            refit=job.refit if other.evidence is job.evidence else None,
+            refit=job.refit_kept if other.evidence is job.evidence else None,
         )
         rows.append(held_out_row(name, "baseline", "spatial", answer, job.places, seed=job.seed))
     job.progress("Testing baselines", len(others), len(others))
@@ -223,7 +202,7 @@ def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
 def _held_out_classes(job: Job, answer: OutOfFold) -> dict[str, Any]:
     """What the classes capture where each fold draws them by the cells that it may see."""
     seen = [a.seen for a in answer.answers]
-    options, cells = job.class_options(answer.map), job.places.cells
+    options, cells = job.class_options(answer.map, *seen), job.places.cells
     return classify_held_out(answer.map, answer.fold, seen, options, cells).as_dict()
 
 

@@ -43,7 +43,7 @@ def verdict(rows: list[Row], null: dict[str, Any] | None) -> dict[str, Any]:
     separate = _separate(rows)
     if separate is not None and separate < LITTLE:
         sentences.append(
-            f"{separate} separate places of ore cannot settle a difference between maps; read the "
+            f"{separate} separate place{'' if separate == 1 else 's'} of ore cannot settle a difference between maps; read the "
             "figures as anecdotes."
         )
     return {"recommended": best["name"], "sentence": " ".join(sentences)}

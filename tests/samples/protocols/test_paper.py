@@ -105,7 +105,7 @@ def test_the_share_of_tested_windows_that_overlap_is_measured(definition):
         (np.abs(rows.at[f.train] - rows.at[i]).max(axis=1) < 9).any() for f in folds for i in f.test
     ]
     assert 0 < np.mean(shared) <= 1
-    assert f"{np.mean(shared):.0%} of the tested windows share cells" in protocol.words
+    assert f"{100 * np.mean(shared):.0f} % of the tested windows share cells" in protocol.words
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS)

@@ -125,7 +125,8 @@ class NearestNeighbourDistance:
         most = int(taken.sum(axis=1).max())
         how = (
             f"matching them{'' if self.phi is None else f' up to {kilometres(self.phi)}'} took up "
-            f"to {most} places from a fold, and none from one left with {self.least:.0%} or less"
+            f"to {most} places from a fold, and none from one left with "
+            f"{100 * self.least:.0f} % or less"
             if most
             else "the buffer alone sees to it, and matching them took nothing more"
         )

@@ -170,8 +170,8 @@ class Paper:
         shared = np.concatenate([self._overlaps(sampling, f) for f in folds])
         asked = f"{len(folds)} " if defined.cut == "folds" and defined.folds is None else ""
         self.words = (
-            f"{asked}{defined.words}; {shared.mean():.0%} of the tested windows share cells with "
-            "one that was learned from"
+            f"{asked}{defined.words}; {100 * shared.mean():.0f} % of the tested windows share "
+            "cells with one that was learned from"
         )
         return folds
 

@@ -1,0 +1,141 @@
+"""The tables that name a survey's files; a field's docstring is its comment in ``run.toml``."""
+
+# ruff: noqa: RUF012
+# Pydantic copies a mutable default for each instance.
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from orecast.config.section import FilePath, Positive, Section
+
+Align = Literal["crs", "pixels"]
+
+
+class Columns(Section):
+    """Columns of a table that hold positions."""
+
+    x: str | None = None
+    """Column of eastings or longitudes; found by its name when left out."""
+    y: str | None = None
+    """Column of northings or latitudes; found by its name when left out."""
+    crs: str | None = None
+    """CRS of the positions, such as "EPSG:32645"; needed where the file does not carry one."""
+    layer: str | None = None
+    """Layer of a GeoPackage, or sheet of a workbook; the first when left out."""
+
+
+class Samples(Columns):
+    """The samples: a table or a vector file of points, one row a sample."""
+
+    path: FilePath
+    """CSV, TSV, Excel, Parquet, GeoPackage, Shapefile or GeoJSON."""
+    elements: list[str] | None = None
+    """Columns to take as elements; recognised from the headers when left out."""
+    rename: dict[str, str] = {}
+    """Element symbol of a column whose header is not recognised, such as {gold = "Au"}."""
+    units: dict[str, str] = {}
+    """Unit of a column, by symbol: "ppb", "ppm", "%", "g/t", "mg/kg", "ug/kg"."""
+    ignore: list[str] = []
+    """Columns that are no elements, whatever their header looks like."""
+    missing: list[str | float] = [-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-"]
+    """Codes of missing values."""
+    detection_limits: dict[str, float] = {}
+    """Detection limit by symbol, in the column's unit; values at or below it are censored."""
+    negatives: Literal["below", "refuse"] = "below"
+    """A negative value means "below this limit", as laboratories write it, or is refused."""
+    zeros: Literal["below", "refuse"] = "below"
+    """A zero means "below the lowest value seen", or is refused with the column's name."""
+    duplicates: Literal["average", "keep"] = "average"
+    """Samples at one place are averaged (geometric mean) or kept."""
+    medium: Literal["stream-sediment", "soil", "rock", "till", "unknown"] = "unknown"
+    """What was sampled; a stream sediment speaks for its catchment upstream."""
+
+
+class Gridded(Section):
+    """A survey that comes as rasters of elements, all on one grid."""
+
+    path: FilePath
+    """A glob of rasters, one an element, named by the element: "geochemistry/*.tif"."""
+    units: dict[str, str] = {}
+    """Unit of an element, by symbol; ppm, and % for oxides, when left out."""
+    ignore: list[str] = []
+    """Rasters that are no elements, by file stem."""
+    reach: Positive | None = None
+    """How far the interpolation behind the rasters reached, in metres; two cells if left out."""
+
+
+class Deposits(Columns):
+    """The known deposits: a table or vector file of points, or a raster of labels."""
+
+    path: FilePath
+    """CSV, TSV, Excel, Parquet, GeoPackage, Shapefile, GeoJSON, or a raster."""
+    where: dict[str, str | float | list[str] | list[float]] = {}
+    """Keep the rows with these values, such as {commodity = ["Au", "Ag"]}."""
+    value: float = 1.0
+    """Value that marks a deposit, where the file is a raster."""
+    align: Align = "crs"
+    """A raster is placed by its CRS and transform, or, where its header is wrong, "pixels"."""
+
+
+class Barren(Deposits):
+    """Places known to be barren, used as negatives."""
+
+    value: float = 0.0
+    """Value that marks a barren place, where the file is a raster."""
+
+
+class Vectors(Section):
+    """A vector file."""
+
+    path: FilePath
+    """GeoPackage, Shapefile or GeoJSON."""
+    layer: str | None = None
+    """Layer of a GeoPackage; the first when left out."""
+    crs: str | None = None
+    """CRS, where the file carries none."""
+    where: dict[str, str | float | list[str] | list[float]] = {}
+    """Keep the features with these values."""
+
+
+class Faults(Vectors):
+    """Fault lines, and the layers to make of them."""
+
+    distance: bool = True
+    """A layer of distance to the nearest fault."""
+    rings: list[Positive] = []
+    """Outer radii of buffers in metres, such as [500, 1000, …, 3000], coded to one layer."""
+    density: Positive | None = None
+    """A layer of fault length per area within this radius in metres."""
+    intersections: bool = False
+    """A layer of distance to the nearest fault intersection."""
+
+
+class Geology(Vectors):
+    """Geological polygons, and the layers to make of them."""
+
+    column: str
+    """Column of the rock unit or class."""
+    coding: Literal["one-hot", "code"] = "one-hot"
+    """A layer a class (the most widespread ones), or one coded layer."""
+    classes: Annotated[int, Field(ge=1)] = 12
+    """With one-hot, how many of the most widespread classes get a layer; the rest share one."""
+
+
+class Layer(Section):
+    """A supporting raster."""
+
+    path: FilePath
+    """GeoTIFF or ASCII grid."""
+    name: str | None = None
+    """Name of the layer; the file's stem when left out."""
+    crs: str | None = None
+    """CRS, where the file carries none."""
+    align: Align = "crs"
+    """Placed by CRS and transform, or, where its header is wrong, "pixels"."""
+    categories: bool = False
+    """Values are classes: aligned to the nearest cell instead of bilinearly."""
+    reach: Positive | None = None
+    """How far a datum behind the raster moves a cell, in metres; two of its cells if left out."""

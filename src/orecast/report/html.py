@@ -1,0 +1,99 @@
+"""What every page shares: one frame and style, pictures within the file, files written whole."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orecast.errors import RunError
+from orecast.report.drawing import DPI
+
+_PIXELS_AN_INCH = 120
+
+
+class Caption(NamedTuple):
+    """A label above the picture, a text below it, and the alternative where it cannot be seen."""
+
+    text: str
+    alt: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure's file as a data URI, its caption, and its size on the page."""
+
+    uri: str
+    caption: Caption
+    width: int  # CSS pixels, so that letters have one size in all figures
+    height: int
+
+    @classmethod
+    def of(cls, png: bytes, caption: Caption) -> Picture:
+        """Put a PNG into the page itself."""
+        size = struct.unpack(">II", png[16:24])  # of the header chunk, PNG 3rd ed., 11.2.1
+        uri = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+        return cls(uri, caption, *(round(n / DPI * _PIXELS_AN_INCH) for n in size))
+
+
+def render(page: str, pictures: Mapping[str, Picture], content: Mapping[str, Any]) -> str:
+    """Set a page from its template beside this file; a name that nothing fills is an error."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["typeset"] = typeset
+    return environment.get_template(page).render(
+        style=_resource("page.css"), pictures=pictures, **content
+    )
+
+
+def typeset(text: str) -> str:
+    """Give figures a true minus sign, and a per cent sign behind a space where no line breaks.
+
+    >>> typeset("52% of the area, 4 % (-9 to 18) less")
+    '52\\xa0% of the area, 4\\xa0% (−9 to 18) less'
+    """
+    text = re.sub(r"(?<=\d) ?%", "\u00a0%", text)
+    return re.sub(r"(?<=[( ])-(?=\d)", "−", text)
+
+
+def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) -> Path:
+    """Write a page and the files beside it, each whole or not at all; return the page's path.
+
+    ``beside`` holds contents by path within ``folder``. Raises RunError naming what cannot be
+    written.
+    """
+    try:
+        for file, content in {**beside, name: page.encode("utf-8")}.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            _write(folder / file, content)
+    except OSError as error:
+        raise RunError(
+            f"cannot write ({error.strerror or error})",
+            where=str(error.filename or folder),
+            remedy="free space or name a writable folder",
+        ) from error
+    return folder / name
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _resource(name: str) -> str:
+    return files("orecast.report").joinpath(name).read_text(encoding="utf-8")

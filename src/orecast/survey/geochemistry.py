@@ -1,0 +1,220 @@
+"""The elements of a survey, from its table of samples or its rasters, in one projected CRS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import Config, Gridded, Samples
+from orecast.errors import ConfigError, InputError
+from orecast.grid import Bounds, Grid
+from orecast.survey.analytes import check_totals, choose_elements, doubt_units, limits_by_symbol
+from orecast.survey.concentrations import Reading, concentrations
+from orecast.survey.duplicates import Places, average, places, precision
+from orecast.survey.findings import Findings
+from orecast.survey.gridded import read_gridded
+from orecast.survey.nouns import Element
+from orecast.survey.points import read_points
+from orecast.survey.projection import check_projected, moved, report_stretch, working_crs
+from orecast.survey.zeros import lowest_seen
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from pyproj import CRS
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_FEWEST_SAMPLES = 3
+# A continuous quantity seldom ties at its very lowest value.
+_PILE_COUNT, _PILE_SHARE = 5, 0.002
+
+
+@dataclass(frozen=True)
+class Geochemistry:
+    """What was measured, and where: ``values`` ``(n_places, n_elements)`` in the file's units.
+
+    ``extent`` and ``spacing``, the side of the square that a sample speaks for, are in metres.
+    ``samples`` are those of a table, ``grid`` that of rasters, ``rows`` the rows of the table.
+    """
+
+    crs: CRS
+    elements: tuple[Element, ...]
+    values: Floats
+    censored: Bools
+    zeros: Bools
+    extent: Bounds
+    samples: gpd.GeoDataFrame | None = None
+    grid: Grid | None = None
+    spacing: float = 0.0
+    rows: int | None = None
+
+
+def read_geochemistry(config: Config, findings: Findings) -> Geochemistry:
+    """Read and judge what ``[samples]`` or ``[gridded]`` names.
+
+    Raises ConfigError where a run has neither, InputError with file, column and row.
+    """
+    if config.samples is not None:
+        return _from_samples(config.samples, config.crs, findings)
+    if config.gridded is not None:
+        return _from_grid(config.gridded, config.crs, findings)
+    raise ConfigError("a run needs either [samples] or [gridded]")
+
+
+def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geochemistry:
+    import geopandas as gpd
+
+    points = read_points(samples, "samples", findings, samples.missing)
+    rows = len(points.xy) + sum(len(f.data["rows"]) for f in findings.of("no-position"))
+    rows += sum(f.data["n"] for f in findings.of("no-geometry"))
+    table = points.table
+    if len(points.xy) < _FEWEST_SAMPLES:
+        raise InputError(
+            f"{len(points.xy)} sample(s) make no survey",
+            where=str(table.path),
+            remedy="check that the whole table was exported",
+        )
+    target = working_crs(points.crs, points.xy, crs, str(table.path), findings)
+    xy = moved(points.xy, points.crs, target, str(table.path))
+    check_projected(target, xy, str(table.path))
+    report_stretch(target, xy, str(table.path), findings)
+    elements = choose_elements(table, samples, points.position_columns, findings)
+    limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
+    reading = Reading(tuple(samples.missing), samples.negatives, samples.zeros)
+    read = [
+        concentrations(table.frame[e.column], e, table, reading, limits.get(e.symbol), findings)
+        for e in elements
+    ]
+    values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
+    where = str(table.path)
+    assumed = [s for f in findings.of("assumed-units") for s in f.data["units"]]
+    doubt_units(elements, values, assumed, where, "samples", findings)
+    _report_piles(elements, values, censored, where, findings)
+    at = places(xy)
+    _report_duplicates(at, elements, values, censored, samples.duplicates, where, findings)
+    frame = table.frame
+    if samples.duplicates == "average" and at.shared:
+        values, censored, zeros = average(values, censored, zeros, at)
+        # The lowest value is now that of a place, and a fold finds it again among the places.
+        values = np.where(zeros, lowest_seen(values, zeros), values)
+        frame, xy = frame.iloc[at.first], xy[at.first]
+    check_totals(elements, values, where, "samples", findings)
+    _judge_medium(samples, findings)
+    extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
+    _require_spread(extent, where)
+    located = gpd.GeoDataFrame(
+        frame.reset_index(drop=True), geometry=gpd.points_from_xy(*xy.T), crs=target
+    )
+    spacing = float(np.sqrt((extent.east - extent.west) * (extent.north - extent.south) / len(xy)))
+    return Geochemistry(
+        target,
+        elements,
+        values,
+        censored,
+        zeros,
+        extent,
+        samples=located,
+        spacing=spacing,
+        rows=rows,
+    )
+
+
+def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochemistry:
+    g = read_gridded(gridded, crs, findings)
+    below = g.censored  # zeros, all of them: a raster knows no other limit
+    return Geochemistry(g.grid.crs, g.elements, g.values, below, below, g.grid.bounds, grid=g.grid)
+
+
+def _require_spread(extent: Bounds, where: str) -> None:
+    if extent.east <= extent.west or extent.north <= extent.south:
+        raise InputError(
+            f"all samples lie on one line or point ({extent})",
+            where=where,
+            remedy="check the columns of positions",
+        )
+
+
+def _report_piles(
+    elements: tuple[Element, ...], values: Floats, censored: Bools, where: str, findings: Findings
+) -> None:
+    piles = {}
+    for column, e in enumerate(elements):
+        detected = values[~censored[:, column] & ~np.isnan(values[:, column]), column]
+        lowest = float(detected.min())
+        n = int((detected == lowest).sum())
+        if n >= max(_PILE_COUNT, _PILE_SHARE * len(detected)):
+            share = n / len(detected)
+            piles[e] = {"lowest": lowest, "n": n, "share": share}
+    if not piles:
+        return
+    text = "; ".join(
+        f"{e.symbol} {p['lowest']:g} {e.unit}, {p['n']} times ({100 * p['share']:.1f} %)"
+        for e, p in piles.items()
+    )
+    limits = ", ".join(f"{e.symbol} = {p['lowest']:g}" for e, p in piles.items())
+    findings.warning(
+        "piled-up-lowest",
+        where,
+        f"values of {len(piles)} element(s) pile up at the lowest, probably a detection limit or "
+        f"half of one, and are taken as measured: {text}",
+        f"set samples.detection_limits = {{{limits}}} where they are limits",
+        elements={e.symbol: p for e, p in piles.items()},
+    )
+
+
+def _report_duplicates(
+    at: Places,
+    elements: tuple[Element, ...],
+    values: Floats,
+    censored: Bools,
+    treatment: str,
+    where: str,
+    findings: Findings,
+) -> None:
+    if not at.shared:
+        return
+    shared_places = int((np.bincount(at.number) > 1).sum())
+    what = (
+        f"{at.shared} samples stand where an earlier one does ({shared_places} places with "
+        "several); they are "
+    )
+    counts: dict[str, Any] = {"n": at.shared, "places": shared_places}
+    if treatment == "average":
+        findings.info("duplicate-places", where, f"{what}averaged (geometric mean)", **counts)
+    else:
+        remedy = 'set samples.duplicates = "average" to make them one'
+        findings.warning("duplicate-places", where, f"{what}kept", remedy, **counts)
+    spread = {elements[c].symbol: pair for c, pair in precision(values, censored, at).items()}
+    if spread:
+        worst = sorted(spread, key=lambda s: -spread[s][1])
+        text = ", ".join(f"{s} {100 * spread[s][1]:.0f} %" for s in worst)
+        findings.info(
+            "precision",
+            where,
+            "coefficient of variation of sampling and analysis, from samples of one place "
+            f"(Thompson & Howarth 1973): {text}",
+            cv={s: spread[s][1] for s in worst},
+            pairs={s: spread[s][0] for s in worst},
+        )
+
+
+def _judge_medium(samples: Samples, findings: Findings) -> None:
+    if samples.medium == "stream-sediment":
+        findings.warning(
+            "stream-sediment",
+            str(samples.path),
+            "a stream sediment speaks for its catchment upstream, not for the circle around it: "
+            "interpolated highs lie downstream of their source",
+            "look for the source of a target upstream of its samples",
+        )
+    elif samples.medium == "unknown":
+        findings.info(
+            "unknown-medium",
+            str(samples.path),
+            "what was sampled is not said; a stream sediment would speak for its catchment",
+            'set samples.medium to "stream-sediment", "soil", "rock" or "till"',
+        )
