@@ -42,9 +42,10 @@ def verdict(rows: list[Row], null: dict[str, Any] | None) -> dict[str, Any]:
     sentences += _against_controls(model, named)
     separate = _separate(rows)
     if separate is not None and separate < LITTLE:
+        places = "place" if separate == 1 else "places"
         sentences.append(
-            f"{separate} separate place{'' if separate == 1 else 's'} of ore cannot settle a difference between maps; read the "
-            "figures as anecdotes."
+            f"{separate} separate {places} of ore cannot settle a difference between maps; read "
+            "the figures as anecdotes."
         )
     return {"recommended": best["name"], "sentence": " ".join(sentences)}
 
