@@ -140,3 +140,12 @@ def test_json_holds_no_nan(tmp_path):
 def test_file_hash(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert file_hash(tmp_path / "x").startswith("ba7816bf8f01cfea")  # FIPS 180-2, appendix B.1
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_one_kind_never_replaces_another(tmp_path, how):
+    with begin(tmp_path / "run").stage("map") as part:
+        (part / "map.tif").write_text("mine")
+    with pytest.raises(RunError, match="a run stands here, and is not replaced by a comparison"):
+        begin(tmp_path / "run", kind="comparison", **{how: True})
+    assert (tmp_path / "run" / "map.tif").read_text() == "mine"

@@ -26,20 +26,24 @@ class Run:
     Nothing is written before the first stage ends, so that refused input leaves no trace.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, kind: str = "run") -> None:
         self.folder = folder
         self._key = key
+        self._kind = kind
         self._stages: list[str] = []
         self._files: list[str] = []  # what the run's stages have written
         self._stale: list[str] = []  # what an overwritten run had written
 
     @classmethod
-    def begin(cls, folder: Path, key: str, *, resume: bool, overwrite: bool = False) -> Self:
+    def begin(
+        cls, folder: Path, key: str, *, resume: bool, overwrite: bool = False, kind: str = "run"
+    ) -> Self:
         """Begin a run, or go on with one whose ``key`` (what its result depends on) is the same.
 
-        Raises RunError where the folder holds something else, or another configuration's run.
+        Its ``kind`` is what a user calls it: one kind never replaces another. Raises RunError where
+        the folder holds something else, or another configuration's run.
         """
-        run = cls(folder, key)
+        run = cls(folder, key, kind)
         journal = folder / _JOURNAL
         if folder.exists() and not folder.is_dir():
             raise RunError(
@@ -57,6 +61,7 @@ class Run:
         try:
             state = json.loads(journal.read_text(encoding="utf-8"))
             key_there, stages, files = state["key"], list(state["stages"]), list(state["files"])
+            kind_there = str(state.get("kind", "run"))
         except (OSError, ValueError, KeyError, TypeError):
             if not overwrite:
                 raise RunError(
@@ -64,7 +69,13 @@ class Run:
                     where=str(journal),
                     remedy="--overwrite begins again",
                 ) from None
-            key_there, stages, files = "", [], []
+            key_there, stages, files, kind_there = "", [], [], kind
+        if kind_there != kind:
+            raise RunError(
+                f"a {kind_there} stands here, and is not replaced by a {kind}",
+                where=str(folder),
+                remedy="name another output",
+            )
         if resume and key_there != key:
             raise RunError(
                 "the configuration or the input files have changed since this run began",
@@ -76,7 +87,7 @@ class Run:
             return run
         if not overwrite:
             raise RunError(
-                "a run stands here already",
+                f"a {kind} stands here already",
                 where=str(folder),
                 remedy="--resume goes on with it, --overwrite begins again",
             )
@@ -162,7 +173,12 @@ class Run:
 
     def _write_journal(self) -> None:
         journal = self.folder / _JOURNAL
-        state = {"key": self._key, "stages": self._stages, "files": self._files}
+        state = {
+            "kind": self._kind,
+            "key": self._key,
+            "stages": self._stages,
+            "files": self._files,
+        }
         write_json(journal, state)
 
     def _remove_if_empty(self) -> None:

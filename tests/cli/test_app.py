@@ -182,4 +182,5 @@ def test_bad_input_ends_in_one_message_without_a_traceback(district, tmp_path, w
 
 def test_wrong_usage_is_2():
     assert orecast("runn").returncode == 2
+    assert orecast("run", "run.toml", "--resume", "--overwrite").returncode == 2
     assert orecast("simulate", "--seed", "x").returncode == 2

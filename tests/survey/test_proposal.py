@@ -182,7 +182,7 @@ def test_without_deposits_a_map_of_anomalies_is_proposed(district):
     config = parse(table, where="run.toml", folder=district.folder)
 
     assert config.deposits is None
-    assert config.model.name == "mahalanobis"
+    assert config.model.name == "auto"
     note = notes[-1]
     assert note.startswith("no file holds deposits: the run will be a map of anomalies")
     assert "[deposits]" in note

@@ -122,6 +122,9 @@ def test_copies_grown_by_noise_are_found_and_no_cell_is(audited):
     test = train[:40] + survey.rng.normal(0, 0.2, test.shape).astype(np.float32)
     audit = audited(train, test, y, y[:40])
     assert audit.of("near-copies").data["near_copies"] == 40
+    for hidden in ("seen-cells", "sharing-windows"):
+        assert audit.of(hidden).severity is Severity.UNKNOWN
+        assert "near-copies" in audit.of(hidden).meaning
     assert audit.of("seen-cells").data["share"] == 0
     assert codes(audit, Severity.LEAK) <= {"near-copies", "random-split"}
 

@@ -249,6 +249,7 @@ def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configure
         ("screening={method='svm-auc', threshold=50}",),
         ("screening.method='pca'", "model={name='mahalanobis'}"),
         ("model={name='random-forest'}", "uncertainty.dropout=3"),
+        ("model={name='resnet18'}", "uncertainty.dropout=3"),
         ("model={name='random-forest', options={trees=0}}",),
         ("model={name='single-layer', options={layer='Xx'}}",),
         ("validation={protocol='paper', folds=500}",),
@@ -275,6 +276,20 @@ def test_a_run_says_what_its_model_has_seen_that_a_fold_would_hide(configured):
     )
     (said,) = summary.metrics["declares"]
     assert "pretrained on windows of the whole map" in said
+
+
+def test_scores_of_detectors_are_layers_and_no_element_behind_a_target(configured):
+    channels = "model={name='random-forest', options={trees=10}, channels=['mahalanobis']}"
+    summary = run_survey(configured(channels, "validation.baselines=false"))
+    recipe = json.loads((summary.folder / "model" / "recipe.json").read_text(encoding="utf-8"))
+    assert recipe["layers"][-1] == "mahalanobis score"
+    assert all("mahalanobis" not in target["top_elements"] for target in summary.targets)
+
+
+def test_fewer_folds_than_asked_for_are_said(configured):
+    summary = run_survey(configured("validation={folds=1000, baselines=false, inner_folds=0}"))
+    (said,) = [words for words in summary.warnings if "folds" in words]
+    assert said.startswith("1000 folds were asked for")
 
 
 def test_one_bar_counts_the_epochs_of_all_members(configured):

@@ -11,6 +11,7 @@ import typer
 from orecast import __version__
 from orecast.cli.auditing import audit
 from orecast.cli.comparing import compare
+from orecast.cli.predicting import predict
 from orecast.errors import OrecastError
 
 app = typer.Typer(
@@ -136,8 +137,10 @@ def run_(
 
     Example: orecast run run.toml --model random-forest
     """
+    from orecast.cli.show import one_of
     from orecast.config import read
 
+    one_of(resume=resume, overwrite=overwrite)
     if model:  # the file's options are those of the file's model
         settings = [f"model={{name = {model!r}}}", *(settings or [])]
     _go(read(run, settings), resume=resume, overwrite=overwrite)
@@ -184,6 +187,7 @@ def models() -> None:
 
 app.command()(audit)
 app.command()(compare)
+app.command()(predict)
 
 
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:

@@ -63,10 +63,11 @@ def compare(
     Example: orecast compare run.toml --models random-forest,resnet18:width=16,dropout=0.2
     Example: orecast compare a.toml b.toml --protocols leave-deposit-out,paper --seeds 5
     """
-    from orecast.cli.show import progress_bar
+    from orecast.cli.show import one_of, progress_bar
     from orecast.workflow import Plan, parse_choices
     from orecast.workflow import compare as work
 
+    one_of(resume=resume, overwrite=overwrite)
     plan = Plan(
         runs=tuple(runs),
         models=parse_choices(models or "", "--models"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -43,6 +44,12 @@ def table(title: str, columns: list[str], rows: list[list[Any]], right: int = 1)
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     console.print(shown)
     console.print()
+
+
+def one_of(*, resume: bool, overwrite: bool) -> None:
+    """Refuse, as wrong usage, to go on with a run and to begin it again."""
+    if resume and overwrite:
+        raise typer.BadParameter("--resume and --overwrite exclude each other")
 
 
 def message(error: Exception) -> None:

@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
+from orecast.samples import Windows
 from orecast.validation import Fitted
 
 Floats = NDArray[np.float64]
@@ -149,9 +150,24 @@ def map_applicability(
     ``fitted.rows``; by default slid copies of one place are one fold. The index is NaN where the
     evidence is.
     """
-    windows = fitted.windows
     own = fitted.rows.origin if folds is None else folds
-    space = TrainingSpace.of(windows.centre(), weights=weights, folds=own)
+    space = TrainingSpace.of(fitted.windows.centre(), weights=weights, folds=own)
+    return map_dissimilarity(space, fitted.windows, evidence, tile=tile, progress=progress)
+
+
+def map_dissimilarity(
+    space: TrainingSpace,
+    windows: Windows,
+    evidence: Evidence,
+    *,
+    tile: int = 256,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Applicability:
+    """Area of applicability of training places over a map, which need not be their own.
+
+    ``windows`` say how the map's cells are read: the layers and scaling of the training places.
+    The index is NaN where the evidence is.
+    """
     visible = replace(windows, hidden=None)
     di = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
     tiles = list(evidence.grid.tiles(tile))

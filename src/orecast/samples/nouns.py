@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+WEIGHT = "weight"
+"""Kind of the layer that says how much geological knowledge speaks for ore at a cell."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -138,6 +141,8 @@ class Needs:
     parity: Literal["odd", "even", "any"] = "any"
     labels: bool = True
     layers: tuple[str, ...] = ()  # kinds of layer that must be there, such as "fault"
+    weight: bool = False  # the last layer is a weight in [0, 1] at each cell, such as of faults
+    elements_only: bool = False  # no layer may be there that is no part of the composition
 
 
 class Model(Protocol):

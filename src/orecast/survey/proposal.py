@@ -44,7 +44,6 @@ _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
 _UNIT = re.compile(
     r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age", re.I
 )
-_WITHOUT_DEPOSITS = "mahalanobis"  # a model that learns from none
 _MEDIA = {
     "stream-sediment": r"stream|sediment|drainage|水系",
     "soil": r"soil|土壤",
@@ -344,9 +343,7 @@ def _complete(files: list[Path], draft: Draft) -> None:
             remedy="name the file of samples, with headers such as Au_ppb",
         )
     if "deposits" not in draft.table:
-        draft.table["model"] = {"name": _WITHOUT_DEPOSITS}
         draft.notes.append(
-            f"no file holds deposits: the run will be a map of anomalies, by {_WITHOUT_DEPOSITS}, "
-            "which needs none; add [deposits] to learn from known ones, or [held_back] to test the "
-            "map by them"
+            "no file holds deposits: the run will be a map of anomalies, by a model that needs "
+            "none; add [deposits] to learn from known ones, or [held_back] to test the map by them"
         )

@@ -21,6 +21,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Learner(pl.LightningModule):
     """A network and the loss it lowers; each epoch follows from the seed and its number.
 
+    A network that has a ``training_loss`` of its own, of a batch and its labels, lowers that.
     ``first_epoch`` epochs lie behind.
     """
 
@@ -37,10 +38,9 @@ class Learner(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.net = net
-        self.called = torch.compile(net) if settings.compiled else net
+        self.mean_loss = _loss_of(net, loss, compiled=settings.compiled)
         self.batches = batches
         self.training_recipe = training
-        self.mean_loss = loss
         self.seed = seed
         self.settings = settings
         self.first_epoch = first_epoch
@@ -71,7 +71,19 @@ class Learner(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Loss of one batch."""
         x, y = batch
-        answer = self.called(self.settings.arrange(x))
-        loss = self.mean_loss(answer.float(), y)
+        loss = self.mean_loss(self.settings.arrange(x), y)
         self._sum += loss.detach() * len(y)
         return loss
+
+
+def _loss_of(net: nn.Module, loss: Loss, *, compiled: bool) -> Loss:
+    """Mean loss of a batch ``(b, C, k, k)`` and what it should be answered."""
+    own: Loss | None = getattr(net, "training_loss", None)
+    if own is not None:
+        return torch.compile(own) if compiled else own
+    called = torch.compile(net) if compiled else net
+
+    def answered(x: Tensor, y: Tensor) -> Tensor:
+        return loss(called(x).float(), y)
+
+    return answered

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ModelError, SamplingError
-from orecast.samples.nouns import Needs, Windows
+from orecast.samples.nouns import WEIGHT, Needs, Windows
 
 
 def check_window(name: str, needs: Needs, size: int) -> None:
@@ -36,6 +36,20 @@ def check_layers(name: str, needs: Needs, X: Windows) -> None:
             f"{name} needs layers of the kind {', '.join(absent)}, and there are none",
             where=f"layers {', '.join(X.names)}",
             remedy="give the survey such layers, or choose another model",
+        )
+    kinds = X.kinds[: -1 if needs.weight else None]
+    others = [n for n, kind in zip(X.names, kinds, strict=False) if kind != "element"]
+    if needs.elements_only and others:
+        raise ModelError(
+            f"{name} reads elements alone, and is given {', '.join(others)} too",
+            where="evidence.layers",
+            remedy="name the elements there, or choose another model",
+        )
+    if needs.weight and (not X.kinds or X.kinds[-1] != WEIGHT):
+        raise ModelError(
+            f"{name} needs a weight of geological knowledge at each cell, and there is none",
+            where=f"layers {', '.join(X.names)}",
+            remedy="give the survey [faults], or name a layer as model.weight",
         )
 
 

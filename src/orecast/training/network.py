@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.run import write_json
-from orecast.samples.nouns import Ints, Windows
+from orecast.samples.nouns import Ints, Needs, Windows
 from orecast.training.acceleration import (
     Acceleration,
     acceleration,
@@ -32,6 +32,7 @@ from orecast.training.dropout import Thinned, drops
 from orecast.training.inference import inference_form
 from orecast.training.needs import check_labels, check_layers, check_window
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
+from orecast.training.searching import resolve_searched, search_epochs, to_choose, trials
 from orecast.training.trainer import Progress, local_randomness, train
 
 DESCRIPTION = "network.json"
@@ -39,17 +40,29 @@ WEIGHTS = "network.safetensors"
 _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """A network that learns something of its windows before its first step."""
+
+    def prepare(self, values: torch.Tensor, y: torch.Tensor) -> None:
+        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
+
+
 class Network:
     """A network of ``orecast.models``, trained by Lightning.
 
-    ``options`` are the factory's, and three of every network's: ``precision`` of training
-    ("float32" or "bfloat16", by the device when left out), ``compiled`` (False; torch.compile) and
-    ``passes`` (0), how many ``draws`` are made with dropout left on. With a folder for
-    ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is called again with the
-    same inputs. ``progress`` is called after each epoch with its number from 1, the number of
-    epochs, and the mean loss; epochs of pretraining (``pretraining.pretrain``) come first.
+    ``options`` are the factory's, and four of every network's: ``precision`` of training
+    ("float32" or "bfloat16", by the device when left out), ``compiled`` (False; torch.compile),
+    ``passes`` (0), how many ``draws`` are made with dropout left on, and ``search_epochs`` (a fifth
+    of all): an option that the factory lists in ``searched`` may be "adaptive", and is then chosen
+    inside the training part by trials of so many epochs (``searching.resolve_searched``). With a
+    folder for ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is called
+    again with the same inputs. ``progress`` is called after each epoch with its number from 1, the
+    number of epochs, and the mean loss; epochs of pretraining (``pretraining.pretrain``) come
+    first, and before those each trial's, told of it alone.
 
-    Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window, ``seed_``.
+    Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window, ``seed_``, and
+    the options ``chosen_``.
     """
 
     def __init__(
@@ -67,7 +80,7 @@ class Network:
         self.checkpoints = checkpoints
         self.progress = progress
         self.factory = registry.load("orecast.models", name, what="network")
-        self.needs = self.factory.needs
+        self.needs = needs_of(self.factory, factory_options(options))
 
     @property
     def declares(self) -> tuple[str, ...]:
@@ -77,8 +90,10 @@ class Network:
 
     @property
     def epochs(self) -> int:
-        """How often a fit calls ``progress``."""
-        return self.training.all_epochs
+        """How often a fit calls ``progress``, with every part of a search."""
+        searched = to_choose(self.factory, self.options)
+        of_trial = search_epochs(self.options, self.training.epochs, searched)
+        return self.training.all_epochs + trials(searched) * of_trial
 
     def check_options(self) -> None:
         """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
@@ -88,6 +103,7 @@ class Network:
             size += 1
         with torch.device("meta"):
             net = self.factory(1, size, **options)
+        search_epochs(self.options, self.training.epochs, to_choose(self.factory, self.options))
         self._check_passes(net)
         self._settings(net, size)
 
@@ -102,7 +118,8 @@ class Network:
         check_window(self.name, self.needs, X.size)
         check_layers(self.name, self.needs, X)
         check_labels(y, len(X))
-        net = self._built(len(X.names), X.size, seed)
+        self.chosen_ = self._choose(X, y, group, seed)
+        net = self._prepared(X, y, seed, self.chosen_)
         settings = self._settings(net, X.size)
         batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
         with suited_threads(net, X.size):
@@ -118,6 +135,33 @@ class Network:
             )
         self._learned(net, X.names, X.size, seed)
         return self
+
+    def _choose(self, X: Windows, y: NDArray[np.float64], group: Ints, seed: int) -> dict[str, Any]:
+        """What is chosen of the options that are adaptive, by trials without pretraining."""
+        searched = to_choose(self.factory, self.options)
+        epochs = search_epochs(self.options, self.training.epochs, searched)
+        recipe = self.training.model_copy(update={"epochs": epochs, "pretrain": 0})
+        options = {n: v for n, v in self.options.items() if n != "search_epochs"}
+        kept: dict[str, Any] = {"checkpoints": self.checkpoints, "progress": self.progress}
+        return resolve_searched(
+            searched,
+            lambda candidate: Network(self.name, options | candidate, recipe, **kept),
+            lambda candidate: self._prepared(X, y, seed, candidate),
+            X,
+            y,
+            group,
+            seed=seed,
+        )
+
+    def _prepared(
+        self, X: Windows, y: NDArray[np.float64], seed: int, chosen: dict[str, Any]
+    ) -> nn.Module:
+        """A network before its first step."""
+        net = self._built(len(X.names), X.size, seed, chosen)
+        if isinstance(net, Prepared):
+            with local_randomness(seed):
+                net.prepare(gather(X.of_size(1), slice(None)).flatten(1), torch.from_numpy(y))
+        return net
 
     def _pretrain(
         self, net: nn.Module, X: Windows, seed: int, settings: Acceleration
@@ -202,6 +246,7 @@ class Network:
             {
                 "name": self.name,
                 "options": self.options,
+                "chosen": self.chosen_,
                 "channels": len(self.names_),
                 "size": self.size_,
                 "layers": self.names_,
@@ -222,7 +267,8 @@ class Network:
             network = cls(str(told["name"]), dict(told["options"]), training)
             names, size = tuple(map(str, told["layers"])), int(told["size"])
             seed = int(told["seed"])
-            net = network._built(len(names), size, seed)
+            network.chosen_ = dict(told.get("chosen", {}))
+            net = network._built(len(names), size, seed, network.chosen_)
         except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
             raise ModelError(
                 f"the network's description cannot be used ({error})",
@@ -240,8 +286,8 @@ class Network:
         network._learned(net, names, size, seed)
         return network
 
-    def _built(self, channels: int, size: int, seed: int) -> nn.Module:
-        options = factory_options(self.options)
+    def _built(self, channels: int, size: int, seed: int, chosen: dict[str, Any]) -> nn.Module:
+        options = factory_options(self.options) | chosen
         with local_randomness(seed):
             net: nn.Module = self.factory(channels, size, **options)
         self._check_passes(net)
@@ -249,7 +295,7 @@ class Network:
 
     def _check_passes(self, net: nn.Module) -> None:
         passes = self.options.get("passes", 0)
-        where = "model.options.passes"
+        where = "uncertainty.dropout, or model.options.passes"
         if isinstance(passes, bool) or not isinstance(passes, int) or passes < 0:
             raise ConfigError(f"must be a whole number of at least 0, not {passes!r}", where=where)
         if passes and not drops(net):
@@ -327,6 +373,16 @@ class Network:
             )
 
 
+def needs_of(factory: Any, options: dict[str, Any]) -> Needs:
+    """What a network needs with its options, where they change it (``needs_for``).
+
+    Raises ConfigError for an impossible option.
+    """
+    told = getattr(factory, "needs_for", None)
+    needs: Needs = factory.needs if told is None else told(**options)
+    return needs
+
+
 def factory_options(options: dict[str, Any]) -> dict[str, Any]:
     """The factory's options, without those of every network.
 
@@ -337,5 +393,5 @@ def factory_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 _DEVICE_OPTIONS = ("precision", "compiled")
-NETWORK_OPTIONS = (*_DEVICE_OPTIONS, "passes")
+NETWORK_OPTIONS = (*_DEVICE_OPTIONS, "passes", "search_epochs")
 """Options that every network takes beside its factory's."""

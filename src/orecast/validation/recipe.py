@@ -29,6 +29,8 @@ from orecast.samples import (
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
+
 _UNLABELLED = 20_000  # cells that a model without labels learns from
 
 
@@ -207,6 +209,12 @@ class Fitted:
         """Layers the model reads."""
         return self.windows.names
 
+    @property
+    def elements(self) -> list[str]:
+        """Those of them that are elements."""
+        kinds = zip(self.names, self.windows.kinds, strict=True)
+        return [name for name, kind in kinds if kind == "element"]
+
     def predict(self, at: Ints, *, hidden: Bools | None = None) -> NDArray[np.float64]:
         """Scores at cells ``(n, 2)``; all cells are read, those hidden from the fit too.
 
@@ -226,7 +234,7 @@ class Fitted:
         return np.asarray(self.model.draws(windows), dtype=np.float32)  # type: ignore[attr-defined]
 
     def save(self, folder: Path) -> None:
-        """Write the model and what it reads."""
+        """Write the model, what it reads, and the places it learned from; see ``read_fitted``."""
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save(folder)
         scaling = self.windows.scaling
@@ -240,7 +248,14 @@ class Fitted:
             "negatives": self.words,
         }
         text = json.dumps(content, indent=2, ensure_ascii=False)
-        (folder / "recipe.json").write_text(text, encoding="utf-8")
+        (folder / RECIPE_FILE).write_text(text, encoding="utf-8")
+        np.savez_compressed(
+            folder / PLACES_FILE,
+            at=self.rows.at,
+            y=self.rows.y,
+            origin=self.rows.origin,
+            values=self.windows.centre(),
+        )
 
 
 def _unlabelled(seen: Bools, seed: int) -> Sampling:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orecast.workflow.choosing import AUTO, SUMMARY
     from orecast.workflow.comparing import Compared, compare
     from orecast.workflow.comparison_plan import Plan, parse_choices
+    from orecast.workflow.predicting import Prediction, predict
     from orecast.workflow.proposing import propose_run
     from orecast.workflow.running import Summary, run_survey
 
@@ -23,12 +24,14 @@ __all__ = [
     "Audit",
     "Compared",
     "Plan",
+    "Prediction",
     "Summary",
     "audit_run",
     "audit_windows",
     "check",
     "compare",
     "parse_choices",
+    "predict",
     "propose_run",
     "run_survey",
     "write_audit",
@@ -43,12 +46,14 @@ __getattr__ = exports(
         "Audit": "auditing",
         "Compared": "comparing",
         "Plan": "comparison_plan",
+        "Prediction": "predicting",
         "Summary": "running",
         "audit_run": "auditing_runs",
         "audit_windows": "auditing_windows",
         "check": "checking",
         "compare": "comparing",
         "parse_choices": "comparison_plan",
+        "predict": "predicting",
         "propose_run": "proposing",
         "run_survey": "running",
         "write_audit": "auditing",

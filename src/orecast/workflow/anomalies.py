@@ -41,7 +41,7 @@ def map_anomalies(job: Job) -> None:
         score = maps.mean(axis=0)
         spread = maps.std(axis=0, ddof=1)
         classes = classify(score, job.class_options(score))
-        elements = [n for n in fitted[0].names if job.evidence.kind(n) == "element"]
+        elements = fitted[0].elements
 
         def reasons(areas: list[Ints]) -> list[str]:
             found = elements_behind(job.evidence, areas, job.evidence.valid)

@@ -33,6 +33,10 @@ MUCH_LOWER = 0.1  # AUC by which a fair split lowers what a random one claims
 ALMOST_PERFECT = 0.95  # AUC that one cell alone seldom earns
 MOSTLY = 0.5  # share of tested cells that must mark a place for it to be missed
 NO_PLACE = "Too many cells repeat inside the windows for equal ones to tell a place."
+BLURRED = (
+    "No cells are equal, yet windows are near-copies: noise, or a scaling of its own for each "
+    "part, hides which cells they share."
+)
 
 
 def audit_windows(windows: tuple[Path, Path], labels: tuple[Path, Path] | None = None) -> Audit:
@@ -86,9 +90,22 @@ class _Pair:
         return float(self.marks[1].mean())
 
     @property
+    def why_unplaced(self) -> str:
+        """Why equal cells tell no place, empty where they do."""
+        if self.marked < MOSTLY:
+            return NO_PLACE
+        return BLURRED if self.near_across else ""
+
+    @property
     def placed(self) -> Severity:
         """What it means that no two windows share a place, by the cells that mark one."""
-        return Severity.UNKNOWN if self.marked < MOSTLY else Severity.CLEAN
+        return Severity.UNKNOWN if self.why_unplaced else Severity.CLEAN
+
+    @property
+    def near_across(self) -> int:
+        """Test windows that are near-copies of a training window."""
+        n = len(self.train)
+        return int(((self.near[n:] >= 0) & (self.near[n:] < n)).sum())
 
     @cached_property
     def near(self) -> Ints:
@@ -148,6 +165,8 @@ def _seen_cells(pair: _Pair) -> Check:
     meaning = f"{_percent(share)} of the tested cells also stand in training windows."
     if leaks:
         severity = Severity.LEAK
+    elif pair.near_across and pair.marked >= MOSTLY:
+        severity, meaning = Severity.UNKNOWN, BLURRED
     elif pair.placed is Severity.UNKNOWN:
         severity = Severity.UNKNOWN
         meaning = (
@@ -171,7 +190,7 @@ def _sharing_windows(pair: _Pair) -> Check:
     severity = Severity.LEAK if n else pair.placed
     meaning = f"{n} of {len(test)} test windows overlap a training window on the map."
     if severity is Severity.UNKNOWN:
-        meaning = NO_PLACE
+        meaning = pair.why_unplaced
     data = {"sharing": n, "windows": len(test)}
     what = "Test windows that share a cell with training"
     return Check("sharing-windows", what, severity, f"{n} of {len(test)}", meaning, data)
@@ -205,7 +224,7 @@ def _positives_apart(pair: _Pair) -> Check:
     if not overlapping:
         meaning = "No tested deposit's window overlaps that of a deposit learned from."
         if pair.placed is Severity.UNKNOWN:
-            meaning = NO_PLACE
+            meaning = pair.why_unplaced
         return Check(code, what, pair.placed, f"0 of {len(apart)}", meaning, data | by_one)
     meaning = (
         f"{near} of {len(apart)} tested deposits lie within one cell of a deposit learned from "
@@ -215,12 +234,10 @@ def _positives_apart(pair: _Pair) -> Check:
 
 
 def _near_across(pair: _Pair) -> Check:
-    n = len(pair.train)
-    found = pair.near
-    across = int(((found[n:] >= 0) & (found[n:] < n)).sum())
+    across = pair.near_across
     severity = Severity.LEAK if across else Severity.CLEAN
     meaning = f"{across} of {len(pair.test)} test windows are near-copies of a training window, "
-    meaning += "as noise added to a window makes them."
+    meaning += "as noise, or a scaling of each part apart, makes them."
     if not across:
         meaning = "No test window is a near-copy of a training window."
     data = {"near_copies": across, "windows": len(pair.test)}

@@ -62,7 +62,9 @@ def compare(
     configs = {name: read(path, list(plan.settings)) for name, path in named(plan.runs).items()}
     for config in configs.values():
         plan.check(config)
-    run = Run.begin(output.resolve(), _key(configs), resume=resume, overwrite=overwrite)
+    run = Run.begin(
+        output.resolve(), _key(configs), resume=resume, overwrite=overwrite, kind="comparison"
+    )
     if not run.done("surveys"):
         _prepare(configs, run, tell)
     facts = {name: _read(run.folder / name / "survey.json") for name in configs}

@@ -125,7 +125,7 @@ def _best_of(maps: list[Row], reference: str) -> str:
         elif p["low"] <= 0.5:
             words += ", which cannot be told from chance (50)"
     if len(maps) > 1:
-        words += f"; it is the best of {len(maps)} maps compared, which flatters it"
+        words += f"; it is the best of {len(maps)} maps compared, controls aside, which flatters it"
     test = best["paired"].get(reference)
     if test is not None:
         words += f". Against {reference} that is {100 * test['value']:+.0f} points"

@@ -175,7 +175,7 @@ def _targets(
     ordinary: NDArray[np.float32],
 ) -> gpd.GeoDataFrame:
     """Ranked polygons, each with the elements whose loss would lower its score most."""
-    elements = [n for n in fitted.names if job.evidence.kind(n) == "element"]
+    elements = fitted.elements
 
     def reasons(areas: list[NDArray[np.int64]]) -> list[str]:
         job.progress("Explaining targets", 0, 1)

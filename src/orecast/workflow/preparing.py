@@ -89,7 +89,7 @@ def _rehearse_protocol(job: Job, recipe: Recipe) -> None:
                 f"negative-draws scores models that never saw a deposit; {job.config.model.name} "
                 "learns from them",
                 where="validation.protocol",
-                remedy='choose another protocol, or a detector such as "mahalanobis"',
+                remedy='choose another protocol, or a detector such as "isolation-forest"',
             )
         nearest = np.unique(nearest_samples(places.at, job.ground), axis=0)
         protocol.folds(Sampling.of(nearest, 1.0), evidence.reach)
@@ -132,7 +132,7 @@ def require_unlabelled(config: Config, recipe: Recipe) -> None:
         raise ConfigError(
             f"{config.model.name} learns from deposits, and the survey names none",
             where="model.name",
-            remedy='give [deposits], or choose a detector such as "mahalanobis"',
+            remedy='give [deposits], or choose a detector such as "isolation-forest"',
         )
     if config.validation.protocol != "spatial":
         raise ConfigError(

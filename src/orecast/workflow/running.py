@@ -18,6 +18,7 @@ from orecast.workflow.final_map import draw_map
 from orecast.workflow.job import Job, Progress
 from orecast.workflow.preparing import prepare
 from orecast.workflow.provenance import Provenance
+from orecast.workflow.recipes import trusted
 from orecast.workflow.validating import validate
 
 _WEIGHTY = (
@@ -27,6 +28,7 @@ _WEIGHTY = (
     "deposits-without-evidence",
     "layer-covers-little",
     "classes-by-histogram",
+    "fewer-folds",
 )
 
 
@@ -56,7 +58,8 @@ def run_survey(
     tell = progress or (lambda what, done, total: None)
     config = chosen(config)
     window = config.sampling.window
-    build_model(config.model.name, config.model.options, config.training, window=window)
+    asked = trusted(config)
+    build_model(asked.name, asked.options, config.training, window=window)
     tell("Reading the survey", 0, 1)
     provenance = Provenance.of(config)
     with provenance.timed("survey"):

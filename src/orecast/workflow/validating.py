@@ -37,6 +37,7 @@ def validate(job: Job) -> None:
     with job.provenance.timed("validation"):
         answer = _test_model(job)
         name, places = job.config.model.name, job.places
+        _say_fewer_folds(job, len(answer.answers))
         groups = places.sampling.group
         model = held_out_row(name, "model", "spatial", answer, places, seed=job.seed)
         rivals, left_out = _test_baselines(job)
@@ -72,6 +73,17 @@ def validate(job: Job) -> None:
             words = "Standard deviation of the prospectivity between the folds' models"
             job.write(folder / "uncertainty.tif", answer.spread, words)
             write_json(folder / "metrics.json", job.metrics)
+
+
+def _say_fewer_folds(job: Job, folds: int) -> None:
+    asked = job.config.validation.folds
+    if folds < asked:
+        job.survey.findings.warning(
+            "fewer-folds",
+            "validation.folds",
+            f"{asked} folds were asked for, and the deposits can be cut into {folds}",
+            "nothing needs to be done",
+        )
 
 
 def _test_model(job: Job) -> OutOfFold:

@@ -1,0 +1,101 @@
+"""The command that predicts another area by the model of a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from orecast.workflow import Prediction
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
+    other: Annotated[
+        Path, typer.Argument(metavar="OTHER.toml", help="The other survey's configuration.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path(
+        "prediction"
+    ),
+    rescale: Annotated[
+        bool,
+        typer.Option("--rescale", help="Standardise by the other area's own means and spreads."),
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of OTHER.toml."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
+) -> None:
+    """Map another area by a trained model, and say where the model may speak.
+
+    What OTHER.toml leaves out of [composition], [evidence], [faults] and [geology] is the run's.
+    Deposits that it names are scored: the model never saw them.
+
+    Example: orecast predict run north.toml --output north
+    """
+    from orecast.cli.show import progress_bar
+    from orecast.config import read
+    from orecast.workflow import predict as work
+
+    config = read(other, settings)
+    try:
+        with progress_bar() as tell:
+            found = work(run, config, output, rescale=rescale, overwrite=overwrite, progress=tell)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped; nothing was written.", err=True)
+        raise typer.Exit(130) from None
+    show(found)
+
+
+def show(found: Prediction) -> None:
+    """Print how far the model applies, what it scored, the first targets, and the files."""
+    from rich.markup import escape
+
+    from orecast.cli.show import console, table
+
+    metrics = found.metrics
+    share = 100 * metrics["applicability"]["share_inside"]
+    said = (
+        f"{share:.3g} % of the area lies in the model's area of applicability; elsewhere the map "
+        "speaks of ground unlike any that was learned from."
+    )
+    console.print(f"\n{said}", soft_wrap=True, markup=False)
+    declares = [f"{metrics['model']} declares: {words}" for words in metrics["declares"]]
+    for warning in [*found.warnings, *declares]:
+        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
+    console.print()
+    for title, rows, words in (
+        ("Deposits", metrics["scores"], metrics["protocol"]["deposits"]),
+        ("Deposits held back", metrics["undiscovered"], metrics["protocol"]["held_back"]),
+    ):
+        if words:
+            console.print(f"{title}: {words}.", soft_wrap=True, markup=False)
+        if rows:
+            columns = ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"]
+            table("Percentile among all cells of the map (%)", columns, [_row(r) for r in rows])
+    console.print(f"{metrics['classes']['sentence']}\n", soft_wrap=True, markup=False)
+    if found.targets:
+        columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
+        first = [[target[c] for c in columns] for target in found.targets[:5]]
+        table("First targets", columns, first, right=0)
+    for name, file in (("Map", "prospectivity.tif"), ("Targets", "targets.gpkg")):
+        console.print(f"{name:<12} {found.folder / file}", soft_wrap=True, markup=False)
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    p, top = row["percentile"], row["top_area"]
+    return [
+        row["name"],
+        _percent(p["value"]),
+        f"{_percent(p['low'])} to {_percent(p['high'])}",
+        f"{row['auc']['value']:.2f}",
+        _percent(top["0.05"]["value"]),
+        _percent(top["0.1"]["value"]),
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"

@@ -1,0 +1,104 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from orecast.cli.app import main
+from orecast.cli.predicting import show
+from orecast.workflow import Prediction
+
+
+@pytest.fixture
+def orecast(monkeypatch, capsys):
+    """The command line in this process: its exit code, what it says and what it complains of."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["orecast", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        said, complained = capsys.readouterr()
+        return code, said, complained
+
+    return call
+
+
+def interval(value):
+    return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+
+def prediction(**changes):
+    row = {
+        "name": "random-forest",
+        "percentile": interval(0.81),
+        "auc": interval(0.824),
+        "top_area": {"0.05": interval(0.25), "0.1": interval(0.375)},
+    }
+    metrics = {
+        "model": "random-forest",
+        "applicability": {"share_inside": 0.634},
+        "protocol": {"deposits": "8 places with deposits", "held_back": None},
+        "scores": [row],
+        "undiscovered": [],
+        "classes": {"sentence": "As in training: classes."},
+        "declares": ["what it has seen"],
+    }
+    columns = ("rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat")
+    target = dict.fromkeys(columns, "7") | {"top_elements": "Au, As"}
+    return Prediction(Path("north"), metrics | changes, [target], ["the run recommends [another]"])
+
+
+def test_what_is_shown(capsys):
+    show(prediction())
+    said = capsys.readouterr().out
+    assert "63.4 % of the area lies in the model's area of applicability" in said
+    assert "Deposits: 8 places with deposits." in said
+    assert "Deposits held back" not in said
+    (scored,) = (line for line in said.splitlines() if line.startswith("random-forest  "))
+    assert scored.split() == ["random-forest", "81", "71", "to", "91", "0.82", "25", "38"]
+    assert "the run recommends [another]" in said
+    assert "random-forest declares: what it has seen" in said
+    assert "Au, As" in said
+    assert str(Path("north", "prospectivity.tif")) in said
+
+
+def test_without_deposits_or_targets_there_are_no_such_tables(capsys):
+    show(Prediction(Path("n"), prediction(scores=[], protocol={
+        "deposits": None, "held_back": None}).metrics, [], []))  # fmt: skip
+    said = capsys.readouterr().out
+    assert "Percentile" not in said
+    assert "First targets" not in said
+
+
+def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text("[samples]\npath = 'samples.csv'\n", encoding="utf-8")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[samples]\npath = 'samples.csv'\npth = 1\n", encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
+    for words, message in (
+        ((tmp_path / "nowhere", other), "no finished run"),
+        ((tmp_path, other), "no finished run"),
+        ((other, other), "no finished run"),
+        ((tmp_path, tmp_path / "gone.toml"), "no such file"),
+        ((tmp_path, wrong), "unknown key"),
+        ((tmp_path, other, "--set", "sead=1"), "unknown key"),
+        ((tmp_path, other, "--output", tmp_path / "inside"), "own folder"),
+    ):
+        output = () if "--output" in words else ("--output", tmp_path.parent / "prediction")
+        code, said, complained = orecast("predict", *words, *output)
+        assert (code, said) == (1, "")
+        assert message in complained
+        assert complained.strip().startswith("Error ")
+        assert len(complained.split("\n")) <= 3
+    assert sorted(tmp_path.iterdir()) == before
+    assert not (tmp_path.parent / "prediction").exists()
+
+
+def test_wrong_usage_is_2_and_help_shows_an_example(orecast):
+    assert orecast("predict", "run")[0] == 2
+    code, said, _ = orecast("predict", "--help")
+    assert code == 0
+    assert "Example: orecast predict" in said

@@ -1,0 +1,367 @@
+import json
+import shutil
+import tomllib
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from rio_cogeo import cog_validate
+
+from orecast.config import read
+from orecast.errors import OrecastError
+from orecast.evaluation import auc
+from orecast.mapping import applicability, read_raster
+from orecast.samples import fit_scaling
+from orecast.simulation import load_preset, simulate, write_district
+from orecast.survey import read_survey
+from orecast.validation.saved import read_fitted
+from orecast.workflow import predict, run_survey
+from orecast.workflow.predicting_layers import as_trained, trained_layers
+from orecast.workflow.predicting_trained import read_trained
+
+FILES = {
+    "prospectivity.tif",
+    "applicability.tif",
+    "classes.tif",
+    "targets.gpkg",
+    "targets.csv",
+    "metrics.json",
+    "provenance.json",
+    "checks.json",
+    "run.toml",
+}
+SMALL = (
+    "evidence.cell_size=1000",
+    "evidence.radius=1500",
+    "sampling.window=3",
+    "validation={folds=3, baselines=false, inner_folds=0}",
+)
+FOREST = "model={name='random-forest', options={trees=20, leaf=5}}"
+
+
+def run_of(district, folder, *settings):
+    run_survey(read(district, [f"output='{folder.as_posix()}'", *SMALL, *settings]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(district, tmp_path_factory):
+    """A finished run of the demo district, by a forest; its folder."""
+    return run_of(district, tmp_path_factory.mktemp("trained") / "run", FOREST)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A district of the same kind in another zone; the path of its run.toml."""
+    preset = load_preset("demo")
+    away = replace(preset, extent=replace(preset.extent, crs="EPSG:32650"))
+    return write_district(simulate(away, 1), tmp_path_factory.mktemp("other"))
+
+
+@pytest.fixture(scope="module")
+def predicted(trained, other, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predicted") / "other"
+    told = []
+    found = predict(trained, read(other), folder, progress=lambda *now: told.append(now))
+    return found, told
+
+
+def metrics_of(folder):
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def map_of(folder, name="prospectivity"):
+    return read_raster(folder / f"{name}.tif").values
+
+
+def test_the_folder_is_whole_and_the_maps_are_on_one_grid(predicted):
+    folder = predicted[0].folder
+    assert {p.name for p in folder.iterdir()} - {".orecast"} == FILES
+    maps = [read_raster(folder / f"{n}.tif") for n in ("prospectivity", "applicability")]
+    assert maps[0].grid == maps[1].grid == read_raster(folder / "classes.tif").grid
+    assert maps[0].grid.crs.to_epsg() == 32650
+    assert maps[0].grid.cell_size == (1000, 1000)
+    known = np.isfinite(maps[0].values)
+    assert np.array_equal(known, np.isfinite(maps[1].values))
+    assert known.mean() > 0.5
+    assert cog_validate(folder / "prospectivity.tif")[0]
+    last = {what: (done, total) for what, done, total in predicted[1]}
+    assert all(done == total for done, total in last.values())
+
+
+@pytest.mark.parametrize("model", [FOREST, "model={name='auto'}", "model={name='svm'}"])
+def test_on_its_own_area_the_map_is_the_runs_bit_for_bit(model, trained, district, tmp_path):
+    run = trained if model == FOREST else run_of(district, tmp_path / "run", model)
+    for name, source in {"whole": run / "run.toml", "bare": district}.items():
+        found = predict(run, read(source), tmp_path / name)
+        for file in ("prospectivity.tif", "applicability.tif"):
+            assert np.array_equal(
+                read_raster(found.folder / file).values,
+                read_raster(run / file).values,
+                equal_nan=True,
+            )
+        assert np.array_equal(map_of(found.folder, "classes"), map_of(run, "classes"), True)
+        assert found.metrics["applicability"] == metrics_of(run)["applicability"]
+
+
+def test_deposits_where_it_learned_are_not_called_unseen(trained, district, tmp_path):
+    found = predict(trained, read(district), tmp_path / "same")
+    n = len(pd.read_csv(district.parent / "deposits.csv"))
+    assert found.metrics["scores"] == []
+    words = found.metrics["protocol"]["deposits"]
+    assert words.startswith("0 places with deposits that the model never saw")
+    assert f"{n} more lie where it learned" in words
+
+
+def test_deposits_of_the_other_area_are_scored_as_never_seen(predicted, other):
+    found = predicted[0]
+    score, deposits = read_raster(found.folder / "prospectivity.tif"), pd.read_csv(
+        other.parent / "deposits.csv"
+    )  # fmt: skip
+    at = np.unique(score.grid.cell(deposits[["X", "Y"]].to_numpy()), axis=0)
+    at = at[np.isfinite(score.values[tuple(at.T)])]
+    background = np.isfinite(score.values)
+    background[tuple(at.T)] = False
+    row, fault = found.metrics["scores"]
+    assert (row["name"], row["role"], row["protocol"]) == ("random-forest", "model", "unseen")
+    assert fault["name"] == "fault-distance"
+    assert len(row["places"]) == len(at) > 10
+    expected = auc(score.values[tuple(at.T)], score.values[background])
+    assert row["auc"]["value"] == pytest.approx(expected)
+    assert row["percentile"]["value"] > 0.5
+    assert len(found.metrics["undiscovered"]) == 2
+    assert metrics_of(found.folder)["scores"][0]["places"] == row["places"]
+
+
+def test_classes_begin_at_the_runs_own_scores(predicted, trained):
+    folder, metrics = predicted[0].folder, predicted[0].metrics
+    thresholds = metrics_of(trained)["classes"]["thresholds"]
+    assert metrics["classes"]["thresholds"] == thresholds
+    assert all(0 < lowest < 1 for lowest in thresholds)
+    assert metrics["classes"]["sentence"].startswith("Classes as in training: A ")
+    score, values = map_of(folder), map_of(folder, "classes")
+    for number, lowest in zip((1, 2, 3), thresholds, strict=True):
+        reached = score >= lowest
+        assert ((values >= 1) & (values <= number) == reached)[np.isfinite(score)].all()
+    targets = gpd.read_file(folder / "targets.gpkg", layer="targets")
+    assert len(targets) == len(pd.read_csv(folder / "targets.csv")) == len(predicted[0].targets)
+    assert len(targets) >= 1
+    assert targets["applicable_share"].between(0, 1).all()
+
+
+def test_dissimilarity_is_that_of_cells_from_the_training_places(predicted, trained, other):
+    """From the run's own evidence and folds, no saved value among them."""
+    run = read_trained(trained)
+    config = as_trained(read(other), run)
+    evidence = trained_layers(read_survey(config), config, run)
+    at = run.saved.rows.at
+    scaling = fit_scaling(run.evidence.stack, run.evidence.valid)
+    training, cells = (
+        (stack.T - scaling.mean) / scaling.spread
+        for stack in (run.evidence.stack[:, at[:, 0], at[:, 1]],
+                      evidence.stack[:, evidence.valid])
+    )  # fmt: skip
+    folds = read_raster(trained / "folds.tif").values[tuple(at.T)]
+    expected = applicability.applicability(training, cells, folds=folds)
+    folder, found = predicted[0].folder, predicted[0].metrics["applicability"]
+    np.testing.assert_allclose(
+        map_of(folder, "applicability")[evidence.valid], expected.di, rtol=1e-4, atol=1e-5
+    )
+    assert found["share_inside"] == pytest.approx(expected.share)
+    assert 0 < found["share_inside"] < 1
+
+
+def test_rescaled_each_layer_has_mean_0_and_variance_1(trained, other, predicted, tmp_path):
+    """Then neither a factor nor a constant in a layer of the other area matters to the map."""
+    found = predict(trained, read(other), tmp_path / "rescaled", rescale=True)
+    run = read_trained(trained)
+    config = as_trained(read(other), run)
+    evidence = trained_layers(read_survey(config), config, run)
+    fitted = run.saved.on(evidence, fit_scaling(evidence.stack, evidence.valid))
+    cells = np.argwhere(evidence.valid)
+    values = fitted.windows.moved(cells).centre().astype(float)
+    np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-3)
+    assert set(np.round(values.std(axis=0), 3)) <= {0, 1}
+    scores = map_of(found.folder)[evidence.valid]
+    np.testing.assert_array_equal(scores, fitted.predict(cells).astype(np.float32))
+    assert not np.array_equal(scores, map_of(predicted[0].folder)[evidence.valid])
+    assert "of this area" in found.metrics["protocol"]["sentence"]
+
+
+def test_a_moved_run_predicts_without_its_survey(trained, other, predicted, tmp_path):
+    shutil.copytree(trained, tmp_path / "moved")
+    table = (tmp_path / "moved" / "run.toml").read_text(encoding="utf-8")
+    gone = table.replace("samples.csv", "gone.csv").replace("faults.gpkg", "gone.gpkg")
+    (tmp_path / "moved" / "run.toml").write_text(gone, encoding="utf-8")
+    found = predict(tmp_path / "moved", read(other), tmp_path / "again")
+    first, second = (f.read_bytes() for f in (
+        predicted[0].folder / "prospectivity.tif", found.folder / "prospectivity.tif"))  # fmt: skip
+    assert first == second
+
+
+def test_the_resolved_configuration_says_what_the_run_filled_in(predicted, trained):
+    folder = predicted[0].folder
+    table = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
+    symbols = [e["symbol"] for e in json.loads((trained / "checks.json").read_text())["survey"]
+               ["elements"]]  # fmt: skip
+    assert table["evidence"]["cell_size"] == 1000
+    assert table["evidence"]["radius"] == 1500
+    assert table["composition"]["parts"] == symbols
+    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert any("32650" not in i["path"] for i in provenance["inputs"])
+    files = {f["path"]: f["sha256"] for f in provenance["run"]["files"]}
+    assert {"model/recipe.json", "model/places.npz", "metrics.json"} <= files.keys()
+    codes = {f["code"] for f in json.loads((folder / "checks.json").read_text())["findings"]}
+    assert not codes & {"no-deposits"}
+
+
+def test_without_deposits_it_is_a_map_alone(trained, other, tmp_path):
+    table = other.read_text(encoding="utf-8")
+    start, end = table.index("[deposits]"), table.index("[faults]")
+    bare = other.with_name("bare.toml")
+    bare.write_text(table[:start] + table[end:], encoding="utf-8")
+    found = predict(trained, read(bare), tmp_path / "bare")
+    assert found.metrics["scores"] == found.metrics["undiscovered"] == []
+    assert found.metrics["protocol"]["deposits"] is None
+    assert len(gpd.read_file(found.folder / "targets.gpkg", layer="deposits")) == 0
+
+
+def test_a_layer_of_a_rock_that_is_not_here_is_0_and_new_rocks_are_other(trained, other, tmp_path):
+    """The run had three classes and "other"; here one is missing and one has a new name."""
+    district = read_trained(trained).config.geology.path
+    run = run_of(district.parent / "run.toml", tmp_path / "run", FOREST, "geology.classes=3")
+    names = [n for n in read_trained(run).saved.names if n.startswith("geology=")]
+    assert len(names) == 4
+    rock = names[0].removeprefix("geology=")
+    geology = gpd.read_file(other.parent / "geology.gpkg")
+    geology["unit"] = geology["unit"].replace(rock, "Newly named")
+    geology.to_file(tmp_path / "geology.gpkg")
+    settings = [f"geology.path='{(tmp_path / 'geology.gpkg').as_posix()}'"]
+    config = as_trained(read(other, settings), read_trained(run))
+    survey = read_survey(config)
+    evidence = trained_layers(survey, config, read_trained(run))
+    layers = np.stack([evidence.layer(n) for n in names])[:, evidence.valid]
+    assert (layers[0] == 0).all()
+    assert (layers.sum(axis=0) == 1).all()  # each cell in one class, the new one among the others
+    (said,) = survey.findings.of("other-rocks")
+    assert rock in said.what
+    assert "Newly named" in said.what
+
+
+BAD = {
+    "no run": (lambda f: f / "nowhere", [], "no finished run"),
+    "a file": (lambda f: f / "run.toml", [], "no finished run"),
+    "transform": (None, ["composition.transform='ilr'"], r"composition\.transform.*ilr here"),
+    "parts": (None, ["composition.parts=['Au', 'Cu']"], r"composition\.parts.*Au, Cu here"),
+    "cells": (None, ["evidence.cell_size=2000"], r"evidence\.cell_size.*another ground"),
+    "elements": (None, ["samples.ignore=['Au_ppb']"], r"composition\.parts.*and not Au"),
+    "rings": (None, ["faults.rings=[500, 1000]"], r"fault_rings.*radii 500, 1000 m here"),
+    "layer": (
+        None,
+        ["faults.distance=false"],
+        "the model reads .*the survey makes .*and not fault",
+    ),
+    "rocks": (None, ["geology.column='rock'"], "is one of the model's"),
+    "coding": (None, ["geology.coding='code'"], "and not geology="),
+    "file": (None, ["samples.path='gone.csv'"], "gone.csv"),
+    "crs": (None, ["samples.crs='EPSG:99999'"], "99999"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_predicted_is_refused_and_nothing_written(name, trained, other, tmp_path):
+    run, settings, words = BAD[name]
+    with pytest.raises(OrecastError, match=words) as caught:
+        predict(run(trained) if run else trained, read(other, settings), tmp_path / "out")
+    assert caught.value.where or caught.value.remedy
+    assert not (tmp_path / "out").exists()
+
+
+def broken(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "broken")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("model/places.npz", None, "places.npz"),
+        ("model/places.npz", b"no archive", "no fitted recipe"),
+        ("model/recipe.json", b"{}", "no fitted recipe"),
+        ("model/detector.json", None, "no saved model"),
+        ("metrics.json", b"[1]", "cannot be read"),
+        ("metrics.json", b"{}", "is not told"),
+        ("folds.tif", None, "folds.tif is not there"),
+    ],
+)
+def test_a_broken_run_is_refused(file, content, words, trained, other, tmp_path):
+    run = broken(trained, tmp_path)
+    (run / file).unlink()
+    if content is not None:
+        (run / file).write_bytes(content)
+    with pytest.raises(OrecastError, match=words):
+        predict(run, read(other), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("detector", "fitted to the run's own map"), ("weight", "own deposits")]
+)
+def test_a_layer_that_the_recipe_made_is_not_to_be_had_elsewhere(
+    kind, words, trained, other, tmp_path
+):
+    run = broken(trained, tmp_path)
+    recipe = json.loads((run / "model" / "recipe.json").read_text(encoding="utf-8"))
+    recipe["layers"][-1], recipe["kinds"][-1] = "made", kind
+    (run / "model" / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    with pytest.raises(OrecastError, match=f"reads made: .*{words}"):
+        predict(run, read(other), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["{name='deposit-distance'}", "{name='ensemble', options={members=['svm', 'random']}}"],
+)
+def test_a_model_of_places_is_refused(model, trained, other, tmp_path):
+    run = broken(trained, tmp_path)
+    text = (run / "run.toml").read_text(encoding="utf-8")
+    start, end = text.index("[model]"), text.index("[training]")
+    (run / "run.toml").write_text(f"model = {model}\n{text[:start]}{text[end:]}", encoding="utf-8")
+    with pytest.raises(OrecastError, match="where it lies"):
+        predict(run, read(other), tmp_path / "out")
+
+
+def test_a_map_of_anomalies_is_no_model_of_another_area(trained, other, tmp_path):
+    run = broken(trained, tmp_path)
+    metrics = metrics_of(run) | {"anomalies": True}
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    with pytest.raises(OrecastError, match="learned from no deposits"):
+        predict(run, read(other), tmp_path / "out")
+
+
+def test_nothing_is_written_over_by_accident(trained, other, predicted, tmp_path):
+    config = read(other)
+    for place in (trained, trained / "inside"):
+        with pytest.raises(OrecastError, match="own folder"):
+            predict(trained, config, place, overwrite=True)
+    copy = shutil.copytree(predicted[0].folder, tmp_path / "there")
+    with pytest.raises(OrecastError, match="--overwrite begins again"):
+        predict(trained, config, copy)
+    again = shutil.copytree(trained, tmp_path / "a-run")
+    with pytest.raises(OrecastError, match="with its model"):
+        predict(trained, config, again, overwrite=True)
+    found = predict(trained, config, copy, overwrite=True)
+    assert {p.name for p in found.folder.iterdir()} - {".orecast"} == FILES
+
+
+def test_a_fitted_recipe_comes_back_as_it_was_saved(trained):
+    saved, run = read_fitted(trained / "model"), read_trained(trained)
+    assert saved.names == run.evidence.names
+    assert len(saved.values) == len(saved.rows) == len(run.folds)
+    assert set(saved.rows.y) == {0, 1}
+    fitted = saved.on(run.evidence)
+    again = fitted.windows.moved(saved.rows.at).centre()
+    assert np.array_equal(again, saved.values)
+    with pytest.raises(OrecastError, match="the model reads"):
+        saved.on(replace(run.evidence, data=run.evidence.data[list(saved.names[::-1])]))
