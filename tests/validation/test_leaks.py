@@ -21,6 +21,7 @@ from orecast.samples.protocols.building import ROOM
 from orecast.samples.protocols.cutting import cut
 from orecast.samples.protocols.spatial import Spatial
 from orecast.training import build_model
+from orecast.training.generators import augmenter_names, build_step
 from orecast.validation import Recipe, cross_predict
 
 SIZE = 5
@@ -157,6 +158,18 @@ def test_no_model_has_seen_what_is_hidden(name, evidence, places, tmp_path):
     fold = western(evidence, places, found.size)
     a, b = fitted_both(found, evidence, places, fold, tmp_path)
     assert a == b
+
+
+@pytest.mark.parametrize("method", sorted(augmenter_names()))
+def test_growing_sees_nothing_that_is_hidden(method, evidence, places, tmp_path):
+    options = {"epochs": 3} if method in ("vae", "gan") else {}
+    plan = (build_step(method, options, label=0, times=2),)
+    found = recipe("logistic-regression", plan=plan, ratio=5.0)
+    fold = western(evidence, places, found.size)
+    a, b = fitted_both(found, evidence, places, fold, tmp_path)
+    plain, _ = fitted_both(replace(found, plan=()), evidence, places, fold, tmp_path / "plain")
+    assert a == b
+    assert a[0] != plain[0] or method == "copy"  # a class twice weighs as much, once balanced
 
 
 def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp_path):

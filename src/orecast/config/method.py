@@ -78,6 +78,25 @@ class Screening(Section):
     """Elements kept whatever the screening says."""
 
 
+class Grow(Section):
+    """A step of growth: training windows made of others; exactly one amount is named."""
+
+    method: str
+    """copy, turns, noise, smote, vae or gan."""
+    options: dict[str, Any] = {}
+    """Options of that method."""
+    label: Literal[0, 1] | None = None
+    """The class to grow, 1 ore or 0 barren; both when left out."""
+    balance: bool = False
+    """Grow the smaller class until both are even."""
+    times: Positive | None = None
+    """Grow a class to so many times its windows."""
+    n: Annotated[int, Field(ge=0)] | None = None
+    """Grow a class by so many windows."""
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Change this share of a class's windows in place."""
+
+
 class SamplingOptions(Section):
     """What is learned from."""
 
@@ -97,6 +116,8 @@ class SamplingOptions(Section):
     """The element whose clusters k-means judges; needed by "kmeans"."""
     clusters: Annotated[int, Field(ge=2)] = 5
     """Number of clusters of k-means."""
+    grow: list[Grow] = []
+    """Steps by which training windows are grown, one after the other."""
 
     @property
     def growth(self) -> tuple[int, float]:

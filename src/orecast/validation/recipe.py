@@ -25,6 +25,7 @@ from orecast.samples import (
     fit_scaling,
     slide,
 )
+from orecast.samples.growing import Step, grow
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -40,7 +41,8 @@ class Recipe:
 
     ``target`` names the layer whose clusters k-means judges, ``faults`` the layer of distance to
     faults; ``barren`` are cells known to be barren ``(m, 2)``, used in place of chosen ones.
-    ``layers`` are read alone where they are named; negatives are chosen from all.
+    ``layers`` are read alone where they are named; negatives are chosen from all. By ``plan``
+    training windows are grown, after scaling.
     ``channels`` are detectors that need no labels: fitted to the cells a fold may see, their scores
     become layers. Without ``labels`` the model learns from visible cells at random, and is told no
     deposit.
@@ -57,6 +59,7 @@ class Recipe:
     barren: Ints | None = None
     labels: bool = True
     layers: tuple[str, ...] | None = None
+    plan: tuple[Step, ...] = ()
     channels: Mapping[str, Callable[[], Model]] = field(default_factory=dict)
 
     def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
@@ -125,7 +128,11 @@ class Recipe:
     ) -> Fitted:
         """Screen, scale and learn from grown rows."""
         windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
-        model = self.model().fit(windows, rows.y, rows.group, seed=seed)
+        if not (self.plan and self.labels):
+            model = self.model().fit(windows, rows.y, rows.group, seed=seed)
+            return Fitted(model, windows, rows, words)
+        more = grow(windows, rows.y, rows.group, self.plan, seed=seed)
+        model = self.model().fit(more.X, more.y, more.group, seed=seed)
         return Fitted(model, windows, rows, words)
 
     def windows(

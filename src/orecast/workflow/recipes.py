@@ -15,7 +15,9 @@ from orecast.config import Config, ModelOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.samples import Needs, NegativeRule
+from orecast.samples.growing import Step
 from orecast.training import build_model
+from orecast.training.generators import build_step
 from orecast.training.needs import check_window
 from orecast.validation import Recipe
 
@@ -41,6 +43,7 @@ METHODS = (
 )
 SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as the model is
 DENSITY = "sampling density"
+GENERATED = ("smote", "vae", "gan")
 WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
 
 EpochProgress = Callable[[int, int, float], None]
@@ -88,10 +91,30 @@ def model_recipe(
         faults=FAULT_DISTANCE if FAULT_DISTANCE in evidence.names else None,
         barren=cells,
         labels=_needs(config, config.model.name, config.model.options).labels,
+        plan=_plan(config),
         channels={
             f"{name} score": _factory(config, ModelOptions(name=name))
             for name in config.model.channels
         },
+    )
+
+
+def _plan(config: Config) -> tuple[Step, ...]:
+    """Steps of growth; ConfigError where one is impossible, or its rows would leak in a stack."""
+    made = [step.method for step in config.sampling.grow if step.method in GENERATED]
+    if made and config.model.name == "stack":
+        raise ConfigError(
+            f"a stack weighs its members by windows that {made[0]} mixes from several deposits",
+            where="sampling.grow",
+            remedy='choose the model "ensemble", or copy, turns and noise',
+        )
+    amounts = [
+        step.model_dump(exclude={"method", "options"}, exclude_none=True)
+        for step in config.sampling.grow
+    ]
+    return tuple(
+        build_step(step.method, step.options, **amount)
+        for step, amount in zip(config.sampling.grow, amounts, strict=True)
     )
 
 
@@ -137,7 +160,7 @@ class Baseline:
 def baselines(
     config: Config, evidence: Evidence, recipe: Recipe, density: NDArray[np.float32] | None
 ) -> tuple[dict[str, Baseline], dict[str, str]]:
-    """Baselines under the very folds, negatives and windows of the model, by name; and which of
+    """Baselines under the very folds, negatives and slides of the model, by name; and which of
     them cannot be had here, with the reason.
 
     The classical methods, each single layer with its sign chosen in the fold, the best of them
@@ -147,7 +170,7 @@ def baselines(
     """
     found: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
-    recipe = replace(recipe, channels={})
+    recipe = replace(recipe, channels={}, plan=())
     plain = replace(recipe, screening=type(config.screening)())
     for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
         if name == config.model.name:

@@ -1,0 +1,73 @@
+"""Generators of training windows, by torch; and every augmenter by its name.
+
+A generator learns the law of one class's windows and draws new ones from it. torch is imported
+when one is built, not before. What needs no torch stands in ``orecast.samples.growing``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from orecast import registry
+from orecast.errors import ConfigError, nearest
+from orecast.samples.growing import Augmenter, Step
+
+__all__ = ["augmenter_names", "build_augmenter", "build_step"]
+
+_ROOMS = ("orecast.samples.growing", "orecast.training.generators")
+_WHERE = "sampling.grow"
+_AMOUNTS = ("label", "balance", "times", "n", "share")
+
+
+def augmenter_names() -> dict[str, str]:
+    """Every augmenter's name and the first line of its description; nothing is imported for it."""
+    return {name: entry.summary for name, entry in sorted(_augmenters().items())}
+
+
+def build_augmenter(method: str, options: Mapping[str, Any] | None = None) -> Augmenter:
+    """Return an unfitted augmenter by its registered name.
+
+    Raises ConfigError for an unknown name or option and for an impossible value.
+    """
+    options = options or {}
+    known = _augmenters()
+    if method not in known:
+        raise ConfigError(
+            f"unknown method {method!r}",
+            where=f"{_WHERE}.method",
+            remedy=nearest(str(method), known),
+        )
+    factory = known[method].load()
+    taken = [p for p in inspect.signature(factory).parameters if p not in ("args", "kwargs")]
+    _refuse_unknown(options, taken, f"{method} has no option", f"{_WHERE}.options")
+    augmenter: Augmenter = factory(**options)
+    return augmenter
+
+
+def build_step(method: str, options: Mapping[str, Any] | None = None, **amount: Any) -> Step:
+    """Return a step of growth from its table in the configuration, such as ``balance=True``.
+
+    Its method and options are checked at once. Raises ConfigError where anything is impossible.
+
+    >>> build_step("smote", {"neighbours": 3}, balance=True).build().neighbours
+    3
+    """
+    _refuse_unknown(amount, _AMOUNTS, "a step of growth has no", _WHERE)
+    chosen = dict(options or {})
+    build_augmenter(method, chosen)
+    return Step(lambda: build_augmenter(method, chosen), **amount)
+
+
+def _augmenters() -> dict[str, registry.Entry]:
+    return {name: entry for room in _ROOMS for name, entry in registry.entries(room).items()}
+
+
+def _refuse_unknown(
+    given: Mapping[str, Any], known: tuple[str, ...] | list[str], words: str, where: str
+) -> None:
+    for name in given:
+        if name not in known:
+            remedy = nearest(name, known) if known else "leave the options out"
+            raise ConfigError(f"{words} {name!r}", where=where, remedy=remedy)

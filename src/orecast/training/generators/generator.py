@@ -1,0 +1,155 @@
+"""What generators share: training on one class's windows, and drawing new ones."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from orecast.errors import ModelError
+from orecast.samples.growing.noise import keyed_normal
+from orecast.samples.growing.rows import OPTIONS, require_positive, require_rows, require_whole
+from orecast.samples.grown import Part, Units
+from orecast.samples.nouns import WEIGHT, Floats, Ints, Windows
+from orecast.training.acceleration import best_device, suited_threads
+from orecast.training.data import TrainingBatches
+from orecast.training.generators.layers import Axes
+from orecast.training.trainer import local_randomness
+
+
+class Generator(ABC):
+    """Base of the generators; a subclass builds its networks and says how they learn.
+
+    They see windows on the principal axes of their layers (``Axes``). ``epochs`` passes over the
+    windows in batches of ``batch``; Adam of learning rate ``rate``; ``latent`` numbers stand
+    behind a window; networks are ``width`` wide. A weight of geological knowledge is kept in
+    [0, 1]. Learned: ``net_`` on the CPU, ``axes_``.
+    """
+
+    fewest: int = 10
+    per_row: bool = False
+    name: ClassVar[str]
+
+    net_: nn.Module
+    axes_: Axes
+
+    def __init__(self, epochs: int, batch: int, rate: float, latent: int, width: int) -> None:
+        self.epochs = require_whole("epochs", epochs)
+        self.batch = require_whole("batch", batch, least=2)
+        self.rate = require_positive("rate", rate)
+        self.latent = require_whole("latent", latent)
+        self.width = require_whole("width", width)
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Learn from the windows of one class; nothing else is read.
+
+        Raises SamplingError where they are fewer than ten or all alike, ModelError where a value is
+        missing or the loss ceases to be finite.
+        """
+        require_rows(self.name, X, self.fewest)
+        self.units_ = Units.of(X)
+        self.weights_ = [layer for layer, kind in enumerate(X.kinds) if kind == WEIGHT]
+        self.axes_ = Axes.of(X)
+        axes = len(self.axes_.back)
+        deterministic = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True
+        )
+        with local_randomness(seed), deterministic:
+            net = self._built(axes, X.size)
+            with suited_threads(net, X.size):
+                self._train(net.to(best_device()), self._epochs(X, seed))
+        self.net_ = net.cpu().eval()
+        return self
+
+    def grow(self, n: int, *, seed: int) -> Part:
+        """Draw ``n`` rows: kept where they are single cells, else drawn when they are read."""
+        rng = np.random.default_rng([seed, 21])
+        latent = rng.standard_normal((n, self.latent), dtype=np.float32)
+        drawn = Drawn(self, latent, rng.integers(2**64, size=n, dtype=np.uint64))
+        if self.units_.size > 1:
+            return drawn
+        return Kept(drawn.values(np.arange(n)), self.units_)
+
+    @abstractmethod
+    def _built(self, axes: int, size: int) -> nn.Module:
+        """Networks on windows of so many axes."""
+
+    @abstractmethod
+    def _train(self, net: nn.Module, epochs: Iterator[Iterator[Tensor]]) -> None:
+        """Train in place, over epochs of batches ``(b, r, k, k)``."""
+
+    @abstractmethod
+    def drawn(self, latent: Tensor, noise: Tensor) -> Tensor:
+        """Windows ``(b, r, k, k)`` of latent vectors ``(b, latent)`` and noise of their shape."""
+
+    def _epochs(self, X: Windows, seed: int) -> Iterator[Iterator[Tensor]]:
+        device = best_device()
+        batches = TrainingBatches(X, np.zeros(len(X)), self.batch, seed=seed, flips=False)
+        for epoch in range(self.epochs):
+            batches.epoch = epoch
+            yield (self.axes_.forth(x).to(device) for x, _ in batches)
+
+    def _require_finite(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise ModelError(
+                f"the training of {self.name} diverged: its loss is {loss.item()}",
+                where=f"{OPTIONS}.rate",
+                remedy="lower it",
+            )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Rows that a generator draws from latent vectors ``(m, latent)`` and keys of noise ``(m,)``.
+
+    Each row by itself: in a batch, its rounding would follow the others.
+    """
+
+    generator: Generator
+    latent: Floats
+    key: NDArray[np.uint64]
+
+    @property
+    def origin(self) -> Ints:
+        """No window stands behind a row, ``(m, 0)``."""
+        return np.empty((len(self.key), 0), dtype=np.int64)
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """Draw some rows."""
+        return self.generator.units_.seen(self.values(rows), view)
+
+    def values(self, rows: Ints) -> Floats:
+        """Draw some rows as the generator learned them, ``(b, C, k, k)``."""
+        generator, size = self.generator, self.generator.units_.size
+        shape = (1, len(generator.axes_.back), size, size)
+        made = np.empty((len(rows), len(generator.units_.names), size, size), dtype=np.float32)
+        with torch.inference_mode(), suited_threads(generator.net_, size):
+            for k, row in enumerate(rows):
+                noise = torch.from_numpy(keyed_normal(self.key[row], shape))
+                z = generator.drawn(torch.from_numpy(self.latent[row][None]), noise)
+                made[k] = generator.axes_.back_to_layers(z)[0].numpy()
+        made[:, generator.weights_] = np.clip(made[:, generator.weights_], 0, 1)
+        return made
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows that are kept as values, ``(m, C, k, k)``."""
+
+    values: Floats
+    units: Units
+
+    @property
+    def origin(self) -> Ints:
+        """No window stands behind a row, ``(m, 0)``."""
+        return np.empty((len(self.values), 0), dtype=np.int64)
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """Some of the rows."""
+        return self.units.seen(self.values[rows], view)

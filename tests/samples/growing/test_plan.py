@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from orecast.errors import ConfigError, SamplingError
+from orecast.samples import Sampling, Windows, slide
+from orecast.samples.growing import Step, grow
+from orecast.samples.growing.copies import Copying
+from orecast.samples.growing.noise import Noise
+from orecast.samples.growing.smote import Smote
+from orecast.samples.growing.turns import Turning
+
+STACK = np.random.default_rng(0).normal(size=(2, 60, 60)).astype(np.float32)
+
+
+def labelled(ore, barren, size=4):
+    rng = np.random.default_rng(1)
+    at = rng.integers(5, 55, size=(ore + barren, 2))
+    y = np.repeat([1.0, 0.0], [ore, barren])
+    return Windows(STACK, ("Au", "Cu"), at, size), y, np.where(y == 1, np.arange(len(y)), -1)
+
+
+def counts(*plan, ore=11, barren=30):
+    y = grow(*labelled(ore, barren), plan, seed=0).y
+    return int((y == 1).sum()), int((y == 0).sum())
+
+
+def test_amounts():
+    assert counts(Step(Copying, balance=True)) == (30, 30)
+    assert counts(Step(Copying, balance=True), ore=30, barren=11) == (30, 30)
+    assert counts(Step(Copying, times=3)) == (33, 90)
+    assert counts(Step(Copying, times=1.5, label=1)) == (17, 30)
+    assert counts(Step(Copying, n=7, label=0)) == (11, 37)
+    assert counts(Step(Noise, share=0.5)) == (11, 30)
+    assert counts(Step(Copying, times=2, label=1), Step(Turning, balance=True)) == (30, 30)
+    assert counts() == (11, 30)
+
+
+def test_every_window_serves_as_often_give_or_take_one():
+    more = grow(*labelled(11, 30), [Step(Copying, n=25, label=1)], seed=0)
+    served = np.bincount(more.origin[41:, 0], minlength=11)
+    assert set(served[:11].tolist()) == {2, 3}
+
+
+def test_noise_on_half_changes_half_the_rows_in_place():
+    X, y, group = labelled(10, 20)
+    more = grow(X, y, group, [Step(Noise, share=0.5, label=1)], seed=0)
+    changed = (more.X.batch() != X.batch()).any(axis=(1, 2, 3))
+    assert changed[:10].sum() == 5
+    assert not changed[10:].any()
+    assert np.abs(more.X.batch() - X.batch()).max() < 1
+    np.testing.assert_array_equal(more.origin[:, 0], np.arange(30))
+
+
+def test_slid_four_ways_and_half_of_it_noisy():
+    """The recipe of Xiang et al. (2026), with 9 shifts: places x shifts x 4, noise on half."""
+    ore = slide(Sampling.of(np.array([[20, 20], [40, 40]]), 1.0), 1, size=8, shape=(60, 60))
+    X = Windows(STACK, ("Au", "Cu"), ore.at, 8)
+    plan = [
+        Step(lambda: Turning(flips=False), times=4, label=1),
+        Step(Noise, share=0.5, label=1),
+    ]
+    more = grow(X, ore.y, ore.origin, plan, seed=0)
+    assert len(more.X) == 2 * 9 * 4
+    assert set(np.bincount(more.origin[:, 0])) == {4}
+    turns = grow(X, ore.y, ore.origin, plan[:1], seed=0)
+    assert len(np.unique(turns.X.batch().reshape(72, -1), axis=0)) == 72  # each way once
+    changed = (more.X.batch() != turns.X.batch()).any(axis=(1, 2, 3))
+    assert changed.sum() == 36
+    assert ore.origin[more.origin[:, 0]].tolist() == more.group.tolist()
+
+
+def test_rows_without_a_label_are_left():
+    X, y, group = labelled(4, 4)
+    y[-1] = np.nan
+    more = grow(X, y, group, [Step(Copying, times=2)], seed=0)
+    assert len(more.X) == 8 + 7
+    assert np.isnan(more.y).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ({}, "exactly one of balance, times, n and share, not none"),
+        ({"n": 3, "balance": True}, "not n and balance"),
+        ({"times": 0.5}, "times: must be a number of at least 1"),
+        ({"times": float("nan")}, "times"),
+        ({"n": -1}, "n: must be a whole number"),
+        ({"n": 2.5}, "n: must be a whole number"),
+        ({"share": 1.5}, "share: must be a share"),
+        ({"n": 3, "label": 2}, "label: must be 1"),
+        ({"balance": 1}, "balance: must be true or false"),
+        ({"balance": True, "label": 1}, "leave label out"),
+    ],
+)
+def test_impossible_amounts_are_refused(amount, words):
+    with pytest.raises(ConfigError, match=words):
+        Step(Copying, **amount)
+
+
+def test_only_single_windows_can_be_changed_in_place():
+    with pytest.raises(ConfigError, match="choose copy, turns or noise"):
+        grow(*labelled(11, 30), [Step(Smote, share=0.5)], seed=0)
+
+
+def test_a_class_that_is_not_there_cannot_be_grown():
+    with pytest.raises(SamplingError, match="no barren window to grow"):
+        grow(*labelled(11, 0), [Step(Copying, times=2)], seed=0)
