@@ -1,8 +1,8 @@
 """A training step beside a plain PyTorch loop over windows that were written out first.
 
-Both train the same residual network on the same windows without flips; the plain loop is a
-DataLoader over a TensorDataset, Adam and nothing else. Epochs of the two take turns; the best epoch
-of each counts. Usage: python benchmarks/training_step.py [--width 64] [--channels 14]
+Both train the same network on the same windows without flips; the plain loop is a DataLoader over a
+TensorDataset, Adam and nothing else. Epochs of the two take turns; the best epoch of each counts.
+Usage: python benchmarks/training_step.py [resnet18 | ssgsnet | resnet50] [--width 64]
 """
 
 from __future__ import annotations
@@ -10,33 +10,53 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
 from orecast.config import Training
-from orecast.models.resnet import ResNet18
+from orecast.models.resnet import ResNet18, ResNet50
+from orecast.models.ssgsnet import SSGSNet
 from orecast.samples.nouns import Windows
 from orecast.training import Network
 
-SIZE, BATCH = 9, 32
+
+@dataclass(frozen=True)
+class Case:
+    """A network and what it is trained on."""
+
+    factory: type[nn.Module]
+    channels: int
+    size: int
+    batch: int
+    windows: int
 
 
-def windows(channels: int, n: int) -> tuple[Windows, np.ndarray]:
+CASES = {
+    "resnet18": Case(ResNet18, channels=14, size=9, batch=32, windows=320),
+    "ssgsnet": Case(SSGSNet, channels=15, size=32, batch=32, windows=96),
+    "resnet50": Case(ResNet50, channels=8, size=224, batch=4, windows=8),
+}
+
+
+def windows(case: Case) -> tuple[Windows, np.ndarray]:
     rng = np.random.default_rng(0)
-    stack = rng.normal(size=(channels, 200, 300)).astype(np.float32)
-    at = np.column_stack([rng.integers(5, 195, n), rng.integers(5, 295, n)])
-    names = tuple(f"layer {number}" for number in range(channels))
-    return Windows(stack, names, at, SIZE), (np.arange(n) % 2).astype(float)
+    half, n = case.size // 2 + 1, case.windows
+    stack = rng.normal(size=(case.channels, 300, 400)).astype(np.float32)
+    at = np.column_stack([rng.integers(half, 300 - half, n), rng.integers(half, 400 - half, n)])
+    names = tuple(f"layer {number}" for number in range(case.channels))
+    return Windows(stack, names, at, case.size), (np.arange(n) % 2).astype(float)
 
 
-def plain_epochs(X: Windows, y: np.ndarray, width: int) -> Iterator[float]:
+def plain_epochs(case: Case, X: Windows, y: np.ndarray, width: int) -> Iterator[float]:
     """Seconds of each epoch of a plain loop."""
-    net = ResNet18(len(X.names), SIZE, width=width).train()
+    net = case.factory(case.channels, case.size, width=width).train()
     data = TensorDataset(torch.from_numpy(X.batch()), torch.from_numpy(y).float())
-    loader = DataLoader(data, batch_size=BATCH, shuffle=True)
+    loader = DataLoader(data, batch_size=case.batch, shuffle=True)
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
     while True:
         start = time.perf_counter()
@@ -47,9 +67,11 @@ def plain_epochs(X: Windows, y: np.ndarray, width: int) -> Iterator[float]:
         yield time.perf_counter() - start
 
 
-def compare(X: Windows, y: np.ndarray, width: int, epochs: int) -> tuple[float, float]:
+def compare(name: str, width: int, epochs: int) -> tuple[float, float]:
     """Best seconds of an epoch, ours and the plain loop's; a plain one follows each of ours."""
-    plain = plain_epochs(X, y, width)
+    case = CASES[name]
+    X, y = windows(case)
+    plain = plain_epochs(case, X, y, width)
     ours, theirs, start = [], [], time.perf_counter()
 
     def progress(done: int, of: int, loss: float) -> None:
@@ -58,25 +80,25 @@ def compare(X: Windows, y: np.ndarray, width: int, epochs: int) -> tuple[float, 
         theirs.append(next(plain))
         start = time.perf_counter()
 
-    recipe = Training(epochs=epochs, batch=BATCH, flips=False, decay=0)
-    network = Network("resnet18", {"width": width}, recipe, progress=progress)
+    recipe = Training(epochs=epochs, batch=case.batch, flips=False, decay=0)
+    network = Network(name, {"width": width}, recipe, progress=progress)
     network.fit(X, y, np.full(len(y), -1), seed=0)
     return min(ours[1:]), min(theirs[1:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("network", nargs="?", choices=CASES, default="resnet18")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=14)
-    parser.add_argument("--windows", type=int, default=320)
     parser.add_argument("--epochs", type=int, default=6)
     chosen = parser.parse_args()
-    X, y = windows(chosen.channels, chosen.windows)
-    ours, plain = compare(X, y, chosen.width, chosen.epochs)
-    steps = len(y) / BATCH
-    print(f"resnet18, width {chosen.width}, {chosen.channels} x {SIZE} x {SIZE}, batch {BATCH}")
-    print(f"  plain loop  {1e3 * plain / steps:7.2f} ms a step  {len(y) / plain:7.0f} windows/s")
-    print(f"  orecast     {1e3 * ours / steps:7.2f} ms a step  {len(y) / ours:7.0f} windows/s")
+    case = CASES[chosen.network]
+    ours, plain = compare(chosen.network, chosen.width, chosen.epochs)
+    steps, n = case.windows / case.batch, case.windows
+    shape = f"{case.channels} x {case.size} x {case.size}"
+    print(f"{chosen.network}, width {chosen.width}, {shape}, batch {case.batch}")
+    print(f"  plain loop  {1e3 * plain / steps:7.2f} ms a step  {n / plain:7.0f} windows/s")
+    print(f"  orecast     {1e3 * ours / steps:7.2f} ms a step  {n / ours:7.0f} windows/s")
     print(f"  ratio       {plain / ours:7.2f}")
 
 

@@ -10,11 +10,11 @@ import torch
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ModelError
-from orecast.samples.nouns import Needs, Windows
+from orecast.samples.nouns import WEIGHT, Needs, Windows
 from orecast.training import Network, build_model, load_model
 
 NAMES = sorted(registry.entries("orecast.models"))
-SMALL = {"width": 8}
+SMALL = {"width": 8, "dropout": 0.0}  # and sure of what it learns within a few steps
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,17 +61,32 @@ def build(name, channels, size, seed=0):
 
 
 def toy(name, n=64, channels=3, seed=0):
-    """Windows whose first layer is high on ore."""
+    """Windows that are high on ore in the first two layers.
+
+    So the two correlate, as element graphs ask; a weight, where one is needed, says nothing.
+    """
     rng = np.random.default_rng(seed)
     size = usual(name)
-    stack = rng.normal(size=(channels, 40, 40)).astype(np.float32)
-    at = np.column_stack([rng.integers(size, 40 - size, n), rng.integers(0, 40, n)])
-    y = (at[:, 1] >= 20).astype(float)
-    at[:, 1] = np.where(y == 1, 30, 10)
-    stack[0, :, :20] -= 2
-    stack[0, :, 20:] += 2
+    side = max(40, 4 * size)
+    stack = rng.normal(size=(channels, side, side)).astype(np.float32)
+    at = np.column_stack([rng.integers(size, side - size, n), rng.integers(0, side, n)])
+    y = (at[:, 1] >= side // 2).astype(float)
+    at[:, 1] = np.where(y == 1, 3 * side // 4, side // 4)
+    stack[0, :, : side // 2] -= 2
+    stack[0, :, side // 2 :] += 2
+    stack[1] += stack[0]
     names = tuple(f"L{number}" for number in range(channels))
-    return Windows(stack, names, at, size), y, np.full(n, -1)
+    kinds = ["element"] * channels
+    if factory(name).needs.weight:
+        stack[-1] = rng.uniform(size=stack[-1].shape)
+        kinds[-1] = WEIGHT
+    return Windows(stack, names, at, size, kinds=tuple(kinds)), y, np.full(n, -1)
+
+
+def loss_of(net, x):
+    """What training lowers, where the network says so, or the sum of the squared logits."""
+    own = getattr(net, "training_loss", None)
+    return own(x, torch.tensor([0.0, 1.0, 1.0, 0.0])) if own else net(x).square().sum()
 
 
 def fitted(name, seed=0):
@@ -89,6 +104,7 @@ def test_declares_its_needs_and_says_what_it_is(name):
 @pytest.mark.parametrize("channels", [1, 40])
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_of_the_smallest_window_and_of_forty_channels(name, channels):
+    channels += factory(name).needs.weight
     for size in {smallest(name), usual(name)}:
         net = build(name, channels, size).eval()
         x = torch.randn(2, channels, size, size)
@@ -100,7 +116,7 @@ def test_logits_of_the_smallest_window_and_of_forty_channels(name, channels):
 def test_a_gradient_reaches_every_parameter(name):
     size = usual(name)
     net = build(name, 3, size).train()
-    net(torch.randn(4, 3, size, size)).square().sum().backward()
+    loss_of(net, torch.randn(4, 3, size, size)).backward()
     without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
@@ -120,7 +136,9 @@ def test_features_hold_most_weights_and_the_head_the_rest(name):
     net.zero_grad()
     features.square().sum().backward()
     backbone = {p for p in net.parameters() if p.grad is not None}
-    assert head | backbone == set(net.parameters())
+    net.zero_grad()
+    net(torch.randn(4, 3, size, size)).sum().backward()
+    assert head | backbone == {p for p in net.parameters() if p.grad is not None}
     assert not head & backbone
     assert sum(p.numel() for p in backbone) > sum(p.numel() for p in head)
 
@@ -129,10 +147,11 @@ def test_features_hold_most_weights_and_the_head_the_rest(name):
 def test_learns_what_can_be_learned(name):
     losses = []
     X, y, group = toy(name)
-    recipe = Training(epochs=10, batch=16, rate=3e-3)
+    recipe = Training(epochs=10, batch=16, rate=1e-2)
     model = build_model(name, options(name), recipe, progress=lambda *p: losses.append(p[2]))
     scores = model.fit(X, y, group, seed=0).predict(X)
-    assert losses[-1] < losses[0] / 2
+    own = hasattr(factory(name), "training_loss")  # may hold parts that no learning removes
+    assert losses[-1] < losses[0] * (0.6 if own else 0.5)
     assert (scores[y == 1][:, None] > scores[y == 0]).mean() > 0.95  # the AUC
 
 

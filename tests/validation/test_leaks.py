@@ -32,6 +32,7 @@ DETECTORS, NETWORKS, COMMITTEES = (
 MODELS = [*DETECTORS, *NETWORKS, *COMMITTEES]
 CHEAP = [*DETECTORS, *COMMITTEES, "resnet18"]
 MIXED = ["spectrum-area", "random-forest", "logistic-regression"]
+TINY = {"width": 8, "alpha": 0.05, "dilations": [1, 2]}
 SMALL = {
     "single-layer": {"layer": "Au"},
     "random-forest": {"trees": 10, "features": "window", "jobs": 1},
@@ -75,7 +76,7 @@ def options(name):
     """A small form of a model."""
     if name in NETWORKS:
         known = inspect.signature(entries("orecast.models")[name].load()).parameters
-        return {"width": 8} if "width" in known else {}
+        return {option: value for option, value in TINY.items() if option in known}
     return SMALL.get(name, {})
 
 
@@ -86,7 +87,9 @@ def recipe(name="logistic-regression", **given):
     if needs.parity != "any" and (size % 2 == 1) != (needs.parity == "odd"):
         size += 1
     model = given.pop("model", lambda: build_model(name, options(name), TRAINING))
-    told = {"labels": needs.labels, "target": "Au", "faults": "fault distance"} | given
+    told = {"labels": needs.labels, "target": "Au", "faults": "fault distance"}
+    told |= {"guided": needs.weight, "layers": ("Au", "Cu") if needs.elements_only else None}
+    told |= given
     return Recipe(model, size, **told)
 
 

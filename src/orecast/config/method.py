@@ -172,6 +172,8 @@ class ModelOptions(Section):
     """Options of that model."""
     channels: list[Channel] = []
     """Detectors whose scores, fitted without labels in the fold, are layers for it too."""
+    weight: str | None = None
+    """Layer that guides models by knowledge; the influence of faults, fitted, when left out."""
 
 
 class Training(Section):

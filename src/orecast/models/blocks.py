@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from orecast.errors import ConfigError
@@ -45,11 +46,31 @@ class Head(nn.Module):
         return logits
 
 
+class FeatureHead(nn.Module):
+    """Dropout and one linear unit: features ``(B, F)`` to logits ``(B,)``."""
+
+    def __init__(self, features: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(features, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)``."""
+        logits: Tensor = self.linear(self.dropout(features)).squeeze(1)
+        return logits
+
+
 def initialise(net: nn.Module) -> None:
-    """Draw the convolutions' weights for rectified units (He et al. 2015, eq. 10, by fan-out)."""
+    """Draw the convolutions' weights for rectified units (He et al. 2015, eq. 10, by fan-out).
+
+    PyTorch takes the fan-out of all groups for that of one, by which depthwise convolutions would
+    shrink what passes them, and predictions after few steps would be constant.
+    """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            with torch.no_grad():
+                module.weight.mul_(module.groups**0.5)
 
 
 def require_count(name: str, value: object) -> int:

@@ -8,8 +8,10 @@ from orecast.registry import exports
 
 if TYPE_CHECKING:
     from orecast.samples.growth import slide
+    from orecast.samples.knowledge import FaultControl, fit_fault_control
     from orecast.samples.negatives import NegativeRule, choose_negatives
     from orecast.samples.nouns import (
+        WEIGHT,
         Fold,
         Ground,
         Model,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from orecast.samples.scaling import fit_scaling
 
 __all__ = [
+    "WEIGHT",
+    "FaultControl",
     "Fold",
     "Ground",
     "Model",
@@ -37,6 +41,7 @@ __all__ = [
     "choose_negatives",
     "deposit_groups",
     "deposit_sampling",
+    "fit_fault_control",
     "fit_scaling",
     "slide",
 ]
@@ -44,6 +49,8 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
+        "WEIGHT": "nouns",
+        "FaultControl": "knowledge",
         "Fold": "nouns",
         "Ground": "nouns",
         "Model": "nouns",
@@ -57,6 +64,7 @@ __getattr__ = exports(
         "choose_negatives": "negatives",
         "deposit_groups": "places",
         "deposit_sampling": "places",
+        "fit_fault_control": "knowledge",
         "fit_scaling": "scaling",
         "slide": "growth",
     },

@@ -216,6 +216,8 @@ def _strictest(needs: Mapping[str, Needs]) -> Needs:
         parity=parities.pop() if parities else "any",
         labels=any(need.labels for need in needs.values()),
         layers=tuple(sorted({kind for need in needs.values() for kind in need.layers})),
+        weight=any(need.weight for need in needs.values()),
+        elements_only=any(need.elements_only for need in needs.values()),
     )
 
 

@@ -17,11 +17,14 @@ from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.samples import (
+    WEIGHT,
     Model,
     NegativeRule,
     Sampling,
+    Scaling,
     Windows,
     choose_negatives,
+    fit_fault_control,
     fit_scaling,
     slide,
 )
@@ -32,6 +35,7 @@ Bools = NDArray[np.bool_]
 
 RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
 
+_TINY = float(np.finfo(np.float32).tiny)
 _UNLABELLED = 20_000  # cells that a model without labels learns from
 
 
@@ -45,7 +49,8 @@ class Recipe:
     training windows are grown, after scaling.
     ``channels`` are detectors that need no labels: fitted to the cells a fold may see, their scores
     become layers. Without ``labels`` the model learns from visible cells at random, and is told no
-    deposit.
+    deposit. A ``guided`` model is given a weight of knowledge as its last layer: the layer named
+    ``weight``, or the influence of faults, fitted to the deposits that a fold may see.
     """
 
     model: Callable[[], Model]
@@ -61,6 +66,8 @@ class Recipe:
     layers: tuple[str, ...] | None = None
     plan: tuple[Step, ...] = ()
     channels: Mapping[str, Callable[[], Model]] = field(default_factory=dict)
+    guided: bool = False
+    weight: str | None = None
 
     def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
         """Fit to the places of ore a fold may see; nothing is read from ``hidden`` cells."""
@@ -145,7 +152,37 @@ class Recipe:
         windows = _selecting(windows, self._screened(evidence, windows, rows, seed))
         if self.channels:
             windows = self._with_channels(windows, evidence, visible, seed)
+        if self.guided:
+            return self._with_weight(windows, evidence, rows, visible)
         return replace(windows, scaling=fit_scaling(windows.stack, visible))
+
+    def _with_weight(
+        self, windows: Windows, evidence: Evidence, rows: Sampling, visible: Bools
+    ) -> Windows:
+        """Windows with the weight of knowledge behind their layers, which alone is not scaled."""
+        others = [k for k, name in enumerate(windows.names) if name != self.weight]
+        windows = _selecting(windows, np.array(others))
+        if self.weight is None:
+            assert self.faults is not None
+            distance = evidence.layer(self.faults)
+            ore = rows.take(rows.y == 1)
+            _, places = np.unique(ore.origin, return_index=True)  # a slid copy is no new deposit
+            control = fit_fault_control(
+                distance, visible, ore.at[places], cell_size=min(evidence.grid.cell_size)
+            )
+            weight = control(distance).astype(np.float32)
+        else:
+            weight = _unit_range(evidence.layer(self.weight), visible)
+        scaling = fit_scaling(windows.stack, visible)
+        return replace(
+            windows,
+            stack=np.concatenate([windows.stack, weight[None]]),
+            names=(*windows.names, "knowledge"),
+            kinds=(*windows.kinds, WEIGHT),
+            scaling=Scaling(
+                np.append(scaling.mean, np.float32(0)), np.append(scaling.spread, np.float32(1))
+            ),
+        )
 
     def _with_channels(
         self, windows: Windows, evidence: Evidence, visible: Bools, seed: int
@@ -273,6 +310,16 @@ def _unlabelled(seen: Bools, seed: int) -> Sampling:
     rng = np.random.default_rng([seed, 4])
     drawn = rng.choice(len(cells), size=min(len(cells), _UNLABELLED), replace=False)
     return Sampling.of(cells[np.sort(drawn)], np.nan)
+
+
+def _unit_range(layer: NDArray[np.float32], visible: Bools) -> NDArray[np.float32]:
+    """A layer in [0, 1]: as it is, or stretched from its lowest to its highest visible value."""
+    seen = layer[visible]
+    low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+    if low >= 0 and high <= 1:
+        return layer
+    stretched: NDArray[np.float32] = np.clip((layer - low) / max(high - low, _TINY), 0, 1)
+    return stretched
 
 
 def _windows(evidence: Evidence, at: Ints, size: int, hidden: Bools | None) -> Windows:

@@ -214,7 +214,7 @@ def resolved(config: Config, model: Choice) -> Config:
     """A run with what a model's name stands for: the run's own model has the run's options."""
     if model == Choice(config.model.name):
         return chosen(config)
-    asked = ModelOptions(name=model.name, options=model.options)
+    asked = ModelOptions(name=model.name, options=model.options, weight=config.model.weight)
     return chosen(config.model_copy(update={"model": asked}))
 
 

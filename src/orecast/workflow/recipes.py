@@ -80,6 +80,7 @@ def model_recipe(
     if barren is not None:
         at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
         cells = at[evidence.grid.inside(at)]
+    needs = _needs(config, config.model.name, config.model.options)
     return Recipe(
         _factory(config, trusted(config), checkpoints, progress),
         options.window,
@@ -90,7 +91,9 @@ def model_recipe(
         target=options.target,
         faults=FAULT_DISTANCE if FAULT_DISTANCE in evidence.names else None,
         barren=cells,
-        labels=_needs(config, config.model.name, config.model.options).labels,
+        labels=needs.labels,
+        guided=needs.weight,
+        weight=_weight(config, evidence) if needs.weight else None,
         plan=_plan(config),
         channels={
             f"{name} score": _factory(config, ModelOptions(name=name))
@@ -116,6 +119,24 @@ def _plan(config: Config) -> tuple[Step, ...]:
         build_step(step.method, step.options, **amount)
         for step, amount in zip(config.sampling.grow, amounts, strict=True)
     )
+
+
+def _weight(config: Config, evidence: Evidence) -> str | None:
+    """The layer that weighs knowledge; None where it is fitted to the distance to faults."""
+    name = config.model.weight
+    if name is None and FAULT_DISTANCE not in evidence.names:
+        raise ConfigError(
+            f"{config.model.name} is guided by faults, and the survey has none",
+            where="model.weight",
+            remedy="give [faults], or name a layer there",
+        )
+    if name is not None and name not in evidence.names:
+        raise ConfigError(
+            f"there is no layer {name!r}",
+            where="model.weight",
+            remedy=nearest(name, evidence.names),
+        )
+    return name
 
 
 def trusted(config: Config) -> ModelOptions:
@@ -170,7 +191,7 @@ def baselines(
     """
     found: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
-    recipe = replace(recipe, channels={}, plan=())
+    recipe = replace(recipe, channels={}, plan=(), guided=False)
     plain = replace(recipe, screening=type(config.screening)())
     for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
         if name == config.model.name:

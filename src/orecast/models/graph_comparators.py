@@ -1,0 +1,217 @@
+"""Graph networks that the residual ones are compared with, on the same element graphs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from orecast.models.blocks import FeatureHead, require_count, require_share
+from orecast.models.element_graphs import (
+    ElementGraph,
+    Isomorphism,
+    MeanAggregation,
+    Threshold,
+    averaging,
+    summing,
+)
+
+REGISTERED = {"gin": "GIN", "diffpool": "DiffPool", "graphsage": "GraphSAGE"}
+
+
+class GIN(ElementGraph):
+    r"""Graph isomorphism network on the graph of correlated elements.
+
+    .. math:: h_i^{(l+1)} = \mathrm{MLP}\Bigl(h_i^{(l)} + \sum_{j \in N(i)} h_j^{(l)}\Bigr), \qquad
+        z = \Big\Vert_{l=0}^{L} \sum_i h_i^{(l)}
+
+    K. Xu, W. Hu, J. Leskovec, S. Jegelka (2019), How powerful are graph neural networks?, ICLR,
+    eqs. 4.1 and 4.2: the sums over nodes of every layer, the input's too, side by side. Depth,
+    width, dropout and graph are those of ``resgcn``, so that a difference is the layers'.
+
+    Shapes: features ``(B, 1 + layers * width)``, logits ``(B,)``. Raises ConfigError where an
+    option is impossible.
+    """
+
+    operator_of = staticmethod(summing)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width, layers = require_count("width", width), require_count("layers", layers)
+        self.layers = nn.ModuleList(
+            Isomorphism(1 if n == 0 else width, width) for n in range(layers)
+        )
+        self.head = FeatureHead(1 + layers * width, require_share("dropout", dropout))
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the sums over nodes of each layer, ``(B, 1 + layers * width)``."""
+        sums = [nodes.sum(1)]
+        for layer in self.layers:
+            nodes = layer(nodes, self.operator)
+            sums.append(nodes.sum(1))
+        return torch.cat(sums, 1)
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of features."""
+        logits: Tensor = self.head(features)
+        return logits
+
+
+class GraphSAGE(ElementGraph):
+    r"""Graph of correlated elements, each joined with the mean of its neighbours.
+
+    .. math:: h_i^{(l+1)} = \mathrm{ReLU}\bigl(W^{(l)} [h_i^{(l)};\ \bar h_{N(i)}^{(l)}]\bigr),
+        \qquad z = \frac1N \sum_i h_i^{(L)}
+
+    W. L. Hamilton, R. Ying, J. Leskovec (2017), Inductive representation learning on large graphs,
+    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator, over all neighbours, as there are few.
+    Nodes are not brought to unit length: their size is the concentration. Depth, width, read-out,
+    dropout and graph are those of ``resgcn``, so that a difference is the layers'.
+
+    Shapes: features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an option is
+    impossible.
+    """
+
+    operator_of = staticmethod(averaging)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width, layers = require_count("width", width), require_count("layers", layers)
+        self.stack = MeanStack(1, [width] * layers)
+        self.head = FeatureHead(width, require_share("dropout", dropout))
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the last layer's nodes, ``(B, width)``."""
+        features: Tensor = torch.relu(self.stack(nodes, self.operator)).mean(1)
+        return features
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of features ``(B, width)``."""
+        logits: Tensor = self.head(features)
+        return logits
+
+
+class DiffPool(ElementGraph):
+    r"""Graph of correlated elements, pooled to a few clusters that are learned too.
+
+    .. math:: S = \mathrm{softmax}(\mathrm{GNN}_1(A, X)), \quad X' = S^\top \mathrm{GNN}_2(A, X),
+        \quad A' = S^\top A S, \quad z = \mathrm{mean}\ \mathrm{GNN}_3(A', X')
+
+    R. Ying et al. (2018), Hierarchical graph representation learning with differentiable pooling,
+    NeurIPS, 4800-4810, eqs. 3-6. Two levels, of elements and of clusters, a quarter as many (the
+    paper's share for small graphs; at least two); each GNN is two layers of ``graphsage``, as
+    there. Training lowers the cross-entropy and both auxiliary losses: how far :math:`S S^\top` is
+    from the graph, as the root mean square over pairs, so that it does not grow with the elements,
+    and the mean entropy of a node's clusters. Width, dropout and graph are those of ``resgcn``.
+
+    Shapes: S ``(B, N, K)``, features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an
+    option is impossible.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width = require_count("width", width)
+        clusters = max(2, math.ceil(channels / 4))
+        self.assign = MeanStack(1, [width, clusters])
+        self.embed = MeanStack(1, [width, width])
+        self.coarse = MeanStack(width, [width, width])
+        self.head = FeatureHead(width, require_share("dropout", dropout))
+
+    @staticmethod
+    def operator_of(adjacency: Tensor) -> Tensor:
+        """Return the graph as it is, since its edges are summed up between clusters."""
+        return adjacency.clone()
+
+    def assignment(self, nodes: Tensor) -> Tensor:
+        """Return the share of each node ``(B, N, 1)`` in each cluster, ``(B, N, K)``."""
+        shares: Tensor = self.assign(nodes, averaging(self.operator)).softmax(2)
+        return shares
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the clusters, ``(B, width)``."""
+        return self._pooled(nodes, self.assignment(nodes))
+
+    def _pooled(self, nodes: Tensor, shares: Tensor) -> Tensor:
+        """Pool nodes ``(B, N, 1)`` by their shares ``(B, N, K)``, and read the clusters out."""
+        embedded = torch.relu(self.embed(nodes, averaging(self.operator)))  # (B, N, F)
+        clusters = shares.mT @ embedded  # (B, K, F)
+        between = shares.mT @ (self.operator @ shares)  # (B, K, K)
+        features: Tensor = torch.relu(self.coarse(clusters, averaging(between))).mean(1)
+        return features
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of features ``(B, width)``."""
+        logits: Tensor = self.head(features)
+        return logits
+
+    def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy and auxiliary losses of windows ``(B, N, size, size)``."""
+        nodes = self.nodes(x)
+        shares = self.assignment(nodes)
+        logits = self.forward_head(self._pooled(nodes, shares))
+        told = binary_cross_entropy_with_logits(logits.float(), y)
+        return told + link_error(self.operator, shares.float()) + assignment_entropy(shares.float())
+
+
+class MeanStack(nn.Module):
+    """Layers of mean aggregation, ReLU between them: ``(B, N, inputs)`` to ``(B, N, widths[-1])``.
+
+    The neighbours' weights are ``(N, N)`` or ``(B, N, N)``.
+    """
+
+    def __init__(self, inputs: int, widths: list[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            MeanAggregation(before, after)
+            for before, after in zip([inputs, *widths], widths, strict=False)
+        )
+
+    def forward(self, nodes: Tensor, averager: Tensor) -> Tensor:
+        """Return nodes ``(B, N, widths[-1])``."""
+        for number, layer in enumerate(self.layers):
+            nodes = layer(torch.relu(nodes) if number else nodes, averager)
+        return nodes
+
+
+def link_error(adjacency: Tensor, shares: Tensor) -> Tensor:
+    """Root mean square of A - S S^T over the pairs of a graph, mean over the batch.
+
+    >>> link_error(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.eye(2)[None]).item()
+    1.0
+    """
+    missed: Tensor = adjacency - shares @ shares.mT  # (B, N, N)
+    return missed.square().mean((1, 2)).sqrt().mean()
+
+
+def assignment_entropy(shares: Tensor) -> Tensor:
+    """Entropy of a node's clusters ``(B, N, K)``, mean over nodes and batch."""
+    entropy: Tensor = torch.special.entr(shares).sum(2)
+    return entropy.mean()
