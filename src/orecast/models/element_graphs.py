@@ -107,7 +107,8 @@ def require_threshold(value: object) -> Threshold:
 def pearson(values: Tensor) -> Tensor:
     """Pearson's correlation of columns ``(n, N)``, ``(N, N)``; 0 with a column that is constant.
 
-    >>> pearson(torch.tensor([[1.0, 2.0, 5.0], [2.0, 1.0, 5.0], [3.0, 0.0, 5.0]])).tolist()
+    >>> columns = torch.tensor([[1.0, 2.0, 5.0], [2.0, 1.0, 5.0], [3.0, 0.0, 5.0]])
+    >>> pearson(columns).round(decimals=6).tolist()
     [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     deviations = values.double() - values.double().mean(0)
@@ -144,7 +145,7 @@ def joined(correlation: Tensor, alpha: float) -> Tensor:
 def smoothing(adjacency: Tensor) -> Tensor:
     r""":math:`D^{-1/2}(A + I)D^{-1/2}`, with D the row sums of A + I; ``(N, N)``.
 
-    >>> smoothing(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
+    >>> smoothing(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=6).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
     looped = adjacency + torch.eye(len(adjacency))
