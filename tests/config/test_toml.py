@@ -143,3 +143,19 @@ def test_a_configuration_cannot_be_changed():
     assert isinstance(config, Config)
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 3
+
+
+@pytest.mark.parametrize("comments", [False, True])
+def test_steps_of_growth_are_written_and_read_back(comments):
+    steps = [
+        {"method": "slide", "options": {"shift": 14, "step": 4}},
+        {"method": "slide", "label": 1, "to": 212},
+        {"method": "noise", "share": 0.5},
+    ]
+    config = parse(LEAST | {"sampling": {"grow": steps}}, where="t")
+    slide, more, noise = config.sampling.grow
+    assert (slide.options, slide.to, slide.balance) == ({"shift": 14, "step": 4}, None, False)
+    assert (more.label, more.to, noise.share) == (1, 212, 0.5)
+    assert parse(tomllib.loads(to_toml(config, comments=comments)), where="t") == config
+    with pytest.raises(ConfigError, match=r"sampling\.grow.*to"):
+        parse(LEAST | {"sampling": {"grow": [{"method": "slide", "to": -1}]}}, where="t")

@@ -52,7 +52,7 @@ def grown(name, X, y, group, seed=0, n=24):
 
 
 def test_all_methods_are_registered():
-    assert set(NAMES) == {"copy", "turns", "noise", "smote", "vae", "gan"}
+    assert set(NAMES) == {"copy", "turns", "noise", "slide", "smote", "vae", "gan"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,9 +64,13 @@ def test_the_room_without_torch_holds_the_rest():
     assert set(entries("orecast.training.generators")) == GENERATORS
 
 
-@pytest.mark.parametrize("size", [1, 4, 5])
+def sized(*sizes):
+    """Names and sizes; a window of one cell cannot be slid off its place."""
+    return [(n, size) for n in NAMES for size in sizes if (n, size) != ("slide", 1)]
+
+
 @pytest.mark.parametrize("layers", [1, 40])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "size"), sized(1, 4, 5))
 def test_rows_come_behind_the_windows_with_their_label(name, layers, size):
     X, y, group = windows(layers, size)
     more = grown(name, X, y, group)
@@ -94,9 +98,10 @@ def test_origins_are_true(name):
         assert (more.group[30:] == -1).all()
     else:
         np.testing.assert_array_equal(more.group[30:], group[origin[:, 0]])
-        np.testing.assert_array_equal(more.X.at[30:], X.at[origin[:, 0]])
+        apart = np.abs(more.X.at[30:] - X.at[origin[:, 0]]).max(axis=1)
+        np.testing.assert_array_equal(apart, 1 if name == "slide" else 0)
     ore = {tuple(at) for at in X.at[y == 1].tolist()}
-    assert {tuple(at) for at in more.X.at[30:].tolist()} <= ore
+    assert {tuple(at) for at in more.X.at[30:].tolist()} <= ore or name == "slide"
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**40])
@@ -112,7 +117,10 @@ def test_a_seed_repeats_bit_for_bit_and_another_does_not(name, seed):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_but_the_windows_of_the_class_is_read(name):
-    """Hidden cells, the rest of the map and the other class may be anything."""
+    """Hidden cells, the rest of the map and the other class may be anything; a slid window begins
+    a cell beside its own.
+    """
+    reach = 3 if name == "slide" else 2
     hidden = np.zeros((30, 40), dtype=bool)
     hidden[:, 14:] = True
     X, y, group = windows(hidden=hidden)
@@ -121,15 +129,14 @@ def test_nothing_but_the_windows_of_the_class_is_read(name):
         stack = X.stack.copy()
         stack[:, hidden] = filling
         for row, column in X.at[y == 0]:
-            if np.abs(X.at[y == 1] - (row, column)).max(axis=1).min() > 2:
+            if np.abs(X.at[y == 1] - (row, column)).max(axis=1).min() > reach:
                 stack[:, row, column] = filling
         other = windows(hidden=hidden, stack=stack)[0]
         more = grown(name, other, y, group)
         np.testing.assert_array_equal(more.X.batch(slice(30, None)), ore.X.batch(slice(10, None)))
 
 
-@pytest.mark.parametrize("size", [1, 5])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "size"), sized(1, 5))
 def test_a_row_is_the_same_in_whatever_batch(name, size):
     X, y, group = windows(size=size)
     more = grown(name, X, y, group)
@@ -186,6 +193,8 @@ def test_an_unknown_option_is_refused_with_the_nearest(name):
     ("name", "option", "value"),
     [
         ("turns", "flips", 1),
+        ("slide", "shift", 0),
+        ("slide", "step", 1.5),
         ("noise", "variance", 0),
         ("smote", "neighbours", 0),
         ("smote", "neighbours", 2.5),

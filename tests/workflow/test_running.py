@@ -252,6 +252,7 @@ def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configure
         ("model={name='resnet18'}", "uncertainty.dropout=3"),
         ("sampling.grow=[{method='smoat', balance=true}]",),
         ("sampling.grow=[{method='smote'}]",),
+        ("sampling.grow=[{method='slide', options={shift=2}}]",),
         ("sampling.grow=[{method='smote', times=2}]", "model={name='stack'}"),
         ("model={name='random-forest', options={trees=0}}",),
         ("model={name='single-layer', options={layer='Xx'}}",),

@@ -29,7 +29,9 @@ def answer(score, region, test, calibration=None):
         seen=np.empty(0),
         hidden_cells=int(region.sum()),
         visible_cells=20,
+        region_cells=len(cells),
         words="negatives",
+        learned=(2, 2),
         calibration=calibration,
     )
 
@@ -204,6 +206,63 @@ def test_paper_scores_come_from_the_tested_windows():
     assert row["extra"]["recall"] == 0.5
     assert row["as_published"] == {"AUC": 0.75, "Acc": 0.75}
     assert [f["auc"] for f in row["per_fold"]] == [1, 1]
+
+
+def test_papers_own_labels_come_before_the_score():
+    """Called are the first three, whatever they score: two of them rightly."""
+    oof = out_of_fold(np.zeros(SHAPE))
+    scores, called = np.array([0.9, 0.1, 0.4, 0.2]), np.array([True, True, True, False])
+    sampling = Sampling.of(AT, np.array([1.0, 0, 1, 0]))
+    by_score = replace(
+        oof, sampling=sampling, answers=[replace(a, scores=scores[a.test]) for a in oof.answers]
+    )
+    by_label = replace(
+        by_score, answers=[replace(a, called=called[a.test]) for a in by_score.answers]
+    )
+    rows = [paper_row("m", o, {}, seed=0) for o in (by_score, by_label)]
+    assert [row["extra"]["recall"] for row in rows] == [0.5, 1]
+    assert [row["extra"]["specificity"] for row in rows] == [1, 0.5]
+    assert [row["auc"]["value"] for row in rows] == [1, 1]
+
+
+def test_places_are_called_by_the_models_own_labels_where_nothing_is_calibrated():
+    score = np.arange(40.0).reshape(SHAPE)
+    whole = out_of_fold(score)
+    west, east = whole.answers
+    west = replace(west, called=np.array([True, False]), alarm=0.25)
+    east = replace(east, called=np.array([True, True]), alarm=0.75)
+    row = held_out_row(
+        "m", "model", "spatial", replace(whole, answers=[west, east]), places(), seed=0
+    )
+    assert row["called"]["recall"]["value"] == 0.75
+    assert row["called"]["specificity"]["value"] == pytest.approx(0.5)
+    assert row["brier"] is None
+    chosen = replace(whole, answers=[replace(west, calibration=WEST), replace(east)])
+    row = held_out_row("m", "model", "spatial", chosen, places(), seed=0)
+    # 0 and 31 against a threshold of 30 in the west; both called in the east
+    assert row["called"]["recall"]["value"] == 0.75
+    background = np.delete(score[:, :5].ravel(), [0, 16])
+    expected = np.mean([np.mean(background >= 30), 0.75])
+    assert row["called"]["specificity"]["value"] == pytest.approx(1 - expected)
+
+
+def test_some_cells_of_a_region_stand_for_all_and_give_no_probabilities():
+    score = np.arange(40.0).reshape(SHAPE)
+    whole = out_of_fold(score, (WEST, EAST))
+    some = replace(
+        whole,
+        answers=[
+            replace(a, cells=a.cells[::2], cell_scores=a.cell_scores[::2]) for a in whole.answers
+        ],
+    )
+    assert all(a.drawn for a in some.answers)
+    row = held_out_row("m", "model", "spatial", some, places(), seed=0)
+    full = held_out_row("m", "model", "spatial", whole, places(), seed=0)
+    for name in ("brier", "brier_skill", "reliability", "expected_deposits"):
+        assert row[name] is None
+    assert row["called"]["recall"] == full["called"]["recall"]
+    shares = [percentiles(a.scores, a.cell_scores) for a in some.answers]
+    assert row["places"] == pytest.approx(np.concatenate(shares).tolist())
 
 
 LOW = np.linspace(0.3, 0.7, 12)

@@ -12,6 +12,7 @@ from orecast import __version__
 from orecast.cli.auditing import audit
 from orecast.cli.comparing import compare
 from orecast.cli.predicting import predict
+from orecast.cli.reproducing import reproduce
 from orecast.errors import OrecastError
 
 app = typer.Typer(
@@ -188,6 +189,7 @@ def models() -> None:
 app.command()(audit)
 app.command()(compare)
 app.command()(predict)
+app.command()(reproduce)
 
 
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:

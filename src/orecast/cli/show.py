@@ -46,10 +46,11 @@ def table(title: str, columns: list[str], rows: list[list[Any]], right: int = 1)
     console.print()
 
 
-def one_of(*, resume: bool, overwrite: bool) -> None:
-    """Refuse, as wrong usage, to go on with a run and to begin it again."""
-    if resume and overwrite:
-        raise typer.BadParameter("--resume and --overwrite exclude each other")
+def one_of(**flags: bool) -> None:
+    """Refuse, as wrong usage, two flags that exclude each other, by their names."""
+    if sum(flags.values()) > 1:
+        first, second = (f"--{name}" for name in flags)
+        raise typer.BadParameter(f"{first} and {second} exclude each other")
 
 
 def message(error: Exception) -> None:

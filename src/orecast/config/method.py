@@ -79,10 +79,10 @@ class Screening(Section):
 
 
 class Grow(Section):
-    """A step of growth: training windows made of others; exactly one amount is named."""
+    """A step of growth: training windows made of others; one amount is named, but for slide."""
 
     method: str
-    """copy, turns, noise, smote, vae or gan."""
+    """copy, turns, noise, slide, smote, vae or gan; slide without an amount takes all positions."""
     options: dict[str, Any] = {}
     """Options of that method."""
     label: Literal[0, 1] | None = None
@@ -93,6 +93,8 @@ class Grow(Section):
     """Grow a class to so many times its windows."""
     n: Annotated[int, Field(ge=0)] | None = None
     """Grow a class by so many windows."""
+    to: Annotated[int, Field(ge=0)] | None = None
+    """Grow a class to so many windows in all."""
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     """Change this share of a class's windows in place."""
 

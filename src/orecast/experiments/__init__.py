@@ -15,3 +15,41 @@ counts training rows, grown ones among them; where ``window`` is capped, shifts 
 with it, rounded down, at least one. ``[[choice]]`` says what was taken where the paper is silent
 or contradicts itself, and why.
 """
+
+from __future__ import annotations
+
+from orecast.experiments.reading import (
+    Caps,
+    Choice,
+    Column,
+    Entry,
+    Experiment,
+    Paper,
+    PaperFigure,
+    PaperTable,
+    Places,
+    Row,
+    SecondArea,
+    Weight,
+    Windows,
+    read_experiment,
+    systems,
+)
+
+__all__ = [
+    "Caps",
+    "Choice",
+    "Column",
+    "Entry",
+    "Experiment",
+    "Paper",
+    "PaperFigure",
+    "PaperTable",
+    "Places",
+    "Row",
+    "SecondArea",
+    "Weight",
+    "Windows",
+    "read_experiment",
+    "systems",
+]

@@ -1,6 +1,20 @@
 """Why here: one attribution method a file."""
 
+from orecast.explanation.grad_cam import GradCam, grad_cam
 from orecast.explanation.occlusion import Attribution, occlusion
+from orecast.explanation.offsets import SamplingOffsets, sampling_offsets
+from orecast.explanation.shapley import Shapley, shapley_values
 from orecast.explanation.standing import Standing, elements_behind
 
-__all__ = ["Attribution", "Standing", "elements_behind", "occlusion"]
+__all__ = [
+    "Attribution",
+    "GradCam",
+    "SamplingOffsets",
+    "Shapley",
+    "Standing",
+    "elements_behind",
+    "grad_cam",
+    "occlusion",
+    "sampling_offsets",
+    "shapley_values",
+]

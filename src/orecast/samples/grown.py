@@ -31,9 +31,10 @@ class Grown(Windows):
     """Windows and behind them grown ones; as lazy as they are, and a model sees no difference.
 
     ``part`` and ``row`` ``(n,)`` tell which part makes a row, and which of its rows it is. ``at``
-    is the place of a row's first origin; a generator's rows stand, in turn, at the places that it
-    learned from, so that a model that reads places learns no new one. ``origin`` ``(n, o)`` are
-    rows of the ungrown windows, filled up with -1.
+    is the cell that a slid row was slid to, of any other the place of its first origin; a
+    generator's rows stand, in turn, at the places that it learned from, so that a model that reads
+    places learns no new one. ``origin`` ``(n, o)`` are rows of the ungrown windows, filled up with
+    -1.
     """
 
     parts: tuple[Part, ...]
@@ -79,7 +80,7 @@ class Grown(Windows):
         n = len(part.origin)
         return replace(
             self,
-            at=np.concatenate([self.at, self.at[among[places(part, len(among))]]]),
+            at=np.concatenate([self.at, cells(part, self.at[among])]),
             parts=(*self.parts, part),
             part=np.append(self.part, np.full(n, len(self.parts))),
             row=np.append(self.row, np.arange(n)),
@@ -108,6 +109,19 @@ class Copies:
     def batch(self, rows: Ints, view: Windows) -> Floats:
         """The rows' own windows."""
         return through(view, self.source).batch(self.origin[rows, 0])
+
+
+@dataclass(frozen=True)
+class Slid:
+    """Rows of windows at other cells ``at``, ``(m, 2)``, as they lie on the map."""
+
+    source: Windows
+    origin: Ints  # (m, 1)
+    at: Ints
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """The windows at the rows' cells."""
+        return through(view, self.source.moved(self.at[rows])).batch()
 
 
 @dataclass(frozen=True)
@@ -166,6 +180,22 @@ def places(part: Part, n: int) -> Ints:
     if part.origin.shape[1]:
         return part.origin[:, 0]
     return np.arange(len(part.origin)) % n
+
+
+def cells(part: Part, at: Ints) -> Ints:
+    """Cells ``(m, 2)`` at which rows stand that were grown from windows ``at`` cells ``(n, 2)``."""
+    return part.at if isinstance(part, Slid) else at[places(part, len(at))]
+
+
+def as_they_lie(X: Windows) -> bool:
+    """Whether windows are those of the map at their cells: none is turned, mixed or noisy."""
+    if not isinstance(X, Grown):
+        return True
+    used = (X.parts[number] for number in np.unique(X.part))
+    return all(
+        isinstance(part, Slid) or (isinstance(part, Copies) and as_they_lie(part.source))
+        for part in used
+    )
 
 
 def _affine(scaling: Scaling | None, layers: int) -> Floats:

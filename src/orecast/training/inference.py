@@ -1,15 +1,42 @@
-"""The form of a network that predicts fastest and gives the same scores to rounding."""
+"""How networks answer: in batches, and in the form that predicts fastest, the same to rounding."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from math import prod
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 from torch.fx.passes.shape_prop import ShapeProp
+
+from orecast.samples.nouns import Windows
+from orecast.training.acceleration import Acceleration, suited_threads
+from orecast.training.data import gather, windows_at_once
+
+Answer = Callable[[Tensor], Tensor]
+
+
+def in_batches(
+    X: Windows, net: nn.Module, settings: Acceleration, answer: Answer, leading: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Answers ``(*leading, n)`` to windows, materialised a batch at a time; ``net`` is behind."""
+    found = np.empty((*leading, len(X)), dtype=np.float64)
+    step = windows_at_once(X.size)
+    with torch.inference_mode(), suited_threads(net, X.size):
+        for start in range(0, len(X), step):
+            rows = slice(start, start + step)
+            found[..., rows] = answer(settings.arrange(gather(X, rows))).cpu().numpy()
+    return found
+
+
+def probability(logits: Answer) -> Answer:
+    """Probabilities in place of logits."""
+    return lambda x: torch.sigmoid(logits(x))
 
 
 def inference_form(net: nn.Module, channels: int, size: int) -> nn.Module:

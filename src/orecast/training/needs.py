@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ModelError, SamplingError
 from orecast.samples.nouns import WEIGHT, Needs, Windows
+
+
+def needs_of(factory: Any, options: dict[str, Any]) -> Needs:
+    """What a network needs with its options, where they change it (``needs_for``).
+
+    Raises ConfigError for an impossible option.
+    """
+    told = getattr(factory, "needs_for", None)
+    needs: Needs = factory.needs if told is None else told(**options)
+    return needs
 
 
 def check_window(name: str, needs: Needs, size: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -18,7 +20,7 @@ from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.run import write_json
-from orecast.samples.nouns import Ints, Needs, Windows
+from orecast.samples.nouns import Ints, Windows
 from orecast.training.acceleration import (
     Acceleration,
     acceleration,
@@ -27,11 +29,12 @@ from orecast.training.acceleration import (
     suits_channels_last,
 )
 from orecast.training.checkpoints import Checkpoint, fingerprint
-from orecast.training.data import TrainingBatches, gather, windows_at_once
+from orecast.training.data import TrainingBatches, gather
 from orecast.training.dropout import Thinned, drops
-from orecast.training.inference import inference_form
-from orecast.training.needs import check_labels, check_layers, check_window
+from orecast.training.inference import Answer, in_batches, inference_form, probability
+from orecast.training.needs import check_labels, check_layers, check_window, needs_of
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
+from orecast.training.recording import Record, recorded
 from orecast.training.searching import resolve_searched, search_epochs, to_choose, trials
 from orecast.training.trainer import Progress, local_randomness, train
 
@@ -59,7 +62,8 @@ class Network:
     folder for ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is called
     again with the same inputs. ``progress`` is called after each epoch with its number from 1, the
     number of epochs, and the mean loss; epochs of pretraining (``pretraining.pretrain``) come
-    first, and before those each trial's, told of it alone.
+    first, and before those each trial's, told of it alone. Where ``record`` is set, it is told of
+    each epoch with labels, and of the accuracy that it reached (``recording.recorded``).
 
     Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window, ``seed_``, and
     the options ``chosen_``.
@@ -79,6 +83,7 @@ class Network:
         self.training = training
         self.checkpoints = checkpoints
         self.progress = progress
+        self.record: Record | None = None
         self.factory = registry.load("orecast.models", name, what="network")
         self.needs = needs_of(self.factory, factory_options(options))
 
@@ -124,6 +129,9 @@ class Network:
         batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
         with suited_threads(net, X.size):
             pretrained = self._pretrain(net, X, seed, settings)
+            told = self._told(self.training.pretrain)
+            if self.record is not None:
+                told = recorded(self.record, net, X, y, settings, told)
             train(
                 net,
                 batches,
@@ -131,7 +139,7 @@ class Network:
                 seed=seed,
                 settings=settings,
                 checkpoint=self._checkpoint(X, y, self.training.epochs, seed, pretrained),
-                progress=self._told(self.training.pretrain),
+                progress=told,
             )
         self._learned(net, X.names, X.size, seed)
         return self
@@ -189,17 +197,22 @@ class Network:
         Raises ModelError before ``fit``, for other layers or another size than those learned
         from, and where a value is missing.
         """
-        self._require_learned_form(X)
-        settings = self._settings(self.net_, self.size_)
-        form = self._inference_form(settings)
-        scores = np.empty(len(X), dtype=np.float64)
-        step = windows_at_once(X.size)
-        with torch.inference_mode(), suited_threads(self.net_, X.size):
-            for start in range(0, len(X), step):
-                rows = slice(start, start + step)
-                logits = form(settings.arrange(gather(X, rows)))
-                scores[rows] = torch.sigmoid(logits).cpu().numpy()
-        return scores
+        return self._answers(X, lambda settings: probability(self._inference_form(settings)))
+
+    def labels(self, X: Windows) -> NDArray[np.bool_]:
+        """Whether windows are called ore, ``(n,)``; raises as ``predict``.
+
+        By the network's own ``labels``, such as a vote, where it has them; else from 0.5.
+        """
+        self._require_fitted()
+        if not hasattr(self.net_, "labels"):
+            return self.predict(X) >= 0.5
+
+        def called(settings: Acceleration) -> Answer:
+            net: Any = settings.arrange_module(copy.deepcopy(self.net_))
+            return lambda x: net.labels(x)
+
+        return self._answers(X, called) > 0
 
     def draws(self, X: Windows) -> NDArray[np.float64]:
         """Probabilities of ore by Monte-Carlo dropout, ``(passes, n)``; without passes, (1, n).
@@ -211,18 +224,21 @@ class Network:
         passes = self.options.get("passes", 0)
         if not passes:
             return self.predict(X)[None]
+
+        def thinned(settings: Acceleration) -> Answer:
+            some = Thinned(self.net_, self.seed_)
+            settings.arrange_module(some.net)
+            return probability(lambda x: some.logits(x, passes))
+
+        return self._answers(X, thinned, passes)
+
+    def _answers(
+        self, X: Windows, prepared: Callable[[Acceleration], Answer], *leading: int
+    ) -> NDArray[np.float64]:
+        """Answers ``(*leading, n)`` to windows, by what is prepared for the device."""
         self._require_learned_form(X)
         settings = self._settings(self.net_, self.size_)
-        thinned = Thinned(self.net_, self.seed_)
-        settings.arrange_module(thinned.net)
-        scores = np.empty((passes, len(X)), dtype=np.float64)
-        step = windows_at_once(X.size)
-        with torch.inference_mode(), suited_threads(self.net_, X.size):
-            for start in range(0, len(X), step):
-                rows = slice(start, start + step)
-                logits = thinned.logits(settings.arrange(gather(X, rows)), passes)
-                scores[:, rows] = torch.sigmoid(logits).cpu().numpy()
-        return scores
+        return in_batches(X, self.net_, settings, prepared(settings), leading)
 
     @property
     def n_draws(self) -> int:
@@ -371,16 +387,6 @@ class Network:
                 where="sampling.window",
                 remedy=f"set it to {self.size_}",
             )
-
-
-def needs_of(factory: Any, options: dict[str, Any]) -> Needs:
-    """What a network needs with its options, where they change it (``needs_for``).
-
-    Raises ConfigError for an impossible option.
-    """
-    told = getattr(factory, "needs_for", None)
-    needs: Needs = factory.needs if told is None else told(**options)
-    return needs
 
 
 def factory_options(options: dict[str, Any]) -> dict[str, Any]:

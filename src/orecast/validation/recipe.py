@@ -103,7 +103,11 @@ class Recipe:
     def _barren(
         self, evidence: Evidence, ore: Sampling, copies: Sampling, seen: Bools, seed: int
     ) -> tuple[Sampling, str]:
-        """Barren rows; a cell on which the ore's copies stand is no barren one."""
+        """Barren rows; a cell on which the ore's copies stand is no barren one.
+
+        Those that are chosen have room for all positions to which the plan slides them, among the
+        cells seen and beside the ore's own, so that both grow alike and none is in both.
+        """
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
             rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
@@ -112,8 +116,10 @@ class Recipe:
                 raise SamplingError("no barren place lies where a fold may look", where="[barren]")
             return rows, "places known to be barren"
         n = max(1, round(self.ratio * len(copies)))
-        free = seen.copy()
-        free[copies.at[:, 0], copies.at[:, 1]] = False
+        ore_room, room = (sum(step.room(label) for step in self.plan) for label in (1.0, 0.0))
+        taken = np.zeros_like(seen)
+        taken[copies.at[:, 0], copies.at[:, 1]] = True
+        free = _within(seen, room) & ~windows_touching(taken, 2 * (ore_room + room) + 1)
         target = None if self.target is None else evidence.layer(self.target)
         faults = None
         if self.faults is not None:
@@ -137,10 +143,10 @@ class Recipe:
         windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
         if not (self.plan and self.labels):
             model = self.model().fit(windows, rows.y, rows.group, seed=seed)
-            return Fitted(model, windows, rows, words)
+            return Fitted(model, windows, rows, words, counted(rows.y))
         more = grow(windows, rows.y, rows.group, self.plan, seed=seed)
         model = self.model().fit(more.X, more.y, more.group, seed=seed)
-        return Fitted(model, windows, rows, words)
+        return Fitted(model, windows, rows, words, counted(more.y))
 
     def windows(
         self, evidence: Evidence, rows: Sampling, *, visible: Bools, hidden: Bools | None, seed: int
@@ -241,12 +247,17 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted recipe: the model, the windows' scaling and layers, and what it learned from."""
+    """A fitted recipe: the model, the windows' scaling and layers, and what it learned from.
+
+    ``rows`` are ungrown; ``learned`` counts those of ore and of barren ground, grown ones among
+    them, and is None where a saved recipe was read back.
+    """
 
     model: Model
     windows: Windows
     rows: Sampling
     words: str
+    learned: tuple[int, int] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -266,6 +277,10 @@ class Fitted:
         them, since some models read the whole map.
         """
         return self.model.predict(replace(self.windows.moved(at), hidden=hidden))
+
+    def labels(self, at: Ints) -> Bools:
+        """Whether the model itself calls cells ``(n, 2)`` ore, ``(n,)``; all cells are read."""
+        return labels_of(self.model, replace(self.windows.moved(at), hidden=None))
 
     def draws(self, at: Ints, scores: NDArray[np.float64]) -> NDArray[np.float32]:
         """Scores by each member of the model (seeds, dropout passes), ``(m, n)``.
@@ -300,6 +315,24 @@ class Fitted:
             origin=self.rows.origin,
             values=self.windows.centre(),
         )
+
+
+def labels_of(model: Model, X: Windows) -> Bools:
+    """What a model calls ore, ``(n,)``: by its own ``labels``, else from a score of 0.5."""
+    own: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
+    return np.asarray(model.predict(X) >= 0.5) if own is None else own(X)
+
+
+def counted(y: NDArray[np.float64]) -> tuple[int, int]:
+    """Rows of ore and of barren ground."""
+    return int((y == 1).sum()), int((y == 0).sum())
+
+
+def _within(seen: Bools, margin: int) -> Bools:
+    """Of the cells ``seen`` those with a margin of cells to all others, and to the edge."""
+    others = np.pad(~seen, margin, constant_values=True)
+    near = windows_touching(others, 2 * margin + 1)
+    return ~near[margin : margin + seen.shape[0], margin : margin + seen.shape[1]]
 
 
 def _unlabelled(seen: Bools, seed: int) -> Sampling:

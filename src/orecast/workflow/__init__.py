@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orecast.workflow.comparison_plan import Plan, parse_choices
     from orecast.workflow.predicting import Prediction, predict
     from orecast.workflow.proposing import propose_run
+    from orecast.workflow.reproduction.reproducing import Reproduced, reproduce
     from orecast.workflow.running import Summary, run_survey
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Compared",
     "Plan",
     "Prediction",
+    "Reproduced",
     "Summary",
     "audit_run",
     "audit_windows",
@@ -33,6 +35,7 @@ __all__ = [
     "parse_choices",
     "predict",
     "propose_run",
+    "reproduce",
     "run_survey",
     "write_audit",
     "write_checks",
@@ -47,6 +50,7 @@ __getattr__ = exports(
         "Compared": "comparing",
         "Plan": "comparison_plan",
         "Prediction": "predicting",
+        "Reproduced": "reproduction.reproducing",
         "Summary": "running",
         "audit_run": "auditing_runs",
         "audit_windows": "auditing_windows",
@@ -55,6 +59,7 @@ __getattr__ = exports(
         "parse_choices": "comparison_plan",
         "predict": "predicting",
         "propose_run": "proposing",
+        "reproduce": "reproduction.reproducing",
         "run_survey": "running",
         "write_audit": "auditing",
         "write_checks": "checking",

@@ -14,6 +14,7 @@ from orecast.samples import Fold, Sampling, SplitProtocol, build_protocol, slide
 from orecast.samples.protocols.paper import Paper
 from orecast.survey import Findings, Survey
 from orecast.survey.zeros import lowest_seen
+from orecast.validation import published_folds
 from orecast.workflow.auditing_finished import Finished
 
 Floats = NDArray[np.float64]
@@ -46,10 +47,13 @@ class Cut:
         protocol, sampling = protocol_of(done, name), done.places.sampling
         if isinstance(protocol, Paper):
             evidence = done.evidence
-            grown, _ = done.recipe.grown(evidence, sampling, evidence.valid, done.config.seed)
-            sampling = protocol.rows(grown)
+            recipe, seed = done.recipe, done.config.seed
+            grown, _ = recipe.grown(evidence, sampling, evidence.valid, seed)
+            rows = protocol.rows(grown)
+            sampling, cut = published_folds(recipe, evidence, rows, protocol, seed=seed)
+            return cls(name, sampling, cut, protocol.words, True)
         folds = protocol.folds(sampling, done.evidence.reach)
-        return cls(name, sampling, folds, protocol.words, protocol.grow_first)
+        return cls(name, sampling, folds, protocol.words, False)
 
 
 @dataclass(frozen=True)

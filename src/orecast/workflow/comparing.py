@@ -102,10 +102,11 @@ def named(runs: tuple[Path, ...]) -> dict[str, Path]:
 def _key(configs: dict[str, Config]) -> str:
     """Hash of all that a cell's result depends on, but for what its own name tells."""
     parts = [f"{name} {Provenance.of(config).key}" for name, config in configs.items()]
-    return hashlib.sha256("\n".join([*parts, *_versions().values()]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*parts, *versions().values()]).encode()).hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of all that results depend on, by name."""
     libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {"orecast": __version__, "Python": sys.version.split()[0], **libraries}
 
@@ -179,7 +180,7 @@ def _content(
         surveys.append(summarise(facts[name], found, reference=reference, seed=config.seed))
     return {
         "command": plan.command(),
-        "versions": _versions(),
+        "versions": versions(),
         "seeds": plan.seeds,
         "protocols": [protocol.label for protocol in plan.all_protocols],
         "surveys": surveys,

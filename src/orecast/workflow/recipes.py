@@ -16,6 +16,7 @@ from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.samples import Needs, NegativeRule
 from orecast.samples.growing import Step
+from orecast.samples.growing.slide import Slide
 from orecast.training import build_model
 from orecast.training.generators import build_step
 from orecast.training.needs import check_window
@@ -103,22 +104,29 @@ def model_recipe(
 
 
 def _plan(config: Config) -> tuple[Step, ...]:
-    """Steps of growth; ConfigError where one is impossible, or its rows would leak in a stack."""
+    """Steps of growth.
+
+    ConfigError or SamplingError where one is impossible, or its rows would leak in a stack.
+    """
     made = [step.method for step in config.sampling.grow if step.method in GENERATED]
     if made and config.model.name == "stack":
         raise ConfigError(
             f"a stack weighs its members by windows that {made[0]} mixes from several deposits",
             where="sampling.grow",
-            remedy='choose the model "ensemble", or copy, turns and noise',
+            remedy='choose the model "ensemble", or copy, turns, noise and slide',
         )
-    amounts = [
-        step.model_dump(exclude={"method", "options"}, exclude_none=True)
+    plan = tuple(
+        build_step(
+            step.method,
+            step.options,
+            **step.model_dump(exclude={"method", "options"}, exclude_none=True),
+        )
         for step in config.sampling.grow
-    ]
-    return tuple(
-        build_step(step.method, step.options, **amount)
-        for step, amount in zip(config.sampling.grow, amounts, strict=True)
     )
+    for augmenter in (step.build() for step in plan):
+        if isinstance(augmenter, Slide):
+            augmenter.check_window(config.sampling.window)
+    return plan
 
 
 def _weight(config: Config, evidence: Evidence) -> str | None:

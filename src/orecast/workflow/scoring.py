@@ -24,8 +24,7 @@ from orecast.evaluation import (
     top_share,
 )
 from orecast.evaluation import average_precision as precision_of_ranks
-from orecast.validation import OutOfFold
-from orecast.validation.crossing import FoldAnswer
+from orecast.validation import FoldAnswer, OutOfFold
 from orecast.workflow.places import Places
 
 Bools = NDArray[np.bool_]
@@ -64,7 +63,7 @@ def held_out_row(
     ore[tuple(places.sampling.at.T)] = True
     held = _held_out(oof, len(places.sampling), ore)
     group = places.sampling.group
-    n_background = sum(len(a.cells) for a in oof.answers)
+    n_background = sum(a.region_cells for a in oof.answers)
 
     def interval(values: Floats) -> dict[str, float]:
         return bootstrap_mean(values, seed=seed, groups=group).as_dict()
@@ -108,13 +107,13 @@ def held_out_row(
 def paper_row(
     name: str, oof: OutOfFold, published: Mapping[str, str], *, seed: int
 ) -> dict[str, Any]:
-    """Score a model on randomly split windows, as published: accuracy and its kin at 0.5.
+    """Score a model on randomly split windows, as published: accuracy and its kin.
 
-    ``published`` says which score a paper gives under which name: what one calls AUC may be the
-    balanced accuracy.
+    By the labels that the paper's rule gives, or else at 0.5. ``published`` says which score a
+    paper gives under which name: what one calls AUC may be the balanced accuracy.
     """
     y = oof.sampling.y[oof.rows]
-    counts = confusion(y, oof.scores)
+    counts = confusion(y, oof.scores if oof.called is None else oof.called)
     by_fold: list[dict[str, Any]] = []
     for k in range(len(oof.answers)):
         mine = oof.row_fold == k
@@ -157,6 +156,8 @@ def _held_out(oof: OutOfFold, n: int, ore: Bools) -> HeldOut:
             share = float(np.mean(background >= called)) if len(background) else np.nan
             alarm = np.full(len(rows), share)
             chance = answer.calibration.platt(scores)
+        elif answer.called is not None and answer.alarm is not None:
+            hit, alarm = answer.called.astype(np.float64), np.full(len(rows), answer.alarm)
         sums[:, rows] += [
             percentiles(scores, answer.cell_scores),
             percentiles(scores, background),
@@ -189,9 +190,10 @@ def _fold_scores(
 def _probabilities(oof: OutOfFold, held: HeldOut, group: Ints, seed: int) -> dict[str, Any]:
     """Brier score, skill and reliability of the calibrated maps; empty where none was calibrated.
 
-    Every cell of the folds' regions takes part; a place of ore is a cell with a known deposit.
+    And where only some of a region's cells were scored. Every cell of the folds' regions takes
+    part; a place of ore is a cell with a known deposit.
     """
-    calibrated = [a for a in oof.answers if a.calibration is not None]
+    calibrated = [a for a in oof.answers if a.calibration is not None and not a.drawn]
     if len(calibrated) < len(oof.answers):
         return {"brier": None, "brier_skill": None, "reliability": None, "expected_deposits": None}
     chance = np.concatenate(

@@ -30,6 +30,8 @@ def test_amounts():
     assert counts(Step(Copying, times=3)) == (33, 90)
     assert counts(Step(Copying, times=1.5, label=1)) == (17, 30)
     assert counts(Step(Copying, n=7, label=0)) == (11, 37)
+    assert counts(Step(Copying, to=40)) == (40, 40)
+    assert counts(Step(Copying, to=30, label=0)) == (11, 30)
     assert counts(Step(Noise, share=0.5)) == (11, 30)
     assert counts(Step(Copying, times=2, label=1), Step(Turning, balance=True)) == (30, 30)
     assert counts() == (11, 30)
@@ -80,12 +82,15 @@ def test_rows_without_a_label_are_left():
 @pytest.mark.parametrize(
     ("amount", "words"),
     [
-        ({}, "exactly one of balance, times, n and share, not none"),
+        ({}, "exactly one of balance, times, n, to and share, not none"),
         ({"n": 3, "balance": True}, "not n and balance"),
         ({"times": 0.5}, "times: must be a number of at least 1"),
         ({"times": float("nan")}, "times"),
         ({"n": -1}, "n: must be a whole number"),
         ({"n": 2.5}, "n: must be a whole number"),
+        ({"to": -1}, "to: must be a whole number"),
+        ({"to": True}, "to: must be a whole number"),
+        ({"to": 3, "n": 3}, "not n and to"),
         ({"share": 1.5}, "share: must be a share"),
         ({"n": 3, "label": 2}, "label: must be 1"),
         ({"balance": 1}, "balance: must be true or false"),
@@ -100,6 +105,11 @@ def test_impossible_amounts_are_refused(amount, words):
 def test_only_single_windows_can_be_changed_in_place():
     with pytest.raises(ConfigError, match="choose copy, turns or noise"):
         grow(*labelled(11, 30), [Step(Smote, share=0.5)], seed=0)
+
+
+def test_a_class_that_has_more_already_cannot_be_grown_to_fewer():
+    with pytest.raises(SamplingError, match=r"to: there are 30 barren windows already.* 29 "):
+        grow(*labelled(11, 30), [Step(Copying, to=29)], seed=0)
 
 
 def test_a_class_that_is_not_there_cannot_be_grown():

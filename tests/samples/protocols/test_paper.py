@@ -4,7 +4,7 @@ import pytest
 from orecast.errors import ConfigError, SamplingError
 from orecast.evaluation import Confusion
 from orecast.samples import Ground, Sampling, slide
-from orecast.samples.protocols.paper import DEFINITIONS, Paper
+from orecast.samples.protocols.paper import DEFINITIONS, GivenSplit, Paper
 
 SHAPE = (60, 90)
 GROUND = Ground(np.ones(SHAPE, dtype=bool), 1000.0, 9)
@@ -128,3 +128,58 @@ def test_published_scores_follow_from_published_counts_by_their_own_names():
     published = {"Accuracy": 0.9534, "Sensitivity": 0.8933, "Specificity": 0.999, "F1": 0.9443}
     for name, value in published.items():  # means over folds against one matrix
         assert counts[names[name]] == pytest.approx(value, abs=0.015)
+
+
+def test_when_windows_are_grown_and_from_where_they_are_called_ore():
+    told = {name: (d.grow, d.threshold) for name, d in DEFINITIONS.items()}
+    assert told == {
+        "grown-split": ("first", "own"),
+        "gk-dcn": ("first", "f1"),
+        "ssgsnet": ("first", "own"),
+        "mfaf": ("each part", "own"),
+        "resgcn": ("first", "own"),
+        "resnet50": ("training", "own"),
+    }
+
+
+def test_what_a_generator_made_overlaps_nothing():
+    rows = grown(10)
+    made = rows.take(np.arange(40))
+    made.origin[:] = -1
+    both = Sampling(
+        *(
+            np.concatenate([getattr(part, name) for part in (rows, made)])
+            for name in ("at", "y", "group", "origin")
+        )
+    )
+    protocol = Paper(GROUND)
+    folds = protocol.folds(both, 0.0)
+    lies = both.origin >= 0
+    shared = [
+        (np.abs(both.at[f.train][lies[f.train]] - both.at[i]).max(axis=1) < 9).any() and lies[i]
+        for f in folds
+        for i in f.test
+    ]
+    assert np.mean(shared) < 1
+    words = f"{100 * np.mean(shared):.0f} % of the tested windows share cells"
+    assert words in protocol.words
+    share = 100 * 40 / len(both)
+    assert protocol.words.endswith(f"a generator that learned from both sides made {share:.0f} %")
+
+
+def test_a_given_split_is_that_of_its_authors():
+    rows = grown(2)
+    train, test = np.arange(30), np.arange(30, len(rows))
+    split = GivenSplit(train, test, GROUND, "gk-dcn")
+    (fold,) = split.folds(rows, 0.0)
+    np.testing.assert_array_equal(fold.train, train)
+    np.testing.assert_array_equal(fold.test, test)
+    assert not fold.hidden.any()
+    assert fold.region.shape == SHAPE
+    assert (split.defined.grow, split.defined.threshold) == ("none", "f1")
+    assert split.scores == DEFINITIONS["gk-dcn"].scores
+    for given in (train[:-1], np.append(train, 30)):
+        with pytest.raises(SamplingError, match="each once"):
+            GivenSplit(given, test, GROUND, "gk-dcn").folds(rows, 0.0)
+    with pytest.raises(ConfigError, match="gk-dcn"):
+        GivenSplit(train, test, GROUND, "gk-dnc")

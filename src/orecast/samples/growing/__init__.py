@@ -1,4 +1,4 @@
-"""Ways to grow training windows: copies, turns, noise, SMOTE; and the plan that joins them.
+"""Ways to grow training windows: copies, turns, noise, slides, SMOTE; and the plan that joins them.
 
 An augmenter is fitted on the training windows of one class and makes further rows of them. What
 needs torch stands in ``orecast.training.generators``. The registry lists the names.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.samples.growing.rows import Augmenter
+from orecast.samples.growing.slide import Slide
 from orecast.samples.grown import Grown, places
 from orecast.samples.nouns import Ints, Windows
 
@@ -18,6 +19,7 @@ Labels = NDArray[np.float64]
 
 _WHERE = "sampling.grow"
 _WORDS = {1.0: "ore", 0.0: "barren"}
+_AMOUNTS = ("times", "n", "to", "share")
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,10 @@ class Step:
     """One method and how much it grows; exactly one of the amounts is named.
 
     ``balance``: the smaller class until both are even. ``times``: a class to so many times its
-    rows. ``n``: so many rows more. ``share``: no row more, but this share of a class's rows is
-    changed in place. ``label`` 1 (ore) or 0 (barren) names the class; without one, both are grown,
-    each by itself. Raises ConfigError for any other amount.
+    rows. ``n``: so many rows more. ``to``: so many rows in all. ``share``: no row more, but this
+    share of a class's rows is changed in place. ``slide`` alone may come without any: a class then
+    grows by all the positions that it finds. ``label`` 1 (ore) or 0 (barren) names the class;
+    without one, both are grown, each by itself. Raises ConfigError for any other amount.
     """
 
     build: Callable[[], Augmenter]
@@ -36,30 +39,44 @@ class Step:
     times: float | None = None
     n: int | None = None
     share: float | None = None
+    to: int | None = None
 
     def __post_init__(self) -> None:
-        named = [a for a in ("times", "n", "share") if getattr(self, a) is not None]
-        named += ["balance"] * (self.balance is not False)
-        if len(named) != 1:
+        named = self._named
+        if len(named) != 1 and (named or not isinstance(self.build(), Slide)):
             raise ConfigError(
-                f"a step of growth takes exactly one of balance, times, n and share, not "
+                f"a step of growth takes exactly one of balance, times, n, to and share, not "
                 f"{' and '.join(named) or 'none'}",
                 where=_WHERE,
+                remedy=None if named else "name one; slide alone may come without",
             )
         _require("label", self.label, self.label in (None, 0, 1), "1 (ore) or 0 (barren)")
         _require("balance", self.balance, isinstance(self.balance, bool), "true or false")
         _require("times", self.times, _number(self.times, least=1), "a number of at least 1")
-        whole = self.n is None or (isinstance(self.n, int) and _number(self.n, least=0))
-        _require("n", self.n, whole, "a whole number of at least 0")
+        for name in ("n", "to"):
+            count = getattr(self, name)
+            whole = count is None or (isinstance(count, int) and _number(count, least=0))
+            _require(name, count, whole, "a whole number of at least 0")
         share = _number(self.share, least=0) and (self.share is None or self.share <= 1)
         _require("share", self.share, share, "a share between 0 and 1")
         if self.balance and self.label is not None:
             raise ConfigError("balance grows the smaller class; leave label out", where=_WHERE)
 
-    def amounts(self, y: Labels) -> dict[float, int]:
-        """Rows to make for each class, of what is there before the step.
+    def room(self, label: float) -> int:
+        """Cells around a row of a class that it takes up each way, if slid to all positions."""
+        augmenter = None if self._named or self.label not in (None, label) else self.build()
+        return augmenter.shift if isinstance(augmenter, Slide) else 0
 
-        Raises SamplingError where a class that is to be grown has no row.
+    @property
+    def _named(self) -> list[str]:
+        """Amounts that are named."""
+        numbers = [name for name in _AMOUNTS if getattr(self, name) is not None]
+        return numbers + ["balance"] * (self.balance is not False)
+
+    def amounts(self, y: Labels) -> dict[float, int | None]:
+        """Rows to make for each class, of what is there before the step; None for all there are.
+
+        Raises SamplingError where a class that is to be grown has no row, or too many already.
         """
         count = {label: int((y == label).sum()) for label in _WORDS}
         chosen = [float(self.label)] if self.label is not None else list(_WORDS)
@@ -68,14 +85,24 @@ class Step:
         empty = [_WORDS[label] for label in chosen if not count[label]]
         if empty:
             raise SamplingError(f"there is no {empty[0]} window to grow", where=_WHERE)
+        for label in chosen:
+            if self.to is not None and count[label] > self.to:
+                raise SamplingError(
+                    f"there are {count[label]} {_WORDS[label]} windows already, more than the "
+                    f"{self.to} to grow to",
+                    where=f"{_WHERE}.to",
+                    remedy=f"set it to {count[label]} or more",
+                )
         return {label: self._amount(count[label], max(count.values())) for label in chosen}
 
-    def _amount(self, rows: int, most: int) -> int:
-        if self.n is not None:
-            return self.n
+    def _amount(self, rows: int, most: int) -> int | None:
+        if self.balance:
+            return most - rows
         if self.times is not None:
             return round((self.times - 1) * rows)
-        return most - rows if self.share is None else round(self.share * rows)
+        if self.share is not None:
+            return round(self.share * rows)
+        return self.n if self.to is None else self.to - rows
 
 
 class Growth(NamedTuple):
@@ -107,10 +134,14 @@ def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int)
                 continue
             seeds = _seeds(seed, number, label)
             among = np.flatnonzero(y == label)
-            if step.share is not None:
+            if n is not None and step.share is not None:
                 grown = _changed(grown, among, n, step, seeds)
                 continue
-            part = step.build().fit(grown.take(among), seed=seeds[0]).grow(n, seed=seeds[1])
+            augmenter = step.build().fit(grown.take(among), seed=seeds[0])
+            if n is None:
+                assert isinstance(augmenter, Slide)
+                n = augmenter.most
+            part = augmenter.grow(n, seed=seeds[1])
             kin = among[places(part, len(among))]
             grown = grown.added(part, among)
             y = np.append(y, np.full(n, label))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -27,6 +27,12 @@ class Definition:
 
     ``cut`` is "folds" (random folds), "share" (one random split that tests ``share`` of the rows)
     or "tiles" (numbered tiles are tested). With ``whole`` a place's copies stay together.
+
+    ``grow`` says when windows are grown by a plan: "first" (all of them, before the cut), "each
+    part" (after it, each part from its own rows, the tested one too), "training" (after it, only
+    what is learned from) or "none" (the rows are what they are). ``threshold`` says what is called
+    ore: "own" (by the model's own labels, else from a score of 0.5) or "f1" (from the score that
+    gives the best F1 on the rows that were learned from).
     """
 
     words: str
@@ -34,6 +40,8 @@ class Definition:
     share: float = 0.2
     folds: int | None = None  # those asked for, if None
     whole: bool = False
+    grow: Literal["first", "each part", "training", "none"] = "first"
+    threshold: Literal["own", "f1"] = "own"
     scores: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -46,6 +54,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             f"{_ONE_SPLIT}, as in GK-DCN (2026), 136 to learn from and 32 to verify",
             "share",
             share=32 / 168,
+            threshold="f1",
             scores={
                 "Accuracy": "accuracy",
                 "AUC": "auc",
@@ -65,6 +74,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "overlap",
             "share",
             whole=True,
+            grow="each part",
             scores={
                 "Accuracy": "accuracy",
                 "AUC": "auc",
@@ -87,6 +97,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "windows slid over all known deposits are learned from and numbered tiles of the same "
             "map are tested, as in Gao et al. (2022)",
             "tiles",
+            grow="training",
             scores={
                 "Accuracy": "accuracy",
                 "AUC": "balanced_accuracy",  # 0.7454 and 0.7653 fit the hard labels of its 144
@@ -125,15 +136,10 @@ class Paper:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an unknown definition or impossible tiles."""
-        if self.definition not in DEFINITIONS:
-            raise ConfigError(
-                f"unknown definition {self.definition!r}",
-                where="validation.options.definition",
-                remedy=nearest(str(self.definition), DEFINITIONS),
-            )
+        _require_known(self.definition)
         if self.tiles is None:
             return
-        if self._defined.cut != "tiles" or len(self.tiles) != 2:
+        if self.defined.cut != "tiles" or len(self.tiles) != 2:
             raise ConfigError(
                 f"tiles {list(self.tiles)!r} with definition {self.definition!r}",
                 where="validation.options.tiles",
@@ -143,16 +149,21 @@ class Paper:
             check_number(count, "tiles", low=1, whole=True)
 
     @property
+    def defined(self) -> Definition:
+        """How the paper cut, grew and called."""
+        return DEFINITIONS[self.definition]
+
+    @property
     def scores(self) -> Mapping[str, str]:
         """Standard score ("auc", or a name of ``Confusion.scores``) behind each reported name."""
-        return self._defined.scores
+        return self.defined.scores
 
     def rows(self, grown: Sampling) -> Sampling:
         """Rows that are split: the grown ones, and behind them the tiles where tiles are tested.
 
         A tile is ore where it holds a place of ore; those whose middle has no value are left out.
         """
-        if self._defined.cut != "tiles":
+        if self.defined.cut != "tiles":
             return grown
         ore = np.flatnonzero(grown.y == 1)
         _, first = np.unique(grown.origin[ore], return_index=True)  # a place before its copies
@@ -163,25 +174,26 @@ class Paper:
 
         Raises SamplingError where a label has too few rows to stand on both sides.
         """
-        defined = self._defined
+        defined = self.defined
         tested = self._tiles_tested(sampling) if defined.cut == "tiles" else self._drawn(sampling)
         nothing = np.zeros(self.ground.shape, dtype=bool)
         folds = [Fold(np.flatnonzero(~t), np.flatnonzero(t), nothing, nothing) for t in tested]
         shared = np.concatenate([self._overlaps(sampling, f) for f in folds])
+        made = np.concatenate([sampling.origin[f.test] < 0 for f in folds])
         asked = f"{len(folds)} " if defined.cut == "folds" and defined.folds is None else ""
         self.words = (
             f"{asked}{defined.words}; {100 * shared.mean():.0f} % of the tested windows share "
             "cells with one that was learned from"
         )
+        if made.any():
+            self.words += (
+                f", and a generator that learned from both sides made {100 * made.mean():.0f} %"
+            )
         return folds
-
-    @property
-    def _defined(self) -> Definition:
-        return DEFINITIONS[self.definition]
 
     def _drawn(self, sampling: Sampling) -> list[Bools]:
         """Rows that each fold tests, drawn at random from each label apart."""
-        defined = self._defined
+        defined = self.defined
         n = 2 if defined.cut == "share" else defined.folds or self.n_folds
         unit = sampling.origin if defined.whole else np.arange(len(sampling))
         rng = np.random.default_rng([self.seed, 3])
@@ -224,7 +236,68 @@ class Paper:
         return [tested]
 
     def _overlaps(self, sampling: Sampling, fold: Fold) -> Bools:
-        """Whether each tested window shares a cell with a window that is learned from."""
-        learned = cKDTree(sampling.at[fold.train])
+        """Whether each tested window shares a cell with a window that is learned from.
+
+        What a generator made lies nowhere, and shares none.
+        """
+        lies = sampling.origin >= 0
+        learned = cKDTree(sampling.at[fold.train[lies[fold.train]]])
         distance, _ = learned.query(sampling.at[fold.test], p=np.inf)
-        return np.asarray(distance < self.ground.size)
+        return np.asarray((distance < self.ground.size) & lies[fold.test])
+
+
+@dataclass
+class GivenSplit:
+    """The authors' own windows, cut as they cut them: rows to learn from and rows to test.
+
+    ``definition`` names the paper, as in ``Paper``. The rows are what they are: nothing is grown.
+    """
+
+    train: Ints
+    test: Ints
+    ground: Ground
+    definition: str
+    words: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for an unknown definition."""
+        _require_known(self.definition)
+
+    @property
+    def defined(self) -> Definition:
+        """How the paper called; ``grow`` is "none"."""
+        return replace(DEFINITIONS[self.definition], grow="none")
+
+    @property
+    def scores(self) -> Mapping[str, str]:
+        """As ``Paper.scores``."""
+        return self.defined.scores
+
+    def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
+        """Return the one split; nothing is hidden.
+
+        Raises SamplingError where the rows are not those of the sampling, each on one side.
+        """
+        both = np.sort(np.concatenate([self.train, self.test]))
+        if not np.array_equal(both, np.arange(len(sampling))):
+            raise SamplingError(
+                f"{len(self.train)} rows to learn from and {len(self.test)} to test are not the "
+                f"{len(sampling)} windows, each once",
+                where="windows",
+                remedy="name each window's row on one side",
+            )
+        self.words = (
+            f"the authors' own windows, {len(self.train)} to learn from and {len(self.test)} to "
+            "test"
+        )
+        nothing = np.zeros(self.ground.shape, dtype=bool)
+        return [Fold(self.train, self.test, nothing, nothing)]
+
+
+def _require_known(definition: object) -> None:
+    if definition not in DEFINITIONS:
+        raise ConfigError(
+            f"unknown definition {definition!r}",
+            where="validation.options.definition",
+            remedy=nearest(str(definition), DEFINITIONS),
+        )

@@ -18,7 +18,7 @@ __all__ = ["augmenter_names", "build_augmenter", "build_step"]
 
 _ROOMS = ("orecast.samples.growing", "orecast.training.generators")
 _WHERE = "sampling.grow"
-_AMOUNTS = ("label", "balance", "times", "n", "share")
+_AMOUNTS = ("label", "balance", "times", "n", "to", "share")
 
 
 def augmenter_names() -> dict[str, str]:

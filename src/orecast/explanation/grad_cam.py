@@ -1,0 +1,143 @@
+"""Grad-CAM: where in a window a convolutional network finds what speaks for ore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import ModelError
+from orecast.explanation._arrays import read_arrays, require_windows, shown_layer
+from orecast.explanation._drawing import (
+    grey_window,
+    row_title,
+    shortened,
+    window_grid,
+    window_title,
+    write_figure,
+)
+from orecast.samples.nouns import Floats, Windows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from orecast.training import Network
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """Heat of each cell of n windows, and what it was made from.
+
+    ``heat`` ``(n, size, size)`` in [0, 1], each window's hottest cell 1; ``peak`` ``(n,)`` that
+    cell's own value before, in logits, by which maps of two windows compare: ``heat`` times
+    ``peak`` is the map. Where nothing speaks for ore both are 0. ``score`` ``(n,)`` the network's
+    probabilities; ``window`` ``(n, size, size)`` the values of ``layer``, to draw beneath.
+    """
+
+    heat: Floats
+    peak: Floats
+    score: NDArray[np.float64]
+    layer: str
+    window: Floats
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as ``.npz``."""
+        np.savez_compressed(
+            path,
+            heat=self.heat,
+            peak=self.peak,
+            score=self.score,
+            layer=self.layer,
+            window=self.window,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> GradCam:
+        """Read what was saved; raises InputError where the file is missing or broken."""
+        names = ("heat", "peak", "score", "layer", "window")
+        heat, peak, score, layer, window = read_arrays(path, *names)
+        return cls(heat, peak, score, str(layer), window)
+
+    def figure(self) -> Figure:
+        """Draw windows as grey maps of their layer, and below each its heat, bright where hot."""
+        figure, (above, below) = window_grid(2, len(self.heat))
+        for n, (plain, hot) in enumerate(zip(above, below, strict=True)):
+            window_title(plain, f"score {self.score[n]:.2f}")
+            grey_window(plain, self.window, n)
+            image = hot.imshow(self.heat[n], cmap="inferno", vmin=0, vmax=1)
+            window_title(hot, f"peak {self.peak[n]:.2g}")
+        row_title(above[0], shortened(self.layer))
+        row_title(below[0], "Grad-CAM")
+        bar = figure.colorbar(image, ax=below, ticks=[0, 1], shrink=0.8)
+        bar.ax.tick_params(labelsize=7)
+        return figure
+
+    def draw(self, path: Path) -> None:
+        """Write ``figure``."""
+        write_figure(self.figure(), path)
+
+
+def grad_cam(network: Network, X: Windows) -> GradCam:
+    r"""Gradient-weighted class activation maps of a fitted network at windows ``(n, C, k, k)``.
+
+    .. math:: L = \mathrm{ReLU}\Big(\sum_k \alpha_k A^k\Big), \qquad
+              \alpha_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y}{\partial A^k_{ij}}
+
+    with :math:`A^k` the feature maps before the network's head, of :math:`Z` cells, and :math:`y`
+    the logit of ore; up-sampled to the window, bilinear. R.R. Selvaraju et al. (2017), Grad-CAM:
+    visual explanations from deep networks via gradient-based localization, ICCV, 618-626, eqs. 1
+    and 2.
+
+    Raises ModelError where the features are no maps, or maps of one cell, and as ``predict``;
+    SamplingError without windows.
+    """
+    from orecast.training.acceleration import suited_threads
+    from orecast.training.data import gather, windows_at_once
+
+    require_windows(X)
+    score = network.predict(X)
+    maps = np.empty((len(X), X.size, X.size), dtype=np.float32)
+    step = windows_at_once(X.size)
+    with suited_threads(network.net_, X.size):
+        for start in range(0, len(X), step):
+            rows = slice(start, start + step)
+            maps[rows] = _activation(network, gather(X, rows)).numpy()
+    peak = maps.max(axis=(1, 2))
+    heat = np.divide(maps, peak[:, None, None], out=np.zeros_like(maps), where=maps > 0)
+    return GradCam(heat, peak, score, *shown_layer(X))
+
+
+def _activation(network: Network, x: Tensor) -> Tensor:
+    """Rectified, weighted sum of the feature maps of windows, in the windows' cells."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    with torch.no_grad():
+        features: Tensor = network.net_.forward_features(x)  # type: ignore[operator]
+    _require_maps(network.name, features)
+    with torch.enable_grad():
+        features.requires_grad_()
+        logits: Tensor = network.net_.forward_head(features.clone())  # type: ignore[operator]
+        (gradient,) = torch.autograd.grad(logits.sum(), features)
+    with torch.no_grad():
+        weights = gradient.mean((2, 3), keepdim=True)
+        maps = torch.relu((weights * features).sum(1, keepdim=True))
+        return interpolate(maps, size=x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+
+def _require_maps(name: str, features: Tensor) -> None:
+    if features.ndim != 4:
+        raise ModelError(
+            f"the features of {name} are no maps, so that Grad-CAM has no cells to tell apart",
+            remedy="explain it by shapley_values, or take a convolutional network such as resnet18",
+        )
+    if features.shape[2] * features.shape[3] == 1:
+        raise ModelError(
+            f"{name} makes a map of one cell of its window, on which Grad-CAM is the same all over",
+            where="sampling.window",
+            remedy="enlarge the window, or explain it by shapley_values",
+        )

@@ -1,0 +1,181 @@
+"""Where the deformable convolutions of a network look, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orecast.errors import ModelError
+from orecast.explanation._arrays import read_arrays, require_windows, shown_layer
+from orecast.explanation._drawing import (
+    BLUE,
+    INK,
+    MOST_WINDOWS,
+    VERMILION,
+    grey_window,
+    note,
+    row_title,
+    shortened,
+    window_edge,
+    window_grid,
+    window_title,
+    write_figure,
+)
+from orecast.grid import window_start
+from orecast.samples.nouns import Floats, Windows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from orecast.training import Network
+
+_LARGEST_DOT = 34.0  # points squared, at a modulation of 1
+
+
+@dataclass(frozen=True)
+class SamplingOffsets:
+    """Where each of L deformable convolutions looks from the middle of each of n windows.
+
+    ``positions`` ``(L, n, 9, 2)`` are (row, column) in cells of the window, 0 the centre of its
+    first cell, and may lie beyond it, where a convolution reads 0; ``regular`` ``(L, 9, 2)`` are
+    the points of the same kernel without offsets; ``modulation`` ``(L, n, 9)`` in [0, 1] is how
+    much each point counts. ``window`` ``(n, size, size)`` holds the values of ``layer``, to draw
+    beneath.
+    """
+
+    positions: Floats
+    regular: Floats
+    modulation: Floats
+    layer: str
+    window: Floats
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as ``.npz``."""
+        np.savez_compressed(
+            path,
+            positions=self.positions,
+            regular=self.regular,
+            modulation=self.modulation,
+            layer=self.layer,
+            window=self.window,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> SamplingOffsets:
+        """Read what was saved; raises InputError where the file is missing or broken."""
+        names = ("positions", "regular", "modulation", "layer", "window")
+        positions, regular, modulation, layer, window = read_arrays(path, *names)
+        return cls(positions, regular, modulation, str(layer), window)
+
+    def figure(self) -> Figure:
+        """Draw each convolution's points over windows: crosses regular, dots where it looks."""
+        figure, grid = window_grid(len(self.positions), len(self.window))
+        for number, row in enumerate(grid):
+            row_title(row[0], f"deformable {number + 1}")
+            for n, axes in enumerate(row):
+                self._draw_points(axes, number, n)
+        for n, axes in enumerate(grid[0]):
+            window_title(axes, f"window {n + 1}")
+        note(
+            figure,
+            f"over {shortened(self.layer)}; + regular kernel, ○ the window's own cell,\n"
+            "dots where it looks, as large as they count",
+        )
+        return figure
+
+    def draw(self, path: Path) -> None:
+        """Write ``figure``."""
+        write_figure(self.figure(), path)
+
+    def _draw_points(self, axes: Axes, number: int, n: int) -> None:
+        size = self.window.shape[1]
+        own = window_start(size)
+        at, regular = self.positions[number, n], self.regular[number]
+        grey_window(axes, self.window, n)
+        axes.add_patch(window_edge(size))
+        for (row, column), (old_row, old_column) in zip(at, regular, strict=True):
+            axes.plot([old_column, column], [old_row, row], color=VERMILION, linewidth=0.5)
+        axes.plot(own, own, "o", markersize=7, markerfacecolor="none", color=INK, linewidth=0.6)
+        axes.plot(regular[:, 1], regular[:, 0], "+", color=BLUE, markersize=4, markeredgewidth=0.8)
+        area = _LARGEST_DOT * self.modulation[number, n]
+        axes.scatter(at[:, 1], at[:, 0], s=area, color=VERMILION, alpha=0.85, linewidth=0, zorder=3)
+        low, high = self._limits(number)
+        axes.set(xlim=(low, high), ylim=(high, low))
+
+    def _limits(self, number: int) -> tuple[float, float]:
+        """Between which rows and columns a convolution's points and the windows lie."""
+        drawn = self.positions[number, :MOST_WINDOWS]
+        last = self.window.shape[1] - 1
+        return min(0.0, float(drawn.min())) - 0.5, max(last, float(drawn.max())) + 0.5
+
+
+def sampling_offsets(network: Network, X: Windows) -> SamplingOffsets:
+    """Where the deformable convolutions of a fitted network look, from each window's own cell.
+
+    J. Dai et al. (2017), Deformable convolutional networks, ICCV, 764-773, fig. 5, for windows
+    ``(n, C, k, k)``. On a map that the network has halved, the cell is the one that holds the
+    window's own cell, and positions are told in the window's cells all the same.
+
+    Raises ModelError for a network without deformable convolutions, and as ``predict``;
+    SamplingError without windows.
+    """
+    from orecast.training.data import gather, windows_at_once
+
+    require_windows(X)
+    network.predict(X.take(slice(0, 1)))  # raises where the windows are not what it learned from
+    if not hasattr(network.net_, "sampling"):
+        raise ModelError(
+            f"{network.name} has no deformable convolution, so that it looks at a fixed kernel",
+            where="model.name",
+            remedy="take dcn or gk-dcn",
+        )
+    step = windows_at_once(X.size)
+    parts = [
+        _from_the_middle(network, gather(X, slice(start, start + step)))
+        for start in range(0, len(X), step)
+    ]
+    positions, regular, modulation = zip(*parts, strict=True)
+    return SamplingOffsets(
+        np.concatenate(positions, axis=1),
+        regular[0],
+        np.concatenate(modulation, axis=1),
+        *shown_layer(X),
+    )
+
+
+def _from_the_middle(network: Network, x: Tensor) -> tuple[Floats, Floats, Floats]:
+    """Positions ``(L, b, 9, 2)``, regular ``(L, 9, 2)`` and modulation ``(L, b, 9)`` of windows."""
+    import torch
+
+    with torch.inference_mode():
+        sampled = network.net_.sampling(x)  # type: ignore[operator]
+    positions, regular, modulation = [], [], []
+    for at, mask in sampled:  # (b, 9, h, w, 2) and (b, 9, h, w)
+        cell, stride = _middle(x.shape[2], at.shape[2])
+        kernel = cell + np.argwhere(np.ones((3, 3))) - 1
+        positions.append(_in_window_cells(at[:, :, cell, cell].numpy(), stride))
+        regular.append(_in_window_cells(kernel.astype(np.float32), stride))
+        modulation.append(mask[:, :, cell, cell].numpy())
+    return np.stack(positions), np.stack(regular), np.stack(modulation)
+
+
+def _middle(size: int, side: int) -> tuple[int, int]:
+    """Cell of a map of ``side`` cells that holds the window's own, and window cells in a cell.
+
+    A map is the window halved, what is left over dropped, none or more times.
+
+    >>> _middle(9, 9), _middle(9, 4), _middle(3, 1)
+    ((4, 1), (2, 2), (0, 2))
+    """
+    stride = 1 << (size // side).bit_length() - 1
+    return window_start(size) // stride, stride
+
+
+def _in_window_cells(at: Floats, stride: int) -> Floats:
+    """Positions on a map in cells of the window: both count from the centre of a first cell."""
+    return ((at + np.float32(0.5)) * stride - np.float32(0.5)).astype(np.float32)

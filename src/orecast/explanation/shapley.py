@@ -1,0 +1,224 @@
+"""Shapley values: what each layer adds to a score, over the orders in which layers may come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import permutations as all_orders
+from math import factorial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import ConfigError, ModelError
+from orecast.explanation._arrays import read_arrays, require_windows
+from orecast.explanation._drawing import write_figure
+from orecast.explanation._swarm import means_figure, swarm_figure
+from orecast.grid import window_start
+from orecast.samples.nouns import Bools, Floats, Ints, Windows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Scores = NDArray[np.float64]
+Predict = Callable[[Windows], Scores]
+
+_WRITTEN = 1 << 24  # values of windows written out at a time, 64 MiB
+_SAME = 1e-3  # scores that differ by less are one score
+
+
+@dataclass(frozen=True)
+class Shapley:
+    """What each of C layers adds to the scores of n windows; every row sums to score - ``base``.
+
+    ``values`` ``(n, C)`` in units of the score; ``features`` ``(n, C)`` the mean of each layer over
+    the window, as the model reads it; ``base`` the mean score of the background.
+    """
+
+    names: tuple[str, ...]
+    values: Scores
+    features: Floats
+    base: float
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as ``.npz``."""
+        np.savez_compressed(
+            path, names=self.names, values=self.values, features=self.features, base=self.base
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Shapley:
+        """Read what was saved; raises InputError where the file is missing or broken."""
+        names, values, features, base = read_arrays(path, "names", "values", "features", "base")
+        return cls(tuple(map(str, names)), values, features, float(base))
+
+    def ranked(self) -> Ints:
+        """Numbers of the layers, those with the largest mean |value| first."""
+        return np.argsort(-np.abs(self.values).mean(axis=0), kind="stable")
+
+    def swarm(self) -> Figure:
+        """Draw each window's value of each layer, coloured by the layer's own value there."""
+        order = self.ranked()
+        return swarm_figure(self._named(order), self.values[:, order], self.features[:, order])
+
+    def means(self) -> Figure:
+        """Draw the mean of each layer's values without their signs."""
+        order = self.ranked()
+        return means_figure(self._named(order), np.abs(self.values[:, order]).mean(axis=0))
+
+    def draw_swarm(self, path: Path) -> None:
+        """Write ``swarm``."""
+        write_figure(self.swarm(), path)
+
+    def draw_means(self, path: Path) -> None:
+        """Write ``means``."""
+        write_figure(self.means(), path)
+
+    def _named(self, order: Ints) -> list[str]:
+        return [self.names[layer] for layer in order]
+
+
+def shapley_values(
+    predict: Predict,
+    X: Windows,
+    background: Windows,
+    *,
+    drawn: int = 16,
+    permutations: int = 2,
+    seed: int,
+) -> Shapley:
+    r"""Shapley values of the layers of windows ``(n, C, k, k)`` for any model's ``predict``.
+
+    .. math:: \phi_i = \frac{1}{B\,P} \sum_{b=1}^{B} \sum_{\pi}
+              f(x_{\pi \le i}, b_{\pi > i}) - f(x_{\pi < i}, b_{\pi \ge i})
+
+    A layer is one player: those before and with layer :math:`i` in the order :math:`\pi` are the
+    window's own, the others are those of a background window :math:`b`, whole (interventional
+    values, Lundberg & Lee 2017, NIPS, 4765-4774). B = ``drawn`` windows are drawn from the
+    ``background``, or all taken where it has no more, and for each of them P orders as Strumbelj &
+    Kononenko (2014, Knowl. Inf. Syst. 41, 647-665) draw them, half of them the reverse of the other
+    half, by which what two layers do together is shared exactly (Mitchell, Cooper, Frank & Holmes
+    2022, JMLR 23(43)). From P = C! on, all orders are taken and the values are exact for that
+    background. All windows meet the same draws. A model is asked for up to
+    :math:`n B P (C - 1)` scores.
+
+    Raises SamplingError without windows, ConfigError unless ``drawn`` is at least 1 and
+    ``permutations`` even and at least 2, ModelError where the background has other layers or
+    another size, and for a model that reads more than its windows.
+    """
+    require_windows(X)
+    require_windows(background)
+    _require_alike(X, background)
+    _require_counts(drawn, permutations)
+    rng = np.random.default_rng([seed, 6])
+    if len(background) > drawn:
+        background = background.take(rng.choice(len(background), drawn, replace=False))
+    layers = len(X.names)
+    walks = [_orders(layers, permutations, rng) for _ in range(len(background))]
+
+    whole, none = predict(X), predict(background)
+    values = np.empty((len(X), layers))
+    features = np.empty((len(X), layers), dtype=np.float32)
+    most = 1 + min(len(walks[0]) * (layers - 1), 2**layers)  # coalitions of one background window
+    step = max(1, _WRITTEN // (most * layers * X.size**2))
+    others = _raw(background)
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        own = _raw(X.take(rows))
+        _require_windows_suffice(predict(_written(own, X)), whole[rows])
+        added = [
+            _added(predict, X, own, other, walk, whole[rows], score)
+            for other, walk, score in zip(others, walks, none, strict=True)
+        ]
+        values[rows] = np.mean(added, axis=0)
+        features[rows] = _means(X.batch(rows))
+    return Shapley(X.names, values, features, float(none.mean()))
+
+
+def _added(
+    predict: Predict, X: Windows, own: Floats, other: Floats, walk: Ints, whole: Scores, none: float
+) -> Scores:
+    """Mean of what each layer adds in orders ``(P, C)`` to windows ``(b, C, k, k)``, ``(b, C)``.
+
+    Scores with all layers of their own are ``whole`` ``(b,)``, with none of them ``none``.
+    """
+    place = np.argsort(walk, axis=1)  # (P, C)
+    count, layers = walk.shape
+    inside = place[:, None, :] < np.arange(1, layers)[:, None]  # (P, C - 1, C)
+    coalitions, which = np.unique(inside.reshape(-1, layers), axis=0, return_inverse=True)
+    scores = np.empty((count, layers + 1, len(own)))
+    scores[:, 0], scores[:, -1] = none, whole
+    if layers > 1:
+        met = _scores(predict, X, own, other, coalitions)
+        scores[:, 1:-1] = met[which.reshape(count, layers - 1)]
+    steps = np.diff(scores, axis=1)  # (P, C, b), in the order of the walk
+    by_layer = np.take_along_axis(steps, place[:, :, None], axis=1)
+    return np.asarray(by_layer.mean(axis=0).T)
+
+
+def _scores(predict: Predict, X: Windows, own: Floats, other: Floats, coalitions: Bools) -> Scores:
+    """Scores of windows of whose layers some are their own ``(m, C)``, the rest another's."""
+    mixed = np.where(coalitions[:, None, :, None, None], own, other)  # (m, b, C, k, k)
+    return predict(_written(mixed.reshape(-1, *own.shape[1:]), X)).reshape(len(coalitions), -1)
+
+
+def _raw(X: Windows) -> Floats:
+    """Values of windows as they stand in the stack, ``(n, C, k, k)``; NaN where nothing is read."""
+    return replace(X, scaling=None).batch()
+
+
+def _means(values: Floats) -> Floats:
+    """Mean of each layer over the cells of a window that hold a value, ``(n, C)``; NaN of none."""
+    missing = np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        total = np.where(missing, 0, values).sum(axis=(2, 3))
+        return np.asarray(total / (~missing).sum(axis=(2, 3)), dtype=np.float32)
+
+
+def _written(values: Floats, X: Windows) -> Windows:
+    """Windows like ``X`` over values ``(n, C, k, k)``, which stand below each other in a stack."""
+    n, layers, size, _ = values.shape
+    stack = np.ascontiguousarray(values.transpose(1, 0, 2, 3)).reshape(layers, n * size, size)
+    own = window_start(size)
+    at = np.column_stack([np.arange(n) * size + own, np.full(n, own)])
+    return Windows(
+        stack, X.names, at, size, scaling=X.scaling, kinds=X.kinds, cell_size=X.cell_size
+    )
+
+
+def _orders(layers: int, count: int, rng: np.random.Generator) -> Ints:
+    """Orders of the layers ``(P, C)``: all there are where ``count`` reaches them, else drawn."""
+    if count >= factorial(layers):
+        return np.array(list(all_orders(range(layers))))
+    half = rng.permuted(np.tile(np.arange(layers), (count // 2, 1)), axis=1)
+    return np.concatenate([half, half[:, ::-1]])
+
+
+def _require_alike(X: Windows, background: Windows) -> None:
+    if (X.names, X.size) != (background.names, background.size):
+        raise ModelError(
+            "the background's windows have other layers or another size than those to explain",
+            remedy="take the background from the same windows, such as by Windows.moved",
+        )
+
+
+def _require_counts(drawn: int, permutations: int) -> None:
+    if drawn < 1:
+        raise ConfigError(f"must be at least 1, not {drawn}", where="drawn")
+    if permutations < 2 or permutations % 2:
+        raise ConfigError(
+            f"must be even and at least 2, not {permutations}: each order comes with its reverse",
+            where="permutations",
+        )
+
+
+def _require_windows_suffice(written: Scores, scores: Scores) -> None:
+    """Compare scores of the windows on their map with those of the same windows taken out of it."""
+    if not np.allclose(written, scores, rtol=0, atol=_SAME, equal_nan=True):
+        raise ModelError(
+            "the model's scores change when its windows are taken out of their map: it reads more "
+            "than windows, so that layers cannot be exchanged in them",
+            remedy="explain a model that reads windows alone",
+        )

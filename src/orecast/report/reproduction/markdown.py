@@ -1,0 +1,287 @@
+"""A reproduction in Markdown that reads as plain text too: its tables' pipes are aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orecast.experiments import Paper
+from orecast.report.reproduction.tables import (
+    OURS,
+    PAPER,
+    PUBLISHED,
+    SPATIAL,
+    is_renamed,
+    score_words,
+)
+from orecast.report.tables import DASH, Table, number
+
+SMOKE = (
+    "**Smoke run.** It proves that everything runs and says nothing about the methods; nothing "
+    "published stands beside it."
+)
+PROTOCOLS = (
+    "Under `paper`, windows are grown and split as the paper did, so that what is tested has all "
+    "but been learned from; under `spatial`, whole deposits are held out with their surroundings, "
+    "and each is ranked among the cells of its region (percentile, 50 is chance): only the second "
+    "speaks of ground where no deposit is known."
+)
+_KINDS = {
+    "hour": "Run of an hour: the largest that two cores finish.",
+    "full": "Full run of the recipe.",
+}
+_WHOSE = {
+    PUBLISHED: "paper",
+    PAPER: "ours, as the paper cut",
+    SPATIAL: "ours, leak-free",
+    OURS: "ours",
+}
+_WIDEST = 6  # figures that a line holds side by side
+_LONGEST = 60  # letters to which a last column is padded
+_RANK = "Percentile"
+
+Row = Mapping[str, Any]
+
+
+def to_markdown(content: Row, paper: Paper) -> str:
+    """Write a reproduction: what was run, what stands, the tables, the figures, the choices."""
+    tables = [line for table in content["tables"] for line in _table(table)]
+    versions = ", ".join(f"{name} {v}" for name, v in content["versions"].items())
+    lines = [
+        *_head(content, paper),
+        *("## Tables", "", f"{_legend(content)}", ""),
+        *tables,
+        *_figures(content["figures"]),
+        *_choices(content["choices"]),
+        *("## How it was made", "", f"`{content['command']}` with {versions}.", ""),
+    ]
+    return "\n".join(lines)
+
+
+def aligned(table: Table) -> str:
+    """Set a table in Markdown with its pipes below each other, figures to the right.
+
+    A last column of long texts is not padded.
+    """
+    lines = [tuple(_cell(c) for c in line) for line in (table.head, *table.rows)]
+    widths = [max(3, *(len(line[k]) for line in lines)) for k in range(len(table.head))]
+    if widths[-1] > _LONGEST:
+        widths[-1] = 3
+    right = [k in table.figures for k in range(len(widths))]
+    rule = [f"{'-' * (w - 1)}{':' if r else '-'}" for w, r in zip(widths, right, strict=True)]
+    set_lines = [
+        [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
+        for line in lines
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [set_lines[0], rule, *set_lines[1:]])
+
+
+def _head(content: Row, paper: Paper) -> list[str]:
+    smoke = content["kind"] == "smoke"
+    capped = f" Capped: {'; '.join(content['capped'])}." if content["capped"] else ""
+    seeds = ", ".join(str(seed) for seed in content["seeds"])
+    survey = content["survey"]
+    paragraphs = [
+        f"# {content['system']}: a reproduction",
+        *([SMOKE] if smoke else []),
+        _citation(paper),
+        *([paper.note] if paper.note and not smoke else []),
+        *([] if smoke else [_stands(content)]),
+        PROTOCOLS,
+        f"{'' if smoke else _KINDS[content['kind']]}{capped} Seeds: {seeds}.".strip(),
+        f"Survey: {survey['name']}. {survey['sentence'].rstrip('.')}. {_size(survey)}.",
+        *_cuts(content["cells"]),
+    ]
+    return [line for paragraph in paragraphs for line in (paragraph, "")]
+
+
+def _citation(paper: Paper) -> str:
+    authors = f"{', '.join(paper.authors)}: " if paper.authors else ""
+    journal = f" {paper.journal}." if paper.journal else ""
+    doi = f" <https://doi.org/{paper.doi}>" if paper.doi else ""
+    return f"{authors}{paper.title} ({paper.year}).{journal}{doi}"
+
+
+def _stands(content: Row) -> str:
+    """Which runs the leak-free protocol leaves standing."""
+    ranked = content["standing"]
+    if not ranked:
+        return "**The leak-free protocol has scored no run.**"
+    runs = f"{len(ranked)} run{'s' * (len(ranked) > 1)}"
+    chance = "95\u00a0% intervals over deposits, of all seeds; one run in forty is above by chance"
+    named = [f"{f['run']} {_rank(f)}" for f in ranked if f["stands"]]
+    if not named:
+        return (
+            f"**The leak-free protocol leaves none of {runs} standing:** no percentile's interval "
+            f"lies above 50 ({chance}). The best is {ranked[0]['run']}, {_rank(ranked[0])}."
+        )
+    return (
+        f"**The leak-free protocol leaves {len(named)} of {runs} standing,** with the percentile's "
+        f"interval above 50 ({chance}): {'; '.join(named)}."
+    )
+
+
+def _size(survey: Row) -> str:
+    layers = survey["layers"]
+    count = layers if isinstance(layers, int) else len(layers)
+    sizes = ((survey["deposits"], "deposits"), (survey["cells"], "cells"), (count, "layers"))
+    return ", ".join(f"{number(n, 0)} {what}" for n, what in sizes if n is not None)
+
+
+def _cuts(cells: Sequence[Row]) -> list[str]:
+    """How each protocol cut, as its first finished cell says."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        if cell.get("sentence"):
+            found.setdefault(cell["protocol"], cell["sentence"].rstrip("."))
+    return [f"`{name}` here: {found[name]}." for name in (PAPER, SPATIAL) if name in found]
+
+
+def _legend(content: Row) -> str:
+    if len(content["seeds"]) > 1:
+        return (
+            "Ours are means over seeds, ± their standard deviation. The percentile is that of the "
+            "held-out deposits, leak-free; its brackets hold the 95\u00a0% intervals over deposits "
+            "of all seeds."
+        )
+    return (
+        "Ours are of one seed. The percentile is that of the held-out deposits, leak-free, in "
+        "brackets its 95\u00a0% interval over deposits."
+    )
+
+
+def _table(table: Row) -> list[str]:
+    wide = len(table["columns"]) * len(table["sides"]) <= _WIDEST
+    source = f" ({table['source']} of the paper)" if table["source"] else ""
+    notes = [
+        *([table["note"]] if table["note"] else []),
+        *_meanings(table["columns"]),
+        *(f"{row['name']}: {row['note']}" for row in table["rows"] if row["note"]),
+        *(f"{row['name']} was refused under {r}" for row in table["rows"] for r in _refused(row)),
+        *_blanks(table),
+    ]
+    below = [*(f"- {note.rstrip('.')}." for note in notes), *([""] if notes else [])]
+    laid = aligned(_side_by_side(table) if wide else _stacked(table))
+    return [f"### {table['title']}{source}", "", laid, "", *below]
+
+
+def _meanings(columns: Sequence[Row]) -> list[str]:
+    """Which score of ours stands under a name that another one has."""
+    if len({c["standard"] for c in columns}) < len(columns):
+        return []  # columns are models, all under the score that the title names
+    other = [(c["name"], score_words(c["standard"])) for c in columns if is_renamed(c)]
+    told = ", ".join(f"{name} is the {score}" for name, score in other)
+    return [f"Of ours, {told}"] if other else []
+
+
+def _refused(row: Row) -> Sequence[str]:
+    refused: Sequence[str] = row.get("refused", [])
+    return refused
+
+
+def _side_by_side(table: Row) -> Table:
+    """A line a row: of each column the paper's figure and ours."""
+    sides, ranks = table["sides"], _ranks(table)
+    head = [f"{_named(c)}, {_WHOSE[side]}" for c in table["columns"] for side in sides]
+    kept = [f"Kept, {_WHOSE[side]}" for side in sides] if table["kind"] == "screening" else []
+    rows = []
+    for row in table["rows"]:
+        line = [
+            _text(row["figures"][side][k], c["digits"])
+            for k, c in enumerate(table["columns"])
+            for side in sides
+        ]
+        line += [_yes(row["kept"][side]) for side in sides] if kept else []
+        by_column = {p["column"]: p for p in row.get("percentile", [])}
+        rows.append((row["name"], *line, *(_rank(by_column.get(c)) for c in ranks)))
+    titles = [_RANK + (f", {c}" if c else "") for c in ranks]
+    figures = frozenset(range(1, 1 + len(head) + len(kept) + len(titles)))
+    return Table(table["title"], ("", *head, *kept, *titles), rows, figures)
+
+
+def _stacked(table: Row) -> Table:
+    """A line a row and side, so that each column's figures stand below each other."""
+    ranked = bool(_ranks(table))
+    rows = []
+    for row in table["rows"]:
+        for side in table["sides"]:
+            figures = row["figures"][side]
+            rank = row.get("percentile", [])[:1] if side == SPATIAL else []
+            if table["kind"] == "folds" and side == SPATIAL and not rank:
+                continue
+            cells = [_text(f, c["digits"]) for f, c in zip(figures, table["columns"], strict=True)]
+            last = [_rank(rank[0]) if rank else ""] if ranked else []
+            name = row["name"] if side == table["sides"][0] else ""
+            rows.append((name, _WHOSE[side], *cells, *last))
+    head = ("", "Whose", *map(_named, table["columns"]), *([_RANK] if ranked else []))
+    return Table(table["title"], head, rows, frozenset(range(2, len(head))))
+
+
+def _ranks(table: Row) -> list[str | None]:
+    """Columns that a percentile is told of; [None] where it is told of whole rows."""
+    return list(dict.fromkeys(p["column"] for r in table["rows"] for p in r.get("percentile", [])))
+
+
+def _blanks(table: Row) -> list[str]:
+    """Why a blank is one: each reason once, with the rows and columns where not all are blank."""
+    found: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for row in table["rows"]:
+        for side in table["sides"]:
+            for figure, column in zip(row["figures"][side], table["columns"], strict=True):
+                if figure["value"] is None:
+                    rows, columns = found.setdefault((side, figure["why"]), ({}, {}))
+                    rows[row["name"]] = columns[column["name"]] = None
+    told = []
+    for (side, why), (rows, columns) in found.items():
+        of = [] if len(rows) == len(table["rows"]) else list(rows)
+        of += [] if len(columns) == len(table["columns"]) else list(columns)
+        whose = f"{_WHOSE[side]} ({', '.join(of)})" if of else _WHOSE[side]
+        told.append(f"Blank, {whose}: {why}")
+    return told
+
+
+def _figures(figures: Sequence[Row]) -> list[str]:
+    lines = ["## Figures", ""]
+    for figure in figures:
+        for file in figure["files"]:
+            lines += [f"![{figure['title']}]({file})", ""]
+        if figure["files"]:
+            source = f" ({figure['source']} of the paper)" if figure["source"] else ""
+            lines += [f"**{figure['title']}**{source}. {figure['caption']}", ""]
+    blank = [f"- {f['title']}: {f['blank'].rstrip('.')}." for f in figures if f["blank"]]
+    return [*lines, *(["Not drawn, or not in full:", "", *blank, ""] if blank else [])]
+
+
+def _choices(choices: Sequence[Row]) -> list[str]:
+    if not choices:
+        return []
+    rows = [(c["what"], c["taken"], " ".join(c["why"].split())) for c in choices]
+    table = Table("Choices", ("What", "Taken", "Why"), rows)
+    return ["## Choices where the paper is silent or contradicts itself", "", aligned(table), ""]
+
+
+def _named(column: Row) -> str:
+    return f"{column['name']} ({column['unit']})" if column["unit"] else str(column["name"])
+
+
+def _text(figure: Row, digits: int) -> str:
+    text = number(figure["value"], digits)
+    return text if figure["spread"] is None else f"{text} ± {number(figure['spread'], digits)}"
+
+
+def _rank(figure: Row | None) -> str:
+    """A percentile with its spread and its interval."""
+    if figure is None or figure["value"] is None:
+        return DASH
+    text = _text(figure, 1)
+    if figure["low"] is None or figure["high"] is None:
+        return text
+    return f"{text} ({number(figure['low'], 1)}–{number(figure['high'], 1)})"
+
+
+def _yes(kept: bool | None) -> str:
+    return DASH if kept is None else "yes" if kept else "no"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")

@@ -1,0 +1,154 @@
+"""What models said of what they had not seen, fold by fold."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import RunError
+from orecast.samples import Fold, Sampling
+from orecast.validation.inner import Calibration
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Draws = NDArray[np.float32]  # (m, n_cells)
+
+
+@dataclass(frozen=True)
+class FoldAnswer:
+    """What one fold's model said.
+
+    ``train`` and ``test`` rows of the sampling, ``scores`` of the tested ``(n_test,)``; ``cells``
+    of the fold's region ``(m, 2)`` and ``cell_scores`` theirs ``(m,)``, among which the tested are
+    ranked: all of the ``region_cells``, or as many as were drawn; ``seen`` scores of cells that
+    know nothing of what was hidden, where the whole map was asked for. ``called`` ``(n_test,)``
+    says which tested rows are called ore, and ``alarm`` which share of the region's cells without
+    a known deposit, where the model was asked for its own labels or a paper calls so.
+    """
+
+    train: Ints
+    test: Ints
+    scores: Floats
+    cells: Ints
+    cell_scores: Floats
+    seen: Floats
+    hidden_cells: int
+    visible_cells: int  # with evidence, that the fold may see
+    region_cells: int  # with evidence
+    words: str  # how negatives were chosen
+    learned: tuple[int, int]  # rows of ore and barren ground, grown ones among them
+    calibration: Calibration | None = None
+    called: Bools | None = None
+    alarm: float | None = None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the tested rows are ranked among some of the region's cells only."""
+        return len(self.cells) < self.region_cells
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What models said of what they had not seen.
+
+    ``map`` and ``fold`` ``(rows, columns)``: each cell's score and the fold whose model gave it,
+    NaN and -1 where there is none. ``spread`` is the standard deviation between all the models
+    that scored a cell (folds, seeds, passes), where it was asked for. ``sampling`` holds the rows
+    that were split, grown ones among them where a paper grew them.
+    """
+
+    map: NDArray[np.float32]
+    fold: NDArray[np.int16]
+    sampling: Sampling
+    answers: list[FoldAnswer]
+    protocol_words: str  # how the folds were cut
+    spread: NDArray[np.float32] | None = None
+
+    @property
+    def words(self) -> str:
+        """How negatives were chosen."""
+        return self.answers[-1].words
+
+    @cached_property
+    def rows(self) -> Ints:
+        """Tested rows of the sampling, fold by fold, ``(n,)``."""
+        return np.concatenate([a.test for a in self.answers])
+
+    @cached_property
+    def scores(self) -> Floats:
+        """Scores of the tested rows, ``(n,)``."""
+        return np.concatenate([a.scores for a in self.answers])
+
+    @cached_property
+    def called(self) -> Bools | None:
+        """Which tested rows are called ore, ``(n,)``; None where a fold does not say."""
+        called = [a.called for a in self.answers if a.called is not None]
+        return np.concatenate(called) if len(called) == len(self.answers) else None
+
+    @cached_property
+    def row_fold(self) -> Ints:
+        """Fold of each tested row, ``(n,)``."""
+        return np.repeat(np.arange(len(self.answers)), [len(a.test) for a in self.answers])
+
+
+def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
+    """Write a fold's draws and answer to a file; raises RunError where the disk refuses."""
+    said = {
+        "words": answer.words,
+        "visible_cells": answer.visible_cells,
+        "region_cells": answer.region_cells,
+        "learned": answer.learned,
+        "calibration": None if answer.calibration is None else answer.calibration.as_dict(),
+        "alarm": answer.alarm,
+    }
+    arrays = {
+        "scores": answer.scores,
+        "cells": answer.cells,
+        "cell_scores": answer.cell_scores,
+        "seen": answer.seen,
+        "said": np.array(json.dumps(said)),
+    }
+    if draws is not None:
+        arrays["draws"] = draws
+    if answer.called is not None:
+        arrays["called"] = answer.called
+    beside = path.with_suffix(".part.npz")
+    try:
+        np.savez(beside, **arrays)  # type: ignore[arg-type]
+        os.replace(beside, path)
+    except OSError as error:
+        raise RunError(
+            f"cannot write ({error.strerror or error})",
+            where=str(path),
+            remedy="free space or name a writable output folder",
+        ) from error
+
+
+def read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
+    """Read what ``keep_answer`` wrote of a fold."""
+    with np.load(path, allow_pickle=False) as saved:
+        told = json.loads(str(saved["said"]))
+        calibration, learned = told["calibration"], told["learned"]
+        return saved.get("draws"), FoldAnswer(
+            fold.train,
+            fold.test,
+            saved["scores"],
+            saved["cells"],
+            saved["cell_scores"],
+            saved["seen"],
+            int(fold.hidden.sum()),
+            told["visible_cells"],
+            told["region_cells"],
+            told["words"],
+            (learned[0], learned[1]),
+            None if calibration is None else Calibration.from_dict(calibration),
+            saved.get("called"),
+            told["alarm"],
+        )

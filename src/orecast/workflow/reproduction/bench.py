@@ -1,0 +1,209 @@
+"""The survey that a reproduction stands on: simulated or real, its evidence, places and recipes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orecast.config import Config
+from orecast.errors import ConfigError
+from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, write_evidence
+from orecast.experiments import Entry
+from orecast.run import write_json
+from orecast.samples import Ground
+from orecast.simulation import simulate, write_district
+from orecast.survey import Survey, read_survey
+from orecast.training import build_model
+from orecast.validation import Recipe
+from orecast.workflow.job import ground_of
+from orecast.workflow.places import Places, place_deposits
+from orecast.workflow.recipes import model_recipe
+from orecast.workflow.reproduction.places import (
+    Rows,
+    SamplePlaces,
+    authors_rows,
+    sample_places,
+    tile_rows,
+)
+from orecast.workflow.reproduction.plan import Reproduction
+
+SURVEY, EVIDENCE, FACTS = "survey", "evidence", "survey.json"
+
+Record = Callable[[int, float, float], None]
+
+
+def prepare_bench(plan: Reproduction, folder: Path, seed: int = 0) -> None:
+    """Write the survey, where it is simulated, its evidence, and what is to be told of it."""
+    if plan.simulated:
+        write_district(simulate(plan.survey, seed), folder / SURVEY)
+    path = survey_file(plan, folder)
+    config = plan.config(read_table(path), path.parent)
+    survey = read_survey(config)
+    if survey.deposits is None:
+        raise ConfigError("names no deposits to learn from", where=str(path))
+    evidence = build_evidence(survey, config)
+    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+    write_evidence(evidence, folder / EVIDENCE)
+    rows, columns = evidence.grid.shape
+    samples = len(survey.values) if survey.gridded is None else 0
+    told = f"{samples:,} samples" if samples else "rasters"
+    what = f"simulated district {plan.survey}, seed {seed}" if plan.simulated else config.title
+    write_json(
+        folder / FACTS,
+        {
+            "name": plan.survey,
+            "sentence": f"{what}: {told}, {len(places.deposit)} known deposits at "
+            f"{len(places.sampling)} places, {rows:,} x {columns:,} cells of "
+            f"{min(evidence.grid.cell_size):g} m",
+            "deposits": len(places.deposit),
+            "cells": int(evidence.valid.sum()),
+            "layers": list(plan.layers() or evidence.names),
+        },
+    )
+
+
+def survey_file(plan: Reproduction, folder: Path) -> Path:
+    """The survey's run.toml; raises ConfigError where a real one does not exist."""
+    if plan.simulated:
+        return folder / SURVEY / "run.toml"
+    path = Path(plan.survey)
+    if not path.is_file():
+        raise ConfigError(
+            "no such file, and no simulated preset",
+            where=plan.survey,
+            remedy="name a run's file or a preset with --survey, such as --survey tianshan",
+        )
+    return path.resolve()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every cell of a reproduction shares."""
+
+    plan: Reproduction
+    folder: Path
+
+    @cached_property
+    def path(self) -> Path:
+        """The survey's run.toml."""
+        return survey_file(self.plan, self.folder)
+
+    @cached_property
+    def _table(self) -> dict[str, Any]:
+        return read_table(self.path)
+
+    def config(self, entry: Entry | None = None, seed: int = 0) -> Config:
+        """The configuration of an entry."""
+        return self.plan.config(self._table, self.path.parent, entry, seed)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What was read."""
+        return read_survey(self.config())
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """All layers."""
+        return read_evidence(self.folder / EVIDENCE)
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What protocols must know of the map."""
+        return ground_of(self.survey, self.evidence, self.config().sampling.window)
+
+    @cached_property
+    def deposits(self) -> Places:
+        """The known deposits on the evidence."""
+        size = self.config().sampling.window
+        return place_deposits(self.survey.deposits, self.evidence, size, self.survey.findings)
+
+    @cached_property
+    def samples(self) -> SamplePlaces | None:
+        """Samples as places, where the paper learned from single samples."""
+        places = self.plan.experiment.places
+        if places.kind != "samples":
+            return None
+        counts = self.plan.counts(places.ore, places.barren)
+        return sample_places(
+            self.survey, self.evidence, self.config(), self.deposits, counts, seed=0
+        )
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """Rows that the paper split; None where they are slid from the deposits."""
+        experiment, places = self.plan.experiment, self.plan.experiment.places
+        if self.samples is not None:
+            return self.samples.table
+        if places.kind == "tiles":
+            assert places.step is not None
+            return tile_rows(
+                self.evidence,
+                self.ground,
+                self.deposits.sampling.at,
+                step=max(1, int(places.step * self.plan.shrink)),
+                counts=self.plan.counts(places.ore, places.barren),
+                seed=0,
+            )
+        if experiment.windows is not None and not self.plan.simulated:
+            return authors_rows(
+                experiment.windows, self.survey, self.evidence, self.ground, self.config()
+            )
+        return None
+
+    @property
+    def places(self) -> Places:
+        """Places that ``spatial`` holds out."""
+        return self.deposits if self.samples is None else self.samples.places
+
+    def recipe(
+        self, entry: Entry, seed: int, checkpoints: Path | None = None, record: Record | None = None
+    ) -> Recipe:
+        """An entry's recipe, over the layers that it learns from.
+
+        ``record`` is told of each epoch of the first network that is trained: its number, the mean
+        loss, and the accuracy on what is learned from.
+        """
+        config = self.config(entry, seed)
+        recipe = model_recipe(config, self.evidence, self.survey.barren, checkpoints=checkpoints)
+        ratio = self.plan.ratio(len(self.places.sampling), recipe.ratio)
+        known = recipe.barren if self.samples is None else self.samples.barren
+        return replace(
+            recipe,
+            model=_building(config, checkpoints, record),
+            layers=self.plan.layers(entry),
+            ratio=ratio,
+            barren=known,
+        )
+
+    def refit(self, entry: Entry, seed: int) -> Callable[[np.ndarray[Any, Any]], Evidence]:
+        """What refits the evidence outside of what a fold hides."""
+        config = self.config(entry, seed)
+        return lambda hidden: refitted(self.evidence, self.survey, config, hidden)
+
+
+def _building(config: Config, checkpoints: Path | None, record: Record | None) -> Callable[[], Any]:
+    """What builds a model; the first network that is built tells of its epochs."""
+    first = True
+
+    def build() -> Any:
+        nonlocal first
+        model = build_model(
+            config.model.name, config.model.options, config.training, checkpoints=checkpoints
+        )
+        if first and record is not None and hasattr(model, "record"):
+            model.record = record
+            first = False
+        return model
+
+    return build
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The TOML table of a run's file."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,184 @@
+"""One cell of a reproduction: an entry of the experiment, scored under one protocol."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orecast.errors import OrecastError
+from orecast.evaluation import auc, confusion
+from orecast.experiments import Entry
+from orecast.run import write_json
+from orecast.samples import build_protocol
+from orecast.samples.protocols.paper import GivenSplit
+from orecast.validation import OutOfFold, Recipe, cross_predict, published_predict
+from orecast.workflow.reproduction.bench import Bench
+from orecast.workflow.reproduction.plan import ReproducedCell, Reproduction
+from orecast.workflow.scoring import held_out_row
+
+CELLS = "cells"
+
+RANKED_CELLS = {"smoke": 200, "hour": 500, "full": 2000}
+"""Cells of a fold's region among which its held-out deposits are ranked."""
+
+_CURVE_POINTS = 200
+
+Content = dict[str, Any]
+
+_benches: dict[tuple[Path, str], Bench] = {}
+
+
+def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
+    """Compute a cell and write it whole; what the data refuse is its result too."""
+    key = (folder, plan.experiment.system)
+    if key not in _benches:
+        _benches[key] = Bench(plan, folder)
+    bench, entry = _benches[key], plan.entry(cell.entry)
+    begun = time.perf_counter()
+    told: Content
+    try:
+        told = _Computed(bench, entry, cell).content()
+    except OrecastError as error:
+        told = {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
+    content = {
+        "run": entry.name,
+        "column": entry.column,
+        "protocol": cell.protocol,
+        "seed": cell.seed,
+        "seconds": round(time.perf_counter() - begun, 1),
+        **told,
+    }
+    write_json(folder / CELLS / cell.file, content)
+
+
+def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
+    """What a finished cell holds; None where it is not finished."""
+    try:
+        content: Content = json.loads((folder / CELLS / cell.file).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+class _Computed:
+    """A cell in the making; what an interrupted one has done stands in ``.orecast``."""
+
+    def __init__(self, bench: Bench, entry: Entry, cell: ReproducedCell) -> None:
+        self.bench, self.entry, self.cell = bench, entry, cell
+        self.scratch = bench.folder / ".orecast" / "scratch-cells" / Path(cell.file).stem
+        self.history: dict[int, Content] = {}
+
+    def content(self) -> Content:
+        kept = self.scratch / "history.json"
+        if kept.is_file():
+            told = json.loads(kept.read_text("utf-8"))
+            self.history = {epoch["epoch"]: epoch for epoch in told}
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        recipe = self.bench.recipe(self.entry, self.cell.seed, self.scratch, self._record)
+        found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
+        return found | {"history": [self.history[k] for k in sorted(self.history)] or None}
+
+    def _record(self, epoch: int, loss: float, accuracy: float) -> None:
+        self.history[epoch] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+        write_json(self.scratch / "history.json", list(self.history.values()))
+
+    def _paper(self, recipe: Recipe) -> Content:
+        bench, seed = self.bench, self.cell.seed
+        options = bench.config(self.entry, seed).validation
+        if bench.rows is None:
+            protocol = build_protocol(
+                "paper", options.options, bench.ground, n_folds=options.folds, seed=seed
+            )
+            sampling = bench.places.sampling
+            oof = cross_predict(
+                recipe, bench.evidence, sampling, protocol, seed=seed, store=self.scratch
+            )
+            return _published(oof)
+        rows = bench.rows
+        if rows.train is not None and rows.test is not None:
+            split: Any = GivenSplit(
+                rows.train, rows.test, bench.ground, bench.plan.experiment.system
+            )
+        else:
+            split = build_protocol(
+                "paper", options.options, rows.ground, n_folds=options.folds, seed=seed
+            )
+        oof = published_predict(
+            recipe, rows.evidence, rows.sampling, split, seed=seed, words="", store=self.scratch
+        )
+        return _published(oof)
+
+    def _spatial(self, recipe: Recipe) -> Content:
+        bench, seed = self.bench, self.cell.seed
+        folds = bench.config(self.entry, seed).validation.folds
+        oof = cross_predict(
+            recipe,
+            bench.evidence,
+            bench.places.sampling,
+            build_protocol("spatial", {}, bench.ground, n_folds=folds, seed=seed),
+            seed=seed,
+            refit=bench.refit(self.entry, seed),
+            own_labels=True,
+            cells=RANKED_CELLS[bench.plan.kind],
+            store=self.scratch,
+        )
+        row = held_out_row(self.entry.name, "model", "spatial", oof, bench.places, seed=seed)
+        scores = {name: interval["value"] for name, interval in row["called"].items()}
+        curve = row["success_rate"]
+        return {
+            "sentence": oof.protocol_words,
+            "scores": scores | {"auc": row["auc"]["value"]},
+            "intervals": row["called"] | {"auc": row["auc"]},
+            "percentile": row["percentile"],
+            "counts": None,
+            "by_fold": [],
+            "roc": None,
+            "success_rate": {key: curve[key] for key in ("area", "captured")},
+            "rows": _learned(oof),
+        }
+
+
+def _published(oof: OutOfFold) -> Content:
+    """Scores over all tested rows, and fold by fold, at the labels that the paper's rule calls."""
+    y = oof.sampling.y[oof.rows]
+    called = np.concatenate([a.called for a in oof.answers if a.called is not None])
+    counts = confusion(y, called.astype(np.float64))
+    by_fold = []
+    for k in range(len(oof.answers)):
+        mine = oof.row_fold == k
+        scores = confusion(y[mine], called[mine].astype(np.float64)).scores()
+        by_fold.append(scores | {"auc": _auc(y[mine], oof.scores[mine])})
+    mean_auc = float(np.mean([fold["auc"] for fold in by_fold]))
+    return {
+        "sentence": oof.protocol_words,
+        "scores": counts.scores() | {"auc": mean_auc},
+        "percentile": None,
+        "counts": {name: int(getattr(counts, name)) for name in ("tn", "fp", "fn", "tp")},
+        "by_fold": by_fold,
+        "roc": _roc(y, oof.scores),
+        "success_rate": None,
+        "rows": _learned(oof),
+    }
+
+
+def _auc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
+    return float(auc(scores[y == 1], scores[y == 0]))
+
+
+def _roc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Content:
+    """The curve at no more points than a picture shows."""
+    from sklearn.metrics import roc_curve
+
+    false_alarm, hit, _ = roc_curve(y, scores)
+    at = np.unique(np.linspace(0, len(hit) - 1, _CURVE_POINTS).astype(np.int64))
+    return {"false_alarm": false_alarm[at].tolist(), "hit": hit[at].tolist()}
+
+
+def _learned(oof: OutOfFold) -> Content:
+    """Rows that the first fold learned from, grown ones among them."""
+    ore, barren = oof.answers[0].learned
+    return {"ore": ore, "barren": barren}

@@ -1,0 +1,255 @@
+"""The maps of a reproduction, and what is read off them: numbered tiles, prospects, classes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import Classes
+from orecast.errors import ConfigError, OrecastError
+from orecast.evidence import Evidence, build_evidence
+from orecast.experiments import Entry, PaperTable
+from orecast.mapping import classify
+from orecast.mapping.classes import NAMES
+from orecast.samples import Sampling, fit_scaling
+from orecast.simulation import simulate, write_district
+from orecast.survey import read_survey
+from orecast.validation import Fitted
+from orecast.workflow.places import Places, place_deposits
+from orecast.workflow.reproduction.bench import SURVEY, Bench
+
+MAPS = "maps"
+MAPPED = ("map", "classes", "tiles", "second-area")
+"""Tables that are read off a map of the entries that stand in them."""
+
+_WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # on a map where the paper names no number
+_SMALLEST = 2  # lattice points of a prospect
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Facts = dict[str, dict[str, dict[str, Any]]]
+"""By table, row and column: a figure, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A map on a lattice of every ``step`` cells, and the numbered areas that are called ore.
+
+    ``score`` and ``areas`` ``(rows, columns)``: NaN where nothing was scored, 0 in no area; numbers
+    of areas ``called`` ore, and of those ``known`` to hold a deposit; ``deposits`` on the lattice.
+    """
+
+    score: Floats
+    step: int
+    deposits: Ints
+    areas: NDArray[np.int32]
+    called: Ints
+    known: Ints
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as ``.npz``."""
+        np.savez_compressed(
+            path,
+            score=self.score,
+            step=self.step,
+            deposits=self.deposits,
+            tiles=self.areas,
+            called=self.called,
+            known=self.known,
+        )
+
+    def counts(self, names: tuple[str, ...]) -> dict[str, float]:
+        """Areas called ore, those on known ore, and new ones, by a paper's ``names`` of them."""
+        on_known = int(np.isin(self.called, self.known).sum())
+        figures = (len(self.called), on_known, len(self.called) - on_known)
+        return dict(zip(names, figures, strict=True))
+
+
+def fit_whole(bench: Bench, entry: Entry, seed: int = 0) -> Fitted:
+    """Fit an entry's recipe to all that is known, as a final map is."""
+    recipe = bench.recipe(entry, seed)
+    evidence = bench.evidence
+    if bench.plan.experiment.places.kind == "tiles" and bench.rows is not None:
+        rows, words = bench.rows.sampling, ""
+    else:
+        rows, words = recipe.grown(evidence, bench.places.sampling, evidence.valid, seed)
+    return recipe.fit_rows(
+        evidence, rows, visible=evidence.valid, hidden=None, seed=seed, words=words
+    )
+
+
+def map_tiles(
+    fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int], most: int
+) -> Mapped:
+    """Score numbered tiles, ``(down, across)``, each by the window at its middle."""
+    from orecast.samples.tiles import tile_sampling
+
+    numbers = evidence.grid.numbered_tiles(*tiles)
+    rows = tile_sampling(numbers, places.sampling.at)
+    seen = evidence.valid[rows.at[:, 0], rows.at[:, 1]]
+    scores = np.full(len(rows) + 1, np.nan, dtype=np.float32)
+    number = 1 + np.flatnonzero(seen)
+    scores[number] = fitted.predict(rows.at[seen])
+    step = lattice_step(evidence, most)
+    lattice = numbers[::step, ::step]
+    return Mapped(
+        scores[lattice],
+        step,
+        places.sampling.at // step,
+        lattice,
+        number[fitted.labels(rows.at[seen])],
+        1 + np.flatnonzero(rows.y == 1),
+    )
+
+
+def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: int) -> Mapped:
+    """Score every so many cells; the numbered areas are the connected ones called ore.
+
+    Of several models, the mean.
+    """
+    from scipy.ndimage import label
+
+    step = lattice_step(evidence, most)
+    chosen = np.zeros(evidence.grid.shape, dtype=bool)
+    chosen[::step, ::step] = True
+    at = np.argwhere(chosen & evidence.valid)
+    shape = chosen[::step, ::step].shape
+    score = np.full(shape, np.nan, dtype=np.float32)
+    on = tuple((at // step).T)
+    score[on] = np.mean([one.predict(at) for one in fitted], axis=0)
+    areas, count = label(np.nan_to_num(score) >= 0.5, structure=np.ones((3, 3)))
+    size = np.bincount(areas.ravel(), minlength=count + 1)
+    deposits = np.minimum(places.sampling.at // step, np.array(shape) - 1)
+    return Mapped(
+        score,
+        step,
+        deposits,
+        areas.astype(np.int32),
+        np.flatnonzero(size[1:] >= _SMALLEST) + 1,
+        np.setdiff1d(areas[tuple(deposits.T)], [0]),
+    )
+
+
+def make_maps(bench: Bench, folder: Path) -> Facts:
+    """Draw the maps of all entries that stand in tables of maps; return what the tables count."""
+    plan, facts = bench.plan, Facts()
+    if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
+        for entry in plan.entries:
+            with suppress(OrecastError):  # its cells say why
+                mapped = _mapped(bench, [fit_whole(bench, entry)])
+                mapped.save(folder / f"{entry.stem}.npz")
+                predicted = float(np.isfinite(mapped.score).sum())
+                facts["windows"] = {"grown": {"unknown": predicted}}
+    for table in plan.experiment.paper.tables:
+        wanted = not plan.tables or table.id in plan.tables
+        run = {entry.stem for entry in plan.entries}
+        standing = plan.experiment.standing_in(table.id)
+        entries = tuple(e for e in standing if plan.experiment.source(e).stem in run)
+        if table.id in MAPPED and table.id != "tiles" and wanted and entries:
+            try:
+                facts[table.id] = _read_off(bench, table, entries, folder)
+            except OrecastError as error:
+                blank = {column.name: error.what for column in table.columns}
+                facts[table.id] = {row.name: dict(blank) for row in table.rows}
+    return facts
+
+
+def _read_off(
+    bench: Bench, table: PaperTable, entries: tuple[Entry, ...], folder: Path
+) -> dict[str, dict[str, Any]]:
+    sources = [bench.plan.experiment.source(entry) for entry in entries]
+    fitted = [fit_whole(bench, entry) for entry in sources]
+    row = table.rows[0].name
+    names = tuple(column.name for column in table.columns)
+    if table.id == "second-area":
+        return {row: {names[0]: _covered(bench, fitted[0], folder)}}
+    mapped = _mapped(bench, fitted)
+    mapped.save(folder / f"{sources[0].stem}.npz")
+    if table.id == "classes":
+        return _classes(mapped)
+    if len(names) == 3:
+        return {row: mapped.counts(names)}
+    return {row: dict(zip(names, _in_class_a(bench, mapped), strict=True))}
+
+
+def _mapped(bench: Bench, fitted: list[Fitted]) -> Mapped:
+    tiles = _tiles(bench)
+    most = bench.plan.experiment.places.unknown or _WINDOWS["full"]
+    most = min(most, _WINDOWS[bench.plan.kind])
+    if tiles is not None:
+        return map_tiles(fitted[0], bench.evidence, bench.deposits, tiles, most)
+    return map_lattice(fitted, bench.evidence, bench.deposits, most)
+
+
+def _tiles(bench: Bench) -> tuple[int, int] | None:
+    """Numbered tiles, down and across, where the paper maps by them."""
+    places, size = bench.plan.experiment.places, bench.ground.size
+    if places.tested_tiles is not None:
+        return places.tested_tiles
+    if places.kind == "tiles":
+        rows, columns = bench.ground.shape
+        return max(1, rows // size), max(1, columns // size)
+    return None
+
+
+def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
+    """Limits of classes A, B and C by the histogram's rule; none where it draws none."""
+    try:
+        limits = classify(mapped.score, Classes(rule="histogram")).thresholds
+    except ConfigError:
+        return {}
+    above = (float(np.nanmax(mapped.score)), *limits[:2])
+    return {
+        name: {"from": float(low), "to": float(high)}
+        for name, low, high in zip(NAMES, limits, above, strict=True)
+    }
+
+
+def _in_class_a(bench: Bench, mapped: Mapped) -> tuple[float, float]:
+    """Known deposits in class A, and deposits kept aside (later discoveries) that lie in it."""
+    try:
+        values = classify(mapped.score, Classes(rule="histogram")).values
+    except ConfigError:
+        return np.nan, np.nan
+    aside = bench.survey.held_back
+    known = float((values[tuple(mapped.deposits.T)] == 1).sum())
+    if aside is None:
+        return known, np.nan
+    at = bench.evidence.grid.cell(np.column_stack([aside.geometry.x, aside.geometry.y]))
+    at = at[bench.evidence.grid.inside(at)] // mapped.step
+    at = np.minimum(at, np.array(values.shape) - 1)
+    return known, float((values[tuple(at.T)] == 1).sum())
+
+
+def _covered(bench: Bench, fitted: Fitted, folder: Path) -> float:
+    """Share of a second district's tiles with known ore that the trained model calls ore.
+
+    Its layers are standardised by themselves, as the paper normalises each map.
+    """
+    second = bench.plan.experiment.second_area
+    assert second is not None
+    path = write_district(simulate(second.survey, second.seed), folder / SURVEY)
+    other = Bench(replace(bench.plan, survey=str(path)), folder)
+    config = other.config()
+    survey = read_survey(config)
+    evidence = build_evidence(survey, config)
+    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+    stack = np.stack([evidence.layer(name) for name in fitted.names])
+    windows = replace(fitted.windows, stack=stack, scaling=fit_scaling(stack, evidence.valid))
+    nowhere = Sampling.of(np.empty((0, 2), dtype=np.int64), np.nan)
+    there = Fitted(fitted.model, windows, nowhere, fitted.words)
+    tiles = _tiles(bench)
+    assert tiles is not None
+    mapped = map_tiles(there, evidence, places, tiles, _WINDOWS[bench.plan.kind])
+    mapped.save(folder / "second-area.npz")
+    return float(np.isin(mapped.known, mapped.called).mean())
+
+
+def lattice_step(evidence: Evidence, most: int) -> int:
+    """Cells between points of a lattice of at most so many points."""
+    return max(1, int(np.ceil(np.sqrt(evidence.valid.sum() / most))))

@@ -1,0 +1,141 @@
+"""A published system as its paper ran it, and as its deposits were never seen: side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orecast import __version__
+from orecast.errors import RunError
+from orecast.experiments import read_experiment
+from orecast.report.reproduction import write_reproduction
+from orecast.run import Run
+from orecast.workflow.comparing import versions
+from orecast.workflow.comparison_cells import crew
+from orecast.workflow.job import Progress
+from orecast.workflow.provenance import Provenance
+from orecast.workflow.reproduction.bench import FACTS, Bench, prepare_bench, read_table, survey_file
+from orecast.workflow.reproduction.cells import CELLS, compute, read_reproduced
+from orecast.workflow.reproduction.explained import explain
+from orecast.workflow.reproduction.facts import count_facts
+from orecast.workflow.reproduction.maps import MAPS, make_maps
+from orecast.workflow.reproduction.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerprint
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A finished reproduction: its folder, ``reproduction.json``, how many cells it cost.
+
+    ``sound`` where both protocols have scores.
+    """
+
+    folder: Path
+    content: dict[str, Any]
+    computed: int
+    sound: bool
+
+
+def reproduce(
+    system: str,
+    output: Path,
+    *,
+    kind: str = "full",
+    survey: str | None = None,
+    seeds: int | None = None,
+    tables: tuple[str, ...] = (),
+    jobs: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Reproduced:
+    """Run what stands in a system's ``experiment.toml`` and print the paper's tables beside it.
+
+    Every entry is scored under the papers' protocol and under ``spatial``, with ``seeds``. A cell
+    is a file that is whole or absent, and inside a cell each fold and each tenth of a training is
+    kept: ``resume`` goes on with them. ``jobs`` processes work, all cores' where left out. Raises
+    OrecastError with place and remedy.
+    """
+    tell = progress or (lambda what, done, total: None)
+    plan = Reproduction.of(read_experiment(system), kind, survey=survey, seeds=seeds, tables=tables)
+    key = fingerprint(plan, _survey_key(plan))
+    run = Run.begin(output.resolve(), key, resume=resume, overwrite=overwrite, kind="reproduction")
+    if not run.done("survey"):
+        tell("Building evidence", 0, 1)
+        with run.stage("survey") as folder:
+            prepare_bench(plan, folder)
+            (folder / CELLS).mkdir()
+        tell("Building evidence", 1, 1)
+    missing = [cell for cell in plan.cells if read_reproduced(run.folder, cell) is None]
+    if missing or not run.done("results"):
+        _compute(plan, missing, run.folder, jobs or os.cpu_count() or 1, tell)
+        with run.stage("results") as folder:
+            _write_results(plan, run.folder, folder, command, tell)
+    run.finish()
+    content = json.loads((run.folder / "reproduction.json").read_text(encoding="utf-8"))
+    scored = {cell["protocol"] for cell in content["cells"] if "error" not in cell}
+    return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
+
+
+def _survey_key(plan: Reproduction) -> str:
+    """What the survey is: a preset's name, or the hash of a run's configuration and files."""
+    if plan.simulated:
+        return f"{__version__} {plan.survey}"
+    path = survey_file(plan, Path())
+    return Provenance.of(plan.config(read_table(path), path.parent)).key
+
+
+def _compute(
+    plan: Reproduction, cells: list[ReproducedCell], folder: Path, jobs: int, tell: Progress
+) -> None:
+    for part in (folder / CELLS).glob("*.part"):  # of a process that was killed
+        part.unlink()
+    if not cells:
+        return
+    what = f"Reproducing {plan.experiment.system}"
+    tell(what, 0, len(cells))
+    try:
+        with crew(min(jobs, len(cells))) as pool:
+            waiting = [pool.submit(compute, plan, folder, cell) for cell in cells]
+            for k, done in enumerate(as_completed(waiting)):
+                done.result()
+                tell(what, k + 1, len(cells))
+    except BrokenProcessPool:
+        raise RunError(
+            "a process was ended from outside, as where memory runs out",
+            where=str(folder),
+            remedy="go on with --resume and fewer --jobs",
+        ) from None
+
+
+def _write_results(
+    plan: Reproduction, folder: Path, part: Path, command: str, tell: Progress
+) -> None:
+    """Maps, explanations, tables and pictures, of the cells in ``folder`` into ``part``."""
+    tell("Drawing maps", 0, 1)
+    bench = Bench(plan, folder)
+    cells = [read_reproduced(folder, cell) for cell in plan.cells]
+    (part / MAPS).mkdir()
+    facts = make_maps(bench, part / MAPS)
+    for table, rows in count_facts(bench, [cell for cell in cells if cell]).items():
+        for row, figures in rows.items():
+            facts.setdefault(table, {}).setdefault(row, {}).update(figures)
+    explain(bench, part)
+    tell("Drawing maps", 1, 1)
+    content = {
+        "system": plan.experiment.system,
+        "command": command,
+        "kind": plan.kind,
+        "capped": plan.capped,
+        "seeds": list(range(plan.seeds)),
+        "survey": json.loads((folder / FACTS).read_text(encoding="utf-8")),
+        "versions": versions(),
+        "cells": cells,
+        "facts": facts,
+    }
+    write_reproduction(part, plan.shown, content)

@@ -1,0 +1,148 @@
+"""What a fold's answer holds: labels of the model's own, some cells for all, what was learned."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from orecast.config import Training
+from orecast.evaluation import percentiles
+from orecast.samples import Ground
+from orecast.samples.protocols.spatial import Spatial
+from orecast.training import build_model
+from orecast.training.generators import build_step
+from orecast.validation import Recipe, cross_predict
+
+SIZE = 5
+
+
+def recipe():
+    return Recipe(lambda: build_model("logistic-regression", {}, Training()), SIZE)
+
+
+def spatial(evidence, n=4):
+    return Spatial(Ground(evidence.valid, 1000.0, SIZE), n)
+
+
+class Voting:
+    """Scores by Au, calls by the second layer."""
+
+    def fit(self, X, y, group, *, seed):
+        return self
+
+    def predict(self, X):
+        return 1 / (1 + np.exp(-X.centre()[:, 0].astype(np.float64)))
+
+    def labels(self, X):
+        return X.centre()[:, 1] > 0
+
+
+def test_a_model_says_what_it_calls_itself(evidence, places):
+    for model, own in ((Voting, True), (recipe().model, False)):
+        found = Recipe(model, SIZE)
+        answer = cross_predict(found, evidence, places, spatial(evidence), seed=0, own_labels=True)
+        ore = {tuple(c) for c in places.at.tolist()}
+        for k, fold in enumerate(spatial(evidence).folds(places, evidence.reach)):
+            a = answer.answers[k]
+            fitted = found.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+            free = np.array([tuple(c) not in ore for c in a.cells.tolist()])
+            if own:
+                cu = evidence.layer("Cu")
+                above = cu > np.nanmean(cu[evidence.valid & ~fold.hidden])
+                called, background = (above[tuple(at.T)] for at in (places.at[a.test], a.cells))
+            else:
+                called, background = a.scores >= 0.5, a.cell_scores >= 0.5
+            np.testing.assert_array_equal(a.called, called)
+            np.testing.assert_array_equal(fitted.labels(places.at[a.test]), called)
+            assert free.sum() < 2000
+            assert a.alarm == pytest.approx(background[free].mean())
+        np.testing.assert_array_equal(
+            answer.called, np.concatenate([a.called for a in answer.answers])
+        )
+
+
+def test_alarms_of_a_large_region_are_counted_on_two_thousand_cells(evidence, places):
+    asked = []
+
+    class Counting(Voting):
+        def labels(self, X):
+            asked.append(X.at)
+            return super().labels(X)
+
+    cross_predict(
+        Recipe(Counting, SIZE), evidence, places, spatial(evidence, 2), seed=0, own_labels=True
+    )
+    sizes = [len(at) for at in asked[1::2]]
+    regions = [f.region & evidence.valid for f in spatial(evidence, 2).folds(places, 1500.0)]
+    assert sizes == [min(2000, r.sum() - r[tuple(places.at.T)].sum()) for r in regions]
+    assert all(len(np.unique(at, axis=0)) == len(at) for at in asked)
+
+
+def test_nothing_is_called_where_nobody_asked(evidence, places):
+    answer = cross_predict(recipe(), evidence, places, spatial(evidence), seed=0)
+    assert answer.called is None
+    assert all(a.called is None and a.alarm is None for a in answer.answers)
+
+
+def test_some_cells_stand_for_a_region_too_large_to_map(evidence, places):
+    def run(seed=0, cells=200, **options):
+        return cross_predict(
+            recipe(), evidence, places, spatial(evidence), seed=seed, cells=cells, **options
+        )
+
+    some, whole = run(), run(cells=None)
+    assert [len(a.cells) for a in some.answers] == [200] * 4
+    assert np.isfinite(some.map).sum() == (some.fold >= 0).sum() == 800
+    known = np.isfinite(some.map)
+    np.testing.assert_allclose(some.map[known], whole.map[known], rtol=1e-6)
+    np.testing.assert_array_equal(some.fold[known], whole.fold[known])
+    np.testing.assert_array_equal(some.scores, whole.scores)
+    assert all(a.drawn and a.region_cells == len(b.cells) for a, b in _pairs(some, whole))
+    assert not any(a.drawn for a in whole.answers)
+    assert some.protocol_words.endswith("ranked among at most 200 cells of its region, at random")
+    np.testing.assert_array_equal(run().map, some.map)
+    assert not np.array_equal(np.isfinite(run(seed=1).map), known)
+    assert run(cells=10**6).protocol_words == whole.protocol_words
+    ranks = [[percentiles(a.scores, a.cell_scores) for a in o.answers] for o in (some, whole)]
+    for a, b in zip(*ranks, strict=True):
+        np.testing.assert_allclose(a, b, atol=0.12)  # 0.035 three times
+    with pytest.raises(ValueError, match="only some cells"):
+        run(spread=True)
+
+
+def _pairs(a, b):
+    return list(zip(a.answers, b.answers, strict=True))
+
+
+def test_a_fold_kept_in_a_file_tells_all(evidence, places, tmp_path):
+    def run():
+        return cross_predict(
+            *(Recipe(Voting, SIZE), evidence, places, spatial(evidence)),
+            seed=0,
+            own_labels=True,
+            cells=50,
+            store=tmp_path,
+        )
+
+    first, again = run(), run()
+    assert len(list(tmp_path.iterdir())) == 4
+    for a, b in _pairs(first, again):
+        np.testing.assert_array_equal(a.called, b.called)
+        assert (a.alarm, a.learned, a.region_cells, a.drawn) == (
+            b.alarm,
+            b.learned,
+            b.region_cells,
+            True,
+        )
+    assert first.protocol_words == again.protocol_words
+
+
+def test_a_fold_counts_what_it_learned_from(evidence, places):
+    plan = (build_step("turns", {"flips": False}, label=1, times=4),)
+    grown = replace(recipe(), shift=0, ratio=2.0, plan=plan)
+    answer = cross_predict(grown, evidence, places, spatial(evidence), seed=0)
+    for a in answer.answers:
+        assert a.learned == (4 * len(a.train), 2 * len(a.train))
+    untold = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
+    answer = cross_predict(untold, evidence, places, spatial(evidence), seed=0)
+    assert {a.learned for a in answer.answers} == {(0, 0)}

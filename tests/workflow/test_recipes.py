@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from affine import Affine
+from pyproj import CRS
+
+from orecast.config import parse
+from orecast.errors import ConfigError, SamplingError
+from orecast.evidence import Evidence
+from orecast.grid import Grid
+from orecast.samples import Windows
+from orecast.samples.growing import grow
+from orecast.workflow.recipes import model_recipe
+
+FILES = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}
+
+
+def plan(*steps, window=9, model="random-forest"):
+    """The plan of a configuration with such steps."""
+    grid = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 0), (9, 9))
+    tables = {"sampling": {"window": window, "grow": list(steps)}, "model": {"name": model}}
+    config = parse(FILES | tables, where="test")
+    return model_recipe(config, Evidence.empty(grid), None).plan
+
+
+def test_configured_steps_grow_in_their_order():
+    steps = plan(
+        {"method": "slide", "options": {"shift": 3, "step": 3}},
+        {"method": "slide", "label": 1, "to": 24},
+        {"method": "turns", "label": 0, "times": 2},
+    )
+    stack = np.random.default_rng(0).normal(size=(1, 60, 60)).astype(np.float32)
+    X = Windows(stack, ("Au",), np.array([[20, 20], [40, 40], [20, 40]]), 9)
+    more = grow(X, np.array([1.0, 1.0, 0.0]), np.arange(3), steps, seed=0)
+    assert [(more.y == label).sum() for label in (1, 0)] == [24, 18]
+
+
+def test_what_cannot_be_slid_is_refused_before_anything_is_learned():
+    far = {"method": "slide", "options": {"shift": 5}}
+    with pytest.raises(SamplingError, match="a shift of 5 cells moves the place out of"):
+        plan(far)
+    assert len(plan(far, window=11)) == 1
+    with pytest.raises(SamplingError, match="leave slide out, or widen"):
+        plan({"method": "slide"}, window=1)
+    with pytest.raises(ConfigError, match="slide alone may come without"):
+        plan({"method": "turns"})
+    with pytest.raises(ConfigError, match="exactly one"):
+        plan({"method": "slide", "to": 3, "times": 2})
+
+
+def test_slid_windows_may_be_stacked():
+    """They lie on the map, where a stack's folds can keep them apart."""
+    assert len(plan({"method": "slide"}, model="stack")) == 1
+    with pytest.raises(ConfigError, match="smote mixes from several deposits"):
+        plan({"method": "slide"}, {"method": "smote", "times": 2}, model="stack")
