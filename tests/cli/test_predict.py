@@ -102,3 +102,9 @@ def test_wrong_usage_is_2_and_help_shows_an_example(orecast):
     code, said, _ = orecast("predict", "--help")
     assert code == 0
     assert "Example: orecast predict" in said
+
+
+def test_help_names_the_tables_that_are_taken_over(orecast):
+    code, said, _ = orecast("predict", "--help")
+    assert code == 0
+    assert "composition, evidence, faults and geology" in " ".join(said.split())

@@ -27,6 +27,13 @@ def test_names_are_listed_and_a_stack_is_built_without_torch():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", sorted(registry.entries("orecast.models")))
+def test_no_network_is_built_with_a_warning(name):
+    """Options are judged by building the smallest form, which is never one without weights."""
+    build_model(name, {}, Training())
+
+
 def test_builds_networks_and_detectors():
     network = build_model("resnet18", {"width": 16, "precision": "float32"}, Training(), window=9)
     assert isinstance(network, Network)

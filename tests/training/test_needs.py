@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from orecast.errors import ModelError, SamplingError
-from orecast.samples.nouns import Needs
+from orecast.samples.nouns import WEIGHT, Needs
 from orecast.training.needs import check_labels, check_layers, check_window
 
 
@@ -44,3 +46,13 @@ def test_labels_that_nothing_can_be_learned_from(y, words):
 
 def test_good_labels():
     check_labels(np.array([0.0, 1.0, 1.0]), 3)
+
+
+def test_a_guided_model_reads_more_than_its_weight(district):
+    X, *_ = district
+    guided = Needs(weight=True)
+    weighed = replace(X, kinds=("element", "element", WEIGHT))
+    check_layers("net", guided, weighed)
+    alone = replace(X, stack=X.stack[2:], names=("knowledge",), kinds=(WEIGHT,))
+    with pytest.raises(ModelError, match=r"evidence\.layers: net is given no layer beside"):
+        check_layers("net", guided, alone)

@@ -194,3 +194,12 @@ def test_impossible_folds(folds):
 def test_members_that_learn_from_no_labels_cannot_be_weighted():
     with pytest.raises(ConfigError, match="none of the members learns from labels"):
         stack("random", "fault-distance")
+
+
+def test_a_rehearsal_meets_what_a_fit_would_and_fits_nothing(deposits):
+    X, y, group = deposits
+    model = stack("random-forest", "logistic-regression")
+    model.rehearse(X, y, group, seed=0)
+    assert not hasattr(model, "fitted_")
+    with pytest.raises(SamplingError, match="one group"):
+        model.rehearse(X, y, np.where(y == 1, 0, -1), seed=0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from orecast.config import Training
+from orecast.errors import SamplingError
 from orecast.evaluation import bootstrap_mean, percentiles, share_interval
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
@@ -92,6 +93,14 @@ def test_known_barren_places_take_the_place_of_chosen_ones(evidence, places):
     fitted = known.fit(evidence, places, hidden=None, seed=0)
     assert fitted.rows.at[fitted.rows.y == 0].tolist() == barren.tolist()
     assert "known" in fitted.words
+
+
+def test_barren_places_that_a_fold_may_not_see_are_said_with_a_remedy(evidence, places):
+    barren, hidden = places.at[:1], np.zeros_like(evidence.valid)
+    hidden[tuple(barren.T)] = True
+    known = Recipe(recipe().model, SIZE, barren=barren)
+    with pytest.raises(SamplingError, match=r"\[barren\]: no barren place .*leave \[barren\] out"):
+        known.rehearse(evidence, places, hidden=hidden, seed=0)
 
 
 def test_negatives_keep_their_distance_in_cells(evidence, places):

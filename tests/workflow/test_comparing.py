@@ -79,6 +79,15 @@ def test_a_cell_says_what_a_run_says_of_that_model(compared, district, tmp_path)
         assert cell["row"][score] == pytest.approx(row[score], abs=2e-3)
 
 
+def test_a_window_larger_than_the_grid_is_refused_before_any_cell(district, tmp_path):
+    plan = Plan(
+        (district,), (Choice("logistic-regression"),), settings=(*SMALL, "sampling.window=99")
+    )
+    with pytest.raises(ConfigError, match="larger than the grid"):
+        compare(plan, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_resumed_comparison_computes_only_what_is_missing(compared, district):
     before = {p: p.stat().st_mtime_ns for p in (compared.folder / "cells").iterdir()}
     pages = {n: (compared.folder / f"comparison.{n}").read_bytes() for n in ("html", "md", "csv")}

@@ -5,11 +5,11 @@ from affine import Affine
 from pyproj import CRS
 from shapely.geometry import Point
 
-from orecast.errors import SamplingError
+from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.survey.findings import Findings
-from orecast.workflow.places import deposit_names, place_deposits
+from orecast.workflow.places import deposit_names, place_deposits, require_room, say_gaps
 
 GRID = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 20_000), (20, 20))
 
@@ -33,6 +33,22 @@ def test_deposits_on_nodata_are_listed_and_left_out():
     assert len(found.sampling) == 3
     assert "d" in findings.of("deposits-without-evidence")[0].what
     assert findings.of("deposits-share-cells")
+
+
+def test_windows_beyond_the_evidence_are_counted():
+    """A window of 3 reaches beyond 20 x 15 cells from the 66 along their edge."""
+    findings = Findings()
+    say_gaps(evidence(), 3, findings)
+    (said,) = findings.of("windows-with-gaps")
+    assert "around 66 of 300 cells" in said.what
+    say_gaps(evidence(), 1, none := Findings())
+    assert not none.items
+
+
+def test_a_window_has_room_on_the_grid():
+    require_room(GRID, 20)
+    with pytest.raises(ConfigError, match=r"windows of 21 cells are larger than the grid, .* 20 x"):
+        require_room(GRID, 21)
 
 
 def test_fewer_than_three_places_are_refused():

@@ -39,6 +39,10 @@ SMALL = (
     "validation={folds=3, baselines=false, inner_folds=0}",
 )
 FOREST = "model={name='random-forest', options={trees=20, leaf=5}}"
+GUIDED = (
+    "model={name='ensemble', weight='fault_rings', "
+    "options={members=['gk-cnn', 'svm'], member_options={gk-cnn={width=8}}}}"
+)
 
 
 def run_of(district, folder, *settings):
@@ -91,7 +95,7 @@ def test_the_folder_is_whole_and_the_maps_are_on_one_grid(predicted):
     assert all(done == total for done, total in last.values())
 
 
-@pytest.mark.parametrize("model", [FOREST, "model={name='auto'}", "model={name='svm'}"])
+@pytest.mark.parametrize("model", [FOREST, "model={name='auto'}", "model={name='svm'}", GUIDED])
 def test_on_its_own_area_the_map_is_the_runs_bit_for_bit(model, trained, district, tmp_path):
     run = trained if model == FOREST else run_of(district, tmp_path / "run", model)
     for name, source in {"whole": run / "run.toml", "bare": district}.items():
@@ -277,6 +281,25 @@ def test_what_cannot_be_predicted_is_refused_and_nothing_written(name, trained, 
         predict(run(trained) if run else trained, read(other, settings), tmp_path / "out")
     assert caught.value.where or caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_guided_by_a_layer_needs_it_there_too(district, other, tmp_path):
+    run = run_of(district, tmp_path / "run", GUIDED, "training.epochs=1")
+    found = predict(run, read(other), tmp_path / "there")
+    assert np.isfinite(map_of(found.folder)).mean() > 0.5
+    with pytest.raises(
+        OrecastError, match=r"reads .*fault_rings; the survey makes .*and not fault"
+    ):
+        predict(run, read(other, ["faults.rings=[]"]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_window_larger_than_the_other_area_is_refused(trained, other, tmp_path):
+    run = broken(trained, tmp_path)
+    recipe = json.loads((run / "model" / "recipe.json").read_text(encoding="utf-8"))
+    (run / "model" / "recipe.json").write_text(json.dumps(recipe | {"size": 99}), encoding="utf-8")
+    with pytest.raises(OrecastError, match=r"sampling\.window: windows of 99 cells are larger"):
+        predict(run, read(other), tmp_path / "out")
 
 
 def broken(trained, tmp_path):

@@ -9,7 +9,7 @@ from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.samples import Windows
 from orecast.samples.growing import grow
-from orecast.workflow.recipes import model_recipe
+from orecast.workflow.recipes import declared, model_recipe
 
 FILES = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}
 
@@ -52,3 +52,10 @@ def test_slid_windows_may_be_stacked():
     assert len(plan({"method": "slide"}, model="stack")) == 1
     with pytest.raises(ConfigError, match="smote mixes from several deposits"):
         plan({"method": "slide"}, {"method": "smote", "times": 2}, model="stack")
+
+
+def test_a_weight_that_is_named_is_declared(configured):
+    assert declared(configured()) == []
+    (said,) = declared(configured("model={name='gk-dcn', weight='fault_rings'}"))
+    assert "fault_rings, is taken as it is given" in said
+    assert declared(configured("model={name='gk-dcn'}")) == []

@@ -273,6 +273,75 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_written(config
     assert not config.output.exists()
 
 
+ELEMENTS = "evidence.layers=['Au', 'Ag', 'As', 'Sb']"
+NET = "model={name='resnet18', options={width=8}}"
+UNUSABLE = {
+    "window and grid": ((NET, "sampling.window=25"), r"sampling\.window: .*larger than the grid"),
+    "parity": (("model={name='gk-cnn'}", "sampling.window=4"), "odd number of cells"),
+    "no edge": ((ELEMENTS, "model={name='resgcn', options={alpha=0.99}}"), r"alpha: no two"),
+    "one element": (("evidence.layers=['Au']", "model={name='resgcn'}"), "one element alone"),
+    "faults": (("model={name='resgcn'}",), "resgcn reads elements alone, .*fault_distance"),
+    "member": (
+        ("model={name='ensemble', options={members=['gin', 'svm']}}",),
+        "reads elements alone",
+    ),
+    "weight": (("model={name='gk-cnn', weight='fault_ring'}",), "did you mean fault_rings"),
+    "weight in vain": (("model={name='svm', weight='Au'}",), "svm is not guided by a layer"),
+    "weight of auto": (("model={name='auto', weight='Au'}",), r"model\.weight: .*not guided"),
+    "weight alone": (
+        ("evidence.layers=['Au']", "model={name='gk-cnn', weight='Au'}"),
+        "no layer beside the weight",
+    ),
+    "neighbours": (
+        (NET, "sampling.grow=[{method='smote', n=9, options={neighbours=99}}]"),
+        "smote",
+    ),
+    "few for a gan": ((NET, "sampling={window=3, shift=0, grow=[{method='gan', n=9}]}"), "gan"),
+    "share": ((NET, "sampling.grow=[{method='gan', share=0.5}]"), "single windows"),
+    "slide behind": (
+        (NET, "sampling.grow=[{method='gan', n=9}, {method='slide'}]"),
+        "let slide come before",
+    ),
+    "positions": ((NET, "sampling.grow=[{method='slide', n=9999}]"), "9999 are asked for"),
+    "below": ((NET, "sampling.grow=[{method='noise', to=3}]"), r"sampling\.grow\.to: there are"),
+    "no labels": (
+        ("model={name='contrast'}", "sampling.grow=[{method='noise', n=3}]"),
+        "contrast is told none",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_what_a_model_cannot_use_is_refused_before_training(
+    case, configured, district, tmp_path, monkeypatch
+):
+    """Nothing is trained, and nothing written: the message names place and remedy."""
+    settings, words = UNUSABLE[case]
+    deposits = district.parent / "deposits.csv"
+    if case == "few for a gan":
+        lines = deposits.read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "few.csv").write_text("".join(lines[:10]), encoding="utf-8")
+        settings += (f"deposits.path='{(tmp_path / 'few.csv').as_posix()}'",)
+
+    def train(*args, **kwargs):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("orecast.training.network.train", train)
+    monkeypatch.setattr("orecast.training.generators.generator.Generator._train", train)
+    config = configured(*settings)
+    with pytest.raises(OrecastError, match=words) as caught:
+        run_survey(config)
+    assert caught.value.where
+    assert caught.value.remedy
+    assert not config.output.exists()
+
+
+def test_windows_that_reach_beyond_the_evidence_are_counted_and_the_rule_is_said(finished):
+    checks = json.loads((finished[0].folder / "checks.json").read_text(encoding="utf-8"))
+    (said,) = [f for f in checks["findings"] if f["code"] == "windows-with-gaps"]
+    assert "counts as its layer's mean" in said["what"]
+
+
 def test_a_run_says_what_its_model_has_seen_that_a_fold_would_hide(configured):
     settings = ("model={name='resnet18', options={width=8}}", "validation.baselines=false")
     summary = run_survey(

@@ -31,7 +31,7 @@ def predict(
 ) -> None:
     """Map another area by a trained model, and say where the model may speak.
 
-    What OTHER.toml leaves out of [composition], [evidence], [faults] and [geology] is the run's.
+    What OTHER.toml leaves out of composition, evidence, faults and geology is the run's.
     Deposits that it names are scored: the model never saw them.
 
     Example: orecast predict run north.toml --output north

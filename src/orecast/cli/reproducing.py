@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,8 +45,8 @@ def reproduce(
 ) -> None:
     """Run a published system as its paper did and leak-free, its tables beside ours.
 
-    In full it takes days on two cores and uses a GPU where there is one; --resume goes on after a
-    kill. Exits with 1 where a protocol scored nothing.
+    In full it may take days on two cores and uses a GPU where there is one; --resume goes on
+    after a kill. Exits with 1 where a protocol scored nothing.
 
     Example: orecast reproduce ssgsnet --smoke
     Example: orecast reproduce resgcn --hour --tables confusion
@@ -59,7 +58,6 @@ def reproduce(
     one_of(resume=resume, overwrite=overwrite)
     kind = "smoke" if smoke else "hour" if hour else "full"
     folder = output or Path(f"reproduction-{system}" + ("" if kind == "full" else f"-{kind}"))
-    asked = [a for a in sys.argv[1:] if a not in ("--resume", "--overwrite")]
     try:
         with progress_bar() as tell:
             done = work(
@@ -72,7 +70,7 @@ def reproduce(
                 jobs=jobs,
                 resume=resume,
                 overwrite=overwrite,
-                command=shlex.join(["orecast", *asked]),
+                command=_command(system, kind, survey, tables, seeds),
                 progress=tell,
             )
     except KeyboardInterrupt:
@@ -83,6 +81,16 @@ def reproduce(
     _show(done)
     if not done.sound:
         raise typer.Exit(1)
+
+
+def _command(
+    system: str, kind: str, survey: str | None, tables: str | None, seeds: int | None
+) -> str:
+    """What computes the same again; where it is written and by how many processes is no part."""
+    named = {"--survey": survey, "--tables": tables, "--seeds": seeds}
+    words = [] if kind == "full" else [f"--{kind}"]
+    words += [word for name, value in named.items() if value for word in (name, str(value))]
+    return shlex.join(["orecast", "reproduce", system, *words])
 
 
 def _show(done: Reproduced) -> None:

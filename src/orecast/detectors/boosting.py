@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -79,8 +80,23 @@ class GradientBoosting(Detector):
             early_stopping=False,
             random_state=state,
         )
-        self._machine: HistGradientBoostingClassifier = machine.fit(self.table_, self.labels_)
+        with _one_thread():
+            self._machine: HistGradientBoostingClassifier = machine.fit(self.table_, self.labels_)
 
     def _score(self, X: Windows) -> Floats:
-        scores: Floats = self._machine.predict_proba(features(X, self.features))[:, 1]
+        table = features(X, self.features)
+        with _one_thread():
+            scores: Floats = self._machine.predict_proba(table)[:, 1]
         return scores
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """OpenMP on one thread: no slower on tables this small, and never stalled by other work.
+
+    On a machine that has anything else to do, threads wait for each other at every node of every
+    tree, and take hundreds of times as long.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="openmp")
+    return limits

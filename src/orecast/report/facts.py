@@ -189,6 +189,7 @@ def made(run: RunReading) -> list[tuple[str, str]]:
         "Seed": str(run.config.seed),
         "Folds": str(run.metrics.protocol.folds or ""),
         "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
+        "Grown rows": " ".join(_grown(run.metrics)),
         "Begun": when(p.get("started")),
         "Duration before this page": duration(p.get("total_seconds")),
         "By stage": stages,
@@ -197,6 +198,14 @@ def made(run: RunReading) -> list[tuple[str, str]]:
         "Platform": p.get("platform") or "",
     }
     return [(name, text) for name, text in facts.items() if text]
+
+
+def _grown(metrics: Metrics) -> list[str]:
+    """A sentence or more for each class that a generator grew."""
+    classes = {1: "ore", 0: "barren"}
+    return [
+        f"{g.rows} {classes[g.label]} windows by {g.method}. {g.sentence}" for g in metrics.grown
+    ]
 
 
 def when(moment: object) -> str:

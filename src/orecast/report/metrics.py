@@ -258,6 +258,15 @@ class Applicability(_Part):
     median_dissimilarity: Number = math.nan
 
 
+class GrownRows(_Part):
+    """What a generator made of a class's rows, and how like them it is."""
+
+    method: Text
+    label: int
+    rows: int
+    sentence: Sentence
+
+
 class Metrics(_Part):
     """The whole of ``metrics.json``.
 
@@ -282,6 +291,7 @@ class Metrics(_Part):
     conformal: Conformal | None = None
     calibration: dict[str, Any] | None = None
     applicability: Applicability | None = None
+    grown: list[GrownRows] = []
 
     @property
     def fair(self) -> list[Score]:

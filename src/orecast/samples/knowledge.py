@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import ModelError, SamplingError
+from orecast.errors import SamplingError
 from orecast.samples.nouns import Bools, Ints
 
 Doubles = NDArray[np.float64]
@@ -55,7 +55,7 @@ def fit_fault_control(
     ``distance`` ``(rows, columns)`` in metres; ``valid`` cells are those that may be looked at, and
     whose distance is a number; ``deposits`` ``(n, 2)`` rows and columns, of which those on valid
     cells count; ``cell_size`` in metres. Raises SamplingError where fewer than three deposits
-    count, ModelError where their density does not fall with distance.
+    count, and where their density does not fall with distance.
     """
     seen = np.asarray(valid, dtype=bool) & np.isfinite(distance)
     at = np.asarray(deposits, dtype=np.int64).reshape(-1, 2)
@@ -70,7 +70,7 @@ def fit_fault_control(
     ore = np.maximum(distance[at[:, 0], at[:, 1]], cell_size)
     place, density, count = _densities(cells, ore, cell_size)
     if len(place) < 2:
-        raise ModelError(
+        raise SamplingError(
             f"all {len(at)} deposits lie in one class of distance to faults, so that no decay can "
             "be fitted",
             where="faults",
@@ -78,7 +78,7 @@ def fit_fault_control(
         )
     slope, level = np.polyfit(np.log(place), np.log(density), 1, w=np.sqrt(count))
     if not slope < -1e-9:
-        raise ModelError(
+        raise SamplingError(
             f"deposits do not thin out away from faults: their density goes with distance to the "
             f"power of {slope:+.2g}",
             where="faults",

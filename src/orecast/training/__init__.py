@@ -57,7 +57,8 @@ def build_model(
     factory = known[name].load()
     model: Model
     if known[name].module.startswith(_NETWORKS):
-        from orecast.training.network import NETWORK_OPTIONS, Network
+        from orecast.training.network import Network
+        from orecast.training.options import NETWORK_OPTIONS
 
         of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
         _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])

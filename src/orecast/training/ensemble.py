@@ -13,6 +13,7 @@ from orecast.config import Training
 from orecast.errors import ConfigError, ModelError
 from orecast.samples.nouns import Ints, Windows
 from orecast.training.members import Committee, Floats, Progress, member_seed
+from orecast.training.needs import check_needs
 from orecast.training.visible import readable_cells, windows_among
 
 REGISTERED = {"ensemble": "Ensemble"}
@@ -72,7 +73,7 @@ class Ensemble(Committee):
         be ranked against, SamplingError where labels are needed and a class is absent.
         """
         y = np.asarray(y, dtype=np.float64)
-        self._check(X, y)
+        check_needs(self.name, self.needs, X, y)
         names = [name for name in self.members for _ in range(self.seeds)]
         fitted = [
             self._fitted(name, X, y, group, member_seed(seed, number))

@@ -20,7 +20,7 @@ from orecast.errors import ConfigError, ModelError, nearest
 from orecast.run import write_json
 from orecast.samples.nouns import Ints, Model, Needs, Windows
 from orecast.training import COMMITTEE_STATE, build_model, load_model
-from orecast.training.needs import check_labels, check_layers, check_window
+from orecast.training.needs import check_needs
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int, float], None]
@@ -158,11 +158,14 @@ class Committee(ABC):
         with _blamed_on(name):
             return model.fit(X, y, group, seed=seed)
 
-    def _check(self, X: Windows, y: Floats) -> None:
-        check_window(self.name, self.needs, X.size)
-        check_layers(self.name, self.needs, X)
-        if self.needs.labels:
-            check_labels(y, len(X))
+    def rehearse(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+        """Raise what ``fit`` would of these windows and labels, before anything is trained."""
+        check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
+        for name in self.members:
+            rehearsed = getattr(self._built(name), "rehearse", None)
+            if rehearsed is not None:
+                with _blamed_on(name):
+                    rehearsed(X, y, group, seed=seed)
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "fitted_"):

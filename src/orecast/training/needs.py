@@ -63,6 +63,20 @@ def check_layers(name: str, needs: Needs, X: Windows) -> None:
             where=f"layers {', '.join(X.names)}",
             remedy="give the survey [faults], or name a layer as model.weight",
         )
+    if needs.weight and len(X.names) < 2:
+        raise ModelError(
+            f"{name} is given no layer beside the weight of geological knowledge",
+            where="evidence.layers",
+            remedy="name more than that of model.weight there",
+        )
+
+
+def check_needs(name: str, needs: Needs, X: Windows, y: NDArray[np.float64]) -> None:
+    """Raise ModelError where windows do not meet a model's needs, SamplingError for bad labels."""
+    check_window(name, needs, X.size)
+    check_layers(name, needs, X)
+    if needs.labels:
+        check_labels(y, len(X))
 
 
 def check_labels(y: NDArray[np.float64], n: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -32,10 +33,17 @@ from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather
 from orecast.training.dropout import Thinned, drops
 from orecast.training.inference import Answer, in_batches, inference_form, probability
-from orecast.training.needs import check_labels, check_layers, check_window, needs_of
+from orecast.training.needs import check_needs, needs_of
+from orecast.training.options import DEVICE_OPTIONS, factory_options
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
 from orecast.training.recording import Record, recorded
-from orecast.training.searching import resolve_searched, search_epochs, to_choose, trials
+from orecast.training.searching import (
+    rehearse_search,
+    resolve_searched,
+    search_epochs,
+    to_choose,
+    trials,
+)
 from orecast.training.trainer import Progress, local_randomness, train
 
 DESCRIPTION = "network.json"
@@ -120,9 +128,7 @@ class Network:
         are not met or a value is missing, RunError where a checkpoint cannot be written or read.
         """
         y = np.asarray(y, dtype=np.float64)
-        check_window(self.name, self.needs, X.size)
-        check_layers(self.name, self.needs, X)
-        check_labels(y, len(X))
+        check_needs(self.name, self.needs, X, y)
         self.chosen_ = self._choose(X, y, group, seed)
         net = self._prepared(X, y, seed, self.chosen_)
         settings = self._settings(net, X.size)
@@ -143,6 +149,15 @@ class Network:
             )
         self._learned(net, X.names, X.size, seed)
         return self
+
+    def rehearse(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> None:
+        """Raise what ``fit`` would of these windows and labels, before anything is trained."""
+        y = np.asarray(y, dtype=np.float64)
+        check_needs(self.name, self.needs, X, y)
+        if hasattr(self.factory, "prepare"):
+            searched = to_choose(self.factory, self.options)
+            check = partial(self._prepared, X, y, seed)
+            rehearse_search(searched, check, X, y, group)
 
     def _choose(self, X: Windows, y: NDArray[np.float64], group: Ints, seed: int) -> dict[str, Any]:
         """What is chosen of the options that are adaptive, by trials without pretraining."""
@@ -322,7 +337,7 @@ class Network:
             )
 
     def _settings(self, net: nn.Module, size: int) -> Acceleration:
-        own = {n: v for n, v in self.options.items() if n in _DEVICE_OPTIONS}
+        own = {n: v for n, v in self.options.items() if n in DEVICE_OPTIONS}
         return acceleration(best_device(), channels_last=suits_channels_last(net, size), **own)
 
     def _checkpoint(
@@ -387,17 +402,3 @@ class Network:
                 where="sampling.window",
                 remedy=f"set it to {self.size_}",
             )
-
-
-def factory_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The factory's options, without those of every network.
-
-    >>> factory_options({"width": 16, "precision": "bfloat16"})
-    {'width': 16}
-    """
-    return {n: v for n, v in options.items() if n not in NETWORK_OPTIONS}
-
-
-_DEVICE_OPTIONS = ("precision", "compiled")
-NETWORK_OPTIONS = (*_DEVICE_OPTIONS, "passes", "search_epochs")
-"""Options that every network takes beside its factory's."""

@@ -92,8 +92,7 @@ def resolve_searched(
         return {}
     folds = list(_folds(" and ".join(searched), X, y, group))
     best, chosen, refusal = -1.0, None, None
-    for values in product(*searched.values()):
-        candidate = dict(zip(searched, values, strict=True))
+    for candidate in _candidates(searched):
         try:
             check(candidate)
             accuracy = _accuracy(candidate, build, folds, X, y, group, seed)
@@ -106,6 +105,34 @@ def resolve_searched(
         assert refusal is not None
         raise refusal
     return chosen
+
+
+def rehearse_search(
+    searched: Searched,
+    check: Callable[[Candidate], object],
+    X: Windows,
+    y: Floats,
+    group: Ints,
+) -> None:
+    """Raise what ``resolve_searched`` would before its first fit, ModelError where none passes."""
+    if searched:
+        list(_folds(" and ".join(searched), X, y, group))
+    refusal = None
+    for candidate in _candidates(searched):
+        try:
+            check(candidate)
+        except ModelError as error:
+            refusal = refusal or error
+        else:
+            return
+    assert refusal is not None
+    raise refusal
+
+
+def _candidates(searched: Searched) -> Iterator[Candidate]:
+    """All combinations; the empty one where nothing is to be chosen."""
+    for values in product(*searched.values()):
+        yield dict(zip(searched, values, strict=True))
 
 
 def _accuracy(

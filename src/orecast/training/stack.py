@@ -18,6 +18,7 @@ from orecast.samples.nouns import Bools, Ints, Windows
 from orecast.samples.places import deposit_groups
 from orecast.samples.protocols.spatial import halved
 from orecast.training.members import Committee, Floats, Progress, member_seed
+from orecast.training.needs import check_needs
 
 REGISTERED = {"stack": "Stack"}
 
@@ -85,7 +86,7 @@ class Stack(Committee):
         deposits are fewer than two groups; ModelError where needs are not met; what members raise.
         """
         y = np.asarray(y, dtype=np.float64)
-        self._check(X, y)
+        check_needs(self.name, self.needs, X, y)
         part = inner_parts(X.at, y, group, X.size, self.inner_folds)
         scores = self._out_of_part(X, y, group, part, seed)
         self.weights_, self.intercept_ = non_negative_logistic(_logits(scores), y)
@@ -94,6 +95,13 @@ class Stack(Committee):
             for number, name in enumerate(self.members)
         ]
         return self
+
+    def rehearse(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+        """As of every committee, and where the deposits cannot be cut into parts."""
+        super().rehearse(X, y, group, seed=seed)
+        part = inner_parts(X.at, y, group, X.size, self.inner_folds)
+        for k in range(int(part.max()) + 1):
+            _require_classes(y[apart(X.at, part == k, X.size)], k)
 
     def predict(self, X: Windows) -> Floats:
         """Scores in [0, 1], ``(n,)``."""

@@ -2,17 +2,21 @@
 
 from orecast.validation.answers import FoldAnswer, OutOfFold
 from orecast.validation.crossing import cross_predict
+from orecast.validation.fitted import Fitted
+from orecast.validation.grown import GENERATED, examined
 from orecast.validation.inner import Calibration
 from orecast.validation.published import published_folds, published_predict
-from orecast.validation.recipe import Fitted, Recipe
+from orecast.validation.recipe import Recipe
 
 __all__ = [
+    "GENERATED",
     "Calibration",
     "Fitted",
     "FoldAnswer",
     "OutOfFold",
     "Recipe",
     "cross_predict",
+    "examined",
     "published_folds",
     "published_predict",
 ]

@@ -22,9 +22,10 @@ from orecast.validation.answers import (
     keep_answer,
     read_answer,
 )
+from orecast.validation.fitted import Fitted
 from orecast.validation.inner import Calibration, calibrate_inside
 from orecast.validation.published import Progress, published_predict
-from orecast.validation.recipe import Fitted, Recipe
+from orecast.validation.recipe import Recipe
 
 Refit = Callable[[Bools], Evidence]
 
@@ -143,14 +144,14 @@ class _Question:
             fitted.learned,
             calibration,
             fitted.labels(at) if self.own_labels else None,
-            self._alarm(fitted, region) if self.own_labels else None,
+            self._alarm(fitted, cells) if self.own_labels else None,
         )
 
-    def _alarm(self, fitted: Fitted, region: Ints) -> float | None:
-        """Share of a region's cells without a known deposit that the model calls ore."""
+    def _alarm(self, fitted: Fitted, cells: Ints) -> float | None:
+        """Share of the ``cells`` without a known deposit that the model calls ore."""
         ore = np.zeros(self.evidence.valid.shape, dtype=bool)
         ore[tuple(self.sampling.at.T)] = True
-        background = self._some(region[~ore[tuple(region.T)]], _ALARM_CELLS, 15)
+        background = self._some(cells[~ore[tuple(cells.T)]], _ALARM_CELLS, 15)
         return float(fitted.labels(background).mean()) if len(background) else None
 
     def _some(self, cells: Ints, most: int | None, stream: int) -> Ints:

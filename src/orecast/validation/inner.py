@@ -15,7 +15,8 @@ from orecast.grid import windows_touching
 from orecast.samples import Sampling, SplitProtocol
 
 if TYPE_CHECKING:
-    from orecast.validation.recipe import Fitted, Recipe
+    from orecast.validation.fitted import Fitted
+    from orecast.validation.recipe import Recipe
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

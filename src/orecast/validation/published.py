@@ -25,7 +25,8 @@ from orecast.validation.answers import (
     keep_answer,
     read_answer,
 )
-from orecast.validation.recipe import Recipe, counted, labels_of
+from orecast.validation.fitted import counted, labels_of
+from orecast.validation.recipe import Recipe
 
 Progress = Callable[[str, int, int], None]
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +14,21 @@ from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.samples import (
-    WEIGHT,
     Model,
     NegativeRule,
     Sampling,
-    Scaling,
     Windows,
     choose_negatives,
-    fit_fault_control,
     fit_scaling,
     slide,
 )
-from orecast.samples.growing import Step, grow
+from orecast.samples.growing import Growth, Step, grow, rehearse
+from orecast.validation.fitted import Fitted, counted
+from orecast.validation.guidance import Guidance
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
-
-_TINY = float(np.finfo(np.float32).tiny)
 _UNLABELLED = 20_000  # cells that a model without labels learns from
 
 
@@ -75,6 +68,23 @@ class Recipe:
         rows, words = self.rows(evidence, ore, hidden=hidden, seed=seed)
         return self.fit_rows(evidence, rows, visible=visible, hidden=hidden, seed=seed, words=words)
 
+    def rehearse(
+        self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
+    ) -> tuple[Windows, Sampling]:
+        """Raise what ``fit`` would before anything is trained; return its windows and rows.
+
+        What a generator would make is stood for, and ungrown windows are returned.
+        """
+        visible = evidence.valid if hidden is None else evidence.valid & ~hidden
+        rows, _ = self.rows(evidence, ore, hidden=hidden, seed=seed)
+        windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
+        growth = self._growth(windows, rows, rehearse, seed)
+        X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
+        met: Callable[..., None] | None = getattr(self.model(), "rehearse", None)
+        if met is not None:
+            met(X, y, group, seed=seed)
+        return windows, rows
+
     def rows(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
     ) -> tuple[Sampling, str]:
@@ -96,7 +106,12 @@ class Recipe:
         copies = slide(ore, self.shift, size=self.size, shape=evidence.grid.shape)
         copies = copies.take(seen[copies.at[:, 0], copies.at[:, 1]])
         if not len(copies):
-            raise SamplingError("no deposit lies where the evidence has values")
+            raise SamplingError(
+                "no deposit lies where a fold may look",
+                where="deposits",
+                remedy="give deposits that lie farther apart, a smaller sampling.window, or a "
+                "smaller evidence.radius",
+            )
         barren, words = self._barren(evidence, ore, copies, seen, seed)
         return copies.joined(barren), words
 
@@ -113,7 +128,11 @@ class Recipe:
             rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
             rows = rows.take(seen[rows.at[:, 0], rows.at[:, 1]] & ~_among(rows.at, copies.at))
             if not len(rows):
-                raise SamplingError("no barren place lies where a fold may look", where="[barren]")
+                raise SamplingError(
+                    "no barren place lies where a fold may look",
+                    where="[barren]",
+                    remedy="give places all over the map, or leave [barren] out to choose them",
+                )
             return rows, "places known to be barren"
         n = max(1, round(self.ratio * len(copies)))
         ore_room, room = (sum(step.room(label) for step in self.plan) for label in (1.0, 0.0))
@@ -140,55 +159,63 @@ class Recipe:
         words: str = "",
     ) -> Fitted:
         """Screen, scale and learn from grown rows."""
-        windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
+        guidance = self._guidance(evidence, rows, visible) if self.guided else None
+        windows = self._given(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
+        growth = self._growth(windows, rows, grow, seed)
+        X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
+        model = self.model().fit(X, y, group, seed=seed)
+        return Fitted(model, windows, rows, words, counted(y), guidance, growth)
+
+    def _growth(
+        self, windows: Windows, rows: Sampling, by: Callable[..., Growth], seed: int
+    ) -> Growth | None:
+        """Windows grown by the plan, with their labels and groups; None where nothing is grown."""
         if not (self.plan and self.labels):
-            model = self.model().fit(windows, rows.y, rows.group, seed=seed)
-            return Fitted(model, windows, rows, words, counted(rows.y))
-        more = grow(windows, rows.y, rows.group, self.plan, seed=seed)
-        model = self.model().fit(more.X, more.y, more.group, seed=seed)
-        return Fitted(model, windows, rows, words, counted(more.y))
+            return None
+        return by(windows, rows.y, rows.group, self.plan, seed=seed)
 
     def windows(
         self, evidence: Evidence, rows: Sampling, *, visible: Bools, hidden: Bools | None, seed: int
     ) -> Windows:
         """Windows of the rows as a model is given them: layers screened, values scaled."""
+        guidance = self._guidance(evidence, rows, visible) if self.guided else None
+        return self._given(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
+
+    def _given(
+        self,
+        evidence: Evidence,
+        rows: Sampling,
+        guidance: Guidance | None,
+        *,
+        visible: Bools,
+        hidden: Bools | None,
+        seed: int,
+    ) -> Windows:
+        """Windows as ``windows`` gives them, the weight of knowledge behind their layers."""
         windows = _windows(evidence, rows.at, self.size, hidden)
         if self.layers is not None:
             windows = _selecting(windows, np.array([windows.names.index(n) for n in self.layers]))
         windows = _selecting(windows, self._screened(evidence, windows, rows, seed))
         if self.channels:
             windows = self._with_channels(windows, evidence, visible, seed)
-        if self.guided:
-            return self._with_weight(windows, evidence, rows, visible)
-        return replace(windows, scaling=fit_scaling(windows.stack, visible))
+        if guidance is not None and self.weight is not None:
+            others = [k for k, name in enumerate(windows.names) if name != self.weight]
+            windows = _selecting(windows, np.array(others, dtype=np.int64))
+        windows = replace(windows, scaling=fit_scaling(windows.stack, visible))
+        if guidance is None:
+            return windows
+        return guidance.joined(windows, evidence.layer(guidance.layer))
 
-    def _with_weight(
-        self, windows: Windows, evidence: Evidence, rows: Sampling, visible: Bools
-    ) -> Windows:
-        """Windows with the weight of knowledge behind their layers, which alone is not scaled."""
-        others = [k for k, name in enumerate(windows.names) if name != self.weight]
-        windows = _selecting(windows, np.array(others))
-        if self.weight is None:
-            assert self.faults is not None
-            distance = evidence.layer(self.faults)
-            ore = rows.take(rows.y == 1)
-            _, places = np.unique(ore.origin, return_index=True)  # a slid copy is no new deposit
-            control = fit_fault_control(
-                distance, visible, ore.at[places], cell_size=min(evidence.grid.cell_size)
-            )
-            weight = control(distance).astype(np.float32)
-        else:
-            weight = _unit_range(evidence.layer(self.weight), visible)
-        scaling = fit_scaling(windows.stack, visible)
-        return replace(
-            windows,
-            stack=np.concatenate([windows.stack, weight[None]]),
-            names=(*windows.names, "knowledge"),
-            kinds=(*windows.kinds, WEIGHT),
-            scaling=Scaling(
-                np.append(scaling.mean, np.float32(0)), np.append(scaling.spread, np.float32(1))
-            ),
-        )
+    def _guidance(self, evidence: Evidence, rows: Sampling, visible: Bools) -> Guidance:
+        """What the weight of knowledge follows from."""
+        if self.weight is not None:
+            return Guidance.by_range(self.weight, evidence.layer(self.weight), visible)
+        assert self.faults is not None
+        ore = rows.take(rows.y == 1)
+        _, places = np.unique(ore.origin, return_index=True)  # a slid copy is no new deposit
+        cell = min(evidence.grid.cell_size)
+        distance = evidence.layer(self.faults)
+        return Guidance.by_faults(self.faults, distance, visible, ore.at[places], cell)
 
     def _with_channels(
         self, windows: Windows, evidence: Evidence, visible: Bools, seed: int
@@ -245,89 +272,6 @@ class Recipe:
         return np.flatnonzero(kept)
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A fitted recipe: the model, the windows' scaling and layers, and what it learned from.
-
-    ``rows`` are ungrown; ``learned`` counts those of ore and of barren ground, grown ones among
-    them, and is None where a saved recipe was read back.
-    """
-
-    model: Model
-    windows: Windows
-    rows: Sampling
-    words: str
-    learned: tuple[int, int] | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Layers the model reads."""
-        return self.windows.names
-
-    @property
-    def elements(self) -> list[str]:
-        """Those of them that are elements."""
-        kinds = zip(self.names, self.windows.kinds, strict=True)
-        return [name for name, kind in kinds if kind == "element"]
-
-    def predict(self, at: Ints, *, hidden: Bools | None = None) -> NDArray[np.float64]:
-        """Scores at cells ``(n, 2)``; all cells are read, those hidden from the fit too.
-
-        But for cells that are ``hidden`` here: where what is learned from scores must not know
-        them, since some models read the whole map.
-        """
-        return self.model.predict(replace(self.windows.moved(at), hidden=hidden))
-
-    def labels(self, at: Ints) -> Bools:
-        """Whether the model itself calls cells ``(n, 2)`` ore, ``(n,)``; all cells are read."""
-        return labels_of(self.model, replace(self.windows.moved(at), hidden=None))
-
-    def draws(self, at: Ints, scores: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Scores by each member of the model (seeds, dropout passes), ``(m, n)``.
-
-        ``scores`` are what it predicts there, which is all that a model without members says.
-        """
-        if getattr(self.model, "n_draws", 1) == 1:
-            return scores[None].astype(np.float32)
-        windows = replace(self.windows.moved(at), hidden=None)
-        return np.asarray(self.model.draws(windows), dtype=np.float32)  # type: ignore[attr-defined]
-
-    def save(self, folder: Path) -> None:
-        """Write the model, what it reads, and the places it learned from; see ``read_fitted``."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.model.save(folder)
-        scaling = self.windows.scaling
-        assert scaling is not None
-        content: dict[str, Any] = {
-            "layers": list(self.names),
-            "kinds": list(self.windows.kinds),
-            "size": self.windows.size,
-            "mean": scaling.mean.tolist(),
-            "spread": scaling.spread.tolist(),
-            "negatives": self.words,
-        }
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        (folder / RECIPE_FILE).write_text(text, encoding="utf-8")
-        np.savez_compressed(
-            folder / PLACES_FILE,
-            at=self.rows.at,
-            y=self.rows.y,
-            origin=self.rows.origin,
-            values=self.windows.centre(),
-        )
-
-
-def labels_of(model: Model, X: Windows) -> Bools:
-    """What a model calls ore, ``(n,)``: by its own ``labels``, else from a score of 0.5."""
-    own: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
-    return np.asarray(model.predict(X) >= 0.5) if own is None else own(X)
-
-
-def counted(y: NDArray[np.float64]) -> tuple[int, int]:
-    """Rows of ore and of barren ground."""
-    return int((y == 1).sum()), int((y == 0).sum())
-
-
 def _within(seen: Bools, margin: int) -> Bools:
     """Of the cells ``seen`` those with a margin of cells to all others, and to the edge."""
     others = np.pad(~seen, margin, constant_values=True)
@@ -339,20 +283,14 @@ def _unlabelled(seen: Bools, seed: int) -> Sampling:
     """Cells among those ``seen``, at random and without labels."""
     cells = np.argwhere(seen)
     if not len(cells):
-        raise SamplingError("no cell is left to learn from")
+        raise SamplingError(
+            "no cell is left to learn from",
+            where="sampling.window",
+            remedy="set it lower, or ask for more validation.folds",
+        )
     rng = np.random.default_rng([seed, 4])
     drawn = rng.choice(len(cells), size=min(len(cells), _UNLABELLED), replace=False)
     return Sampling.of(cells[np.sort(drawn)], np.nan)
-
-
-def _unit_range(layer: NDArray[np.float32], visible: Bools) -> NDArray[np.float32]:
-    """A layer in [0, 1]: as it is, or stretched from its lowest to its highest visible value."""
-    seen = layer[visible]
-    low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
-    if low >= 0 and high <= 1:
-        return layer
-    stretched: NDArray[np.float32] = np.clip((layer - low) / max(high - low, _TINY), 0, 1)
-    return stretched
 
 
 def _windows(evidence: Evidence, at: Ints, size: int, hidden: Bools | None) -> Windows:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from orecast.errors import ModelError, RunError
 from orecast.evidence import Evidence
-from orecast.samples import Model, Sampling, Scaling, Windows
+from orecast.samples import WEIGHT, Model, Sampling, Scaling, Windows
 from orecast.training import load_model
-from orecast.validation.recipe import PLACES_FILE, RECIPE_FILE, Fitted
+from orecast.validation.fitted import PLACES_FILE, RECIPE_FILE, Fitted
+from orecast.validation.guidance import Guidance
 
 _REMEDY = "name a finished run's folder, or run it again with --overwrite"
 
@@ -23,6 +24,7 @@ _REMEDY = "name a finished run's folder, or run it again with --overwrite"
 class Saved:
     """What ``Fitted.save`` wrote: all of a fitted recipe but the evidence under it.
 
+    ``guidance`` is what the weight of knowledge follows from, where the last layer is one;
     ``values`` ``(n, n_layers)`` are those of the places' own cells as the model reads them, scaled;
     ``rows`` the places, in cells of the grid that was learned from.
     """
@@ -35,28 +37,42 @@ class Saved:
     rows: Sampling
     values: NDArray[np.float32]
     words: str
+    guidance: Guidance | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Layers of evidence that it is made of: the model's own, and what weighs knowledge."""
+        if self.guidance is None:
+            return self.names
+        own = tuple(n for n, kind in zip(self.names, self.kinds, strict=True) if kind != WEIGHT)
+        return own if self.guidance.layer in own else (*own, self.guidance.layer)
 
     def on(self, evidence: Evidence, scaling: Scaling | None = None) -> Fitted:
-        """The recipe over other evidence, of the model's own layers in their order.
+        """The recipe over other evidence, of the layers that it ``reads`` in their order.
 
-        Standardised by the scaling that was learned in training, unless another is given. Raises
-        ModelError where the evidence has other layers.
+        Standardised by the scaling that was learned in training, unless another is given; knowledge
+        is weighed as it was in training. Raises ModelError where the evidence has other layers.
         """
-        if evidence.names != self.names:
+        if evidence.names != self.reads:
             raise ModelError(
-                f"the model reads {', '.join(self.names)}, and is given {', '.join(evidence.names)}"
+                f"the model reads {', '.join(self.reads)}, and is given {', '.join(evidence.names)}"
             )
+        scaling = scaling or self.scaling
+        own = len(self.names) - (self.guidance is not None)
         nowhere = np.empty((0, 2), dtype=np.int64)
         windows = Windows(
-            evidence.stack,
-            self.names,
+            evidence.stack[:own],
+            self.names[:own],
             nowhere,
             self.size,
-            scaling=scaling or self.scaling,
-            kinds=self.kinds,
+            scaling=Scaling(scaling.mean[:own], scaling.spread[:own]),
+            kinds=self.kinds[:own],
             cell_size=min(evidence.grid.cell_size),
         )
-        return Fitted(self.model, windows, Sampling.of(nowhere, np.nan), self.words)
+        if self.guidance is not None:
+            windows = self.guidance.joined(windows, evidence.layer(self.guidance.layer))
+        rows = Sampling.of(nowhere, np.nan)
+        return Fitted(self.model, windows, rows, self.words, guidance=self.guidance)
 
 
 def read_fitted(folder: Path) -> Saved:
@@ -76,8 +92,11 @@ def read_fitted(folder: Path) -> Saved:
         if widths != {len(names)} or len(places["values"]) != len(rows):
             raise ValueError("its files do not go together")
         values, words = places["values"], str(told["negatives"])
+        guided = told.get("guidance")
+        guidance = None if guided is None else Guidance.from_dict(guided)
     except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
         raise RunError(
             f"holds no fitted recipe that can be read ({error})", where=str(folder), remedy=_REMEDY
         ) from None
-    return Saved(load_model(folder), names, kinds, size, scaling, rows, values, words)
+    model = load_model(folder)
+    return Saved(model, names, kinds, size, scaling, rows, values, words, guidance)

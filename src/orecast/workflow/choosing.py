@@ -44,7 +44,8 @@ def chosen(config: Config) -> Config:
         )
     labelled = config.deposits is not None
     model = WITH_DEPOSITS if labelled else WITHOUT_DEPOSITS
-    found = {"model": model.model_copy(update={"channels": config.model.channels})}
+    kept = {"channels": config.model.channels, "weight": config.model.weight}
+    found = {"model": model.model_copy(update=kept)}
     if not labelled:
         return config.model_copy(update=found)
     own = {key: value for key, value in SAMPLING.items() if getattr(config.sampling, key) is None}

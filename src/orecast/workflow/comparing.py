@@ -7,8 +7,6 @@ import importlib.metadata
 import json
 import os
 import sys
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,12 @@ from orecast.evidence import build_evidence, write_evidence
 from orecast.report.comparison import write_comparison
 from orecast.run import Run, write_json
 from orecast.survey import read_survey
-from orecast.workflow.comparison_cells import CELLS, bench_of, compute, crew, read_cell, rivals
+from orecast.workflow.comparison_cells import CELLS, bench_of, compute, read_cell, rivals
 from orecast.workflow.comparison_plan import Cell, Plan
 from orecast.workflow.comparison_summary import summarise
+from orecast.workflow.crew import work_off
 from orecast.workflow.job import Progress
+from orecast.workflow.places import require_room
 from orecast.workflow.provenance import LIBRARIES, Provenance
 from orecast.workflow.validating import layer_null
 
@@ -71,7 +71,15 @@ def compare(
     cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
     everything = [cell for of_survey in cells.values() for cell in of_survey]
     missing = [cell for cell in everything if read_cell(run.folder, cell) is None]
-    _compute(missing, run, _key(configs), jobs or os.cpu_count() or 1, tell)
+    key = _key(configs)
+    work_off(
+        compute,
+        [(run.folder, key, cell) for cell in missing],
+        run.folder / CELLS,
+        jobs=jobs or os.cpu_count() or 1,
+        what="Comparing",
+        progress=tell,
+    )
     with run.stage("results") as folder:
         content = _content(plan, configs, facts, cells, run.folder)
         write_json(folder / "comparison.json", content)
@@ -124,6 +132,7 @@ def _prepare(configs: dict[str, Config], run: Run, tell: Progress) -> None:
                     remedy="give [deposits], or leave this run out",
                 )
             evidence = build_evidence(survey, config)
+            require_room(evidence.grid, config.sampling.window)
             bench = bench_of(config, run, survey, evidence)
             others, left_out = rivals(bench)
             write_evidence(evidence, folder / name / "evidence")
@@ -142,26 +151,6 @@ def _prepare(configs: dict[str, Config], run: Run, tell: Progress) -> None:
             write_json(folder / name / "survey.json", facts)
         tell("Building evidence", len(configs), len(configs))
         (folder / CELLS).mkdir()
-
-
-def _compute(cells: list[Cell], run: Run, key: str, jobs: int, tell: Progress) -> None:
-    for part in (run.folder / CELLS).glob("*.part"):  # of a process that was killed
-        part.unlink()
-    if not cells:
-        return
-    tell("Comparing", 0, len(cells))
-    try:
-        with crew(min(jobs, len(cells))) as pool:
-            waiting = [pool.submit(compute, run.folder, key, cell) for cell in cells]
-            for k, done in enumerate(as_completed(waiting)):
-                done.result()
-                tell("Comparing", k + 1, len(cells))
-    except BrokenProcessPool:
-        raise RunError(
-            "a process was ended from outside, as where memory runs out",
-            where=str(run.folder),
-            remedy="go on with --resume and fewer --jobs",
-        ) from None
 
 
 def _content(

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +26,6 @@ from orecast.workflow.validating import row_beside
 CELLS = "cells"
 
 _STAND_IN = Choice("single-layer", {"layer": ""})  # no baseline is it, so that none is left out
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
 
 Row = dict[str, Any]
 
@@ -76,52 +61,6 @@ def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content
-
-
-@contextmanager
-def crew(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each, that end when the block fails or this process does.
-
-    All are begun anew, so that one and many of them compute the same. Detectors with an option
-    ``jobs`` share their work among as many threads of their own, which changes no result.
-    """
-    context = get_context("spawn")
-    alive, held = context.Pipe(duplex=False)
-    with _single_threaded():
-        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(alive,))
-        try:
-            yield pool
-            pool.shutdown()
-        finally:
-            held.close()
-            pool.shutdown(cancel_futures=True)
-            alive.close()
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """What is begun inside computes on one thread: libraries read these when they are loaded."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _begin(alive: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and closes the pipe
-
-    def end_with_parent() -> None:
-        with suppress(EOFError, OSError):
-            alive.recv_bytes()  # nothing comes until the other end is closed, as by its death
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def bench_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:

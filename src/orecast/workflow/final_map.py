@@ -29,7 +29,7 @@ from orecast.targets import (
     write_targets,
     write_tiles,
 )
-from orecast.validation import Calibration, Fitted
+from orecast.validation import Calibration, Fitted, examined
 from orecast.workflow.job import Job
 from orecast.workflow.scoring import ranked
 
@@ -59,6 +59,8 @@ def draw_map(job: Job) -> None:
         }
         job.metrics["applicability"] = area.as_dict()
         job.metrics["undiscovered"] = _held_back(job, score)
+        if fitted.growth is not None:
+            job.metrics["grown"] = examined(fitted.growth)
         with job.run.stage("map") as folder:
             fitted.save(folder / "model")
             job.write(folder / "prospectivity.tif", score, "Prospectivity, 0 to 1")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import SamplingError
+from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
+from orecast.grid import Grid, windows_touching
 from orecast.samples import Sampling, deposit_sampling
 from orecast.survey import Findings
 
@@ -96,6 +97,31 @@ def place_deposits(
         tuple(names[i] for i in np.flatnonzero(usable)),
         xy[usable],
     )
+
+
+def require_room(grid: Grid, window: int) -> None:
+    """Raise ConfigError where a window is larger than the grid."""
+    rows, columns = grid.shape
+    if window > min(rows, columns):
+        raise ConfigError(
+            f"windows of {window} cells are larger than the grid, which has {rows} x {columns}",
+            where="sampling.window",
+            remedy=f"set it to far less than {min(rows, columns)}, or evidence.cell_size lower",
+        )
+
+
+def say_gaps(evidence: Evidence, window: int, findings: Findings) -> None:
+    """Say how many windows reach beyond what the evidence covers, and what they read there."""
+    beyond = np.pad(~evidence.valid, window, constant_values=True)
+    near = windows_touching(beyond, window)[window:-window, window:-window] & evidence.valid
+    if near.any():
+        findings.info(
+            "windows-with-gaps",
+            "sampling.window",
+            f"the windows of {window} cells around {near.sum():,} of {evidence.valid.sum():,} "
+            "cells reach beyond what the evidence covers; a missing value there counts as its "
+            "layer's mean",
+        )
 
 
 def deposit_names(deposits: gpd.GeoDataFrame) -> list[str]:

@@ -12,6 +12,7 @@ from orecast.config import Composition, Config, Section
 from orecast.errors import ConfigError, InputError, ModelError
 from orecast.evidence import Evidence, build_evidence
 from orecast.survey import Survey
+from orecast.workflow.places import require_room
 from orecast.workflow.predicting_trained import Trained
 
 Table = TypeVar("Table", bound=Section)
@@ -54,7 +55,9 @@ def as_trained(config: Config, trained: Trained) -> Config:
 
 
 def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence:
-    """Build the other survey's evidence and keep the model's layers, in their order.
+    """Build the other survey's evidence and keep the layers that the model reads, in their order.
+
+    That which weighs knowledge is among them.
 
     Cells need a value in these alone. A class of rock that has a layer in training and does not
     occur here is 0 wherever rock is mapped, as its layer says. Raises ModelError, with both lists,
@@ -69,7 +72,7 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
         asked["geology"] = config.geology.model_copy(update={"classes": _EVERY_CLASS})
     evidence = build_evidence(survey, config.model_copy(update=asked))
     evidence = _with_classes(evidence, trained, survey)
-    names = trained.saved.names
+    names = trained.saved.reads
     missing = [name for name in names if name not in evidence.names]
     if missing:
         raise ModelError(
@@ -88,6 +91,7 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
                 remedy="make it the same way in both",
             )
     _require_cell_size(evidence, trained)
+    require_room(evidence.grid, trained.saved.size)
     return replace(evidence, data=evidence.data[list(names)])
 
 
@@ -166,7 +170,7 @@ def _with_classes(evidence: Evidence, trained: Trained, survey: Survey) -> Evide
     then = [n for n in trained.evidence.names if n.startswith(_ONE_HOT)]
     here = [n for n in evidence.names if n.startswith(_ONE_HOT)]
     own = [n for n in then if n != _OTHER]
-    if not then or not here or not set(then) & set(trained.saved.names):
+    if not then or not here or not set(then) & set(trained.saved.reads):
         return evidence
     known = [n for n in own if n in here]
     if not known:

@@ -15,12 +15,13 @@ from orecast.errors import ModelError, RunError
 from orecast.evidence import Evidence, read_evidence
 from orecast.mapping import read_raster
 from orecast.run import file_hash
+from orecast.samples import WEIGHT
 from orecast.validation.saved import Saved, read_fitted
 
 _NEEDED = ("run.toml", "metrics.json", "checks.json", "evidence/evidence.json", "folds.tif")
 _MADE = {  # kinds of layers that are no evidence but made when a recipe is fitted
     "detector": "scores of detectors that are fitted to the run's own map (model.channels)",
-    "weight": "the weight of geological knowledge, fitted to the run's own deposits",
+    WEIGHT: "the weight of geological knowledge, fitted to the run's own deposits",
 }
 _OF_PLACES = ("deposit-distance", "random")  # they score a cell by where it lies
 
@@ -105,7 +106,7 @@ def _refuse_places(config: Config) -> None:
 
 def _refuse_made(saved: Saved) -> None:
     for name, kind in zip(saved.names, saved.kinds, strict=True):
-        if kind in _MADE:
+        if kind in _MADE and not (kind == WEIGHT and saved.guidance is not None):
             raise ModelError(
                 f"the model reads {name}: {_MADE[kind]}, and not saved with it",
                 where="model",

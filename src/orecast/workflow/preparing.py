@@ -18,7 +18,7 @@ from orecast.samples.protocols.paper import Paper
 from orecast.survey import Finding, Level, Survey, checks
 from orecast.validation import Recipe
 from orecast.workflow.job import Job, Progress
-from orecast.workflow.places import place_deposits
+from orecast.workflow.places import place_deposits, require_room, say_gaps
 from orecast.workflow.provenance import Provenance
 from orecast.workflow.recipes import model_recipe
 
@@ -31,7 +31,10 @@ def prepare(
     progress("Building evidence", 0, 1)
     with provenance.timed("evidence"):
         evidence = _recall_evidence(run) if done else build_evidence(survey, config)
-        places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+        window = config.sampling.window
+        require_room(evidence.grid, window)
+        places = place_deposits(survey.deposits, evidence, window, survey.findings)
+        say_gaps(evidence, window, survey.findings)
         job = Job(config, run, provenance, progress, survey, evidence, places)
         _rehearse(job)
         if done:
@@ -64,15 +67,13 @@ def _rehearse(job: Job) -> None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles)
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
     places, evidence = job.places.sampling, job.evidence
-    if not recipe.labels:
-        _require_unscreened(job.config)
+    _require_used(job.config, recipe)
     if job.survey.deposits is None:
         require_unlabelled(job.config, recipe)
         return
     for fold in job.protocol("spatial").folds(places, evidence.reach):
-        rows, _ = recipe.rows(evidence, places.take(fold.train), hidden=fold.hidden, seed=job.seed)
-        visible = evidence.valid & ~fold.hidden
-        windows = recipe.windows(evidence, rows, visible=visible, hidden=fold.hidden, seed=job.seed)
+        ore = places.take(fold.train)
+        windows, rows = recipe.rehearse(evidence, ore, hidden=fold.hidden, seed=job.seed)
     if job.config.model.name in registry.entries("orecast.detectors"):  # these fit in a moment
         recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
     if job.config.validation.protocol != "spatial":
@@ -115,8 +116,22 @@ def _recall_findings(run: Run, survey: Survey) -> None:
     survey.findings.items[:] = found
 
 
-def _require_unscreened(config: Config) -> None:
-    """Raise ConfigError where elements are screened for a model that is told no deposit."""
+def _require_used(config: Config, recipe: Recipe) -> None:
+    """Raise ConfigError for what would be asked in vain of the configured model."""
+    if config.model.weight is not None and not recipe.guided:
+        raise ConfigError(
+            f"{config.model.name} is not guided by a layer",
+            where="model.weight",
+            remedy="leave it out, or choose a model that is, such as gk-dcn",
+        )
+    if recipe.labels:
+        return
+    if config.sampling.grow:
+        raise ConfigError(
+            f"windows are grown by their labels, and {config.model.name} is told none",
+            where="sampling.grow",
+            remedy="leave it out, or choose a model that learns from deposits",
+        )
     if config.screening.method != "none":
         raise ConfigError(
             f"screening by {config.screening.method} learns from deposits, and "

@@ -20,7 +20,7 @@ from orecast.samples.growing.slide import Slide
 from orecast.training import build_model
 from orecast.training.generators import build_step
 from orecast.training.needs import check_window
-from orecast.validation import Recipe
+from orecast.validation import GENERATED, Recipe
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -44,7 +44,6 @@ METHODS = (
 )
 SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as the model is
 DENSITY = "sampling density"
-GENERATED = ("smote", "vae", "gan")
 WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
 
 EpochProgress = Callable[[int, int, float], None]
@@ -94,7 +93,7 @@ def model_recipe(
         barren=cells,
         labels=needs.labels,
         guided=needs.weight,
-        weight=_weight(config, evidence) if needs.weight else None,
+        weight=_weight(config, evidence, guided=needs.weight),
         plan=_plan(config),
         channels={
             f"{name} score": _factory(config, ModelOptions(name=name))
@@ -129,10 +128,10 @@ def _plan(config: Config) -> tuple[Step, ...]:
     return plan
 
 
-def _weight(config: Config, evidence: Evidence) -> str | None:
+def _weight(config: Config, evidence: Evidence, *, guided: bool) -> str | None:
     """The layer that weighs knowledge; None where it is fitted to the distance to faults."""
     name = config.model.weight
-    if name is None and FAULT_DISTANCE not in evidence.names:
+    if guided and name is None and FAULT_DISTANCE not in evidence.names:
         raise ConfigError(
             f"{config.model.name} is guided by faults, and the survey has none",
             where="model.weight",
@@ -144,7 +143,7 @@ def _weight(config: Config, evidence: Evidence) -> str | None:
             where="model.weight",
             remedy=nearest(name, evidence.names),
         )
-    return name
+    return name if guided else None
 
 
 def trusted(config: Config) -> ModelOptions:
@@ -173,9 +172,15 @@ def trusted(config: Config) -> ModelOptions:
 
 
 def declared(config: Config) -> list[str]:
-    """What the configured model says must be said with its scores."""
+    """What must be said with the configured model's scores."""
     model = build_model(config.model.name, config.model.options, config.training)
-    return list(getattr(model, "declares", ()))
+    found = list(getattr(model, "declares", ()))
+    if config.model.weight is not None and model.needs.weight:
+        found.append(
+            f"its weight, the layer {config.model.weight}, is taken as it is given: if it was "
+            "fitted to deposits, it has seen those that are held out"
+        )
+    return found
 
 
 @dataclass(frozen=True)

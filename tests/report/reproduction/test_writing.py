@@ -12,7 +12,18 @@ from orecast.errors import RunError
 from orecast.experiments import read_experiment, systems
 from orecast.explanation import GradCam, SamplingOffsets
 from orecast.report.reproduction import write_reproduction
-from orecast.report.reproduction.markdown import aligned
+from orecast.report.reproduction.markdown import (
+    aligned,
+    choices_table,
+    citation,
+    figure_words,
+    legend,
+    rank_words,
+    set_table,
+    what_stands,
+    what_was_generated,
+    what_was_run,
+)
 from orecast.report.tables import Table
 
 
@@ -59,6 +70,23 @@ def test_pipes_stand_below_each_other():
         places = {[m.start() for m in re.finditer(r"(?<!\\)\|", line)][position] for line in lines}
         assert len(places) == 1
     assert r"a\|b" in lines[2]
+
+
+@pytest.mark.parametrize("system", systems())
+def test_parts_of_the_page_stand_alone(hand, tmp_path, system):
+    text, told = write(hand, tmp_path, system)
+    paragraphs = [citation(read_experiment(system).paper), what_stands(told), legend(told)]
+    paragraphs += [*what_was_run(told), choices_table(told["choices"])]
+    paragraphs += ["\n".join(set_table(table)) for table in told["tables"]]
+    assert len(told["tables"]) > 0
+    assert all(paragraph and paragraph in text for paragraph in paragraphs)
+
+
+def test_figures_in_words():
+    figure = {"value": 71.25, "spread": None, "low": 60.04, "high": None}
+    assert figure_words(figure, 1) == rank_words(figure) == "71.2"
+    assert rank_words(figure | {"high": 80.0, "spread": 2.0}) == "71.2 ± 2.0 (60.0–80.0)"
+    assert rank_words(None) == rank_words(figure | {"value": None}) == "–"
 
 
 def test_the_head_says_what_was_run(hand, tmp_path):
@@ -183,3 +211,13 @@ def test_what_cannot_be_read_is_named(hand, tmp_path):
     (tmp_path / "maps" / "resgcn.npz").write_bytes(b"PK broken")
     with pytest.raises(RunError, match=r"resgcn\.npz: cannot be read"):
         write(hand, tmp_path, "resgcn")
+
+
+def test_what_generators_made_is_told_step_by_step():
+    made = {"run": "GAN", "method": "gan", "label": 1, "rows": 365, "learned_from": 35}
+    steps = [made | {"sentence": "It copies."}, {"run": "VAE", "sentence": "Refused: too few."}]
+    assert what_was_generated(steps)[2:4] == [
+        "- GAN: 365 ore rows by gan, which learned from 35. It copies.",
+        "- VAE: Refused: too few.",
+    ]
+    assert what_was_generated([]) == []

@@ -3,9 +3,10 @@ import pytest
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.samples import Sampling, Windows, slide
-from orecast.samples.growing import Step, grow
+from orecast.samples.growing import Step, grow, rehearse
 from orecast.samples.growing.copies import Copying
 from orecast.samples.growing.noise import Noise
+from orecast.samples.growing.slide import Slide
 from orecast.samples.growing.smote import Smote
 from orecast.samples.growing.turns import Turning
 
@@ -41,6 +42,28 @@ def test_every_window_serves_as_often_give_or_take_one():
     more = grow(*labelled(11, 30), [Step(Copying, n=25, label=1)], seed=0)
     served = np.bincount(more.origin[41:, 0], minlength=11)
     assert set(served[:11].tolist()) == {2, 3}
+
+
+def test_a_rehearsal_makes_as_many_rows_and_learns_nothing(monkeypatch):
+    plan = [Step(Slide, label=1), Step(Smote, balance=True), Step(Noise, times=1.5)]
+    whole = grow(*labelled(11, 200), plan, seed=0)
+
+    def fit(*args, **kwargs):
+        raise AssertionError("learned")
+
+    monkeypatch.setattr(Smote, "fit", fit)
+    found = rehearse(*labelled(11, 200), plan, seed=0)
+    np.testing.assert_array_equal(found.y, whole.y)
+    np.testing.assert_array_equal(found.X.at[found.y == 0], whole.X.at[whole.y == 0])
+
+
+def test_a_rehearsal_meets_what_growing_would():
+    with pytest.raises(SamplingError, match="neighbours to 3 or less"):
+        rehearse(*labelled(4, 30), [Step(Smote, n=3)], seed=0)
+    with pytest.raises(SamplingError, match="let slide come before"):
+        rehearse(*labelled(9, 30), [Step(Smote, n=3), Step(Slide)], seed=0)
+    with pytest.raises(ConfigError, match="only what changes single windows"):
+        rehearse(*labelled(9, 30), [Step(Smote, share=0.5)], seed=0)
 
 
 def test_noise_on_half_changes_half_the_rows_in_place():

@@ -83,7 +83,7 @@ def len_places(done):
 
 
 def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
-    experiment = deposits_only("ssgsnet", "DualBranchNet", "SSGSNet")
+    experiment = deposits_only("ssgsnet", "DualBranchNet")
     run(experiment)
     with pytest.raises(RunError, match="stands here already"):
         run(experiment)

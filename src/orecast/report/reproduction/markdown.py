@@ -26,6 +26,7 @@ PROTOCOLS = (
     "and each is ranked among the cells of its region (percentile, 50 is chance): only the second "
     "speaks of ground where no deposit is known."
 )
+CHOICES = "Choices where the paper is silent or contradicts itself"
 _KINDS = {
     "hour": "Run of an hour: the largest that two cores finish.",
     "full": "Full run of the recipe.",
@@ -45,17 +46,33 @@ Row = Mapping[str, Any]
 
 def to_markdown(content: Row, paper: Paper) -> str:
     """Write a reproduction: what was run, what stands, the tables, the figures, the choices."""
-    tables = [line for table in content["tables"] for line in _table(table)]
+    tables = [line for table in content["tables"] for line in set_table(table)]
     versions = ", ".join(f"{name} {v}" for name, v in content["versions"].items())
     lines = [
         *_head(content, paper),
-        *("## Tables", "", f"{_legend(content)}", ""),
+        *("## Tables", "", f"{legend(content)}", ""),
         *tables,
+        *what_was_generated(content.get("generated", [])),
         *_figures(content["figures"]),
         *_choices(content["choices"]),
         *("## How it was made", "", f"`{content['command']}` with {versions}.", ""),
     ]
     return "\n".join(lines)
+
+
+def what_was_generated(steps: Sequence[Row]) -> list[str]:
+    """A list of what each generator made, held against what it learned from; empty without one."""
+    if not steps:
+        return []
+    classes = {1: "ore", 0: "barren"}
+    lines = [
+        f"- {step['run']}: {step['rows']} {classes[step['label']]} rows by {step['method']}, which "
+        f"learned from {step['learned_from']}. {step['sentence']}"
+        if "method" in step
+        else f"- {step['run']}: {step['sentence']}"
+        for step in steps
+    ]
+    return ["## What the generators made", "", *lines, ""]
 
 
 def aligned(table: Table) -> str:
@@ -76,44 +93,53 @@ def aligned(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [set_lines[0], rule, *set_lines[1:]])
 
 
-def _head(content: Row, paper: Paper) -> list[str]:
-    smoke = content["kind"] == "smoke"
+def what_was_run(content: Row) -> list[str]:
+    """Paragraphs: the run's size and what was capped, the survey, how each protocol cut."""
     capped = f" Capped: {'; '.join(content['capped'])}." if content["capped"] else ""
     seeds = ", ".join(str(seed) for seed in content["seeds"])
+    kind = "" if content["kind"] == "smoke" else _KINDS[content["kind"]]
     survey = content["survey"]
+    return [
+        f"{kind}{capped} Seeds: {seeds}.".strip(),
+        f"Survey: {survey['name']}. {survey['sentence'].rstrip('.')}. {_size(survey)}.",
+        *_cuts(content["cells"]),
+    ]
+
+
+def _head(content: Row, paper: Paper) -> list[str]:
+    smoke = content["kind"] == "smoke"
     paragraphs = [
         f"# {content['system']}: a reproduction",
         *([SMOKE] if smoke else []),
-        _citation(paper),
+        citation(paper),
         *([paper.note] if paper.note and not smoke else []),
-        *([] if smoke else [_stands(content)]),
+        *([] if smoke else [what_stands(content)]),
         PROTOCOLS,
-        f"{'' if smoke else _KINDS[content['kind']]}{capped} Seeds: {seeds}.".strip(),
-        f"Survey: {survey['name']}. {survey['sentence'].rstrip('.')}. {_size(survey)}.",
-        *_cuts(content["cells"]),
+        *what_was_run(content),
     ]
     return [line for paragraph in paragraphs for line in (paragraph, "")]
 
 
-def _citation(paper: Paper) -> str:
+def citation(paper: Paper) -> str:
+    """Write authors, title, year, journal and DOI, as far as they are known."""
     authors = f"{', '.join(paper.authors)}: " if paper.authors else ""
     journal = f" {paper.journal}." if paper.journal else ""
     doi = f" <https://doi.org/{paper.doi}>" if paper.doi else ""
     return f"{authors}{paper.title} ({paper.year}).{journal}{doi}"
 
 
-def _stands(content: Row) -> str:
-    """Which runs the leak-free protocol leaves standing."""
+def what_stands(content: Row) -> str:
+    """Say which runs the leak-free protocol leaves standing."""
     ranked = content["standing"]
     if not ranked:
         return "**The leak-free protocol has scored no run.**"
     runs = f"{len(ranked)} run{'s' * (len(ranked) > 1)}"
     chance = "95\u00a0% intervals over deposits, of all seeds; one run in forty is above by chance"
-    named = [f"{f['run']} {_rank(f)}" for f in ranked if f["stands"]]
+    named = [f"{f['run']} {rank_words(f)}" for f in ranked if f["stands"]]
     if not named:
         return (
             f"**The leak-free protocol leaves none of {runs} standing:** no percentile's interval "
-            f"lies above 50 ({chance}). The best is {ranked[0]['run']}, {_rank(ranked[0])}."
+            f"lies above 50 ({chance}). The best is {ranked[0]['run']}, {rank_words(ranked[0])}."
         )
     return (
         f"**The leak-free protocol leaves {len(named)} of {runs} standing,** with the percentile's "
@@ -137,7 +163,8 @@ def _cuts(cells: Sequence[Row]) -> list[str]:
     return [f"`{name}` here: {found[name]}." for name in (PAPER, SPATIAL) if name in found]
 
 
-def _legend(content: Row) -> str:
+def legend(content: Row) -> str:
+    """Say what figures and brackets of the tables are."""
     if len(content["seeds"]) > 1:
         return (
             "Ours are means over seeds, ± their standard deviation. The percentile is that of the "
@@ -150,7 +177,8 @@ def _legend(content: Row) -> str:
     )
 
 
-def _table(table: Row) -> list[str]:
+def set_table(table: Row) -> list[str]:
+    """Set one of the run's tables below its heading, and its notes below it, as lines."""
     wide = len(table["columns"]) * len(table["sides"]) <= _WIDEST
     source = f" ({table['source']} of the paper)" if table["source"] else ""
     notes = [
@@ -187,13 +215,13 @@ def _side_by_side(table: Row) -> Table:
     rows = []
     for row in table["rows"]:
         line = [
-            _text(row["figures"][side][k], c["digits"])
+            figure_words(row["figures"][side][k], c["digits"])
             for k, c in enumerate(table["columns"])
             for side in sides
         ]
         line += [_yes(row["kept"][side]) for side in sides] if kept else []
         by_column = {p["column"]: p for p in row.get("percentile", [])}
-        rows.append((row["name"], *line, *(_rank(by_column.get(c)) for c in ranks)))
+        rows.append((row["name"], *line, *(rank_words(by_column.get(c)) for c in ranks)))
     titles = [_RANK + (f", {c}" if c else "") for c in ranks]
     figures = frozenset(range(1, 1 + len(head) + len(kept) + len(titles)))
     return Table(table["title"], ("", *head, *kept, *titles), rows, figures)
@@ -209,8 +237,10 @@ def _stacked(table: Row) -> Table:
             rank = row.get("percentile", [])[:1] if side == SPATIAL else []
             if table["kind"] == "folds" and side == SPATIAL and not rank:
                 continue
-            cells = [_text(f, c["digits"]) for f, c in zip(figures, table["columns"], strict=True)]
-            last = [_rank(rank[0]) if rank else ""] if ranked else []
+            cells = [
+                figure_words(f, c["digits"]) for f, c in zip(figures, table["columns"], strict=True)
+            ]
+            last = [rank_words(rank[0]) if rank else ""] if ranked else []
             name = row["name"] if side == table["sides"][0] else ""
             rows.append((name, _WHOSE[side], *cells, *last))
     head = ("", "Whose", *map(_named, table["columns"]), *([_RANK] if ranked else []))
@@ -253,27 +283,30 @@ def _figures(figures: Sequence[Row]) -> list[str]:
 
 
 def _choices(choices: Sequence[Row]) -> list[str]:
-    if not choices:
-        return []
+    return [f"## {CHOICES}", "", choices_table(choices), ""] if choices else []
+
+
+def choices_table(choices: Sequence[Row]) -> str:
+    """Set what was taken where a paper is silent, and why."""
     rows = [(c["what"], c["taken"], " ".join(c["why"].split())) for c in choices]
-    table = Table("Choices", ("What", "Taken", "Why"), rows)
-    return ["## Choices where the paper is silent or contradicts itself", "", aligned(table), ""]
+    return aligned(Table("Choices", ("What", "Taken", "Why"), rows))
 
 
 def _named(column: Row) -> str:
     return f"{column['name']} ({column['unit']})" if column["unit"] else str(column["name"])
 
 
-def _text(figure: Row, digits: int) -> str:
+def figure_words(figure: Row, digits: int) -> str:
+    """Write a figure with its spread over seeds, where it has one."""
     text = number(figure["value"], digits)
     return text if figure["spread"] is None else f"{text} ± {number(figure['spread'], digits)}"
 
 
-def _rank(figure: Row | None) -> str:
-    """A percentile with its spread and its interval."""
+def rank_words(figure: Row | None) -> str:
+    """Write a percentile with its spread and its interval."""
     if figure is None or figure["value"] is None:
         return DASH
-    text = _text(figure, 1)
+    text = figure_words(figure, 1)
     if figure["low"] is None or figure["high"] is None:
         return text
     return f"{text} ({number(figure['low'], 1)}–{number(figure['high'], 1)})"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from orecast.registry import exports
 
 if TYPE_CHECKING:
-    from orecast.samples.growing.plan import Growth, Step, grow
+    from orecast.samples.growing.plan import Growth, Step, grow, rehearse
     from orecast.samples.growing.rows import Augmenter
 
-__all__ = ["Augmenter", "Growth", "Step", "grow"]
+__all__ = ["Augmenter", "Growth", "Step", "grow", "rehearse"]
 
 __getattr__ = exports(
-    __name__, {"Augmenter": "rows", "Growth": "plan", "Step": "plan", "grow": "plan"}
+    __name__,
+    {"Augmenter": "rows", "Growth": "plan", "Step": "plan", "grow": "plan", "rehearse": "plan"},
 )

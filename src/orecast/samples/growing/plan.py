@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from orecast.errors import ConfigError, SamplingError
 from orecast.samples.growing.rows import Augmenter
 from orecast.samples.growing.slide import Slide
+from orecast.samples.growing.turns import Turning
 from orecast.samples.grown import Grown, places
 from orecast.samples.nouns import Ints, Windows
 
@@ -105,18 +107,28 @@ class Step:
         return self.n if self.to is None else self.to - rows
 
 
+class Made(NamedTuple):
+    """Rows that one step made of a class: those from ``start`` on, of the class's rows before."""
+
+    method: str
+    label: float
+    start: int
+    n: int
+
+
 class Growth(NamedTuple):
     """Grown windows, their labels, groups and origins.
 
     ``group`` is that of the first origin, -1 of a generator's rows. ``origin`` ``(n, o)`` are rows
     of the ungrown windows, filled up with -1: a window's own number, two of SMOTE's, none of a
-    generator's.
+    generator's. ``made`` tells the steps that added rows, in order.
     """
 
     X: Grown
     y: Labels
     group: Ints
     origin: Ints
+    made: tuple[Made, ...] = ()
 
 
 def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
@@ -128,6 +140,7 @@ def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int)
     Raises SamplingError where a class is too small for a method; what a method raises.
     """
     grown, y, group = Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group)
+    made: list[Made] = []
     for number, step in enumerate(plan):
         for label, n in step.amounts(y).items():
             if n == 0:
@@ -144,9 +157,38 @@ def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int)
             part = augmenter.grow(n, seed=seeds[1])
             kin = among[places(part, len(among))]
             grown = grown.added(part, among)
+            made.append(Made(augmenter.name, label, len(y), n))
             y = np.append(y, np.full(n, label))
             group = np.append(group, group[kin] if part.origin.shape[1] else np.full(n, -1))
-    return Growth(grown, y, group, grown.origin)
+    return Growth(grown, y, group, grown.origin, tuple(made))
+
+
+def rehearse(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
+    """Grow as ``grow`` does, but for what must be learned first: turned windows stand for that.
+
+    As many rows of each class, and all that ``grow`` raises but what learning itself does.
+    """
+    steps = [replace(step, build=partial(_rehearsed, step.build)) for step in plan]
+    return grow(X, y, group, steps, seed=seed)
+
+
+class _StandIn(Turning):
+    """Turned windows in place of those of a method that learns, under that method's conditions."""
+
+    per_row = False
+
+    def __init__(self, learner: Augmenter) -> None:
+        super().__init__()
+        self.learner = learner
+
+    def check(self, X: Windows) -> None:
+        self.learner.check(X)
+
+
+def _rehearsed(build: Callable[[], Augmenter]) -> Augmenter:
+    augmenter = build()
+    learns = not (augmenter.per_row or isinstance(augmenter, Slide))
+    return _StandIn(augmenter) if learns else augmenter
 
 
 def _changed(grown: Grown, among: Ints, n: int, step: Step, seeds: list[int]) -> Grown:

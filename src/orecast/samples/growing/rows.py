@@ -24,8 +24,12 @@ class Augmenter(Protocol):
     take one.
     """
 
+    name: ClassVar[str]
     fewest: int
     per_row: bool
+
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where it cannot learn from so many windows of that kind."""
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Learn from the windows of one class, ``(n, C, k, k)``; nothing else is read.
@@ -49,9 +53,13 @@ class OneRow(ABC):
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Keep the windows; nothing is read of them."""
-        require_rows(self.name, X, self.fewest)
+        self.check(X)
         self.X_ = X
         return self
+
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where there is no window."""
+        require_rows(self.name, X, self.fewest)
 
     def grow(self, n: int, *, seed: int) -> Part:
         """Make ``n`` rows, each window serving as often, give or take one."""

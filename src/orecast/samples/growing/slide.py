@@ -61,11 +61,8 @@ class Slide:
                 else "leave slide out, or widen the window",
             )
 
-    def fit(self, X: Windows, *, seed: int) -> Self:
-        """Find the positions that are free.
-
-        Raises SamplingError where a window would lose its own cell, or is turned or mixed.
-        """
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where a window would lose its own cell, or is turned or mixed."""
         require_rows(self.name, X, self.fewest)
         self.check_window(X.size)
         if not as_they_lie(X):
@@ -74,6 +71,10 @@ class Slide:
                 where="sampling.grow",
                 remedy="let slide come before the other steps",
             )
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Find the positions that are free; raises SamplingError as ``check``."""
+        self.check(X)
         moves = self._moves()
         at = (X.at[None] + moves[:, None]).reshape(-1, 2)
         row = np.tile(np.arange(len(X)), len(moves))

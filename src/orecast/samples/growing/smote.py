@@ -49,10 +49,14 @@ class Smote:
         """A window, and its neighbours."""
         return self.neighbours + 1
 
-    def fit(self, X: Windows, *, seed: int) -> Self:
-        """Find each window's neighbours; they are read a block at a time."""
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where a window has fewer neighbours than are asked for."""
         fewer = f"set its option neighbours to {len(X) - 1} or less" if len(X) > 1 else None
         require_rows(self.name, X, self.fewest, fewer)
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Find each window's neighbours; they are read a block at a time."""
+        self.check(X)
         self.X_ = X
         self.nearest_ = nearest(X, self.neighbours)
         return self

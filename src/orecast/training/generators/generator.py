@@ -46,13 +46,17 @@ class Generator(ABC):
         self.latent = require_whole("latent", latent)
         self.width = require_whole("width", width)
 
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where there are fewer than ten windows."""
+        require_rows(self.name, X, self.fewest)
+
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Learn from the windows of one class; nothing else is read.
 
         Raises SamplingError where they are fewer than ten or all alike, ModelError where a value is
         missing or the loss ceases to be finite.
         """
-        require_rows(self.name, X, self.fewest)
+        self.check(X)
         self.units_ = Units.of(X)
         self.weights_ = [layer for layer, kind in enumerate(X.kinds) if kind == WEIGHT]
         self.axes_ = Axes.of(X)

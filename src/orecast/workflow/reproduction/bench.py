@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from orecast.samples import Ground
 from orecast.simulation import simulate, write_district
 from orecast.survey import Survey, read_survey
 from orecast.training import build_model
-from orecast.validation import Recipe
+from orecast.validation import Fitted, Recipe
 from orecast.workflow.job import ground_of
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
@@ -88,6 +88,7 @@ class Bench:
 
     plan: Reproduction
     folder: Path
+    _whole: dict[str, Fitted] = field(default_factory=dict)  # by entry
 
     @cached_property
     def path(self) -> Path:
@@ -180,6 +181,19 @@ class Bench:
             ratio=ratio,
             barren=known,
         )
+
+    def fitted(self, entry: Entry) -> Fitted:
+        """An entry's recipe fitted to all that is known, as a final map is; fitted once."""
+        if entry.stem not in self._whole:
+            recipe, evidence, seed = self.recipe(entry, 0), self.evidence, 0
+            if self.plan.experiment.places.kind == "tiles" and self.rows is not None:
+                rows, words = self.rows.sampling, ""
+            else:
+                rows, words = recipe.grown(evidence, self.places.sampling, evidence.valid, seed)
+            self._whole[entry.stem] = recipe.fit_rows(
+                evidence, rows, visible=evidence.valid, hidden=None, seed=seed, words=words
+            )
+        return self._whole[entry.stem]
 
     def refit(self, entry: Entry, seed: int) -> Callable[[np.ndarray[Any, Any]], Evidence]:
         """What refits the evidence outside of what a fold hides."""

@@ -14,7 +14,7 @@ from orecast.explanation import grad_cam, sampling_offsets, shapley_values
 from orecast.training import Network
 from orecast.validation import Fitted
 from orecast.workflow.reproduction.bench import Bench
-from orecast.workflow.reproduction.maps import fit_whole, lattice_step
+from orecast.workflow.reproduction.maps import lattice_step
 
 SAMPLES, LAYERS, SHAPLEY = "samples.npz", "evidence.npz", "shapley.npz"
 GRAD_CAM, OFFSETS = "grad-cam.npz", "offsets.npz"
@@ -37,7 +37,7 @@ def explain(bench: Bench, folder: Path) -> None:
     if "shap" in kinds and mapped:
         entry = experiment.source(mapped[0])
         with suppress(OrecastError):  # its cells say why
-            _weigh_layers(bench, fit_whole(bench, entry), folder / SHAPLEY)
+            _weigh_layers(bench, bench.fitted(entry), folder / SHAPLEY)
     guided = [entry for entry in bench.plan.entries if entry.model == "gk-dcn"]
     if guided:
         with suppress(OrecastError):
@@ -77,7 +77,7 @@ def _weigh_layers(bench: Bench, fitted: Fitted, path: Path) -> None:
 
 def _draw_guided(bench: Bench, entry: Entry, folder: Path) -> None:
     """Where the guided network looks, at windows of deposits."""
-    fitted = fit_whole(bench, entry)
+    fitted = bench.fitted(entry)
     model = fitted.model
     assert isinstance(model, Network)
     windows = fitted.windows.moved(bench.deposits.sampling.at[:_DRAWN])

@@ -70,19 +70,6 @@ class Mapped:
         return dict(zip(names, figures, strict=True))
 
 
-def fit_whole(bench: Bench, entry: Entry, seed: int = 0) -> Fitted:
-    """Fit an entry's recipe to all that is known, as a final map is."""
-    recipe = bench.recipe(entry, seed)
-    evidence = bench.evidence
-    if bench.plan.experiment.places.kind == "tiles" and bench.rows is not None:
-        rows, words = bench.rows.sampling, ""
-    else:
-        rows, words = recipe.grown(evidence, bench.places.sampling, evidence.valid, seed)
-    return recipe.fit_rows(
-        evidence, rows, visible=evidence.valid, hidden=None, seed=seed, words=words
-    )
-
-
 def map_tiles(
     fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int], most: int
 ) -> Mapped:
@@ -141,7 +128,7 @@ def make_maps(bench: Bench, folder: Path) -> Facts:
     if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
         for entry in plan.entries:
             with suppress(OrecastError):  # its cells say why
-                mapped = _mapped(bench, [fit_whole(bench, entry)])
+                mapped = _mapped(bench, [bench.fitted(entry)])
                 mapped.save(folder / f"{entry.stem}.npz")
                 predicted = float(np.isfinite(mapped.score).sum())
                 facts["windows"] = {"grown": {"unknown": predicted}}
@@ -163,7 +150,7 @@ def _read_off(
     bench: Bench, table: PaperTable, entries: tuple[Entry, ...], folder: Path
 ) -> dict[str, dict[str, Any]]:
     sources = [bench.plan.experiment.source(entry) for entry in entries]
-    fitted = [fit_whole(bench, entry) for entry in sources]
+    fitted = [bench.fitted(entry) for entry in sources]
     row = table.rows[0].name
     names = tuple(column.name for column in table.columns)
     if table.id == "second-area":

@@ -280,7 +280,8 @@ def fingerprint(plan: Reproduction, survey: str) -> str:
     """Hash of all that a reproduction's cells depend on, ``survey`` among it as one word."""
     experiment = plan.experiment
     parts = [survey, plan.kind, repr(experiment.recipe), repr(experiment.grow), repr(plan.caps)]
-    parts += [repr(entry) for entry in experiment.runs] + [repr(experiment.places)]
+    parts += [repr((e.name, e.model, e.options, e.grow, e.over)) for e in experiment.runs]
+    parts.append(repr(experiment.places))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orecast import __version__
-from orecast.errors import RunError
 from orecast.experiments import read_experiment
 from orecast.report.reproduction import write_reproduction
 from orecast.run import Run
 from orecast.workflow.comparing import versions
-from orecast.workflow.comparison_cells import crew
+from orecast.workflow.crew import work_off
 from orecast.workflow.job import Progress
 from orecast.workflow.provenance import Provenance
 from orecast.workflow.reproduction.bench import FACTS, Bench, prepare_bench, read_table, survey_file
 from orecast.workflow.reproduction.cells import CELLS, compute, read_reproduced
 from orecast.workflow.reproduction.explained import explain
 from orecast.workflow.reproduction.facts import count_facts
+from orecast.workflow.reproduction.generated import examine_generators
 from orecast.workflow.reproduction.maps import MAPS, make_maps
-from orecast.workflow.reproduction.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerprint
+from orecast.workflow.reproduction.plan import PROTOCOLS, Reproduction, fingerprint
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,14 @@ def reproduce(
         tell("Building evidence", 1, 1)
     missing = [cell for cell in plan.cells if read_reproduced(run.folder, cell) is None]
     if missing or not run.done("results"):
-        _compute(plan, missing, run.folder, jobs or os.cpu_count() or 1, tell)
+        work_off(
+            compute,
+            [(plan, run.folder, cell) for cell in missing],
+            run.folder / CELLS,
+            jobs=jobs or os.cpu_count() or 1,
+            what=f"Reproducing {system}",
+            progress=tell,
+        )
         with run.stage("results") as folder:
             _write_results(plan, run.folder, folder, command, tell)
     run.finish()
@@ -88,29 +93,6 @@ def _survey_key(plan: Reproduction) -> str:
         return f"{__version__} {plan.survey}"
     path = survey_file(plan, Path())
     return Provenance.of(plan.config(read_table(path), path.parent)).key
-
-
-def _compute(
-    plan: Reproduction, cells: list[ReproducedCell], folder: Path, jobs: int, tell: Progress
-) -> None:
-    for part in (folder / CELLS).glob("*.part"):  # of a process that was killed
-        part.unlink()
-    if not cells:
-        return
-    what = f"Reproducing {plan.experiment.system}"
-    tell(what, 0, len(cells))
-    try:
-        with crew(min(jobs, len(cells))) as pool:
-            waiting = [pool.submit(compute, plan, folder, cell) for cell in cells]
-            for k, done in enumerate(as_completed(waiting)):
-                done.result()
-                tell(what, k + 1, len(cells))
-    except BrokenProcessPool:
-        raise RunError(
-            "a process was ended from outside, as where memory runs out",
-            where=str(folder),
-            remedy="go on with --resume and fewer --jobs",
-        ) from None
 
 
 def _write_results(
@@ -137,5 +119,6 @@ def _write_results(
         "versions": versions(),
         "cells": cells,
         "facts": facts,
+        "generated": examine_generators(bench),
     }
     write_reproduction(part, plan.shown, content)

@@ -1,0 +1,263 @@
+"""Write systems.md, the five published systems beside their papers, from finished reproductions.
+
+    python docs/structures.py
+    python docs/systems.py FOLDER…      a folder a system, as orecast reproduce leaves it
+
+Every figure of the page comes from the folders' ``reproduction.json`` and the papers' tables. A
+system without a folder has its structure, its choices and the command alone. Pictures are copied
+to ``images/systems/``. Smoke runs are refused: they say nothing about the methods.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from orecast.experiments import Experiment, read_experiment, systems
+from orecast.report.html import write_page
+from orecast.report.reproduction.markdown import (
+    CHOICES,
+    PROTOCOLS,
+    aligned,
+    choices_table,
+    citation,
+    figure_words,
+    legend,
+    rank_words,
+    set_table,
+    what_stands,
+    what_was_run,
+)
+from orecast.report.reproduction.tables import PAPER, Results
+from orecast.report.tables import Table
+
+DOCS = Path(__file__).parent
+LARGEST = 150_000  # bytes of a picture
+TITLES = {
+    "gk-dcn": "GK-DCN: deformable convolutions guided by geological knowledge",
+    "ssgsnet": "SSGSNet: spectral-spatial and spatial-association branches",
+    "mfaf": "MFAF: one window at several dilations",
+    "resgcn": "ResGCN and ResGAT: each sample a graph of its elements",
+    "resnet50": "ResNet-50 on numbered tiles",
+}
+PICTURES = {
+    "gk-dcn": ("standing", "offsets", "grad-cam"),
+    "ssgsnet": ("standing", "roc", "map"),
+    "mfaf": ("standing", "beta", "map"),
+    "resgcn": ("standing", "confusion", "map"),
+    "resnet50": ("standing", "confusion", "map"),
+}
+INTRODUCTION = """\
+# Five published systems, as printed and leak-free
+
+*Made by `python docs/systems.py` from finished runs; no figure is typed by hand.*
+
+## Two protocols
+
+{protocols} The network, its settings and the survey are the same under both.
+
+The five papers report the first kind alone. Two grow their windows or samples and split the copies
+at random. One splits first, then grows the tested part too. In two, tested windows share ground
+with windows that were learned from. So their figures tell how well a network recognises what it
+has all but seen, and not where ore lies. Only one study area is public. The other four systems run
+on simulated districts of the published statistics, so that a difference from the paper's figures
+may be the ground's as well as the network's. Compare our two columns with each other.
+
+## How to read the tables
+
+- **paper** is what is printed. **Ours, as the paper cut** is the same split on our survey, under
+  the paper's own definition of each score; where that is not what its name says, a line below the
+  table tells. **Ours, leak-free** is the protocol `spatial`.
+- After ± stands the standard deviation over seeds: how far a repetition on the same ground may lie
+  off. It says nothing about other ground.
+- **Percentile**: the share of a held-out region that its deposits outrank. 50 is chance. Brackets
+  hold its 95\u00a0% interval over deposits, from the lowest end of all seeds to the highest. Where
+  it reaches below 50, a model cannot be told from chance, however high the score beside it.
+- A dash is a figure that does not exist; the reason stands below the table.
+- A capped run is smaller than the paper's. What was cut down is listed with each system, and
+  figures of a capped run speak of the capped network.
+
+## Run it again
+
+    {commands}
+    python docs/structures.py
+    python docs/systems.py {folders}
+
+`--hour` is what two cores finish in about an hour; without it the recipe runs in full, which may
+take days there. `--resume` goes on after a stop. `--smoke` takes minutes and proves that everything
+runs: nothing published is printed beside it, and this page refuses it."""
+
+Content = Mapping[str, Any]
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return what a finished run wrote; a smoke run ends the script."""
+    path = folder / "reproduction.json"
+    if not path.is_file():
+        raise SystemExit(f"{folder}: has no reproduction.json, so that no run has finished there")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if content["kind"] == "smoke":
+        raise SystemExit(
+            f"{folder}: a smoke run, which says nothing about the methods; leave out --smoke"
+        )
+    return content
+
+
+def command(system: str, content: Content | None) -> str:
+    """Return what runs a system again: as it was run, but for where it was written."""
+    kept = ["--hour"] if content is None else []
+    words = iter([] if content is None else shlex.split(content["command"]))
+    next((word for word in words if word == system), None)
+    for word in words:
+        if word in ("-o", "--output", "--jobs"):
+            next(words)
+        elif not word.startswith(("--output=", "--jobs=", "--resume", "--overwrite")):
+            kept.append(word)
+    return shlex.join(["orecast", "reproduce", system, *kept, "--output", f"runs/{system}"])
+
+
+def section(system: str, content: Content | None, images: Mapping[str, str]) -> list[str]:
+    """Return the paragraphs on one system."""
+    experiment = read_experiment(system)
+    paper = experiment.paper
+    head = [
+        f"## {TITLES[system]}",
+        citation(paper),
+        *([paper.note] if paper.note else []),
+        f"![Structure of {system}](images/{system}.png)",
+        "*At the published size (`python docs/structures.py`).*",
+    ]
+    made = content["choices"] if content else [asdict(c) for c in experiment.choices]
+    choices = [f"### {CHOICES}", choices_table(made)]
+    if content is None:
+        return [*head, f"Not run yet: `{command(system, None)}`.", *choices]
+    versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
+    again = f"{_cost(content)} Made by `{command(system, content)}` with {versions}."
+    tables = ["\n".join(set_table(table)).rstrip() for table in content["tables"]]
+    return [
+        *head,
+        "### What was run",
+        *what_was_run(content),
+        again,
+        "### What stands",
+        what_stands(content),
+        *_shown(content, images),
+        legend(content),
+        *tables,
+        *choices,
+    ]
+
+
+def _cost(content: Content) -> str:
+    cells = content["cells"]
+    refused = sum(1 for cell in cells if cell.get("error"))
+    hours = sum(cell["seconds"] for cell in cells) / 3600
+    told = f", of which {refused} were refused" if refused else ""
+    return f"{len(cells)} runs of a model, protocol and seed{told}; {hours:.1f} hours in all."
+
+
+def _shown(content: Content, images: Mapping[str, str]) -> list[str]:
+    """Return the chosen pictures with their captions."""
+    figures = {f["id"]: f for f in content["figures"]}
+    return [
+        paragraph
+        for key, path in images.items()
+        for paragraph in (
+            f"![{figures[key]['title']}]({path})",
+            f"*{figures[key]['title']}. {figures[key]['caption']}*",
+        )
+    ]
+
+
+def pictures(folder: Path, content: Content) -> dict[str, bytes]:
+    """Return the chosen pictures that were drawn, by figure, each small enough for the page."""
+    drawn = {f["id"]: f["files"][0] for f in content["figures"] if f["files"]}
+    return {key: shrunk(folder / drawn[key]) for key in PICTURES[content["system"]] if key in drawn}
+
+
+def shrunk(path: Path) -> bytes:
+    """Return a PNG's bytes, of fewer pixels where it is too large."""
+    content = path.read_bytes()
+    whole = Image.open(io.BytesIO(content)).convert("RGB")
+    share = 1.0
+    while len(content) > LARGEST:
+        share *= 0.85
+        size = (round(whole.width * share), round(whole.height * share))
+        smaller = whole.resize(size, Image.Resampling.LANCZOS).quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
+        stream = io.BytesIO()
+        smaller.save(stream, format="png", optimize=True)
+        content = stream.getvalue()
+    return content
+
+
+def all_systems(runs: Mapping[str, Content]) -> list[str]:
+    """Return the closing table: the compared models of every system under both protocols."""
+    rows = [row for system, content in runs.items() for row in _compared(system, content)]
+    if not rows:
+        return []
+    head = ("System", "Model", "AUC, as the paper cut (%)", "Percentile, leak-free", "Above chance")
+    table = Table("All systems", head, rows, frozenset({2, 3}))
+    words = (
+        "Both columns tell which share of the places beside it a place of ore outranks, and have "
+        "50 as chance. "
+        "The AUC is the standard one, whatever a paper calls so. Means over seeds ± their standard "
+        "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "
+        "One model in forty lies above chance by luck alone."
+    )
+    return ["## All systems", words, aligned(table)]
+
+
+def _compared(system: str, content: Content) -> list[tuple[str, ...]]:
+    experiment: Experiment = read_experiment(system)
+    results = Results(experiment, content["cells"])
+    rows: list[tuple[str, ...]] = []
+    for entry in experiment.standing_in("comparison"):
+        area = results.figure(entry, PAPER, lambda c: (c.get("scores") or {}).get("auc"), 100.0)
+        rank = results.percentile(entry)
+        known = rank["low"] is not None
+        above = ("yes" if rank["low"] > 50 else "no") if known else "–"
+        rows.append((system, entry.key, figure_words(area, 1), rank_words(rank), above))
+    return rows
+
+
+def introduction(runs: Mapping[str, Content]) -> str:
+    """Return the page's head, with the commands of these runs."""
+    commands = "\n    ".join(command(system, runs.get(system)) for system in systems())
+    folders = " ".join(f"runs/{system}" for system in systems())
+    return INTRODUCTION.format(protocols=PROTOCOLS, commands=commands, folders=folders)
+
+
+def main(folders: Sequence[str]) -> None:
+    """Write the page and the pictures beside it."""
+    found = [(Path(folder), read_run(Path(folder))) for folder in folders]
+    runs = {content["system"]: content for _, content in found}
+    if not found or len(runs) < len(found):
+        raise SystemExit("name the folders of finished reproductions, one a system")
+    beside: dict[str, bytes] = {}
+    images: dict[str, dict[str, str]] = {system: {} for system in systems()}
+    for folder, content in found:
+        for key, picture in pictures(folder, content).items():
+            path = f"images/systems/{content['system']}-{key}.png"
+            images[content["system"]][key] = path
+            beside[path] = picture
+    paragraphs = [introduction(runs)]
+    for system in systems():
+        paragraphs += section(system, runs.get(system), images[system])
+    paragraphs += all_systems(runs)
+    for old in set((DOCS / "images" / "systems").glob("*.png")) - {DOCS / path for path in beside}:
+        old.unlink()
+    print(write_page(DOCS, "systems.md", "\n\n".join(paragraphs) + "\n", beside))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

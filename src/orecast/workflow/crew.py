@@ -1,0 +1,105 @@
+"""Processes that work off cells: one thread each, and none outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from orecast.errors import RunError
+from orecast.workflow.job import Progress
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def work_off(
+    compute: Callable[..., None],
+    tasks: Sequence[tuple[Any, ...]],
+    folder: Path,
+    *,
+    jobs: int,
+    what: str,
+    progress: Progress,
+) -> None:
+    """Call ``compute`` with each task's arguments, each of which writes a cell into ``folder``.
+
+    What a process that was killed had begun to write there is removed first. Raises RunError where
+    a process is ended from outside.
+    """
+    for part in folder.glob("*.part"):
+        part.unlink()
+    if not tasks:
+        return
+    progress(what, 0, len(tasks))
+    try:
+        with crew(min(jobs, len(tasks))) as pool:
+            waiting = [pool.submit(compute, *task) for task in tasks]
+            for k, done in enumerate(as_completed(waiting)):
+                done.result()
+                progress(what, k + 1, len(tasks))
+    except BrokenProcessPool:
+        raise RunError(
+            "a process was ended from outside, as where memory runs out",
+            where=str(folder.parent),
+            remedy="go on with --resume and fewer --jobs",
+        ) from None
+
+
+@contextmanager
+def crew(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes of one thread each, that end when the block fails or this process does.
+
+    All are begun anew, so that one and many of them compute the same. Detectors with an option
+    ``jobs`` share their work among as many threads of their own, which changes no result.
+    """
+    context = get_context("spawn")
+    alive, held = context.Pipe(duplex=False)
+    with _single_threaded():
+        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(alive,))
+        try:
+            yield pool
+            pool.shutdown()
+        finally:
+            held.close()
+            pool.shutdown(cancel_futures=True)
+            alive.close()
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """What is begun inside computes on one thread: libraries read these when they are loaded."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _begin(alive: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and closes the pipe
+
+    def end_with_parent() -> None:
+        with suppress(EOFError, OSError):
+            alive.recv_bytes()  # nothing comes until the other end is closed, as by its death
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
