@@ -50,7 +50,7 @@ TITLES = {
 }
 PICTURES = {
     "gk-dcn": ("standing", "offsets", "grad-cam"),
-    "ssgsnet": ("standing", "roc", "map"),
+    "ssgsnet": ("standing", "roc", "success-rate", "map"),
     "mfaf": ("standing", "beta", "map"),
     "resgcn": ("standing", "confusion", "map"),
     "resnet50": ("standing", "confusion", "map"),

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, linear, mse_loss
 
 from orecast.errors import ConfigError
-from orecast.models.blocks import FeatureHead, require_count, require_share
+from orecast.models.blocks import FeatureHead, TwoPart, require_count, require_share
 from orecast.samples.nouns import Needs
 
 REGISTERED = {"autoencoder": "Autoencoder"}
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(TwoPart):
     r"""Autoencoder of a cell's layers; its code is classified while it learns to restore them.
 
     .. math:: c = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2, \quad
@@ -59,15 +59,6 @@ class Autoencoder(nn.Module):
     def forward_features(self, x: Tensor) -> Tensor:
         """Return codes ``(B, code)`` of windows ``(B, channels, size, size)``."""
         return self._encoded(self._own(x))
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of codes ``(B, code)``."""
-        logits: Tensor = self.head(features)
-        return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, channels, size, size)``."""
-        return self.forward_head(self.forward_features(x))
 
     def decoded(self, code: Tensor) -> Tensor:
         """Return layers ``(B, channels)`` restored from codes ``(B, code)``."""

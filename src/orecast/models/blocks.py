@@ -31,6 +31,25 @@ def stem(channels: int, width: int, size: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+class TwoPart(nn.Module):
+    """Base of the networks: features of windows, and a ``head`` that makes logits of them."""
+
+    head: nn.Module
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return features of windows ``(B, C, k, k)``, in the shape that the network names."""
+        raise NotImplementedError
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of features."""
+        logits: Tensor = self.head(features)
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of windows ``(B, C, k, k)``."""
+        return self.forward_head(self.forward_features(x))
+
+
 class Head(nn.Module):
     """Mean over the map, dropout, and one linear unit: ``(B, F, h, w)`` to logits ``(B,)``."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from orecast.models.blocks import FeatureHead, initialise, require_share
+from orecast.models.blocks import FeatureHead, TwoPart, initialise, require_share
 
 
-class Classifier(nn.Module):
+class Classifier(TwoPart):
     """A branch and one linear unit: ``(B, C, k, k)`` to features ``(B, F)`` to logits ``(B,)``.
 
     ``dropout`` acts on the features. Raises ConfigError where it is no share.
@@ -23,12 +23,3 @@ class Classifier(nn.Module):
         """Return features ``(B, F)``."""
         features: Tensor = self.branch(x)
         return features
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of features."""
-        logits: Tensor = self.head(features)
-        return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, C, k, k)``."""
-        return self.forward_head(self.forward_features(x))

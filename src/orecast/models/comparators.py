@@ -9,7 +9,14 @@ import torchvision
 from torch import Tensor, nn
 
 from orecast.errors import ConfigError
-from orecast.models.blocks import LARGE_WINDOW, Head, initialise, require_count, require_share
+from orecast.models.blocks import (
+    LARGE_WINDOW,
+    Head,
+    TwoPart,
+    initialise,
+    require_count,
+    require_share,
+)
 from orecast.samples.nouns import Needs
 
 REGISTERED = {
@@ -20,7 +27,7 @@ REGISTERED = {
 }
 
 
-class Comparator(nn.Module):
+class Comparator(TwoPart):
     """Layers of a published network up to its feature map, and the head that all networks share.
 
     The first convolution takes ``channels`` layers. As in the residual networks, windows of 64
@@ -32,6 +39,7 @@ class Comparator(nn.Module):
     """
 
     needs: ClassVar[Needs] = Needs(smallest_window=3)  # the first kernel's
+    head: Head
 
     def __init__(
         self, layers: nn.Sequential, features: int, channels: int, size: int, dropout: float
@@ -48,15 +56,6 @@ class Comparator(nn.Module):
         """Return feature maps ``(B, F, h, w)``."""
         features: Tensor = self.layers(x)
         return features
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of feature maps."""
-        logits: Tensor = self.head(features)
-        return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, channels, size, size)``."""
-        return self.forward_head(self.forward_features(x))
 
 
 class GoogLeNet(Comparator):

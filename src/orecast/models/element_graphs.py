@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from orecast.errors import ConfigError, ModelError
+from orecast.models.blocks import TwoPart
 from orecast.samples.nouns import Needs
 
 Threshold = float | Literal["adaptive"]
@@ -22,7 +23,7 @@ Threshold = float | Literal["adaptive"]
 _WHERE = "model.options.alpha"
 
 
-class ElementGraph(nn.Module, ABC):
+class ElementGraph(TwoPart, ABC):
     """A network on the graph of a cell's elements.
 
     Nodes are the N layers, and a node's feature is its value at the window's own cell, a log-ratio
@@ -62,10 +63,6 @@ class ElementGraph(nn.Module, ABC):
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return features ``(B, F)`` of nodes ``(B, N, 1)``."""
 
-    @abstractmethod
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of features ``(B, F)``."""
-
     def prepare(self, values: Tensor, y: Tensor) -> None:
         """Learn the graph from the windows' own cells ``(n, N)``; labels are not looked at.
 
@@ -87,10 +84,6 @@ class ElementGraph(nn.Module, ABC):
     def nodes(self, x: Tensor) -> Tensor:
         """Return the nodes ``(B, N, 1)`` of windows ``(B, N, size, size)``."""
         return x[:, :, self.middle, self.middle].unsqueeze(2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, N, size, size)``."""
-        return self.forward_head(self.forward_features(x))
 
 
 def require_threshold(value: object) -> Threshold:

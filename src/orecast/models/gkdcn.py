@@ -14,14 +14,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from orecast.errors import ConfigError
 from orecast.grid import window_start
-from orecast.models.blocks import initialise, require_count, require_share
+from orecast.models.blocks import TwoPart, initialise, require_count, require_share
 from orecast.models.deformable import DeformableConv2d
 from orecast.samples.nouns import Needs
 
 REGISTERED = {"cnn": "CNN", "dcn": "DCN", "gk-cnn": "GKCNN", "gk-dcn": "GKDCN"}
 
 
-class CNN(nn.Module):
+class CNN(TwoPart):
     """Three ordinary convolutions, the plain member of the four around GK-DCN.
 
     Zhang, X., Xiong, Y., Chen, Z. (2026), Recognizing geochemical spatial patterns using deformable
@@ -63,15 +63,6 @@ class CNN(nn.Module):
         """Return feature maps ``(B, 2 * width, k // 2, k // 2)``."""
         features: Tensor = self.third(self.pool(self.second(self.first(x))))
         return features
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of feature maps."""
-        logits: Tensor = self.head(features)
-        return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, channels, k, k)``."""
-        return self.forward_head(self.forward_features(x))
 
 
 class DCN(CNN):

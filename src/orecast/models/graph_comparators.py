@@ -62,11 +62,6 @@ class GIN(ElementGraph):
             sums.append(nodes.sum(1))
         return torch.cat(sums, 1)
 
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of features."""
-        logits: Tensor = self.head(features)
-        return logits
-
 
 class GraphSAGE(ElementGraph):
     r"""Graph of correlated elements, each joined with the mean of its neighbours.
@@ -104,11 +99,6 @@ class GraphSAGE(ElementGraph):
         """Return the mean of the last layer's nodes, ``(B, width)``."""
         features: Tensor = torch.relu(self.stack(nodes, self.operator)).mean(1)
         return features
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of features ``(B, width)``."""
-        logits: Tensor = self.head(features)
-        return logits
 
 
 class DiffPool(ElementGraph):
@@ -166,11 +156,6 @@ class DiffPool(ElementGraph):
         between = shares.mT @ (self.operator @ shares)  # (B, K, K)
         features: Tensor = torch.relu(self.coarse(clusters, averaging(between))).mean(1)
         return features
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of features ``(B, width)``."""
-        logits: Tensor = self.head(features)
-        return logits
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean cross-entropy and auxiliary losses of windows ``(B, N, size, size)``."""

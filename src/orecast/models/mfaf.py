@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from orecast.errors import ConfigError, nearest
 from orecast.models.attention import ChannelAttention, SpatialAttention
-from orecast.models.blocks import require_count, require_share
+from orecast.models.blocks import TwoPart, require_count, require_share
 from orecast.models.comparators import ShuffleNetV2
 from orecast.models.resnet import ResNet18
 from orecast.samples.nouns import Needs
@@ -24,7 +24,7 @@ _BACKBONES = ("resnet18", "shufflenetv2")
 _REDUCTION = 2
 
 
-class MFAF(nn.Module):
+class MFAF(TwoPart):
     r"""Multi-scale feature attention framework: dilated scales, one backbone, a vote.
 
     Scale :math:`i` of window :math:`x` is a convolution of 3 x 3 cells at dilation
@@ -121,10 +121,6 @@ class MFAF(nn.Module):
         """Return logits ``(B,)`` of the mean probability of ore over the scales."""
         barren, ore = self._log_probabilities(features).logsumexp(1).unbind(1)  # both (B,)
         return ore - barren
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, channels, size, size)``."""
-        return self.forward_head(self.forward_features(x))
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the mean loss of windows with labels ``(B,)``, 1 ore and 0 barren."""

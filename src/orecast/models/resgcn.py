@@ -71,11 +71,6 @@ class ResidualGraph(ElementGraph):
             kept = nodes
         return nodes.mean(1)
 
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of features ``(B, width)``."""
-        logits: Tensor = self.head(features)
-        return logits
-
 
 class ResGCN(ResidualGraph):
     r"""Residual graph convolutions on the graph of correlated elements.

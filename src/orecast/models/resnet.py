@@ -7,13 +7,13 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from orecast.models.blocks import Head, initialise, require_count, require_share, stem
+from orecast.models.blocks import Head, TwoPart, initialise, require_count, require_share, stem
 from orecast.samples.nouns import Needs
 
 REGISTERED = {"resnet18": "ResNet18", "resnet34": "ResNet34", "resnet50": "ResNet50"}
 
 
-class ResNet(nn.Module):
+class ResNet(TwoPart):
     r"""Residual network: each block learns what to add to its input.
 
     .. math:: x_{l+1} = \mathrm{ReLU}(h(x_l) + F(x_l))
@@ -33,6 +33,7 @@ class ResNet(nn.Module):
     """
 
     needs: ClassVar[Needs] = Needs(smallest_window=3)
+    head: Head
     block: ClassVar[type[nn.Module]]
     expansion: ClassVar[int]
     depths: ClassVar[tuple[int, int, int, int]]
@@ -66,15 +67,6 @@ class ResNet(nn.Module):
         """Return feature maps ``(B, 8 * width * e, h, w)``."""
         features: Tensor = self.stages(self.stem(x))
         return features
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of feature maps."""
-        logits: Tensor = self.head(features)
-        return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)`` of windows ``(B, channels, size, size)``."""
-        return self.forward_head(self.forward_features(x))
 
 
 class ResNet18(ResNet):

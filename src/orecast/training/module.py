@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,6 +17,14 @@ from orecast.training.schedule import build_optimiser, rate_at
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Mean loss of a batch, of what a network answers and what it should."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A network that learns something of its windows before its first step."""
+
+    def prepare(self, values: Tensor, y: Tensor) -> None:
+        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
 
 
 class Learner(pl.LightningModule):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather
 from orecast.training.dropout import Thinned, drops
 from orecast.training.inference import Answer, in_batches, inference_form, probability
+from orecast.training.module import Prepared
 from orecast.training.needs import check_needs, needs_of
 from orecast.training.options import DEVICE_OPTIONS, factory_options
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
@@ -49,14 +50,6 @@ from orecast.training.trainer import Progress, local_randomness, train
 DESCRIPTION = "network.json"
 WEIGHTS = "network.safetensors"
 _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
-
-
-@runtime_checkable
-class Prepared(Protocol):
-    """A network that learns something of its windows before its first step."""
-
-    def prepare(self, values: torch.Tensor, y: torch.Tensor) -> None:
-        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
 
 
 class Network:

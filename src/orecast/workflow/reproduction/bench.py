@@ -35,13 +35,15 @@ from orecast.workflow.reproduction.plan import Reproduction
 
 SURVEY, EVIDENCE, FACTS = "survey", "evidence", "survey.json"
 
+_SEED = 0  # of a simulated survey
+
 Record = Callable[[int, float, float], None]
 
 
-def prepare_bench(plan: Reproduction, folder: Path, seed: int = 0) -> None:
+def prepare_bench(plan: Reproduction, folder: Path) -> None:
     """Write the survey, where it is simulated, its evidence, and what is to be told of it."""
     if plan.simulated:
-        write_district(simulate(plan.survey, seed), folder / SURVEY)
+        write_district(simulate(plan.survey, _SEED), folder / SURVEY)
     path = survey_file(plan, folder)
     config = plan.config(read_table(path), path.parent)
     survey = read_survey(config)
@@ -53,7 +55,7 @@ def prepare_bench(plan: Reproduction, folder: Path, seed: int = 0) -> None:
     rows, columns = evidence.grid.shape
     samples = len(survey.values) if survey.gridded is None else 0
     told = f"{samples:,} samples" if samples else "rasters"
-    what = f"simulated district {plan.survey}, seed {seed}" if plan.simulated else config.title
+    what = f"simulated district {plan.survey}, seed {_SEED}" if plan.simulated else config.title
     write_json(
         folder / FACTS,
         {

@@ -9,6 +9,7 @@ import numpy as np
 
 from orecast.composition import screen
 from orecast.experiments import PaperTable
+from orecast.samples import build_protocol
 from orecast.workflow.reproduction.bench import Bench
 
 Facts = dict[str, dict[str, dict[str, float]]]
@@ -52,8 +53,6 @@ def _counted(bench: Bench, table: PaperTable, cell: Content) -> dict[str, dict[s
 
 
 def _before_growth(bench: Bench) -> dict[str, dict[str, float]]:
-    from orecast.samples import build_protocol
-
     assert bench.rows is not None
     options = bench.config().validation
     protocol = build_protocol(

@@ -17,14 +17,15 @@ from orecast.experiments import Entry, PaperTable
 from orecast.mapping import classify
 from orecast.mapping.classes import NAMES
 from orecast.samples import Sampling, fit_scaling
+from orecast.samples.tiles import tile_sampling
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation import Fitted
 from orecast.workflow.places import Places, place_deposits
-from orecast.workflow.reproduction.bench import SURVEY, Bench
+from orecast.workflow.reproduction.bench import Bench
 
-MAPS = "maps"
-MAPPED = ("map", "classes", "tiles", "second-area")
+MAPS, SECOND = "maps", "second-area"
+MAPPED = ("map", "classes", "second-area")
 """Tables that are read off a map of the entries that stand in them."""
 
 _WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # on a map where the paper names no number
@@ -74,8 +75,6 @@ def map_tiles(
     fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int], most: int
 ) -> Mapped:
     """Score numbered tiles, ``(down, across)``, each by the window at its middle."""
-    from orecast.samples.tiles import tile_sampling
-
     numbers = evidence.grid.numbered_tiles(*tiles)
     rows = tile_sampling(numbers, places.sampling.at)
     seen = evidence.valid[rows.at[:, 0], rows.at[:, 1]]
@@ -137,7 +136,7 @@ def make_maps(bench: Bench, folder: Path) -> Facts:
         run = {entry.stem for entry in plan.entries}
         standing = plan.experiment.standing_in(table.id)
         entries = tuple(e for e in standing if plan.experiment.source(e).stem in run)
-        if table.id in MAPPED and table.id != "tiles" and wanted and entries:
+        if table.id in MAPPED and wanted and entries:
             try:
                 facts[table.id] = _read_off(bench, table, entries, folder)
             except OrecastError as error:
@@ -220,7 +219,7 @@ def _covered(bench: Bench, fitted: Fitted, folder: Path) -> float:
     """
     second = bench.plan.experiment.second_area
     assert second is not None
-    path = write_district(simulate(second.survey, second.seed), folder / SURVEY)
+    path = write_district(simulate(second.survey, second.seed), folder / SECOND)
     other = Bench(replace(bench.plan, survey=str(path)), folder)
     config = other.config()
     survey = read_survey(config)
