@@ -4,7 +4,7 @@ Both have the same weights; logits and gradients of one batch are held against e
 Then each trains on the same samples by Adam: ours through ``Network.fit`` and as a bare loop;
 torch-geometric's as its DataLoader joins graphs to batches, and as a bare loop over batches that
 were joined beforehand. Epochs take turns; the median of each counts. Needs torch-geometric.
-Usage: python benchmarks/element_graphs.py [--samples 2048] [--batch 64] [--elements 16]
+Usage: python benchmarks/element_graphs.py [--samples 2048] [--batch 64] [--alpha 0.6]
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ def timed(batches: Callable[[], Iterator[tuple[tuple[Tensor, ...], Tensor]]], ne
         yield time.perf_counter() - start
 
 
-def compare(name: str, n: int, size: int, elements: int, epochs: int) -> None:
+def compare(name: str, n: int, size: int, elements: int, alpha: float, epochs: int) -> None:
     X, y = samples(n, elements)
     torch.manual_seed(0)
-    ours = FACTORIES[name](elements, 1)
+    ours = FACTORIES[name](elements, 1, alpha=alpha)
     ours.prepare(torch.from_numpy(X.centre()), torch.from_numpy(y))
-    adjacency = joined(ours.correlation, ours.alpha)
+    adjacency = joined(ours.correlation, alpha)
     peer, data = Peer(ours), graphs(X, y, adjacency)
     joint = list(DataLoader(data, batch_size=size))
     logits, gradients = differences(ours, peer, X, joint[0])
@@ -162,7 +162,7 @@ def compare(name: str, n: int, size: int, elements: int, epochs: int) -> None:
         start = time.perf_counter()
 
     recipe = Training(epochs=epochs + 1, batch=size, rate=RATE, flips=False, decay=0)
-    Network(name, {}, recipe, progress=progress).fit(X, y, np.full(n, -1), seed=0)
+    Network(name, {"alpha": alpha}, recipe, progress=progress).fit(X, y, np.full(n, -1), seed=0)
     edges, pairs = int(adjacency.sum()) // 2, elements * (elements - 1) // 2
     print(f"{name}: {n} samples of {elements} elements, {edges} of {pairs} pairs joined")
     print(f"  batch {size}; logits differ by {logits:.1e}, gradients by {gradients:.1e}")
@@ -179,12 +179,13 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2048)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--elements", type=int, default=16)
+    parser.add_argument("--alpha", type=float, default=0.6)
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     for name in FACTORIES:
-        compare(name, chosen.samples, chosen.batch, chosen.elements, chosen.epochs)
+        compare(name, chosen.samples, chosen.batch, chosen.elements, chosen.alpha, chosen.epochs)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def test_names_are_listed_and_a_stack_is_built_without_torch():
     script = (
         "import sys, orecast.training as t; t.model_names(); "
         "from orecast.config import Training; t.build_model('stack', {}, Training()); "
-        "print([m for m in ('torch', 'lightning', 'sklearn') if m in sys.modules])"
+        "print([m for m in ('torch', 'lightning_fabric', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

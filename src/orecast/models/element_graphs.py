@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from orecast.errors import ConfigError, ModelError
 from orecast.models.blocks import TwoPart
+from orecast.models.element_attention import Edges, ResidualAttention
 from orecast.samples.nouns import Needs
 
 Threshold = float | Literal["adaptive"]
@@ -219,6 +220,13 @@ class GraphAttention(nn.Module):
         mixed = scores.softmax(3) @ h.transpose(1, 2)  # (B, H, N, D)
         beside: Tensor = mixed.transpose(1, 2).flatten(2) + self.bias
         return beside
+
+    def residual(self, nodes: Tensor, kept: Tensor, edges: Edges) -> Tensor:
+        """ELU of mixed nodes ``(outputs, N, B)``, and what is ``kept``; compiled, on a CPU."""
+        total: Tensor = ResidualAttention.apply(
+            nodes, kept, self.linear.weight, self.target, self.source, self.bias, edges
+        )
+        return total
 
 
 class MeanAggregation(nn.Module):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from orecast.errors import ConfigError
 from orecast.models.blocks import FeatureHead, require_count, require_share
+from orecast.models.element_attention import edges_of, runs_compiled
 from orecast.models.element_graphs import (
     ElementGraph,
     GraphAttention,
@@ -142,3 +143,15 @@ class ResGAT(ResidualGraph):
             dropout=dropout,
             alpha=alpha,
         )
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the last layer's nodes, ``(B, width)``; compiled on a CPU."""
+        if not runs_compiled(nodes):
+            return super().features_of(nodes)
+        edges = edges_of(self.operator)
+        nodes = nodes.permute(2, 1, 0).contiguous()  # (1, N, B)
+        kept = self.shortcut.weight[:, :, None] * nodes
+        for layer in self.layers:
+            assert isinstance(layer, GraphAttention)
+            nodes = kept = layer.residual(nodes, kept, edges)  # (width, N, B)
+        return nodes.mean(1).T

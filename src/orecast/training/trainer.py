@@ -1,21 +1,19 @@
-"""Lightning's trainer, kept quiet: no logs, no folders, no state left behind."""
+"""The loop by which a network learns, on Lightning's Fabric: quiet, and nothing left behind."""
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import lightning.pytorch as pl
+import numpy as np
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.utilities.exceptions import SIGTERMException
-from torch import nn
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from orecast.config import Training
@@ -24,9 +22,12 @@ from orecast.training.acceleration import Acceleration
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
 from orecast.training.convolution import unfolded_convolutions
 from orecast.training.data import TrainingBatches
-from orecast.training.module import Learner, Loss
+from orecast.training.schedule import build_optimiser, rate_at
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Mean loss of a batch, of what a network answers and what it should."""
 
 Progress = Callable[[int, int, float], None]
 """Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
@@ -45,50 +46,93 @@ def train(
 ) -> None:
     """Train a network in place for a fixed number of epochs, from its checkpoint where one stands.
 
-    ``loss`` is the mean over a batch, of logits ``(b,)`` and labels where nothing else is named.
+    ``loss`` is the mean over a batch, of logits ``(b,)`` and labels where nothing else is named; a
+    network that has a ``training_loss`` of its own, of a batch and its labels, lowers that.
     The result depends on the network's weights, the batches, the recipe and the seed, and not on
-    interruptions. A GPU's max-pool sums in no fixed order: there, windows of 64 cells and more
-    repeat to rounding only. Raises ModelError where the loss ceases to be finite, or the network
-    cannot be compiled.
+    interruptions: each epoch follows from the seed and its number. A GPU's max-pool sums in no
+    fixed order: there, windows of 64 cells and more repeat to rounding only. Raises ModelError
+    where the loss ceases to be finite, or the network cannot be compiled.
     """
-    settings.arrange_module(net)
-    module = Learner(net, batches, training, loss, seed=seed, settings=settings)
+    settings.arrange_module(net).train()
+    optimiser = build_optimiser(net.parameters(), training)
+    first = 0
     if checkpoint is not None and checkpoint.path.exists():
-        module.first_epoch = restore_checkpoint(checkpoint.path, net, module.optimiser)
-    left = training.epochs - module.first_epoch
-    if left == 0:
-        return
+        first = restore_checkpoint(checkpoint.path, net, optimiser)
     on_cpu = settings.device.type == "cpu" and not settings.compiled
-    with _quiet(), local_randomness(seed), unfolded_convolutions(net) if on_cpu else nullcontext():
-        trainer = pl.Trainer(
-            accelerator="cuda" if settings.device.type == "cuda" else "cpu",
-            devices=1,
-            precision=settings.trainer_precision,
-            max_epochs=left,
-            deterministic="warn",
-            callbacks=[_EpochEnd(training.epochs, checkpoint, progress)],
-            plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        _fit(trainer, module)
+    with (
+        _repeatable(),
+        local_randomness(seed),
+        unfolded_convolutions(net) if on_cpu else nullcontext(),
+    ):
+        step = _step(Lesson(net, loss), optimiser, settings)
+        for epoch in range(first, training.epochs):
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(epoch, training)
+            torch.manual_seed(int(np.random.default_rng([seed, epoch, 1]).integers(2**63)))
+            batches.epoch = epoch
+            mean = _mean_loss(batches, step, settings)
+            done = epoch + 1
+            if not math.isfinite(mean):
+                raise ModelError(
+                    f"training diverged in epoch {done}: the loss is {mean}",
+                    where="training.rate",
+                    remedy="lower it",
+                )
+            if checkpoint is not None and checkpoint.due(done, training.epochs):
+                write_checkpoint(checkpoint.path, net, optimiser, done)
+            if progress is not None:
+                progress(done, training.epochs, mean)
 
 
-def _fit(trainer: pl.Trainer, module: Learner) -> None:
-    """Fit; an interruption stays what it was, where Lightning makes an exit of it."""
+class Lesson(nn.Module):
+    """A network and the loss it lowers: ``(B, C, k, k)`` and labels to the batch's mean loss."""
+
+    def __init__(self, net: nn.Module, loss: Loss) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.own: Loss | None = getattr(net, "training_loss", None)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the mean loss."""
+        if self.own is not None:
+            return self.own(x, y)
+        return self.loss(self.net(x).float(), y)
+
+
+def _step(
+    lesson: Lesson, optimiser: torch.optim.Optimizer, settings: Acceleration
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what takes one step on a batch and its labels, and gives the loss before it."""
+    fabric = Fabric(
+        accelerator="cuda" if settings.device.type == "cuda" else "cpu",
+        devices=1,
+        precision=settings.trainer_precision,
+        plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
+    )
+    called: Any = torch.compile(lesson) if settings.compiled else lesson
+    model, stepper = fabric.setup(called, optimiser, move_to_device=False, _reapply_compile=False)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        stepper.zero_grad()
+        loss: Tensor = model(x, y)
+        fabric.backward(loss)
+        stepper.step()
+        return loss.detach()
+
+    return step
+
+
+def _mean_loss(
+    batches: TrainingBatches, step: Callable[[Tensor, Tensor], Tensor], settings: Acceleration
+) -> float:
+    """Take an epoch's steps; return the mean loss over its windows."""
+    total = torch.zeros((), dtype=torch.float64, device=settings.device)
     try:
-        trainer.fit(module, train_dataloaders=module.batches)
-    except SIGTERMException:
-        signal.raise_signal(signal.SIGTERM)
-        raise
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
+        for x, y in batches:
+            total += step(settings.arrange(x), y.to(settings.device)) * len(y)
     except RuntimeError as error:
-        if module.settings.compiled and type(error).__module__.startswith("torch._"):
+        if settings.compiled and type(error).__module__.startswith("torch._"):
             words = str(error).partition("\n")[0]
             raise ModelError(
                 f"torch.compile failed ({words})",
@@ -96,29 +140,7 @@ def _fit(trainer: pl.Trainer, module: Learner) -> None:
                 remedy="install a C++ compiler, or leave the option out",
             ) from error
         raise
-
-
-class _EpochEnd(pl.Callback):
-    """Writes the checkpoint when it is due, and reports."""
-
-    def __init__(self, epochs: int, checkpoint: Checkpoint | None, progress: Progress | None):
-        self.epochs = epochs
-        self.checkpoint = checkpoint
-        self.progress = progress
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        assert isinstance(module, Learner)
-        done = module.epoch + 1
-        if not math.isfinite(module.loss):
-            raise ModelError(
-                f"training diverged in epoch {done}: the loss is {module.loss}",
-                where="training.rate",
-                remedy="lower it",
-            )
-        if self.checkpoint is not None and self.checkpoint.due(done, self.epochs):
-            write_checkpoint(self.checkpoint.path, module.net, module.optimiser, done)
-        if self.progress is not None:
-            self.progress(done, self.epochs, module.loss)
+    return float(total) / len(batches.X)
 
 
 @contextmanager
@@ -131,10 +153,8 @@ def local_randomness(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Lightning, and undo what its trainer sets for the whole process."""
-    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
+def _repeatable() -> Iterator[None]:
+    """Ask for operations that sum in a fixed order, and undo what that sets for the process."""
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
@@ -142,9 +162,10 @@ def _quiet() -> Iterator[None]:
     fills = memory.fill_uninitialized_memory
     workspace = os.environ.get(_WORKSPACE)
     try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
         memory.fill_uninitialized_memory = False  # costs, and nothing reads it
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
+        os.environ[_WORKSPACE] = workspace or ":4096:8"  # cuBLAS repeats with a fixed one only
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
@@ -154,5 +175,3 @@ def _quiet() -> Iterator[None]:
         memory.fill_uninitialized_memory = fills
         if workspace is None:
             os.environ.pop(_WORKSPACE, None)
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

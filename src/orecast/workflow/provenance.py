@@ -21,7 +21,7 @@ from orecast.run import file_hash
 from orecast.survey.rasters import matches
 
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning", "rasterio", "geopandas")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "rasterio", "geopandas")
 
 
 @dataclass
