@@ -2,7 +2,7 @@
 
 Both train the same network on the same windows without flips; the plain loop is a DataLoader over a
 TensorDataset, Adam and nothing else. Epochs of the two take turns; the best epoch of each counts.
-Usage: python benchmarks/training_step.py [resnet18 | ssgsnet | resnet50] [--width 64]
+Usage: python benchmarks/training_step.py [resnet18 | ssgsnet | resnet50] [--precision bfloat16]
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def plain_epochs(case: Case, X: Windows, y: np.ndarray, width: int) -> Iterator[
         yield time.perf_counter() - start
 
 
-def compare(name: str, width: int, epochs: int) -> tuple[float, float]:
+def compare(name: str, width: int, precision: str | None, epochs: int) -> tuple[float, float]:
     """Best seconds of an epoch, ours and the plain loop's; a plain one follows each of ours."""
     case = CASES[name]
     X, y = windows(case)
@@ -81,7 +81,8 @@ def compare(name: str, width: int, epochs: int) -> tuple[float, float]:
         start = time.perf_counter()
 
     recipe = Training(epochs=epochs, batch=case.batch, flips=False, decay=0)
-    network = Network(name, {"width": width}, recipe, progress=progress)
+    options = {"width": width} | ({"precision": precision} if precision else {})
+    network = Network(name, options, recipe, progress=progress)
     network.fit(X, y, np.full(len(y), -1), seed=0)
     return min(ours[1:]), min(theirs[1:])
 
@@ -90,10 +91,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("network", nargs="?", choices=CASES, default="resnet18")
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"))
     parser.add_argument("--epochs", type=int, default=6)
     chosen = parser.parse_args()
     case = CASES[chosen.network]
-    ours, plain = compare(chosen.network, chosen.width, chosen.epochs)
+    ours, plain = compare(chosen.network, chosen.width, chosen.precision, chosen.epochs)
     steps, n = case.windows / case.batch, case.windows
     shape = f"{case.channels} x {case.size} x {case.size}"
     print(f"{chosen.network}, width {chosen.width}, {shape}, batch {case.batch}")

@@ -132,7 +132,8 @@ def test_divergence_is_an_error_and_no_checkpoint(district, tmp_path):
     assert not checkpoint.path.exists()
 
 
-def test_nothing_is_left_behind(district, tmp_path, monkeypatch, capfd):
+@pytest.mark.parametrize("settings", [CPU, Acceleration(CPU.device, "bfloat16", True)])
+def test_nothing_is_left_behind(district, tmp_path, monkeypatch, capfd, settings):
     """No folder, no output, no change to the process's random numbers, switches or signals."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
@@ -148,7 +149,7 @@ def test_nothing_is_left_behind(district, tmp_path, monkeypatch, capfd):
             torch.utils.deterministic.fill_uninitialized_memory,
             torch.backends.cudnn.benchmark,
             torch.get_num_threads(),
-            logging.getLogger("lightning.fabric").level,
+            logging.getLogger("lightning_fabric").level,
             signal.getsignal(signal.SIGTERM),
             signal.getsignal(signal.SIGINT),
             dict(os.environ),
@@ -158,7 +159,7 @@ def test_nothing_is_left_behind(district, tmp_path, monkeypatch, capfd):
     net = network()
     before = state()
     recipe = Training(epochs=1)
-    train(net, batches_of(district, recipe), recipe, seed=0, settings=CPU)
+    train(net, batches_of(district, recipe), recipe, seed=0, settings=settings)
     assert state() == before
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")

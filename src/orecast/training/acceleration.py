@@ -57,8 +57,9 @@ def acceleration(
 ) -> Acceleration:
     """Return the settings that suit a device; a network may ask for channels first on a CPU.
 
-    A GPU trains in bfloat16 and wants channels last; a CPU's float32 steps are as fast, and exact.
-    ``precision`` overrides. Raises ConfigError where an option is impossible.
+    A GPU trains in bfloat16 and wants channels last. A CPU keeps to float32, so that runs are alike
+    on every machine; one that multiplies bfloat16 (AVX-512 BF16, AMX) is faster by ``precision``,
+    which overrides. Raises ConfigError where an option is impossible.
 
     >>> acceleration(torch.device("cpu")).precision
     'float32'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import warnings
@@ -104,12 +105,13 @@ def _step(
     lesson: Lesson, optimiser: torch.optim.Optimizer, settings: Acceleration
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Return what takes one step on a batch and its labels, and gives the loss before it."""
-    fabric = Fabric(
-        accelerator="cuda" if settings.device.type == "cuda" else "cpu",
-        devices=1,
-        precision=settings.trainer_precision,
-        plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
-    )
+    with _quiet():
+        fabric = Fabric(
+            accelerator="cuda" if settings.device.type == "cuda" else "cpu",
+            devices=1,
+            precision=settings.trainer_precision,
+            plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
+        )
     called: Any = torch.compile(lesson) if settings.compiled else lesson
     model, stepper = fabric.setup(called, optimiser, move_to_device=False, _reapply_compile=False)
 
@@ -141,6 +143,18 @@ def _mean_loss(
             ) from error
         raise
     return float(total) / len(batches.X)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Fabric names its choices on the terminal; within the block it does not."""
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager
