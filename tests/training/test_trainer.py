@@ -165,6 +165,20 @@ def test_nothing_is_left_behind(district, tmp_path, monkeypatch, capfd, settings
     assert capfd.readouterr() == ("", "")
 
 
+def test_fabric_does_not_name_its_choices(district):
+    """As it would on the terminal, of bfloat16."""
+    told = []
+    handler = logging.Handler()
+    handler.emit = told.append
+    logger = logging.getLogger("lightning_fabric")
+    logger.addHandler(handler)
+    try:
+        trained(district, Training(epochs=1), settings=Acceleration(CPU.device, "bfloat16", True))
+    finally:
+        logger.removeHandler(handler)
+    assert told == []
+
+
 def test_ctrl_c_stays_a_keyboard_interrupt(district):
     def progress(*report):
         raise KeyboardInterrupt
