@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from orecast.errors import RunError
@@ -62,11 +63,29 @@ def write_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser, epochs: i
         for name, value in state.items():
             if isinstance(value, Tensor):
                 tensors[f"optimiser/{number}/{name}"] = value
+    _write(path, tensors, epochs=epochs)
+
+
+def write_weights(path: Path, net: nn.Module) -> None:
+    """Write a trained network's weights; raises RunError where the disk refuses."""
+    _write(path, net.state_dict())
+
+
+def restore_weights(path: Path, net: nn.Module) -> None:
+    """Give a network the weights that were written; raises RunError where the file is broken."""
+    try:
+        net.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise _unreadable(path) from error
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], **told: int) -> None:
+    """Write beside and rename; several processes may write one file."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    beside = path.with_name(path.name + ".part")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, metadata={"epochs": str(epochs)})
+        save_file(tensors, beside, metadata={name: str(value) for name, value in told.items()})
         os.replace(beside, path)
     except (OSError, SafetensorError) as error:
         beside.unlink(missing_ok=True)
@@ -92,10 +111,14 @@ def restore_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser) -> int:
         optimiser.load_state_dict({"state": states, "param_groups": groups})
         _take_memory_order(optimiser)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise RunError(
-            "the checkpoint cannot be read", where=str(path), remedy="delete it and run again"
-        ) from error
+        raise _unreadable(path) from error
     return epochs
+
+
+def _unreadable(path: Path) -> RunError:
+    return RunError(
+        "the checkpoint cannot be read", where=str(path), remedy="delete it and run again"
+    )
 
 
 def _take_memory_order(optimiser: Optimiser) -> None:

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -26,6 +24,7 @@ from orecast.training.data import TrainingBatches
 from orecast.training.schedule import build_optimiser, rate_at
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+_DRIVER = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Mean loss of a batch, of what a network answers and what it should."""
@@ -105,13 +104,7 @@ def _step(
     lesson: Lesson, optimiser: torch.optim.Optimizer, settings: Acceleration
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Return what takes one step on a batch and its labels, and gives the loss before it."""
-    with _quiet():
-        fabric = Fabric(
-            accelerator="cuda" if settings.device.type == "cuda" else "cpu",
-            devices=1,
-            precision=settings.trainer_precision,
-            plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
-        )
+    fabric = _fabric(settings)
     called: Any = torch.compile(lesson) if settings.compiled else lesson
     model, stepper = fabric.setup(called, optimiser, move_to_device=False, _reapply_compile=False)
 
@@ -123,6 +116,30 @@ def _step(
         return loss.detach()
 
     return step
+
+
+def _fabric(settings: Acceleration) -> Any:
+    """Fabric for one device; it neither names its choices on the terminal nor slows the process.
+
+    Importing it has torch ask for a driver in every step, 70 us without a GPU.
+    """
+    asked = os.environ.get(_DRIVER)
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+
+    _set(_DRIVER, asked)
+    logger.setLevel(logging.ERROR)
+    try:
+        return Fabric(
+            accelerator="cuda" if settings.device.type == "cuda" else "cpu",
+            devices=1,
+            precision=settings.trainer_precision,
+            plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
+        )
+    finally:
+        logger.setLevel(level)
 
 
 def _mean_loss(
@@ -143,18 +160,6 @@ def _mean_loss(
             ) from error
         raise
     return float(total) / len(batches.X)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Fabric names its choices on the terminal; within the block it does not."""
-    logger = logging.getLogger("lightning_fabric")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager
@@ -187,5 +192,12 @@ def _repeatable() -> Iterator[None]:
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
         memory.fill_uninitialized_memory = fills
-        if workspace is None:
-            os.environ.pop(_WORKSPACE, None)
+        _set(_WORKSPACE, workspace)
+
+
+def _set(name: str, value: str | None) -> None:
+    """Set an environment variable to what it was before."""
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

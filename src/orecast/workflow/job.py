@@ -54,6 +54,7 @@ class Job:
             self.evidence,
             self.survey.barren,
             checkpoints=self.run.scratch(f"checkpoints/{where}"),
+            generators=self.run.scratch("generators"),
             progress=epochs,
         )
 

@@ -55,11 +55,14 @@ def model_recipe(
     barren: gpd.GeoDataFrame | None,
     *,
     checkpoints: Path | None = None,
+    generators: Path | None = None,
     progress: EpochProgress | None = None,
 ) -> Recipe:
     """The configured model's recipe; the negatives' rule is checked against the evidence.
 
-    Raises ConfigError where the target element is no layer.
+    ``checkpoints`` and ``generators`` are folders of what an interrupted fit goes on from, of one
+    model and of whatever model learns from grown windows. Raises ConfigError where the target
+    element is no layer.
     """
     options = config.sampling
     shift, ratio = options.growth
@@ -94,7 +97,7 @@ def model_recipe(
         labels=needs.labels,
         guided=needs.weight,
         weight=_weight(config, evidence, guided=needs.weight),
-        plan=_plan(config),
+        plan=_plan(config, generators),
         channels={
             f"{name} score": _factory(config, ModelOptions(name=name))
             for name in config.model.channels
@@ -102,7 +105,7 @@ def model_recipe(
     )
 
 
-def _plan(config: Config) -> tuple[Step, ...]:
+def _plan(config: Config, generators: Path | None) -> tuple[Step, ...]:
     """Steps of growth.
 
     ConfigError or SamplingError where one is impossible, or its rows would leak in a stack.
@@ -118,6 +121,7 @@ def _plan(config: Config) -> tuple[Step, ...]:
         build_step(
             step.method,
             step.options,
+            checkpoints=generators,
             **step.model_dump(exclude={"method", "options"}, exclude_none=True),
         )
         for step in config.sampling.grow

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from orecast.config import Training
-from orecast.errors import ConfigError, ModelError, SamplingError
+from orecast.errors import ConfigError, ModelError, RunError, SamplingError
 from orecast.evaluation.growth import examine
 from orecast.samples import Scaling, Windows
 from orecast.samples.growing import grow
@@ -102,6 +102,37 @@ def test_a_network_learns_from_grown_windows_as_from_written_ones():
     ]
     scores, expected = (model.predict(more.X) for model in models)
     np.testing.assert_array_equal(scores, expected)
+
+
+@pytest.mark.parametrize("method", ["vae", "gan"])
+def test_what_was_learned_before_is_not_learned_again(method, tmp_path, monkeypatch):
+    X = vectors(20)
+
+    def values(generator):
+        return generator.grow(9, seed=0).batch(np.arange(9), X)
+
+    plain = values(build_augmenter(method, SMALL).fit(X, seed=0))
+    first = build_augmenter(method, SMALL, checkpoints=tmp_path).fit(X, seed=0)
+    np.testing.assert_array_equal(values(first), plain)
+
+    again = build_augmenter(method, SMALL, checkpoints=tmp_path)
+    monkeypatch.setattr(type(again), "_train", None)  # would be a TypeError
+    np.testing.assert_array_equal(values(again.fit(X, seed=0)), plain)
+    for other, seed in ((X.take(np.arange(19)), 0), (X, 1)):
+        with pytest.raises(TypeError):
+            again.fit(other, seed=seed)
+    wider = build_augmenter(method, SMALL | {"width": 9}, checkpoints=tmp_path)
+    with pytest.raises(TypeError):
+        wider.fit(X, seed=0)
+
+
+def test_a_broken_generator_is_refused_with_the_remedy(tmp_path):
+    X = vectors(20)
+    build_augmenter("vae", SMALL, checkpoints=tmp_path).fit(X, seed=0)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"")
+    with pytest.raises(RunError, match=r"cannot be read\. Remedy: delete it"):
+        build_augmenter("vae", SMALL, checkpoints=tmp_path).fit(X, seed=0)
 
 
 def test_single_cells_are_kept_and_windows_drawn_when_they_are_read():

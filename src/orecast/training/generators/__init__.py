@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from orecast import registry
@@ -26,10 +27,13 @@ def augmenter_names() -> dict[str, str]:
     return {name: entry.summary for name, entry in sorted(_augmenters().items())}
 
 
-def build_augmenter(method: str, options: Mapping[str, Any] | None = None) -> Augmenter:
+def build_augmenter(
+    method: str, options: Mapping[str, Any] | None = None, *, checkpoints: Path | None = None
+) -> Augmenter:
     """Return an unfitted augmenter by its registered name.
 
-    Raises ConfigError for an unknown name or option and for an impossible value.
+    ``checkpoints`` is a folder in which fitted generators are kept, for later fits to the same
+    windows. Raises ConfigError for an unknown name or option and for an impossible value.
     """
     options = options or {}
     known = _augmenters()
@@ -43,13 +47,22 @@ def build_augmenter(method: str, options: Mapping[str, Any] | None = None) -> Au
     taken = [p for p in inspect.signature(factory).parameters if p not in ("args", "kwargs")]
     _refuse_unknown(options, taken, f"{method} has no option", f"{_WHERE}.options")
     augmenter: Augmenter = factory(**options)
+    if hasattr(augmenter, "checkpoints"):
+        augmenter.checkpoints = checkpoints
     return augmenter
 
 
-def build_step(method: str, options: Mapping[str, Any] | None = None, **amount: Any) -> Step:
+def build_step(
+    method: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    checkpoints: Path | None = None,
+    **amount: Any,
+) -> Step:
     """Return a step of growth from its table in the configuration, such as ``balance=True``.
 
-    Its method and options are checked at once. Raises ConfigError where anything is impossible.
+    Its method and options are checked at once; ``checkpoints`` as in ``build_augmenter``. Raises
+    ConfigError where anything is impossible.
 
     >>> build_step("smote", {"neighbours": 3}, balance=True).build().neighbours
     3
@@ -57,7 +70,7 @@ def build_step(method: str, options: Mapping[str, Any] | None = None, **amount: 
     _refuse_unknown(amount, _AMOUNTS, "a step of growth has no", _WHERE)
     chosen = dict(options or {})
     build_augmenter(method, chosen)
-    return Step(lambda: build_augmenter(method, chosen), **amount)
+    return Step(lambda: build_augmenter(method, chosen, checkpoints=checkpoints), **amount)
 
 
 def _augmenters() -> dict[str, registry.Entry]:

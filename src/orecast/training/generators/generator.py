@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from orecast.samples.growing.rows import OPTIONS, require_positive, require_rows
 from orecast.samples.grown import Part, Units
 from orecast.samples.nouns import WEIGHT, Floats, Ints, Windows
 from orecast.training.acceleration import best_device, suited_threads
+from orecast.training.checkpoints import fingerprint, restore_weights, write_weights
 from orecast.training.data import TrainingBatches
 from orecast.training.generators.layers import Axes
 from orecast.training.trainer import local_randomness
@@ -29,8 +31,11 @@ class Generator(ABC):
     They see windows on the principal axes of their layers (``Axes``). ``epochs`` passes over the
     windows in batches of ``batch``; Adam of learning rate ``rate``; ``latent`` numbers stand
     behind a window; networks are ``width`` wide. A weight of geological knowledge is kept in
-    [0, 1]. Learned: ``net_`` on the CPU, ``axes_``.
+    [0, 1]. With a folder for ``checkpoints``, what learned from the same windows before is taken
+    from there. Learned: ``net_`` on the CPU, ``axes_``.
     """
+
+    checkpoints: Path | None = None
 
     fewest: int = 10
     per_row: bool = False
@@ -54,7 +59,8 @@ class Generator(ABC):
         """Learn from the windows of one class; nothing else is read.
 
         Raises SamplingError where they are fewer than ten or all alike, ModelError where a value is
-        missing or the loss ceases to be finite.
+        missing or the loss ceases to be finite, RunError where a checkpoint cannot be written or
+        read.
         """
         self.check(X)
         self.units_ = Units.of(X)
@@ -64,12 +70,26 @@ class Generator(ABC):
         deterministic = torch.backends.cudnn.flags(
             enabled=True, benchmark=False, deterministic=True
         )
+        kept = self._checkpoint(X, seed)
         with local_randomness(seed), deterministic:
             net = self._built(axes, X.size)
-            with suited_threads(net, X.size):
-                self._train(net.to(best_device()), self._epochs(X, seed))
+            if kept is not None and kept.exists():
+                restore_weights(kept, net)
+            else:
+                with suited_threads(net, X.size):
+                    self._train(net.to(best_device()), self._epochs(X, seed))
+                if kept is not None:
+                    write_weights(kept, net)
         self.net_ = net.cpu().eval()
         return self
+
+    def _checkpoint(self, X: Windows, seed: int) -> Path | None:
+        """File of what these options and this seed learn from these windows."""
+        if self.checkpoints is None:
+            return None
+        options = {n: v for n, v in vars(self).items() if isinstance(v, int | float)}
+        key = fingerprint(X, np.empty(0), name=self.name, options=options, seed=seed)
+        return self.checkpoints / f"{key}.safetensors"
 
     def grow(self, n: int, *, seed: int) -> Part:
         """Draw ``n`` rows: kept where they are single cells, else drawn when they are read."""

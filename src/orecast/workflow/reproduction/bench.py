@@ -34,6 +34,9 @@ from orecast.workflow.reproduction.places import (
 from orecast.workflow.reproduction.plan import Reproduction
 
 SURVEY, EVIDENCE, FACTS = "survey", "evidence", "survey.json"
+SCRATCH = ".orecast/scratch-cells"
+"""What only interrupted cells need, and what they share: removed at the end."""
+
 
 _SEED = 0  # of a simulated survey
 
@@ -173,7 +176,13 @@ class Bench:
         loss, and the accuracy on what is learned from.
         """
         config = self.config(entry, seed)
-        recipe = model_recipe(config, self.evidence, self.survey.barren, checkpoints=checkpoints)
+        recipe = model_recipe(
+            config,
+            self.evidence,
+            self.survey.barren,
+            checkpoints=checkpoints,
+            generators=self.folder / SCRATCH / "generators",
+        )
         ratio = self.plan.ratio(len(self.places.sampling), recipe.ratio)
         known = recipe.barren if self.samples is None else self.samples.barren
         return replace(

@@ -16,7 +16,7 @@ from orecast.run import write_json
 from orecast.samples import build_protocol
 from orecast.samples.protocols.paper import GivenSplit
 from orecast.validation import OutOfFold, Recipe, cross_predict, published_predict
-from orecast.workflow.reproduction.bench import Bench
+from orecast.workflow.reproduction.bench import SCRATCH, Bench
 from orecast.workflow.reproduction.plan import ReproducedCell, Reproduction
 from orecast.workflow.scoring import held_out_row
 
@@ -69,7 +69,7 @@ class _Computed:
 
     def __init__(self, bench: Bench, entry: Entry, cell: ReproducedCell) -> None:
         self.bench, self.entry, self.cell = bench, entry, cell
-        self.scratch = bench.folder / ".orecast" / "scratch-cells" / Path(cell.file).stem
+        self.scratch = bench.folder / SCRATCH / Path(cell.file).stem
         self.history: dict[int, Content] = {}
 
     def content(self) -> Content:
