@@ -55,6 +55,32 @@ def test_resuming_goes_on_and_beginning_again_must_be_asked_for(tmp_path):
     assert not begin(run.folder, overwrite=True).done("evidence")
 
 
+def test_a_stage_whose_file_is_gone_is_done_again(tmp_path):
+    run = begin(tmp_path / "run")
+    for name in ("evidence", "map"):
+        with run.stage(name) as part:
+            (part / f"{name}.tif").write_text(name)
+    (run.folder / "map.tif").unlink()
+    again = begin(run.folder, resume=True)
+    assert again.done("evidence")
+    assert not again.done("map")
+
+
+def test_what_cells_have_put_there_is_carried_over_unless_all_begins_again(tmp_path):
+    run = begin(tmp_path / "run")
+
+    def prepare(run):
+        with run.stage("survey") as part:
+            run.carry("cells", part)
+
+    prepare(run)
+    (run.folder / "cells" / "a.json").write_text("{}")
+    prepare(begin(run.folder, resume=True))
+    assert [p.name for p in (run.folder / "cells").iterdir()] == ["a.json"]
+    prepare(begin(run.folder, overwrite=True))
+    assert not list((run.folder / "cells").iterdir())
+
+
 def test_what_is_kept_for_resuming_belongs_to_one_configuration(tmp_path):
     run = begin(tmp_path / "run")
     with run.stage("evidence") as part:

@@ -31,7 +31,7 @@ class Run:
         self._key = key
         self._kind = kind
         self._stages: list[str] = []
-        self._files: list[str] = []  # what the run's stages have written
+        self._files: dict[str, str] = {}  # what the run's stages have written, and which did
         self._stale: list[str] = []  # what an overwritten run had written
 
     @classmethod
@@ -60,7 +60,7 @@ class Run:
             )
         try:
             state = json.loads(journal.read_text(encoding="utf-8"))
-            key_there, stages, files = state["key"], list(state["stages"]), list(state["files"])
+            key_there, stages, files = state["key"], list(state["stages"]), dict(state["files"])
             kind_there = str(state.get("kind", "run"))
         except (OSError, ValueError, KeyError, TypeError):
             if not overwrite:
@@ -69,7 +69,7 @@ class Run:
                     where=str(journal),
                     remedy="--overwrite begins again",
                 ) from None
-            key_there, stages, files, kind_there = "", [], [], kind
+            key_there, stages, files, kind_there = "", [], {}, kind
         if kind_there != kind:
             raise RunError(
                 f"a {kind_there} stands here, and is not replaced by a {kind}",
@@ -91,14 +91,14 @@ class Run:
                 where=str(folder),
                 remedy="--resume goes on with it, --overwrite begins again",
             )
-        for scratch in (folder / ".orecast").glob("scratch-*"):
-            shutil.rmtree(scratch, ignore_errors=True)
-        run._stale = files
+        run._clear_scratch()
+        run._stale = list(files)
         return run
 
     def done(self, name: str) -> bool:
-        """Whether a stage has been finished."""
-        return name in self._stages
+        """Whether a stage has been finished, and all that it wrote is still there."""
+        wrote = (file for file, stage in self._files.items() if stage == name)
+        return name in self._stages and all((self.folder / file).exists() for file in wrote)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Path]:
@@ -114,7 +114,7 @@ class Run:
             self._clear_overwritten()
             for entry in sorted(part.iterdir()):
                 self._replace(entry, self.folder / entry.name)
-                self._files = sorted({*self._files, entry.name})
+                self._files[entry.name] = name
             part.rmdir()
             self._stages = [s for s in self._stages if s != name] + [name]
             self._write_journal()
@@ -127,6 +127,13 @@ class Run:
         finally:
             shutil.rmtree(part, ignore_errors=True)
             self._remove_if_empty()
+
+    def carry(self, name: str, part: Path) -> None:
+        """Make a folder in a stage's, with what an earlier try of this run has put there since."""
+        if (self.folder / name).is_dir() and name not in self._stale:
+            shutil.copytree(self.folder / name, part / name)
+        else:
+            (part / name).mkdir()
 
     def scratch(self, name: str) -> Path:
         """Return a folder for what only a resumed run needs, such as checkpoints.
@@ -142,7 +149,11 @@ class Run:
 
     def finish(self) -> None:
         """Remove what only a resumed run would have needed."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._clear_scratch()
+
+    def _clear_scratch(self) -> None:
+        for scratch in (self.folder / ".orecast").glob("scratch-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
 
     @property
     def _scratch(self) -> Path:

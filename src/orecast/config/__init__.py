@@ -30,7 +30,7 @@ from orecast.config.method import (
 )
 from orecast.config.schema import Config
 from orecast.config.section import Section
-from orecast.config.toml import parse, read, to_toml
+from orecast.config.toml import parse, read, read_toml, to_toml
 
 __all__ = [
     "Barren",
@@ -56,5 +56,6 @@ __all__ = [
     "Vectors",
     "parse",
     "read",
+    "read_toml",
     "to_toml",
 ]

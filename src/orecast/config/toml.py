@@ -35,6 +35,7 @@ def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -
     if (config.samples is None) == (config.gridded is None):
         raise ConfigError(
             "a run needs either [samples] or [gridded]" + (", not both" if config.samples else ""),
+            remedy="orecast init writes a run.toml of your files",
             where=where,
         )
     return config if folder is None else _anchored(config, folder)
@@ -45,6 +46,14 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
 
     Raises ConfigError that names file and key.
     """
+    table = read_toml(path)
+    for override in overrides or []:
+        _set(table, override)
+    return parse(table, where=str(path), folder=path.resolve().parent)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file as it is written; raises ConfigError that names it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -60,16 +69,13 @@ def read(path: Path, overrides: list[str] | None = None) -> Config:
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=str(path)) from None
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f"is not valid TOML: {error}",
             where=str(path),
             remedy="put texts in quotes, and write paths with / or in single quotes",
         ) from None
-    for override in overrides or []:
-        _set(table, override)
-    return parse(table, where=str(path), folder=path.resolve().parent)
 
 
 def to_toml(config: Config, *, comments: bool = False) -> str:

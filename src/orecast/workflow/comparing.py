@@ -150,7 +150,7 @@ def _prepare(configs: dict[str, Config], run: Run, tell: Progress) -> None:
             }
             write_json(folder / name / "survey.json", facts)
         tell("Building evidence", len(configs), len(configs))
-        (folder / CELLS).mkdir()
+        run.carry(CELLS, folder)
 
 
 def _content(

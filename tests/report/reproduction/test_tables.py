@@ -7,6 +7,7 @@ import math
 import pytest
 
 from orecast.experiments import read_experiment, systems
+from orecast.report.reproduction.markdown import set_table
 from orecast.report.reproduction.tables import run_label, standing, tables_of
 
 
@@ -80,19 +81,22 @@ def test_what_stands_lies_above_chance_in_every_seed(hand):
 
 
 def test_each_blank_says_why(hand):
-    vit, dual = entry("ssgsnet", "ViT"), entry("ssgsnet", "DualBranchNet")
+    names = ("ViT", "DualBranchNet", "ResNet")
+    vit, dual, resnet = (entry("ssgsnet", name) for name in names)
     cells = [
         hand.refused(vit, "spatial", 0, "one class only"),
         hand.cell(vit, "paper", 0, scores={"auc": None}),
         hand.cell(dual, "paper", 0, scores={"auc": math.nan}),
-        hand.cell(dual, "spatial", 0, scores={"auc": None}),
+        hand.cell(dual, "spatial", 0, scores={}),
+        hand.cell(resnet, "spatial", 0, scores={"auc": None}),
     ]
     found = table("ssgsnet", "comparison", cells)
-    vits, duals, resnets = (row(found, n)["figures"] for n in ("ViT", "DualBranchNet", "ResNet"))
+    vits, duals, resnets = (row(found, name)["figures"] for name in names)
     assert vits["spatial"][0] == {"value": None, "spread": None, "n": 0, "why": "one class only"}
     assert "undefined" in vits["paper"][0]["why"]
     assert "undefined" in duals["paper"][0]["why"]
     assert "no such figure" in duals["spatial"][0]["why"]
+    assert "nothing is called ore" in resnets["spatial"][0]["why"]
     assert resnets["paper"][0]["why"] == "not run"
     assert (
         "prints no score"
@@ -223,3 +227,13 @@ def test_runs_are_named_so_that_one_knows_them():
     assert run_label(read_experiment("mfaf"), entry("mfaf", "ResNet18*")) == "ResNet18*"
     found = run_label(read_experiment("resgcn"), entry("resgcn", "0.6", "ResGAT"))
     assert found == "alpha 0.6 (ResGAT)"
+
+
+def test_what_a_model_declares_stands_below_its_table_once(hand):
+    said = "its weight has seen those that are held out"
+    gk, plain = entry("gk-dcn", "GK-DCN"), entry("gk-dcn", "CNN")
+    cells = [hand.cell(e, "spatial", s, scores={"f1": 0.5}) for e in (gk, plain) for s in (0, 1)]
+    cells = [c | ({"declares": [said]} if c["run"] == gk.name else {}) for c in cells]
+    tables = tables_of(read_experiment("gk-dcn"), cells, "full")
+    lines = [line for line in set_table(tables[0]) if said in line]
+    assert lines == [f"- GK-DCN, leak-free: {said}."]

@@ -24,7 +24,8 @@ PROTOCOLS = (
     "Under `paper`, windows are grown and split as the paper did, so that what is tested has all "
     "but been learned from; under `spatial`, whole deposits are held out with their surroundings, "
     "and each is ranked among the cells of its region (percentile, 50 is chance): only the second "
-    "speaks of ground where no deposit is known."
+    "speaks of ground where no deposit is known. There a network calls ore what it gives a "
+    "probability of 0.5 or more, or by its own vote; no threshold is tuned on what is tested."
 )
 CHOICES = "Choices where the paper is silent or contradicts itself"
 _KINDS = {
@@ -186,6 +187,7 @@ def set_table(table: Row) -> list[str]:
         *_meanings(table["columns"]),
         *(f"{row['name']}: {row['note']}" for row in table["rows"] if row["note"]),
         *(f"{row['name']} was refused under {r}" for row in table["rows"] for r in _refused(row)),
+        *_declared(table),
         *_blanks(table),
     ]
     below = [*(f"- {note.rstrip('.')}." for note in notes), *([""] if notes else [])]
@@ -205,6 +207,15 @@ def _meanings(columns: Sequence[Row]) -> list[str]:
 def _refused(row: Row) -> Sequence[str]:
     refused: Sequence[str] = row.get("refused", [])
     return refused
+
+
+def _declared(table: Row) -> list[str]:
+    """What models say of their leak-free scores: each sentence once, with the rows it is of."""
+    found: dict[str, list[str]] = {}
+    for row in table["rows"]:
+        for words in row.get("declares", []):
+            found.setdefault(words, []).append(row["name"])
+    return [f"{', '.join(rows)}, leak-free: {words}" for words, rows in found.items()]
 
 
 def _side_by_side(table: Row) -> Table:

@@ -19,8 +19,9 @@ from orecast.experiments import Column, Entry, Experiment, PaperTable
 PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
 
 _NOT_RUN = "not run"
-_IMPOSSIBLE = {
-    PAPER: "undefined on what was tested",
+_UNDEFINED = "undefined on what was tested, as precision is where nothing is called ore"
+_ABSENT = {
+    PAPER: _UNDEFINED,
     SPATIAL: "ranks held-out places, and has no such figure",
 }
 _BEST = {"accuracy": max, "loss": min}  # of a training's history
@@ -59,8 +60,9 @@ class Results:
         done = self.done(entry, protocol)
         if not done:
             return _blank(found[0]["error"]["what"])
-        values = [v for cell in done if _known(v := measure(cell))]
-        return _mean([factor * v for v in values]) if values else _blank(_IMPOSSIBLE[protocol])
+        told = [v for cell in done if (v := measure(cell)) is not None]
+        values = [factor * v for v in told if math.isfinite(v)]
+        return _mean(values) if values else _blank(_UNDEFINED if told else _ABSENT[protocol])
 
     def percentile(self, entry: Entry) -> dict[str, Any]:
         """Return the percentile of held-out deposits in per cent, with ``low`` and ``high``.
@@ -89,6 +91,10 @@ class Results:
             for cell in self.of(entry, protocol)
             if cell.get("error")
         ]
+
+    def declared(self, entry: Entry) -> list[str]:
+        """Return what its model says must be said with its leak-free scores."""
+        return [words for cell in self.done(entry, SPATIAL) for words in cell.get("declares", ())]
 
 
 def tables_of(
@@ -211,6 +217,7 @@ def _row(
         ranked = entries if table.kind != "folds" or name == "mean" else ()
         row["percentile"] = [{"column": e.column, **results.percentile(e)} for e in ranked]
         row["refused"] = [said for e in ranked for said in results.refused(e)]
+        row["declares"] = list(dict.fromkeys(d for e in ranked for d in results.declared(e)))
     return row
 
 
@@ -251,7 +258,15 @@ def _measure(table: PaperTable, name: str, column: Column, side: str) -> Measure
     if column.name in _BEST and not column.standard:
         best = _BEST[column.name]
         return lambda cell: best((h[column.name] for h in cell.get("history") or []), default=None)
-    return lambda cell: (cell.get("scores") or {}).get(column.standard)
+    return lambda cell: _score(cell, column.standard)
+
+
+def _score(cell: Cell, standard: str) -> float | None:
+    """A score; NaN where it is undefined, None where the protocol has none of that name."""
+    scores = cell.get("scores") or {}
+    if standard not in scores:
+        return None
+    return math.nan if scores[standard] is None else float(scores[standard])
 
 
 def _of_folds(cell: Cell, name: str, standard: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from orecast.config import Config
+from orecast.config import Config, read_toml
 from orecast.errors import ConfigError
 from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, write_evidence
 from orecast.experiments import Entry
@@ -37,7 +36,6 @@ SURVEY, EVIDENCE, FACTS = "survey", "evidence", "survey.json"
 SCRATCH = ".orecast/scratch-cells"
 """What only interrupted cells need, and what they share: removed at the end."""
 
-
 _SEED = 0  # of a simulated survey
 
 Record = Callable[[int, float, float], None]
@@ -48,10 +46,12 @@ def prepare_bench(plan: Reproduction, folder: Path) -> None:
     if plan.simulated:
         write_district(simulate(plan.survey, _SEED), folder / SURVEY)
     path = survey_file(plan, folder)
-    config = plan.config(read_table(path), path.parent)
+    config = plan.config(read_toml(path), path.parent)
     survey = read_survey(config)
     if survey.deposits is None:
-        raise ConfigError("names no deposits to learn from", where=str(path))
+        raise ConfigError(
+            "names no deposits to learn from", where=str(path), remedy="add a table [deposits]"
+        )
     evidence = build_evidence(survey, config)
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
     write_evidence(evidence, folder / EVIDENCE)
@@ -82,7 +82,8 @@ def survey_file(plan: Reproduction, folder: Path) -> Path:
         raise ConfigError(
             "no such file, and no simulated preset",
             where=plan.survey,
-            remedy="name a run's file or a preset with --survey, such as --survey tianshan",
+            remedy="go to the folder that holds it, or name a run's file with --survey; "
+            "--survey tianshan is a simulated preset, no data of the paper's",
         )
     return path.resolve()
 
@@ -102,7 +103,7 @@ class Bench:
 
     @cached_property
     def _table(self) -> dict[str, Any]:
-        return read_table(self.path)
+        return read_toml(self.path)
 
     def config(self, entry: Entry | None = None, seed: int = 0) -> Config:
         """The configuration of an entry."""
@@ -156,7 +157,7 @@ class Bench:
                 counts=self.plan.counts(places.ore, places.barren),
                 seed=0,
             )
-        if experiment.windows is not None and not self.plan.simulated:
+        if experiment.windows is not None and self.survey.gridded is not None:
             return authors_rows(
                 experiment.windows, self.survey, self.evidence, self.ground, self.config()
             )
@@ -227,8 +228,3 @@ def _building(config: Config, checkpoints: Path | None, record: Record | None) -
         return model
 
     return build
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """The TOML table of a run's file."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -142,13 +142,13 @@ class Reproduction:
         table["model"] = {"name": "single-layer"} if entry is None else self._model(entry)
         if entry is not None:
             table["sampling"]["grow"] = self._growth(entry)
-        if self.experiment.weight is not None and not self.simulated:
-            weight = self.experiment.weight
+        weight, named = self.experiment.weight, survey.get("model", {}).get("weight")
+        if weight is not None and "gridded" in survey:
             path = data_folder(survey) / weight.path
             layer = {"path": path.as_posix(), "align": weight.align, "name": _WEIGHT}
-            table["layers"] = [*table.get("layers", []), layer]
-            if entry is not None and guided(entry.model):
-                table["model"]["weight"] = _WEIGHT
+            table["layers"], named = [*table.get("layers", []), layer], _WEIGHT
+        if named is not None and entry is not None and guided(entry.model):
+            table["model"]["weight"] = named
         self._cap(table)
         return parse(table, where=f"{self.experiment.system} on {self.survey}", folder=folder)
 

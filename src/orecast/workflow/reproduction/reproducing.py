@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orecast import __version__
+from orecast.config import read_toml
 from orecast.experiments import read_experiment
 from orecast.report.reproduction import write_reproduction
 from orecast.run import Run
@@ -16,13 +17,19 @@ from orecast.workflow.comparing import versions
 from orecast.workflow.crew import work_off
 from orecast.workflow.job import Progress
 from orecast.workflow.provenance import Provenance
-from orecast.workflow.reproduction.bench import FACTS, Bench, prepare_bench, read_table, survey_file
+from orecast.workflow.recipes import declared
+from orecast.workflow.reproduction.bench import FACTS, Bench, prepare_bench, survey_file
 from orecast.workflow.reproduction.cells import CELLS, compute, read_reproduced
 from orecast.workflow.reproduction.explained import explain
 from orecast.workflow.reproduction.facts import count_facts
 from orecast.workflow.reproduction.generated import examine_generators
 from orecast.workflow.reproduction.maps import MAPS, make_maps
-from orecast.workflow.reproduction.plan import PROTOCOLS, Reproduction, fingerprint
+from orecast.workflow.reproduction.plan import (
+    PROTOCOLS,
+    ReproducedCell,
+    Reproduction,
+    fingerprint,
+)
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,11 @@ def reproduce(
         tell("Building evidence", 0, 1)
         with run.stage("survey") as folder:
             prepare_bench(plan, folder)
-            (folder / CELLS).mkdir()
+            run.carry(CELLS, folder)
         tell("Building evidence", 1, 1)
     missing = [cell for cell in plan.cells if read_reproduced(run.folder, cell) is None]
-    if missing or not run.done("results"):
+    seeds = (_content(run.folder) or {}).get("seeds")
+    if missing or not run.done("results") or seeds != list(range(plan.seeds)):
         work_off(
             compute,
             [(plan, run.folder, cell) for cell in missing],
@@ -82,9 +90,19 @@ def reproduce(
         with run.stage("results") as folder:
             _write_results(plan, run.folder, folder, command, tell)
     run.finish()
-    content = json.loads((run.folder / "reproduction.json").read_text(encoding="utf-8"))
+    content = _content(run.folder)
+    assert content is not None
     scored = {cell["protocol"] for cell in content["cells"] if "error" not in cell}
     return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
+
+
+def _content(folder: Path) -> dict[str, Any] | None:
+    """The results that stand in a folder; None where there are none, or they are damaged."""
+    try:
+        content: dict[str, Any] = json.loads((folder / "reproduction.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
 
 
 def _survey_key(plan: Reproduction) -> str:
@@ -92,7 +110,7 @@ def _survey_key(plan: Reproduction) -> str:
     if plan.simulated:
         return f"{__version__} {plan.survey}"
     path = survey_file(plan, Path())
-    return Provenance.of(plan.config(read_table(path), path.parent)).key
+    return Provenance.of(plan.config(read_toml(path), path.parent)).key
 
 
 def _write_results(
@@ -101,7 +119,7 @@ def _write_results(
     """Maps, explanations, tables and pictures, of the cells in ``folder`` into ``part``."""
     tell("Drawing maps", 0, 1)
     bench = Bench(plan, folder)
-    cells = [read_reproduced(folder, cell) for cell in plan.cells]
+    cells = [_told(bench, cell) for cell in plan.cells]
     (part / MAPS).mkdir()
     facts = make_maps(bench, part / MAPS)
     for table, rows in count_facts(bench, [cell for cell in cells if cell]).items():
@@ -122,3 +140,11 @@ def _write_results(
         "generated": examine_generators(bench),
     }
     write_reproduction(part, plan.shown, content)
+
+
+def _told(bench: Bench, cell: ReproducedCell) -> dict[str, Any] | None:
+    """A finished cell, with what its model says must be said with its leak-free scores."""
+    content = read_reproduced(bench.folder, cell)
+    if content is None or cell.protocol != "spatial":
+        return content
+    return content | {"declares": declared(bench.config(bench.plan.entry(cell.entry), cell.seed))}
