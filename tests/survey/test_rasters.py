@@ -88,3 +88,18 @@ def test_a_folder_means_the_rasters_in_it(district):
 
     assert [p.name for p in matches(district.folder)] == ["a.tif", "b.tif"]
     assert [p.name for p in matches(district.folder / "b*.tif")] == ["b.tif"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "what"),
+    [
+        ("*.asc", "no file matches"),
+        ("c.tif", "no file matches"),
+        ("**/c.tif", "no file matches"),
+        ("missing/*.tif", "there is no folder .*missing. Remedy: mend the path"),
+        ("missing/**/c.tif", "there is no folder .*missing. Remedy: mend the path"),
+    ],
+)
+def test_a_pattern_that_finds_nothing_says_what_is_missing(district, pattern, what):
+    with pytest.raises(InputError, match=what):
+        matches(district.folder / pattern)

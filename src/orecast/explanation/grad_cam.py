@@ -73,6 +73,7 @@ class GradCam:
         row_title(above[0], shortened(self.layer))
         row_title(below[0], "Grad-CAM")
         bar = figure.colorbar(image, ax=below, ticks=[0, 1], shrink=0.8)
+        bar.set_ticklabels(["0", "its own\npeak"])
         bar.ax.tick_params(labelsize=7)
         return figure
 

@@ -148,7 +148,16 @@ def matches(pattern: Path) -> list[Path]:
     else:
         found = sorted(Path(p) for p in glob.glob(str(pattern), recursive=True))
     if not found:
-        raise InputError("no file matches", where=str(pattern), remedy='write it as "folder/*.tif"')
+        plain = (p for p in (pattern, *pattern.parents) if not glob.has_magic(str(p)))
+        folder = next(p if p.is_dir() or p != pattern else p.parent for p in plain)
+        raise InputError(
+            "no file matches" if folder.is_dir() else f"there is no folder {folder}",
+            where=str(pattern),
+            remedy='write it as "folder/*.tif"'
+            if folder.is_dir()
+            else "mend the path, or the variable such as ORECAST_DATA that the run's file takes it "
+            "from",
+        )
     return found
 
 

@@ -25,6 +25,10 @@ _THREADS = (
     "NUMBA_NUM_THREADS",
 )
 
+_WARNINGS = "PYTHONWARNINGS"
+_LEFT_LOCKS = "ignore:resource_tracker:UserWarning"
+"""A process that ends with its parent leaves locks, which are cleaned up: no news for a user."""
+
 
 def work_off(
     compute: Callable[..., None],
@@ -68,7 +72,7 @@ def crew(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """
     context = get_context("spawn")
     alive, held = context.Pipe(duplex=False)
-    with _single_threaded():
+    with _surroundings():
         pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(alive,))
         try:
             yield pool
@@ -80,10 +84,11 @@ def crew(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def _single_threaded() -> Iterator[None]:
+def _surroundings() -> Iterator[None]:
     """What is begun inside computes on one thread: libraries read these when they are loaded."""
-    before = {name: os.environ.get(name) for name in _THREADS}
+    before = {name: os.environ.get(name) for name in (*_THREADS, _WARNINGS)}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
+    os.environ[_WARNINGS] = ",".join(filter(None, [before[_WARNINGS], _LEFT_LOCKS]))
     try:
         yield
     finally:

@@ -203,7 +203,7 @@ def _maps(material: Material, figure: PaperFigure) -> Drawn:
         return _layers(material, figure)
     there, missing = _maps_of(material, figure)
     if not there:
-        return _blank(figure, "no map was written")
+        return _blank(figure, "no network that it shows was among those run")
     tiled = {name: m for name, m in there.items() if m.tiles is not None}
     caption = "Probability of ore by the network that learned from all places; north is up."
     if tiled:
@@ -214,7 +214,7 @@ def _maps(material: Material, figure: PaperFigure) -> Drawn:
         f"{figure.id}-{k + 1}" if len(shown) > 1 else figure.id: maps.scored(these, material.cell)
         for k, these in enumerate(shown)
     }
-    blank = f"{', '.join(missing)}: no map was written" if missing else ""
+    blank = f"{', '.join(missing)}: not among what was run" if missing else ""
     return _drawn(figure, drawn, caption, blank)
 
 

@@ -122,6 +122,8 @@ def _write_results(
     cells = [_told(bench, cell) for cell in plan.cells]
     (part / MAPS).mkdir()
     facts = make_maps(bench, part / MAPS)
+    if not any((part / MAPS).iterdir()):
+        (part / MAPS).rmdir()
     for table, rows in count_facts(bench, [cell for cell in cells if cell]).items():
         for row, figures in rows.items():
             facts.setdefault(table, {}).setdefault(row, {}).update(figures)
