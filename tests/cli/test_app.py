@@ -52,15 +52,17 @@ def test_nothing_heavy_is_imported_before_it_is_used(words):
 
 
 def test_checking_needs_no_torch(district):
+    grown = "sampling.grow=[{method='slide'}, {method='gan', balance=true}]"
     code = (
         "import sys\n"
         "from orecast.cli import main\n"
-        f"sys.argv = ['orecast', 'check', {str(district)!r}]\n"
+        f"sys.argv = ['orecast', 'check', {str(district)!r}, '--set', {grown!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'lightning_fabric', 'sklearn', 'numba'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "deposits" in out.stdout
     assert out.stdout.strip().endswith("HEAVY []")
 
 
@@ -166,6 +168,8 @@ def test_a_listed_model_or_preset_is_offered():
         (("run", "DISTRICT", "--set", "validation.protocol=spatail"), "did you mean spatial"),
         (("run", "DISTRICT", "--set", "evidence.interpolator=kringing"), "did you mean kriging"),
         (("run", "DISTRICT", "--set", "sampling.target=Xx"), "Xx"),
+        (("check", "DISTRICT", "--set", "sampling.grow=[{method='slid'}]"), "did you mean slide"),
+        (("check", "DISTRICT", "--set", "sampling.grow=[{method='gan'}]"), "sampling.grow.0"),
         (("simulate", "pangxidon"), "did you mean pangxidong"),
         (("init", "nowhere.csv"), "nowhere.csv"),
     ],

@@ -53,5 +53,12 @@ def test_an_unknown_name_is_refused_with_the_nearest(district, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_models_that_are_empty_are_not_left_out(district, tmp_path):
+    answer = compare(district, "--models", "", "-o", tmp_path / "out")
+    assert answer.returncode == 1
+    assert "--models: names nothing" in answer.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_help_shows_an_example():
     assert "Example: orecast compare" in compare("--help").stdout

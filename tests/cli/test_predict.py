@@ -97,6 +97,21 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, tmp_path):
     assert not (tmp_path.parent / "prediction").exists()
 
 
+def test_settings_are_handed_on_as_such(orecast, tmp_path, monkeypatch):
+    asked = {}
+
+    def predict(run, config, output, **given):
+        asked.update(given)
+        return prediction_
+
+    prediction_ = prediction()
+    monkeypatch.setattr("orecast.workflow.predict", predict)
+    other = tmp_path / "other.toml"
+    other.write_text("[samples]\npath = 'samples.csv'\n", encoding="utf-8")
+    assert orecast("predict", tmp_path, other, "--set", "model.name=svm")[0] == 0
+    assert list(asked["settings"]) == ["model.name=svm"]
+
+
 def test_wrong_usage_is_2_and_help_shows_an_example(orecast):
     assert orecast("predict", "run")[0] == 2
     code, said, _ = orecast("predict", "--help")

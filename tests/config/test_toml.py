@@ -107,6 +107,10 @@ def test_overrides(tmp_path):
             "samples.path='s'\ndeposits.path='d'\ncomposition.transform='alr'",
             ["'composition'", "needs denominator"],
         ),
+        (
+            "samples.path='s'\ndeposits.path='d'\nsampling={window=2, shift=1}",
+            ["'sampling.shift'", "at most 0 keeps a deposit in its window of 2 (found 1)"],
+        ),
         ("samples.path='s'\ndeposits.path='d'\nevidence.radius=inf", ["'evidence.radius'"]),
         ("samples.path='s'\ndeposits.path='d'\nseed=5000000000", ["'seed'"]),
     ],

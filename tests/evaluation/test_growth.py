@@ -62,6 +62,25 @@ def test_a_lost_correlation_is_named():
     assert report.beyond == ()
 
 
+def test_few_rows_tell_nothing_apart_and_it_is_said():
+    """Other laws, and no verdict that they are alike: the rows are too few to see it."""
+    rng = np.random.default_rng(3)
+    real, made = rows(45, covariance=np.eye(3)), rng.normal(0.3, 1, size=(20, 3))
+    report = examine(real, made, LAYERS)
+    assert (report.beyond, report.pairs_beyond) == ((), 0)
+    marginals, correlations = report.sentence.split(". ")[:2]
+    limit = np.sqrt(-np.log(0.01 / 3 / 2) / 2 * (1 / 45 + 1 / 20))
+    assert marginals.startswith(
+        "No layer's distribution can be told from that of the real rows by 20 made and 45 real "
+        f"rows, where only a distance above {limit:.2f} would show: "
+    )
+    assert report.ks_limit == pytest.approx(limit)
+    assert correlations.startswith(
+        "No correlation can be told from that of the real rows by 20 made and 45 real rows: "
+    )
+    assert "where nothing would show" in examine(real[:4], made[:4]).sentence
+
+
 def test_ks_distance_is_scipys():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=70).round(1), rng.normal(0.3, 1, size=50).round(1)  # with ties

@@ -131,6 +131,13 @@ def test_impossible_options_are_refused(factory, options):
         factory(3, 1, **options)
 
 
+def test_heads_that_do_not_divide_the_width_are_refused_with_numbers_that_do():
+    with pytest.raises(
+        ConfigError, match=r"8 heads do not divide a width of 2\. Remedy: set it to 2, or .* of 8"
+    ):
+        ResGAT(3, 1, width=2)
+
+
 @BOTH
 def test_bfloat16_moves_logits_little(factory):
     net = factory(16, 1).eval()

@@ -139,7 +139,8 @@ def test_a_patch_that_does_not_divide_is_refused_with_those_that_do():
 def test_heads_that_do_not_share_the_width_are_refused_with_a_number_that_does():
     with pytest.raises(
         ConfigError,
-        match=r"model\.options\.heads: 8 heads do not divide a width of 20\. Remedy: set it to 5",
+        match=r"model\.options\.heads: 8 heads do not divide a width of 20\. Remedy: set it to 5, "
+        r"or model\.options\.width to a multiple of 8",
     ):
         VisionTransformer(3, 9, width=20)
 

@@ -91,6 +91,8 @@ def test_a_saved_detector_is_loaded_by_its_kind(district, tmp_path):
     ("file", "content", "words"),
     [
         ("detector.json", None, "no saved model"),
+        ("detector.json", "{}", "no saved model that can be read: it lacks 'detector'"),
+        ("detector.json", "{", "no saved model that can be read: it is no JSON"),
         ("detector.json", "[]", "no saved model"),
         ("detector.json", '{"detector": "Oracle"}', "'Oracle'"),
         ("ensemble.json", "[]", "no saved model"),

@@ -180,12 +180,13 @@ def test_a_last_batch_of_one_does_no_harm(district):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("network.json", None, "description cannot be used"),
-        ("network.json", "{", "description cannot be used"),
-        ("network.json", "{}", "description cannot be used"),
+        ("network.json", None, "description cannot be used: it is not there"),
+        ("network.json", "{", "description cannot be used: it is no JSON"),
+        ("network.json", "{}", "description cannot be used: it lacks 'training'"),
+        ("network.json", '{"training": {"epochs": 0}}', "cannot be used: epochs: Input should be"),
         ("network.json", '{"name": "resnet81", "options": {}, "training": {}}', "did you mean"),
-        ("network.safetensors", None, "weights do not fit"),
-        ("network.safetensors", "\x80\x04.", "weights do not fit"),
+        ("network.safetensors", None, "broken or absent"),
+        ("network.safetensors", "\x80\x04.", "broken or absent"),
     ],
 )
 def test_broken_files_are_refused(model, tmp_path, file, content, words):
@@ -196,14 +197,18 @@ def test_broken_files_are_refused(model, tmp_path, file, content, words):
     with pytest.raises(ModelError, match=words) as caught:
         Network.load(tmp_path)
     assert file in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_of_another_width_are_refused(model, tmp_path):
     model[0].save(tmp_path)
     path = tmp_path / "network.json"
     path.write_text(path.read_text().replace('"width": 2', '"width": 3'))
-    with pytest.raises(ModelError, match="weights do not fit"):
+    with pytest.raises(ModelError, match="are those of another network") as caught:
         Network.load(tmp_path)
+    assert "network.safetensors" in str(caught.value)
+    assert "state_dict" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_full_disk_is_said_so(model, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,10 +155,17 @@ def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path)
     [
         ({"models": "random-forrest"}, "did you mean random-forest"),
         ({"models": "random-forest:tree=20"}, "did you mean trees"),
-        ({"models": "singularity"}, "windows of at least 5"),
+        (
+            {"models": "singularity"},
+            r"^sampling\.window, for model singularity: .*at least 5.* set",
+        ),
         ({"protocols": "leave-deposit-in"}, "did you mean leave-deposit-out"),
         ({"protocols": "paper:definition=gk-dnc"}, "did you mean gk-dcn"),
-        ({"protocols": "spatial:folds=3"}, "no option 'folds'"),
+        (
+            {"protocols": "spatial:folds=3"},
+            "^protocol spatial:folds=3: spatial has no option 'folds'.* leave its options out$",
+        ),
+        ({"protocols": "blocks:block=-1"}, "^protocol blocks:block=-1, option block: "),
         ({"reference": "random-forrest"}, "did you mean random-forest"),
         ({"seeds": 0}, "1 or more"),
     ],
@@ -182,7 +190,7 @@ def test_options_are_toml_or_bare_words_behind_a_colon():
         Choice("b", {"x": 1, "y": [1, 2], "z": "p,q", "deep": True}),
         Choice("c", {"name": "gk-dcn"}),
     )
-    for broken in ("x=1", "a,x=1", "a:x", "a:x="):
+    for broken in ("x=1", "a,x=1", "a:x", "a:x=", "a:x=1,x=2", "", " , "):
         with pytest.raises(ConfigError, match="Remedy"):
             parse_choices(broken, "--models")
 
@@ -206,6 +214,69 @@ def test_cells_have_files_of_their_own_on_every_file_system():
 def test_surveys_are_named_by_their_files_or_folders(tmp_path):
     paths = (tmp_path / "a" / "run.toml", tmp_path / "b.toml", tmp_path / "cells" / "run.toml")
     assert list(named(paths)) == ["a", "b", "cells-survey"]
+
+
+def test_a_run_that_is_named_twice_is_refused(district, tmp_path, monkeypatch):
+    monkeypatch.setattr("orecast.workflow.comparing.read_survey", None)
+    again = district.parent / "." / ".." / district.parent.name / "run.toml"
+    with pytest.raises(ConfigError, match=r"run\.toml: is named twice"):
+        compare(Plan((district, again), settings=SMALL), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def bare(district):
+    """The same district without its faults and rocks; the path of its run.toml."""
+    table = district.read_text(encoding="utf-8")
+    start, end = table.index("[faults]"), table.index("[model]")
+    path = district.with_name("bare.toml")
+    path.write_text(table[:start] + table[end:], encoding="utf-8")
+    return path
+
+
+def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
+    district, bare, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("orecast.workflow.comparing.work_off", None)
+    for run, model, words in (
+        (district, "resgcn", "layers, for model resgcn: .*reads elements alone, and is given fau"),
+        (bare, "gk-dcn", r"model\.weight, for model gk-dcn: .*guided by faults.* give \[faults\]"),
+        (bare, "fault-distance", "for model fault-distance: .*needs layers of the kind fault"),
+        (bare, "ensemble:members=['svm','gk-dcn']", "model.weight, for model ensemble"),
+    ):
+        with pytest.raises((ConfigError, ModelError), match=words):
+            compare(plan_of(run, f"logistic-regression,{model}"), tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+def test_what_one_survey_cannot_give_is_told_first_and_a_result(district, bare, tmp_path):
+    plan = replace(
+        plan_of(district, "fault-distance", protocols=(), seeds=1), runs=(district, bare)
+    )
+    warned, begun = [], []
+    found = compare(
+        plan,
+        tmp_path / "out",
+        jobs=1,
+        progress=lambda what, done, total: begun.append(what),
+        warn=lambda words: warned.append((words, "Comparing" in begun)),
+    )
+    ((words, late),) = warned
+    assert words.startswith("fault-distance will have no scores on bare: ")
+    assert not late
+    assert ["row" in cell for cell in found.content["cells"]] == [True, False]
+    again = replace(plan, models=parse_choices("fault-distance,gk-dcn:width=4", "--models"))
+    kept = compare(again, tmp_path / "out", jobs=1, resume=True, warn=warned.append)
+    assert [words[:6] for words in warned[1:]] == ["gk-dcn"]
+    assert kept.computed == 2
+
+
+def test_a_refused_model_changes_nothing_of_a_resumed_comparison(compared, district, tmp_path):
+    folder = tmp_path / "comparison"
+    shutil.copytree(compared.folder, folder)
+    with pytest.raises(ModelError, match="for model resgcn"):
+        compare(plan_of(district, f"{MODELS},resgcn"), folder, resume=True)
+    assert compare(plan_of(district), folder, resume=True).computed == 0
 
 
 def test_models_default_to_the_runs_own_and_what_learns_from_deposits(district):

@@ -221,6 +221,94 @@ def test_the_resolved_configuration_says_what_the_run_filled_in(predicted, train
     assert not codes & {"no-deposits"}
 
 
+LEARNING = ("seed", "screening", "sampling", "validation", "uncertainty", "model", "training")
+
+
+def test_what_the_model_learned_by_is_the_runs_whatever_a_shared_file_says(
+    predicted, trained, other, tmp_path
+):
+    """The district's own file names a resnet18, which is told; and nothing of it is recorded."""
+    assert tomllib.loads(other.read_text(encoding="utf-8"))["model"]["name"] == "resnet18"
+    given = ["sampling.window=5", "training.epochs=7", "validation.folds=3", "seed=9"]
+    found = predict(trained, read(other, given), tmp_path / "shared")
+    (said,) = (w for w in found.warnings if w.startswith("not used"))
+    for words in ("seed is 0", "sampling.window is 3", "model.name is random-forest"):
+        assert words in said
+    assert "model.options differs" in said
+    assert "training.epochs is 30" in said
+    assert "validation.folds" not in said  # that is what the run had
+    assert "model.name" in predicted[0].warnings[0]
+    run, written = (
+        tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
+        for folder in (trained, found.folder)
+    )
+    assert {n: written[n] for n in LEARNING} == {n: run[n] for n in LEARNING}
+    first, second = (f / "prospectivity.tif" for f in (predicted[0].folder, found.folder))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["model.name='svm'"], r"--set model\.name: .*model\.name is random-forest.* leave it out"),
+        (
+            ["model={name='svm'}", "training.epochs=7"],
+            r"--set model\.name, training\.epochs: .*training\.epochs is 30.*them out",
+        ),
+        (["model.options.trees=5"], r"--set model\.options: .*model\.options differs"),
+        (["sampling.window=5"], r"sampling\.window is 3"),
+        (["validation.folds=4"], r"validation\.folds is 3"),
+        (["seed=3"], "--set seed: .*seed is 0"),
+    ],
+)
+def test_settings_of_learning_are_refused_before_anything_is_read(
+    settings, words, trained, other, tmp_path
+):
+    gone = [*settings, "samples.path='gone.csv'"]
+    with pytest.raises(OrecastError, match=words):
+        predict(trained, read(other, gone), tmp_path / "out", settings=gone)
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_are_the_runs_own_are_no_matter(trained, other, tmp_path):
+    given = ["model={name='random-forest'}", "sampling.window=3", "title='There'"]
+    found = predict(trained, read(other, given), tmp_path / "out", settings=given)
+    assert not [w for w in found.warnings if w.startswith("not used")]
+
+
+@pytest.mark.parametrize("place", ["a-file", "a-file/z/z", "closed/z"])
+def test_an_unwritable_place_is_refused_before_anything_is_read(
+    place, trained, other, tmp_path, monkeypatch
+):
+    (tmp_path / "a-file").write_text("mine", encoding="utf-8")
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path.name != "closed")
+    config = read(other, ["samples.path='gone.csv'"])
+    with pytest.raises(OrecastError, match=r"(a-file: is a file|closed: cannot be written)"):
+        predict(trained, config, tmp_path / place)
+    assert (tmp_path / "a-file").read_text(encoding="utf-8") == "mine"
+    assert not list((tmp_path / "closed").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("Au_ppb", 1.0, "Au is constant .*the model reads it.* give the survey values of Au"),
+        ("Tl_ppm", 1.0, "Tl is constant .*Remedy: add 'Tl_ppm' to samples.ignore"),
+    ],
+)
+def test_an_element_that_the_model_reads_is_not_to_be_left_out(
+    column, value, words, trained, other, tmp_path
+):
+    samples = pd.read_csv(other.parent / "samples.csv")
+    samples[column] = value
+    samples.to_csv(tmp_path / "samples.csv", index=False)
+    here = [f"samples.path='{(tmp_path / 'samples.csv').as_posix()}'"]
+    with pytest.raises(OrecastError, match=words) as caught:
+        predict(trained, read(other, here), tmp_path / "out")
+    assert ("samples.ignore" in str(caught.value)) == (column == "Tl_ppm")
+
+
 def test_without_deposits_it_is_a_map_alone(trained, other, tmp_path):
     table = other.read_text(encoding="utf-8")
     start, end = table.index("[deposits]"), table.index("[faults]")
@@ -309,9 +397,12 @@ def broken(trained, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("model/places.npz", None, "places.npz"),
-        ("model/places.npz", b"no archive", "no fitted recipe"),
-        ("model/recipe.json", b"{}", "no fitted recipe"),
+        ("model/places.npz", None, "places.npz: the places .* are absent"),
+        ("model/places.npz", b"no archive", "places.npz: the places .* cannot be read"),
+        ("model/places.npz", b"", "places.npz: the places .* cannot be read"),
+        ("model/places.npz", b"PK\3\4 cut off", "places.npz: the places .* cannot be read"),
+        ("model/recipe.json", None, "recipe.json: holds no fitted recipe.*: it is not there"),
+        ("model/recipe.json", b"{}", "recipe.json: holds no fitted recipe.*: it lacks 'mean'"),
         ("model/detector.json", None, "no saved model"),
         ("metrics.json", b"[1]", "cannot be read"),
         ("metrics.json", b"{}", "is not told"),
@@ -323,9 +414,20 @@ def test_a_broken_run_is_refused(file, content, words, trained, other, tmp_path)
     (run / file).unlink()
     if content is not None:
         (run / file).write_bytes(content)
-    with pytest.raises(OrecastError, match=words):
+    with pytest.raises(OrecastError, match=words) as caught:
         predict(run, read(other), tmp_path / "out")
+    assert "pickle" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_places_of_another_model_are_refused(trained, other, tmp_path):
+    run = broken(trained, tmp_path)
+    with np.load(run / "model" / "places.npz") as stored:
+        places = dict(stored)
+    narrow = places | {"values": places["values"][:, 1:]}
+    np.savez_compressed(run / "model" / "places.npz", **narrow)
+    with pytest.raises(OrecastError, match=r"places\.npz and recipe\.json are of different models"):
+        predict(run, read(other), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,17 @@ from orecast.workflow.recipes import declared, model_recipe
 FILES = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}
 
 
+def recipe(tables):
+    """The recipe of a configuration, on a grid without a layer."""
+    grid = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 0), (9, 9))
+    config = parse(FILES | tables, where="test")
+    return model_recipe(config, Evidence.empty(grid), None)
+
+
 def plan(*steps, window=9, model="random-forest"):
     """The plan of a configuration with such steps."""
-    grid = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 0), (9, 9))
     tables = {"sampling": {"window": window, "grow": list(steps)}, "model": {"name": model}}
-    config = parse(FILES | tables, where="test")
-    return model_recipe(config, Evidence.empty(grid), None).plan
+    return recipe(tables).plan
 
 
 def test_configured_steps_grow_in_their_order():
@@ -36,8 +41,8 @@ def test_configured_steps_grow_in_their_order():
 
 def test_what_cannot_be_slid_is_refused_before_anything_is_learned():
     far = {"method": "slide", "options": {"shift": 5}}
-    with pytest.raises(SamplingError, match="a shift of 5 cells moves the place out of"):
-        plan(far)
+    with pytest.raises(SamplingError, match=r"grow\.1\.options\.shift: a shift of 5 cells moves"):
+        plan({"method": "turns", "times": 2}, far)
     assert len(plan(far, window=11)) == 1
     with pytest.raises(SamplingError, match="leave slide out, or widen"):
         plan({"method": "slide"}, window=1)
@@ -45,6 +50,28 @@ def test_what_cannot_be_slid_is_refused_before_anything_is_learned():
         plan({"method": "turns"})
     with pytest.raises(ConfigError, match="exactly one"):
         plan({"method": "slide", "to": 3, "times": 2})
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ({}, r"model\.weight: gk-dcn is guided by faults, and the survey has none"),
+        (
+            {"faults": {"path": "f.gpkg"}, "evidence": {"layers": ["Au"]}},
+            r'evidence\.layers: .* to faults, which is left out.* add "fault_distance" there',
+        ),
+        ({"faults": {"path": "f.gpkg", "distance": False}}, r"faults\.distance: .* set it to true"),
+    ],
+)
+def test_a_distance_to_faults_that_is_not_there_is_refused_with_its_reason(tables, words):
+    with pytest.raises(ConfigError, match=words):
+        recipe(tables | {"model": {"name": "gk-dcn"}})
+
+
+def test_windows_of_a_cell_are_slid_by_nothing_unless_it_is_asked_for():
+    forest = {"model": {"name": "random-forest"}}
+    shifts = [recipe(forest | {"sampling": {"window": k}}).shift for k in (1, 2, 3, 9)]
+    assert shifts == [0, 0, 1, 1]
 
 
 def test_slid_windows_may_be_stacked():

@@ -280,6 +280,22 @@ UNUSABLE = {
     "parity": (("model={name='gk-cnn'}", "sampling.window=4"), "odd number of cells"),
     "no edge": ((ELEMENTS, "model={name='resgcn', options={alpha=0.99}}"), r"alpha: no two"),
     "one element": (("evidence.layers=['Au']", "model={name='resgcn'}"), "one element alone"),
+    "faults of a cell": (
+        ("model={name='resgcn'}", "sampling.window=1"),
+        "resgcn reads elements alone, .*fault_distance",
+    ),
+    "patch": (
+        ("model={name='vit', options={patch=2}}",),
+        r"model\.options\.patch: patches of 2 cells do not divide a window of 3",
+    ),
+    "patch of a member": (
+        (
+            "model={name='ensemble', options={members=['svm', 'vit'], "
+            "member_options={vit={patch=2}}}}",
+        ),
+        r"model\.options\.member_options\.vit\.patch: patches of 2",
+    ),
+    "memory": (("sampling.grow=[{method='copy', n=1000000000000}]",), r"sampling\.grow\.0: 2e\+12"),
     "faults": (("model={name='resgcn'}",), "resgcn reads elements alone, .*fault_distance"),
     "member": (
         ("model={name='ensemble', options={members=['gin', 'svm']}}",),
@@ -303,7 +319,7 @@ UNUSABLE = {
         "let slide come before",
     ),
     "positions": ((NET, "sampling.grow=[{method='slide', n=9999}]"), "9999 are asked for"),
-    "below": ((NET, "sampling.grow=[{method='noise', to=3}]"), r"sampling\.grow\.to: there are"),
+    "below": ((NET, "sampling.grow=[{method='noise', to=3}]"), r"sampling\.grow\.0\.to: there are"),
     "no labels": (
         ("model={name='contrast'}", "sampling.grow=[{method='noise', n=3}]"),
         "contrast is told none",

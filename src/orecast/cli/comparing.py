@@ -70,7 +70,7 @@ def compare(
     one_of(resume=resume, overwrite=overwrite)
     plan = Plan(
         runs=tuple(runs),
-        models=parse_choices(models or "", "--models"),
+        models=() if models is None else parse_choices(models, "--models"),
         protocols=parse_choices(protocols, "--protocols"),
         seeds=seeds,
         settings=tuple(settings or ()),
@@ -79,13 +79,29 @@ def compare(
     )
     try:
         with progress_bar() as tell:
-            done = work(plan, output, jobs=jobs, resume=resume, overwrite=overwrite, progress=tell)
+            done = work(
+                *(plan, output),
+                jobs=jobs,
+                resume=resume,
+                overwrite=overwrite,
+                progress=tell,
+                warn=_warn,
+            )
     except KeyboardInterrupt:
         typer.echo("\nStopped. Finished cells are kept; go on with the same and --resume", err=True)
         raise typer.Exit(130) from None
     _show(done)
     if not done.sound:
         raise typer.Exit(1)
+
+
+def _warn(sentence: str) -> None:
+    """Print a warning while work goes on, above its progress."""
+    from rich.markup import escape
+
+    from orecast.cli.show import errors
+
+    errors.print(f"[yellow]warning[/]  {escape(sentence)}", soft_wrap=True)
 
 
 def _show(done: Compared) -> None:

@@ -32,7 +32,8 @@ def predict(
     """Map another area by a trained model, and say where the model may speak.
 
     What OTHER.toml leaves out of composition, evidence, faults and geology is the run's.
-    Deposits that it names are scored: the model never saw them.
+    What the model learned by (model, sampling, training and the like) stays the run's; --set
+    cannot change it. Deposits that OTHER.toml names are scored: the model never saw them.
 
     Example: orecast predict run north.toml --output north
     """
@@ -43,7 +44,13 @@ def predict(
     config = read(other, settings)
     try:
         with progress_bar() as tell:
-            found = work(run, config, output, rescale=rescale, overwrite=overwrite, progress=tell)
+            found = work(
+                *(run, config, output),
+                rescale=rescale,
+                overwrite=overwrite,
+                settings=settings or (),
+                progress=tell,
+            )
     except KeyboardInterrupt:
         typer.echo("\nStopped; nothing was written.", err=True)
         raise typer.Exit(130) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from orecast.config.section import Positive, Section
 
@@ -16,6 +16,15 @@ def _at_least_one_cell(size: int) -> int:
     if size < 1:
         raise ValueError("a window has at least one cell")
     return size
+
+
+def most_shift(window: int) -> int:
+    """How many cells a window may be slid each way, so that its own cell stays in it.
+
+    >>> [most_shift(window) for window in (1, 2, 3, 9)]
+    [0, 0, 1, 4]
+    """
+    return (window - 1) // 2
 
 
 Window = Annotated[int, AfterValidator(_at_least_one_cell)]
@@ -105,7 +114,7 @@ class SamplingOptions(Section):
     window: Window = 9
     """Cells on a window's side."""
     shift: Annotated[int, Field(ge=0)] | None = None
-    """Deposits' windows are slid by up to so many cells, in training only; 1, by "auto" 0."""
+    """Deposits' windows are slid by up to so many cells in training; 1 if it fits, by "auto" 0."""
     negatives: Literal["random", "distance", "kmeans"] = "distance"
     """Barren cells: any, far from deposits, or in low clusters of the target element."""
     ratio: Positive | None = None
@@ -124,7 +133,18 @@ class SamplingOptions(Section):
     @property
     def growth(self) -> tuple[int, float]:
         """``shift`` and ``ratio``, or what a model that is named has where they are left out."""
-        return 1 if self.shift is None else self.shift, 1.0 if self.ratio is None else self.ratio
+        shift = min(1, most_shift(self.window)) if self.shift is None else self.shift
+        return shift, 1.0 if self.ratio is None else self.ratio
+
+    @field_validator("shift")
+    @classmethod
+    def _deposits_stay_in_their_windows(cls, shift: int | None, info: ValidationInfo) -> int | None:
+        window = info.data.get("window")
+        if shift is not None and window is not None and shift > most_shift(window):
+            raise ValueError(
+                f"at most {most_shift(window)} keeps a deposit in its window of {window}"
+            )
+        return shift
 
     @model_validator(mode="after")
     def _kmeans_needs_a_target(self) -> Self:

@@ -22,8 +22,9 @@ _ROWS_AT_ONCE = 512
 class GrowthReport:
     """How like the real rows the made ones are, and whether they are copies.
 
-    ``ks`` ``(p,)`` is the Kolmogorov-Smirnov distance of each of ``layers``, ``beyond`` names
-    those where it is more than chance. ``correlation`` is the largest difference between a
+    ``rows`` counts the real rows and the made ones. ``ks`` ``(p,)`` is the Kolmogorov-Smirnov
+    distance of each of ``layers``, ``beyond`` names those where it is above ``ks_limit``, which is
+    more than chance. ``correlation`` is the largest difference between a
     correlation of the real rows and of the made ones, of the layers ``pair``, both NaN and None
     where there is no pair; ``pairs_beyond`` counts differences that are more than chance.
     ``copies`` is the share of made rows that are nearer to a real row than all but one in a hundred
@@ -31,7 +32,9 @@ class GrowthReport:
     """
 
     layers: tuple[str, ...]
+    rows: tuple[int, int]
     ks: Floats
+    ks_limit: float
     beyond: tuple[str, ...]
     correlation: float
     pair: tuple[str, str] | None
@@ -66,11 +69,20 @@ class GrowthReport:
             "sentence": self.sentence,
         }
 
+    @property
+    def _counts(self) -> str:
+        real, made = self.rows
+        return f"{made} made and {real} real rows"
+
     def _of_marginals(self) -> str:
         most = int(self.ks.argmax())
         told = f"{self.layers[most]} differs most (Kolmogorov-Smirnov distance {self.ks[most]:.2f})"
         if not self.beyond:
-            return f"Every layer is distributed as the real rows are: {told}."
+            limit = f"only a distance above {self.ks_limit:.2f}" if self.ks_limit < 1 else "nothing"
+            return (
+                "No layer's distribution can be told from that of the real rows by "
+                f"{self._counts}, where {limit} would show: {told}."
+            )
         known = f"{len(self.beyond)} of {len(self.layers)} layers"
         return f"{known} are distributed otherwise than the real rows: {told}."
 
@@ -79,7 +91,10 @@ class GrowthReport:
             return "There is no pair of layers to correlate."
         told = f"that of {self.pair[0]} and {self.pair[1]} moved by {self.correlation:.2f}"
         if not self.pairs_beyond:
-            return f"Correlations are kept: at most, {told}."
+            return (
+                "No correlation can be told from that of the real rows by "
+                f"{self._counts}: at most, {told}."
+            )
         return f"{self.pairs_beyond} correlations are others than the real rows': {told}."
 
     def _of_copies(self) -> str:
@@ -106,10 +121,14 @@ def examine(real: ArrayLike, made: ArrayLike, layers: Sequence[str] | None = Non
     if len(names) != a.shape[1]:
         raise ValueError(f"{len(names)} layers are named and the rows have {a.shape[1]} columns")
     ks = np.array([ks_distance(x, y) for x, y in zip(a.T, b.T, strict=True)])
-    beyond = tuple(n for n, d in zip(names, ks, strict=True) if d > _ks_limit(a, b))
+    limit = _ks_limit(a, b)
+    beyond = tuple(n for n, d in zip(names, ks, strict=True) if d > limit)
     correlation, pair, pairs_beyond = _correlations(a, b, names)
     copies, chance = _copies(a, b)
-    return GrowthReport(names, ks, beyond, correlation, pair, pairs_beyond, copies, chance)
+    rows = len(a), len(b)
+    return GrowthReport(
+        names, rows, ks, limit, beyond, correlation, pair, pairs_beyond, copies, chance
+    )
 
 
 def ks_distance(x: Floats, y: Floats) -> float:

@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from orecast.errors import ConfigError
 from orecast.models.blocks import FeatureHead, require_count, require_share
 from orecast.models.element_attention import edges_of, runs_compiled
 from orecast.models.element_graphs import (
@@ -19,6 +18,7 @@ from orecast.models.element_graphs import (
     opening,
     smoothing,
 )
+from orecast.models.transformer import require_heads
 
 REGISTERED = {"resgcn": "ResGCN", "resgat": "ResGAT"}
 
@@ -127,12 +127,7 @@ class ResGAT(ResidualGraph):
         dropout: float = 0.5,
         alpha: Threshold = 0.6,
     ) -> None:
-        if require_count("width", width) % require_count("heads", heads):
-            raise ConfigError(
-                f"{heads} heads cannot share {width} features alike",
-                where="model.options.heads",
-                remedy="let it divide the width",
-            )
+        require_heads(heads, require_count("width", width))
         super().__init__(
             channels,
             size,

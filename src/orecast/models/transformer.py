@@ -88,7 +88,7 @@ class PatchTransformer(nn.Module):
     ) -> None:
         super().__init__()
         patch = fitting_patch(size, patch)
-        _require_heads(heads, width)
+        require_heads(heads, width)
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.first = nn.Parameter(torch.empty(1, 1, width))
         self.positions = nn.Parameter(torch.empty(1, 1 + (size // patch) ** 2, width))
@@ -171,14 +171,14 @@ def fitting_patch(size: int, patch: int | None = None) -> int:
     return patch
 
 
-def _require_heads(heads: int, width: int) -> None:
+def require_heads(heads: int, width: int) -> None:
     """Raise ConfigError unless the heads share the width evenly."""
     if width % require_count("heads", heads):
         fitting = max(n for n in _divisors(width) if n < heads)
         raise ConfigError(
             f"{heads} heads do not divide a width of {width}",
             where="model.options.heads",
-            remedy=f"set it to {fitting}, or change model.options.width",
+            remedy=f"set it to {fitting}, or model.options.width to a multiple of {heads}",
         )
 
 

@@ -20,7 +20,8 @@ def slide(sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]) 
     if shift > (size - 1) // 2:
         raise SamplingError(
             f"a shift of {shift} cells moves the deposit out of its window of {size}",
-            remedy=f"set sampling.shift to {(size - 1) // 2} or less",
+            where="sampling.shift",
+            remedy=f"set it to {(size - 1) // 2}" + (" or less" if size > 2 else ""),
         )
     steps = np.arange(-shift, shift + 1)
     moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -15,6 +15,7 @@ from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
 from orecast.samples.nouns import Model
+from orecast.training.broken import why_broken
 from orecast.training.needs import check_window
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def _told(state: Path, key: str) -> str:
         return str(json.loads(state.read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"there is no saved model that can be read ({error})",
-            where=str(state.parent),
+            f"there is no saved model that can be read: {why_broken(error)}",
+            where=str(state),
             remedy="name the model folder of a finished run",
         ) from error
 

@@ -29,6 +29,7 @@ from orecast.training.acceleration import (
     suited_threads,
     suits_channels_last,
 )
+from orecast.training.broken import why_broken
 from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather
 from orecast.training.dropout import Thinned, drops
@@ -158,6 +159,9 @@ class Network:
             searched = to_choose(self.factory, self.options)
             check = partial(self._prepared, X, y, seed)
             rehearse_search(searched, check, X, y, group)
+        else:
+            with torch.device("meta"):
+                self.factory(len(X.names), X.size, **factory_options(self.options))
 
     def _choose(self, X: Windows, y: NDArray[np.float64], group: Ints, seed: int) -> dict[str, Any]:
         """What is chosen of the options that are adaptive, by trials without pretraining."""
@@ -302,15 +306,16 @@ class Network:
             net = network._built(len(names), size, seed, network.chosen_)
         except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
             raise ModelError(
-                f"the network's description cannot be used ({error})",
+                f"the network's description cannot be used: {why_broken(error)}",
                 where=str(folder / DESCRIPTION),
                 remedy="train it again",
             ) from error
         try:
             net.load_state_dict(load_file(folder / WEIGHTS))
         except (OSError, SafetensorError, RuntimeError) as error:
+            read = isinstance(error, RuntimeError)
             raise ModelError(
-                f"the weights do not fit ({error})",
+                f"the weights are {'those of another network' if read else 'broken or absent'}",
                 where=str(folder / WEIGHTS),
                 remedy="train it again",
             ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from orecast.errors import ModelError, RunError
 from orecast.evidence import Evidence
 from orecast.samples import WEIGHT, Model, Sampling, Scaling, Windows
 from orecast.training import load_model
+from orecast.training.broken import why_broken
 from orecast.validation.fitted import PLACES_FILE, RECIPE_FILE, Fitted
 from orecast.validation.guidance import Guidance
 
@@ -80,23 +82,42 @@ def read_fitted(folder: Path) -> Saved:
 
     Raises RunError where a file is missing or broken, ModelError where the model is.
     """
+    rows, values = _read_places(folder / PLACES_FILE)
     try:
         told = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
-        with np.load(folder / PLACES_FILE, allow_pickle=False) as stored:
-            places = dict(stored)
         scaling = Scaling(*(np.array(told[key], dtype=np.float32) for key in ("mean", "spread")))
         names, kinds, size = tuple(told["layers"]), tuple(told["kinds"]), int(told["size"])
-        group = np.full(len(places["at"]), -1)
-        rows = Sampling(places["at"], places["y"], group, places["origin"])
-        widths = {len(kinds), len(scaling.mean), len(scaling.spread), places["values"].shape[1]}
-        if widths != {len(names)} or len(places["values"]) != len(rows):
-            raise ValueError("its files do not go together")
-        values, words = places["values"], str(told["negatives"])
+        if {len(kinds), len(scaling.mean), len(scaling.spread)} != {len(names)}:
+            raise ValueError("its layers do not go together")
         guided = told.get("guidance")
         guidance = None if guided is None else Guidance.from_dict(guided)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+        words = str(told["negatives"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(
-            f"holds no fitted recipe that can be read ({error})", where=str(folder), remedy=_REMEDY
+            f"holds no fitted recipe that can be read: {why_broken(error)}",
+            where=str(folder / RECIPE_FILE),
+            remedy=_REMEDY,
         ) from None
+    if values.shape != (len(rows), len(names)):
+        raise RunError(
+            f"{PLACES_FILE} and {RECIPE_FILE} are of different models",
+            where=str(folder),
+            remedy=_REMEDY,
+        )
     model = load_model(folder)
     return Saved(model, names, kinds, size, scaling, rows, values, words, guidance)
+
+
+def _read_places(path: Path) -> tuple[Sampling, NDArray[np.float32]]:
+    """The places that were learned from and their values ``(n, n_layers)``; RunError if broken."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            at, y, origin, values = (stored[key] for key in ("at", "y", "origin", "values"))
+        return Sampling(at, y, np.full(len(at), -1), origin), values
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        there = path.is_file()
+        raise RunError(
+            f"the places that the model learned from {'cannot be read' if there else 'are absent'}",
+            where=str(path),
+            remedy=_REMEDY,
+        ) from None

@@ -12,15 +12,19 @@ from orecast.errors import ConfigError, RunError, nearest
 from orecast.run import write_json
 from orecast.survey import Survey, checks, read_survey
 from orecast.training import model_names
+from orecast.training.generators import outline_step
 from orecast.workflow.choosing import AUTO, SUMMARY
+from orecast.workflow.recipes import growth_plan
 
 
 def check(config: Config) -> tuple[Survey, dict[str, Any]]:
     """Read a survey, and what was found in it as ``checks.json`` holds it.
 
-    Raises InputError and its kin where the data cannot be used, ConfigError for unknown names.
+    Raises InputError and its kin where the data cannot be used, ConfigError for unknown names,
+    ConfigError or SamplingError for impossible steps of growth.
     """
     _check_names(config)
+    growth_plan(config, outline_step)
     survey = read_survey(config)
     for part in config.composition.parts or []:
         if part not in survey.symbols:

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,19 @@ from orecast.evidence import build_evidence, write_evidence
 from orecast.report.comparison import write_comparison
 from orecast.run import Run, write_json
 from orecast.survey import read_survey
-from orecast.workflow.comparison_cells import CELLS, bench_of, compute, read_cell, rivals
+from orecast.workflow.comparison_cells import (
+    CELLS,
+    bench_of,
+    compute,
+    read_bench,
+    read_cell,
+    rivals,
+)
+from orecast.workflow.comparison_needs import Refused, judge, refusals
 from orecast.workflow.comparison_plan import Cell, Plan
 from orecast.workflow.comparison_summary import summarise
 from orecast.workflow.crew import work_off
-from orecast.workflow.job import Progress
+from orecast.workflow.job import Job, Progress
 from orecast.workflow.places import require_room
 from orecast.workflow.provenance import LIBRARIES, Provenance
 from orecast.workflow.validating import layer_null
@@ -49,14 +58,17 @@ def compare(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Compared:
     """Compute every cell of a plan into ``output`` and write the results.
 
     Names and options are judged before anything is read; nothing is written before every survey
     has been read and its evidence built. A cell is a file that is whole or absent; ``resume``
     computes those that are absent, and a plan that asks for more models, protocols or seeds may go
-    on with the cells of another. A cell that the data refuse is a result, with its reason.
-    ``jobs`` processes work, all cores' where left out. Raises OrecastError with place and remedy.
+    on with the cells of another. A model whose needs no survey's layers meet is refused before the
+    first cell; ``warn`` is told of one that some cannot meet. A cell that the data refuse is a
+    result, with its reason. ``jobs`` processes work, all cores' where left out. Raises OrecastError
+    with place and remedy.
     """
     tell = progress or (lambda what, done, total: None)
     configs = {name: read(path, list(plan.settings)) for name, path in named(plan.runs).items()}
@@ -65,13 +77,17 @@ def compare(
     run = Run.begin(
         output.resolve(), _key(configs), resume=resume, overwrite=overwrite, kind="comparison"
     )
-    if not run.done("surveys"):
-        _prepare(configs, run, tell)
+    resumed = run.done("surveys")
+    refused = [] if resumed else _prepare(plan, configs, run, tell)
     facts = {name: _read(run.folder / name / "survey.json") for name in configs}
     cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
     everything = [cell for of_survey in cells.values() for cell in of_survey]
     missing = [cell for cell in everything if read_cell(run.folder, cell) is None]
     key = _key(configs)
+    if resumed:
+        refused = _judge_missing(plan, configs, run.folder, key, missing)
+    for sentence in refused:
+        (warn or (lambda what: None))(sentence)
     work_off(
         compute,
         [(run.folder, key, cell) for cell in missing],
@@ -92,11 +108,15 @@ def compare(
 def named(runs: tuple[Path, ...]) -> dict[str, Path]:
     """Each run's file by a short name: that of the file, or of its folder where it is run.toml.
 
+    Raises ConfigError where a file is named twice.
+
     >>> list(named((Path("examples/eskay/run.toml"), Path("mine.toml"), Path("b/mine.toml"))))
     ['eskay', 'mine', 'mine-2']
     """
     found: dict[str, Path] = {}
     for path in runs:
+        if path.resolve() in (other.resolve() for other in found.values()):
+            raise ConfigError("is named twice", where=str(path), remedy="name each run once")
         stem = path.resolve().parent.name if path.stem == "run" else path.stem
         stem = stem if stem not in (CELLS, "figures", "") else f"{stem}-survey"
         name, k = stem, 1
@@ -119,38 +139,73 @@ def versions() -> dict[str, str]:
     return {"orecast": __version__, "Python": sys.version.split()[0], **libraries}
 
 
-def _prepare(configs: dict[str, Config], run: Run, tell: Progress) -> None:
-    """Read every survey and build its evidence once, for every process and every cell."""
+def _judge_missing(
+    plan: Plan, configs: dict[str, Config], folder: Path, key: str, missing: list[Cell]
+) -> list[str]:
+    """What surveys that were prepared before refuse of the models whose cells are missing."""
+    models = {cell.model.label for cell in missing if cell.role == "model"}
+    compared = {
+        name: [model for model in plan.models_of(config) if model.label in models]
+        for name, config in configs.items()
+    }
+    refused = {
+        name: refusals(read_bench(folder, key, name), asked) if asked else {}
+        for name, asked in compared.items()
+    }
+    return judge(refused, compared)
+
+
+def _prepare(plan: Plan, configs: dict[str, Config], run: Run, tell: Progress) -> list[str]:
+    """Read every survey and build its evidence once, for every process and every cell.
+
+    Returns what the surveys refuse of the models; see ``judge``.
+    """
+    compared = {name: plan.models_of(config) for name, config in configs.items()}
+    benches: dict[str, Job] = {}
+    refused: dict[str, Refused] = {}
     with run.stage("surveys") as folder:
         for k, (name, config) in enumerate(configs.items()):
             tell("Building evidence", k, len(configs))
-            survey = read_survey(config)
-            if survey.deposits is None:
-                raise ConfigError(
-                    "the survey names no deposits to hold out",
-                    where=name,
-                    remedy="give [deposits], or leave this run out",
-                )
-            evidence = build_evidence(survey, config)
-            require_room(evidence.grid, config.sampling.window)
-            bench = bench_of(config, run, survey, evidence)
-            others, left_out = rivals(bench)
-            write_evidence(evidence, folder / name / "evidence")
-            (folder / name / "run.toml").write_text(to_toml(config), encoding="utf-8")
-            facts = {
-                "name": name,
-                "title": config.title,
-                "deposits": len(bench.places.deposit),
-                "groups": bench.places.sampling.group.tolist(),
-                "cells": int(evidence.valid.sum()),
-                "layers": len(evidence.names),
-                "baselines": list(others),
-                "left_out": left_out,
-                "layer_null": layer_null(bench),
-            }
-            write_json(folder / name / "survey.json", facts)
+            benches[name] = _built(name, config, run)
+            refused[name] = refusals(benches[name], compared[name])
+        sentences = judge(refused, compared)
+        for name, bench in benches.items():
+            write_evidence(bench.evidence, folder / name / "evidence")
+            (folder / name / "run.toml").write_text(to_toml(bench.config), encoding="utf-8")
+            write_json(folder / name / "survey.json", _facts(name, bench))
         tell("Building evidence", len(configs), len(configs))
         run.carry(CELLS, folder)
+    return sentences
+
+
+def _built(name: str, config: Config, run: Run) -> Job:
+    """A survey with its evidence; nothing is written."""
+    survey = read_survey(config)
+    if survey.deposits is None:
+        raise ConfigError(
+            "the survey names no deposits to hold out",
+            where=name,
+            remedy="give [deposits], or leave this run out",
+        )
+    evidence = build_evidence(survey, config)
+    require_room(evidence.grid, config.sampling.window)
+    return bench_of(config, run, survey, evidence)
+
+
+def _facts(name: str, bench: Job) -> dict[str, Any]:
+    """All of ``survey.json``."""
+    others, left_out = rivals(bench)
+    return {
+        "name": name,
+        "title": bench.config.title,
+        "deposits": len(bench.places.deposit),
+        "groups": bench.places.sampling.group.tolist(),
+        "cells": int(bench.evidence.valid.sum()),
+        "layers": len(bench.evidence.names),
+        "baselines": list(others),
+        "left_out": left_out,
+        "layer_null": layer_null(bench),
+    }
 
 
 def _content(

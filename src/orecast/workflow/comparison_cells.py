@@ -35,7 +35,7 @@ def compute(folder: Path, key: str, cell: Cell) -> None:
 
     Its seconds do not count what all cells of a process share: the survey, read once.
     """
-    bench = _bench(folder, key, cell.survey)
+    bench = read_bench(folder, key, cell.survey)
     begun = time.perf_counter()
     told: dict[str, Any]
     try:
@@ -76,7 +76,8 @@ def rivals(bench: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
 
 
 @cache
-def _bench(folder: Path, key: str, survey: str) -> Job:
+def read_bench(folder: Path, key: str, survey: str) -> Job:
+    """A survey of a comparison that is prepared: read once in a process, for one ``key``."""
     config = read(folder / survey / "run.toml")
     evidence = read_evidence(folder / survey / "evidence")
     return bench_of(config, Run(folder, key), read_survey(config), evidence)

@@ -27,6 +27,8 @@ from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, trusted
 
 DENSITY = "sampling-density"
 NETWORKS = "orecast.models"
+_OF_CHOICE = re.compile(r"(?:model|validation)\.(?:name|protocol|options(?:\.(\w+))?)")
+_LEAVE_OUT = re.compile(r"leave (model|validation)\.options out")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ SPATIAL = Choice("spatial")
 def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
     """Read names between commas; a colon opens a name's options, which are TOML or bare words.
 
-    Raises ConfigError, which names ``where``, for an option without a name and for a broken value.
+    Raises ConfigError, which names ``where``, where nothing is named, for an option without a name
+    or named twice, and for a broken value.
 
     >>> [c.label for c in parse_choices("random-forest, resnet18:width=16,dropout=0.2", "--models")]
     ['random-forest', 'resnet18:width=16,dropout=0.2']
@@ -77,7 +80,15 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
             raise ConfigError(
                 f"{piece!r} is no option", where=where, remedy="write key=value behind the colon"
             )
+        if key in found[-1].options:
+            raise ConfigError(
+                f"option {key!r} of {found[-1].name} is named twice",
+                where=where,
+                remedy="name it once",
+            )
         found[-1].options[key] = _value(value)
+    if not found:
+        raise ConfigError("names nothing", where=where, remedy="give a name, or leave it out")
     return tuple({choice.label: choice for choice in found}.values())
 
 
@@ -164,11 +175,11 @@ class Plan:
         window = config.sampling.window
         anywhere = Ground(np.ones((1, 1), dtype=bool), 1e-9, window, None)
         for protocol in self.all_protocols:
-            with _told_of(f"protocol {protocol.label}"):
+            with told_of(f"protocol {protocol.label}"):
                 registry.entry(PROTOCOLS, protocol.name, what="protocol")
                 build_protocol(protocol.name, protocol.options, anywhere, n_folds=2, seed=0)
         for model in self.models_of(config):
-            with _told_of(f"model {model.label}"):
+            with told_of(f"model {model.label}"):
                 asked = trusted(configured(config, Cell("", model, SPATIAL, 0, "model")))
                 build_model(asked.name, asked.options, config.training, window=window)
         known = {model.label for model in self.models_of(config)}
@@ -230,12 +241,17 @@ def learns(config: Config, model: Choice) -> bool:
 
 
 @contextmanager
-def _told_of(where: str) -> Iterator[None]:
-    """Name the choice in what is refused, rather than the key of a configuration."""
+def told_of(where: str) -> Iterator[None]:
+    """Name the choice in what is refused: in place of the key that it stands for, or beside it."""
     try:
         yield
     except OrecastError as error:
-        raise type(error)(error.what, where=where, remedy=error.remedy) from None
+        key, own = error.where or "", _OF_CHOICE.fullmatch(error.where or "")
+        place = f"{key}, for {where}" if key and not own else where
+        if own and own[1]:
+            place += f", option {own[1]}"
+        remedy = error.remedy and _LEAVE_OUT.sub("leave its options out", error.remedy)
+        raise type(error)(error.what, where=place, remedy=remedy) from None
 
 
 def _pieces(text: str) -> list[str]:

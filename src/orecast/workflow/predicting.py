@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +22,12 @@ from orecast.mapping.applicability import TrainingSpace, map_dissimilarity
 from orecast.mapping.rasters import write_raster
 from orecast.run import Run, write_json
 from orecast.samples import fit_scaling
-from orecast.survey import Survey, checks, read_survey
+from orecast.survey import Survey, checks
 from orecast.targets import delineate, over_cells, write_targets
 from orecast.validation import Fitted
 from orecast.workflow.job import Progress
-from orecast.workflow.predicting_layers import as_trained, trained_layers
+from orecast.workflow.predicting_layers import as_trained, read_other, trained_layers
+from orecast.workflow.predicting_learned import learned_otherwise, refuse_set, told
 from orecast.workflow.predicting_scores import UNSEEN, Unseen, unseen_rows
 from orecast.workflow.predicting_trained import Trained, read_trained
 from orecast.workflow.provenance import Provenance
@@ -36,6 +39,7 @@ Ints = NDArray[np.int64]
 Map = NDArray[np.float32]
 
 _OF_LEARNING = ("no-deposits", "barren-unused")  # findings that matter to a run alone
+_SAID = ("not-used", "other-rocks")  # findings that matter to the map
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def predict(
     *,
     rescale: bool = False,
     overwrite: bool = False,
+    settings: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Prediction:
     """Predict the survey of ``config`` by the model of a finished run, into a folder of its own.
@@ -87,18 +92,25 @@ def predict(
     stands out from its own district. Classes are drawn by the run's thresholds. Deposits of
     ``config`` are scored, never learned from.
 
+    What the model learned by ([model], [sampling], [training] and the like) stays the run's, and is
+    written so: what a file shared by both areas says otherwise is told as not used; ``settings``,
+    those of ``config`` that were given beside its file as ``key=value``, are refused there.
+
     Raises OrecastError with place and remedy; nothing is written before all is computed.
     """
     tell = progress or (lambda what, done, total: None)
     _refuse_place(run, output, overwrite=overwrite)
     trained = read_trained(run)
+    otherwise = learned_otherwise(config, trained.config)
+    refuse_set(settings, otherwise)
     config = as_trained(config.model_copy(update={"output": output}), trained)
     provenance = Provenance.of(config)
     key = _key(provenance, trained, rescale=rescale)
+    target = Run.begin(output, key, resume=False, overwrite=overwrite, kind="prediction")
     tell("Reading the survey", 0, 1)
     with provenance.timed("survey"):
-        survey = read_survey(config)
-    target = Run.begin(output, key, resume=False, overwrite=overwrite, kind="prediction")
+        survey = read_other(config, trained)
+    _note_unused(survey, otherwise)
     tell("Reading the survey", 1, 1)
     tell("Building evidence", 0, 1)
     with provenance.timed("evidence"):
@@ -117,11 +129,12 @@ def predict(
 
 
 def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
-    """Raise where a prediction would be written into a run, or over something else."""
+    """Raise where a prediction would be written into a run, over something else, or nowhere."""
     if run.resolve() in (output.resolve(), *output.resolve().parents):
         raise ConfigError(
             "lies in the run's own folder", where=f"--output {output}", remedy="name another folder"
         )
+    _refuse_unwritable(output)
     if not (output / ".orecast" / "journal.json").is_file():
         return
     if (output / "model").is_dir():
@@ -130,6 +143,29 @@ def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
     if not overwrite:
         remedy = "--overwrite begins again, or name another --output"
         raise RunError("a prediction stands here already", where=str(output), remedy=remedy)
+
+
+def _refuse_unwritable(output: Path) -> None:
+    """Raise RunError where the folder could not be made, or nothing written into it."""
+    place = output.resolve()
+    while not os.path.lexists(place):
+        place = place.parent
+    remedy = "name another --output"
+    if not place.is_dir():
+        raise RunError("is a file, and no folder to write into", where=str(place), remedy=remedy)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise RunError("cannot be written into", where=str(place), remedy=remedy)
+
+
+def _note_unused(survey: Survey, otherwise: dict[str, Any]) -> None:
+    """Tell which keys are not used, where they would have had the model learn otherwise."""
+    if otherwise:
+        survey.findings.info(
+            "not-used",
+            ", ".join(otherwise),
+            f"not used, since the model is trained already: there {told(otherwise)}",
+            "train another model by orecast run where that is meant",
+        )
 
 
 def _key(provenance: Provenance, trained: Trained, *, rescale: bool) -> str:
@@ -272,7 +308,7 @@ def _metrics(
 def _told(output: Path, metrics: dict[str, Any], area: _Area) -> Prediction:
     with (output / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
         targets = list(csv.DictReader(stream))
-    warnings = [f.what for f in area.survey.findings.of("other-rocks")]
+    warnings = [f.what for code in _SAID for f in area.survey.findings.of(code)]
     best, model = area.trained.metrics["verdict"]["recommended"], metrics["model"]
     if best != model:
         warnings.append(f"the run recommends {best} in place of {model}, which is saved and speaks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -11,8 +12,9 @@ import numpy as np
 from orecast.config import Composition, Config, Section
 from orecast.errors import ConfigError, InputError, ModelError
 from orecast.evidence import Evidence, build_evidence
-from orecast.survey import Survey
+from orecast.survey import Survey, read_survey
 from orecast.workflow.places import require_room
+from orecast.workflow.predicting_learned import as_learned
 from orecast.workflow.predicting_trained import Trained
 
 Table = TypeVar("Table", bound=Section)
@@ -21,6 +23,7 @@ _LOG_RATIOS = ("clr", "ilr", "alr")  # of which every one depends on other parts
 _ONE_HOT, _OTHER = "geology=", "geology=other"
 _EVERY_CLASS = 10_000
 _ALIKE = 0.01  # of a cell's size
+_LEAVE_OUT = re.compile(r"(add .* to samples|name '.*' in gridded)\.ignore")  # a survey's remedy
 
 
 def as_trained(config: Config, trained: Trained) -> Config:
@@ -28,10 +31,12 @@ def as_trained(config: Config, trained: Trained) -> Config:
 
     Of [composition], [evidence], [faults] and [geology] all but files and columns is taken over
     where it is not given; the parts of a log-ratio and the cell size as they came out in the run,
-    where they were left out there too. Raises ConfigError where another transform, denominator or
-    list of parts is given: they would make other layers of the same names.
+    where they were left out there too. All that the model learned by is the run's. Raises
+    ConfigError where another transform, denominator or list of parts is given: they would make
+    other layers of the same names.
     """
     mine = trained.config
+    config = as_learned(config, mine)
     parts = mine.composition.parts
     if parts is None and mine.composition.transform in _LOG_RATIOS:
         parts = list(trained.symbols)
@@ -52,6 +57,27 @@ def as_trained(config: Config, trained: Trained) -> Config:
         found = found.model_copy(update={"geology": geology})
     _require_composition(found.composition, composition)
     return found
+
+
+def read_other(config: Config, trained: Trained) -> Survey:
+    """Read the other survey; raises as ``read_survey``.
+
+    Where an element is refused that the model reads, leaving it out is no remedy.
+    """
+    try:
+        return read_survey(config)
+    except InputError as error:
+        needed = {*(config.composition.parts or ()), *trained.saved.reads}
+        said = f"{error.what} {(error.where or '').rpartition(', ')[2]}"
+        read = needed & set(re.findall(r"[A-Z][A-Za-z0-9]*", said))
+        if not (read and _LEAVE_OUT.fullmatch(error.remedy or "")):
+            raise
+        raise InputError(
+            f"{error.what}; the model reads it",
+            where=error.where,
+            remedy=f"give the survey values of {', '.join(sorted(read))} that vary, or train a "
+            "model without it",
+        ) from None
 
 
 def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from orecast import registry
 from orecast.config import Config, ModelOptions
+from orecast.config.method import Grow
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.samples import Needs, NegativeRule
 from orecast.samples.growing import Step
+from orecast.samples.growing.plan import naming_step
 from orecast.samples.growing.slide import Slide
 from orecast.training import build_model
 from orecast.training.generators import build_step
@@ -97,7 +100,7 @@ def model_recipe(
         labels=needs.labels,
         guided=needs.weight,
         weight=_weight(config, evidence, guided=needs.weight),
-        plan=_plan(config, generators),
+        plan=growth_plan(config, partial(build_step, checkpoints=generators)),
         channels={
             f"{name} score": _factory(config, ModelOptions(name=name))
             for name in config.model.channels
@@ -105,42 +108,40 @@ def model_recipe(
     )
 
 
-def _plan(config: Config, generators: Path | None) -> tuple[Step, ...]:
-    """Steps of growth.
+def growth_plan(config: Config, build: Callable[..., Step]) -> tuple[Step, ...]:
+    """Steps of growth, each by ``build_step``, or ``outline_step`` where none will be taken.
 
-    ConfigError or SamplingError where one is impossible, or its rows would leak in a stack.
+    Raises ConfigError or SamplingError that names the step where one is impossible, or its rows
+    would leak in a stack.
     """
-    made = [step.method for step in config.sampling.grow if step.method in GENERATED]
-    if made and config.model.name == "stack":
+    plan = []
+    for number, asked in enumerate(config.sampling.grow):
+        with naming_step(number):
+            plan.append(_step(config, asked, build))
+    return tuple(plan)
+
+
+def _step(config: Config, asked: Grow, build: Callable[..., Step]) -> Step:
+    if asked.method in GENERATED and config.model.name == "stack":
         raise ConfigError(
-            f"a stack weighs its members by windows that {made[0]} mixes from several deposits",
+            f"a stack weighs its members by windows that {asked.method} mixes from several "
+            "deposits",
             where="sampling.grow",
             remedy='choose the model "ensemble", or copy, turns, noise and slide',
         )
-    plan = tuple(
-        build_step(
-            step.method,
-            step.options,
-            checkpoints=generators,
-            **step.model_dump(exclude={"method", "options"}, exclude_none=True),
-        )
-        for step in config.sampling.grow
-    )
-    for augmenter in (step.build() for step in plan):
-        if isinstance(augmenter, Slide):
-            augmenter.check_window(config.sampling.window)
-    return plan
+    amount = asked.model_dump(exclude={"method", "options"}, exclude_none=True)
+    step = build(asked.method, asked.options, **amount)
+    augmenter = step.build()
+    if isinstance(augmenter, Slide):
+        augmenter.check_window(config.sampling.window)
+    return step
 
 
 def _weight(config: Config, evidence: Evidence, *, guided: bool) -> str | None:
     """The layer that weighs knowledge; None where it is fitted to the distance to faults."""
     name = config.model.weight
-    if guided and name is None and FAULT_DISTANCE not in evidence.names:
-        raise ConfigError(
-            f"{config.model.name} is guided by faults, and the survey has none",
-            where="model.weight",
-            remedy="give [faults], or name a layer there",
-        )
+    if guided and name is None:
+        _require_fault_distance(config, evidence)
     if name is not None and name not in evidence.names:
         raise ConfigError(
             f"there is no layer {name!r}",
@@ -148,6 +149,29 @@ def _weight(config: Config, evidence: Evidence, *, guided: bool) -> str | None:
             remedy=nearest(name, evidence.names),
         )
     return name if guided else None
+
+
+def _require_fault_distance(config: Config, evidence: Evidence) -> None:
+    """Raise ConfigError where there is no layer of distance to faults, and say why."""
+    if FAULT_DISTANCE in evidence.names:
+        return
+    if config.faults is None:
+        raise ConfigError(
+            f"{config.model.name} is guided by faults, and the survey has none",
+            where="model.weight",
+            remedy="give [faults], or name a layer there",
+        )
+    if not config.faults.distance:
+        raise ConfigError(
+            f"{config.model.name} is guided by the distance to faults, which is not made a layer",
+            where="faults.distance",
+            remedy="set it to true, or name a layer as model.weight",
+        )
+    raise ConfigError(
+        f"{config.model.name} is guided by the distance to faults, which is left out",
+        where="evidence.layers",
+        remedy=f'add "{FAULT_DISTANCE}" there, or name a layer as model.weight',
+    )
 
 
 def trusted(config: Config) -> ModelOptions:

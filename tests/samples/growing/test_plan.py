@@ -125,13 +125,42 @@ def test_impossible_amounts_are_refused(amount, words):
         Step(Copying, **amount)
 
 
+@pytest.mark.parametrize(
+    "amount",
+    [{"n": 10**12}, {"to": 10**7 + 1}, {"times": 1e300}, {"times": 1.7e308}, {"n": 10**400}],
+)
+def test_more_windows_than_memory_holds_are_refused(amount):
+    first, second = Step(Copying, times=2), Step(Copying, label=1, **amount)
+    with pytest.raises(SamplingError, match=r"grow\.1: .* would result, .* hold 10 million"):
+        grow(*labelled(11, 30), [first, second], seed=0)
+
+
+def test_room_is_for_all_windows_together():
+    y = labelled(11, 30)[1]
+    assert Step(Copying, label=1, to=10**7 - 30).amounts(y) == {1.0: 10**7 - 41}
+    with pytest.raises(SamplingError, match=r"1e\+07 windows would result"):
+        Step(Copying, label=1, to=10**7 - 29).amounts(y)
+
+
+def test_an_error_names_the_step_in_place_and_remedy():
+    plan = [Step(Turning, times=2), Step(Slide, n=9999)]
+    with pytest.raises(SamplingError) as caught:
+        grow(*labelled(11, 30), [plan[1]], seed=0)
+    assert caught.value.where == "sampling.grow.0"
+    assert caught.value.remedy.startswith("raise sampling.grow.0.options.shift")
+    with pytest.raises(SamplingError, match=r"sampling\.grow\.1: windows that are turned"):
+        grow(*labelled(11, 30), plan, seed=0)
+
+
 def test_only_single_windows_can_be_changed_in_place():
     with pytest.raises(ConfigError, match="choose copy, turns or noise"):
         grow(*labelled(11, 30), [Step(Smote, share=0.5)], seed=0)
 
 
 def test_a_class_that_has_more_already_cannot_be_grown_to_fewer():
-    with pytest.raises(SamplingError, match=r"to: there are 30 barren windows already.* 29 "):
+    with pytest.raises(
+        SamplingError, match=r"grow\.0\.to: there are 30 barren windows already.* 29 "
+    ):
         grow(*labelled(11, 30), [Step(Copying, to=29)], seed=0)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import ConfigError, SamplingError
+from orecast.errors import ConfigError, OrecastError, SamplingError
 from orecast.samples.growing.rows import Augmenter
 from orecast.samples.growing.slide import Slide
 from orecast.samples.growing.turns import Turning
@@ -22,6 +23,7 @@ Labels = NDArray[np.float64]
 _WHERE = "sampling.grow"
 _WORDS = {1.0: "ore", 0.0: "barren"}
 _AMOUNTS = ("times", "n", "to", "share")
+_MOST_ROWS = 10_000_000  # of about 100 bytes each: a gigabyte, their values not counted
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Step:
     def amounts(self, y: Labels) -> dict[float, int | None]:
         """Rows to make for each class, of what is there before the step; None for all there are.
 
-        Raises SamplingError where a class that is to be grown has no row, or too many already.
+        Raises SamplingError where a class that is to be grown has no row, or too many already, and
+        where more rows would result than can be held.
         """
         count = {label: int((y == label).sum()) for label in _WORDS}
         chosen = [float(self.label)] if self.label is not None else list(_WORDS)
@@ -95,15 +98,18 @@ class Step:
                     where=f"{_WHERE}.to",
                     remedy=f"set it to {count[label]} or more",
                 )
-        return {label: self._amount(count[label], max(count.values())) for label in chosen}
+        more = {label: self._amount(count[label], max(count.values())) for label in chosen}
+        if self.share is None:
+            _require_room(len(y) + sum(n or 0 for n in more.values()))
+        return {label: None if n is None else round(n) for label, n in more.items()}
 
-    def _amount(self, rows: int, most: int) -> int | None:
+    def _amount(self, rows: int, most: int) -> float | None:
         if self.balance:
             return most - rows
         if self.times is not None:
-            return round((self.times - 1) * rows)
+            return (self.times - 1) * rows
         if self.share is not None:
-            return round(self.share * rows)
+            return self.share * rows
         return self.n if self.to is None else self.to - rows
 
 
@@ -137,30 +143,17 @@ def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int)
     Each class is grown from its own rows alone. Rows that are there keep their order, new ones
     come behind them. Rows without a label are left as they are.
 
-    Raises SamplingError where a class is too small for a method; what a method raises.
+    Raises SamplingError where a class is too small for a method, or more rows would result than
+    can be held; what a method raises. A message names the step.
     """
     grown, y, group = Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group)
-    made: list[Made] = []
+    growth = Growth(grown, y, group, grown.origin)
     for number, step in enumerate(plan):
-        for label, n in step.amounts(y).items():
-            if n == 0:
-                continue
-            seeds = _seeds(seed, number, label)
-            among = np.flatnonzero(y == label)
-            if n is not None and step.share is not None:
-                grown = _changed(grown, among, n, step, seeds)
-                continue
-            augmenter = step.build().fit(grown.take(among), seed=seeds[0])
-            if n is None:
-                assert isinstance(augmenter, Slide)
-                n = augmenter.most
-            part = augmenter.grow(n, seed=seeds[1])
-            kin = among[places(part, len(among))]
-            grown = grown.added(part, among)
-            made.append(Made(augmenter.name, label, len(y), n))
-            y = np.append(y, np.full(n, label))
-            group = np.append(group, group[kin] if part.origin.shape[1] else np.full(n, -1))
-    return Growth(grown, y, group, grown.origin, tuple(made))
+        with naming_step(number):
+            for label, n in step.amounts(growth.y).items():
+                if n != 0:
+                    growth = _grown(growth, label, n, step, _seeds(seed, number, label))
+    return growth
 
 
 def rehearse(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
@@ -191,6 +184,41 @@ def _rehearsed(build: Callable[[], Augmenter]) -> Augmenter:
     return _StandIn(augmenter) if learns else augmenter
 
 
+@contextmanager
+def naming_step(number: int) -> Iterator[None]:
+    """Let an error about growth name the step, counted from 0 as in every list of a run.toml."""
+    try:
+        yield
+    except OrecastError as error:
+        where, remedy = (
+            text and text.replace(_WHERE, f"{_WHERE}.{number}")
+            for text in (error.where, error.remedy)
+        )
+        raise type(error)(error.what, where=where, remedy=remedy) from error
+
+
+def _grown(growth: Growth, label: float, n: int | None, step: Step, seeds: list[int]) -> Growth:
+    """Grow one class by ``n`` rows, or by all there are, or change as many in place."""
+    grown, y, group, _, made = growth
+    among = np.flatnonzero(y == label)
+    if n is not None and step.share is not None:
+        return growth._replace(X=_changed(grown, among, n, step, seeds))
+    augmenter = step.build().fit(grown.take(among), seed=seeds[0])
+    if n is None:
+        assert isinstance(augmenter, Slide)
+        n = augmenter.most
+    part = augmenter.grow(n, seed=seeds[1])
+    kin = among[places(part, len(among))]
+    grown = grown.added(part, among)
+    return Growth(
+        grown,
+        np.append(y, np.full(n, label)),
+        np.append(group, group[kin] if part.origin.shape[1] else np.full(n, -1)),
+        grown.origin,
+        (*made, Made(augmenter.name, label, len(y), n)),
+    )
+
+
 def _changed(grown: Grown, among: Ints, n: int, step: Step, seeds: list[int]) -> Grown:
     """Change ``n`` of the rows ``among`` in place."""
     augmenter = step.build()
@@ -218,6 +246,17 @@ def _number(value: float | None, *, least: float) -> bool:
         return True
     known = isinstance(value, int | float) and not isinstance(value, bool)
     return known and least <= value < np.inf
+
+
+def _require_room(rows: float) -> None:
+    """Raise SamplingError for more rows than memory has room for."""
+    if rows > _MOST_ROWS:
+        raise SamplingError(
+            f"{min(rows, 1e300):.3g} windows would result, and memory is meant to hold "
+            f"{_MOST_ROWS // 10**6} million",
+            where=_WHERE,
+            remedy="ask for fewer",
+        )
 
 
 def _require(name: str, value: Any, good: bool, words: str) -> None:

@@ -15,9 +15,9 @@ from orecast import registry
 from orecast.errors import ConfigError, nearest
 from orecast.samples.growing import Augmenter, Step
 
-__all__ = ["augmenter_names", "build_augmenter", "build_step"]
+__all__ = ["augmenter_names", "build_augmenter", "build_step", "outline_step"]
 
-_ROOMS = ("orecast.samples.growing", "orecast.training.generators")
+_PLAIN, _GENERATORS = "orecast.samples.growing", "orecast.training.generators"
 _WHERE = "sampling.grow"
 _AMOUNTS = ("label", "balance", "times", "n", "to", "share")
 
@@ -36,14 +36,7 @@ def build_augmenter(
     windows. Raises ConfigError for an unknown name or option and for an impossible value.
     """
     options = options or {}
-    known = _augmenters()
-    if method not in known:
-        raise ConfigError(
-            f"unknown method {method!r}",
-            where=f"{_WHERE}.method",
-            remedy=nearest(str(method), known),
-        )
-    factory = known[method].load()
+    factory = _entry(method).load()
     taken = [p for p in inspect.signature(factory).parameters if p not in ("args", "kwargs")]
     _refuse_unknown(options, taken, f"{method} has no option", f"{_WHERE}.options")
     augmenter: Augmenter = factory(**options)
@@ -73,8 +66,32 @@ def build_step(
     return Step(lambda: build_augmenter(method, chosen, checkpoints=checkpoints), **amount)
 
 
+def outline_step(method: str, options: Mapping[str, Any] | None = None, **amount: Any) -> Step:
+    """Return a step as far as it is known without torch, and raise as ``build_step`` so far.
+
+    Copies stand for what a generator makes, and its options are not looked at.
+
+    >>> outline_step("gan", {"epochs": 3}, n=9).build().name
+    'copy'
+    """
+    generates = _entry(method).module.startswith(_GENERATORS)
+    return build_step("copy" if generates else method, {} if generates else options, **amount)
+
+
+def _entry(method: str) -> registry.Entry:
+    known = _augmenters()
+    if method not in known:
+        raise ConfigError(
+            f"unknown method {method!r}",
+            where=f"{_WHERE}.method",
+            remedy=nearest(str(method), known),
+        )
+    return known[method]
+
+
 def _augmenters() -> dict[str, registry.Entry]:
-    return {name: entry for room in _ROOMS for name, entry in registry.entries(room).items()}
+    rooms = (_PLAIN, _GENERATORS)
+    return {name: entry for room in rooms for name, entry in registry.entries(room).items()}
 
 
 def _refuse_unknown(

@@ -147,6 +147,6 @@ def _write_results(
 def _told(bench: Bench, cell: ReproducedCell) -> dict[str, Any] | None:
     """A finished cell, with what its model says must be said with its leak-free scores."""
     content = read_reproduced(bench.folder, cell)
-    if content is None or cell.protocol != "spatial":
+    if content is None or "error" in content or cell.protocol != "spatial":
         return content
     return content | {"declares": declared(bench.config(bench.plan.entry(cell.entry), cell.seed))}
