@@ -6,7 +6,7 @@
 
 Every figure of the page comes from the folders' ``reproduction.json`` and ``comparison.json`` and
 the papers' tables. A system without a folder has its structure, its choices and the command alone.
-Pictures are copied to ``images/systems/``. Smoke runs are refused: they say nothing about the methods.
+Pictures are copied to ``images/systems/``. Smoke runs are refused: they say nothing of the methods.
 """
 
 from __future__ import annotations
