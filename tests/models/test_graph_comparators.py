@@ -124,3 +124,11 @@ def test_auxiliary_losses_by_hand():
 def test_impossible_options_are_refused(factory, options):
     with pytest.raises(ConfigError, match=rf"model\.options\.{next(iter(options))}"):
         factory(3, 1, **options)
+
+
+def test_a_node_that_is_wholly_in_one_cluster_leaves_gradients_finite():
+    logits = torch.tensor([[[200.0, 0.0], [0.0, 200.0]]], requires_grad=True)
+    shares = logits.softmax(2)
+    assert shares.detach().min() == 0
+    (assignment_entropy(shares) + link_error(PAIR[:2, :2], shares)).backward()
+    assert logits.grad.isfinite().all()

@@ -20,6 +20,8 @@ from orecast.models.element_graphs import (
 
 REGISTERED = {"gin": "GIN", "diffpool": "DiffPool", "graphsage": "GraphSAGE"}
 
+_NO_SHARE = 1e-15
+
 
 class GIN(ElementGraph):
     r"""Graph isomorphism network on the graph of correlated elements.
@@ -197,6 +199,9 @@ def link_error(adjacency: Tensor, shares: Tensor) -> Tensor:
 
 
 def assignment_entropy(shares: Tensor) -> Tensor:
-    """Entropy of a node's clusters ``(B, N, K)``, mean over nodes and batch."""
-    entropy: Tensor = torch.special.entr(shares).sum(2)
+    """Entropy of a node's clusters ``(B, N, K)``, mean over nodes and batch.
+
+    Its slope stays finite at a share of 0, which a softmax rounds to.
+    """
+    entropy = -(shares * (shares + _NO_SHARE).log()).sum(2)
     return entropy.mean()
