@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ModelError, SamplingError
 from orecast.samples.nouns import WEIGHT, Needs, Windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A network that learns something of its windows before its first step."""
+
+    def prepare(self, values: Tensor, y: Tensor) -> None:
+        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
 
 
 def needs_of(factory: Any, options: dict[str, Any]) -> Needs:

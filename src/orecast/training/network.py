@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from orecast import registry
 from orecast.config import Training
@@ -34,7 +34,7 @@ from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather
 from orecast.training.dropout import Thinned, drops
 from orecast.training.inference import Answer, in_batches, inference_form, probability
-from orecast.training.needs import check_needs, needs_of
+from orecast.training.needs import Prepared, check_needs, needs_of
 from orecast.training.options import DEVICE_OPTIONS, factory_options
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
 from orecast.training.recording import Record, recorded
@@ -50,14 +50,6 @@ from orecast.training.trainer import Progress, local_randomness, train
 DESCRIPTION = "network.json"
 WEIGHTS = "network.safetensors"
 _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
-
-
-@runtime_checkable
-class Prepared(Protocol):
-    """A network that learns something of its windows before its first step."""
-
-    def prepare(self, values: Tensor, y: Tensor) -> None:
-        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
 
 
 class Network:
