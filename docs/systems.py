@@ -261,7 +261,8 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
         f"{surveys}. One seed, whole deposits held out; brackets hold 95\u00a0% intervals over "
         "groups of deposits. Widths behind a colon are narrower than the published ones. "
         "`gk-cnn` and `gk-dcn` are guided by a density of faults, as the survey has no fault "
-        "lines.",
+        "lines. Element graphs, and what their paper compared them with, read a cell's own "
+        "elements; the others read windows of 9 cells in all layers.",
         aligned(Table("Elsewhere", head, rows, frozenset({1, 2}))),
         f"Made by\n\n{commands}",
     ]
