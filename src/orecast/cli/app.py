@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -131,6 +132,9 @@ def run_(
     run: RunFile,
     model: Annotated[str | None, typer.Option(help="Model, in place of model.name.")] = None,
     settings: Settings = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write, in place of output.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
 ) -> None:
@@ -144,6 +148,8 @@ def run_(
     one_of(resume=resume, overwrite=overwrite)
     if model:  # the file's options are those of the file's model
         settings = [f"model={{name = {model!r}}}", *(settings or [])]
+    if output is not None:  # from where the user stands, not the file
+        settings = [*(settings or []), f"output={json.dumps(output.absolute().as_posix())}"]
     _go(read(run, settings), resume=resume, overwrite=overwrite)
 
 
