@@ -81,6 +81,13 @@ def test_what_cells_have_put_there_is_carried_over_unless_all_begins_again(tmp_p
     assert not list((run.folder / "cells").iterdir())
 
 
+def test_a_place_that_cannot_hold_a_folder_is_refused_first(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "deep" / "run"):
+        with pytest.raises(RunError, match="file: is a file, and no folder to write into"):
+            begin(place)
+
+
 def test_what_is_kept_for_resuming_belongs_to_one_configuration(tmp_path):
     run = begin(tmp_path / "run")
     with run.stage("evidence") as part:

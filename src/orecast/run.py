@@ -41,16 +41,11 @@ class Run:
         """Begin a run, or go on with one whose ``key`` (what its result depends on) is the same.
 
         Its ``kind`` is what a user calls it: one kind never replaces another. Raises RunError where
-        the folder holds something else, or another configuration's run.
+        the folder cannot be written, or holds something else, or another configuration's run.
         """
         run = cls(folder, key, kind)
         journal = folder / _JOURNAL
-        if folder.exists() and not folder.is_dir():
-            raise RunError(
-                "a file stands where the run's folder should",
-                where=str(folder),
-                remedy="name another",
-            )
+        _require_writable(folder)
         entries = [p.name for p in folder.iterdir()] if folder.is_dir() else []
         if not journal.is_file() and entries in ([], [".orecast"]):
             return run  # nothing there, or killed before the first stage ended
@@ -198,6 +193,18 @@ class Run:
                 path.rmdir()
             except OSError:
                 return
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise RunError where the folder could not be made, or nothing written into it."""
+    place = folder.resolve()
+    while not os.path.lexists(place):
+        place = place.parent
+    remedy = "name another output"
+    if not place.is_dir():
+        raise RunError("is a file, and no folder to write into", where=str(place), remedy=remedy)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise RunError("cannot be written into", where=str(place), remedy=remedy)
 
 
 def write_json(path: Path, content: Any) -> None:

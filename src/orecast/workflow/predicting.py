@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,12 +128,11 @@ def predict(
 
 
 def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
-    """Raise where a prediction would be written into a run, over something else, or nowhere."""
+    """Raise where a prediction would be written into a run, or over something else."""
     if run.resolve() in (output.resolve(), *output.resolve().parents):
         raise ConfigError(
             "lies in the run's own folder", where=f"--output {output}", remedy="name another folder"
         )
-    _refuse_unwritable(output)
     if not (output / ".orecast" / "journal.json").is_file():
         return
     if (output / "model").is_dir():
@@ -143,18 +141,6 @@ def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
     if not overwrite:
         remedy = "--overwrite begins again, or name another --output"
         raise RunError("a prediction stands here already", where=str(output), remedy=remedy)
-
-
-def _refuse_unwritable(output: Path) -> None:
-    """Raise RunError where the folder could not be made, or nothing written into it."""
-    place = output.resolve()
-    while not os.path.lexists(place):
-        place = place.parent
-    remedy = "name another --output"
-    if not place.is_dir():
-        raise RunError("is a file, and no folder to write into", where=str(place), remedy=remedy)
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise RunError("cannot be written into", where=str(place), remedy=remedy)
 
 
 def _note_unused(survey: Survey, otherwise: dict[str, Any]) -> None:
