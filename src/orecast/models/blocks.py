@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -31,14 +33,14 @@ def stem(channels: int, width: int, size: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class TwoPart(nn.Module):
+class TwoPart(nn.Module, ABC):
     """Base of the networks: features of windows, and a ``head`` that makes logits of them."""
 
     head: nn.Module
 
+    @abstractmethod
     def forward_features(self, x: Tensor) -> Tensor:
         """Return features of windows ``(B, C, k, k)``, in the shape that the network names."""
-        raise NotImplementedError
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)`` of features."""

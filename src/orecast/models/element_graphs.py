@@ -7,7 +7,7 @@ by features, and the graph one matrix ``(N, N)`` that serves all of it.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -24,7 +24,7 @@ Threshold = float | Literal["adaptive"]
 _WHERE = "model.options.alpha"
 
 
-class ElementGraph(TwoPart, ABC):
+class ElementGraph(TwoPart):
     """A network on the graph of a cell's elements.
 
     Nodes are the N layers, and a node's feature is its value at the window's own cell, a log-ratio

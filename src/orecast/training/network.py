@@ -108,7 +108,7 @@ class Network:
         if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
             size += 1
         with torch.device("meta"):
-            net = self.factory(2 if self.needs.weight else 1, size, **options)
+            net = self.factory(1 + self.needs.weight, size, **options)
         search_epochs(self.options, self.training.epochs, to_choose(self.factory, self.options))
         self._check_passes(net)
         self._settings(net, size)
