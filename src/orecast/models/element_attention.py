@@ -199,7 +199,7 @@ def _attend(
 def _elu(active: Floats, kept: Floats, out: Floats) -> None:
     """Bend ``active`` by ELU, in place; ``out`` is ``exp(min(active, 0))``, then that and ``kept``.
 
-    Near 0 it is exact to the rounding of 1, where torch's own, which is slower, is to that of x.
+    Near 0 it is exact to the rounding of 1, where torch's own is to that of x.
     """
     features, n, b = active.shape
     for f in range(features):
