@@ -262,7 +262,9 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
         "groups of deposits. Widths behind a colon are narrower than the published ones. "
         "`gk-cnn` and `gk-dcn` are guided by a density of faults, as the survey has no fault "
         "lines. Element graphs, and what their paper compared them with, read a cell's own "
-        "elements; the others read windows of 9 cells in all layers.",
+        "elements; the others read windows of 9 cells in all layers. "
+        f"The best of {len(ranked)} is flattered by being picked, and the recipe of `auto` was "
+        "chosen with a look at this survey.",
         aligned(Table("Elsewhere", head, rows, frozenset({1, 2}))),
         f"Made by\n\n{commands}",
     ]
