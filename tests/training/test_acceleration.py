@@ -6,7 +6,7 @@ from orecast.models.resnet import ResNet18, ResNet50
 from orecast.training.acceleration import (
     acceleration,
     best_device,
-    suited_threads,
+    suited_process,
     suits_channels_last,
 )
 
@@ -88,7 +88,7 @@ def test_narrow_networks_on_small_windows_run_on_one_thread(width, size, alone):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with suited_threads(net, size):
+        with suited_process(net, size):
             assert torch.get_num_threads() == (1 if alone else 2)
         assert torch.get_num_threads() == 2
     finally:

@@ -10,7 +10,7 @@ from orecast.errors import SamplingError
 from orecast.models.resnet import ResNet18
 from orecast.samples.nouns import Scaling, Windows
 from orecast.training import Network, build_model, load_model
-from orecast.training.acceleration import acceleration, suited_threads
+from orecast.training.acceleration import acceleration, suited_process
 from orecast.training.data import TrainingBatches
 from orecast.training.pretraining import (
     TRANSDUCTIVE,
@@ -247,7 +247,7 @@ def test_no_epochs_are_training_alone_bit_for_bit(district, pretrain_on):
     with local_randomness(0):
         net = ResNet18(3, 5, width=2)
     batches = TrainingBatches(X, y, recipe.batch, seed=0, flips=True)
-    with suited_threads(net, 5):
+    with suited_process(net, 5):
         train(net, batches, recipe, seed=0, settings=acceleration(torch.device("cpu")))
     assert same(fitted(*district, recipe=recipe), net)
     assert not same(fitted(*district), net)

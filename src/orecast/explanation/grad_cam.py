@@ -96,14 +96,14 @@ def grad_cam(network: Network, X: Windows) -> GradCam:
     Raises ModelError where the features are no maps, or maps of one cell, and as ``predict``;
     SamplingError without windows.
     """
-    from orecast.training.acceleration import suited_threads
+    from orecast.training.acceleration import suited_process
     from orecast.training.data import gather, windows_at_once
 
     require_windows(X)
     score = network.predict(X)
     maps = np.empty((len(X), X.size, X.size), dtype=np.float32)
     step = windows_at_once(X.size)
-    with suited_threads(network.net_, X.size):
+    with suited_process(network.net_, X.size):
         for start in range(0, len(X), step):
             rows = slice(start, start + step)
             maps[rows] = _activation(network, gather(X, rows)).numpy()

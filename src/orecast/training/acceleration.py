@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from orecast.errors import ConfigError, nearest
+from orecast.training.memory import kept_memory
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -103,12 +104,13 @@ def suits_channels_last(net: nn.Module, size: int) -> bool:
 
 
 @contextmanager
-def suited_threads(net: nn.Module, size: int) -> Iterator[None]:
-    """Run the block on one CPU thread where the network is narrow and windows are small.
+def suited_process(net: nn.Module, size: int) -> Iterator[None]:
+    """Run the block with memory kept between batches, and threads that suit the network.
 
-    Each of its products is then shorter than the threads' meeting at its end. Measured, ResNet-18
-    of width 16 on 9 x 9 windows, 2 cores: one thread 6.5 s, two 5.5 s; beside one other busy
-    process 6.2 s and 48 s, since waiting threads hold the core that the work needs.
+    One CPU thread where the network is narrow and windows are small: each of its products is then
+    shorter than the threads' meeting at its end. Measured, ResNet-18 of width 16 on 9 x 9 windows,
+    2 cores: one thread 6.5 s, two 5.5 s; beside one other busy process 6.2 s and 48 s, since
+    waiting threads hold the core that the work needs.
     """
     threads = torch.get_num_threads()
     weights = sum(p.numel() for p in net.parameters())
@@ -116,7 +118,8 @@ def suited_threads(net: nn.Module, size: int) -> Iterator[None]:
     try:
         if narrow:
             torch.set_num_threads(1)
-        yield
+        with kept_memory():
+            yield
     finally:
         if narrow:
             torch.set_num_threads(threads)

@@ -15,7 +15,7 @@ from torch.fx.experimental.optimization import fuse
 from torch.fx.passes.shape_prop import ShapeProp
 
 from orecast.samples.nouns import Windows
-from orecast.training.acceleration import Acceleration, suited_threads
+from orecast.training.acceleration import Acceleration, suited_process
 from orecast.training.data import gather, windows_at_once
 
 Answer = Callable[[Tensor], Tensor]
@@ -27,7 +27,7 @@ def in_batches(
     """Answers ``(*leading, n)`` to windows, materialised a batch at a time; ``net`` is behind."""
     found = np.empty((*leading, len(X)), dtype=np.float64)
     step = windows_at_once(X.size)
-    with torch.inference_mode(), suited_threads(net, X.size):
+    with torch.inference_mode(), suited_process(net, X.size):
         for start in range(0, len(X), step):
             rows = slice(start, start + step)
             found[..., rows] = answer(settings.arrange(gather(X, rows))).cpu().numpy()

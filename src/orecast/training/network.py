@@ -26,7 +26,7 @@ from orecast.training.acceleration import (
     Acceleration,
     acceleration,
     best_device,
-    suited_threads,
+    suited_process,
     suits_channels_last,
 )
 from orecast.training.broken import why_broken
@@ -126,7 +126,7 @@ class Network:
         net = self._prepared(X, y, seed, self.chosen_)
         settings = self._settings(net, X.size)
         batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
-        with suited_threads(net, X.size):
+        with suited_process(net, X.size):
             pretrained = self._pretrain(net, X, seed, settings)
             told = self._told(self.training.pretrain)
             if self.record is not None:

@@ -18,7 +18,7 @@ from orecast.samples.growing.noise import keyed_normal
 from orecast.samples.growing.rows import OPTIONS, require_positive, require_rows, require_whole
 from orecast.samples.grown import Part, Units
 from orecast.samples.nouns import WEIGHT, Floats, Ints, Windows
-from orecast.training.acceleration import best_device, suited_threads
+from orecast.training.acceleration import best_device, suited_process
 from orecast.training.checkpoints import fingerprint, restore_weights, write_weights
 from orecast.training.data import TrainingBatches
 from orecast.training.generators.layers import Axes
@@ -76,7 +76,7 @@ class Generator(ABC):
             if kept is not None and kept.exists():
                 restore_weights(kept, net)
             else:
-                with suited_threads(net, X.size):
+                with suited_process(net, X.size):
                     self._train(net.to(best_device()), self._epochs(X, seed))
                 if kept is not None:
                     write_weights(kept, net)
@@ -153,7 +153,7 @@ class Drawn:
         generator, size = self.generator, self.generator.units_.size
         shape = (1, len(generator.axes_.back), size, size)
         made = np.empty((len(rows), len(generator.units_.names), size, size), dtype=np.float32)
-        with torch.inference_mode(), suited_threads(generator.net_, size):
+        with torch.inference_mode(), suited_process(generator.net_, size):
             for k, row in enumerate(rows):
                 noise = torch.from_numpy(keyed_normal(self.key[row], shape))
                 z = generator.drawn(torch.from_numpy(self.latent[row][None]), noise)
