@@ -3,7 +3,8 @@
 Both have the same weights; logits and gradients of one batch are held against each other first.
 Then each trains on the same samples by Adam: ours through ``Network.fit`` and as a bare loop;
 torch-geometric's as its DataLoader joins graphs to batches, and as a bare loop over batches that
-were joined beforehand. Epochs take turns; the median of each counts. Needs torch-geometric.
+were joined beforehand. Theirs have a process of their own, since ours says how memory is kept.
+Epochs take turns; the median of each counts. Needs torch-geometric.
 Usage: python benchmarks/element_graphs.py [--samples 2048] [--batch 64] [--alpha 0.6]
 """
 
@@ -11,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import copy
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 
 import numpy as np
 import torch
@@ -30,6 +33,8 @@ from orecast.training import Network
 
 FACTORIES: dict[str, type[ResidualGraph]] = {"resgcn": ResGCN, "resgat": ResGAT}
 RATE = 1e-3
+PEERS = "torch-geometric, DataLoader", "torch-geometric, batches made before"
+OWN = "orecast, Network.fit", "orecast, bare loop"
 
 
 class Peer(nn.Module):
@@ -123,55 +128,77 @@ def timed(batches: Callable[[], Iterator[tuple[tuple[Tensor, ...], Tensor]]], ne
         yield time.perf_counter() - start
 
 
-def compare(name: str, n: int, size: int, elements: int, alpha: float, epochs: int) -> None:
-    X, y = samples(n, elements)
+def prepared(name: str, X: Windows, y: np.ndarray, alpha: float) -> tuple[ResidualGraph, Tensor]:
+    """The network with its graph, and who is joined with whom."""
     torch.manual_seed(0)
-    ours = FACTORIES[name](elements, 1, alpha=alpha)
+    ours = FACTORIES[name](len(X.names), 1, alpha=alpha)
     ours.prepare(torch.from_numpy(X.centre()), torch.from_numpy(y))
-    adjacency = joined(ours.correlation, alpha)
-    peer, data = Peer(ours), graphs(X, y, adjacency)
-    joint = list(DataLoader(data, batch_size=size))
-    logits, gradients = differences(ours, peer, X, joint[0])
-    values, labels = torch.from_numpy(X.batch()), torch.from_numpy(y).float()
+    return ours, joined(ours.correlation, alpha)
 
-    def dense() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        for rows in torch.randperm(n).split(size):
-            yield (values[rows],), labels[rows]
+
+def peer_loops(turns: Connection, name: str, chosen: argparse.Namespace) -> None:
+    """Train for an epoch in each of torch-geometric's ways at every turn; answer with seconds."""
+    torch.set_num_threads(chosen.threads)
+    X, y = samples(chosen.samples, chosen.elements)
+    ours, adjacency = prepared(name, X, y, chosen.alpha)
+    peer, data = Peer(ours), graphs(X, y, adjacency)
+    joint = list(DataLoader(data, batch_size=chosen.batch))
 
     def loaded() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        for b in DataLoader(data, batch_size=size, shuffle=True):
+        for b in DataLoader(data, batch_size=chosen.batch, shuffle=True):
             yield (b.x, b.edge_index, b.batch), b.y
 
     def made() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
         for b in joint:
             yield (b.x, b.edge_index, b.batch), b.y
 
-    loops = {
-        "torch-geometric, DataLoader": timed(loaded, peer),
-        "torch-geometric, batches made before": timed(made, peer),
-        "orecast, bare loop": timed(dense, ours),
-    }
-    seconds: dict[str, list[float]] = {words: [] for words in (*loops, "orecast, Network.fit")}
+    loops = timed(loaded, peer), timed(made, peer)
+    while turns.recv():
+        turns.send([next(loop) for loop in loops])
+
+
+def compare(name: str, chosen: argparse.Namespace) -> None:
+    n, size, elements = chosen.samples, chosen.batch, chosen.elements
+    X, y = samples(n, elements)
+    ours, adjacency = prepared(name, X, y, chosen.alpha)
+    first = next(iter(DataLoader(graphs(X, y, adjacency), batch_size=size)))
+    logits, gradients = differences(ours, Peer(ours), X, first)
+    values, labels = torch.from_numpy(X.batch()), torch.from_numpy(y).float()
+
+    def dense() -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+        for rows in torch.randperm(n).split(size):
+            yield (values[rows],), labels[rows]
+
+    turns, theirs_end = multiprocessing.Pipe()
+    spawned = multiprocessing.get_context("spawn")
+    theirs = spawned.Process(target=peer_loops, args=(theirs_end, name, chosen), daemon=True)
+    theirs.start()
+    bare = timed(dense, ours)
+    seconds: dict[str, list[float]] = {words: [] for words in (*PEERS, *OWN)}
     start = time.perf_counter()
 
     def progress(done: int, of: int, loss: float) -> None:
         nonlocal start
-        seconds["orecast, Network.fit"].append(time.perf_counter() - start)
-        for words, loop in loops.items():
-            seconds[words].append(next(loop))
+        fitted = time.perf_counter() - start
+        turns.send(True)
+        for words, taken in zip(seconds, (*turns.recv(), fitted, next(bare)), strict=True):
+            seconds[words].append(taken)
         start = time.perf_counter()
 
-    recipe = Training(epochs=epochs + 1, batch=size, rate=RATE, flips=False, decay=0)
-    Network(name, {"alpha": alpha}, recipe, progress=progress).fit(X, y, np.full(n, -1), seed=0)
+    recipe = Training(epochs=chosen.epochs + 1, batch=size, rate=RATE, flips=False, decay=0)
+    network = Network(name, {"alpha": chosen.alpha}, recipe, progress=progress)
+    network.fit(X, y, np.full(n, -1), seed=0)
+    turns.send(False)
+    theirs.join()
     edges, pairs = int(adjacency.sum()) // 2, elements * (elements - 1) // 2
     print(f"{name}: {n} samples of {elements} elements, {edges} of {pairs} pairs joined")
     print(f"  batch {size}; logits differ by {logits:.1e}, gradients by {gradients:.1e}")
     median = {words: float(np.median(found[1:])) for words, found in seconds.items()}
     for words, found in median.items():
         print(f"  {words:38s}{n / found:9.0f} samples/s")
-    for theirs in list(loops)[:2]:
-        for own in ("orecast, Network.fit", "orecast, bare loop"):
-            print(f"  ratio {median[theirs] / median[own]:5.1f}  {own} to {theirs}")
+    for peer in PEERS:
+        for own in OWN:
+            print(f"  ratio {median[peer] / median[own]:5.1f}  {own} to {peer}")
 
 
 def main() -> None:
@@ -185,7 +212,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     for name in FACTORIES:
-        compare(name, chosen.samples, chosen.batch, chosen.elements, chosen.alpha, chosen.epochs)
+        compare(name, chosen)
 
 
 if __name__ == "__main__":
