@@ -1,10 +1,13 @@
 import json
 import os
+import zipfile
 
+import numpy as np
 import pytest
 
+from orecast.config import Training
 from orecast.errors import RunError
-from orecast.run import Run, file_hash, write_json
+from orecast.run import Run, file_hash, why_broken, write_json
 
 
 def begin(folder, key="k", **options):
@@ -182,3 +185,39 @@ def test_one_kind_never_replaces_another(tmp_path, how):
     with pytest.raises(RunError, match="a run stands here, and is not replaced by a comparison"):
         begin(tmp_path / "run", kind="comparison", **{how: True})
     assert (tmp_path / "run" / "map.tif").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "it is not there"),
+        (b"", "it is no archive of arrays"),
+        (b"PK\x03\x04 cut short", "it is no archive of arrays"),
+        (b"words", "it is no archive of plain arrays; pickled objects are never loaded"),
+    ],
+)
+def test_a_broken_archive_is_told_in_plain_words(tmp_path, content, words):
+    path = tmp_path / "model.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises((OSError, EOFError, ValueError, zipfile.BadZipFile)) as caught:
+        np.load(path, allow_pickle=False)
+    assert why_broken(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "it is no JSON"),
+        ("{}", "it lacks 'training'"),
+        ("[]", "it is not built as such files are"),
+        (
+            '{"training": {"batch": 0}}',
+            "batch: Input should be greater than or equal to 2",
+        ),
+    ],
+)
+def test_a_broken_description_is_told_in_plain_words(content, words):
+    with pytest.raises((ValueError, KeyError, TypeError)) as caught:
+        Training.model_validate(json.loads(content)["training"])
+    assert why_broken(caught.value) == words

@@ -10,10 +10,13 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+
+from pydantic import ValidationError
 
 from orecast.errors import RunError
 
@@ -214,6 +217,34 @@ def write_json(path: Path, content: Any) -> None:
         json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     os.replace(beside, path)
+
+
+def why_broken(error: Exception) -> str:
+    """What is wrong with a file's content, in one line, from what reading it raised.
+
+    >>> why_broken(KeyError("training"))
+    "it lacks 'training'"
+    >>> why_broken(FileNotFoundError(2, "No such file or directory", "model/network.json"))
+    'it is not there'
+    """
+    if isinstance(error, FileNotFoundError):
+        return "it is not there"
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return "it is no JSON"
+    if isinstance(error, zipfile.BadZipFile | EOFError):
+        return "it is no archive of arrays"
+    if "allow_pickle" in str(error):
+        return "it is no archive of plain arrays; pickled objects are never loaded"
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, TypeError):
+        return "it is not built as such files are"
+    return str(error)
 
 
 def file_hash(path: Path) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ConfigError, ModelError, RunError, SamplingError, nearest
-from orecast.run import write_json
+from orecast.run import why_broken, write_json
 from orecast.samples import Needs, Windows
 
 Floats = NDArray[np.float64]
@@ -106,9 +106,9 @@ class Detector(ABC):
                 learned: dict[str, Any] = state["learned"] | dict(stored)
             kind, learned["names_"] = state["detector"], tuple(learned["names_"])
             detector = cls(**state["options"]) if kind == cls.__name__ else None
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise RunError(
-                f"the saved model cannot be read ({error})",
+                f"the saved model cannot be read: {why_broken(error)}",
                 where=str(folder),
                 remedy="run the stage that fits the model again",
             ) from error

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
+from orecast.run import why_broken
 from orecast.samples.nouns import Model
-from orecast.training.broken import why_broken
 from orecast.training.needs import check_window
 
 if TYPE_CHECKING:

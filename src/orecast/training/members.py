@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
-from orecast.run import write_json
+from orecast.run import why_broken, write_json
 from orecast.samples.nouns import Ints, Model, Needs, Windows
 from orecast.training import COMMITTEE_STATE, build_model, load_model
 from orecast.training.needs import check_needs
@@ -112,11 +112,11 @@ class Committee(ABC):
                 arrays = dict(stored)
             committee._restore(arrays)
         except (
-            *(OSError, ValueError, KeyError, TypeError),
+            *(OSError, EOFError, ValueError, KeyError, TypeError),
             *(zipfile.BadZipFile, ValidationError, ConfigError),
         ) as error:
             raise ModelError(
-                f"the saved {cls.name} cannot be used ({error})",
+                f"the saved {cls.name} cannot be used: {why_broken(error)}",
                 where=str(folder),
                 remedy="train it again",
             ) from error

@@ -20,7 +20,7 @@ from torch import nn
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
-from orecast.run import write_json
+from orecast.run import why_broken, write_json
 from orecast.samples.nouns import Ints, Windows
 from orecast.training.acceleration import (
     Acceleration,
@@ -29,7 +29,6 @@ from orecast.training.acceleration import (
     suited_process,
     suits_channels_last,
 )
-from orecast.training.broken import why_broken
 from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather
 from orecast.training.dropout import Thinned, drops

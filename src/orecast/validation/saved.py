@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from orecast.errors import ModelError, RunError
 from orecast.evidence import Evidence
+from orecast.run import why_broken
 from orecast.samples import WEIGHT, Model, Sampling, Scaling, Windows
 from orecast.training import load_model
-from orecast.training.broken import why_broken
 from orecast.validation.fitted import PLACES_FILE, RECIPE_FILE, Fitted
 from orecast.validation.guidance import Guidance
 
