@@ -266,7 +266,7 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
         f"The best of {len(ranked)} is flattered by being picked, and the recipe of `auto` was "
         "chosen with a look at this survey.",
         aligned(Table("Elsewhere", head, rows, frozenset({1, 2}))),
-        f"Made by\n\n{commands}",
+        f"Made by these, whose folders `python docs/systems.py` takes too:\n\n{commands}",
     ]
 
 
