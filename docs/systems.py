@@ -162,26 +162,30 @@ def _cost(content: Content) -> str:
     refused = sum(1 for cell in cells if cell.get("error"))
     hours = sum(cell["seconds"] for cell in cells) / 3600
     told = f", of which {refused} were refused" if refused else ""
-    return f"{len(cells)} runs of a model, protocol and seed{told}; {hours:.1f} hours in all."
+    return (
+        f"{len(cells)} runs of a model, protocol and seed{told}; {hours:.1f} hours added up, where "
+        "some ran side by side."
+    )
 
 
 def _shown(content: Content, images: Mapping[str, str]) -> list[str]:
-    """Return the chosen pictures with their captions."""
-    figures = {f["id"]: f for f in content["figures"]}
-    return [
-        paragraph
-        for key, path in images.items()
-        for paragraph in (
-            f"![{figures[key]['title']}]({path})",
-            f"*{figures[key]['title']}. {figures[key]['caption']}*",
-        )
-    ]
+    """Return the chosen pictures, a caption below those of one figure."""
+    figures = {f["id"]: f for f in content["figures"] if f["files"]}
+    found = []
+    for key in PICTURES[content["system"]]:
+        if key in figures:
+            figure = figures[key]
+            names = [Path(file).stem for file in figure["files"]]
+            found += [f"![{figure['title']}]({images[name]})" for name in names]
+            found.append(f"*{figure['title']}. {figure['caption']}*")
+    return found
 
 
 def pictures(folder: Path, content: Content) -> dict[str, bytes]:
-    """Return the chosen pictures that were drawn, by figure, each small enough for the page."""
-    drawn = {f["id"]: f["files"][0] for f in content["figures"] if f["files"]}
-    return {key: shrunk(folder / drawn[key]) for key in PICTURES[content["system"]] if key in drawn}
+    """Return the chosen pictures that were drawn, by name, each small enough for the page."""
+    drawn = {f["id"]: f["files"] for f in content["figures"]}
+    chosen = [file for key in PICTURES[content["system"]] for file in drawn.get(key, ())]
+    return {Path(file).stem: shrunk(folder / file) for file in chosen}
 
 
 def shrunk(path: Path) -> bytes:
@@ -211,7 +215,8 @@ def all_systems(runs: Mapping[str, Content]) -> list[str]:
     words = (
         "Both columns tell which share of the places beside it a place of ore outranks, and have "
         "50 as chance. "
-        "The AUC is the standard one, whatever a paper calls so. Means over seeds ± their standard "
+        "The AUC is the standard one, whatever a paper calls so; an asterisk marks a backbone with "
+        "MFAF's framework. Means over seeds ± their standard "
         "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "
         "One model in forty lies above chance by luck alone."
     )

@@ -6,6 +6,7 @@
     │   └── AlignmentError   layers do not share a place, a projection or a shape
     ├── SamplingError    too few deposits, no negatives, no folds that can be cut
     ├── ModelError       a model's declared needs are not met, or its weights do not fit
+    │   └── ThresholdError   a threshold is above all that it is held against
     └── RunError         a run's folder cannot be written, read or resumed
 
 The command line prints the message and exits with 1; a traceback is a defect.
@@ -51,6 +52,16 @@ class SamplingError(OrecastError):
 
 class ModelError(OrecastError):
     """A model's declared needs are not met, or its weights do not fit."""
+
+
+class ThresholdError(ModelError):
+    """A threshold is above all that it is held against, of which ``largest`` is the largest."""
+
+    def __init__(
+        self, what: str, *, largest: float, where: str | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.largest = largest
 
 
 class RunError(OrecastError):

@@ -76,9 +76,10 @@ class Run:
             )
         if resume and key_there != key:
             raise RunError(
-                "the configuration or the input files have changed since this run began",
+                "the configuration, its options or the input files are not those of this run",
                 where=str(folder),
-                remedy="run without --resume and with --overwrite, or name another output",
+                remedy="give the options it was begun with, begin again with --overwrite, or name "
+                "another output",
             )
         if resume:
             run._stages, run._files = stages, files

@@ -8,7 +8,7 @@ import pytest
 from rio_cogeo import cog_validate
 
 from orecast.config import parse, read
-from orecast.errors import ConfigError, InputError, OrecastError, RunError
+from orecast.errors import ConfigError, InputError, OrecastError, RunError, ThresholdError
 from orecast.mapping import classify, predict_map, read_raster
 from orecast.workflow import final_map, job, run_survey, running, validating
 from orecast.workflow.provenance import input_files
@@ -188,7 +188,7 @@ def test_a_run_is_not_begun_over_another_by_accident(finished, configured):
         run_survey(finished[1])
     config = configured("seed=1")
     config = config.model_copy(update={"output": finished[1].output})
-    with pytest.raises(RunError, match="changed"):
+    with pytest.raises(RunError, match="not those of this run"):
         run_survey(config, resume=True)
 
 
@@ -373,6 +373,37 @@ def test_scores_of_detectors_are_layers_and_no_element_behind_a_target(configure
     recipe = json.loads((summary.folder / "model" / "recipe.json").read_text(encoding="utf-8"))
     assert recipe["layers"][-1] == "mahalanobis score"
     assert all("mahalanobis" not in target["top_elements"] for target in summary.targets)
+
+
+def test_the_threshold_that_a_refusal_names_does_for_all_folds_and_the_final_map(
+    configured, monkeypatch
+):
+    def settings(alpha):
+        return ELEMENTS, f"model={{name='resgcn', options={{alpha={alpha}}}}}"
+
+    monkeypatch.setattr("orecast.training.network.train", lambda *_, **__: None)
+    with pytest.raises(ThresholdError) as caught:
+        run_survey(configured(*settings(0.99)))
+    named = float(caught.value.remedy.split()[3])
+    assert named <= caught.value.largest < named + 0.01
+    quick = "validation={folds=3, baselines=false, inner_folds=0}"
+    assert run_survey(configured(*settings(named), quick)).folder.is_dir()
+
+
+def test_what_does_nothing_or_the_reverse_is_said(configured):
+    summary = run_survey(
+        configured(
+            "model={name='gk-cnn', weight='fault_distance'}",
+            "training.epochs=1",
+            "validation={folds=3, baselines=false, inner_folds=0}",
+            "sampling={window=3, shift=0, grow=[{method='noise', balance=true}, "
+            "{method='copy', balance=true}]}",
+        )
+    )
+    said = " ".join(summary.warnings)
+    assert "a step adds no ore window, as there are as many already" in said
+    assert "'fault_distance' is lower at the known deposits" in said
+    assert "teaches the reverse" in said
 
 
 def test_fewer_folds_than_asked_for_are_said(configured):

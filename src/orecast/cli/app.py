@@ -207,6 +207,8 @@ def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
         with progress_bar() as tell:
             summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)
     except KeyboardInterrupt:
-        typer.echo("\nStopped. Go on with: orecast run RUN.toml --resume", err=True)
+        typer.echo(
+            "\nStopped. What is finished is kept; go on with the same and --resume", err=True
+        )
         raise typer.Exit(130) from None
     show_summary(summary)

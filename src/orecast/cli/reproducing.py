@@ -103,8 +103,9 @@ def _show(done: Reproduced) -> None:
     for cell in content["cells"]:
         if "error" in cell:
             error = cell["error"]
+            run = " ".join(filter(None, (cell["run"], cell["column"])))
             console.print(
-                f"  failed  {cell['run']}, {cell['protocol']}, seed {cell['seed']}: "
+                f"  failed  {run}, {cell['protocol']}, seed {cell['seed']}: "
                 f"{error['where']}: {error['what']}",
                 soft_wrap=True,
                 markup=False,

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from orecast.errors import ConfigError, ModelError
+from orecast.errors import ConfigError, ModelError, ThresholdError
 from orecast.models.blocks import TwoPart
 from orecast.models.element_attention import Edges, ResidualAttention
 from orecast.samples.nouns import Needs
@@ -114,7 +114,7 @@ def pearson(values: Tensor) -> Tensor:
 def joined(correlation: Tensor, alpha: float) -> Tensor:
     """1 where two elements correlate by ``|r| >= alpha``, else 0, ``(N, N)``; 0 with themselves.
 
-    Raises ModelError where no two do.
+    Raises ModelError where there is one element alone, ThresholdError where no two do.
     """
     strength = correlation.abs().fill_diagonal_(0)
     if len(strength) < 2:
@@ -127,11 +127,14 @@ def joined(correlation: Tensor, alpha: float) -> Tensor:
     if not adjacency.any():
         largest = float(strength.max())
         below = math.floor(100 * largest) / 100
-        raise ModelError(
-            f"no two elements correlate by |r| of {alpha:g} or more, so that their graph has no "
-            f"edge; the largest is {largest:.3f}",
+        raise ThresholdError(
+            f"no two elements correlate by |r| of {alpha:g} or more in what is learned from, so "
+            f"that their graph has no edge; the largest is {largest:.3f}",
+            largest=largest,
             where=_WHERE,
-            remedy=f"set it to {below:g} or less" if below > 0 else "choose another model",
+            remedy=f'set it to {below:g} or less, or to "adaptive"'
+            if below > 0
+            else "choose another model",
         )
     return adjacency
 

@@ -21,7 +21,7 @@ from orecast.training.needs import check_window
 if TYPE_CHECKING:
     from orecast.training.network import Network
 
-__all__ = ["Network", "build_model", "load_model", "model_names"]
+__all__ = ["Network", "build_model", "load_model", "model_names", "unknown_model"]
 
 COMMITTEE_STATE = "ensemble.json"
 """File of a saved model that is made of others."""
@@ -33,6 +33,23 @@ _DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"
 def model_names() -> dict[str, str]:
     """Every model's name and the first line of its description; nothing is imported for it."""
     return {name: entry.summary for name, entry in sorted(_models().items())}
+
+
+def unknown_model(name: str, known: Iterable[str]) -> ConfigError:
+    """Return what to raise for a name that no model has.
+
+    >>> print(unknown_model("resnet18:width=16", ["resnet18"]).remedy)
+    name resnet18 and set model.options.width=16, or compare it, where options stand behind a colon
+    """
+    model, _, options = name.partition(":")
+    remedy = nearest(name, known := list(known))
+    if options and model in known:
+        first = options.partition(",")[0]
+        remedy = (
+            f"name {model} and set model.options.{first}, or compare it, where options stand "
+            "behind a colon"
+        )
+    return ConfigError(f"unknown model {name!r}", where="model.name", remedy=remedy)
 
 
 def build_model(
@@ -52,9 +69,7 @@ def build_model(
     """
     known = _models()
     if name not in known:
-        raise ConfigError(
-            f"unknown model {name!r}", where="model.name", remedy=nearest(name, known)
-        )
+        raise unknown_model(name, known)
     factory = known[name].load()
     model: Model
     if known[name].module.startswith(_NETWORKS):

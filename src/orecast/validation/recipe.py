@@ -70,10 +70,11 @@ class Recipe:
 
     def rehearse(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
-    ) -> tuple[Windows, Sampling]:
+    ) -> tuple[Windows, Sampling, Growth | None]:
         """Raise what ``fit`` would before anything is trained; return its windows and rows.
 
-        What a generator would make is stood for, and ungrown windows are returned.
+        They are ungrown, and beside them is what they grow to; what a generator would make is
+        stood for.
         """
         visible = evidence.valid if hidden is None else evidence.valid & ~hidden
         rows, _ = self.rows(evidence, ore, hidden=hidden, seed=seed)
@@ -83,7 +84,7 @@ class Recipe:
         met: Callable[..., None] | None = getattr(self.model(), "rehearse", None)
         if met is not None:
             met(X, y, group, seed=seed)
-        return windows, rows
+        return windows, rows, growth
 
     def rows(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int

@@ -11,7 +11,7 @@ from orecast.config import Config
 from orecast.errors import ConfigError, RunError, nearest
 from orecast.run import write_json
 from orecast.survey import Survey, checks, read_survey
-from orecast.training import model_names
+from orecast.training import model_names, unknown_model
 from orecast.training.generators import outline_step
 from orecast.workflow.choosing import AUTO, SUMMARY
 from orecast.workflow.recipes import growth_plan
@@ -66,11 +66,7 @@ def _check_names(config: Config) -> None:
     )
     known = {AUTO: SUMMARY, **model_names()}
     if config.model.name not in known:
-        raise ConfigError(
-            f"unknown model {config.model.name!r}",
-            where="model.name",
-            remedy=nearest(config.model.name, known),
-        )
+        raise unknown_model(config.model.name, known)
 
 
 def _is_checks(path: Path) -> bool:

@@ -54,7 +54,7 @@ def _rehearse(bench: Job, model: Choice) -> None:
     recipe = model_recipe(config, bench.evidence, bench.survey.barren)
     ore = bench.places.sampling
     try:
-        windows, _ = recipe.rehearse(bench.evidence, ore, hidden=None, seed=bench.seed)
+        windows, *_ = recipe.rehearse(bench.evidence, ore, hidden=None, seed=bench.seed)
     except SamplingError:
         return
     check_layers(config.model.name, recipe.model().needs, windows)

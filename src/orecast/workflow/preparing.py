@@ -9,13 +9,14 @@ import numpy as np
 
 from orecast import registry
 from orecast.config import Config, to_toml
-from orecast.errors import ConfigError, OrecastError, RunError
+from orecast.errors import ConfigError, OrecastError, RunError, ThresholdError
 from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
 from orecast.run import Run, write_json
 from orecast.samples import Sampling
+from orecast.samples.growing import Growth
 from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
 from orecast.samples.protocols.paper import Paper
-from orecast.survey import Finding, Level, Survey, checks
+from orecast.survey import Finding, Findings, Level, Survey, checks
 from orecast.validation import Recipe
 from orecast.workflow.job import Job, Progress
 from orecast.workflow.places import place_deposits, require_room, say_gaps
@@ -71,13 +72,52 @@ def _rehearse(job: Job) -> None:
     if job.survey.deposits is None:
         require_unlabelled(job.config, recipe)
         return
-    for fold in job.protocol("spatial").folds(places, evidence.reach):
-        ore = places.take(fold.train)
-        windows, rows = recipe.rehearse(evidence, ore, hidden=fold.hidden, seed=job.seed)
+    folds = job.protocol("spatial").folds(places, evidence.reach)
+    learned = [*((places.take(fold.train), fold.hidden) for fold in folds), (places, None)]
+    refused = []
+    for ore, hidden in learned:
+        try:
+            windows, rows, growth = recipe.rehearse(evidence, ore, hidden=hidden, seed=job.seed)
+        except ThresholdError as error:  # the remedy has to suit all
+            refused.append(error)
+    if refused:
+        raise min(refused, key=lambda error: error.largest)
+    if growth is not None:
+        _say_idle(growth, job.survey.findings)
+    if recipe.weight is not None:
+        _say_reversed(job, recipe.weight)
     if job.config.model.name in registry.entries("orecast.detectors"):  # these fit in a moment
         recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
     if job.config.validation.protocol != "spatial":
         _rehearse_protocol(job, recipe)
+
+
+def _say_idle(growth: Growth, findings: Findings) -> None:
+    """Say which steps of growth would add nothing."""
+    for made in growth.made:
+        if made.n == 0:
+            kind = "ore" if made.label else "barren"
+            findings.warning(
+                "idle-growth",
+                "sampling.grow",
+                f"a step adds no {kind} window, as there are as many already",
+                remedy="ask for more by times or n, or leave the step out",
+            )
+
+
+def _say_reversed(job: Job, name: str) -> None:
+    """Say where a layer that is to weigh knowledge is lower at the deposits than elsewhere."""
+    layer = job.evidence.layer(name)
+    there = float(np.nanmean(layer[tuple(job.places.sampling.at.T)]))
+    over_all = float(np.nanmean(layer[job.evidence.valid]))
+    if there < over_all:
+        job.survey.findings.warning(
+            "weight-reversed",
+            "model.weight",
+            f"{name!r} is lower at the known deposits ({there:.4g}) than over the map "
+            f"({over_all:.4g}): as a weight it teaches the reverse of what they show",
+            remedy="name a layer that is high where ore is likelier",
+        )
 
 
 def _rehearse_protocol(job: Job, recipe: Recipe) -> None:

@@ -29,6 +29,8 @@ _WEIGHTY = (
     "layer-covers-little",
     "classes-by-histogram",
     "fewer-folds",
+    "idle-growth",
+    "weight-reversed",
 )
 
 

@@ -147,6 +147,25 @@ def test_the_number_of_a_bent_area_stands_inside_it():
     assert tiles[int(y), int(x)] == 1
 
 
+def test_what_is_not_called_ore_is_paler():
+    called = np.array([[1, 1, 0], [1, 0, 0]])
+    map_ = ScoredMap(np.ones((2, 3)), 1, np.empty((0, 2)), called, np.array([1]))
+    _, veil = maps.scored({"a": map_}, None).axes[0].images
+    white = np.asarray(veil.get_array())
+    assert (white[..., :3] == 1).all()
+    assert ((white[..., 3] == 0) == (called == 1)).all()
+
+
+def test_a_large_area_with_a_hole_in_its_middle_is_numbered_where_it_is_widest():
+    tiles = np.ones((9, 12), int)
+    tiles[2:7, 4:7] = 0
+    map_ = ScoredMap(np.ones((9, 12)), 1, np.empty((0, 2)), tiles, np.array([1]))
+    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    x, y = text.get_position()
+    assert x == 9  # half-way between the hole and the edge
+    assert 2 <= y <= 6
+
+
 def test_too_many_tiles_are_numbered_only_where_called():
     tiles = np.arange(1, 10_001).reshape(100, 100)
     map_ = ScoredMap(np.ones((100, 100)), 1, np.empty((0, 2)), tiles, np.array([7]))

@@ -164,6 +164,13 @@ def test_folds_are_those_of_the_papers_cut(hand):
     assert row(found, "2")["percentile"] == []
 
 
+def test_a_run_is_named_by_what_it_is():
+    experiment = read_experiment("resgcn")
+    names = {run_label(experiment, entry) for entry in experiment.runs}
+    assert {"ResGCN", "alpha 0.6 (ResGAT)", "ResGCN grown by random noise"} <= names
+    assert {"ResGCN grown by SMOTE", "ResGCN grown by VAE"} <= names
+
+
 def test_confusions_are_counts(hand):
     found = table("resnet50", "confusion", hand.every_cell("resnet50", seeds=2))
     figures = row(found, "ResNet-50")["figures"]

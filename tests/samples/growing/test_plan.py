@@ -152,8 +152,19 @@ def test_an_error_names_the_step_in_place_and_remedy():
         grow(*labelled(11, 30), plan, seed=0)
 
 
+def test_a_copy_in_place_of_its_own_window_is_refused():
+    with pytest.raises(ConfigError, match=r"grow\.0\.share: .* changes nothing"):
+        grow(*labelled(11, 30), [Step(Copying, share=0.5)], seed=0)
+
+
+def test_a_step_that_finds_nothing_missing_is_told():
+    steps = [Step(Noise, balance=True), Step(Noise, balance=True), Step(Noise, label=0, times=1)]
+    more = grow(*labelled(11, 30), steps, seed=0)
+    assert [(m.label, m.n) for m in more.made] == [(1.0, 19), (1.0, 0), (0.0, 0)]
+
+
 def test_only_single_windows_can_be_changed_in_place():
-    with pytest.raises(ConfigError, match="choose copy, turns or noise"):
+    with pytest.raises(ConfigError, match="choose turns or noise"):
         grow(*labelled(11, 30), [Step(Smote, share=0.5)], seed=0)
 
 

@@ -170,7 +170,7 @@ def test_more_than_there_are_positions_cannot_be_drawn():
 def test_impossible_steps_are_refused():
     with pytest.raises(ConfigError, match="wider than the way from -1 to 1"):
         Slide(1, 3)
-    with pytest.raises(ConfigError, match="choose copy, turns or noise"):
+    with pytest.raises(ConfigError, match="choose turns or noise"):
         grow(
             windows([[9, 9]], 5), np.ones(1), np.arange(1), [Step(Slide, share=1, label=1)], seed=0
         )

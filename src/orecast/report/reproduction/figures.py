@@ -113,7 +113,9 @@ def _along(material: Material, figure: PaperFigure) -> Drawn:
         f["value"] is not None for r in table["rows"] for s in sides for f in r["figures"][s]
     ):
         return _blank(figure, _ABSENT)
-    bars = "Bars are one standard deviation over seeds; those of the percentile its interval."
+    bars = "Bars of the percentile are its interval."
+    if len({cell["seed"] for cell in material.results.cells}) > 1:
+        bars = "Bars are one standard deviation over seeds; those of the percentile its interval."
     names = {"alpha": "Threshold of |r|", "beta": "β", "dilations": "Set of dilations"}
     drawn = curves.against(table, names.get(figure.against, figure.against))
     return _one(figure, drawn, bars)
@@ -182,7 +184,7 @@ def _confusion(material: Material, figure: PaperFigure) -> Drawn:
         figure,
         pictures.confusion(table),
         "Counts as the paper cut, the mean over seeds, and shares of what a place is. Leak-free "
-        "folds rank deposits and have no barren rows to count.",
+        "there is nothing to count: nobody knows the ground beside held-out places to be barren.",
         blank=f"{', '.join(missing)}: {_ABSENT}" if missing else "",
     )
 
@@ -207,7 +209,7 @@ def _maps(material: Material, figure: PaperFigure) -> Drawn:
     tiled = {name: m for name, m in there.items() if m.tiles is not None}
     caption = "Probability of ore by the network that learned from all places; north is up."
     if tiled:
-        caption += " Areas are numbered; those called ore are outlined."
+        caption += " Areas are numbered; those called ore are outlined, all else is paler."
     # Numbers of tiles need the whole width.
     shown = [{name: m} for name, m in there.items()] if tiled else [there]
     drawn = {

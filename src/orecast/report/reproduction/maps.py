@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _WIDTH = 6.6
 _GAP, _ABOVE, _BELOW, _KEY = 0.15, 0.3, 0.56, 0.32  # inches
 _BLANK = "#e3e5e6"
+_VEIL = 0.5  # of white over what is not called ore
 _SMALLEST = 4.2  # points of a tile's number; below it, only the tiles called ore are numbered
 _MOST_LAYERS = 20
 
@@ -89,7 +90,7 @@ def _image(axes: Axes, values: Floats) -> AxesImage:
 
 
 def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
-    """The grid of tiles with its numbers; tiles called ore in a thick line.
+    """The grid of tiles with its numbers; those called ore in a thick line, all else paler.
 
     ``points`` is the width of a lattice point on the page.
     """
@@ -102,6 +103,9 @@ def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
         LineCollection(list(_edges(tiles)), colors="white", linewidths=0.4, alpha=0.8)
     )
     called = np.isin(tiles, map_.called)
+    veil = np.ones((*called.shape, 4))
+    veil[..., 3] = np.where(called, 0.0, _VEIL)
+    axes.imshow(veil, interpolation="nearest", zorder=2.5)
     outline = list(_edges(called.astype(np.int64)))
     axes.add_collection(LineCollection(outline, colors="white", linewidths=2.6, zorder=3))
     axes.add_collection(LineCollection(outline, colors=RECOMMENDED, linewidths=1.5, zorder=4))
@@ -137,14 +141,21 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
 
 
 def _middle(at: Ints) -> Floats:
-    """Where an area's number stands: its middle, or its cell nearest to it where that is outside.
+    """Where an area's number stands: its middle, or its innermost cell where that is outside.
 
     ``at`` ``(n, 2)`` are its cells.
     """
-    middle = at.mean(axis=0)
-    away = np.abs(at - middle).max(axis=1)
-    inside: Floats = at[away.argmin()].astype(np.float64)
-    return middle if away.min() <= 0.5 else inside
+    from scipy.ndimage import distance_transform_edt
+
+    middle: Floats = at.mean(axis=0)
+    if np.abs(at - middle).max(axis=1).min() <= 0.5:
+        return middle
+    corner = at.min(axis=0)
+    area = np.zeros(at.max(axis=0) - corner + 3, dtype=bool)
+    area[tuple((at - corner + 1).T)] = True
+    depth = distance_transform_edt(area)
+    inside: Floats = corner + np.array(np.unravel_index(depth.argmax(), area.shape)) - 1.0
+    return inside
 
 
 def _edges(areas: Ints) -> Floats:
@@ -167,7 +178,7 @@ def _deposits(axes: Axes, at: Floats) -> dict[str, Artist]:
         facecolor="white",
         edgecolor="black",
         linewidth=0.9,
-        zorder=5.5,
+        zorder=7,
         label="known deposit",
     )
     return {"deposits": dots}

@@ -166,6 +166,14 @@ def _cuts(cells: Sequence[Row]) -> list[str]:
 
 def legend(content: Row) -> str:
     """Say what figures and brackets of the tables are."""
+    balanced = (
+        "Leak-free, each held-out place stands against one cell drawn from its region, so that an "
+        "accuracy there is the balanced one."
+    )
+    return f"{_spread(content)} {balanced}"
+
+
+def _spread(content: Row) -> str:
     if len(content["seeds"]) > 1:
         return (
             "Ours are means over seeds, ± their standard deviation. The percentile is that of the "

@@ -22,7 +22,7 @@ _NOT_RUN = "not run"
 _UNDEFINED = "undefined on what was tested, as precision is where nothing is called ore"
 _ABSENT = {
     PAPER: _UNDEFINED,
-    SPATIAL: "ranks held-out places, and has no such figure",
+    SPATIAL: "there is no such figure where nobody knows the ground beside a place to be barren",
 }
 _BEST = {"accuracy": max, "loss": min}  # of a training's history
 _PER_CENT = 100.0
@@ -126,7 +126,13 @@ def standing(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, An
 def run_label(experiment: Experiment, entry: Entry) -> str:
     """Name a run where its table does not: "0.4" becomes "beta 0.4"."""
     axes = {figure.against for figure in experiment.paper.figures}
-    return f"{entry.tables[0]} {entry.key}" if entry.tables[0] in axes else entry.key
+    if entry.tables[0] in axes:
+        return f"{entry.tables[0]} {entry.key}"
+    if entry.tables[0] == "confusion":
+        plain = next(e.name for e in experiment.runs if e.model == entry.model)
+        way = entry.name if entry.name.isupper() else entry.name.lower()
+        return f"{plain} grown by {way}"
+    return entry.key
 
 
 def is_renamed(column: Mapping[str, Any]) -> bool:

@@ -114,7 +114,10 @@ class Step:
 
 
 class Made(NamedTuple):
-    """Rows that one step made of a class: those from ``start`` on, of the class's rows before."""
+    """Rows that one step made of a class: those from ``start`` on, of the class's rows before.
+
+    None, where it was to even out or to grow one class and none was missing.
+    """
 
     method: str
     label: float
@@ -153,6 +156,9 @@ def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int)
             for label, n in step.amounts(growth.y).items():
                 if n != 0:
                     growth = _grown(growth, label, n, step, _seeds(seed, number, label))
+                elif step.share is None and (step.balance or step.label is not None):
+                    idle = Made(step.build().name, label, len(growth.y), 0)
+                    growth = growth._replace(made=(*growth.made, idle))
     return growth
 
 
@@ -226,7 +232,13 @@ def _changed(grown: Grown, among: Ints, n: int, step: Step, seeds: list[int]) ->
         raise ConfigError(
             "only what changes single windows can change a share of them",
             where=f"{_WHERE}.share",
-            remedy="choose copy, turns or noise, or name times, n or balance",
+            remedy="choose turns or noise, or name times, n or balance",
+        )
+    if augmenter.name == "copy":
+        raise ConfigError(
+            "a copy in the place of its own window changes nothing",
+            where=f"{_WHERE}.share",
+            remedy="choose turns or noise, or name times, n or balance",
         )
     rng = np.random.default_rng([seeds[1], 22])
     chosen = among[np.sort(rng.choice(len(among), n, replace=False))]

@@ -71,23 +71,19 @@ class Mapped:
         return dict(zip(names, figures, strict=True))
 
 
-def map_tiles(
-    fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int], most: int
-) -> Mapped:
-    """Score numbered tiles, ``(down, across)``, each by the window at its middle."""
+def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int]) -> Mapped:
+    """Score numbered tiles, ``(down, across)``, each by the window at its middle; on all cells."""
     numbers = evidence.grid.numbered_tiles(*tiles)
     rows = tile_sampling(numbers, places.sampling.at)
     seen = evidence.valid[rows.at[:, 0], rows.at[:, 1]]
     scores = np.full(len(rows) + 1, np.nan, dtype=np.float32)
     number = 1 + np.flatnonzero(seen)
     scores[number] = fitted.predict(rows.at[seen])
-    step = lattice_step(evidence, most)
-    lattice = numbers[::step, ::step]
     return Mapped(
-        scores[lattice],
-        step,
-        places.sampling.at // step,
-        lattice,
+        scores[numbers],
+        1,
+        places.sampling.at,
+        numbers,
         number[fitted.labels(rows.at[seen])],
         1 + np.flatnonzero(rows.y == 1),
     )
@@ -168,7 +164,7 @@ def _mapped(bench: Bench, fitted: list[Fitted]) -> Mapped:
     most = bench.plan.experiment.places.unknown or _WINDOWS["full"]
     most = min(most, _WINDOWS[bench.plan.kind])
     if tiles is not None:
-        return map_tiles(fitted[0], bench.evidence, bench.deposits, tiles, most)
+        return map_tiles(fitted[0], bench.evidence, bench.deposits, tiles)
     return map_lattice(fitted, bench.evidence, bench.deposits, most)
 
 
@@ -231,7 +227,7 @@ def _covered(bench: Bench, fitted: Fitted, folder: Path) -> float:
     there = Fitted(fitted.model, windows, nowhere, fitted.words)
     tiles = _tiles(bench)
     assert tiles is not None
-    mapped = map_tiles(there, evidence, places, tiles, _WINDOWS[bench.plan.kind])
+    mapped = map_tiles(there, evidence, places, tiles)
     mapped.save(folder / "second-area.npz")
     return float(np.isin(mapped.known, mapped.called).mean())
 
