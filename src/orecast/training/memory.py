@@ -22,8 +22,9 @@ def kept_memory() -> Iterator[None]:
     """Within the block, freed memory waits for the next batch; after it, the system has it back.
 
     glibc returns large blocks to the system at once, which clears each of their pages anew at the
-    next use: a fifth of a step of ResNet-50 on windows of 224 cells. The peak stays the same. With
-    another C library nothing changes. Blocks may nest.
+    next use. ResNet-50 on windows of 224 cells takes a plain loop 1.30 times as long as ours with
+    this, 1.19 times without (``benchmarks/training_step.py resnet50``). The peak stays the same.
+    With another C library nothing changes. Blocks may nest.
     """
     global _open
     with _lock:

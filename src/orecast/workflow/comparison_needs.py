@@ -40,6 +40,7 @@ def judge(refused: Mapping[str, Refused], compared: Mapping[str, Iterable[Choice
             raise errors[0]
     return [
         f"{model} will have no scores on {name}: {error.what}"
+        + (f". Remedy: {error.remedy}" if error.remedy else "")
         for name, found in refused.items()
         for model, error in found.items()
     ]
