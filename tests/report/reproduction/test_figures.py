@@ -172,6 +172,13 @@ def test_too_many_tiles_are_numbered_only_where_called():
     assert [t.get_text() for t in maps.scored({"a": map_}, None).axes[0].texts] == ["7"]
 
 
+def test_areas_that_are_not_called_have_no_number():
+    areas = np.zeros((6, 6), int)
+    areas[1, 1], areas[3:, 3:] = 1, 2
+    map_ = ScoredMap(np.ones((6, 6)), 1, np.empty((0, 2)), areas, np.array([2]))
+    assert [t.get_text() for t in maps.scored({"a": map_}, None).axes[0].texts] == ["2"]
+
+
 def test_layers_are_drawn_each_on_its_scale():
     values = np.stack([np.arange(6.0).reshape(2, 3), np.full((2, 3), 7.0)])
     figure = maps.layers({"names": np.array(["Au", "flat"]), "values": values})

@@ -122,9 +122,10 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
     middles = [_middle(np.argwhere(map_.tiles == number)) for number in numbers]
     side = points * math.sqrt(float(np.median(count[numbers > 0])))
     size = min(8.0, side / (0.7 * len(str(numbers.max()))), 0.8 * side)
+    tiled = bool((map_.tiles[np.isfinite(map_.score)] > 0).all())  # else areas, some of one point
     for number, (y, x) in zip(numbers, middles, strict=True):
         called = number in map_.called
-        if number < 1 or (size < _SMALLEST and not called):
+        if number < 1 or not (called or (tiled and size >= _SMALLEST)):
             continue
         axes.text(
             x,
