@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -105,12 +105,13 @@ def suits_channels_last(net: nn.Module, size: int) -> bool:
 
 @contextmanager
 def suited_process(net: nn.Module, size: int) -> Iterator[None]:
-    """Run the block with memory kept between batches, and threads that suit the network.
+    """Run the block with the threads, and the way of keeping memory, that suit the network.
 
     One CPU thread where the network is narrow and windows are small: each of its products is then
     shorter than the threads' meeting at its end. Measured, ResNet-18 of width 16 on 9 x 9 windows,
     2 cores: one thread 6.5 s, two 5.5 s; beside one other busy process 6.2 s and 48 s, since
-    waiting threads hold the core that the work needs.
+    waiting threads hold the core that the work needs. Else freed memory is kept between batches:
+    small blocks are not worth the 10 ms that giving it back takes.
     """
     threads = torch.get_num_threads()
     weights = sum(p.numel() for p in net.parameters())
@@ -118,7 +119,7 @@ def suited_process(net: nn.Module, size: int) -> Iterator[None]:
     try:
         if narrow:
             torch.set_num_threads(1)
-        with kept_memory():
+        with nullcontext() if narrow else kept_memory():
             yield
     finally:
         if narrow:
