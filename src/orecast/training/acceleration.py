@@ -110,8 +110,8 @@ def suited_process(net: nn.Module, size: int) -> Iterator[None]:
     One CPU thread where the network is narrow and windows are small: each of its products is then
     shorter than the threads' meeting at its end. Measured, ResNet-18 of width 16 on 9 x 9 windows,
     2 cores: one thread 6.5 s, two 5.5 s; beside one other busy process 6.2 s and 48 s, since
-    waiting threads hold the core that the work needs. Else freed memory is kept between batches:
-    small blocks are not worth the 10 ms that giving it back takes.
+    waiting threads hold the core that the work needs. Else freed memory is kept between batches;
+    giving it back at the end takes longer than a narrow network's few windows.
     """
     threads = torch.get_num_threads()
     weights = sum(p.numel() for p in net.parameters())

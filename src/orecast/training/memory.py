@@ -22,8 +22,7 @@ def kept_memory() -> Iterator[None]:
     """Within the block, freed memory waits for the next batch; after it, the system has it back.
 
     glibc returns large blocks to the system at once, which clears each of their pages anew at the
-    next use. ResNet-50 on windows of 224 cells takes a plain loop 1.30 times as long as ours with
-    this, 1.19 times without (``benchmarks/training_step.py resnet50``). The peak stays the same.
+    next use, in a large network some in every layer (``benchmarks/training_step.py resnet50``).
     With another C library nothing changes. Blocks may nest.
     """
     global _open
