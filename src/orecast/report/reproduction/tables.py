@@ -124,11 +124,11 @@ def standing(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, An
 
 
 def run_label(experiment: Experiment, entry: Entry) -> str:
-    """Name a run where its table does not: "0.4" becomes "beta 0.4"."""
+    """Name a run where its table does not: "0.4" becomes "beta 0.4", "GAN" "… grown by GAN"."""
     axes = {figure.against for figure in experiment.paper.figures}
     if entry.tables[0] in axes:
         return f"{entry.tables[0]} {entry.key}"
-    if entry.tables[0] == "confusion":
+    if entry.grow is not None:
         plain = next(e.name for e in experiment.runs if e.model == entry.model)
         way = entry.name if entry.name.isupper() else entry.name.lower()
         return f"{plain} grown by {way}"
