@@ -163,3 +163,15 @@ def test_steps_of_growth_are_written_and_read_back(comments):
     assert parse(tomllib.loads(to_toml(config, comments=comments)), where="t") == config
     with pytest.raises(ConfigError, match=r"sampling\.grow.*to"):
         parse(LEAST | {"sampling": {"grow": [{"method": "slide", "to": -1}]}}, where="t")
+
+
+def test_a_table_that_is_absent_is_named_with_its_keys():
+    written = to_toml(parse(LEAST, where="t"), comments=True).splitlines()
+    keys = "method, options, label, balance, times, n, to, share"
+    assert f"# [[sampling.grow]] with {keys}" in written
+    named = {line.split()[1] for line in written if line.startswith("# [")}
+    assert named == {
+        *("[area]", "[gridded]", "[barren]", "[held_back]", "[faults]", "[geology]"),
+        *("[[layers]]", "[[sampling.grow]]"),
+    }
+    assert "[barren]" not in to_toml(parse(LEAST, where="t"))

@@ -129,9 +129,7 @@ def _section_at(loc: list[int | str]) -> type[Section]:
     for part in loc:
         if isinstance(part, int):
             continue
-        annotation = section.model_fields[part].annotation
-        candidates = [annotation, *get_args(annotation)]
-        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, Section))
+        section = _section_in(section.model_fields[part].annotation) or section
     return section
 
 
@@ -149,50 +147,49 @@ def _anchored(section: Any, folder: Path) -> Any:
     return section.model_copy(update=changes)
 
 
-def _fill(table: Any, section: Section, comments: bool) -> None:
-    """Plain values before tables, as TOML needs it."""
-    fields = [(n, getattr(section, n), f) for n, f in type(section).model_fields.items()]
-    for name, value, info in fields:
-        if _is_nested(value) or info.annotation is None:
+def _fill(table: Any, section: Section, comments: bool, path: str = "") -> None:
+    """Plain values before tables, as TOML needs it; of a table that is absent the keys' names."""
+    nested = []
+    for name, info in type(section).model_fields.items():
+        value, kind = getattr(section, name), _section_in(info.annotation)
+        if kind is not None:
+            nested.append((name, value, kind, info.description))
             continue
-        if comments and info.description and not _holds_section(info.annotation):
+        if comments and info.description:
             table.add(tomlkit.comment(info.description))
             if value is None:
                 table.add(tomlkit.comment(f"{name} ="))
-        if value is not None and value != []:
+        if value is not None:
             table.add(name, _plain(value))
-        elif value == [] and not _holds_section(info.annotation):
-            table.add(name, [])
-    for name, value, info in fields:
-        if not _is_nested(value):
-            continue
-        if comments and info.description:
+    for name, value, kind, description in nested:
+        if comments and description:
             table.add(tomlkit.nl())
-            table.add(tomlkit.comment(info.description))
+            table.add(tomlkit.comment(description))
+        if value is None or value == []:
+            if comments:
+                head = f"[[{path}{name}]]" if value == [] else f"[{path}{name}]"
+                table.add(tomlkit.comment(f"{head} with {', '.join(kind.model_fields)}"))
+            continue
+        inside = f"{path}{name}."
         if isinstance(value, list):
             tables = tomlkit.aot()
             for item in value:
-                tables.append(_table(item, comments))
+                tables.append(_table(item, comments, inside))
             table.add(name, tables)
         else:
-            table.add(name, _table(value, comments))
+            table.add(name, _table(value, comments, inside))
 
 
-def _holds_section(annotation: Any) -> bool:
+def _section_in(annotation: Any) -> type[Section] | None:
+    """The section that a field holds, alone, in a list or as an alternative; None for a value."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        return True
-    return any(_holds_section(a) for a in get_args(annotation))
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, Section) or (
-        isinstance(value, list) and bool(value) and isinstance(value[0], Section)
-    )
-
-
-def _table(section: Section, comments: bool) -> Any:
+def _table(section: Section, comments: bool, path: str) -> Any:
     table = tomlkit.table()
-    _fill(table, section, comments)
+    _fill(table, section, comments, path)
     return table
 
 
