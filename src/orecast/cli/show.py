@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import typer
@@ -15,9 +17,19 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
+_PAUSE = 60.0  # s between lines of one stage, in a log
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield ``tell(what, done, total)``: a line a stage, the last with the time it still needs."""
+    """Yield ``tell(what, done, total)``: a line a stage, the last with the time it still needs.
+
+    Where no terminal reads along, as in a cluster's log, a line is added when a stage ends and
+    each minute of a longer one.
+    """
+    if not errors.is_terminal:
+        yield _log()
+        return
     columns = (
         TextColumn("{task.description:<26}"),
         BarColumn(bar_width=30),
@@ -33,6 +45,26 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[what], completed=done, total=total)
 
         yield tell
+
+
+def _log() -> Callable[[str, int, int], None]:
+    """Tell by lines; an end that is told twice has one."""
+    begun: dict[str, float] = {}
+    spoken: dict[str, float] = {}
+    ended: set[str] = set()
+
+    def tell(what: str, done: int, total: int) -> None:
+        now = monotonic()
+        begun.setdefault(what, now)
+        due = now - spoken.setdefault(what, now) >= _PAUSE
+        if what in ended or not (due or done >= total):
+            return
+        spoken[what] = now
+        ended.update({what} if done >= total else ())
+        took = timedelta(seconds=round(now - begun[what]))
+        errors.print(f"{what:<26} {done}/{total}  {took}", soft_wrap=True, markup=False)
+
+    return tell
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]], right: int = 1) -> None:
