@@ -11,8 +11,9 @@ results: .venv/installed
 	$(BIN)/orecast compare examples/eskay/run.toml examples/tianshan/run.toml \
 		--protocols leave-deposit-out,paper --output results --resume
 
+# A process a core, four at most; the tests of one file stay in one, with what they share.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: lint test
 

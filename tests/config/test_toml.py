@@ -22,7 +22,9 @@ FULL = LEAST | {
 def test_written_and_read_back_it_is_the_same(table, comments):
     config = parse(table, where="t")
     text = to_toml(config, comments=comments)
-    assert parse(tomllib.loads(text), where="t") == config
+    again = parse(tomllib.loads(text), where="t")
+    assert again == config
+    assert to_toml(again, comments=comments) == text
 
 
 def test_every_field_is_documented_where_it_stands():

@@ -130,6 +130,16 @@ def test_feeding_the_resolved_configuration_back_reproduces_the_run(finished, tm
     assert metrics_of(tmp_path / "again") == metrics_of(summary.folder)
 
 
+def test_a_run_goes_on_by_its_own_configuration(finished):
+    summary, _, _ = finished
+    written = {p.name: p.stat().st_mtime_ns for p in summary.folder.iterdir() if p.is_file()}
+    again = run_survey(read(summary.folder / "run.toml"), resume=True)
+    assert again.folder == summary.folder
+    assert written == {
+        p.name: p.stat().st_mtime_ns for p in summary.folder.iterdir() if p.is_file()
+    }
+
+
 def test_provenance_names_inputs_with_their_hashes(finished):
     summary, config, _ = finished
     provenance = json.loads((summary.folder / "provenance.json").read_text(encoding="utf-8"))

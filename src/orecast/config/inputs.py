@@ -12,6 +12,7 @@ from pydantic import Field
 from orecast.config.section import FilePath, Positive, Section
 
 Align = Literal["crs", "pixels"]
+_MISSING = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
 
 
 class Columns(Section):
@@ -40,7 +41,7 @@ class Samples(Columns):
     """Unit of a column, by symbol: "ppb", "ppm", "%", "g/t", "mg/kg", "ug/kg"."""
     ignore: list[str] = []
     """Columns that are no elements, whatever their header looks like."""
-    missing: list[str | float] = [-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-"]
+    missing: list[str | int | float] = list(_MISSING)
     """Codes of missing values."""
     detection_limits: dict[str, float] = {}
     """Detection limit by symbol, in the column's unit; values at or below it are censored."""

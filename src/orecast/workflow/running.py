@@ -81,10 +81,11 @@ def run_survey(
 
 def _report(job: Job) -> None:
     job.progress("Writing the report", 0, 1)
-    with job.run.stage("report") as folder:
-        write_json(folder / "checks.json", checks(job.survey))
-        write_json(folder / "provenance.json", job.provenance.as_dict())
-        write_report(job.run.folder, into=folder)
+    if not job.run.done("report"):
+        with job.run.stage("report") as folder:
+            write_json(folder / "checks.json", checks(job.survey))
+            write_json(folder / "provenance.json", job.provenance.as_dict())
+            write_report(job.run.folder, into=folder)
     job.progress("Writing the report", 1, 1)
 
 
