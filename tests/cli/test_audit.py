@@ -5,26 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from orecast.cli.app import main
 from orecast.cli.auditing import show
 from orecast.workflow.auditing import Audit, Check, Severity
-
-
-@pytest.fixture
-def orecast(monkeypatch, capsys):
-    """The command line in this process: its exit code, what it says and what it complains of."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["orecast", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        said, complained = capsys.readouterr()
-        return code, said, complained
-
-    return call
 
 
 @pytest.fixture
