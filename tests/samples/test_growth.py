@@ -63,23 +63,35 @@ def target():
     return (np.floor(distance() / 8) * -1.0).astype(np.float32)
 
 
-def test_negatives_by_kmeans_lie_in_clusters_free_of_deposits_and_far_from_faults():
+def test_negatives_by_kmeans_lie_in_low_clusters_and_far_from_faults():
     faults = np.broadcast_to(np.arange(50, dtype=np.float32), SHAPE)
     rule = NegativeRule("kmeans", 5, 4, fault_distance=20)
     at, words = choose_negatives(rule, 50, ORE, ALL, target=target(), faults=faults, seed=0)
-    assert "free of deposits" in words
+    assert f"in the lowest 2 of 4 clusters of the target, where 0 of {len(ORE)} deposits" in words
     assert faults[at[:, 0], at[:, 1]].min() >= 20
     assert distance()[at[:, 0], at[:, 1]].min() >= 8  # the deposits' own cluster is within 8
 
 
-def test_where_every_cluster_holds_a_deposit_it_is_said():
-    target = np.zeros(SHAPE, dtype=np.float32)
-    target[:, 20:] = 5
-    target += np.random.default_rng(0).normal(0, 0.01, SHAPE).astype(np.float32)
-    rule = NegativeRule("kmeans", 3, 2)
-    at, words = choose_negatives(rule, 50, ORE, ALL, target=target, seed=0)
-    assert "every cluster holds deposits" in words
-    assert (at[:, 1] >= 20).all()  # one deposit each, but more ground
+@pytest.mark.parametrize(("low", "expected"), [(None, 3), (1, 1), (4, 4)])
+def test_negatives_by_kmeans_never_lie_in_the_highest_clusters(low, expected):
+    """Five even bands, with the deposits in the lowest: the highest are no barren ground then."""
+    steps = np.broadcast_to(np.arange(50) // 10, SHAPE).astype(np.float32)
+    ore = np.array([[3, 2], [35, 5]])
+    rule = NegativeRule("kmeans", 2, 5, low=low)
+    at, words = choose_negatives(rule, 400, ore, ALL, target=steps, seed=0)
+    assert set(at[:, 1] // 10) == set(range(expected))
+    assert f"the lowest {expected} of 5 clusters of the target, where 2 of 2 deposits" in words
+
+
+def test_concentrations_are_clustered_by_their_logarithm():
+    """Of bands that double in grade the plain clusters would part the two richest alone."""
+    grade = np.broadcast_to(10.0 ** (np.arange(50) // 10), SHAPE).astype(np.float32)
+    rule = NegativeRule("kmeans", 2, 5, low=2, logarithm=True)
+    at, words = choose_negatives(rule, 400, ORE, ALL, target=grade, seed=0)
+    assert set(at[:, 1] // 10) == {0, 1}
+    assert "clusters of the target's logarithm" in words
+    with pytest.raises(SamplingError, match="not above zero"):
+        choose_negatives(rule, 400, ORE, ALL, target=grade - 1, seed=0)
 
 
 def test_hidden_target_values_do_not_move_the_choice():

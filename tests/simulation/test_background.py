@@ -111,3 +111,19 @@ def test_oxides_never_exceed_the_whole(grid: Grid) -> None:
     codes = np.zeros(grid.shape, dtype=np.int16)
     values = closed(background(preset, grid, codes, np.random.default_rng(2)), preset)
     assert values.sum(axis=0).max() < WHOLE
+
+
+def test_coherence_moves_an_elements_own_variation_to_its_associations(
+    preset: Preset, grid: Grid, codes: np.ndarray
+) -> None:
+    def strengths(coherence: float) -> np.ndarray:
+        changed = replace(preset, background=replace(preset.background, coherence=coherence))
+        values = background(changed, grid, codes, np.random.default_rng(1))
+        logs = np.log(values).reshape(len(values), -1)
+        loaded = [n for n, a in enumerate(preset.elements.values()) if a.loadings.any()]
+        found = np.corrcoef(logs[loaded])
+        return np.abs(found[np.triu_indices(len(found), 1)])
+
+    none, most = strengths(0.0), strengths(0.95)
+    assert most.mean() > none.mean() + 0.1
+    assert most.max() > 0.9

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
+from sklearn.cluster import KMeans
 
+from orecast.composition import clr
 from orecast.errors import ConfigError
 from orecast.simulation import District, load_preset, simulate
 from orecast.simulation.laboratory import header
@@ -254,6 +256,38 @@ def test_pangxidong_has_as_many_ore_tiles_as_published() -> None:
         at = d.grid.cell(d.deposits[["X", "Y"]])
         tiles.append(len(np.unique(d.grid.numbered_tiles(12, 12)[at[:, 0], at[:, 1]])))
     assert np.mean(tiles) == pytest.approx(29, abs=4)
+
+
+def _measured(d: District, symbols: tuple[str, ...]) -> np.ndarray:
+    """Concentrations of the samples, half the limit below it, ``(n_samples, n_elements)``."""
+    columns = []
+    for symbol in symbols:
+        text = d.samples[header(symbol, d.preset.elements[symbol])]
+        below = text.str.startswith("<")
+        columns.append(text.str.lstrip("<").astype(float).where(~below, lambda v: v / 2))
+    return np.column_stack(columns)
+
+
+def test_pangxidongs_elements_correlate_by_every_threshold_that_was_tried() -> None:
+    d = simulate("pangxidong", 0)
+    ratios = clr(_measured(d, d.elements))
+    strength = np.abs(np.corrcoef(ratios.T))[np.triu_indices(len(d.elements), 1)]
+    pairs = [(strength >= alpha).sum() for alpha in (0.2, 0.4, 0.6, 0.8)]
+    assert pairs == sorted(pairs, reverse=True)
+    assert pairs[0] < len(strength)
+    assert pairs[-1] >= 1
+
+
+def test_east_kunluns_deposits_lie_mainly_in_the_upper_clusters_of_gold() -> None:
+    held = []
+    for seed in range(2):
+        d = simulate("east-kunlun", seed)
+        gold = np.log(_measured(d, ("Au",)))
+        fit = KMeans(5, n_init=2, random_state=0).fit(gold)
+        upper = np.argsort(fit.cluster_centers_[:, 0])[3:]
+        _, nearest = cKDTree(d.samples[["X", "Y"]]).query(d.deposits[["X", "Y"]], k=3)
+        held.append(np.isin(fit.predict(gold[nearest].mean(axis=1)), upper).sum())
+    assert np.mean(held) >= 6  # of 11
 
 
 def _smaller(name: str) -> Any:

@@ -127,6 +127,8 @@ class SamplingOptions(Section):
     """The element whose clusters k-means judges; needed by "kmeans"."""
     clusters: Annotated[int, Field(ge=2)] = 5
     """Number of clusters of k-means."""
+    barren_clusters: Annotated[int, Field(ge=1)] | None = None
+    """So many of the lowest are barren; three fifths of them when left out."""
     grow: list[Grow] = []
     """Steps by which training windows are grown, one after the other."""
 
@@ -150,6 +152,11 @@ class SamplingOptions(Section):
     def _kmeans_needs_a_target(self) -> Self:
         if self.negatives == "kmeans" and self.target is None:
             raise ValueError('negatives = "kmeans" needs target, an element such as "Au"')
+        if self.barren_clusters is not None and self.barren_clusters >= self.clusters:
+            raise ValueError(
+                f"barren_clusters must be less than clusters ({self.clusters}): the highest hold "
+                "what is sought"
+            )
         return self
 
 

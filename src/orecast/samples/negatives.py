@@ -1,4 +1,4 @@
-"""Barren cells to learn from: at random, far from deposits, or in clusters free of deposits."""
+"""Barren cells to learn from: at random, far from deposits, or in low clusters of an element."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ from orecast.samples.nouns import Bools, Floats, Ints
 class NegativeRule:
     """How barren cells are chosen; distances in cells.
 
-    ``kmeans`` follows Xiang et al. (2026): clusters of the target element's map that hold no
-    deposit, far from faults and deposits.
+    ``kmeans`` follows Xiang et al. (2026), who took the lowest three of five clusters of the target
+    element's map, far from faults and deposits: its ``clusters`` are k-means', of which the lowest
+    ``low`` are barren, three fifths where that is None. With ``logarithm`` its logarithms are
+    clustered, which for concentrations gives clusters of like area, as theirs are: a few nuggets
+    would have one each.
     """
 
     method: Literal["random", "distance", "kmeans"] = "distance"
     distance: float = 9.0
     clusters: int = 5
     fault_distance: float = 0.0
+    low: int | None = None
+    logarithm: bool = False
 
 
 def choose_negatives(
@@ -66,7 +71,7 @@ def choose_negatives(
                 )
             allowed &= faults >= rule.fault_distance
             sentence += f" and {rule.fault_distance:g} cells from every fault"
-        clusters, words = _barren_clusters(target, candidates, ore, rule.clusters, seed)
+        clusters, words = _low_clusters(rule, target, candidates, ore, seed)
         allowed &= clusters
         sentence += f", {words}"
     cells = np.argwhere(allowed)
@@ -89,37 +94,45 @@ def _distance_to(
     return np.asarray(distance_transform_edt(elsewhere))
 
 
-def _barren_clusters(
-    target: Floats, candidates: Bools, ore: Ints, clusters: int, seed: int
+def _low_clusters(
+    rule: NegativeRule, target: Floats, candidates: Bools, ore: Ints, seed: int
 ) -> tuple[Bools, str]:
-    """Cells in clusters of the target that hold no deposit, or failing that the barest one."""
+    """Cells in the lowest clusters of the target, and how many deposits lie in these."""
     from sklearn.cluster import KMeans
 
-    seen = candidates & np.isfinite(target)
-    values = target[seen].astype(np.float64)
-    if len(np.unique(values)) < clusters:
+    level = _logarithm(target, candidates) if rule.logarithm else target
+    seen = candidates & np.isfinite(level)
+    values = level[seen].astype(np.float64)
+    if len(np.unique(values)) < rule.clusters:
         raise SamplingError(
-            f"the target element has fewer than {clusters} distinct values to cluster",
+            f"the target element has fewer than {rule.clusters} distinct values to cluster",
             where="sampling.clusters",
             remedy="ask for fewer clusters",
         )
-    fit = KMeans(clusters, n_init=4, random_state=seed)
+    low = max(1, round(0.6 * rule.clusters)) if rule.low is None else rule.low
+    fit = KMeans(rule.clusters, n_init=4, random_state=seed)
     rng = np.random.default_rng([seed, 2])
     fit.fit(rng.choice(values, min(len(values), 100_000), replace=False)[:, None])
     order = np.argsort(np.argsort(fit.cluster_centers_[:, 0]))  # 0 has the lowest concentration
-    label = np.full(target.shape, -1)
-    label[seen] = order[fit.predict(values[:, None])]
-    cells = np.bincount(label[seen], minlength=clusters)
-    at_ore = target[ore[:, 0], ore[:, 1]]
-    holds = order[fit.predict(at_ore[np.isfinite(at_ore)].astype(np.float64)[:, None])]
-    deposits = np.bincount(holds, minlength=clusters)
-    free = np.flatnonzero(deposits == 0)
-    if len(free):
-        words = f"in clusters {', '.join(str(k + 1) for k in free)} of {clusters}, free of deposits"
-        return np.isin(label, free), words
-    barest = int(np.argmin(deposits / np.maximum(cells, 1)))
-    words = (
-        f"in cluster {barest + 1} of {clusters}: every cluster holds deposits, and this one "
-        f"has the fewest for its area ({deposits[barest]} in {cells[barest]} cells)"
+    barren = np.zeros(target.shape, dtype=bool)
+    barren[seen] = order[fit.predict(values[:, None])] < low
+    at_ore = level[ore[:, 0], ore[:, 1]]
+    at_ore = at_ore[np.isfinite(at_ore)].astype(np.float64)
+    held = int((order[fit.predict(at_ore[:, None])] < low).sum()) if len(at_ore) else 0
+    of_what = "the target's logarithm" if rule.logarithm else "the target"
+    return barren, (
+        f"in the lowest {low} of {rule.clusters} clusters of {of_what}, "
+        f"where {held} of {len(ore)} deposits lie too"
     )
-    return label == barest, words
+
+
+def _logarithm(target: Floats, candidates: Bools) -> Floats:
+    """Natural logarithms of concentrations; raises SamplingError where one is not above zero."""
+    if (target[candidates] <= 0).any():
+        raise SamplingError(
+            "the target is no concentration: some of its values are not above zero",
+            where="sampling.target",
+            remedy='name an element, or take log-ratios with composition.transform = "clr"',
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(target))

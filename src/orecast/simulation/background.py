@@ -26,7 +26,7 @@ def background(preset: Preset, grid: Grid, codes: Codes, rng: np.random.Generato
     the preset's.
     """
     count = len(ASSOCIATIONS)
-    loadings = np.array([a.loadings for a in preset.elements.values()])  # (n_elements, 5)
+    loadings = _loadings(preset)
     rocks = np.array([ROCKS[unit.rock] for unit in preset.units])  # (n_units, 5)
     by_unit = preset.background.lithology * (
         rocks @ loadings.T + rng.normal(0, 0.15, (len(rocks), len(loadings)))
@@ -40,6 +40,17 @@ def background(preset: Preset, grid: Grid, codes: Codes, rng: np.random.Generato
     medians = np.array([a.median * a.to_ppm for a in preset.elements.values()])
     spreads = np.array([a.spread for a in preset.elements.values()])
     return np.asarray(medians[:, None, None] * np.exp(spreads[:, None, None] * logs))
+
+
+def _loadings(preset: Preset) -> Floats:
+    """What each element loads on the associations, ``(n_elements, 5)``, the coherence in it."""
+    loadings: Floats = np.array([a.loadings for a in preset.elements.values()])
+    coherence = preset.background.coherence
+    if coherence == 0:
+        return loadings
+    shared = (loadings**2).sum(axis=1, keepdims=True)
+    wanted = shared + coherence * (1 - shared)
+    return loadings * np.sqrt(np.where(shared > 0, wanted / np.where(shared > 0, shared, 1), 0))
 
 
 def closed(amounts: Floats, preset: Preset) -> Floats:

@@ -144,6 +144,9 @@ class Background:
 
     length: Positive = 4000.0
     """Correlation length of the random fields, in metres."""
+    coherence: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of an element's own field that its associations take over: so much more it correlates
+    with others."""
     lithology: Annotated[float, Field(ge=0)] = 1.0
     """How much rocks differ, against random fields of variance one."""
     barren_anomalies: Count = 0

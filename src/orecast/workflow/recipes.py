@@ -70,18 +70,25 @@ def model_recipe(
     options = config.sampling
     shift, ratio = options.growth
     cell = min(evidence.grid.cell_size)
-    rule = NegativeRule(
-        options.negatives,
-        options.window if options.distance is None else options.distance / cell,
-        options.clusters,
-        0.0 if options.fault_distance is None else options.fault_distance / cell,
-    )
     if options.target is not None and options.target not in evidence.names:
         raise ConfigError(
             f"there is no layer {options.target!r}",
             where="sampling.target",
             remedy=nearest(options.target, evidence.names),
         )
+    concentration = (
+        options.target is not None
+        and evidence.kind(options.target) == "element"
+        and config.composition.transform == "none"
+    )
+    rule = NegativeRule(
+        options.negatives,
+        options.window if options.distance is None else options.distance / cell,
+        options.clusters,
+        0.0 if options.fault_distance is None else options.fault_distance / cell,
+        options.barren_clusters,
+        logarithm=concentration,
+    )
     cells = None
     if barren is not None:
         at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
