@@ -2,8 +2,9 @@
 
 2,000 windows of 15 layers, 32 x 32 cells, become 20,000, which would take 1.2 GB written out. The
 peak counts all that growth and reading allocate, fitting and the batch included; behind it stands
-the peak of reading the ungrown windows alone. What torch allocates is not counted, so that `vae` and
-`gan`, which draw windows when they are read, are not among them. Usage: python benchmarks/growing.py [--batch 32]
+the peak of reading the ungrown windows alone. What torch allocates is not counted, so that VAE and
+GAN, which draw windows when they are read, are not among them.
+Usage: python benchmarks/growing.py [--windows 2000] [--batch 32]
 """
 
 from __future__ import annotations
