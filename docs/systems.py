@@ -37,7 +37,7 @@ from orecast.report.reproduction.markdown import (
     what_stands,
     what_was_run,
 )
-from orecast.report.reproduction.tables import PAPER, Results
+from orecast.report.reproduction.tables import PAPER, Results, tables_of
 from orecast.report.tables import Table, number
 
 DOCS = Path(__file__).parent
@@ -76,7 +76,8 @@ may be the ground's as well as the network's. Compare our two columns with each 
 
 - **paper** is what is printed. **Ours, as the paper cut** is the same split on our survey, under
   the paper's own definition of each score; where that is not what its name says, a line below the
-  table tells. **Ours, leak-free** is the protocol `spatial`.
+  table tells, and the standard score has a column beside it. **Ours, leak-free** is the protocol
+  `spatial`.
 - After ± stands the standard deviation over seeds: how far a repetition on the same ground may lie
   off. It says nothing about other ground.
 - **Percentile**: the share of a held-out region that its deposits outrank. 50 is chance. Brackets
@@ -142,7 +143,7 @@ def section(system: str, content: Content | None, images: Mapping[str, str]) -> 
         return [*head, f"Not run yet: `{command(system, None)}`.", *choices]
     versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
     again = f"{_cost(content)} Made by `{command(system, content)}` with {versions}."
-    tables = ["\n".join(set_table(table)).rstrip() for table in content["tables"]]
+    tables = ["\n".join(set_table(table)).rstrip() for table in _tables(experiment, content)]
     return [
         *head,
         "### What was run",
@@ -155,6 +156,14 @@ def section(system: str, content: Content | None, images: Mapping[str, str]) -> 
         *tables,
         *choices,
     ]
+
+
+def _tables(experiment: Experiment, content: Content) -> list[dict[str, Any]]:
+    """Return a run's tables, set anew from its cells, so that older runs show all that newer do."""
+    facts, weights = content.get("facts"), content.get("weights", ())
+    found = tables_of(experiment, content["cells"], content["kind"], facts, weights)
+    shown = {table["id"] for table in content["tables"]}
+    return [table for table in found if table["id"] in shown]
 
 
 def _cost(content: Content) -> str:

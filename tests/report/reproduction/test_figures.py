@@ -30,7 +30,11 @@ def test_scores_along_an_axis_stand_at_their_figures(hand):
         hand.cell(e, "paper", 1, 0.8) for e in read_experiment("mfaf").runs
     ]
     figure = curves.against(table("mfaf", "dilations", cells), "Set")
-    accuracy, _, _, _, percentile = [a for a in figure.axes if a.get_visible()]
+    accuracy, _, _, macro, standard, percentile = [a for a in figure.axes if a.get_visible()]
+    titles = [a.get_title(loc="left") for a in (macro, standard)]
+    assert titles == ["F1-Score, macro F1 (%)", "F1-Score, standard (%)"]
+    assert "paper" in points(macro)
+    assert "paper" not in points(standard)
     drawn = points(accuracy)
     assert drawn["paper"][:, 1].tolist() == [63.45, 67.34, 72.66, 70.22]
     assert drawn["ours, as the paper cut"][:, 1].tolist() == pytest.approx([70] * 4)
@@ -46,7 +50,7 @@ def test_scores_along_an_axis_stand_at_their_figures(hand):
 def test_a_smoke_runs_scores_have_no_published_marks(hand):
     smoke = table("mfaf", "dilations", hand.every_cell("mfaf"), "smoke")
     figure = curves.against(smoke, "Set")
-    assert all("paper" not in points(a) for a in figure.axes[:4])
+    assert all("paper" not in points(a) for a in figure.axes[:5])
     assert [t.get_text() for t in figure.legends[0].texts] == [
         "ours, as the paper cut",
         "ours, leak-free",

@@ -6,9 +6,16 @@ import math
 
 import pytest
 
+from orecast.evaluation import confusion
 from orecast.experiments import read_experiment, systems
 from orecast.report.reproduction.markdown import set_table
-from orecast.report.reproduction.tables import run_label, standing, tables_of
+from orecast.report.reproduction.tables import (
+    is_misnamed,
+    is_ours_alone,
+    run_label,
+    standing,
+    tables_of,
+)
 
 
 def entry(system, name, column=None):
@@ -42,18 +49,95 @@ def test_mean_and_spread_over_seeds_stand_beside_the_papers_figure(hand):
 def test_a_column_in_per_cent_has_ours_in_per_cent(hand):
     cells = [hand.cell(entry("mfaf", "GoogLeNet"), "paper", 0, 0.625)]
     found = table("mfaf", "comparison", cells)
-    assert [c["unit"] for c in found["columns"]] == ["%"] * 4
-    assert [f["value"] for f in row(found, "GoogLeNet")["figures"]["paper"]] == [62.5] * 4
+    assert [c["unit"] for c in found["columns"]] == ["%"] * 5
+    assert [f["value"] for f in row(found, "GoogLeNet")["figures"]["paper"]] == [62.5] * 5
     tiles = table("resnet50", "tiles", [hand.cell(entry("resnet50", "ResNet"), "paper", 0, 0.625)])
-    assert [f["value"] for f in row(tiles, "ResNet-50")["figures"]["paper"]] == [62.5, 0.625, 0.625]
+    values = [f["value"] for f in row(tiles, "ResNet-50")["figures"]["paper"]]
+    assert values == [62.5, *[0.625] * 4]
 
 
-def test_a_column_takes_the_score_that_its_name_means(hand):
+def test_the_standard_score_stands_beside_what_the_paper_calls_so(hand):
     resnet = entry("resnet50", "ResNet")
-    scores = {"accuracy": 0.1, "balanced_accuracy": 0.2, "macro_f1": 0.3, "auc": 0.9, "f1": 0.9}
-    found = table("resnet50", "tiles", [hand.cell(resnet, "paper", 0, scores=scores)])
-    values = [f["value"] for f in row(found, "ResNet-50")["figures"]["paper"]]
-    assert values == pytest.approx([10, 0.2, 0.3])
+    scores = {"accuracy": 0.1, "balanced_accuracy": 0.2, "macro_f1": 0.3, "auc": 0.8, "f1": 0.9}
+    other = {name: score / 2 for name, score in scores.items()}
+    cells = [hand.cell(resnet, "paper", 0, scores=scores)]
+    cells += [hand.cell(resnet, "spatial", 0, scores=other)]
+    found = table("resnet50", "tiles", cells)
+    names = ["Accuracy", "AUC", "AUC, standard", "F1", "F1, standard"]
+    assert [c["name"] for c in found["columns"]] == names
+    assert [c["digits"] for c in found["columns"]] == [2, 4, 4, 4, 4]
+    published, paper, fair = row(found, "ResNet-50")["figures"].values()
+    assert [f["value"] for f in paper] == pytest.approx([10, 0.2, 0.8, 0.3, 0.9])
+    assert [f["value"] for f in fair] == pytest.approx([5, 0.1, 0.4, 0.15, 0.45])
+    assert [f["value"] for f in published] == [86.11, 0.7454, None, 0.7653, None]
+    assert {f["why"] for f in published[2::2]} == {"the paper does not give it"}
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("gk-dcn", {}),
+        ("ssgsnet", {}),
+        ("resgcn", {}),  # a sensitivity is the recall by another name, and a model no score
+        ("mfaf", {t: {"f1"} for t in ("comparison", "ablation-attention", "beta", "dilations")}),
+        ("resnet50", {"comparison": {"auc"}, "tiles": {"auc", "f1"}}),
+    ],
+)
+def test_what_is_not_misnamed_has_no_other_beside_it(system, expected):
+    found = {
+        t["id"]: {c["standard"] for c in t["columns"] if is_ours_alone(c)}
+        for t in tables_of(read_experiment(system), [], "full")
+    }
+    assert {name: scores for name, scores in found.items() if scores} == expected
+
+
+def test_every_score_of_ours_is_known_by_its_name():
+    names = [*confusion([1, 0], [1.0, 0.0]).scores(), "auc"]
+    assert all(is_misnamed({"name": name.upper(), "standard": "other"}) for name in names)
+    assert not any(is_misnamed({"name": name.upper(), "standard": name}) for name in names)
+    assert not is_misnamed({"name": "AUC", "standard": ""})
+
+
+def test_a_misnamed_score_is_told_once_below_its_table(hand):
+    cells = hand.every_cell("mfaf")
+    lines = set_table(table("mfaf", "beta", cells))
+    assert "F1-Score, macro F1 (%) | F1-Score, standard (%)" in lines[2]
+    assert [line for line in lines if "macro F1" in line][1:] == [
+        "- In the paper's sense, F1-Score is the macro F1; the standard score stands beside it, "
+        "blank for the paper, which does not give it."
+    ]
+    blanks = [line for line in lines if line.startswith("- Blank")]
+    assert blanks == ["- Blank, paper (0, the framework): not in the paper."]
+    (smoke,) = [s for s in set_table(table("mfaf", "beta", cells, "smoke")) if "sense" in s]
+    assert smoke.endswith("F1-Score is the macro F1; the standard score stands beside it.")
+    tiles = set_table(table("resnet50", "tiles", hand.every_cell("resnet50")))
+    assert any("F1 is the macro F1; the standard score stands beside each" in s for s in tiles)
+    folds = set_table(table("resgcn", "folds-resgcn", hand.every_cell("resgcn")))
+    assert "- Of ours, Sensitivity is the recall." in folds
+
+
+def test_weights_stand_below_the_tables_of_their_networks(hand):
+    found = [
+        {"run": "ResNet18", "weights": 179521, "in_full": 11198977},
+        {"run": "ResNet18*", "weights": 184684, "in_full": 11204588},
+        {"run": "GoogLeNet", "weights": 5622881, "in_full": 5622881},
+        {"run": "0.1", "weights": 184684, "in_full": 11204588},
+    ]
+    experiment, cells = read_experiment("mfaf"), hand.every_cell("mfaf")
+    told = {t["id"]: t for t in tables_of(experiment, cells, "hour", weights=found)}
+    names = {name: [w["run"] for w in t["weights"]] for name, t in told.items()}
+    assert names["comparison"] == ["ResNet18", "ResNet18*", "GoogLeNet"]
+    assert names["beta"] == ["0", "0.1", "0.4"]  # 0 shares ResNet18's run, 0.4 that of ResNet18*
+    assert names["screening"] == []
+    lines = [s.replace("\u202f", ",") for s in set_table(told["beta"])]
+    assert [s for s in lines if "Weights" in s] == [
+        "- Weights of a network as run, of those in full: 179,521 of 11,198,977 (0); "
+        "184,684 of 11,204,588 (0.1, 0.4)."
+    ]
+    lines = [s.replace("\u202f", ",") for s in set_table(told["comparison"])]
+    assert any("; all 5,622,881 (GoogLeNet)." in s for s in lines)
+    older = set_table(table("mfaf", "comparison", cells))
+    assert not any("Weights" in s for s in older)
 
 
 def test_the_percentile_of_seeds_has_the_interval_of_all(hand):
@@ -187,16 +271,18 @@ def test_the_best_of_a_training_is_of_its_history(hand):
 
 def test_facts_fill_what_no_cell_holds():
     facts = {
-        "screening": {"Au": {"AUC": [0.6, 0.7], "ZAUC": 2.9, "kept": True}},
+        "screening": {"Au": {"AUC": [0.6, 0.7], "AUC, standard": 0.8, "ZAUC": 2.9, "kept": True}},
         "second-area": {"ResNet-50": {"covered": 0.75}},
         "map": {"ResNet-50": {"tiles": 20, "new": math.nan, "on known ore": "no map"}},
     }
     screening = table("resnet50", "screening", [], facts=facts)
     assert screening["sides"] == ["published", "ours"]
     au, sn = row(screening, "Au"), row(screening, "Sn")
-    assert au["figures"]["ours"][0]["value"] == pytest.approx(0.65)
-    assert au["figures"]["ours"][1]["why"] == "not run"
-    assert "(AUC - 0.5) / ZAUC" in au["figures"]["published"][1]["why"]
+    assert [c["name"] for c in screening["columns"]] == ["AUC", "AUC, standard", "SE", "ZAUC"]
+    assert [f["value"] for f in au["figures"]["ours"][:2]] == pytest.approx([0.65, 0.8])
+    assert au["figures"]["ours"][2]["why"] == "not run"
+    assert "(AUC - 0.5) / ZAUC" in au["figures"]["published"][2]["why"]
+    assert "| Kept, paper | Kept, ours |" in set_table(screening)[2]
     assert au["kept"] == {"published": True, "ours": True}
     assert sn["kept"] == {"published": True, "ours": None}
     covered = row(table("resnet50", "second-area", [], facts=facts), "ResNet-50")
@@ -223,8 +309,9 @@ def test_every_figure_of_a_paper_stands_in_its_place(system):
         tables_of(read_experiment(system), [], "full"), paper.tables, strict=True
     ):
         for line in printed.rows:
-            values = [f["value"] for f in row(found, line.name)["figures"]["published"]]
-            assert values == list(line.values)
+            figures = row(found, line.name)["figures"]["published"]
+            shown = zip(figures, found["columns"], strict=True)
+            assert [f["value"] for f, c in shown if not is_ours_alone(c)] == list(line.values)
         blanks = [f for r in found["rows"] for s in r["figures"].values() for f in s]
         assert all(f["why"] for f in blanks if f["value"] is None)
 

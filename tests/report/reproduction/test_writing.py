@@ -198,6 +198,13 @@ def test_where_a_guided_network_looks_is_drawn_too(hand, tmp_path):
     assert (tmp_path / "figures" / "offsets.png").is_file()
 
 
+def test_weights_of_narrowed_networks_are_written(hand, tmp_path):
+    weights = [{"run": "ViT", "weights": 24113, "in_full": 4883201}]
+    text, told = write(hand, tmp_path, "ssgsnet", weights=weights)
+    assert told["weights"] == told["tables"][0]["weights"] == weights
+    assert text.count("24\u202f113 of 4\u202f883\u202f201 (ViT)") == 1
+
+
 def test_nan_in_facts_is_null(hand, tmp_path):
     _, told = write(hand, tmp_path, "gk-dcn", facts={"map": {"a": {"b": float("nan")}}})
     assert told["facts"] == {"map": {"a": {"b": None}}}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from orecast.errors import ConfigError
-from orecast.experiments import read_experiment, systems
+from orecast.experiments import Caps, read_experiment, systems
 from orecast.simulation import load_preset, simulate, write_district
 from orecast.workflow.reproduction.plan import (
     Reproduction,
@@ -85,6 +85,17 @@ def test_caps_shrink_the_course_of_the_rate_and_the_slides(survey):
     assert (training.epochs, training.step_epochs) == (20, 3)  # 30 of 220 epochs
 
 
+@pytest.mark.parametrize(
+    ("kind", "window", "trim"), [("full", 224, 16), ("hour", 64, 4), ("smoke", 32, 2)]
+)
+def test_a_trim_shrinks_with_the_window(survey, kind, window, trim):
+    asked = plan("resnet50", kind)
+    config = asked.config(*survey, asked.entries[0])
+    assert (config.sampling.window, config.training.trim) == (window, trim)
+    untrimmed = plan("mfaf", kind)
+    assert untrimmed.config(*survey, untrimmed.entries[0]).training.trim == 0
+
+
 def test_slides_to_a_number_are_capped_with_the_barren_places():
     asked = plan("resnet50", "smoke")
     ours = replace(asked.experiment.caps["smoke"], samples=100)
@@ -105,11 +116,23 @@ def test_tiles_and_samples_keep_enough_ore_for_synthesis():
 
 def test_widths_are_capped_where_a_network_has_one():
     assert capped_width("resnet18", 16) == 16
-    assert capped_width("mobilenetv2", 64) == 32
+    assert capped_width("mobilenetv2", 64) is None  # its own are fewer
     assert capped_width("mfaf", 8) == 8  # its default is its backbone's own
     assert capped_width("googlenet", 8) is None
     assert capped_width("random-forest", 8) is None
     assert capped_width("resnet18", None) is None
+
+
+def test_a_cap_on_widths_names_the_networks_that_it_leaves_alone():
+    said = "width of a network in channels: 8 at the most"
+    assert plan("mfaf", "smoke").capped[-1] == f"{said}, which leaves whole: GoogLeNet"
+    assert plan("mfaf", "smoke", tables=("beta",)).capped[-1] == said
+    assert plan("ssgsnet", "smoke").capped[-1] == said
+    assert not any("width" in words for words in plan("gk-dcn", "smoke").capped)
+    experiment = read_experiment("resnet50")
+    wide = replace(experiment, caps={"smoke": Caps(width=24)})
+    words = Reproduction.of(wide, "smoke").capped[-1]
+    assert words.endswith("24 at the most, which leaves whole: GoogleNet, ShuffleNet")
 
 
 def test_what_is_guided_is_told_the_weight_of_a_real_survey():

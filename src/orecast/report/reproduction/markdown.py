@@ -11,6 +11,8 @@ from orecast.report.reproduction.tables import (
     PAPER,
     PUBLISHED,
     SPATIAL,
+    is_misnamed,
+    is_ours_alone,
     is_renamed,
     score_words,
 )
@@ -188,28 +190,55 @@ def _spread(content: Row) -> str:
 
 def set_table(table: Row) -> list[str]:
     """Set one of the run's tables below its heading, and its notes below it, as lines."""
-    wide = len(table["columns"]) * len(table["sides"]) <= _WIDEST
+    wide = len(table["columns"]) * len(table["sides"]) <= _WIDEST or table["kind"] == "screening"
     source = f" ({table['source']} of the paper)" if table["source"] else ""
     notes = [
         *([table["note"]] if table["note"] else []),
-        *_meanings(table["columns"]),
+        *_meanings(table),
         *(f"{row['name']}: {row['note']}" for row in table["rows"] if row["note"]),
         *(f"{row['name']} was refused under {r}" for row in table["rows"] for r in _refused(row)),
         *_declared(table),
         *_blanks(table),
+        *_weights(table),
     ]
     below = [*(f"- {note.rstrip('.')}." for note in notes), *([""] if notes else [])]
     laid = aligned(_side_by_side(table) if wide else _stacked(table))
     return [f"### {table['title']}{source}", "", laid, "", *below]
 
 
-def _meanings(columns: Sequence[Row]) -> list[str]:
-    """Which score of ours stands under a name that another one has."""
-    if len({c["standard"] for c in columns}) < len(columns):
+def _meanings(table: Row) -> list[str]:
+    """Which score stands under a name that another one has, and where that other one stands."""
+    columns = table["columns"]
+    scores = [c["standard"] for c in columns if c["standard"]]
+    if len(set(scores)) < len(scores):
         return []  # columns are models, all under the score that the title names
-    other = [(c["name"], score_words(c["standard"])) for c in columns if is_renamed(c)]
-    told = ", ".join(f"{name} is the {score}" for name, score in other)
-    return [f"Of ours, {told}"] if other else []
+    misnamed = [c for c in columns if is_misnamed(c)]
+    renamed = [c for c in columns if is_renamed(c) and c not in misnamed]
+    told = [f"Of ours, {_defined(renamed)}"] if renamed else []
+    if not misnamed:
+        return told
+    said = f"In the paper's sense, {_defined(misnamed)}"
+    if any(map(is_ours_alone, columns)):
+        said += f"; the standard score stands beside {'each' if misnamed[1:] else 'it'}"
+        if PUBLISHED in table["sides"]:
+            said += ", blank for the paper, which does not give it"
+    return [*told, said]
+
+
+def _defined(columns: Sequence[Row]) -> str:
+    return ", ".join(f"{c['name']} is the {score_words(c['standard'])}" for c in columns)
+
+
+def _weights(table: Row) -> list[str]:
+    """How many weights its networks have as run and in full, those alike together."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for told in table["weights"]:
+        found.setdefault((told["weights"], told["in_full"]), []).append(told["run"])
+    words = [
+        f"{'all' if n == whole else f'{number(n, 0)} of'} {number(whole, 0)} ({', '.join(runs)})"
+        for (n, whole), runs in found.items()
+    ]
+    return [f"Weights of a network as run, of those in full: {'; '.join(words)}"] if words else []
 
 
 def _refused(row: Row) -> Sequence[str]:
@@ -272,18 +301,23 @@ def _ranks(table: Row) -> list[str | None]:
 
 
 def _blanks(table: Row) -> list[str]:
-    """Why a blank is one: each reason once, with the rows and columns where not all are blank."""
+    """Why a blank is one: each reason once, with the rows and columns where not all are blank.
+
+    Those of the paper in a column of ours alone are told with the column's meaning.
+    """
     found: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for row in table["rows"]:
         for side in table["sides"]:
             for figure, column in zip(row["figures"][side], table["columns"], strict=True):
-                if figure["value"] is None:
+                if figure["value"] is None and not (side == PUBLISHED and is_ours_alone(column)):
                     rows, columns = found.setdefault((side, figure["why"]), ({}, {}))
                     rows[row["name"]] = columns[column["name"]] = None
     told = []
+    ours_alone = sum(map(is_ours_alone, table["columns"]))
     for (side, why), (rows, columns) in found.items():
+        every = len(table["columns"]) - (ours_alone if side == PUBLISHED else 0)
         of = [] if len(rows) == len(table["rows"]) else list(rows)
-        of += [] if len(columns) == len(table["columns"]) else list(columns)
+        of += [] if len(columns) == every else list(columns)
         whose = f"{_WHOSE[side]} ({', '.join(of)})" if of else _WHOSE[side]
         told.append(f"Blank, {whose}: {why}")
     return told
@@ -312,7 +346,9 @@ def choices_table(choices: Sequence[Row]) -> str:
 
 
 def _named(column: Row) -> str:
-    return f"{column['name']} ({column['unit']})" if column["unit"] else str(column["name"])
+    name, unit = column["name"], column["unit"]
+    named = f"{name}, {score_words(column['standard'])}" if is_misnamed(column) else str(name)
+    return f"{named} ({unit})" if unit else named
 
 
 def figure_words(figure: Row, digits: int) -> str:

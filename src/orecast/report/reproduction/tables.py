@@ -1,16 +1,20 @@
 """A paper's tables beside ours: as the paper cut and leak-free, over seeds, and why a blank is one.
 
 A table is a dict that JSON can hold. Its ``sides`` tell whose figures each row has, in order:
-"published", then "paper" and "spatial", or "ours" where no protocol takes part. A figure is
-``{"value", "spread", "n", "why"}`` in the column's own unit: the mean over ``n`` seeds and their
-standard deviation, None where there is no second one. Where the value is None, ``why`` says why.
+"published", then "paper" and "spatial", or "ours" where no protocol takes part. Behind a column
+whose name says another score than the paper means by it stands that score, "AUC, standard", which
+is ours alone. ``weights`` are those of its networks, where they were narrowed.
+
+A figure is ``{"value", "spread", "n", "why"}`` in the column's own unit: the mean over ``n`` seeds
+and their standard deviation, None where there is no second one. Where the value is None, ``why``
+says why.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, TypeGuard
 
@@ -18,7 +22,15 @@ from orecast.experiments import Column, Entry, Experiment, PaperTable
 
 PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
 
+_STANDARD = ", standard"  # behind a column's name, of the score that the name says
+_SCORES = frozenset(
+    {
+        *("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "macro_f1"),
+        *("mcc", "kappa", "auc"),
+    }
+)
 _NOT_RUN = "not run"
+_NOT_GIVEN = "the paper does not give it"
 _UNDEFINED = "undefined on what was tested, as precision is where nothing is called ore"
 _ABSENT = {
     PAPER: _UNDEFINED,
@@ -98,17 +110,24 @@ class Results:
 
 
 def tables_of(
-    experiment: Experiment, cells: Sequence[Cell], kind: str, facts: Facts | None = None
+    experiment: Experiment,
+    cells: Sequence[Cell],
+    kind: str,
+    facts: Facts | None = None,
+    weights: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Set each of a paper's tables beside ours; a ``kind`` of "smoke" has nothing published.
 
     ``facts``, by table, row and column, are figures that no cell holds, shares among them as 0 to
     1: a number, numbers a seed, or a text that says why there is none. A screening's row also has
-    ``kept``, a bool.
+    ``kept``, a bool. ``weights`` of a network that was run are its ``run`` (the entry's key), how
+    many ``weights`` it has, and how many ``in_full``.
     """
     results, known = Results(experiment, cells), facts or {}
     return [
-        _table(results, t, known.get(t.id, {}), kind == "smoke") for t in experiment.paper.tables
+        _table(results, t, known.get(t.id, {}), kind == "smoke")
+        | {"weights": _weights(experiment, t, weights)}
+        for t in experiment.paper.tables
     ]
 
 
@@ -137,8 +156,23 @@ def run_label(experiment: Experiment, entry: Entry) -> str:
 
 def is_renamed(column: Mapping[str, Any]) -> bool:
     """Whether a column's name is not what its score is called here, as an "AUC" of hard labels."""
-    name = column["name"].lower().removesuffix("-score")
-    return bool(column["standard"]) and name != column["standard"]
+    return bool(column["standard"]) and _said(column["name"]) != column["standard"]
+
+
+def is_misnamed(column: Mapping[str, Any]) -> bool:
+    """Whether a column's name says another score of ours than the paper means by it.
+
+    >>> is_misnamed({"name": "AUC", "standard": "balanced_accuracy"})
+    True
+    >>> is_misnamed({"name": "Sensitivity", "standard": "recall"})
+    False
+    """
+    return is_renamed(column) and _said(column["name"]) in _SCORES
+
+
+def is_ours_alone(column: Mapping[str, Any]) -> bool:
+    """Whether a column is the standard score beside one that is misnamed."""
+    return str(column["name"]).endswith(_STANDARD)
 
 
 def score_words(standard: str) -> str:
@@ -156,7 +190,10 @@ def _table(
     entries = results.experiment.standing_in(table.id)
     told = _told(table)
     sides = [*([] if smoke else [PUBLISHED]), *([OURS] if told else [PAPER, SPATIAL])]
-    rows = [_row(results, table, name, sides, facts) for name in _names(table, entries, told)]
+    columns = _columns(table, facts if told else None)
+    rows = [
+        _row(results, table, name, columns, sides, facts) for name in _names(table, entries, told)
+    ]
     return {
         "id": table.id,
         "kind": table.kind,
@@ -171,10 +208,39 @@ def _table(
                 "unit": "%" if c.percent else "",
                 "digits": c.digits,
             }
-            for c in table.columns
+            for c in columns
         ],
         "rows": rows,
     }
+
+
+def _said(name: str) -> str:
+    """The key of the score that a column's name says, where there is such a score."""
+    return name.removesuffix(_STANDARD).lower().removesuffix("-score")
+
+
+def _columns(table: PaperTable, facts: Mapping[str, Mapping[str, Any]] | None) -> list[Column]:
+    """The paper's columns, each misnamed one with the standard score behind it.
+
+    Of a table that is filled from ``facts``, only where they tell that score.
+    """
+    found: list[Column] = []
+    for column in table.columns:
+        found.append(column)
+        name = f"{column.name}{_STANDARD}"
+        told = facts is None or any(name in row for row in facts.values())
+        if told and is_misnamed(vars(column)):
+            found.append(replace(column, name=name, standard=_said(column.name)))
+    return found
+
+
+def _weights(
+    experiment: Experiment, table: PaperTable, weights: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of the networks that stand in a table, by their names in it."""
+    by_run = {told["run"]: told for told in weights}
+    shown = [(e.key, experiment.source(e).key) for e in experiment.standing_in(table.id)]
+    return [{**by_run[run], "run": name} for name, run in shown if run in by_run]
 
 
 def _told(table: PaperTable) -> bool:
@@ -201,6 +267,7 @@ def _row(
     results: Results,
     table: PaperTable,
     name: str,
+    columns: Sequence[Column],
     sides: Sequence[str],
     facts: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -213,7 +280,7 @@ def _row(
         "name": name,
         "note": " ".join(n for n in notes if n) if PUBLISHED in sides else "",
         "figures": {
-            side: [_figure(results, table, name, column, side, facts) for column in table.columns]
+            side: [_figure(results, table, name, column, side, facts) for column in columns]
             for side in sides
         },
     }
@@ -293,6 +360,8 @@ def _printed(table: PaperTable, name: str, column: Column) -> dict[str, Any]:
     row = next((row for row in table.rows if row.name == name), None)
     if row is None:
         return _blank("not in the paper")
+    if column not in table.columns:
+        return _blank(_NOT_GIVEN)
     value = row.values[table.columns.index(column)]
     if value is None:
         return _blank(table.why_blank)

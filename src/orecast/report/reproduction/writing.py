@@ -24,15 +24,16 @@ def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[st
 
     ``content`` says what was run: ``system``, ``command``, ``kind`` ("smoke", "hour" or "full"),
     ``capped``, ``seeds``, ``survey`` (name, sentence, deposits, cells, layers), ``versions``,
-    ``cells``, and ``facts`` where some figures are in no cell. Maps, samples, Shapley values and
-    evidence are read from ``folder``. Of a smoke run nothing published is written: neither the
-    paper's figures nor its notes, nor the choices that speak of them.
+    ``cells``, and ``facts`` where some figures are in no cell, ``weights`` where networks were
+    narrowed. Maps, samples, Shapley values and evidence are read from ``folder``. Of a smoke run
+    nothing published is written: neither the paper's figures nor its notes, nor the choices that
+    speak of them.
 
     Raises RunError where something beside the cells cannot be read, or nothing be written.
     """
     cells, kind = content["cells"], content["kind"]
     smoke = kind == "smoke"
-    tables = tables_of(experiment, cells, kind, content.get("facts"))
+    tables = tables_of(experiment, cells, kind, content.get("facts"), content.get("weights", ()))
     ranked = standing(experiment, cells)
     material = Material(
         Results(experiment, cells),

@@ -70,7 +70,7 @@ def _before_growth(bench: Bench) -> dict[str, dict[str, float]]:
 def _screened(bench: Bench) -> dict[str, dict[str, float]]:
     """AUC by hard labels, its standard error and Z of each element alone, as the papers have it.
 
-    On the known deposits and as many barren places.
+    On the known deposits and as many barren places; and the AUC of the machine's decision values.
     """
     evidence, seed = bench.evidence, 0
     recipe = replace(bench.recipe(bench.plan.entries[0], seed), shift=0, ratio=1.0, barren=None)
@@ -78,14 +78,22 @@ def _screened(bench: Bench) -> dict[str, dict[str, float]]:
     elements = [name for name in evidence.names if evidence.kind(name) == "element"]
     values = np.stack([evidence.layer(name)[tuple(rows.at.T)] for name in elements], axis=1)
     found = screen("svm-auc", values, rows.y, elements, definition="labels")
+    ranked = screen("svm-auc", values, rows.y, elements, definition="decision")
     measured = zip(
         elements,
         found.measures["auc"].tolist(),
+        ranked.measures["auc"].tolist(),
         found.statistic.tolist(),
         found.kept.tolist(),
         strict=True,
     )
     return {
-        name: {"AUC": auc, "SE": (auc - 0.5) / z if z else np.nan, "ZAUC": z, "kept": kept}
-        for name, auc, z, kept in measured
+        name: {
+            "AUC": auc,
+            "AUC, standard": standard,
+            "SE": (auc - 0.5) / z if z else np.nan,
+            "ZAUC": z,
+            "kept": kept,
+        }
+        for name, auc, standard, z, kept in measured
     }

@@ -139,8 +139,9 @@ class Reproduction:
         table.get("evidence", {}).pop("layers", None)
         table["seed"] = seed
         table["validation"] |= {"inner_folds": 0, "baselines": False}
-        table["model"] = {"name": "single-layer"} if entry is None else self._model(entry)
+        table["model"] = {"name": "single-layer"}
         if entry is not None:
+            table["model"] = {"name": entry.model, "options": self.options(entry)}
             table["sampling"]["grow"] = self._growth(entry)
         weight, named = self.experiment.weight, survey.get("model", {}).get("weight")
         if weight is not None and "gridded" in survey:
@@ -173,8 +174,27 @@ class Reproduction:
         if caps.samples is not None:
             said.append(f"rows learned from: {caps.samples} at the most")
         if caps.width is not None:
-            said.append(f"channels of a network's first layers: {caps.width} at the most")
+            said.append(f"width of a network in channels: {caps.width} at the most{self._whole}")
         return said
+
+    @property
+    def _whole(self) -> str:
+        """In words, the networks that the cap on widths leaves as they are."""
+        cap = self.caps.width
+        names = [
+            e.key for e in self.entries if is_network(e.model) and not capped_width(e.model, cap)
+        ]
+        return f", which leaves whole: {', '.join(names)}" if names else ""
+
+    @property
+    def window(self) -> int:
+        """Cells of a window's side."""
+        return int(self.caps.window or self.experiment.recipe["sampling"]["window"])
+
+    def options(self, entry: Entry) -> Table:
+        """Options of an entry's model, its width capped."""
+        width = capped_width(entry.model, self.caps.width)
+        return dict(entry.options) | ({} if width is None else {"width": width})
 
     @property
     def shrink(self) -> float:
@@ -201,13 +221,6 @@ class Reproduction:
         if self.caps.samples is not None:
             barren = round(barren * self.caps.samples / (slid[0]["to"] + barren))
         return max(barren, 1) / ore
-
-    def _model(self, entry: Entry) -> Table:
-        options = dict(entry.options)
-        width = capped_width(entry.model, self.caps.width)
-        if width is not None:
-            options["width"] = width
-        return {"name": entry.model, "options": options}
 
     def _growth(self, entry: Entry) -> list[Table]:
         """Steps of growth; slides shrink with the window, and stay under the cap on rows."""
@@ -250,6 +263,8 @@ class Reproduction:
             table["validation"]["folds"] = caps.folds
         if caps.window is not None:
             table["sampling"]["window"] = caps.window
+            if training.get("trim"):
+                training["trim"] = max(1, int(training["trim"] * self.shrink))
         if caps.cell_size is not None:
             table.setdefault("evidence", {})["cell_size"] = caps.cell_size
 
@@ -259,21 +274,25 @@ def data_folder(survey: Mapping[str, Any]) -> Path:
     return Path(survey["gridded"]["path"]).parent.parent
 
 
+def is_network(model: str) -> bool:
+    """Whether a model is a network, which has weights."""
+    return model in registry.entries("orecast.models")
+
+
 def guided(model: str) -> bool:
     """Whether a model asks for a weight of knowledge."""
-    networks = registry.entries("orecast.models")
-    return model in networks and networks[model].load().needs.weight
+    return is_network(model) and registry.entries("orecast.models")[model].load().needs.weight
 
 
 def capped_width(model: str, cap: int | None) -> int | None:
     """Width of a network under a cap; None where it has none, or keeps its own."""
-    networks = registry.entries("orecast.models")
-    if cap is None or model not in networks:
+    if cap is None or not is_network(model):
         return None
-    known = inspect.signature(networks[model].load()).parameters.get("width")
-    if known is None:
+    factory = registry.entries("orecast.models")[model].load()
+    known = inspect.signature(factory).parameters.get("width")
+    if known is None or (known.default is not None and known.default <= cap):
         return None
-    return cap if known.default is None else min(cap, known.default)
+    return cap
 
 
 def fingerprint(plan: Reproduction, survey: str) -> str:

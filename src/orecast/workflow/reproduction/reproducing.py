@@ -30,6 +30,7 @@ from orecast.workflow.reproduction.plan import (
     Reproduction,
     fingerprint,
 )
+from orecast.workflow.reproduction.weights import count_weights
 
 
 @dataclass(frozen=True)
@@ -129,16 +130,18 @@ def _write_results(
             facts.setdefault(table, {}).setdefault(row, {}).update(figures)
     explain(bench, part)
     tell("Drawing maps", 1, 1)
+    survey = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     content = {
         "system": plan.experiment.system,
         "command": command,
         "kind": plan.kind,
         "capped": plan.capped,
         "seeds": list(range(plan.seeds)),
-        "survey": json.loads((folder / FACTS).read_text(encoding="utf-8")),
+        "survey": survey,
         "versions": versions(),
         "cells": cells,
         "facts": facts,
+        "weights": count_weights(plan, survey["layers"]),
         "generated": examine_generators(bench),
     }
     write_reproduction(part, plan.shown, content)
