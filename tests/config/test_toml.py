@@ -113,6 +113,11 @@ def test_overrides(tmp_path):
             "samples.path='s'\ndeposits.path='d'\nsampling={window=2, shift=1}",
             ["'sampling.shift'", "at most 0 keeps a deposit in its window of 2 (found 1)"],
         ),
+        (
+            "samples.path='s'\ndeposits.path='d'\ntraining.flips='along'",
+            ["'training.flips': must be true, false or \"alone\" (found 'along')"],
+        ),
+        ("samples.path='s'\ndeposits.path='d'\ntraining.trim=-1", ["'training.trim'"]),
         ("samples.path='s'\ndeposits.path='d'\nevidence.radius=inf", ["'evidence.radius'"]),
         ("samples.path='s'\ndeposits.path='d'\nseed=5000000000", ["'seed'"]),
     ],
@@ -122,6 +127,17 @@ def test_bad_configurations_name_key_and_remedy(tmp_path, text, words):
         read(write(tmp_path, text))
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "flips"),
+    [("true", True), ("false", False), ("no", False), ('"alone"', "alone"), ("alone", "alone")],
+)
+def test_flips_are_true_false_or_alone(tmp_path, text, flips):
+    path = write(tmp_path, 'samples.path = "s.csv"\ndeposits.path = "d.csv"\n')
+    config = read(path, [f"training.flips={text}"])
+    assert (type(config.training.flips), config.training.flips) == (type(flips), flips)
+    assert read(write(tmp_path, to_toml(config, comments=True))) == config
 
 
 def test_an_override_reaches_into_arrays_of_tables(tmp_path):

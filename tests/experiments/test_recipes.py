@@ -11,6 +11,7 @@ import pytest
 
 import orecast.experiments as room
 from orecast.config import Config
+from orecast.config.method import most_shift
 from orecast.registry import entries
 from orecast.simulation import load_preset, presets
 from orecast.training.generators import build_step
@@ -156,7 +157,10 @@ def test_resnet50_recipe() -> None:
     assert run["recipe"]["validation"]["options"]["tiles"] == [12, 12]
     extent, cell = load_preset("pangxidong").extent, run["recipe"]["evidence"]["cell_size"]
     assert extent.width * extent.height / cell**2 == pytest.approx(3072**2, rel=0.001)
+    window, trim = run["recipe"]["sampling"]["window"], training["trim"]
+    assert (window, window + 2 * trim, training["flips"]) == (224, 256, "alone")
     slide = run["grow"][0]
+    assert slide["options"]["shift"] == most_shift(window) < most_shift(window + 2 * trim)
     assert slide["to"] == run["places"]["ore"] == 212
     assert run["recipe"]["sampling"]["ratio"] * 212 == pytest.approx(225, abs=0.01)
 

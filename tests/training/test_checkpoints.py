@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -102,6 +103,24 @@ def test_the_fingerprint_follows_from_every_input(district):
         fingerprint(X, y, seed=0, name="b"),
     ]
     assert len({first, *others}) == 8
+
+
+def test_with_a_trim_it_follows_from_what_is_around_the_windows(district):
+    X, y, _ = district
+    X = X.moved(np.clip(X.at, 10, 20)).of_size(3)
+    around, far, hidden = X.stack.copy(), X.stack.copy(), np.zeros((30, 30), dtype=bool)
+    around[:, 8] += 1  # two cells from the nearest place
+    far[:, 7] += 1
+    hidden[8] = True
+    others = [
+        replace(X, stack=around),
+        replace(X, hidden=hidden),
+        replace(X, stack=far),
+    ]
+    assert [fingerprint(Y, y) == fingerprint(X, y) for Y in others] == [True] * 3
+    first = fingerprint(X, y, trim=1)
+    assert first != fingerprint(X, y)
+    assert [fingerprint(Y, y, trim=1) == first for Y in others] == [False, False, True]
 
 
 def test_the_fingerprint_does_not_depend_on_cells_no_window_reads(district):

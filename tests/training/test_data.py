@@ -77,6 +77,36 @@ def test_turned_windows_are_the_eight_flips_and_turns_alike():
     assert abs(counts - 1000).max() < 150  # five standard deviations
 
 
+def test_flips_alone_are_four_ways_alike_and_no_quarter_turn():
+    square = torch.arange(6.0).view(1, 2, 3)  # no square: a quarter turn has another shape
+    four = [square, square.flip(-1), square.flip(-2), square.flip(-1, -2)]
+    many = turned(square.expand(8000, 1, 2, 3), np.random.default_rng(0), quarters=False)
+    forms, counts = np.unique(many.flatten(1).numpy(), axis=0, return_counts=True)
+    assert {tuple(form) for form in forms.tolist()} == {tuple(f.flatten().tolist()) for f in four}
+    assert abs(counts - 2000).max() < 200  # five standard deviations
+
+
+def test_flips_are_all_eight_ways_or_four_or_none(district):
+    X, y, _ = district
+
+    def ways(flips):
+        batches = TrainingBatches(X, y, 40, seed=0, flips=flips)
+        found = set()
+        for batches.epoch in range(12):
+            ((x, _),) = batches
+            order = np.random.default_rng([0, 5, batches.epoch]).permutation(40)
+            plain = torch.from_numpy(X.batch()[order])
+            for window, own in zip(x, plain, strict=True):
+                both = (own, own.transpose(-1, -2))
+                eight = [w.flip(d) for w in both for d in ([], [-1], [-2], [-1, -2])]
+                found |= {n for n, way in enumerate(eight) if torch.equal(window, way)}
+        return found
+
+    assert ways(True) == set(range(8))
+    assert ways("alone") == set(range(4))
+    assert ways(False) == {0}
+
+
 def test_layers_of_a_window_turn_together():
     x = torch.arange(16.0).view(1, 1, 4, 4).repeat(50, 3, 1, 1)
     out = turned(x, np.random.default_rng(1))

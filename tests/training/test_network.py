@@ -13,8 +13,8 @@ from orecast.training import Network
 RECIPE = Training(epochs=2, batch=16)
 
 
-def fitted(district, seed=0, **options):
-    return Network("resnet18", {"width": 2}, RECIPE, **options).fit(*district, seed=seed)
+def fitted(district, seed=0, recipe=RECIPE, **options):
+    return Network("resnet18", {"width": 2}, recipe, **options).fit(*district, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +76,16 @@ def test_global_random_numbers_neither_matter_nor_move(district):
     assert all(torch.equal(value, second[key]) for key, value in first.items())
 
 
-def test_resumes_from_a_folder_shared_by_folds(district, tmp_path):
+@pytest.mark.parametrize(
+    "recipe", [RECIPE, RECIPE.model_copy(update={"trim": 2, "flips": "alone"})]
+)
+def test_resumes_from_a_folder_shared_by_folds(district, tmp_path, recipe):
     class Killed(Exception):
         pass
 
     X, y, group = district
     other = (X, 1 - y, group)
-    whole, whole_other = fitted(district), fitted(other)
+    whole, whole_other = fitted(district, recipe=recipe), fitted(other, recipe=recipe)
     told = []
 
     def progress(done, epochs, loss):
@@ -91,14 +94,13 @@ def test_resumes_from_a_folder_shared_by_folds(district, tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        fitted(district, checkpoints=tmp_path, progress=progress)
-    fitted(other, checkpoints=tmp_path, progress=progress)
-    resumed = fitted(district, checkpoints=tmp_path, progress=progress)
+        fitted(district, recipe=recipe, checkpoints=tmp_path, progress=progress)
+    fitted(other, recipe=recipe, checkpoints=tmp_path, progress=progress)
+    resumed = fitted(district, recipe=recipe, checkpoints=tmp_path, progress=progress)
     assert told == [1, 1, 2, 2]
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
-    np.testing.assert_array_equal(
-        fitted(other, checkpoints=tmp_path, progress=progress).predict(X), whole_other.predict(X)
-    )
+    again = fitted(other, recipe=recipe, checkpoints=tmp_path, progress=progress)
+    np.testing.assert_array_equal(again.predict(X), whole_other.predict(X))
     assert told == [1, 1, 2, 2]  # finished, and not trained again
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -150,6 +150,14 @@ def test_one_group_is_refused(deposits):
         stack("logistic-regression").fit(X, y, np.where(y == 1, 0, -1), seed=0)
 
 
+def test_a_trim_widens_what_lies_between_parts(deposits):
+    """Windows of three cells three apart share none, and moved by one they share a column."""
+    X = deposits[0].moved([[5, 5], [5, 8], [5, 9]])
+    held = np.array([True, False, False])
+    for trim, seen in ((0, [False, True, True]), (1, [False, False, True])):
+        assert Stack(training=Training(trim=trim))._seen(X, held).tolist() == seen
+
+
 def test_a_part_that_leaves_no_barren_window_is_refused(deposits):
     X, y, group = deposits
     few = np.flatnonzero((y == 1) | (X.at[:, 1] < 15))

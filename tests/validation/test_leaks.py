@@ -7,6 +7,7 @@ protocol; and what is chosen inside a fold, a threshold, probabilities and class
 import inspect
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -24,6 +25,7 @@ from orecast.samples.protocols.cutting import cut
 from orecast.samples.protocols.spatial import Spatial
 from orecast.training import build_model
 from orecast.training.generators import augmenter_names, build_step
+from orecast.training.trimming import Trims
 from orecast.validation import Recipe, cross_predict
 
 SIZE = 5
@@ -194,6 +196,35 @@ def test_slid_windows_see_nothing_that_is_hidden(evidence, places, tmp_path):
     bare = replace(fitted.windows, hidden=None)
     unhidden = grow(bare, fitted.rows.y, fitted.rows.group, plan, seed=0).X
     assert touching[tuple(unhidden.at.T)].any()  # or nothing is shown
+
+
+def test_windows_moved_by_a_trim_see_nothing_that_is_hidden(evidence, places, tmp_path):
+    """Slid ones, their copies and turned ones among them: none is read behind the fold's edge."""
+    plan = (build_step("slide", {"shift": 2}, times=2), build_step("turns", times=1.5))
+    fold = western(evidence, places, SIZE)
+    touching = windows_touching(fold.hidden, SIZE)
+    barren = np.argwhere(evidence.valid & ~touching)[::9]  # known, and some right beside the edge
+
+    def trimmed(by):
+        training = Training(epochs=2, batch=16, trim=by, flips="alone")
+        model = partial(build_model, "resnet18", {"width": 2}, training)
+        return recipe("resnet18", model=model, plan=plan, shift=0, barren=barren)
+
+    found = trimmed(2)
+    a, b = fitted_both(found, evidence, places, fold, tmp_path)
+    assert a == b
+    still, _ = fitted_both(trimmed(0), evidence, places, fold, tmp_path / "still")
+    assert a[0][Path("network.safetensors")] != still[0][Path("network.safetensors")]
+    fitted = found.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+    grown = grow(fitted.windows, fitted.rows.y, fitted.rows.group, plan, seed=0).X
+
+    def read(X):
+        rng, rows = np.random.default_rng(0), np.arange(len(X))
+        return np.concatenate([Trims(X, 2).drawn(rows, rng).at for _ in range(5)])
+
+    assert not touching[tuple(read(grown).T)].any()
+    assert maximum_filter(touching, 3)[tuple(read(grown).T)].any()  # right up to the edge
+    assert touching[tuple(read(replace(grown, hidden=None)).T)].any()  # or nothing is shown
 
 
 def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp_path):

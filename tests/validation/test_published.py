@@ -92,6 +92,16 @@ def sides(oof, k=0):
     return both(oof.sampling.y[answer.train]), both(oof.sampling.y[answer.test])
 
 
+@pytest.mark.parametrize(("trim", "all_share"), [(0, False), (9, False), (10, True)])
+def test_a_trim_counts_in_what_both_sides_share(wide, trim, all_share):
+    """Places 18 cells apart on every side, whose windows have 9 cells."""
+    rows = rows_of(30, 70)
+    protocol = Paper(Ground(wide.valid, 1000.0, 9, trim=trim), definition="ssgsnet")
+    protocol.folds(protocol.rows(rows), 0.0)
+    share = int(protocol.words.split(" %")[0].rsplit(" ", 1)[1])
+    assert share > 80 if all_share else share == 0
+
+
 def test_ssgsnet_splits_what_it_grew_80_to_20(wide):
     """11 + 11 places, 64 shifts, four turns, noise on half: 2,816 + 2,816."""
     plan = [

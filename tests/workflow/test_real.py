@@ -76,7 +76,7 @@ def eskay():
         config = read(ROOT / "examples" / "eskay" / "run.toml")
         survey = read_survey(config)
     evidence = build_evidence(survey, config)
-    return evidence, ground_of(survey, evidence, config.sampling.window)
+    return evidence, ground_of(survey, evidence, config)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from orecast.config.section import Positive, Section
 
@@ -228,8 +236,10 @@ class Training(Section):
     """With "step", what the rate is multiplied by."""
     final_rate: Annotated[float, Field(ge=0)] = 0.0
     """With "cosine", the rate at the end."""
-    flips: bool = True
-    """Flip and turn training windows at random."""
+    flips: bool | Literal["alone"] = True
+    """Flip and turn training windows at random; "alone": flips, and no quarter turns."""
+    trim: Annotated[int, Field(ge=0)] = 0
+    """Training windows are read up to so many cells beside their places, anew in each epoch."""
     pretrain: Annotated[int, Field(ge=0)] = 0
     """Epochs before these, without labels, in which a network restores masked windows; 0: none."""
     pretrain_on: Literal["visible", "all"] = "visible"
@@ -239,6 +249,14 @@ class Training(Section):
     def all_epochs(self) -> int:
         """Epochs with labels and without."""
         return self.pretrain + self.epochs
+
+    @field_validator("flips", mode="wrap")
+    @classmethod
+    def _flips_in_one_sentence(cls, flips: Any, known: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return known(flips)
+        except ValidationError:
+            raise ValueError('must be true, false or "alone"') from None
 
 
 class Classes(Section):

@@ -173,13 +173,15 @@ class Ground:
     """The map that a protocol cuts: the cells where all layers have a value, and the window.
 
     ``cell_size`` in metres; ``samples`` the cells that hold a sample ``(m, 2)``, None where the
-    survey is gridded, and every cell is one.
+    survey is gridded, and every cell is one. Training windows are read up to ``trim`` cells beside
+    their places; where cells are hidden, none of them.
     """
 
     valid: Bools  # (rows, columns)
     cell_size: float
     size: int
     samples: Ints | None = None
+    trim: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -65,7 +65,8 @@ def build_model(
 
     ``checkpoints`` and ``progress`` are for networks (see ``Network``), as members too; ``window``
     is the size it will be given, where that is known. Raises ConfigError for an unknown name or
-    option and for an impossible value, ModelError where the window does not meet the model's needs.
+    option and for an impossible value, ModelError where the window does not meet the model's needs,
+    SamplingError where ``training.trim`` does not fit it.
     """
     known = _models()
     if name not in known:
@@ -75,11 +76,14 @@ def build_model(
     if known[name].module.startswith(_NETWORKS):
         from orecast.training.network import Network
         from orecast.training.options import NETWORK_OPTIONS
+        from orecast.training.trimming import fitting_trim
 
         of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
         _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])
         network = Network(name, options, training, checkpoints=checkpoints, progress=progress)
         network.check_options()
+        if window is not None:
+            fitting_trim(network.training.trim, window)
         model = network
     elif known[name].module.startswith(_COMMITTEES):
         own = inspect.signature(factory).parameters.values()

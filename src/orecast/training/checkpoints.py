@@ -1,7 +1,7 @@
 """What an interrupted training goes on from: one safetensors file, replaced atomically, no pickle.
 
-Order, flips, dropout and learning rate of an epoch follow from the seed and the epoch's number, so
-weights, the optimiser's state and that number are all there is to keep.
+Order, places, flips, dropout and learning rate of an epoch follow from the seed and the epoch's
+number, so weights, the optimiser's state and that number are all there is to keep.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from orecast.errors import RunError
 from orecast.samples.nouns import Windows
 from orecast.training.data import windows_at_once
+from orecast.training.trimming import Trims, fitting_trim
 
 Optimiser = torch.optim.Optimizer
 
@@ -40,16 +41,24 @@ class Checkpoint:
         return done % self.every == 0 or done == epochs
 
 
-def fingerprint(X: Windows, y: NDArray[np.float64], **inputs: Any) -> str:
+def fingerprint(X: Windows, y: NDArray[np.float64], *, trim: int = 0, **inputs: Any) -> str:
     """Hash all that a training follows from: each window's values, the labels, and ``inputs``.
 
-    ``inputs`` are JSON values. The windows are read a batch at a time.
+    By ``trim`` also the values around the windows, and where they may be read. ``inputs`` are JSON
+    values. The windows are read a batch at a time.
     """
     words = json.dumps([X.names, X.shape, inputs], sort_keys=True)
     digest = hashlib.blake2b(words.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(y, dtype=np.float64).tobytes())
-    for values in X.batches(windows_at_once(X.size)):
-        digest.update(np.ascontiguousarray(values).data)
+    views = [X]
+    if fitting_trim(trim, X.size):
+        trims = Trims(X, trim)
+        digest.update(np.ascontiguousarray(X.at, dtype=np.int64).data)
+        digest.update(np.packbits(trims.free).data)
+        views.append(trims.around)
+    for view in views:
+        for values in view.batches(windows_at_once(view.size)):
+            digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from orecast.errors import ModelError
 from orecast.samples.nouns import Floats, Ints, Windows
+from orecast.training.trimming import Trims, fitting_trim
+
+Flips = bool | Literal["alone"]
 
 
 class TrainingBatches:
@@ -18,18 +22,28 @@ class TrainingBatches:
 
     Yields ``(b, n_layers, k, k)`` and ``(b,)``, float32. Every window comes once an epoch; a last
     batch of one joins the batch before it, since batch normalisation cannot do with one. With
-    ``flips``, each window is one of its eight flips and quarter turns at random. Set ``epoch``
-    before iterating.
+    ``flips``, each window is one of its eight flips and quarter turns at random; "alone", one of
+    the four that flips along rows and columns make. By ``trim``, each is read up to so many cells
+    beside its place (``trimming.Trims``), but for windows of one cell. Set ``epoch`` before
+    iterating. Raises SamplingError for a trim that moves a place out of its window.
     """
 
     def __init__(
-        self, X: Windows, y: NDArray[np.float64], batch: int, *, seed: int, flips: bool
+        self,
+        X: Windows,
+        y: NDArray[np.float64],
+        batch: int,
+        *,
+        seed: int,
+        flips: Flips,
+        trim: int = 0,
     ) -> None:
         self.X = X
         self.y = np.asarray(y, dtype=np.float32)
         self.batch = batch
         self.seed = seed
         self.flips = flips
+        self.trims = Trims(X, trim) if fitting_trim(trim, X.size) else None
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -37,11 +51,17 @@ class TrainingBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         rng = np.random.default_rng([self.seed, 5, self.epoch])
+        moves = np.random.default_rng([self.seed, 24, self.epoch])
         order = rng.permutation(len(self.X))
         for start, stop in batch_bounds(len(self.X), self.batch):
             rows = order[start:stop]
-            x = gather(self.X, rows)
-            yield turned(x, rng) if self.flips else x, torch.from_numpy(self.y[rows])
+            if self.trims is None:
+                x = gather(self.X, rows)
+            else:
+                x = gather(self.trims.drawn(rows, moves), slice(None))
+            if self.flips:
+                x = turned(x, rng, quarters=self.flips != "alone")
+            yield x, torch.from_numpy(self.y[rows])
 
 
 def batch_bounds(n: int, batch: int) -> list[tuple[int, int]]:
@@ -78,12 +98,15 @@ def _require_finite(values: Floats, names: tuple[str, ...]) -> None:
         )
 
 
-def turned(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Flip and turn each window at random, all eight ways alike; ``(b, C, k, k)``."""
-    ways = torch.from_numpy(rng.integers(0, 2, size=(3, len(x), 1, 1, 1)).astype(bool))
+def turned(x: Tensor, rng: np.random.Generator, *, quarters: bool = True) -> Tensor:
+    """Flip and turn each window at random, all eight ways alike; ``(b, C, k, k)``.
+
+    Without ``quarters`` there are no quarter turns: along rows and along columns, four ways.
+    """
+    ways = torch.from_numpy(rng.integers(0, 2, size=(2 + quarters, len(x), 1, 1, 1)).astype(bool))
     x = torch.where(ways[0], x.flip(-1), x)
     x = torch.where(ways[1], x.flip(-2), x)
-    return torch.where(ways[2], x.transpose(-1, -2), x)
+    return torch.where(ways[2], x.transpose(-1, -2), x) if quarters else x
 
 
 def windows_at_once(size: int) -> int:

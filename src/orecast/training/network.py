@@ -45,6 +45,7 @@ from orecast.training.searching import (
     trials,
 )
 from orecast.training.trainer import Progress, local_randomness, train
+from orecast.training.trimming import fitting_trim, of_places
 
 DESCRIPTION = "network.json"
 WEIGHTS = "network.safetensors"
@@ -80,12 +81,12 @@ class Network:
     ) -> None:
         self.name = name
         self.options = options
-        self.training = training
         self.checkpoints = checkpoints
         self.progress = progress
         self.record: Record | None = None
         self.factory = registry.load("orecast.models", name, what="network")
         self.needs = needs_of(self.factory, factory_options(options))
+        self.training = of_places(training, self.needs)
 
     @property
     def declares(self) -> tuple[str, ...]:
@@ -124,19 +125,22 @@ class Network:
         self.chosen_ = self._choose(X, y, group, seed)
         net = self._prepared(X, y, seed, self.chosen_)
         settings = self._settings(net, X.size)
-        batches = TrainingBatches(X, y, self.training.batch, seed=seed, flips=self.training.flips)
+        recipe = self.training
+        batches = TrainingBatches(
+            X, y, recipe.batch, seed=seed, flips=recipe.flips, trim=recipe.trim
+        )
         with suited_process(net, X.size):
             pretrained = self._pretrain(net, X, seed, settings)
-            told = self._told(self.training.pretrain)
+            told = self._told(recipe.pretrain)
             if self.record is not None:
                 told = recorded(self.record, net, X, y, settings, told)
             train(
                 net,
                 batches,
-                self.training,
+                recipe,
                 seed=seed,
                 settings=settings,
-                checkpoint=self._checkpoint(X, y, self.training.epochs, seed, pretrained),
+                checkpoint=self._checkpoint(X, y, recipe.epochs, seed, pretrained),
                 progress=told,
             )
         self._learned(net, X.names, X.size, seed)
@@ -146,10 +150,10 @@ class Network:
         """Raise what ``fit`` would of these windows and labels, before anything is trained."""
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
+        fitting_trim(self.training.trim, X.size)
         if hasattr(self.factory, "prepare"):
-            searched = to_choose(self.factory, self.options)
             check = partial(self._prepared, X, y, seed)
-            rehearse_search(searched, check, X, y, group)
+            rehearse_search(to_choose(self.factory, self.options), check, X, y, group)
         else:
             with torch.device("meta"):
                 self.factory(len(X.names), X.size, **factory_options(self.options))
@@ -190,14 +194,9 @@ class Network:
             return None
         windows = unlabelled_windows(X, recipe, seed)
         checkpoint = self._checkpoint(windows, np.empty(0), recipe.pretrain, seed)
+        told = self._told(0)
         pretrain(
-            net,
-            windows,
-            recipe,
-            seed=seed,
-            settings=settings,
-            checkpoint=checkpoint,
-            progress=self._told(0),
+            net, windows, recipe, seed=seed, settings=settings, checkpoint=checkpoint, progress=told
         )
         return checkpoint
 
@@ -350,6 +349,7 @@ class Network:
         key = fingerprint(
             X,
             y,
+            trim=self.training.trim,
             name=self.name,
             options=self.options,
             training=self.training.model_dump(),

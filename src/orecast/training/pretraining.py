@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from orecast.config import Training
 from orecast.errors import SamplingError
-from orecast.grid import windows_touching
 from orecast.samples.nouns import Windows
 from orecast.training.acceleration import Acceleration
 from orecast.training.checkpoints import Checkpoint
-from orecast.training.data import TrainingBatches
+from orecast.training.data import Flips, TrainingBatches
 from orecast.training.trainer import Progress, local_randomness, train
-from orecast.training.visible import readable_cells, windows_among
+from orecast.training.visible import unhidden_cells, windows_among
 
 TRANSDUCTIVE = (
     "the network was pretrained on windows of the whole map: it has seen the concentrations of "
@@ -54,7 +53,7 @@ def pretrain(
     Raises as ``train``.
     """
     lesson = training.model_copy(update={"epochs": training.pretrain})
-    batches = MaskedBatches(X, training.batch, seed=seed, flips=training.flips)
+    batches = MaskedBatches(X, training.batch, seed=seed, flips=training.flips, trim=training.trim)
     with local_randomness(int(np.random.default_rng([seed, 15]).integers(2**63))):
         restorer = Restorer(net, len(X.names), X.size)
     train(
@@ -76,9 +75,7 @@ def unlabelled_windows(X: Windows, training: Training, seed: int) -> Windows:
     "all", nothing is hidden. Raises SamplingError where there are fewer than two.
     """
     X = X if training.pretrain_on == "visible" else replace(X, hidden=None)
-    cells = readable_cells(X)
-    if X.hidden is not None:
-        cells = cells & ~windows_touching(X.hidden, X.size)
+    cells = unhidden_cells(X)
     if cells.sum() < 2:
         raise SamplingError(
             "fewer than two windows have values and share no cell with what is hidden",
@@ -119,8 +116,8 @@ class MaskedBatches(TrainingBatches):
     Yields what ``masked`` gives.
     """
 
-    def __init__(self, X: Windows, batch: int, *, seed: int, flips: bool) -> None:
-        super().__init__(X, np.full(len(X), np.nan), batch, seed=seed, flips=flips)
+    def __init__(self, X: Windows, batch: int, *, seed: int, flips: Flips, trim: int = 0) -> None:
+        super().__init__(X, np.full(len(X), np.nan), batch, seed=seed, flips=flips, trim=trim)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         rng = np.random.default_rng([self.seed, 16, self.epoch])

@@ -101,7 +101,7 @@ class Stack(Committee):
         super().rehearse(X, y, group, seed=seed)
         part = inner_parts(X.at, y, group, X.size, self.inner_folds)
         for k in range(int(part.max()) + 1):
-            _require_classes(y[apart(X.at, part == k, X.size)], k)
+            _require_classes(y[self._seen(X, part == k)], k)
 
     def predict(self, X: Windows) -> Floats:
         """Scores in [0, 1], ``(n,)``."""
@@ -118,13 +118,17 @@ class Stack(Committee):
         scores = np.empty((len(X), len(self.members)))
         for k in range(int(part.max()) + 1):
             held = part == k
-            seen = apart(X.at, held, X.size)
+            seen = self._seen(X, held)
             _require_classes(y[seen], k)
             for number, name in enumerate(self.members):
                 own_seed = member_seed(seed, number, k + 1)
                 model = self._fitted(name, X.take(seen), y[seen], group[seen], own_seed)
                 scores[held, number] = model.predict(X.take(held))
         return scores
+
+    def _seen(self, X: Windows, held: Bools) -> Bools:
+        """Windows that share no cell with those ``held`` wherever a trim moves them, ``(n,)``."""
+        return apart(X.at, held, X.size + self.training.trim)
 
     def _options(self) -> dict[str, Any]:
         return {

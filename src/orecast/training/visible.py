@@ -22,6 +22,12 @@ def readable_cells(X: Windows) -> Bools:
     return seen
 
 
+def unhidden_cells(X: Windows) -> Bools:
+    """Readable cells whose window shares no cell with what ``X`` hides, ``(rows, columns)``."""
+    cells = readable_cells(X)
+    return cells if X.hidden is None else cells & ~windows_touching(X.hidden, X.size)
+
+
 def windows_among(X: Windows, cells: Bools, n: int, rng: np.random.Generator) -> Windows:
     """Windows at up to ``n`` of the ``cells`` ``(rows, columns)``, in the map's order."""
     flat = np.flatnonzero(cells)

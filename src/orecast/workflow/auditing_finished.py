@@ -14,6 +14,7 @@ from orecast.evidence import Evidence, read_evidence
 from orecast.run import file_hash
 from orecast.samples import Ground
 from orecast.survey import Findings, Survey, read_survey
+from orecast.training.trimming import fitting_trim
 from orecast.validation import Recipe
 from orecast.workflow.job import ground_of
 from orecast.workflow.places import Places, place_deposits
@@ -36,10 +37,11 @@ class Finished:
     @property
     def ground(self) -> Ground:
         """The map as the run's protocols knew it."""
-        window = self.config.sampling.window
         if self.survey is not None:
-            return ground_of(self.survey, self.evidence, window)
-        return Ground(self.evidence.valid, min(self.evidence.grid.cell_size), window)
+            return ground_of(self.survey, self.evidence, self.config)
+        window = self.config.sampling.window
+        trim = fitting_trim(self.config.training.trim, window)
+        return Ground(self.evidence.valid, min(self.evidence.grid.cell_size), window, None, trim)
 
     @cached_property
     def recipe(self) -> Recipe:

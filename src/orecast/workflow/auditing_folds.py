@@ -77,7 +77,7 @@ class Sides:
         Training reads the slid copies of its deposits, each window that might be drawn as barren,
         and the cells that the scaling is fitted to. Test reads the window of each cell of the
         fold's region, and those of what is tested. Where windows were grown before the cut, the
-        rows are what they are.
+        rows are what they are, read where a trim may move them.
         """
         sampling, size = cut.sampling, done.config.sampling.window
         visible = done.evidence.valid & ~fold.hidden
@@ -90,7 +90,8 @@ class Sides:
             ore = np.concatenate([ore, copies[may[tuple(copies.T)]]])
             free = np.concatenate([ore, np.argwhere(may)])
         region = _at(test.at, visible.shape) | (fold.region & done.evidence.valid)
-        learned, tested = (covered(m, size) for m in (_at(free, visible.shape), region))
+        trimmed = size + 2 * done.ground.trim if cut.grown else size
+        learned, tested = covered(_at(free, visible.shape), trimmed), covered(region, size)
         return cls(learned, visible, tested, ore, test.at[test.y == 1])
 
     @property
@@ -122,8 +123,8 @@ class Facts:
             samples = _samples_of_both(sides, done.evidence, xy) if nearest <= 2 * reach else 0
         overlap, nearest_ore = 0, np.inf
         if len(sides.ore) and len(sides.ore_tested):
-            size = done.config.sampling.window
-            overlap = int((_nearest(sides.ore, sides.ore_tested, p=np.inf) < size).sum())
+            near = done.config.sampling.window + done.ground.trim
+            overlap = int((_nearest(sides.ore, sides.ore_tested, p=np.inf) < near).sum())
             nearest_ore = float(_nearest(grid.xy(sides.ore), grid.xy(sides.ore_tested)).min())
         return cls(
             int(sides.tested.sum()),

@@ -20,6 +20,7 @@ from orecast.run import Run
 from orecast.samples import Ground, SplitProtocol, build_protocol
 from orecast.survey import Survey
 from orecast.training import build_model
+from orecast.training.trimming import fitting_trim
 from orecast.validation import Recipe
 from orecast.workflow.places import Places
 from orecast.workflow.provenance import Provenance
@@ -85,7 +86,7 @@ class Job:
     @cached_property
     def ground(self) -> Ground:
         """What protocols must know of the map."""
-        return ground_of(self.survey, self.evidence, self.config.sampling.window)
+        return ground_of(self.survey, self.evidence, self.config)
 
     def protocol(self, name: str, folds: int | None = None) -> SplitProtocol:
         """Return a protocol for this run's window and grid; ``spatial`` takes no options."""
@@ -156,11 +157,13 @@ class Job:
         write_raster(path, values, self.evidence.grid, description=description)
 
 
-def ground_of(survey: Survey, evidence: Evidence, window: int) -> Ground:
+def ground_of(survey: Survey, evidence: Evidence, config: Config) -> Ground:
     """The map that protocols cut, with the cells that hold samples."""
     grid, samples = evidence.grid, None
     if survey.samples is not None:
         points = survey.samples.geometry
         at = grid.cell(np.column_stack([points.x, points.y]))
         samples = np.unique(at[grid.inside(at)], axis=0)
-    return Ground(evidence.valid, min(grid.cell_size), window, samples)
+    window = config.sampling.window
+    trim = fitting_trim(config.training.trim, window)
+    return Ground(evidence.valid, min(grid.cell_size), window, samples, trim)

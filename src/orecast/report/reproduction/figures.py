@@ -107,7 +107,9 @@ def _along(material: Material, figure: PaperFigure) -> Drawn:
     """Scores against what is varied, or by epoch."""
     if figure.against is None:
         return _by_epoch(material, figure)
-    table = material.tables[figure.against]
+    table = material.tables.get(figure.against)
+    if table is None:
+        return _blank(figure, _ABSENT)
     sides = [s for s in table["sides"] if s != PUBLISHED]
     if not any(
         f["value"] is not None for r in table["rows"] for s in sides for f in r["figures"][s]
@@ -172,8 +174,10 @@ def _curves(material: Material, protocol: str, name: str, x: str, y: str) -> dic
 
 
 def _confusion(material: Material, figure: PaperFigure) -> Drawn:
-    table = material.tables[figure.id]
-    if not any(f["value"] is not None for row in table["rows"] for f in row["figures"][PAPER]):
+    table = material.tables.get(figure.id)
+    if table is None or not any(
+        f["value"] is not None for row in table["rows"] for f in row["figures"][PAPER]
+    ):
         return _blank(figure, _ABSENT)
     missing = [
         row["name"]

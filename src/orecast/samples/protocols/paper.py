@@ -236,14 +236,14 @@ class Paper:
         return [tested]
 
     def _overlaps(self, sampling: Sampling, fold: Fold) -> Bools:
-        """Whether each tested window shares a cell with a window that is learned from.
+        """Whether each tested window shares a cell with one that is learned from, its trim counted.
 
         What a generator made lies nowhere, and shares none.
         """
         lies = sampling.origin >= 0
         learned = cKDTree(sampling.at[fold.train[lies[fold.train]]])
         distance, _ = learned.query(sampling.at[fold.test], p=np.inf)
-        return np.asarray((distance < self.ground.size) & lies[fold.test])
+        return np.asarray((distance < self.ground.size + self.ground.trim) & lies[fold.test])
 
 
 @dataclass

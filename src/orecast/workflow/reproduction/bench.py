@@ -16,6 +16,8 @@ from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, 
 from orecast.experiments import Entry
 from orecast.run import write_json
 from orecast.samples import Ground
+from orecast.samples.growing import Step
+from orecast.samples.growing.slide import Slide
 from orecast.simulation import simulate, write_district
 from orecast.survey import Survey, read_survey
 from orecast.training import build_model
@@ -122,7 +124,7 @@ class Bench:
     @cached_property
     def ground(self) -> Ground:
         """What protocols must know of the map."""
-        return ground_of(self.survey, self.evidence, self.config().sampling.window)
+        return ground_of(self.survey, self.evidence, self.config())
 
     @cached_property
     def deposits(self) -> Places:
@@ -184,13 +186,14 @@ class Bench:
             checkpoints=checkpoints,
             generators=self.folder / SCRATCH / "generators",
         )
-        ratio = self.plan.ratio(len(self.places.sampling), recipe.ratio)
+        places = len(self.places.sampling)
         known = recipe.barren if self.samples is None else self.samples.barren
         return replace(
             recipe,
             model=_building(config, checkpoints, record),
             layers=self.plan.layers(entry),
-            ratio=ratio,
+            ratio=self.plan.ratio(places, recipe.ratio),
+            plan=tuple(_a_place(step, places) for step in recipe.plan),
             barren=known,
         )
 
@@ -211,6 +214,16 @@ class Bench:
         """What refits the evidence outside of what a fold hides."""
         config = self.config(entry, seed)
         return lambda hidden: refitted(self.evidence, self.survey, config, hidden)
+
+
+def _a_place(step: Step, places: int) -> Step:
+    """A slide to a number of rows as so many a place, of all ``places``.
+
+    So a fold that learns from fewer places keeps the ratio of ore to barren ground.
+    """
+    if step.to is None or not isinstance(step.build(), Slide):
+        return step
+    return replace(step, to=None, times=max(1.0, step.to / places))
 
 
 def _building(config: Config, checkpoints: Path | None, record: Record | None) -> Callable[[], Any]:
