@@ -186,7 +186,7 @@ def test_steps_of_growth_are_written_and_read_back(comments):
 def test_a_table_that_is_absent_is_named_with_its_keys():
     written = to_toml(parse(LEAST, where="t"), comments=True).splitlines()
     keys = "method, options, label, balance, times, n, to, share"
-    assert f"# [[sampling.grow]] with {keys}" in written
+    assert f"# [[sampling.grow]]  # {keys}" in written
     named = {line.split()[1] for line in written if line.startswith("# [")}
     assert named == {
         *("[area]", "[gridded]", "[barren]", "[held_back]", "[faults]", "[geology]"),

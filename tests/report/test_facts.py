@@ -146,6 +146,21 @@ def test_what_was_not_recorded_is_left_out(fabricate):
     assert said["Begun"] == "yesterday"
 
 
+def test_what_was_learned_from_is_told_with_what_growth_added(fabricate):
+    made = fabricate(deposits=3, baselines=1, layers=1)
+    added = [("slide", 1, 72), ("gan", 0, 0), ("noise", 0, 40)]
+    made.metrics["learned_from"] = {
+        "ore": 3,
+        "barren": 15,
+        "rule": "barren cells drawn at random",
+        "added": [{"method": m, "label": label, "rows": n} for m, label, n in added],
+    }
+    assert dict(facts.made(RunReading.of(made.write())))["Learned from"] == (
+        "3 windows of ore and 15 barren (barren cells drawn at random); growth added 72 ore by "
+        "slide, 40 barren by noise"
+    )
+
+
 @pytest.mark.parametrize(
     ("paths", "shared"),
     [

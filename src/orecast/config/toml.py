@@ -16,9 +16,10 @@ from orecast.config.schema import Config
 from orecast.config.section import Section
 from orecast.errors import ConfigError, nearest
 
+_TABLE = "must be a table: its keys stand below its name in square brackets"
 _MESSAGES = {
-    "model_type": "must be a table, such as [samples] with a path in it",
-    "model_attributes_type": "must be a table, such as [samples] with a path in it",
+    "model_type": _TABLE,
+    "model_attributes_type": _TABLE,
     "path_type": "must be the path of a file, in quotes",
 }
 
@@ -168,7 +169,7 @@ def _fill(table: Any, section: Section, comments: bool, path: str = "") -> None:
         if value is None or value == []:
             if comments:
                 head = f"[[{path}{name}]]" if value == [] else f"[{path}{name}]"
-                table.add(tomlkit.comment(f"{head} with {', '.join(kind.model_fields)}"))
+                table.add(tomlkit.comment(f"{head}  # {', '.join(kind.model_fields)}"))
             continue
         inside = f"{path}{name}."
         if isinstance(value, list):

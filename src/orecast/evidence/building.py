@@ -100,6 +100,14 @@ def _check_cells(bounds: Bounds, size: float) -> None:
             where="evidence.cell_size",
             remedy="give a larger cell, or a smaller study area",
         )
+    side = min(bounds.east - bounds.west, bounds.north - bounds.south)
+    if side < 2 * size:
+        raise ConfigError(
+            f"cells of {size:g} m leave fewer than two on a side of the survey, which is "
+            f"{side:g} m across",
+            where="evidence.cell_size",
+            remedy="give a smaller cell",
+        )
 
 
 def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:

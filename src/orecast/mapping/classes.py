@@ -190,6 +190,16 @@ def _captured(values: NDArray[np.uint8], deposits: ArrayLike) -> list[dict[str, 
     return table
 
 
+def _limit(score: float) -> str:
+    """Three digits, or as many as it takes for a score below 1 not to read 1.
+
+    >>> _limit(0.98765), _limit(0.99997), _limit(1.0)
+    ('0.988', '0.99997', '1')
+    """
+    digits = next(d for d in range(3, 18) if score >= 1 or float(f"{score:.{d}g}") < 1)
+    return f"{score:.{digits}g}"
+
+
 def _sentence(how: str, thresholds: Thresholds, captured: list[dict[str, Any]]) -> str:
     parts = []
     for threshold, row in zip(thresholds, captured, strict=True):
@@ -197,7 +207,8 @@ def _sentence(how: str, thresholds: Thresholds, captured: list[dict[str, Any]]) 
             parts.append(f"{row['class']} has no cells")
             continue
         part = (
-            f"{row['class']} from a score of {threshold:.3g} covers {100 * row['area_share']:.2g} %"
+            f"{row['class']} from a score of {_limit(threshold)} covers "
+            f"{100 * row['area_share']:.2g} %"
         )
         if row["of"]:
             part += f" and holds {row['deposits']} of {row['of']} deposits"

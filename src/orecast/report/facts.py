@@ -42,6 +42,7 @@ _BASELINES = {
     "layer X": "Layer X alone, whether high or low is best being learned in each fold, of "
     "fault_distance too",
 }
+_CLASSES = {1: "ore", 0: "barren"}
 _WELL_COVERED = 0.8
 
 
@@ -189,6 +190,7 @@ def made(run: RunReading) -> list[tuple[str, str]]:
         "Seed": str(run.config.seed),
         "Folds": str(run.metrics.protocol.folds or ""),
         "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
+        "Learned from": _learned_from(run.metrics),
         "Grown rows": " ".join(_grown(run.metrics)),
         "Begun": when(p.get("started")),
         "Duration before this page": duration(p.get("total_seconds")),
@@ -200,11 +202,21 @@ def made(run: RunReading) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts.items() if text]
 
 
+def _learned_from(metrics: Metrics) -> str:
+    """Windows of either class, the rule of the barren ones, and what each step of growth added."""
+    found = metrics.learned_from
+    if found is None:
+        return ""
+    rule = f" ({found.rule})" if found.rule else ""
+    said = f"{found.ore} windows of ore and {found.barren} barren{rule}"
+    added = [f"{a.rows} {_CLASSES[a.label]} by {a.method}" for a in found.added if a.rows]
+    return f"{said}; growth added {', '.join(added)}" if added else said
+
+
 def _grown(metrics: Metrics) -> list[str]:
     """A sentence or more for each class that a generator grew."""
-    classes = {1: "ore", 0: "barren"}
     return [
-        f"{g.rows} {classes[g.label]} windows by {g.method}. {g.sentence}" for g in metrics.grown
+        f"{g.rows} {_CLASSES[g.label]} windows by {g.method}. {g.sentence}" for g in metrics.grown
     ]
 
 

@@ -267,6 +267,23 @@ class GrownRows(_Part):
     sentence: Sentence
 
 
+class Added(_Part):
+    """Windows that a step of growth added to a class."""
+
+    method: Text
+    label: int
+    rows: int
+
+
+class LearnedFrom(_Part):
+    """Windows that the final model learned from, and how the barren ones were chosen."""
+
+    ore: int
+    barren: int
+    rule: Text = ""
+    added: list[Added] = []
+
+
 class Metrics(_Part):
     """The whole of ``metrics.json``.
 
@@ -291,6 +308,7 @@ class Metrics(_Part):
     conformal: Conformal | None = None
     calibration: dict[str, Any] | None = None
     applicability: Applicability | None = None
+    learned_from: LearnedFrom | None = None
     grown: list[GrownRows] = []
 
     @property

@@ -23,7 +23,7 @@ def check(config: Config) -> tuple[Survey, dict[str, Any]]:
     Raises InputError and its kin where the data cannot be used, ConfigError for unknown names,
     ConfigError or SamplingError for impossible steps of growth.
     """
-    _check_names(config)
+    require_known_names(config)
     growth_plan(config, outline_step)
     survey = read_survey(config)
     for part in config.composition.parts or []:
@@ -52,7 +52,7 @@ def write_checks(found: dict[str, Any], path: Path) -> None:
         ) from None
 
 
-def _check_names(config: Config) -> None:
+def require_known_names(config: Config) -> None:
     """Refuse names that nothing is registered under; nothing is imported for it."""
     registry.entry(
         "orecast.evidence.interpolate",

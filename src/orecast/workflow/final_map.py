@@ -30,6 +30,7 @@ from orecast.targets import (
     write_tiles,
 )
 from orecast.validation import Calibration, Fitted, examined
+from orecast.validation.fitted import counted
 from orecast.workflow.job import Job
 from orecast.workflow.scoring import ranked
 
@@ -59,6 +60,7 @@ def draw_map(job: Job) -> None:
         }
         job.metrics["applicability"] = area.as_dict()
         job.metrics["undiscovered"] = _held_back(job, score)
+        job.metrics["learned_from"] = _learned_from(fitted)
         if fitted.growth is not None:
             job.metrics["grown"] = examined(fitted.growth)
         with job.run.stage("map") as folder:
@@ -91,6 +93,18 @@ def write_classes(job: Job, folder: Path, classes: Classes) -> None:
         dtype="uint8",
         colours=CLASS_COLOURS,
     )
+
+
+def _learned_from(fitted: Fitted) -> dict[str, Any]:
+    """Windows of either class, how the barren ones were chosen, and what growth added."""
+    made = () if fitted.growth is None else fitted.growth.made
+    ore, barren = counted(fitted.rows.y)
+    return {
+        "ore": ore,
+        "barren": barren,
+        "rule": fitted.words,
+        "added": [{"method": m.method, "label": int(m.label), "rows": m.n} for m in made],
+    }
 
 
 def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:

@@ -13,6 +13,7 @@ from orecast.run import Run, write_json
 from orecast.survey import checks, read_survey
 from orecast.training import build_model
 from orecast.workflow.anomalies import map_anomalies
+from orecast.workflow.checking import require_known_names
 from orecast.workflow.choosing import chosen
 from orecast.workflow.final_map import draw_map
 from orecast.workflow.job import Job, Progress
@@ -58,6 +59,7 @@ def run_survey(
     data have been read and judged. Raises OrecastError with place and remedy.
     """
     tell = progress or (lambda what, done, total: None)
+    require_known_names(config)
     config = chosen(config)
     window = config.sampling.window
     asked = trusted(config)

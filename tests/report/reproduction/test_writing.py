@@ -25,6 +25,7 @@ from orecast.report.reproduction.markdown import (
     what_was_run,
 )
 from orecast.report.tables import Table
+from orecast.workflow.reproduction import Reproduction
 
 
 def write(hand, folder, system, **over):
@@ -176,6 +177,21 @@ def test_every_figure_is_drawn(hand, tmp_path, system):
         for file in figure["files"]:
             assert (tmp_path / file).read_bytes().startswith(b"\x89PNG")
             assert f"]({file})" in text
+
+
+@pytest.mark.parametrize(
+    ("system", "table"),
+    [("mfaf", "dilations"), ("resnet50", "tiles"), ("resgcn", "confusion")],
+)
+def test_of_one_table_the_rest_of_the_figures_are_told_as_not_run(hand, tmp_path, system, table):
+    plan = Reproduction.of(read_experiment(system), "smoke", tables=(table,))
+    shown = {(entry.name, entry.column) for entry in plan.entries}
+    cells = [c for c in hand.every_cell(system) if (c["run"], c["column"]) in shown]
+    content = hand.content(system, kind="smoke", cells=cells)
+    write_reproduction(tmp_path, plan.shown, content)
+    told = json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))
+    assert [t["id"] for t in told["tables"]] == [table]
+    assert "not run" in (tmp_path / "reproduction.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("system", systems())

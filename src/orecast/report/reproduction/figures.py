@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SECOND_AREA = "second-area"
-_BAND = "The line is the mean over seeds, the band their range."
 _ABSENT = "not run"
 
 Row = Mapping[str, Any]
@@ -116,7 +115,7 @@ def _along(material: Material, figure: PaperFigure) -> Drawn:
     ):
         return _blank(figure, _ABSENT)
     bars = "Bars of the percentile are its interval."
-    if len({cell["seed"] for cell in material.results.cells}) > 1:
+    if _several_seeds(material):
         bars = "Bars are one standard deviation over seeds; those of the percentile its interval."
     names = {"alpha": "Threshold of |r|", "beta": "β", "dilations": "Set of dilations"}
     drawn = curves.against(table, names.get(figure.against, figure.against))
@@ -139,7 +138,7 @@ def _by_epoch(material: Material, figure: PaperFigure) -> Drawn:
         figure,
         curves.epochs(histories, key),
         f"Training {key}, of what is learned from: it says how well a network fits, and nothing "
-        f"of what it has not seen. {_BAND}",
+        f"of what it has not seen.{_band(material)}",
     )
 
 
@@ -151,7 +150,7 @@ def _roc(material: Material, figure: PaperFigure) -> Drawn:
     }
     if not found:
         return _blank(figure, "no cell has an ROC curve")
-    return _one(figure, curves.roc(found), f"{_BAND} Dotted is chance.")
+    return _one(figure, curves.roc(found), f"{_band(material)} Dotted is chance.".strip())
 
 
 def _success(material: Material, figure: PaperFigure) -> Drawn:
@@ -159,7 +158,7 @@ def _success(material: Material, figure: PaperFigure) -> Drawn:
     if not found:
         return _blank(figure, "no cell has a success rate")
     caption = "Leak-free: each deposit is ranked by a network that has not seen it."
-    return _one(figure, curves.success_rate(found), f"{caption} {_BAND} Dotted is chance.")
+    return _one(figure, curves.success_rate(found), f"{caption}{_band(material)} Dotted is chance.")
 
 
 def _curves(material: Material, protocol: str, name: str, x: str, y: str) -> dict[str, list[Any]]:
@@ -262,6 +261,16 @@ def _shap(material: Material, figure: PaperFigure) -> Drawn:
         return _one(figure, shapley.means(), "The largest on top.")
     caption = "A dot a window, coloured by the layer’s value there."
     return _one(figure, shapley.swarm(), caption)
+
+
+def _several_seeds(material: Material) -> bool:
+    return len({cell["seed"] for cell in material.results.cells}) > 1
+
+
+def _band(material: Material) -> str:
+    """What line and band are, behind a space; nothing of one seed, which has a line alone."""
+    several = " The line is the mean over seeds, the band their range."
+    return several if _several_seeds(material) else ""
 
 
 def _entries(material: Material, *tables: str) -> list[Entry]:
