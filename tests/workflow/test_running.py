@@ -312,6 +312,14 @@ UNUSABLE = {
         "reads elements alone",
     ),
     "weight": (("model={name='gk-cnn', weight='fault_ring'}",), "did you mean fault_rings"),
+    "epochs in vain": (
+        ("model={name='svm'}", "training={pretrain=2}"),
+        r"training\.pretrain: svm is no network",
+    ),
+    "trim in vain": (
+        ("model={name='svm'}", "training={trim=2}"),
+        r"training\.trim: svm is no network",
+    ),
     "weight in vain": (("model={name='svm', weight='Au'}",), "svm is not guided by a layer"),
     "weight of auto": (("model={name='auto', weight='Au'}",), r"model\.weight: .*not guided"),
     "weight alone": (

@@ -164,6 +164,14 @@ def _require_used(config: Config, recipe: Recipe) -> None:
             where="model.weight",
             remedy="leave it out, or choose a model that is, such as gk-dcn",
         )
+    if config.model.name in registry.entries("orecast.detectors"):
+        for key in ("pretrain", "trim"):
+            if getattr(config.training, key):
+                raise ConfigError(
+                    f"{config.model.name} is no network, and is not trained in epochs",
+                    where=f"training.{key}",
+                    remedy="leave it out, or choose a network, such as resnet18",
+                )
     if recipe.labels:
         return
     if config.sampling.grow:
