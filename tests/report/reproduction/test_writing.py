@@ -165,6 +165,16 @@ def test_a_smoke_run_says_so_and_prints_nothing_published(hand, tmp_path, system
         assert {n for n in numbers(system) if n in full}  # that the search can find them
 
 
+def test_a_network_that_calls_nothing_ore_is_named(hand, tmp_path):
+    cells = hand.every_cell("mfaf")
+    for cell in cells:
+        if (cell["run"], cell["protocol"]) == ("ShuffleNetV2*", "paper"):
+            cell["scores"] = cell["scores"] | {"recall": 0.0}
+    text, _ = write(hand, tmp_path, "mfaf", cells=cells)
+    assert "- Called nothing ore (ours, as the paper cut: ShuffleNetV2*)." in text
+    assert "leak-free: ShuffleNetV2*)" not in text
+
+
 @pytest.mark.parametrize("system", systems())
 def test_every_figure_is_drawn(hand, tmp_path, system):
     hand.lay_beside(system, tmp_path)

@@ -31,7 +31,7 @@ PROTOCOLS = (
 )
 CHOICES = "Choices where the paper is silent or contradicts itself"
 _KINDS = {
-    "hour": "Run of an hour: the largest that two cores finish.",
+    "hour": "Capped run: what two cores finish in about an hour.",
     "full": "Full run of the recipe.",
 }
 _WHOSE = {
@@ -199,6 +199,7 @@ def set_table(table: Row) -> list[str]:
         *(f"{row['name']} was refused under {r}" for row in table["rows"] for r in _refused(row)),
         *_declared(table),
         *_blanks(table),
+        *_silent(table),
         *_weights(table),
     ]
     below = [*(f"- {note.rstrip('.')}." for note in notes), *([""] if notes else [])]
@@ -227,6 +228,21 @@ def _meanings(table: Row) -> list[str]:
 
 def _defined(columns: Sequence[Row]) -> str:
     return ", ".join(f"{c['name']} is the {score_words(c['standard'])}" for c in columns)
+
+
+def _silent(table: Row) -> list[str]:
+    """Which rows call nothing ore: their accuracy is the share of barren ground, and no more."""
+    recalls = [k for k, column in enumerate(table["columns"]) if column["standard"] == "recall"]
+    if len(recalls) != 1 or OURS in table["sides"]:
+        return []
+    silent = {
+        _WHOSE[side]: [
+            row["name"] for row in table["rows"] if row["figures"][side][recalls[0]]["value"] == 0
+        ]
+        for side in (PAPER, SPATIAL)
+    }
+    told = "; ".join(f"{whose}: {', '.join(rows)}" for whose, rows in silent.items() if rows)
+    return [f"Called nothing ore ({told})"] if told else []
 
 
 def _weights(table: Row) -> list[str]:
