@@ -280,14 +280,14 @@ def test_pangxidongs_elements_correlate_by_every_threshold_that_was_tried() -> N
 
 def test_east_kunluns_deposits_lie_mainly_in_the_upper_clusters_of_gold() -> None:
     held = []
-    for seed in range(2):
+    for seed in range(3):
         d = simulate("east-kunlun", seed)
         gold = np.log(_measured(d, ("Au",)))
         fit = KMeans(5, n_init=2, random_state=0).fit(gold)
         upper = np.argsort(fit.cluster_centers_[:, 0])[3:]
         _, nearest = cKDTree(d.samples[["X", "Y"]]).query(d.deposits[["X", "Y"]], k=3)
         held.append(np.isin(fit.predict(gold[nearest].mean(axis=1)), upper).sum())
-    assert np.mean(held) >= 6  # of 11
+    assert np.mean(held) > 11 / 2
 
 
 def _smaller(name: str) -> Any:
