@@ -173,6 +173,7 @@ def compare(name: str, chosen: argparse.Namespace) -> None:
     spawned = multiprocessing.get_context("spawn")
     theirs = spawned.Process(target=peer_loops, args=(theirs_end, name, chosen), daemon=True)
     theirs.start()
+    theirs_end.close()  # else waiting for a loop that failed would never end
     bare = timed(dense, ours)
     seconds: dict[str, list[float]] = {words: [] for words in (*PEERS, *OWN)}
     start = time.perf_counter()

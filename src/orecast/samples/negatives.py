@@ -19,8 +19,8 @@ class NegativeRule:
     ``kmeans`` follows Xiang et al. (2026), who took the lowest three of five clusters of the target
     element's map, far from faults and deposits: its ``clusters`` are k-means', of which the lowest
     ``low`` are barren, three fifths where that is None. With ``logarithm`` its logarithms are
-    clustered, which for concentrations gives clusters of like area, as theirs are: a few nuggets
-    would have one each.
+    clustered, which for concentrations gives clusters of like area, as theirs are: otherwise the
+    few richest cells would have clusters of their own.
     """
 
     method: Literal["random", "distance", "kmeans"] = "distance"
@@ -130,9 +130,9 @@ def _logarithm(target: Floats, candidates: Bools) -> Floats:
     """Natural logarithms of concentrations; raises SamplingError where one is not above zero."""
     if (target[candidates] <= 0).any():
         raise SamplingError(
-            "the target is no concentration: some of its values are not above zero",
+            "some of the target's concentrations are not above zero, and have no logarithm",
             where="sampling.target",
-            remedy='name an element, or take log-ratios with composition.transform = "clr"',
+            remedy='name another element, or take log-ratios with composition.transform = "clr"',
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(target))

@@ -50,7 +50,9 @@ def _loadings(preset: Preset) -> Floats:
         return loadings
     shared = (loadings**2).sum(axis=1, keepdims=True)
     wanted = shared + coherence * (1 - shared)
-    return loadings * np.sqrt(np.where(shared > 0, wanted / np.where(shared > 0, shared, 1), 0))
+    nothing = np.zeros_like(shared)  # an element that loads on no association keeps its own field
+    factor = np.divide(wanted, shared, out=nothing, where=shared > 0)
+    return np.asarray(loadings * np.sqrt(factor))
 
 
 def closed(amounts: Floats, preset: Preset) -> Floats:

@@ -14,7 +14,6 @@ from orecast.evidence import Evidence, read_evidence
 from orecast.run import file_hash
 from orecast.samples import Ground
 from orecast.survey import Findings, Survey, read_survey
-from orecast.training.trimming import fitting_trim
 from orecast.validation import Recipe
 from orecast.workflow.job import ground_of
 from orecast.workflow.places import Places, place_deposits
@@ -37,11 +36,7 @@ class Finished:
     @property
     def ground(self) -> Ground:
         """The map as the run's protocols knew it."""
-        if self.survey is not None:
-            return ground_of(self.survey, self.evidence, self.config)
-        window = self.config.sampling.window
-        trim = fitting_trim(self.config.training.trim, window)
-        return Ground(self.evidence.valid, min(self.evidence.grid.cell_size), window, None, trim)
+        return ground_of(self.survey, self.evidence, self.config)
 
     @cached_property
     def recipe(self) -> Recipe:

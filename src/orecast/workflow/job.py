@@ -157,10 +157,10 @@ class Job:
         write_raster(path, values, self.evidence.grid, description=description)
 
 
-def ground_of(survey: Survey, evidence: Evidence, config: Config) -> Ground:
-    """The map that protocols cut, with the cells that hold samples."""
+def ground_of(survey: Survey | None, evidence: Evidence, config: Config) -> Ground:
+    """The map that protocols cut, with the cells that hold samples where the survey is there."""
     grid, samples = evidence.grid, None
-    if survey.samples is not None:
+    if survey is not None and survey.samples is not None:
         points = survey.samples.geometry
         at = grid.cell(np.column_stack([points.x, points.y]))
         samples = np.unique(at[grid.inside(at)], axis=0)

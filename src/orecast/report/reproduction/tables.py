@@ -18,17 +18,13 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, TypeGuard
 
+from orecast.evaluation.held_out import CALLED
 from orecast.experiments import Column, Entry, Experiment, PaperTable
 
 PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
 
 _STANDARD = ", standard"  # behind a column's name, of the score that the name says
-_SCORES = frozenset(
-    {
-        *("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "macro_f1"),
-        *("mcc", "kappa", "auc"),
-    }
-)
+_SCORES = ("auc", *CALLED)
 _NOT_RUN = "not run"
 _NOT_GIVEN = "the paper does not give it"
 _UNDEFINED = "undefined on what was tested, as precision is where nothing is called ore"
