@@ -6,7 +6,7 @@ from orecast.config import parse, to_toml
 from orecast.errors import ConfigError
 from orecast.registry import entries
 from orecast.training import build_model
-from orecast.workflow.choosing import SAMPLING, WITH_DEPOSITS, WITHOUT_DEPOSITS, chosen
+from orecast.workflow.choosing import SAMPLING, WITH_DEPOSITS, WITHOUT_DEPOSITS, chosen, stands_for
 
 SAMPLES = {"samples": {"path": "s.csv"}}
 DEPOSITS = {"deposits": {"path": "d.csv"}}
@@ -44,6 +44,11 @@ def test_without_deposits_it_is_a_model_that_needs_none():
     assert found.model == WITHOUT_DEPOSITS
     assert not build_model(found.model.name, {}, found.training).needs.labels
     assert found.sampling == configured().sampling
+
+
+def test_a_user_is_told_what_it_is():
+    told = stands_for(configured(**DEPOSITS))
+    assert told == "auto: ensemble of random-forest, logistic-regression, weights-of-evidence"
 
 
 def test_channels_go_with_it_and_options_do_not():

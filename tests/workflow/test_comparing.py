@@ -154,6 +154,7 @@ def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path)
     ("changes", "message"),
     [
         ({"models": "random-forrest"}, "did you mean random-forest"),
+        ({"models": "autto"}, "did you mean auto"),
         ({"models": "random-forest:tree=20"}, "did you mean trees"),
         (
             {"models": "singularity"},

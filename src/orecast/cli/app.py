@@ -201,8 +201,10 @@ app.command()(reproduce)
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
     from orecast.cli.show import progress_bar
     from orecast.cli.tables import show_summary
-    from orecast.workflow import run_survey
+    from orecast.workflow import AUTO, run_survey, stands_for
 
+    if config.model.name == AUTO:
+        typer.echo(stands_for(config))
     try:
         with progress_bar() as tell:
             summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)

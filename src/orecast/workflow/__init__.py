@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from orecast.workflow.auditing_runs import audit_run
     from orecast.workflow.auditing_windows import audit_windows
     from orecast.workflow.checking import check, write_checks
-    from orecast.workflow.choosing import AUTO, SUMMARY
+    from orecast.workflow.choosing import AUTO, SUMMARY, stands_for
     from orecast.workflow.comparing import Compared, compare
     from orecast.workflow.comparison_plan import Plan, parse_choices
     from orecast.workflow.predicting import Prediction, predict
@@ -37,6 +37,7 @@ __all__ = [
     "propose_run",
     "reproduce",
     "run_survey",
+    "stands_for",
     "write_audit",
     "write_checks",
 ]
@@ -61,6 +62,7 @@ __getattr__ = exports(
         "propose_run": "proposing",
         "reproduce": "reproduction.reproducing",
         "run_survey": "running",
+        "stands_for": "choosing",
         "write_audit": "auditing",
         "write_checks": "checking",
     },

@@ -11,9 +11,8 @@ from orecast.config import Config
 from orecast.errors import ConfigError, RunError, nearest
 from orecast.run import write_json
 from orecast.survey import Survey, checks, read_survey
-from orecast.training import model_names, unknown_model
 from orecast.training.generators import outline_step
-from orecast.workflow.choosing import AUTO, SUMMARY
+from orecast.workflow.choosing import require_known
 from orecast.workflow.recipes import growth_plan
 
 
@@ -64,9 +63,7 @@ def require_known_names(config: Config) -> None:
     registry.entry(
         "orecast.samples.protocols", protocol, what="protocol", where="validation.protocol"
     )
-    known = {AUTO: SUMMARY, **model_names()}
-    if config.model.name not in known:
-        raise unknown_model(config.model.name, known)
+    require_known(config.model.name)
 
 
 def _is_checks(path: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from orecast.config import Config, ModelOptions
 from orecast.errors import ConfigError
+from orecast.training import model_names, unknown_model
 
 AUTO = "auto"
 SUMMARY = "The recipe that did best where the truth is known; needs no option."
@@ -25,6 +26,13 @@ WITH_DEPOSITS = ModelOptions(
 )
 SAMPLING: dict[str, Any] = {"shift": 0, "ratio": 5.0}
 WITHOUT_DEPOSITS = ModelOptions(name="isolation-forest")
+
+
+def require_known(name: str) -> None:
+    """Raise ConfigError, with the nearest names, for a model that nothing is registered under."""
+    known = {AUTO: SUMMARY, **model_names()}
+    if name not in known:
+        raise unknown_model(name, known)
 
 
 def chosen(config: Config) -> Config:
@@ -50,3 +58,14 @@ def chosen(config: Config) -> Config:
         return config.model_copy(update=found)
     own = {key: value for key, value in SAMPLING.items() if getattr(config.sampling, key) is None}
     return config.model_copy(update=found | {"sampling": config.sampling.model_copy(update=own)})
+
+
+def stands_for(config: Config) -> str:
+    """What ``auto`` is on a survey, as a line for a user.
+
+    >>> stands_for(Config.model_validate({"samples": {"path": "samples.csv"}}))
+    'auto: isolation-forest'
+    """
+    model = chosen(config).model
+    members = model.options.get("members", ())
+    return f"{AUTO}: {model.name}" + " of " * bool(members) + ", ".join(members)

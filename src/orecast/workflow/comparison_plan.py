@@ -22,7 +22,7 @@ from orecast.report.comparison_tables import BEST_LAYER
 from orecast.samples import Ground, build_protocol
 from orecast.samples.protocols.building import ROOM as PROTOCOLS
 from orecast.training import build_model
-from orecast.workflow.choosing import chosen
+from orecast.workflow.choosing import chosen, require_known
 from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, trusted
 
 DENSITY = "sampling-density"
@@ -180,6 +180,7 @@ class Plan:
                 build_protocol(protocol.name, protocol.options, anywhere, n_folds=2, seed=0)
         for model in self.models_of(config):
             with told_of(f"model {model.label}"):
+                require_known(model.name)
                 asked = trusted(configured(config, Cell("", model, SPATIAL, 0, "model")))
                 build_model(asked.name, asked.options, config.training, window=window)
         known = {model.label for model in self.models_of(config)}
