@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from orecast.detectors._anomaly import positive_number
-from orecast.detectors._base import Detector, Features, Floats, features, one_of, whole_number
+from orecast.detectors._base import Floats, features, whole_number
+from orecast.detectors._trees import Read, TreeEnsemble
 from orecast.errors import ConfigError
 from orecast.samples import Windows
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 REGISTERED = {"gradient-boosting": "GradientBoosting"}
 
 
-class GradientBoosting(Detector):
+class GradientBoosting(TreeEnsemble):
     """Gradient-boosted trees on each cell's layers, or on its window's means and spreads too.
 
     Friedman, J.H. (2001), Greedy function approximation: a gradient boosting machine, Annals of
@@ -32,17 +31,13 @@ class GradientBoosting(Detector):
     above 200,000 rows alone, of which it draws those that set the histograms' edges.
     """
 
-    table_: Features  # (n, n_features)
-    labels_: Floats  # (n,)
-    seed_: int
-
     def __init__(
         self,
         trees: int = 100,
         rate: float = 0.1,
         leaves: int = 15,
         leaf: int = 5,
-        features: Literal["centre", "window"] = "centre",
+        features: Read = "centre",
     ) -> None:
         self.trees = trees
         self.rate = rate
@@ -56,21 +51,11 @@ class GradientBoosting(Detector):
         if self.leaves < 2:
             raise ConfigError("a tree has at least 2 leaves", where="model.options.leaves")
         positive_number(self.rate, "rate")
-        one_of(self.features, "features", ("centre", "window"))
+        super()._check_options(X)
 
-    def _read(self, X: Windows) -> Windows:
-        return X if self.features == "window" else super()._read(X)
-
-    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
-        self.table_ = features(X, self.features)
-        self.labels_ = y
-        self.seed_ = seed
-        self._rebuild()
-
-    def _rebuild(self) -> None:
+    def _grow(self, state: int) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        state = int(np.random.SeedSequence(self.seed_).generate_state(1)[0])
         machine = HistGradientBoostingClassifier(
             max_iter=self.trees,
             learning_rate=self.rate,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.detectors._base import Detector, Features, Floats, features, one_of, whole_number
+from orecast.detectors._base import Floats, features, whole_number
+from orecast.detectors._trees import Read, TreeEnsemble
 from orecast.samples import Windows
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 REGISTERED = {"random-forest": "RandomForest"}
 
 
-class RandomForest(Detector):
+class RandomForest(TreeEnsemble):
     """Random forest on each cell's layers, or on its window's means and spreads too.
 
     Breiman, L. (2001), Random forests, Machine Learning 45, 5-32. ``trees`` are grown to leaves of
@@ -27,15 +28,11 @@ class RandomForest(Detector):
     is saved is the training table and the seed, from which the same forest is grown again.
     """
 
-    table_: Features  # (n, n_features)
-    labels_: Floats  # (n,)
-    seed_: int
-
     def __init__(
         self,
         trees: int = 300,
         leaf: int = 1,
-        features: Literal["centre", "window"] = "centre",
+        features: Read = "centre",
         jobs: int = 2,
     ) -> None:
         self.trees = trees
@@ -46,21 +43,11 @@ class RandomForest(Detector):
     def _check_options(self, X: Windows) -> None:
         for option in ("trees", "leaf", "jobs"):
             whole_number(getattr(self, option), option)
-        one_of(self.features, "features", ("centre", "window"))
+        super()._check_options(X)
 
-    def _read(self, X: Windows) -> Windows:
-        return X if self.features == "window" else super()._read(X)
-
-    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
-        self.table_ = features(X, self.features)
-        self.labels_ = y
-        self.seed_ = seed
-        self._rebuild()
-
-    def _rebuild(self) -> None:
+    def _grow(self, state: int) -> None:
         from sklearn.ensemble import RandomForestClassifier
 
-        state = int(np.random.SeedSequence(self.seed_).generate_state(1)[0])
         self._forest: RandomForestClassifier = RandomForestClassifier(
             n_estimators=self.trees,
             min_samples_leaf=self.leaf,
