@@ -10,6 +10,7 @@ import pytest
 
 from orecast.errors import ConfigError, RunError
 from orecast.experiments import read_experiment
+from orecast.training import trainer
 from orecast.workflow.reproduction import reproducing
 from orecast.workflow.reproduction.cells import read_reproduced
 from orecast.workflow.reproduction.plan import ReproducedCell
@@ -98,6 +99,22 @@ def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
     assert run(experiment, resume=True).computed == 1
     again = read_reproduced(tmp_path / "out", lost)
     assert {**before, "seconds": 0} == {**again, "seconds": 0}
+
+
+def test_what_a_stopped_map_had_trained_is_not_trained_again(run, monkeypatch):
+    experiment = deposits_only("ssgsnet", "SSGSNet")
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reproducing, "explain", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(experiment)
+    trained = []
+    monkeypatch.setattr(trainer, "rate_at", lambda epoch, recipe: trained.append(epoch))
+    done = run(experiment, resume=True)
+    assert (done.sound, done.computed, trained) == (True, 0, [])
 
 
 def test_samples_as_graphs(run, tmp_path):

@@ -198,9 +198,13 @@ class Bench:
         )
 
     def fitted(self, entry: Entry) -> Fitted:
-        """An entry's recipe fitted to all that is known, as a final map is; fitted once."""
+        """An entry's recipe fitted to all that is known, as a final map is; fitted once.
+
+        Each tenth of its training is kept, as a cell's is.
+        """
         if entry.stem not in self._whole:
-            recipe, evidence, seed = self.recipe(entry, 0), self.evidence, 0
+            seed, evidence = 0, self.evidence
+            recipe = self.recipe(entry, seed, self.folder / SCRATCH / f"{entry.stem}--map")
             if self.plan.experiment.places.kind == "tiles" and self.rows is not None:
                 rows, words = self.rows.sampling, ""
             else:
