@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,7 @@ def compare(
     for sentence in refused:
         (warn or (lambda what: None))(sentence)
     work_off(
-        compute,
-        [(run.folder, key, cell) for cell in missing],
+        [partial(compute, run.folder, key, cell) for cell in missing],
         run.folder / CELLS,
         jobs=jobs or os.cpu_count() or 1,
         what="Comparing",

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from orecast.errors import RunError
 from orecast.workflow.job import Progress
@@ -31,15 +30,14 @@ _LEFT_LOCKS = "ignore:resource_tracker:UserWarning"
 
 
 def work_off(
-    compute: Callable[..., None],
-    tasks: Sequence[tuple[Any, ...]],
+    tasks: Sequence[Callable[[], None]],
     folder: Path,
     *,
     jobs: int,
     what: str,
     progress: Progress,
 ) -> None:
-    """Call ``compute`` with each task's arguments, each of which writes a cell into ``folder``.
+    """Call each task, which writes a cell into ``folder`` or leaves what is kept elsewhere.
 
     What a process that was killed had begun to write there is removed first. Raises RunError where
     a process is ended from outside.
@@ -51,7 +49,7 @@ def work_off(
     progress(what, 0, len(tasks))
     try:
         with crew(min(jobs, len(tasks))) as pool:
-            waiting = [pool.submit(compute, *task) for task in tasks]
+            waiting = [pool.submit(task) for task in tasks]
             for k, done in enumerate(as_completed(waiting)):
                 done.result()
                 progress(what, k + 1, len(tasks))

@@ -101,8 +101,10 @@ def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
     assert {**before, "seconds": 0} == {**again, "seconds": 0}
 
 
-def test_what_a_stopped_map_had_trained_is_not_trained_again(run, monkeypatch):
+def test_networks_of_maps_are_trained_by_the_crew_and_once(run, monkeypatch):
     experiment = deposits_only("ssgsnet", "SSGSNet")
+    trained = []
+    monkeypatch.setattr(trainer, "rate_at", lambda epoch, recipe: trained.append(epoch))
 
     def stopped(*_):
         raise KeyboardInterrupt
@@ -111,8 +113,6 @@ def test_what_a_stopped_map_had_trained_is_not_trained_again(run, monkeypatch):
         patched.setattr(reproducing, "explain", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(experiment)
-    trained = []
-    monkeypatch.setattr(trainer, "rate_at", lambda epoch, recipe: trained.append(epoch))
     done = run(experiment, resume=True)
     assert (done.sound, done.computed, trained) == (True, 0, [])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,7 @@ _benches: dict[tuple[Path, str], Bench] = {}
 
 def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
     """Compute a cell and write it whole; what the data refuse is its result too."""
-    key = (folder, plan.experiment.system)
-    if key not in _benches:
-        _benches[key] = Bench(plan, folder)
-    bench, entry = _benches[key], plan.entry(cell.entry)
+    bench, entry = _bench(plan, folder), plan.entry(cell.entry)
     begun = time.perf_counter()
     told: Content
     try:
@@ -53,6 +51,22 @@ def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
         **told,
     }
     write_json(folder / CELLS / cell.file, content)
+
+
+def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
+    """Train an entry's network on all that is known; its last checkpoint is there for the maps.
+
+    What the data refuse is left to whoever asks for the map.
+    """
+    with suppress(OrecastError):
+        _bench(plan, folder).fitted(plan.entry(stem))
+
+
+def _bench(plan: Reproduction, folder: Path) -> Bench:
+    key = (folder, plan.experiment.system)
+    if key not in _benches:
+        _benches[key] = Bench(plan, folder)
+    return _benches[key]
 
 
 def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:

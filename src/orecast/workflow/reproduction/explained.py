@@ -15,6 +15,7 @@ from orecast.training import Network
 from orecast.validation import Fitted
 from orecast.workflow.reproduction.bench import Bench
 from orecast.workflow.reproduction.maps import lattice_step
+from orecast.workflow.reproduction.plan import Reproduction
 
 SAMPLES, LAYERS, SHAPLEY = "samples.npz", "evidence.npz", "shapley.npz"
 GRAD_CAM, OFFSETS = "grad-cam.npz", "offsets.npz"
@@ -24,24 +25,38 @@ _POINTS = 40_000  # of a layer that is drawn
 _DRAWN = 6  # deposits whose windows are drawn
 
 
+def explained_entries(plan: Reproduction) -> list[Entry]:
+    """The entries whose scores are explained."""
+    return [entry for entry in (_weighed(plan), _guided(plan)) if entry is not None]
+
+
+def _weighed(plan: Reproduction) -> Entry | None:
+    """The entry whose layers are weighed: the first that is mapped, where the paper has figures."""
+    experiment, run = plan.experiment, {entry.stem for entry in plan.entries}
+    if all(figure.kind != "shap" for figure in experiment.paper.figures):
+        return None
+    sources = (experiment.source(entry) for entry in experiment.standing_in("map"))
+    return next((source for source in sources if source.stem in run), None)
+
+
+def _guided(plan: Reproduction) -> Entry | None:
+    return next((entry for entry in plan.entries if entry.model == "gk-dcn"), None)
+
+
 def explain(bench: Bench, folder: Path) -> None:
     """Write what the paper's figures of samples, layers, heat and offsets are drawn from."""
     experiment = bench.plan.experiment
-    kinds = {figure.kind for figure in experiment.paper.figures}
-    if "boxplot" in kinds:
+    if any(figure.kind == "boxplot" for figure in experiment.paper.figures):
         _write_samples(bench, folder / SAMPLES)
     if any(figure.id == "elements" for figure in experiment.paper.figures):
         _write_layers(bench, folder / LAYERS)
-    run = {entry.stem for entry in bench.plan.entries}
-    mapped = [e for e in experiment.standing_in("map") if experiment.source(e).stem in run]
-    if "shap" in kinds and mapped:
-        entry = experiment.source(mapped[0])
+    weighed, guided = _weighed(bench.plan), _guided(bench.plan)
+    if weighed is not None:
         with suppress(OrecastError):  # its cells say why
-            _weigh_layers(bench, bench.fitted(entry), folder / SHAPLEY)
-    guided = [entry for entry in bench.plan.entries if entry.model == "gk-dcn"]
-    if guided:
+            _weigh_layers(bench, bench.fitted(weighed), folder / SHAPLEY)
+    if guided is not None:
         with suppress(OrecastError):
-            _draw_guided(bench, guided[0], folder)
+            _draw_guided(bench, guided, folder)
 
 
 def _write_samples(bench: Bench, path: Path) -> None:

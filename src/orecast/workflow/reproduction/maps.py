@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from orecast.survey import read_survey
 from orecast.validation import Fitted
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.reproduction.bench import Bench
+from orecast.workflow.reproduction.plan import Reproduction
 
 MAPS, SECOND = "maps", "second-area"
 MAPPED = ("map", "classes", "second-area")
@@ -117,6 +119,14 @@ def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: 
     )
 
 
+def mapped_entries(plan: Reproduction) -> list[Entry]:
+    """The entries that maps are of."""
+    every = [] if plan.experiment.places.unknown is None else list(plan.entries)
+    return every + [
+        plan.experiment.source(entry) for _, entries in _tables(plan) for entry in entries
+    ]
+
+
 def make_maps(bench: Bench, folder: Path) -> Facts:
     """Draw the maps of all entries that stand in tables of maps; return what the tables count."""
     plan, facts = bench.plan, Facts()
@@ -127,18 +137,24 @@ def make_maps(bench: Bench, folder: Path) -> Facts:
                 mapped.save(folder / f"{entry.stem}.npz")
                 predicted = float(np.isfinite(mapped.score).sum())
                 facts["windows"] = {"grown": {"unknown": predicted}}
+    for table, entries in _tables(plan):
+        try:
+            facts[table.id] = _read_off(bench, table, entries, folder)
+        except OrecastError as error:
+            blank = {column.name: error.what for column in table.columns}
+            facts[table.id] = {row.name: dict(blank) for row in table.rows}
+    return facts
+
+
+def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]]:
+    """Tables that are read off maps, of those asked for, and the entries in them that are run."""
+    run = {entry.stem for entry in plan.entries}
     for table in plan.experiment.paper.tables:
         wanted = not plan.tables or table.id in plan.tables
-        run = {entry.stem for entry in plan.entries}
         standing = plan.experiment.standing_in(table.id)
         entries = tuple(e for e in standing if plan.experiment.source(e).stem in run)
         if table.id in MAPPED and wanted and entries:
-            try:
-                facts[table.id] = _read_off(bench, table, entries, folder)
-            except OrecastError as error:
-                blank = {column.name: error.what for column in table.columns}
-                facts[table.id] = {row.name: dict(blank) for row in table.rows}
-    return facts
+            yield table, entries
 
 
 def _read_off(

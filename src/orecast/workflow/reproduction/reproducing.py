@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orecast import __version__
+from orecast import __version__, registry
 from orecast.config import read_toml
 from orecast.experiments import read_experiment
 from orecast.report.reproduction import write_reproduction
@@ -19,11 +20,11 @@ from orecast.workflow.job import Progress
 from orecast.workflow.provenance import Provenance
 from orecast.workflow.recipes import declared
 from orecast.workflow.reproduction.bench import FACTS, Bench, prepare_bench, survey_file
-from orecast.workflow.reproduction.cells import CELLS, compute, read_reproduced
-from orecast.workflow.reproduction.explained import explain
+from orecast.workflow.reproduction.cells import CELLS, compute, read_reproduced, train_whole
+from orecast.workflow.reproduction.explained import explain, explained_entries
 from orecast.workflow.reproduction.facts import count_facts
 from orecast.workflow.reproduction.generated import examine_generators
-from orecast.workflow.reproduction.maps import MAPS, make_maps
+from orecast.workflow.reproduction.maps import MAPS, make_maps, mapped_entries
 from orecast.workflow.reproduction.plan import (
     PROTOCOLS,
     ReproducedCell,
@@ -80,9 +81,10 @@ def reproduce(
     missing = [cell for cell in plan.cells if read_reproduced(run.folder, cell) is None]
     seeds = (_content(run.folder) or {}).get("seeds")
     if missing or not run.done("results") or seeds != list(range(plan.seeds)):
+        cells = [partial(compute, plan, run.folder, cell) for cell in missing]
+        whole = [partial(train_whole, plan, run.folder, stem) for stem in _networks_of_maps(plan)]
         work_off(
-            compute,
-            [(plan, run.folder, cell) for cell in missing],
+            [*cells, *whole],
             run.folder / CELLS,
             jobs=jobs or os.cpu_count() or 1,
             what=f"Reproducing {system}",
@@ -95,6 +97,17 @@ def reproduce(
     assert content is not None
     scored = {cell["protocol"] for cell in content["cells"] if "error" not in cell}
     return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
+
+
+def _networks_of_maps(plan: Reproduction) -> list[str]:
+    """The entries whose networks are trained on all that is known."""
+    networks = registry.entries("orecast.models")
+    wanted = [
+        entry
+        for entry in (*mapped_entries(plan), *explained_entries(plan))
+        if entry.model in networks
+    ]
+    return list(dict.fromkeys(entry.stem for entry in wanted))
 
 
 def _content(folder: Path) -> dict[str, Any] | None:
