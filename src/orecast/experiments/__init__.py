@@ -19,6 +19,7 @@ or contradicts itself, and why.
 from __future__ import annotations
 
 from orecast.experiments.reading import (
+    ONE_LAYER,
     Caps,
     Choice,
     Column,
@@ -37,6 +38,7 @@ from orecast.experiments.reading import (
 )
 
 __all__ = [
+    "ONE_LAYER",
     "Caps",
     "Choice",
     "Column",

@@ -108,6 +108,11 @@ class Entry:
         return re.sub(r"[^a-z0-9.]+", "-", self.key.lower().replace("*", "-star")).strip("-")
 
 
+ONE_LAYER = Entry("one layer", "best-layer", (), grow=())
+"""What every run is held against leak-free, and no paper tells: the layer that ranks what a fold
+may see best, chosen in each fold, as it is."""
+
+
 @dataclass(frozen=True)
 class Places:
     """What is learned from and tested: "deposits", "tiles" or "samples", and how many."""

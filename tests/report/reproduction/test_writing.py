@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from orecast.errors import RunError
-from orecast.experiments import read_experiment, systems
+from orecast.experiments import ONE_LAYER, read_experiment, systems
 from orecast.explanation import GradCam, SamplingOffsets
 from orecast.report.reproduction import write_reproduction
 from orecast.report.reproduction.markdown import (
@@ -115,6 +115,27 @@ def test_what_the_leak_free_protocol_leaves_standing_is_named(hand, tmp_path):
     assert "leaves none of 4 runs standing" in text
     text, _ = write(hand, tmp_path, "gk-dcn", cells=[])
     assert "has scored no run" in text
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        (0.9, "no run's mean is higher"),
+        (0.75, "of 4 runs only GK-DCN's mean is higher"),
+        (0.6, "the means of 2 of 4 runs are higher"),
+        (0.4, "every run's mean is higher"),
+    ],
+)
+def test_runs_are_held_against_one_layer(hand, tmp_path, level, said):
+    runs = read_experiment("gk-dcn").runs
+    cells = [hand.cell(e, "spatial", 0, 0.5 + 0.1 * k) for k, e in enumerate(runs)]
+    layer = hand.cell(ONE_LAYER, "spatial", 0, level)
+    text, told = write(hand, tmp_path, "gk-dcn", cells=[*cells, layer])
+    assert said in what_stands(told)
+    assert what_stands(told) in text
+    assert told["one_layer"]["value"] == pytest.approx(100 * level)
+    assert len(told["standing"]) == 4
+    assert "One layer" not in write(hand, tmp_path, "gk-dcn", cells=cells)[0]
 
 
 def test_reasons_stand_below_their_table(hand, tmp_path):

@@ -59,7 +59,7 @@ def test_in_full_nothing_is_capped(system, survey):
 def test_a_cell_is_an_entry_a_protocol_and_a_seed():
     asked = plan("ssgsnet", "full", seeds=2)
     assert len(asked.entries) == 5  # the sixth shares SSGSNet's
-    assert len(asked.cells) == 5 * 2 * 2
+    assert len(asked.cells) == (5 * 2 + 1) * 2
     assert len({cell.file.lower() for cell in asked.cells}) == len(asked.cells)
     assert asked.cells[0].file == "resnet--paper--0.json"
 

@@ -59,7 +59,7 @@ def deposits_only(system, *models):
 def test_a_small_experiment_is_run_whole(run, tmp_path):
     done = run(deposits_only("ssgsnet", "DualBranchNet", "SSGSNet"))
     assert done.sound
-    assert done.computed == 4
+    assert done.computed == 5
     cells = {(c["run"], c["protocol"]): c for c in done.content["cells"]}
     published = cells["SSGSNet", "paper"]
     counts = published["counts"]
@@ -138,7 +138,9 @@ def test_what_the_data_refuse_is_a_blank_with_its_reason(run):
     refused = replace(experiment.models[0], options={"heads": 3})
     done = run(replace(experiment, models=(refused,)))
     assert not done.sound
-    assert all("heads" in json.dumps(cell["error"]) for cell in done.content["cells"])
+    *refusals, layer = done.content["cells"]
+    assert all("heads" in json.dumps(cell["error"]) for cell in refusals)
+    assert layer["percentile"]["value"] == pytest.approx(done.content["one_layer"]["value"] / 100)
 
 
 def test_a_survey_that_is_neither_file_nor_preset_is_refused(monkeypatch, tmp_path):

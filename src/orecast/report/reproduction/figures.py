@@ -40,6 +40,7 @@ class Material:
     results: Results
     tables: Mapping[str, Row]
     standing: Sequence[Row]
+    one_layer: Row | None
     beside: Beside
     cell: float | None  # side of a cell, metres
 
@@ -51,7 +52,7 @@ class Material:
 
 def figures_of(material: Material, *, smoke: bool) -> list[Drawn]:
     """Draw our percentiles, each of the paper's figures or why it is blank, and where it looks."""
-    found = [_standing(material.standing)]
+    found = [_standing(material)]
     for figure in material.experiment.paper.figures:
         drawn = _KINDS[figure.kind](material, figure)
         if smoke or not figure.note:
@@ -76,10 +77,14 @@ def _looks(beside: Beside) -> list[Drawn]:
     return found
 
 
-def _standing(ranked: Sequence[Row]) -> Drawn:
-    title = "Percentile of held-out deposits, run by run"
+def _standing(material: Material) -> Drawn:
+    title, ranked = "Percentile of held-out deposits, run by run", [*material.standing]
     if not ranked:
         return Drawn("standing", title, blank="no run was scored leak-free")
+    layer = ""
+    if material.one_layer is not None:
+        ranked = sorted([*ranked, material.one_layer], key=lambda row: -row["value"])
+        layer = " One layer, as it is, stands among them."
     rows = [_share(row) for row in ranked]
     most = comparison_figures.MOST_MAPS
     more = f" The best {most} of {len(rows)}." if len(rows) > most else ""
@@ -87,7 +92,7 @@ def _standing(ranked: Sequence[Row]) -> Drawn:
         "standing",
         title,
         caption="Leak-free: the mean over seeds, between the ends of the 95\u00a0% intervals over "
-        f"deposits of all seeds. Blue lies above chance, which is dashed.{more}",
+        f"deposits of all seeds. Blue lies above chance, which is dashed.{layer}{more}",
         figures={"standing": comparison_figures.percentiles(rows, "")},
     )
 

@@ -132,10 +132,31 @@ def citation(paper: Paper) -> str:
 
 
 def what_stands(content: Row) -> str:
-    """Say which runs the leak-free protocol leaves standing."""
+    """Say which runs the leak-free protocol leaves standing, and which one layer outdoes."""
     ranked = content["standing"]
     if not ranked:
         return "**The leak-free protocol has scored no run.**"
+    return f"{_left_standing(ranked)}{_against_one_layer(ranked, content.get('one_layer'))}"
+
+
+def _against_one_layer(ranked: Sequence[Row], layer: Row | None) -> str:
+    if layer is None:
+        return ""
+    above = [row["run"] for row in ranked if row["value"] > layer["value"]]
+    higher = f"the means of {len(above)} of {len(ranked)} runs are"
+    if not above:
+        higher = "no run's mean is"
+    elif len(above) == len(ranked):
+        higher = "every run's mean is"
+    elif len(above) == 1:
+        higher = f"of {len(ranked)} runs only {above[0]}'s mean is"
+    return (
+        " **One layer alone**, as it is, the one that ranks best what a fold may see, has "
+        f"{rank_words(layer)}: {higher} higher."
+    )
+
+
+def _left_standing(ranked: Sequence[Row]) -> str:
     runs = f"{len(ranked)} run{'s' * (len(ranked) > 1)}"
     chance = "95\u00a0% intervals over deposits, of all seeds; one run in forty is above by chance"
     named = [f"{f['run']} {rank_words(f)}" for f in ranked if f["stands"]]

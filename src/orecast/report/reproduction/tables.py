@@ -19,7 +19,7 @@ from statistics import fmean, stdev
 from typing import Any, TypeGuard
 
 from orecast.evaluation.held_out import CALLED
-from orecast.experiments import Column, Entry, Experiment, PaperTable
+from orecast.experiments import ONE_LAYER, Column, Entry, Experiment, PaperTable
 
 PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
 
@@ -135,7 +135,19 @@ def standing(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, An
     results = Results(experiment, cells)
     found = [{"run": run_label(experiment, e), **results.percentile(e)} for e in experiment.runs]
     known = sorted((f for f in found if f["value"] is not None), key=lambda f: -f["value"])
-    return [f | {"stands": f["low"] is not None and f["low"] > 50} for f in known]
+    return [f | {"stands": _above_chance(f)} for f in known]
+
+
+def one_layer(experiment: Experiment, cells: Sequence[Cell]) -> dict[str, Any] | None:
+    """Return the percentile of the layer that each fold chose; None where it is not scored."""
+    found = Results(experiment, cells).percentile(ONE_LAYER)
+    if found["value"] is None:
+        return None
+    return {"run": ONE_LAYER.name, **found, "stands": _above_chance(found)}
+
+
+def _above_chance(figure: Mapping[str, Any]) -> bool:
+    return figure["low"] is not None and figure["low"] > 50
 
 
 def run_label(experiment: Experiment, entry: Entry) -> str:

@@ -13,7 +13,7 @@ from orecast.report.html import write_page
 from orecast.report.reproduction.figures import Drawn, Material, figures_of
 from orecast.report.reproduction.markdown import to_markdown
 from orecast.report.reproduction.reading import Beside
-from orecast.report.reproduction.tables import Results, standing, tables_of
+from orecast.report.reproduction.tables import Results, one_layer, standing, tables_of
 from orecast.run import write_json
 
 _FIGURES = "figures"
@@ -34,11 +34,12 @@ def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[st
     cells, kind = content["cells"], content["kind"]
     smoke = kind == "smoke"
     tables = tables_of(experiment, cells, kind, content.get("facts"), content.get("weights", ()))
-    ranked = standing(experiment, cells)
+    ranked, layer = standing(experiment, cells), one_layer(experiment, cells)
     material = Material(
         Results(experiment, cells),
         {table["id"]: table for table in tables},
         ranked,
+        layer,
         Beside.of(folder),
         _cell_size(experiment, kind),
     )
@@ -46,6 +47,7 @@ def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[st
     told = {
         **content,
         "standing": ranked,
+        "one_layer": layer,
         "tables": tables,
         "figures": [_listed(figure, smoke=smoke) for figure in drawn],
         "choices": [] if smoke else [asdict(choice) for choice in experiment.choices],

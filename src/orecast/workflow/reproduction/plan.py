@@ -14,7 +14,7 @@ from typing import Any
 from orecast import registry
 from orecast.config import Config, parse
 from orecast.errors import ConfigError, nearest
-from orecast.experiments import Caps, Entry, Experiment
+from orecast.experiments import ONE_LAYER, Caps, Entry, Experiment
 from orecast.simulation import presets
 
 KINDS = ("smoke", "hour", "full")
@@ -107,17 +107,20 @@ class Reproduction:
 
     @cached_property
     def cells(self) -> tuple[ReproducedCell, ...]:
-        """Everything to compute, a seed after the other, the leak-free protocol beside each."""
+        """Everything to compute, a seed after the other, the leak-free protocol beside each.
+
+        What all are held against has that protocol alone.
+        """
         return tuple(
             ReproducedCell(entry.stem, protocol, seed)
             for seed in range(self.seeds)
-            for entry in self.entries
-            for protocol in PROTOCOLS
+            for entry in (*self.entries, ONE_LAYER)
+            for protocol in (PROTOCOLS if entry is not ONE_LAYER else PROTOCOLS[1:])
         )
 
     def entry(self, stem: str) -> Entry:
         """Return the entry of a cell."""
-        return next(entry for entry in self.entries if entry.stem == stem)
+        return next(e for e in (*self.entries, ONE_LAYER) if e.stem == stem)
 
     def layers(self, entry: Entry | None = None) -> tuple[str, ...] | None:
         """Layers that an entry learns from; all where none is named."""
@@ -224,7 +227,8 @@ class Reproduction:
 
     def _growth(self, entry: Entry) -> list[Table]:
         """Steps of growth; slides shrink with the window, and stay under the cap on rows."""
-        steps = [dict(step) for step in (entry.grow or self.experiment.grow)]
+        grown = self.experiment.grow if entry.grow is None else entry.grow
+        steps = [dict(step) for step in grown]
         places = self.experiment.places
         for step in steps:
             if step["method"] != "slide":

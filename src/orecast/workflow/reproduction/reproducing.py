@@ -11,7 +11,7 @@ from typing import Any
 
 from orecast import __version__, registry
 from orecast.config import read_toml
-from orecast.experiments import read_experiment
+from orecast.experiments import ONE_LAYER, read_experiment
 from orecast.report.reproduction import write_reproduction
 from orecast.run import Run
 from orecast.workflow.comparing import versions
@@ -95,7 +95,8 @@ def reproduce(
     run.finish()
     content = _content(run.folder)
     assert content is not None
-    scored = {cell["protocol"] for cell in content["cells"] if "error" not in cell}
+    runs = [cell for cell in content["cells"] if cell["run"] != ONE_LAYER.name]
+    scored = {cell["protocol"] for cell in runs if "error" not in cell}
     return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
 
 
