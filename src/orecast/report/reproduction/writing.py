@@ -13,7 +13,8 @@ from orecast.report.html import write_page
 from orecast.report.reproduction.figures import Drawn, Material, figures_of
 from orecast.report.reproduction.markdown import to_markdown
 from orecast.report.reproduction.reading import Beside
-from orecast.report.reproduction.tables import Results, one_layer, standing, tables_of
+from orecast.report.reproduction.standing import one_layer, standing
+from orecast.report.reproduction.tables import Results, tables_of
 from orecast.run import write_json
 
 _FIGURES = "figures"

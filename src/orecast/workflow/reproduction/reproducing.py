@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orecast import __version__, registry
+from orecast import __version__
 from orecast.config import read_toml
 from orecast.experiments import ONE_LAYER, read_experiment
 from orecast.report.reproduction import write_reproduction
@@ -30,6 +30,7 @@ from orecast.workflow.reproduction.plan import (
     ReproducedCell,
     Reproduction,
     fingerprint,
+    is_network,
 )
 from orecast.workflow.reproduction.weights import count_weights
 
@@ -102,13 +103,8 @@ def reproduce(
 
 def _networks_of_maps(plan: Reproduction) -> list[str]:
     """The entries whose networks are trained on all that is known."""
-    networks = registry.entries("orecast.models")
-    wanted = [
-        entry
-        for entry in (*mapped_entries(plan), *explained_entries(plan))
-        if entry.model in networks
-    ]
-    return list(dict.fromkeys(entry.stem for entry in wanted))
+    wanted = (*mapped_entries(plan), *explained_entries(plan))
+    return list(dict.fromkeys(entry.stem for entry in wanted if is_network(entry.model)))
 
 
 def _content(folder: Path) -> dict[str, Any] | None:
