@@ -27,16 +27,13 @@ from orecast.report.html import write_page
 from orecast.report.reproduction.markdown import (
     CHOICES,
     PROTOCOLS,
-    aligned,
     choices_table,
     citation,
-    figure_words,
     legend,
-    rank_words,
-    set_table,
     what_stands,
     what_was_run,
 )
+from orecast.report.reproduction.markdown_tables import aligned, figure_words, rank_words, set_table
 from orecast.report.reproduction.tables import PAPER, Results, tables_of
 from orecast.report.tables import Table, number
 

@@ -8,7 +8,7 @@ import pytest
 
 from orecast.evaluation import confusion
 from orecast.experiments import read_experiment, systems
-from orecast.report.reproduction.markdown import set_table
+from orecast.report.reproduction.markdown_tables import set_table
 from orecast.report.reproduction.standing import run_label, standing
 from orecast.report.reproduction.tables import (
     is_misnamed,

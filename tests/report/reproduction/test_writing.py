@@ -13,17 +13,14 @@ from orecast.experiments import ONE_LAYER, read_experiment, systems
 from orecast.explanation import GradCam, SamplingOffsets
 from orecast.report.reproduction import write_reproduction
 from orecast.report.reproduction.markdown import (
-    aligned,
     choices_table,
     citation,
-    figure_words,
     legend,
-    rank_words,
-    set_table,
     what_stands,
     what_was_generated,
     what_was_run,
 )
+from orecast.report.reproduction.markdown_tables import aligned, figure_words, rank_words, set_table
 from orecast.report.tables import Table
 from orecast.workflow.reproduction import Reproduction
 
