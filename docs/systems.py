@@ -5,14 +5,16 @@
                                         of orecast compare on a survey of one's own
 
 Every figure of the page comes from the folders' ``reproduction.json`` and ``comparison.json`` and
-the papers' tables. A system without a folder has its structure, its choices and the command alone.
-Pictures are copied to ``images/systems/``. Smoke runs are refused: they say nothing of the methods.
+the papers' tables. A system without a folder keeps the section and the pictures that the page has;
+where it has none, it gets its structure, its choices and the command alone. Pictures are copied to
+``images/systems/``. Smoke runs are refused: they say nothing of the methods.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -38,6 +40,7 @@ from orecast.report.reproduction.tables import PAPER, Results, tables_of
 from orecast.report.tables import Table, number
 
 DOCS = Path(__file__).parent
+PAGE = DOCS / "systems.md"
 LARGEST = 150_000  # bytes of a picture
 TITLES = {
     "gk-dcn": "GK-DCN: deformable convolutions guided by geological knowledge",
@@ -53,6 +56,7 @@ PICTURES = {
     "resgcn": ("standing", "confusion", "map"),
     "resnet50": ("standing", "confusion", "map"),
 }
+AGAIN, TOGETHER, ELSEWHERE = "Run it again", "All systems", "On a real survey that no paper used"
 INTRODUCTION = """\
 # Five published systems, as printed and leak-free
 
@@ -84,7 +88,7 @@ may be the ground's as well as the network's. Compare our two columns with each 
 - A capped run is smaller than the paper's. What was cut down is listed with each system, and
   figures of a capped run speak of the capped network.
 
-## Run it again
+## {again}
 
     {commands}
     python docs/structures.py
@@ -108,6 +112,13 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{folder}: a smoke run, which says nothing about the methods; leave out --smoke"
         )
     return content
+
+
+def standing_page() -> dict[str, str]:
+    """Return the sections of the page as it stands, by title."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    _, *found = re.split("^## ", page, flags=re.MULTILINE)
+    return {part.partition("\n")[0]: f"## {part}".rstrip() for part in found}
 
 
 def command(system: str, content: Content | None) -> str:
@@ -211,13 +222,20 @@ def shrunk(path: Path) -> bytes:
     return content
 
 
-def all_systems(runs: Mapping[str, Content]) -> list[str]:
-    """Return the closing table: the compared models of every system under both protocols."""
-    rows = [row for system, content in runs.items() for row in _compared(system, content)]
-    if not rows:
-        return []
+def all_systems(runs: Mapping[str, Content], standing: str) -> list[str]:
+    """Return the closing table: the compared models of every system under both protocols.
+
+    A system that was not run keeps its rows of the ``standing`` section.
+    """
+    rows: list[tuple[str, ...]] = []
+    for system in systems():
+        if system in runs:
+            rows += _compared(system, runs[system])
+        else:
+            kept = (line for line in standing.splitlines() if line.startswith(f"| {system} "))
+            rows += [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in kept]
     head = ("System", "Model", "AUC, as the paper cut (%)", "Percentile, leak-free", "Above chance")
-    table = Table("All systems", head, rows, frozenset({2, 3}))
+    table = Table(TOGETHER, head, rows, frozenset({2, 3}))
     words = (
         "Both columns tell which share of the places beside it a place of ore outranks, and have "
         "50 as chance. "
@@ -226,7 +244,7 @@ def all_systems(runs: Mapping[str, Content]) -> list[str]:
         "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "
         "One model in forty lies above chance by luck alone."
     )
-    return ["## All systems", words, aligned(table)]
+    return [f"## {TOGETHER}", words, aligned(table)]
 
 
 def _compared(system: str, content: Content) -> list[tuple[str, ...]]:
@@ -244,8 +262,6 @@ def _compared(system: str, content: Content) -> list[tuple[str, ...]]:
 
 def elsewhere(comparisons: Sequence[Content]) -> list[str]:
     """Return what the networks do on a survey of no paper, leak-free alone; best first."""
-    if not comparisons:
-        return []
     scores = [
         {**score, "survey": survey["title"], "reference": survey["reference"]}
         for content in comparisons
@@ -268,7 +284,7 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
     commands = "\n".join(f"    {content['command']}" for content in comparisons)
     surveys = "; ".join(dict.fromkeys(score["survey"] for score in scores))
     return [
-        "## On a real survey that no paper used",
+        f"## {ELSEWHERE}",
         f"{surveys}. One seed, whole deposits held out; brackets hold 95\u00a0% intervals over "
         "groups of deposits. Widths behind a colon are narrower than the published ones. "
         "`gk-cnn` and `gk-dcn` are guided by a density of faults, as the survey has no fault "
@@ -287,11 +303,24 @@ def interval_words(interval: Mapping[str, float]) -> str:
     return f"{value} ({low}–{high})"
 
 
-def introduction(runs: Mapping[str, Content]) -> str:
-    """Return the page's head, with the commands of these runs."""
-    commands = "\n    ".join(command(system, runs.get(system)) for system in systems())
-    folders = " ".join(f"runs/{system}" for system in systems())
-    return INTRODUCTION.format(protocols=PROTOCOLS, commands=commands, folders=folders)
+def introduction(runs: Mapping[str, Content], standing: str) -> str:
+    """Return the page's head, with the commands of these runs and the ``standing`` ones."""
+    kept = {words[2]: shlex.join(words) for words in map(shlex.split, _commands(standing))}
+    found = [
+        command(system, runs.get(system)) if system in runs or system not in kept else kept[system]
+        for system in systems()
+    ]
+    return INTRODUCTION.format(
+        protocols=PROTOCOLS,
+        again=AGAIN,
+        commands="\n    ".join(found),
+        folders=" ".join(f"runs/{system}" for system in systems()),
+    )
+
+
+def _commands(section: str) -> list[str]:
+    lines = (line.strip() for line in section.splitlines())
+    return [line for line in lines if line.startswith("orecast reproduce ")]
 
 
 def main(folders: Sequence[str]) -> None:
@@ -300,8 +329,8 @@ def main(folders: Sequence[str]) -> None:
     comparisons = [json.loads(p.read_text(encoding="utf-8")) for p in compared if p.is_file()]
     found = [(path.parent, read_run(path.parent)) for path in compared if not path.is_file()]
     runs = {content["system"]: content for _, content in found}
-    if not found or len(runs) < len(found):
-        raise SystemExit("name the folders of finished reproductions, one a system")
+    if not folders or len(runs) < len(found):
+        raise SystemExit("name the folders of finished runs, of reproductions one a system")
     beside: dict[str, bytes] = {}
     images: dict[str, dict[str, str]] = {system: {} for system in systems()}
     for folder, content in found:
@@ -309,14 +338,23 @@ def main(folders: Sequence[str]) -> None:
             path = f"images/systems/{content['system']}-{key}.png"
             images[content["system"]][key] = path
             beside[path] = picture
-    paragraphs = [introduction(runs)]
+    standing = standing_page()
+    paragraphs = [introduction(runs, standing.get(AGAIN, ""))]
     for system in systems():
-        paragraphs += section(system, runs.get(system), images[system])
-    paragraphs += all_systems(runs)
-    paragraphs += elsewhere(comparisons)
-    for old in set((DOCS / "images" / "systems").glob("*.png")) - {DOCS / path for path in beside}:
+        title = TITLES[system]
+        if system in runs or title not in standing:
+            paragraphs += section(system, runs.get(system), images[system])
+        else:
+            paragraphs.append(standing[title])
+    paragraphs += all_systems(runs, standing.get(TOGETHER, ""))
+    if comparisons:
+        paragraphs += elsewhere(comparisons)
+    elif ELSEWHERE in standing:
+        paragraphs.append(standing[ELSEWHERE])
+    drawn = (path for s in runs for path in (DOCS / "images" / "systems").glob(f"{s}-*.png"))
+    for old in set(drawn) - {DOCS / path for path in beside}:
         old.unlink()
-    print(write_page(DOCS, "systems.md", "\n\n".join(paragraphs) + "\n", beside))
+    print(write_page(DOCS, PAGE.name, "\n\n".join(paragraphs) + "\n", beside))
 
 
 if __name__ == "__main__":
