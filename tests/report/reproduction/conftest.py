@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 
 from orecast.experiments import Entry, read_experiment
+from orecast.report.reproduction import write_reproduction
+from orecast.report.reproduction.tables import tables_of
 
 SCORES = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "macro_f1")
 
@@ -91,9 +95,47 @@ def lay_beside(system: str, folder: Path) -> None:
     np.savez(folder / "evidence.npz", names=names, values=rng.random((3, 6, 5)))
 
 
+def table(
+    system: str,
+    name: str,
+    cells: Sequence[dict[str, Any]],
+    kind: str = "hour",
+    facts: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One table of a system, by its name."""
+    found = tables_of(read_experiment(system), cells, kind, facts)
+    return next(t for t in found if t["id"] == name)
+
+
+def row(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """One row of a table, by its name."""
+    (found,) = [r for r in table["rows"] if r["name"] == name]
+    return found
+
+
+def run_of(system: str, name: str, column: str | None = None) -> Entry:
+    """One run of a system, by its row and column."""
+    return next(e for e in read_experiment(system).models if (e.name, e.column) == (name, column))
+
+
+def write(folder: Path, system: str, **over: Any) -> tuple[str, dict[str, Any]]:
+    """Write a reproduction; return its page and what its JSON holds."""
+    path = write_reproduction(folder, read_experiment(system), content(system, **over))
+    told = json.loads((folder / "reproduction.json").read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8"), told
+
+
 @pytest.fixture
 def hand():
     """The makers of this file."""
     return SimpleNamespace(
-        cell=cell, refused=refused, every_cell=every_cell, content=content, lay_beside=lay_beside
+        cell=cell,
+        refused=refused,
+        every_cell=every_cell,
+        content=content,
+        lay_beside=lay_beside,
+        table=table,
+        row=row,
+        entry=run_of,
+        write=write,
     )

@@ -9,7 +9,6 @@ import pytest
 from orecast.evaluation import confusion
 from orecast.experiments import read_experiment, systems
 from orecast.report.reproduction.markdown_tables import set_table
-from orecast.report.reproduction.standing import run_label, standing
 from orecast.report.reproduction.tables import (
     is_misnamed,
     is_ours_alone,
@@ -17,25 +16,11 @@ from orecast.report.reproduction.tables import (
 )
 
 
-def entry(system, name, column=None):
-    return next(e for e in read_experiment(system).models if (e.name, e.column) == (name, column))
-
-
-def table(system, name, cells, kind="hour", facts=None):
-    found = tables_of(read_experiment(system), cells, kind, facts)
-    return next(t for t in found if t["id"] == name)
-
-
-def row(table, name):
-    (found,) = [r for r in table["rows"] if r["name"] == name]
-    return found
-
-
 def test_mean_and_spread_over_seeds_stand_beside_the_papers_figure(hand):
-    vit = entry("ssgsnet", "ViT")
+    vit = hand.entry("ssgsnet", "ViT")
     cells = [hand.cell(vit, "paper", k, level) for k, level in enumerate((0.90, 0.92, 0.97))]
     cells += [hand.cell(vit, "spatial", 0, 0.6)]
-    found = row(table("ssgsnet", "comparison", cells), "ViT")
+    found = hand.row(hand.table("ssgsnet", "comparison", cells), "ViT")
     (paper,), (ours,), (fair,) = found["figures"].values()
     assert list(found["figures"]) == ["published", "paper", "spatial"]
     assert paper == {"value": 0.9372, "spread": None, "n": 1, "why": None}
@@ -46,26 +31,28 @@ def test_mean_and_spread_over_seeds_stand_beside_the_papers_figure(hand):
 
 
 def test_a_column_in_per_cent_has_ours_in_per_cent(hand):
-    cells = [hand.cell(entry("mfaf", "GoogLeNet"), "paper", 0, 0.625)]
-    found = table("mfaf", "comparison", cells)
+    cells = [hand.cell(hand.entry("mfaf", "GoogLeNet"), "paper", 0, 0.625)]
+    found = hand.table("mfaf", "comparison", cells)
     assert [c["unit"] for c in found["columns"]] == ["%"] * 5
-    assert [f["value"] for f in row(found, "GoogLeNet")["figures"]["paper"]] == [62.5] * 5
-    tiles = table("resnet50", "tiles", [hand.cell(entry("resnet50", "ResNet"), "paper", 0, 0.625)])
-    values = [f["value"] for f in row(tiles, "ResNet-50")["figures"]["paper"]]
+    assert [f["value"] for f in hand.row(found, "GoogLeNet")["figures"]["paper"]] == [62.5] * 5
+    tiles = hand.table(
+        "resnet50", "tiles", [hand.cell(hand.entry("resnet50", "ResNet"), "paper", 0, 0.625)]
+    )
+    values = [f["value"] for f in hand.row(tiles, "ResNet-50")["figures"]["paper"]]
     assert values == [62.5, *[0.625] * 4]
 
 
 def test_the_standard_score_stands_beside_what_the_paper_calls_so(hand):
-    resnet = entry("resnet50", "ResNet")
+    resnet = hand.entry("resnet50", "ResNet")
     scores = {"accuracy": 0.1, "balanced_accuracy": 0.2, "macro_f1": 0.3, "auc": 0.8, "f1": 0.9}
     other = {name: score / 2 for name, score in scores.items()}
     cells = [hand.cell(resnet, "paper", 0, scores=scores)]
     cells += [hand.cell(resnet, "spatial", 0, scores=other)]
-    found = table("resnet50", "tiles", cells)
+    found = hand.table("resnet50", "tiles", cells)
     names = ["Accuracy", "AUC", "AUC, standard", "F1", "F1, standard"]
     assert [c["name"] for c in found["columns"]] == names
     assert [c["digits"] for c in found["columns"]] == [2, 4, 4, 4, 4]
-    published, paper, fair = row(found, "ResNet-50")["figures"].values()
+    published, paper, fair = hand.row(found, "ResNet-50")["figures"].values()
     assert [f["value"] for f in paper] == pytest.approx([10, 0.2, 0.8, 0.3, 0.9])
     assert [f["value"] for f in fair] == pytest.approx([5, 0.1, 0.4, 0.15, 0.45])
     assert [f["value"] for f in published] == [86.11, 0.7454, None, 0.7653, None]
@@ -97,75 +84,21 @@ def test_every_score_of_ours_is_known_by_its_name():
     assert not is_misnamed({"name": "AUC", "standard": ""})
 
 
-def test_a_misnamed_score_is_told_once_below_its_table(hand):
-    cells = hand.every_cell("mfaf")
-    lines = set_table(table("mfaf", "beta", cells))
-    assert "F1-Score, macro F1 (%) | F1-Score, standard (%)" in lines[2]
-    assert [line for line in lines if "macro F1" in line][1:] == [
-        "- In the paper's sense, F1-Score is the macro F1; the standard score stands beside it, "
-        "blank for the paper, which does not give it."
-    ]
-    blanks = [line for line in lines if line.startswith("- Blank")]
-    assert blanks == ["- Blank, paper (0, the framework): not in the paper."]
-    (smoke,) = [s for s in set_table(table("mfaf", "beta", cells, "smoke")) if "sense" in s]
-    assert smoke.endswith("F1-Score is the macro F1; the standard score stands beside it.")
-    tiles = set_table(table("resnet50", "tiles", hand.every_cell("resnet50")))
-    assert any("F1 is the macro F1; the standard score stands beside each" in s for s in tiles)
-    folds = set_table(table("resgcn", "folds-resgcn", hand.every_cell("resgcn")))
-    assert "- Of ours, Sensitivity is the recall." in folds
-
-
-def test_weights_stand_below_the_tables_of_their_networks(hand):
-    found = [
-        {"run": "ResNet18", "weights": 179521, "in_full": 11198977},
-        {"run": "ResNet18*", "weights": 184684, "in_full": 11204588},
-        {"run": "GoogLeNet", "weights": 5622881, "in_full": 5622881},
-        {"run": "0.1", "weights": 184684, "in_full": 11204588},
-    ]
-    experiment, cells = read_experiment("mfaf"), hand.every_cell("mfaf")
-    told = {t["id"]: t for t in tables_of(experiment, cells, "hour", weights=found)}
-    names = {name: [w["run"] for w in t["weights"]] for name, t in told.items()}
-    assert names["comparison"] == ["ResNet18", "ResNet18*", "GoogLeNet"]
-    assert names["beta"] == ["0", "0.1", "0.4"]  # 0 shares ResNet18's run, 0.4 that of ResNet18*
-    assert names["screening"] == []
-    lines = [s.replace("\u202f", ",") for s in set_table(told["beta"])]
-    assert [s for s in lines if "Weights" in s] == [
-        "- Weights of a network as run, of those in full: 179,521 of 11,198,977 (0); "
-        "184,684 of 11,204,588 (0.1, 0.4)."
-    ]
-    lines = [s.replace("\u202f", ",") for s in set_table(told["comparison"])]
-    assert any("; all 5,622,881 (GoogLeNet)." in s for s in lines)
-    older = set_table(table("mfaf", "comparison", cells))
-    assert not any("Weights" in s for s in older)
-
-
 def test_the_percentile_of_seeds_has_the_interval_of_all(hand):
-    vit = entry("ssgsnet", "ViT")
+    vit = hand.entry("ssgsnet", "ViT")
     cells = [
         hand.cell(vit, "spatial", 0, percentile={"value": 0.7, "low": 0.55, "high": 0.8}),
         hand.cell(vit, "spatial", 1, percentile={"value": 0.8, "low": 0.6, "high": 0.95}),
     ]
-    (found,) = row(table("ssgsnet", "comparison", cells), "ViT")["percentile"]
+    (found,) = hand.row(hand.table("ssgsnet", "comparison", cells), "ViT")["percentile"]
     assert (found["value"], found["n"]) == (pytest.approx(75), 2)
     assert found["spread"] == pytest.approx(math.sqrt(50))
     assert (found["low"], found["high"]) == (pytest.approx(55), pytest.approx(95))
 
 
-def test_what_stands_lies_above_chance_in_every_seed(hand):
-    vit, resnet = entry("ssgsnet", "ViT"), entry("ssgsnet", "ResNet")
-    cells = [
-        hand.cell(vit, "spatial", 0, percentile={"value": 0.7, "low": 0.51, "high": 0.8}),
-        hand.cell(resnet, "spatial", 0, percentile={"value": 0.9, "low": 0.7, "high": 1.0}),
-        hand.cell(resnet, "spatial", 1, percentile={"value": 0.7, "low": 0.5, "high": 0.9}),
-        hand.cell(entry("ssgsnet", "SSGSNet"), "spatial", 0, percentile=None),
-    ]
-    found = standing(read_experiment("ssgsnet"), cells)
-    assert [(f["run"], f["stands"]) for f in found] == [("ResNet", False), ("ViT", True)]
-
-
 def test_each_blank_says_why(hand):
     names = ("ViT", "DualBranchNet", "ResNet")
-    vit, dual, resnet = (entry("ssgsnet", name) for name in names)
+    vit, dual, resnet = (hand.entry("ssgsnet", name) for name in names)
     cells = [
         hand.refused(vit, "spatial", 0, "one class only"),
         hand.cell(vit, "paper", 0, scores={"auc": None}),
@@ -173,8 +106,8 @@ def test_each_blank_says_why(hand):
         hand.cell(dual, "spatial", 0, scores={}),
         hand.cell(resnet, "spatial", 0, scores={"auc": None}),
     ]
-    found = table("ssgsnet", "comparison", cells)
-    vits, duals, resnets = (row(found, name)["figures"] for name in names)
+    found = hand.table("ssgsnet", "comparison", cells)
+    vits, duals, resnets = (hand.row(found, name)["figures"] for name in names)
     assert vits["spatial"][0] == {"value": None, "spread": None, "n": 0, "why": "one class only"}
     assert "undefined" in vits["paper"][0]["why"]
     assert "undefined" in duals["paper"][0]["why"]
@@ -183,31 +116,30 @@ def test_each_blank_says_why(hand):
     assert resnets["paper"][0]["why"] == "not run"
     assert (
         "prints no score"
-        in row(table("gk-dcn", "comparison", []), "CNN")["figures"]["published"][0]["why"]
+        in hand.row(hand.table("gk-dcn", "comparison", []), "CNN")["figures"]["published"][0]["why"]
     )
 
 
 def test_a_seed_that_was_refused_is_told_beside_those_that_were_not(hand):
-    vit = entry("ssgsnet", "ViT")
+    vit = hand.entry("ssgsnet", "ViT")
     cells = [
         hand.cell(vit, "spatial", 0, 0.6),
         hand.refused(vit, "spatial", 1, "no window is left"),
     ]
-    found = row(table("ssgsnet", "comparison", cells), "ViT")
+    found = hand.row(hand.table("ssgsnet", "comparison", cells), "ViT")
     assert found["figures"]["spatial"][0]["n"] == 1
     assert found["refused"] == ["spatial, seed 1: no window is left"]
 
 
-def test_a_shared_run_is_shown_in_both_rows_and_never_counted_twice(hand):
-    cells = [hand.cell(entry("mfaf", "ResNet18*"), p, 0, 0.7) for p in ("paper", "spatial")]
+def test_a_shared_run_is_shown_in_both_rows(hand):
+    cells = [hand.cell(hand.entry("mfaf", "ResNet18*"), p, 0, 0.7) for p in ("paper", "spatial")]
     for name, shown in [("comparison", "ResNet18*"), ("beta", "0.4"), ("dilations", "rate 3")]:
-        figures = row(table("mfaf", name, cells), shown)["figures"]
+        figures = hand.row(hand.table("mfaf", name, cells), shown)["figures"]
         assert figures["paper"][0]["value"] == pytest.approx(70)
-    assert [f["run"] for f in standing(read_experiment("mfaf"), cells)] == ["ResNet18*"]
 
 
 def test_a_row_of_ours_that_the_paper_has_not_stands_behind_its_neighbour(hand):
-    found = table("mfaf", "beta", hand.every_cell("mfaf"))
+    found = hand.table("mfaf", "beta", hand.every_cell("mfaf"))
     names = [r["name"] for r in found["rows"]]
     assert names[:3] == ["0", "0, the framework", "0.1"]
     ours = found["rows"][1]
@@ -217,10 +149,10 @@ def test_a_row_of_ours_that_the_paper_has_not_stands_behind_its_neighbour(hand):
 
 def test_two_networks_in_one_row_keep_to_their_columns(hand):
     cells = [
-        hand.cell(entry("resgcn", "0.6", "ResGCN"), "spatial", 0, 0.6),
-        hand.cell(entry("resgcn", "0.6", "ResGAT"), "spatial", 0, 0.7),
+        hand.cell(hand.entry("resgcn", "0.6", "ResGCN"), "spatial", 0, 0.6),
+        hand.cell(hand.entry("resgcn", "0.6", "ResGAT"), "spatial", 0, 0.7),
     ]
-    found = row(table("resgcn", "alpha", cells), "0.6")
+    found = hand.row(hand.table("resgcn", "alpha", cells), "0.6")
     assert [f["value"] for f in found["figures"]["spatial"]] == pytest.approx([60, 70])
     assert {p["column"]: round(p["value"]) for p in found["percentile"]} == {
         "ResGCN": 60,
@@ -230,53 +162,46 @@ def test_two_networks_in_one_row_keep_to_their_columns(hand):
 
 
 def test_folds_are_those_of_the_papers_cut(hand):
-    resgcn = entry("resgcn", "ResGCN")
+    resgcn = hand.entry("resgcn", "ResGCN")
     by_fold = [{"accuracy": a, "recall": 0.5, "specificity": None, "f1": 0.1} for a in (0.8, 0.9)]
     cells = [hand.cell(resgcn, "paper", k, by_fold=by_fold) for k in (0, 1)]
     cells += [hand.cell(resgcn, "spatial", 0, 0.6)]
-    found = table("resgcn", "folds-resgcn", cells)
-    second = row(found, "2")["figures"]
+    found = hand.table("resgcn", "folds-resgcn", cells)
+    second = hand.row(found, "2")["figures"]
     assert second["paper"][0] == {"value": 90, "spread": 0, "n": 2, "why": None}
     assert "undefined" in second["paper"][2]["why"]
     assert "no folds of samples" in second["spatial"][0]["why"]
-    assert row(found, "3")["figures"]["paper"][0]["why"] == "this run has fewer folds"
-    mean = row(found, "mean")
+    assert hand.row(found, "3")["figures"]["paper"][0]["why"] == "this run has fewer folds"
+    mean = hand.row(found, "mean")
     assert mean["figures"]["paper"][0]["value"] == pytest.approx(85)
     assert mean["figures"]["spatial"][0]["value"] == pytest.approx(60)
     assert [p["value"] for p in mean["percentile"]] == [pytest.approx(60)]
-    assert row(found, "2")["percentile"] == []
-
-
-def test_a_run_is_named_by_what_it_is():
-    experiment = read_experiment("resgcn")
-    names = {run_label(experiment, entry) for entry in experiment.runs}
-    assert {"ResGCN", "alpha 0.6 (ResGAT)", "ResGCN grown by random noise"} <= names
-    assert {"ResGCN grown by SMOTE", "ResGCN grown by VAE"} <= names
+    assert hand.row(found, "2")["percentile"] == []
 
 
 def test_confusions_are_counts(hand):
-    found = table("resnet50", "confusion", hand.every_cell("resnet50", seeds=2))
-    figures = row(found, "ResNet-50")["figures"]
+    found = hand.table("resnet50", "confusion", hand.every_cell("resnet50", seeds=2))
+    figures = hand.row(found, "ResNet-50")["figures"]
     assert [f["value"] for f in figures["published"]] == [108, 7, 13, 16]
     assert [f["value"] for f in figures["paper"]] == [4, 3, 2, 1]
     assert all("no such figure" in f["why"] for f in figures["spatial"])
 
 
 def test_the_best_of_a_training_is_of_its_history(hand):
-    found = table("resnet50", "training", hand.every_cell("resnet50", level=0.5))
-    values = [f["value"] for f in row(found, "ResNet-50")["figures"]["paper"]]
+    found = hand.table("resnet50", "training", hand.every_cell("resnet50", level=0.5))
+    values = [f["value"] for f in hand.row(found, "ResNet-50")["figures"]["paper"]]
     assert values == pytest.approx([50, 1 / 3])
 
 
-def test_facts_fill_what_no_cell_holds():
+def test_facts_fill_what_no_cell_holds(hand):
     facts = {
         "screening": {"Au": {"AUC": [0.6, 0.7], "AUC, standard": 0.8, "ZAUC": 2.9, "kept": True}},
         "second-area": {"ResNet-50": {"covered": 0.75}},
         "map": {"ResNet-50": {"tiles": 20, "new": math.nan, "on known ore": "no map"}},
     }
-    screening = table("resnet50", "screening", [], facts=facts)
+    screening = hand.table("resnet50", "screening", [], facts=facts)
     assert screening["sides"] == ["published", "ours"]
-    au, sn = row(screening, "Au"), row(screening, "Sn")
+    au, sn = hand.row(screening, "Au"), hand.row(screening, "Sn")
     assert [c["name"] for c in screening["columns"]] == ["AUC", "AUC, standard", "SE", "ZAUC"]
     assert [f["value"] for f in au["figures"]["ours"][:2]] == pytest.approx([0.65, 0.8])
     assert au["figures"]["ours"][2]["why"] == "not run"
@@ -284,9 +209,11 @@ def test_facts_fill_what_no_cell_holds():
     assert "| Kept, paper | Kept, ours |" in set_table(screening)[2]
     assert au["kept"] == {"published": True, "ours": True}
     assert sn["kept"] == {"published": True, "ours": None}
-    covered = row(table("resnet50", "second-area", [], facts=facts), "ResNet-50")
+    covered = hand.row(hand.table("resnet50", "second-area", [], facts=facts), "ResNet-50")
     assert covered["figures"]["ours"][0]["value"] == 75
-    counted = row(table("resnet50", "map", [], facts=facts), "ResNet-50")["figures"]["ours"]
+    counted = hand.row(hand.table("resnet50", "map", [], facts=facts), "ResNet-50")["figures"][
+        "ours"
+    ]
     assert [f["value"] for f in counted] == [20, None, None]
     assert [f["why"] for f in counted[1:]] == ["no map", "cannot be told of this run"]
 
@@ -302,31 +229,14 @@ def test_a_smoke_run_has_nothing_published(hand, system):
 
 
 @pytest.mark.parametrize("system", systems())
-def test_every_figure_of_a_paper_stands_in_its_place(system):
+def test_every_figure_of_a_paper_stands_in_its_place(hand, system):
     paper = read_experiment(system).paper
     for found, printed in zip(
         tables_of(read_experiment(system), [], "full"), paper.tables, strict=True
     ):
         for line in printed.rows:
-            figures = row(found, line.name)["figures"]["published"]
+            figures = hand.row(found, line.name)["figures"]["published"]
             shown = zip(figures, found["columns"], strict=True)
             assert [f["value"] for f, c in shown if not is_ours_alone(c)] == list(line.values)
         blanks = [f for r in found["rows"] for s in r["figures"].values() for f in s]
         assert all(f["why"] for f in blanks if f["value"] is None)
-
-
-def test_runs_are_named_so_that_one_knows_them():
-    assert run_label(read_experiment("mfaf"), entry("mfaf", "0.6")) == "beta 0.6"
-    assert run_label(read_experiment("mfaf"), entry("mfaf", "ResNet18*")) == "ResNet18*"
-    found = run_label(read_experiment("resgcn"), entry("resgcn", "0.6", "ResGAT"))
-    assert found == "alpha 0.6 (ResGAT)"
-
-
-def test_what_a_model_declares_stands_below_its_table_once(hand):
-    said = "its weight has seen those that are held out"
-    gk, plain = entry("gk-dcn", "GK-DCN"), entry("gk-dcn", "CNN")
-    cells = [hand.cell(e, "spatial", s, scores={"f1": 0.5}) for e in (gk, plain) for s in (0, 1)]
-    cells = [c | ({"declares": [said]} if c["run"] == gk.name else {}) for c in cells]
-    tables = tables_of(read_experiment("gk-dcn"), cells, "full")
-    lines = [line for line in set_table(tables[0]) if said in line]
-    assert lines == [f"- GK-DCN, leak-free: {said}."]
