@@ -6,9 +6,7 @@ import re
 
 from orecast.experiments import read_experiment
 from orecast.report.reproduction.markdown_tables import aligned, figure_words, rank_words, set_table
-from orecast.report.reproduction.tables import (
-    tables_of,
-)
+from orecast.report.reproduction.tables import tables_of
 from orecast.report.tables import Table
 
 

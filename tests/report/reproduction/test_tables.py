@@ -9,11 +9,7 @@ import pytest
 from orecast.evaluation import confusion
 from orecast.experiments import read_experiment, systems
 from orecast.report.reproduction.markdown_tables import set_table
-from orecast.report.reproduction.tables import (
-    is_misnamed,
-    is_ours_alone,
-    tables_of,
-)
+from orecast.report.reproduction.tables import is_misnamed, is_ours_alone, tables_of
 
 
 def test_mean_and_spread_over_seeds_stand_beside_the_papers_figure(hand):
