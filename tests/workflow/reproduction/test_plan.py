@@ -82,7 +82,7 @@ def test_caps_shrink_the_course_of_the_rate_and_the_slides(survey):
     assert config.model.options == {"width": 8}
     mfaf = plan("mfaf", "hour")
     training = mfaf.config(*survey, mfaf.entries[0]).training
-    assert (training.epochs, training.step_epochs) == (20, 3)  # 30 of 220 epochs
+    assert (training.epochs, training.step_epochs) == (14, 2)  # 30 of 220 epochs
 
 
 @pytest.mark.parametrize(
