@@ -305,22 +305,16 @@ def interval_words(interval: Mapping[str, float]) -> str:
 
 def introduction(runs: Mapping[str, Content], standing: str) -> str:
     """Return the page's head, with the commands of these runs and the ``standing`` ones."""
-    kept = {words[2]: shlex.join(words) for words in map(shlex.split, _commands(standing))}
-    found = [
-        command(system, runs.get(system)) if system in runs or system not in kept else kept[system]
-        for system in systems()
-    ]
+    lines = (line.strip() for line in standing.splitlines())
+    kept = {line.split()[2]: line for line in lines if line.startswith("orecast reproduce ")}
+    kept |= {system: command(system, content) for system, content in runs.items()}
+    found = [kept.get(system) or command(system, None) for system in systems()]
     return INTRODUCTION.format(
         protocols=PROTOCOLS,
         again=AGAIN,
         commands="\n    ".join(found),
         folders=" ".join(f"runs/{system}" for system in systems()),
     )
-
-
-def _commands(section: str) -> list[str]:
-    lines = (line.strip() for line in section.splitlines())
-    return [line for line in lines if line.startswith("orecast reproduce ")]
 
 
 def main(folders: Sequence[str]) -> None:
