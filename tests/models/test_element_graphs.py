@@ -131,8 +131,8 @@ def test_operators_by_hand():
 
 
 def test_averages_of_a_weighted_graph_in_a_batch():
-    weights = torch.tensor([[[0.1, 0.3], [0.0, 0.0]], [[4.0, 4.0], [1.0, 0.0]]])
-    expected = torch.tensor([[[0.25, 0.75], [0.0, 0.0]], [[0.5, 0.5], [1.0, 0.0]]])
+    weights = torch.tensor([[[0.1, 0.3], [0.0, 0.0]], [[4.0, 4.0], [0.5, 1.5]]])
+    expected = torch.tensor([[[0.1, 0.3], [0.0, 0.0]], [[0.5, 0.5], [0.25, 0.75]]])
     torch.testing.assert_close(averaging(weights), expected)
 
 

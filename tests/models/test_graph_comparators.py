@@ -108,7 +108,8 @@ def test_dense_layers_on_a_weighted_graph_are_torch_geometrics():
             (theirs.lin_root.bias, linear.bias),
         ):
             parameter.copy_(weight)
-    nodes, weights = torch.randn(3, 5, 4), 1 + torch.rand(3, 5, 5)
+    nodes, weights = torch.randn(3, 5, 4), torch.rand(3, 5, 5)
+    weights[:, 0] /= 10  # less than one edge in all
     torch.testing.assert_close(ours(nodes, averaging(weights)), theirs(nodes, weights))
 
 
@@ -132,4 +133,12 @@ def test_a_node_that_is_wholly_in_one_cluster_leaves_gradients_finite():
     shares = logits.softmax(2)
     assert shares.detach().min() == 0
     (assignment_entropy(shares) + link_error(PAIR[:2, :2], shares)).backward()
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("logit", [-50.0, -100.0, -110.0])
+def test_a_cluster_that_hardly_any_node_is_in_leaves_gradients_finite(logit):
+    logits = torch.tensor([[[0.0, 0.0, logit]] * 3], requires_grad=True)
+    shares = logits.softmax(2)
+    averaging(shares.mT @ (PAIR @ shares))[0, 2].sum().backward()
     assert logits.grad.isfinite().all()

@@ -151,13 +151,15 @@ def smoothing(adjacency: Tensor) -> Tensor:
 
 
 def averaging(adjacency: Tensor) -> Tensor:
-    """Rows divided by their sums, ``(..., N, N)``; a node without neighbours keeps its row of 0.
+    """Rows divided by their sums, ``(..., N, N)``; one that sums to less than 1 is kept as it is.
+
+    So a node without neighbours keeps its row of 0, and a cluster that hardly any node is in has
+    hardly any neighbours; to divide by its sum would give slopes without bound.
 
     >>> averaging(torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
     [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    degree = adjacency.sum(-1, keepdim=True)
-    return adjacency / torch.where(degree > 0, degree, 1.0)
+    return adjacency / adjacency.sum(-1, keepdim=True).clamp(min=1)
 
 
 def summing(adjacency: Tensor) -> Tensor:

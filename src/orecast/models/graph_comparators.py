@@ -112,9 +112,10 @@ class DiffPool(ElementGraph):
     R. Ying et al. (2018), Hierarchical graph representation learning with differentiable pooling,
     NeurIPS, 4800-4810, eqs. 3-6. Two levels, of elements and of clusters, a quarter as many (the
     paper's share for small graphs; at least two); each GNN is two layers of ``graphsage``, as
-    there. Training lowers the cross-entropy and both auxiliary losses: how far :math:`S S^\top` is
-    from the graph, as the root mean square over pairs, so that it does not grow with the elements,
-    and the mean entropy of a node's clusters. Width, dropout and graph are those of ``resgcn``.
+    there, whose means between clusters are divided by at least 1. Training lowers the
+    cross-entropy and both auxiliary losses: how far :math:`S S^\top` is from the graph, as the
+    root mean square over pairs, so that it does not grow with the elements, and the mean entropy
+    of a node's clusters. Width, dropout and graph are those of ``resgcn``.
 
     Shapes: S ``(B, N, K)``, features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an
     option is impossible.
