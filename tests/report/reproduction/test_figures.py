@@ -151,6 +151,22 @@ def test_the_number_of_a_bent_area_stands_inside_it():
     assert tiles[int(y), int(x)] == 1
 
 
+def test_a_number_stands_beside_a_deposit_in_the_middle():
+    map_ = ScoredMap(
+        np.ones((41, 61)), 1, np.array([[20.0, 30.0]]), np.ones((41, 61), int), np.array([1])
+    )
+    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    x, y = text.get_position()
+    assert 1 <= abs(x - 30) + abs(y - 20) < 4
+
+
+def test_a_number_keeps_to_the_middle_where_deposits_are_everywhere():
+    tiles = np.ones((3, 3), int)
+    map_ = ScoredMap(np.ones((3, 3)), 1, np.argwhere(tiles).astype(float), tiles, np.array([1]))
+    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    assert text.get_position() == (1, 1)
+
+
 def test_what_is_not_called_ore_is_paler():
     called = np.array([[1, 1, 0], [1, 0, 0]])
     map_ = ScoredMap(np.ones((2, 3)), 1, np.empty((0, 2)), called, np.array([1]))

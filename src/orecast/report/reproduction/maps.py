@@ -24,6 +24,7 @@ _GAP, _ABOVE, _BELOW, _KEY = 0.15, 0.3, 0.56, 0.32  # inches
 _BLANK = "#e3e5e6"
 _VEIL = 0.5  # of white over what is not called ore
 _SMALLEST = 4.2  # points of a tile's number; below it, only the tiles called ore are numbered
+_DOT = 2.7  # points from a deposit's middle to its rim
 _MOST_LAYERS = 20
 
 Floats = NDArray[np.float64]
@@ -119,19 +120,21 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
 
     assert map_.tiles is not None
     numbers, count = np.unique(map_.tiles, return_counts=True)
-    middles = [_middle(np.argwhere(map_.tiles == number)) for number in numbers]
     side = points * math.sqrt(float(np.median(count[numbers > 0])))
     size = min(8.0, side / (0.7 * len(str(numbers.max()))), 0.8 * side)
     tiled = bool((map_.tiles[np.isfinite(map_.score)] > 0).all())  # else areas, some of one point
-    for number, (y, x) in zip(numbers, middles, strict=True):
+    for number in numbers:
         called = number in map_.called
         if number < 1 or not (called or (tiled and size >= _SMALLEST)):
             continue
+        shown = max(size, 5.0)
+        reach = (np.array([0.4, 0.35 * len(str(number))]) * shown + _DOT) / points
+        y, x = _off_deposits(np.argwhere(map_.tiles == number), map_.deposits, reach)
         axes.text(
             x,
             y,
             str(number),
-            fontsize=max(size, 5.0),
+            fontsize=shown,
             fontweight="bold" if called else "normal",
             ha="center",
             va="center",
@@ -139,6 +142,19 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
             zorder=6 if called else 5,
             path_effects=[withStroke(linewidth=1.4, foreground="white", alpha=0.85)],
         )
+
+
+def _off_deposits(at: Ints, deposits: Floats, reach: Floats) -> Floats:
+    """The cell of an area nearest its middle whose number hides no deposit; else the middle.
+
+    ``at`` ``(n, 2)`` are its cells; a number hides what is within ``reach`` ``(2,)`` of it.
+    """
+    middle = _middle(at)
+    spots = np.concatenate([middle[None], at])
+    spots = spots[np.argsort(np.abs(spots - middle).sum(axis=1), kind="stable")]
+    hides = np.any(np.all(np.abs(spots[:, None] - deposits) < reach, axis=2), axis=1)
+    best: Floats = spots[np.argmin(hides)]
+    return best
 
 
 def _middle(at: Ints) -> Floats:
