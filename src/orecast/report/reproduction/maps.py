@@ -24,7 +24,7 @@ _GAP, _ABOVE, _BELOW, _KEY = 0.15, 0.3, 0.56, 0.32  # inches
 _BLANK = "#e3e5e6"
 _VEIL = 0.5  # of white over what is not called ore
 _SMALLEST = 4.2  # points of a tile's number; below it, only the tiles called ore are numbered
-_DOT = 2.7  # points from a deposit's middle to its rim
+_DOT, _RIM = 20, 0.9  # area of a deposit's mark and width of its rim, in points
 _MOST_LAYERS = 20
 
 Floats = NDArray[np.float64]
@@ -123,12 +123,12 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
     side = points * math.sqrt(float(np.median(count[numbers > 0])))
     size = min(8.0, side / (0.7 * len(str(numbers.max()))), 0.8 * side)
     tiled = bool((map_.tiles[np.isfinite(map_.score)] > 0).all())  # else areas, some of one point
+    shown, mark = max(size, 5.0), (math.sqrt(_DOT) + _RIM) / 2
     for number in numbers:
         called = number in map_.called
         if number < 1 or not (called or (tiled and size >= _SMALLEST)):
             continue
-        shown = max(size, 5.0)
-        reach = (np.array([0.4, 0.35 * len(str(number))]) * shown + _DOT) / points
+        reach = (np.array([0.4, 0.35 * len(str(number))]) * shown + mark) / points
         y, x = _off_deposits(np.argwhere(map_.tiles == number), map_.deposits, reach)
         axes.text(
             x,
@@ -191,10 +191,10 @@ def _deposits(axes: Axes, at: Floats) -> dict[str, Artist]:
     dots: Any = axes.scatter(
         at[:, 1],
         at[:, 0],
-        s=20 if len(at) <= 100 else 8,
+        s=_DOT if len(at) <= 100 else 8,
         facecolor="white",
         edgecolor="black",
-        linewidth=0.9,
+        linewidth=_RIM,
         zorder=7,
         label="known deposit",
     )
