@@ -1,17 +1,25 @@
 import json
 import os
+import shutil
+import subprocess
+import sys
 import zipfile
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from orecast.config import Training
 from orecast.errors import RunError
-from orecast.run import Run, file_hash, why_broken, write_json
+from orecast.run import Run, file_hash, read_sealed, why_broken, write_json, write_sealed
 
 
 def begin(folder, key="k", **options):
-    return Run.begin(folder, key, **({"resume": False} | options))
+    """A run that was begun and let go of: the next one in the test may begin."""
+    run = Run.begin(folder, key, **({"resume": False} | options))
+    run.close()
+    return run
 
 
 def half_done(run):
@@ -22,10 +30,10 @@ def half_done(run):
 
 def test_a_stage_is_done_or_absent(tmp_path):
     folder = tmp_path / "run"
-    run = begin(folder)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError), Run.begin(folder, "k", resume=False) as run:
         half_done(run)
     assert not folder.exists()
+    run = begin(folder)
     with run.stage("map") as part:
         (part / "map.tif").write_text("whole")
         (part / "model").mkdir()
@@ -148,8 +156,11 @@ def test_a_broken_journal_is_named(tmp_path):
 
 
 def test_a_full_disk_ends_in_a_message_and_leaves_nothing(tmp_path):
-    run = begin(tmp_path / "run")
-    with pytest.raises(RunError, match="No space left"), run.stage("map"):
+    with (
+        pytest.raises(RunError, match="No space left"),
+        Run.begin(tmp_path / "run", "k", resume=False) as run,
+        run.stage("map"),
+    ):
         raise OSError(28, "No space left on device")
     assert not (tmp_path / "run").exists()
 
@@ -221,3 +232,176 @@ def test_a_broken_description_is_told_in_plain_words(content, words):
     with pytest.raises((ValueError, KeyError, TypeError)) as caught:
         Training.model_validate(json.loads(content)["training"])
     assert why_broken(caught.value) == words
+
+
+def written(run, name, **files):
+    """Finish a stage that writes ``files``, text by name; __ stands for a slash."""
+    with run.stage(name) as part:
+        for file, text in files.items():
+            path = part / file.replace("__", "/")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from orecast.run import Run
+with Run.begin(Path(sys.argv[1]), "k", resume=False) as run:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that has begun a run in ``tmp_path / "run"``."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite", ""])
+def test_two_processes_never_write_into_one_folder(tmp_path, holder, how):
+    since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    with pytest.raises(RunError, match=rf"in use by process {holder.pid} on .*, {since}"):
+        begin(tmp_path / "run", **({how: True} if how else {}))
+    holder.communicate("")
+    assert not (tmp_path / "run").exists()
+    begin(tmp_path / "run")
+
+
+def test_the_lock_of_a_dead_process_does_not_block(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / "run" / ".orecast" / "lock").exists()
+    begin(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_gives_its_folder_back_when_it_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), Run.begin(tmp_path / "run", "k", resume=False) as run:
+        half_done(run)
+    with Run.begin(tmp_path / "run", "k", resume=False) as run:
+        written(run, "map", a="a")
+    assert sorted(p.name for p in (run.folder / ".orecast").iterdir()) == ["journal.json"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"a longer text", b"wHole"])
+@pytest.mark.parametrize("file", ["map.tif", "model/weights"])
+def test_a_damaged_file_of_a_finished_stage_is_named_and_computed_again(tmp_path, damage, file):
+    run = begin(tmp_path / "run")
+    written(run, "evidence", layers__Au="gold")
+    written(run, "map", **{"map.tif": "whole", "model__weights": "whole"})
+    (run.folder / file).write_bytes(damage)
+    with pytest.raises(RunError, match=f"1 file is not as the run wrote them: {file}.*delete"):
+        begin(run.folder, resume=True)
+    (run.folder / file).unlink()
+    again = begin(run.folder, resume=True)
+    assert again.done("evidence")
+    assert not again.done("map")
+
+
+def test_all_damaged_files_are_counted_in_one_message(tmp_path):
+    run = begin(tmp_path / "run")
+    written(run, "evidence", **{f"layers__{k}": f"{k}" for k in range(8)})
+    for k in range(7):
+        (run.folder / "layers" / f"{k}").write_text("other")
+    with pytest.raises(RunError, match=r"7 files are .*layers/4 …"):
+        begin(run.folder, resume=True)
+
+
+def test_what_a_user_may_change_is_no_damage(tmp_path):
+    run = begin(tmp_path / "run")
+    written(run, "map", **{"targets.gpkg": "as written", "run.toml": "seed = 0"})
+    (run.folder / "targets.gpkg").write_text("opened in QGIS")
+    (run.folder / "run.toml").write_text("seed = 0  # mine")
+    assert begin(run.folder, resume=True).done("map")
+
+
+@pytest.mark.parametrize("change", ["format", "numpy", "orecast"])
+def test_a_run_of_another_format_or_by_other_versions_is_not_resumed(tmp_path, change):
+    run = begin(tmp_path / "run")
+    written(run, "map", a="a")
+    journal = run.folder / ".orecast" / "journal.json"
+    state = json.loads(journal.read_text())
+    if change == "format":
+        state["format"] = 1
+        state["files"] = {"a": "map"}
+    else:
+        state["versions"][change] = "0.0.1"
+    journal.write_text(json.dumps(state))
+    said = "format 1" if change == "format" else rf"{change} 0\.0\.1, now"
+    with pytest.raises(RunError, match=rf"{said}.*--overwrite in place of --resume"):
+        begin(run.folder, resume=True)
+    assert not begin(run.folder, overwrite=True).done("map")
+
+
+class Killed(BaseException):
+    """What stands for SIGKILL: no later call changes the folder."""
+
+
+def kill_at(step, patch):
+    """Raise Killed at the call number ``step`` that changes files, and at all after it."""
+    calls = iter(range(10**6))
+
+    def counted(function):
+        def call(*arguments, **options):
+            if next(calls) >= step:
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    for module, name in [
+        *[(os, "replace"), (shutil, "rmtree")],
+        *[(Path, "rename"), (Path, "unlink"), (Path, "rmdir")],
+    ]:
+        patch.setattr(module, name, counted(getattr(module, name)))
+
+
+@pytest.mark.parametrize("overwritten", [False, True])
+@pytest.mark.parametrize("step", range(14))
+def test_a_stage_lands_whole_wherever_it_is_killed(tmp_path, monkeypatch, step, overwritten):
+    old = begin(tmp_path / "run", key="old")
+    written(old, "evidence", layers__Au="gold", checks="first")
+    written(old, "tiles", tiles="only the old run's")
+    before = {"layers/Au": "gold", "checks": "first", "tiles": "only the old run's"}
+    after = {"layers/Au": "other", "checks": "second", "map": "new"}
+    if not overwritten:
+        after["tiles"] = before["tiles"]
+    how = {"key": "new", "overwrite": True} if overwritten else {"key": "old", "resume": True}
+    with monkeypatch.context() as patch, suppress(Killed):
+        kill_at(step, patch)
+        written(begin(old.folder, **how), "map", layers__Au="other", checks="second", map="new")
+    key = json.loads((old.folder / ".orecast" / "journal.json").read_text())["key"]
+    again = begin(old.folder, key=key, resume=True)
+    found = {
+        path.relative_to(old.folder).as_posix(): path.read_text()
+        for path in old.folder.rglob("*")
+        if path.is_file() and ".orecast" not in path.parts
+    }
+    assert found == (after if again.done("map") else before)
+    assert step < 10 or again.done("map")
+    assert again.done("map") or again.done("evidence")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"auc": 0.5}'])
+def test_a_sealed_file_is_read_as_it_was_written_or_named(tmp_path, text):
+    path = tmp_path / "cell.json"
+    assert read_sealed(path) is None
+    content = {"auc": 0.7, "é": [1, None], "row": {"b": 2, "a": float("nan")}}
+    write_sealed(path, content)
+    assert read_sealed(path) == content | {"row": {"b": 2, "a": None}}
+    changed = path.read_text(encoding="utf-8").replace("0.7", "0.8")
+    for damage in (text, changed):
+        path.write_text(damage, encoding="utf-8")
+        with pytest.raises(RunError, match=r"cell\.json: the file is damaged.*delete it"):
+            read_sealed(path)

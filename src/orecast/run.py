@@ -1,41 +1,75 @@
 """A run's folder: a stage is written beside and renamed, so it is either done or absent.
 
 The folder is complete and movable. Its names are fixed (``docs/architecture.md``); what only a
-resumed run needs stands in ``.orecast/``.
+resumed run needs is kept in ``.orecast/``: the lock, the journal, checkpoints.
+
+A stage lands in three steps. Its files are written to the disk and hashed; the journal names them
+as landing; they replace the run's own. A process killed in between leaves a journal by which the
+next one finishes the replacement.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
+import logging
 import os
+import platform
 import shutil
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
 
+from orecast import __version__
 from orecast.errors import RunError
 
-_JOURNAL = ".orecast/journal.json"
+FORMAT = 2
+"""Of a run's folder: what its files mean and hold. Another format is not read."""
+
+LIBRARIES = (
+    *("numpy", "scipy", "scikit-learn", "numba", "pandas", "shapely", "pyproj", "geopandas"),
+    *("rasterio", "torch", "torchvision", "lightning-fabric"),
+)
+
+_SCRATCH = ".orecast"
+_JOURNAL = "journal.json"
+_OPENED = ".gpkg"
+"""QGIS writes into a GeoPackage that it only opens: another hash does not mean damage."""
+_MOST_NAMED = 5
+
+_log = logging.getLogger("orecast")
+
+
+def versions() -> dict[str, str]:
+    """Versions of all that results depend on, by name."""
+    libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"orecast": __version__, "Python": platform.python_version(), **libraries}
 
 
 class Run:
-    """A run's folder and the journal of its finished stages.
+    """A run's folder, locked for one process, and the journal of its finished stages.
 
-    Nothing is written before the first stage ends, so that refused input leaves no trace.
+    Nothing but the lock is written before the first stage ends, so that refused input leaves no
+    trace. ``with Run.begin(…) as run`` gives the lock back at the end.
     """
 
     def __init__(self, folder: Path, key: str, kind: str = "run") -> None:
         self.folder = folder
         self._key = key
         self._kind = kind
-        self._stages: list[str] = []
-        self._files: dict[str, str] = {}  # what the run's stages have written, and which did
-        self._stale: list[str] = []  # what an overwritten run had written
+        self._stages: dict[str, list[str]] = {}  # names in the folder that each has written
+        self._hashes: dict[str, str] = {}  # of every file of theirs
+        self._stale: list[str] = []  # names that an overwritten run had written
+        self._carried: list[str] = []  # names whose files belong to no stage
+        self._lock: _Lock | None = None
 
     @classmethod
     def begin(
@@ -44,60 +78,118 @@ class Run:
         """Begin a run, or go on with one whose ``key`` (what its result depends on) is the same.
 
         Its ``kind`` is what a user calls it: one kind never replaces another. Raises RunError where
-        the folder cannot be written, or holds something else, or another configuration's run.
+        the folder cannot be written, is written by another process, holds something else, another
+        configuration's run or one by other versions, or where a finished file is damaged.
         """
         run = cls(folder, key, kind)
-        journal = folder / _JOURNAL
         _require_writable(folder)
-        entries = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-        if not journal.is_file() and entries in ([], [".orecast"]):
-            return run  # nothing there, or killed before the first stage ended
-        if not journal.is_file():
+        if not run._journal.is_file() and _entries(folder) - {_SCRATCH}:
             raise RunError(
                 "the folder exists and is no run", where=str(folder), remedy="name another output"
             )
+        run._lock = _Lock.taken(folder)
         try:
-            state = json.loads(journal.read_text(encoding="utf-8"))
-            key_there, stages, files = state["key"], list(state["stages"]), dict(state["files"])
-            kind_there = str(state.get("kind", "run"))
-        except (OSError, ValueError, KeyError, TypeError):
+            run._go_on(resume=resume, overwrite=overwrite)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    def _go_on(self, *, resume: bool, overwrite: bool) -> None:
+        """Take over what is in the folder, or leave it to be overwritten."""
+        if not self._journal.is_file():
+            return  # nothing there, or killed before the first stage ended
+        where = str(self.folder)
+        try:
+            state = json.loads(self._journal.read_text(encoding="utf-8"))
+            kind, key, format_ = str(state.get("kind", "run")), state["key"], state.get("format", 1)
+            names = [*state.get("stale", ()), *state.get("files", ())]
+            if format_ == FORMAT:
+                names += [name for stage in state["stages"].values() for name in stage]
+                names += state["landing"]["names"] if state["landing"] else []
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if not overwrite:
                 raise RunError(
-                    "the journal cannot be read, so nobody knows which stages were finished",
-                    where=str(journal),
+                    "the journal cannot be read, so the finished stages are not known",
+                    where=str(self._journal),
                     remedy="--overwrite begins again",
                 ) from None
-            key_there, stages, files, kind_there = "", [], {}, kind
-        if kind_there != kind:
+            self._clear_scratch()
+            return
+        if kind != self._kind:
             raise RunError(
-                f"a {kind_there} stands here, and is not replaced by a {kind}",
-                where=str(folder),
+                f"a {kind} stands here, and is not replaced by a {self._kind}",
+                where=where,
                 remedy="name another output",
             )
-        if resume and key_there != key:
+        if overwrite:
+            self._clear_scratch()
+            self._stale = list(dict.fromkeys(names))
+            return
+        if not resume:
+            raise RunError(
+                f"a {kind} stands here already",
+                where=where,
+                remedy="--resume goes on with it, --overwrite begins again",
+            )
+        again = "type the same line with --overwrite in place of --resume"
+        if format_ != FORMAT:
+            raise RunError(
+                f"the {kind} has format {format_}, and this version of orecast goes on with format "
+                f"{FORMAT} alone",
+                where=where,
+                remedy=again,
+            )
+        if changed := _changed_versions(state.get("versions", {})):
+            raise RunError(
+                f"the {kind} was begun by other versions ({changed}), and results of two versions "
+                "are not mixed",
+                where=where,
+                remedy=f"{again}, or install those versions",
+            )
+        if key != self._key:
             raise RunError(
                 "the configuration, its options or the input files are not those of this run",
-                where=str(folder),
+                where=where,
                 remedy="give the options it was begun with, begin again with --overwrite, or name "
                 "another output",
             )
-        if resume:
-            run._stages, run._files = stages, files
-            return run
-        if not overwrite:
+        self._stages, self._hashes = dict(state["stages"]), dict(state["hashes"])
+        self._stale = list(state["stale"])
+        if state["landing"]:
+            self._land(**state["landing"])
+        # A run.toml with another comment is the same configuration: the key compares it.
+        hashes = {name: value for name, value in self._hashes.items() if name != "run.toml"}
+        if files := _damaged(self.folder, hashes):
             raise RunError(
-                f"a {kind} stands here already",
-                where=str(folder),
-                remedy="--resume goes on with it, --overwrite begins again",
+                _said(files, f"not as the {kind} wrote them"),
+                where=where,
+                remedy="delete them and type the same line: --resume computes them again",
             )
-        run._clear_scratch()
-        run._stale = list(files)
-        return run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the folder back to other processes; a folder without a finished stage goes."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        if not self._journal.is_file():
+            for path in (self.folder / _SCRATCH, self.folder):
+                with suppress(OSError):
+                    path.rmdir()
 
     def done(self, name: str) -> bool:
         """Whether a stage has been finished, and all that it wrote is still there."""
-        wrote = (file for file, stage in self._files.items() if stage == name)
-        return name in self._stages and all((self.folder / file).exists() for file in wrote)
+        if name not in self._stages:
+            return False
+        wrote = self._stages[name]
+        files = (file for file in self._hashes if file.split("/")[0] in wrote)
+        return all((self.folder / file).exists() for file in (*wrote, *files))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Path]:
@@ -105,18 +197,18 @@ class Run:
 
         Where the block fails nothing of the run changes. Raises RunError where the disk does.
         """
-        part = self.folder / ".orecast" / f"{name}.part"
+        part = self._part(name)
         try:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             yield part
-            self._clear_overwritten()
-            for entry in sorted(part.iterdir()):
-                self._replace(entry, self.folder / entry.name)
-                self._files[entry.name] = name
-            part.rmdir()
-            self._stages = [s for s in self._stages if s != name] + [name]
-            self._write_journal()
+            hashes = self.hashes(part)
+            _settle(part)
+            landing = {"stage": name, "names": sorted(_entries(part)), "hashes": hashes}
+            if self._stale:  # no half of the run that this one replaces is resumed
+                self._stages, self._hashes = {}, {}
+            self._write_journal(landing)
+            self._land(**landing)
         except OSError as error:
             raise RunError(
                 f"cannot write ({error.strerror or error})",
@@ -125,10 +217,39 @@ class Run:
             ) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-            self._remove_if_empty()
+
+    def _land(self, stage: str, names: list[str], hashes: dict[str, str]) -> None:
+        """Replace the run's own files by those of a stage; again where a killed process began."""
+        part = self._part(stage)
+        for name in self._stale:
+            if name not in names:
+                _remove(self.folder / name)
+        for name in names:
+            if (part / name).exists():
+                _replace(part / name, self.folder / name)
+        _sync(self.folder)
+        shutil.rmtree(part, ignore_errors=True)
+        self._stale = []
+        self._hashes = {
+            file: value for file, value in self._hashes.items() if file.split("/")[0] not in names
+        } | hashes
+        self._stages.pop(stage, None)
+        self._stages[stage] = names
+        self._write_journal(None)
+
+    def hashes(self, part: Path | None = None) -> dict[str, str]:
+        """SHA-256 of the files of all finished stages, or of those of a stage being written."""
+        if part is None:
+            return dict(self._hashes)
+        return {
+            path.relative_to(part).as_posix(): file_hash(path)
+            for path in sorted(part.rglob("*"))
+            if path.is_file() and path.relative_to(part).parts[0] not in self._carried
+        }
 
     def carry(self, name: str, part: Path) -> None:
         """Make a folder in a stage's, with what an earlier try of this run has put there since."""
+        self._carried.append(name)
         if (self.folder / name).is_dir() and name not in self._stale:
             shutil.copytree(self.folder / name, part / name)
         else:
@@ -139,7 +260,8 @@ class Run:
 
         It belongs to the run's key: another configuration never finds it.
         """
-        path = self._scratch / name
+        key = hashlib.sha256(self._key.encode()).hexdigest()[:16]
+        path = self.folder / _SCRATCH / f"scratch-{key}" / name
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -150,53 +272,212 @@ class Run:
         """Remove what only a resumed run would have needed."""
         self._clear_scratch()
 
+    @property
+    def _journal(self) -> Path:
+        return self.folder / _SCRATCH / _JOURNAL
+
+    def _part(self, stage: str) -> Path:
+        return self.folder / _SCRATCH / f"{stage}.part"
+
     def _clear_scratch(self) -> None:
-        for scratch in (self.folder / ".orecast").glob("scratch-*"):
+        for scratch in (self.folder / _SCRATCH).glob("scratch-*"):
             shutil.rmtree(scratch, ignore_errors=True)
 
-    @property
-    def _scratch(self) -> Path:
-        name = hashlib.sha256(self._key.encode()).hexdigest()[:16]
-        return self.folder / ".orecast" / f"scratch-{name}"
-
-    def _clear_overwritten(self) -> None:
-        """Remove the run that this one replaces, the journal first: no half of it is resumed."""
-        if not self._stale:
-            return
-        self._write_journal()
-        for name in self._stale:
-            path = self.folder / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        self._stale = []
-
-    def _replace(self, new: Path, target: Path) -> None:
-        if target.is_dir():
-            old = new.with_name(new.name + ".old")
-            target.rename(old)
-            new.rename(target)
-            shutil.rmtree(old)
-        else:
-            os.replace(new, target)
-
-    def _write_journal(self) -> None:
-        journal = self.folder / _JOURNAL
+    def _write_journal(self, landing: dict[str, Any] | None) -> None:
         state = {
+            "format": FORMAT,
             "kind": self._kind,
             "key": self._key,
+            "versions": versions(),
             "stages": self._stages,
-            "files": self._files,
+            "hashes": self._hashes,
+            "stale": self._stale,
+            "landing": landing,
         }
-        write_json(journal, state)
+        write_json(self._journal, state)
 
-    def _remove_if_empty(self) -> None:
-        for path in (self.folder / ".orecast", self.folder):
+
+class _Lock:
+    """An exclusive lock on a run's folder. It ends with its process, however that ends."""
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        self._stream = stream
+        self._path = path
+
+    @classmethod
+    def taken(cls, folder: Path) -> _Lock:
+        """Lock a folder, made where absent; RunError where another process has locked it."""
+        path = folder / _SCRATCH / "lock"
+        while True:
             try:
-                path.rmdir()
-            except OSError:
-                return
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stream = path.open("a+", encoding="utf-8")
+            except OSError as error:
+                raise RunError(
+                    f"cannot write ({error.strerror or error})",
+                    where=str(path),
+                    remedy="free space or name a writable output folder",
+                ) from error
+            if not _locked(stream, folder):
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+                stream.close()
+                raise RunError(
+                    f"the folder is in use by {holder}",
+                    where=str(folder),
+                    remedy="wait until it has ended, or name another output",
+                )
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                    break
+            stream.close()  # its file was removed by the process that ended just now
+        stream.truncate(0)
+        since = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        stream.write(f"process {os.getpid()} on {platform.node()}, since {since}\n")
+        stream.flush()
+        return cls(stream, path)
+
+    def release(self) -> None:
+        """Remove the lock's file, then close it: the lock ends with it."""
+        with suppress(OSError):
+            self._path.unlink()
+        self._stream.close()
+        if sys.platform == "win32":
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+
+def _locked(stream: Any, folder: Path) -> bool:
+    """Lock an open file for this process alone; False where another has locked it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        stream.seek(2**20)  # beyond the text, which others must be able to read
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        stream.close()
+        raise RunError(
+            f"the file system cannot lock a file ({error.strerror})",
+            where=str(folder),
+            remedy="name an output on another file system",
+        ) from error
+    return True
+
+
+def verify_finished(folder: Path) -> None:
+    """Make sure that a finished run's files are as it wrote them.
+
+    Raises RunError where the run is not finished, has another format, or where files are missing
+    or damaged. Other versions of libraries are said in one line of the log.
+    """
+    path = folder / "provenance.json"
+    again = "run it again with --overwrite"
+    if not path.is_file():
+        raise RunError(
+            "not a finished run: provenance.json is missing",
+            where=str(folder),
+            remedy="name a finished run's folder, or finish it by orecast run --resume",
+        )
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        format_ = told.get("format", 1)
+        outputs = dict(told["outputs"]) if format_ == FORMAT else {}
+        before = {"orecast": told["orecast"], "Python": told["python"], **told["libraries"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"is damaged: {why_broken(error)}", where=str(path), remedy=again) from None
+    if format_ != FORMAT:
+        raise RunError(
+            f"the run has format {format_}, and this version of orecast reads format {FORMAT} "
+            "alone",
+            where=str(folder),
+            remedy=again,
+        )
+    missing = [file for file in outputs if not (folder / file).is_file()]
+    if missing:
+        what = f"not a finished run: {_said(missing, 'missing')}"
+        raise RunError(what, where=str(folder), remedy=again)
+    if files := _damaged(folder, outputs):
+        raise RunError(
+            _said(files, "not as the run wrote them"),
+            where=str(folder),
+            remedy="restore what was there, or run it again with --overwrite",
+        )
+    if changed := _changed_versions(before):
+        _log.warning("%s was made by other versions (%s).", folder, changed)
+
+
+def _changed_versions(before: dict[str, str]) -> str:
+    """What has another version now, in words; empty where nothing has."""
+    now = versions()
+    return ", ".join(
+        f"{name} {before.get(name, 'unknown')}, now {version}"
+        for name, version in now.items()
+        if before.get(name) != version
+    )
+
+
+def _damaged(folder: Path, hashes: dict[str, str]) -> list[str]:
+    """Files that are there and have another hash."""
+    return [
+        file
+        for file, value in hashes.items()
+        if not file.endswith(_OPENED)
+        and (folder / file).is_file()
+        and file_hash(folder / file) != value
+    ]
+
+
+def _said(files: list[str], what: str) -> str:
+    """Name the files of which something is wrong; all are counted."""
+    named = ", ".join(files[:_MOST_NAMED]) + (" …" if len(files) > _MOST_NAMED else "")
+    return f"{len(files)} file{'s are' if len(files) > 1 else ' is'} {what}: {named}"
+
+
+def _entries(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _replace(new: Path, target: Path) -> None:
+    if target.is_dir():
+        old = new.with_name(new.name + ".old")
+        target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old)
+    else:
+        os.replace(new, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """Have the disk keep all that a folder holds, whatever happens to the machine."""
+    for path in (*folder.rglob("*"), folder):
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    if sys.platform == "win32" and path.is_dir():
+        return  # a folder cannot be opened there
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _require_writable(folder: Path) -> None:
@@ -213,11 +494,53 @@ def _require_writable(folder: Path) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON beside and rename; NaN becomes null."""
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n"
     beside = path.with_name(path.name + ".part")
-    beside.write_text(
-        json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    with beside.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
     os.replace(beside, path)
+
+
+def write_sealed(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON with the hash of its content, by which ``read_sealed`` notices damage."""
+    content = _finite(content)
+    write_json(path, content | {"sha256": _seal(content)})
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read what ``write_sealed`` wrote; None where there is no file, RunError if it is damaged."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        seal = content.pop("sha256")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        seal = None
+    if seal is None or seal != _seal(content):
+        raise damaged_file(path)
+    return content
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def damaged_file(path: Path) -> RunError:
+    """Return the error of a file that only an unfinished run needs, and that is damaged."""
+    return RunError(
+        "the file is damaged",
+        where=str(path),
+        remedy="delete it and go on with --resume, which computes it again",
+    )
+
+
+BROKEN_ARRAYS = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, IndexError, RuntimeError, MemoryError),
+    *(NotImplementedError, OverflowError, zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy and zipfile raise of a damaged archive of arrays; its members carry checksums."""
 
 
 def why_broken(error: Exception) -> str:
@@ -234,7 +557,7 @@ def why_broken(error: Exception) -> str:
         return f"it lacks {error}"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "it is no JSON"
-    if isinstance(error, zipfile.BadZipFile | EOFError):
+    if isinstance(error, zipfile.BadZipFile | EOFError | zlib.error):
         return "it is no archive of arrays"
     if "allow_pickle" in str(error):
         return "it is no archive of plain arrays; pickled objects are never loaded"

@@ -44,9 +44,9 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, files, tmp_pa
         (("--windows", files["train"], files["y"]), "has shape"),
         (("--windows", tmp_path, tmp_path), "no .npy file"),
         ((*pair, "--labels", files["y_test"], files["y_test"]), "for 30 windows"),
-        ((tmp_path,), "no finished run"),
-        ((files["train"],), "no finished run"),
-        ((gone,), "no finished run"),
+        ((tmp_path,), "not a finished run"),
+        ((files["train"],), "not a finished run"),
+        ((gone,), "not a finished run"),
         ((*pair, "--write", gone / "audit.json"), "no such folder"),
         ((*pair, "--write", mine), "another file"),
     ):
@@ -79,7 +79,7 @@ def test_the_command_stands_alone(files):
         check=False,
     )
     assert answer.returncode == 1
-    assert "no finished run" in answer.stderr
+    assert "not a finished run" in answer.stderr
 
 
 def test_wrong_usage_is_2(orecast, files):

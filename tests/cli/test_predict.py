@@ -58,9 +58,9 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, tmp_path):
     wrong.write_text("[samples]\npath = 'samples.csv'\npth = 1\n", encoding="utf-8")
     before = sorted(tmp_path.iterdir())
     for words, message in (
-        ((tmp_path / "nowhere", other), "no finished run"),
-        ((tmp_path, other), "no finished run"),
-        ((other, other), "no finished run"),
+        ((tmp_path / "nowhere", other), "not a finished run"),
+        ((tmp_path, other), "not a finished run"),
+        ((other, other), "not a finished run"),
         ((tmp_path, tmp_path / "gone.toml"), "no such file"),
         ((tmp_path, wrong), "unknown key"),
         ((tmp_path, other, "--set", "sead=1"), "unknown key"),

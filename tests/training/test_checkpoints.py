@@ -74,6 +74,19 @@ def test_a_broken_file_is_refused_with_the_remedy(tmp_path, content):
         restore_checkpoint(path, net, build_optimiser(net.parameters(), Training()))
 
 
+@pytest.mark.parametrize("at", [0.3, 0.5, 0.7, 0.9, 0.999])
+def test_one_flipped_bit_is_noticed(tmp_path, at):
+    path, net = tmp_path / "a.safetensors", network(0)
+    opt = build_optimiser(net.parameters(), Training())
+    step(net, opt)
+    write_checkpoint(path, net, opt, 1)
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=r"cannot be read\. Remedy: delete it"):
+        restore_checkpoint(path, net, opt)
+
+
 def test_another_networks_file_is_refused(tmp_path):
     path, net = tmp_path / "a.safetensors", nn.Linear(2, 1)
     write_checkpoint(path, net, build_optimiser(net.parameters(), Training()), 1)

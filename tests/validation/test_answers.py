@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from orecast.config import Training
+from orecast.errors import RunError
 from orecast.evaluation import percentiles
 from orecast.samples import Ground
 from orecast.samples.protocols.spatial import Spatial
@@ -146,3 +147,38 @@ def test_a_fold_counts_what_it_learned_from(evidence, places):
     untold = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
     answer = cross_predict(untold, evidence, places, spatial(evidence), seed=0)
     assert {a.learned for a in answer.answers} == {(0, 0)}
+
+
+@pytest.fixture
+def kept(evidence, places, tmp_path):
+    """A store of folds that were finished, and what resumes from it."""
+
+    def resumed():
+        return cross_predict(
+            recipe(), evidence, places, spatial(evidence), seed=0, spread=True, store=tmp_path
+        )
+
+    resumed()
+    return tmp_path / "fold-1.npz", resumed
+
+
+def damaged(content, how):
+    """Cut the content of a file short, empty it, or flip bits in it."""
+    if how in ("empty", "cut"):
+        return content[: 0 if how == "empty" else len(content) // 2]
+    flipped = bytearray(content)
+    for at in np.random.default_rng(int(how)).integers(0, len(content), 40):
+        flipped[at] ^= 0xFF
+    return bytes(flipped)
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", *"0123456789"])
+def test_a_damaged_fold_is_named_and_computed_again(kept, how):
+    path, resumed = kept
+    before = path.read_bytes()
+    path.write_bytes(damaged(before, how))
+    with pytest.raises(RunError, match=r"fold-1\.npz: the file is damaged\. Remedy: delete it"):
+        resumed()
+    path.unlink()
+    resumed()
+    assert path.read_bytes() == before

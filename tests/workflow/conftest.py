@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
 from orecast.config import read
+from orecast.run import file_hash
 from orecast.simulation import simulate, write_district
 
 
@@ -26,3 +29,31 @@ def configured(district, tmp_path):
         return read(district, [*small, *settings])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def reseal():
+    """A function that hashes a finished run's files anew, as though the run had written them."""
+
+    def hashed(folder):
+        path = folder / "provenance.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = [file for file in content["outputs"] if (folder / file).is_file()]
+        content["outputs"] = {file: file_hash(folder / file) for file in files}
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return folder
+
+    return hashed
+
+
+@pytest.fixture(scope="session")
+def rewrite(reseal):
+    """A function that changes a JSON file of a finished run, as though the run had written it."""
+
+    def changed(path, change):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        change(content)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        reseal(path.parent)
+
+    return changed

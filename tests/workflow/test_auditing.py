@@ -315,22 +315,16 @@ def finished(run):
 
 
 @pytest.fixture
-def edited(finished, tmp_path):
+def edited(finished, tmp_path, reseal):
     """A copy of the finished run that says it was run with other settings."""
 
     def edit(*settings):
         folder = shutil.copytree(finished, tmp_path / "edited")
         config = read(folder / "run.toml", list(settings))
         (folder / "run.toml").write_text(to_toml(config), encoding="utf-8")
-        return folder
+        return reseal(folder)
 
     return edit
-
-
-def rewrite(path, change):
-    content = json.loads(path.read_text(encoding="utf-8"))
-    change(content)
-    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_in_our_own_folds_nothing_is_found(finished):
@@ -439,7 +433,7 @@ def test_the_regression_reads_evidence_that_is_refitted_in_each_fold(edited, mon
         ("blocks", "{block=12000}"),
     ],
 )
-def test_a_sound_protocol_beside_the_default_is_clean(edited, name, options):
+def test_a_sound_protocol_beside_the_default_is_clean(edited, rewrite, name, options):
     asked = f"validation={{folds=3, protocol='{name}', options={options}}}"
     folder = edited(asked)
     done = read_finished(folder)
@@ -503,7 +497,7 @@ def test_windows_cover_and_touch_as_the_grid_says(seed, size):
     assert np.array_equal(touching(mask, size), windows_touching(mask, size))
 
 
-def test_a_moved_run_is_judged_by_distance_where_its_samples_are_gone(finished, tmp_path):
+def test_a_moved_run_is_judged_by_distance_where_its_samples_are_gone(finished, tmp_path, rewrite):
     moved = shutil.copytree(finished, tmp_path / "elsewhere")
     rewrite(moved / "provenance.json", lambda said: said["inputs"][0].update(sha256="0"))
     audit = audit_run(moved)
@@ -514,7 +508,7 @@ def test_a_moved_run_is_judged_by_distance_where_its_samples_are_gone(finished, 
     assert "too far apart" in audit.of("shared-samples").meaning
 
 
-def test_a_reach_that_was_assumed_is_passed_on(edited):
+def test_a_reach_that_was_assumed_is_passed_on(edited, rewrite):
     folder = edited()
     noted = {"code": "assumed-reach", "what": "said of the reach", "level": "warning"}
     rewrite(folder / "checks.json", lambda content: content["findings"].append(noted))
@@ -524,7 +518,7 @@ def test_a_reach_that_was_assumed_is_passed_on(edited):
     assert audit.verdict.startswith("No leak was found, as far as can be known.")
 
 
-def test_a_run_that_learned_from_no_deposits_is_refused(edited):
+def test_a_run_that_learned_from_no_deposits_is_refused(edited, rewrite):
     folder = edited()
     rewrite(folder / "metrics.json", lambda content: content.update(anomalies=True))
     with pytest.raises(RunError, match="learned from no deposits") as caught:
@@ -543,15 +537,51 @@ def test_a_run_that_learned_from_no_deposits_is_refused(edited):
         ("evidence/evidence.json", "{}"),
         ("run.toml", "model ="),
         ("targets.gpkg", "no database"),
-        (".orecast/journal.json", '{"stages": ["evidence", "validation", "map"]}'),
     ],
 )
-def test_a_run_with_a_broken_file_is_refused_in_one_message(edited, file, text):
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_run_with_a_broken_file_is_refused_in_one_message(edited, reseal, file, text, sealed):
     folder = edited()
     (folder / file).write_text(text, encoding="utf-8")
+    if sealed and file != "provenance.json":
+        reseal(folder)
     with pytest.raises(OrecastError) as caught:
         audit_run(folder)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("evidence/Au.tif", "evidence/Cu.tif"),  # one layer copied over another
+        ("out_of_fold.tif", "prospectivity.tif"),
+        ("model/places.npz", None),
+        ("checks.json", None),
+    ],
+)
+def test_a_damaged_file_is_named(edited, file, source):
+    folder = edited()
+    content = (folder / (source or file)).read_bytes()
+    (folder / file).write_bytes(content if source else content + b" ")
+    with pytest.raises(RunError, match=f"1 file is not as the run wrote them: {file}"):
+        audit_run(folder)
+
+
+def test_a_run_of_another_format_is_refused(edited, rewrite):
+    folder = edited()
+    rewrite(folder / "provenance.json", lambda said: said.update(format=1))
+    with pytest.raises(RunError, match=r"format 1, .* reads format 2 alone.*--overwrite"):
+        audit_run(folder)
+
+
+def test_a_run_by_other_versions_is_read_and_said_so(edited, rewrite, caplog):
+    folder = edited()
+    audit_run(folder)
+    assert not caplog.messages
+    rewrite(folder / "provenance.json", lambda said: said["libraries"].update(numpy="1.0"))
+    audit_run(folder)
+    (line,) = caplog.messages
+    assert line.startswith(f"{folder} was made by other versions (numpy 1.0, now ")
 
 
 @pytest.mark.parametrize(
@@ -561,7 +591,7 @@ def test_a_folder_that_is_no_finished_run_is_refused(finished, tmp_path, missing
     half = shutil.copytree(finished, tmp_path / "half")
     gone = half / missing
     shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
-    with pytest.raises(OrecastError, match="no finished run"):
+    with pytest.raises(OrecastError, match=f"not a finished run: .* missing: .*{missing}"):
         audit_run(half)
 
 

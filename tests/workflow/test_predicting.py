@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import tomllib
 from dataclasses import replace
@@ -194,11 +195,12 @@ def test_rescaled_each_layer_has_mean_0_and_variance_1(trained, other, predicted
     assert "of this area" in found.metrics["protocol"]["sentence"]
 
 
-def test_a_moved_run_predicts_without_its_survey(trained, other, predicted, tmp_path):
+def test_a_moved_run_predicts_without_its_survey(trained, other, predicted, tmp_path, reseal):
     shutil.copytree(trained, tmp_path / "moved")
     table = (tmp_path / "moved" / "run.toml").read_text(encoding="utf-8")
     gone = table.replace("samples.csv", "gone.csv").replace("faults.gpkg", "gone.gpkg")
     (tmp_path / "moved" / "run.toml").write_text(gone, encoding="utf-8")
+    reseal(tmp_path / "moved")
     found = predict(tmp_path / "moved", read(other), tmp_path / "again")
     first, second = (f.read_bytes() for f in (
         predicted[0].folder / "prospectivity.tif", found.folder / "prospectivity.tif"))  # fmt: skip
@@ -343,8 +345,8 @@ def test_a_layer_of_a_rock_that_is_not_here_is_0_and_new_rocks_are_other(trained
 
 
 BAD = {
-    "no run": (lambda f: f / "nowhere", [], "no finished run"),
-    "a file": (lambda f: f / "run.toml", [], "no finished run"),
+    "no run": (lambda f: f / "nowhere", [], "not a finished run"),
+    "a file": (lambda f: f / "run.toml", [], "not a finished run"),
     "transform": (None, ["composition.transform='ilr'"], r"composition\.transform.*ilr here"),
     "parts": (None, ["composition.parts=['Au', 'Cu']"], r"composition\.parts.*Au, Cu here"),
     "cells": (None, ["evidence.cell_size=2000"], r"evidence\.cell_size.*another ground"),
@@ -382,10 +384,11 @@ def test_a_model_guided_by_a_layer_needs_it_there_too(district, other, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_window_larger_than_the_other_area_is_refused(trained, other, tmp_path):
+def test_a_window_larger_than_the_other_area_is_refused(trained, other, tmp_path, reseal):
     run = broken(trained, tmp_path)
     recipe = json.loads((run / "model" / "recipe.json").read_text(encoding="utf-8"))
     (run / "model" / "recipe.json").write_text(json.dumps(recipe | {"size": 99}), encoding="utf-8")
+    reseal(run)
     with pytest.raises(OrecastError, match=r"sampling\.window: windows of 99 cells are larger"):
         predict(run, read(other), tmp_path / "out")
 
@@ -405,27 +408,53 @@ def broken(trained, tmp_path):
         ("model/recipe.json", b"{}", "recipe.json: holds no fitted recipe.*: it lacks 'mean'"),
         ("model/detector.json", None, "no saved model"),
         ("metrics.json", b"[1]", "cannot be read"),
-        ("metrics.json", b"{}", "is not told"),
-        ("folds.tif", None, "folds.tif is not there"),
+        ("metrics.json", b"{}", "'classes' is missing in metrics.json"),
     ],
 )
-def test_a_broken_run_is_refused(file, content, words, trained, other, tmp_path):
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_broken_run_is_refused(file, content, words, sealed, trained, other, tmp_path, reseal):
     run = broken(trained, tmp_path)
     (run / file).unlink()
     if content is not None:
         (run / file).write_bytes(content)
+    if sealed:  # as though the run had written it so
+        reseal(run)
+    elif content is None:
+        words = f"not a finished run: 1 file is missing: {file}"
+    else:
+        words = f"1 file is not as the run wrote them: {file}"
     with pytest.raises(OrecastError, match=words) as caught:
         predict(run, read(other), tmp_path / "out")
     assert "pickle" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
-def test_places_of_another_model_are_refused(trained, other, tmp_path):
+@pytest.mark.parametrize("seed", range(8))
+def test_flipped_bytes_of_any_file_are_named(seed, trained, other, tmp_path):
+    run, rng = broken(trained, tmp_path), np.random.default_rng(seed)
+    files = json.loads((run / "provenance.json").read_text(encoding="utf-8"))["outputs"]
+    file = rng.choice([file for file in files if not file.endswith(".gpkg")])
+    content = bytearray((run / file).read_bytes())
+    content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+    (run / file).write_bytes(content)
+    with pytest.raises(OrecastError, match=re.escape(f"not as the run wrote them: {file}")):
+        predict(run, read(other), tmp_path / "out")
+
+
+def test_a_run_of_another_format_is_refused(trained, other, tmp_path, rewrite):
+    run = broken(trained, tmp_path)
+    rewrite(run / "provenance.json", lambda said: said.pop("format"))
+    with pytest.raises(OrecastError, match=r"format 1, .* reads format 2 alone.*--overwrite"):
+        predict(run, read(other), tmp_path / "out")
+
+
+def test_places_of_another_model_are_refused(trained, other, tmp_path, reseal):
     run = broken(trained, tmp_path)
     with np.load(run / "model" / "places.npz") as stored:
         places = dict(stored)
     narrow = places | {"values": places["values"][:, 1:]}
     np.savez_compressed(run / "model" / "places.npz", **narrow)
+    reseal(run)
     with pytest.raises(OrecastError, match=r"places\.npz and recipe\.json are of different models"):
         predict(run, read(other), tmp_path / "out")
 
@@ -434,12 +463,13 @@ def test_places_of_another_model_are_refused(trained, other, tmp_path):
     ("kind", "words"), [("detector", "fitted to the run's own map"), ("weight", "own deposits")]
 )
 def test_a_layer_that_the_recipe_made_is_not_to_be_had_elsewhere(
-    kind, words, trained, other, tmp_path
+    kind, words, trained, other, tmp_path, reseal
 ):
     run = broken(trained, tmp_path)
     recipe = json.loads((run / "model" / "recipe.json").read_text(encoding="utf-8"))
     recipe["layers"][-1], recipe["kinds"][-1] = "made", kind
     (run / "model" / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    reseal(run)
     with pytest.raises(OrecastError, match=f"reads made: .*{words}"):
         predict(run, read(other), tmp_path / "out")
 
@@ -448,19 +478,21 @@ def test_a_layer_that_the_recipe_made_is_not_to_be_had_elsewhere(
     "model",
     ["{name='deposit-distance'}", "{name='ensemble', options={members=['svm', 'random']}}"],
 )
-def test_a_model_of_places_is_refused(model, trained, other, tmp_path):
+def test_a_model_of_places_is_refused(model, trained, other, tmp_path, reseal):
     run = broken(trained, tmp_path)
     text = (run / "run.toml").read_text(encoding="utf-8")
     start, end = text.index("[model]"), text.index("[training]")
     (run / "run.toml").write_text(f"model = {model}\n{text[:start]}{text[end:]}", encoding="utf-8")
+    reseal(run)
     with pytest.raises(OrecastError, match="where it lies"):
         predict(run, read(other), tmp_path / "out")
 
 
-def test_a_map_of_anomalies_is_no_model_of_another_area(trained, other, tmp_path):
+def test_a_map_of_anomalies_is_no_model_of_another_area(trained, other, tmp_path, reseal):
     run = broken(trained, tmp_path)
     metrics = metrics_of(run) | {"anomalies": True}
     (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    reseal(run)
     with pytest.raises(OrecastError, match="learned from no deposits"):
         predict(run, read(other), tmp_path / "out")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ConfigError, ModelError, RunError, SamplingError, nearest
-from orecast.run import why_broken, write_json
+from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.samples import Needs, Windows
 
 Floats = NDArray[np.float64]
@@ -106,7 +105,7 @@ class Detector(ABC):
                 learned: dict[str, Any] = state["learned"] | dict(stored)
             kind, learned["names_"] = state["detector"], tuple(learned["names_"])
             detector = cls(**state["options"]) if kind == cls.__name__ else None
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except BROKEN_ARRAYS as error:
             raise RunError(
                 f"the saved model cannot be read: {why_broken(error)}",
                 where=str(folder),

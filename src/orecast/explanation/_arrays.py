@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import InputError, SamplingError
+from orecast.run import BROKEN_ARRAYS
 from orecast.samples.nouns import WEIGHT, Floats, Windows
 
 _AT_ONCE = 256
@@ -35,7 +35,7 @@ def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[name] for name in names]
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise InputError(
             f"is no saved explanation of this kind ({error})",
             where=str(path),

@@ -1,5 +1,7 @@
 """What an interrupted training goes on from: one safetensors file, replaced atomically, no pickle.
 
+A file holds the hash of its content, by which damage is noticed.
+
 Order, places, flips, dropout and learning rate of an epoch follow from the seed and the epoch's
 number, so weights, the optimiser's state and that number are all there is to keep.
 """
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from orecast.errors import RunError
@@ -27,6 +29,9 @@ from orecast.training.data import windows_at_once
 from orecast.training.trimming import Trims, fitting_trim
 
 Optimiser = torch.optim.Optimizer
+
+_SEAL = "sha256"
+_BROKEN = (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,9 @@ def write_weights(path: Path, net: nn.Module) -> None:
 def restore_weights(path: Path, net: nn.Module) -> None:
     """Give a network the weights that were written; raises RunError where the file is broken."""
     try:
-        net.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        tensors, _ = _read(path)
+        net.load_state_dict(tensors)
+    except _BROKEN as error:
         raise _unreadable(path) from error
 
 
@@ -92,9 +98,12 @@ def _write(path: Path, tensors: Mapping[str, Tensor], **told: int) -> None:
     """Write beside and rename; several processes may write one file."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    metadata = {name: str(value) for name, value in told.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, metadata={name: str(value) for name, value in told.items()})
+        save_file(tensors, beside, metadata={**metadata, _SEAL: _digest(tensors, metadata)})
+        with beside.open("rb+") as stream:
+            os.fsync(stream.fileno())
         os.replace(beside, path)
     except (OSError, SafetensorError) as error:
         beside.unlink(missing_ok=True)
@@ -111,17 +120,34 @@ def restore_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser) -> int:
     Raises RunError where the file is broken.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            epochs = int(file.metadata()["epochs"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = _read(path)
+        epochs = int(metadata["epochs"])
         weights, states = _parted(tensors)
         net.load_state_dict(weights)
         groups = optimiser.state_dict()["param_groups"]
         optimiser.load_state_dict({"state": states, "param_groups": groups})
         _take_memory_order(optimiser)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except _BROKEN as error:
         raise _unreadable(path) from error
     return epochs
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file; ValueError where they are not as they were written."""
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if metadata.pop(_SEAL) != _digest(tensors, metadata):
+        raise ValueError("the file is damaged")
+    return tensors, metadata
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _unreadable(path: Path) -> RunError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
-from orecast.run import why_broken, write_json
+from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.samples.nouns import Ints, Model, Needs, Windows
 from orecast.training import COMMITTEE_STATE, build_model, load_model
 from orecast.training.needs import check_needs
@@ -111,10 +110,7 @@ class Committee(ABC):
             with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
                 arrays = dict(stored)
             committee._restore(arrays)
-        except (
-            *(OSError, EOFError, ValueError, KeyError, TypeError),
-            *(zipfile.BadZipFile, ValidationError, ConfigError),
-        ) as error:
+        except (*BROKEN_ARRAYS, ValidationError, ConfigError) as error:
             raise ModelError(
                 f"the saved {cls.name} cannot be used: {why_broken(error)}",
                 where=str(folder),

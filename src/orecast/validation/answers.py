@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import RunError
+from orecast.run import BROKEN_ARRAYS, damaged_file
 from orecast.samples import Fold, Sampling
 from orecast.validation.inner import Calibration
 
@@ -121,7 +122,10 @@ def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
         arrays["called"] = answer.called
     beside = path.with_suffix(".part.npz")
     try:
-        np.savez(beside, **arrays)  # type: ignore[arg-type]
+        with beside.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(beside, path)
     except OSError as error:
         raise RunError(
@@ -132,7 +136,14 @@ def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
 
 
 def read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
-    """Read what ``keep_answer`` wrote of a fold."""
+    """Read what ``keep_answer`` wrote of a fold; raises RunError where the file is damaged."""
+    try:
+        return _read_answer(path, fold)
+    except BROKEN_ARRAYS:
+        raise damaged_file(path) from None
+
+
+def _read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
     with np.load(path, allow_pickle=False) as saved:
         told = json.loads(str(saved["said"]))
         calibration, learned = told["calibration"], told["learned"]

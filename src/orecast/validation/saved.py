@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from orecast.errors import ModelError, RunError
 from orecast.evidence import Evidence
-from orecast.run import why_broken
+from orecast.run import BROKEN_ARRAYS, why_broken
 from orecast.samples import WEIGHT, Model, Sampling, Scaling, Windows
 from orecast.training import load_model
 from orecast.validation.fitted import PLACES_FILE, RECIPE_FILE, Fitted
@@ -114,7 +112,7 @@ def _read_places(path: Path) -> tuple[Sampling, NDArray[np.float32]]:
         with np.load(path, allow_pickle=False) as stored:
             at, y, origin, values = (stored[key] for key in ("at", "y", "origin", "values"))
         return Sampling(at, y, np.full(len(at), -1), origin), values
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except BROKEN_ARRAYS:
         there = path.is_file()
         raise RunError(
             f"the places that the model learned from {'cannot be read' if there else 'are absent'}",

@@ -11,15 +11,13 @@ from typing import Any
 from orecast.config import Config, read
 from orecast.errors import OrecastError, RunError
 from orecast.evidence import Evidence, read_evidence
-from orecast.run import file_hash
+from orecast.run import file_hash, verify_finished
 from orecast.samples import Ground
 from orecast.survey import Findings, Survey, read_survey
 from orecast.validation import Recipe
 from orecast.workflow.job import ground_of
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-
-_NEEDED = ("run.toml", "evidence/evidence.json", "metrics.json", "checks.json", "targets.gpkg")
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,7 @@ def read_finished(folder: Path) -> Finished:
 
     Raises RunError where the folder holds no finished run, or one that learned from no deposits.
     """
-    remedy = "finish it by orecast run --resume, name a finished run's folder, or give --windows"
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if missing:
-        what = f"is no finished run's folder ({missing[0]} is not there)"
-        raise RunError(what, where=str(folder), remedy=remedy)
-    journal = folder / ".orecast" / "journal.json"
-    if journal.is_file() and "report" not in _read_json(journal, "stages")["stages"]:
-        raise RunError("is no finished run's folder (it stopped)", where=str(folder), remedy=remedy)
+    verify_finished(folder)
     metrics = _read_json(folder / "metrics.json", "folds", "scores")
     if metrics.get("anomalies"):
         raise RunError(
@@ -110,10 +101,7 @@ def _read_json(path: Path, *needed: str) -> dict[str, Any]:
 
 def _read_survey(config: Config, folder: Path) -> Survey | None:
     """The survey, where every input is still there and is what the run read."""
-    provenance = folder / "provenance.json"
-    if not provenance.is_file():
-        return None
-    for entry in _read_json(provenance, "inputs")["inputs"]:
+    for entry in _read_json(folder / "provenance.json", "inputs")["inputs"]:
         path = Path(entry["path"])
         if not path.is_file() or file_hash(path) != entry["sha256"]:
             return None

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orecast import __version__
 from orecast.config import Config, read, to_toml
 from orecast.errors import ConfigError, RunError
 from orecast.evidence import build_evidence, write_evidence
 from orecast.report.comparison import write_comparison
-from orecast.run import Run, write_json
+from orecast.run import Run, versions, write_json
 from orecast.survey import read_survey
 from orecast.workflow.comparison_cells import (
     CELLS,
@@ -34,7 +31,7 @@ from orecast.workflow.comparison_summary import summarise
 from orecast.workflow.crew import work_off
 from orecast.workflow.job import Job, Progress
 from orecast.workflow.places import require_room
-from orecast.workflow.provenance import LIBRARIES, Provenance
+from orecast.workflow.provenance import Provenance
 from orecast.workflow.validating import layer_null
 
 
@@ -75,34 +72,32 @@ def compare(
     configs = {name: read(path, list(plan.settings)) for name, path in named(plan.runs).items()}
     for config in configs.values():
         plan.check(config)
-    run = Run.begin(
-        output.resolve(), _key(configs), resume=resume, overwrite=overwrite, kind="comparison"
-    )
-    resumed = run.done("surveys")
-    refused = [] if resumed else _prepare(plan, configs, run, tell)
-    facts = {name: _read(run.folder / name / "survey.json") for name in configs}
-    cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
-    everything = [cell for of_survey in cells.values() for cell in of_survey]
-    missing = [cell for cell in everything if read_cell(run.folder, cell) is None]
-    key = _key(configs)
-    if resumed:
-        refused = _judge_missing(plan, configs, run.folder, key, missing)
-    for sentence in refused:
-        (warn or (lambda what: None))(sentence)
-    work_off(
-        [partial(compute, run.folder, key, cell) for cell in missing],
-        run.folder / CELLS,
-        jobs=jobs or os.cpu_count() or 1,
-        what="Comparing",
-        progress=tell,
-    )
-    with run.stage("results") as folder:
-        content = _content(plan, configs, facts, cells, run.folder)
-        write_json(folder / "comparison.json", content)
-        write_comparison(folder)
-    run.finish()
-    content = _read(run.folder / "comparison.json")
-    return Compared(output, content, len(missing), not _failed(content))
+    folder, key = output.resolve(), _key(configs)
+    with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="comparison") as run:
+        resumed = run.done("surveys")
+        refused = [] if resumed else _prepare(plan, configs, run, tell)
+        facts = {name: _read(folder / name / "survey.json") for name in configs}
+        cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
+        everything = [cell for of_survey in cells.values() for cell in of_survey]
+        missing = [cell for cell in everything if read_cell(folder, cell) is None]
+        if resumed:
+            refused = _judge_missing(plan, configs, folder, key, missing)
+        for sentence in refused:
+            (warn or (lambda what: None))(sentence)
+        work_off(
+            [partial(compute, folder, key, cell) for cell in missing],
+            folder / CELLS,
+            jobs=jobs or os.cpu_count() or 1,
+            what="Comparing",
+            progress=tell,
+        )
+        with run.stage("results") as part:
+            content = _content(plan, configs, facts, cells, folder)
+            write_json(part / "comparison.json", content)
+            write_comparison(part)
+        run.finish()
+        content = _read(folder / "comparison.json")
+        return Compared(output, content, len(missing), not _failed(content))
 
 
 def named(runs: tuple[Path, ...]) -> dict[str, Path]:
@@ -128,15 +123,9 @@ def named(runs: tuple[Path, ...]) -> dict[str, Path]:
 
 
 def _key(configs: dict[str, Config]) -> str:
-    """Hash of all that a cell's result depends on, but for what its own name tells."""
+    """Hash of the surveys and their configurations."""
     parts = [f"{name} {Provenance.of(config).key}" for name, config in configs.items()]
-    return hashlib.sha256("\n".join([*parts, *versions().values()]).encode()).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Of all that results depend on, by name."""
-    libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return {"orecast": __version__, "Python": sys.version.split()[0], **libraries}
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _judge_missing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 from orecast.config import Config, read
 from orecast.errors import OrecastError
 from orecast.evidence import Evidence, read_evidence
-from orecast.run import Run, write_json
+from orecast.run import Run, read_sealed, write_sealed
 from orecast.survey import Survey, read_survey
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow.comparison_plan import SPATIAL, Cell, Choice, configured
@@ -51,16 +50,12 @@ def compute(folder: Path, key: str, cell: Cell) -> None:
         "seconds": round(time.perf_counter() - begun, 3),
         **told,
     }
-    write_json(folder / CELLS / cell.file, content)
+    write_sealed(folder / CELLS / cell.file, content)
 
 
 def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
-    """What a finished cell holds; None where it is not finished."""
-    try:
-        content: dict[str, Any] = json.loads((folder / CELLS / cell.file).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content
+    """What a finished cell holds; None where it is not finished, RunError where it is damaged."""
+    return read_sealed(folder / CELLS / cell.file)
 
 
 def bench_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:

@@ -105,26 +105,29 @@ def predict(
     config = as_trained(config.model_copy(update={"output": output}), trained)
     provenance = Provenance.of(config)
     key = _key(provenance, trained, rescale=rescale)
-    target = Run.begin(output, key, resume=False, overwrite=overwrite, kind="prediction")
-    tell("Reading the survey", 0, 1)
-    with provenance.timed("survey"):
-        survey = read_other(config, trained)
-    _note_unused(survey, otherwise)
-    tell("Reading the survey", 1, 1)
-    tell("Building evidence", 0, 1)
-    with provenance.timed("evidence"):
-        evidence = trained_layers(survey, config, trained)
-        scaling = fit_scaling(evidence.stack, evidence.valid) if rescale else None
-        area = _Area(trained, config, survey, evidence, trained.saved.on(evidence, scaling), tell)
-    tell("Building evidence", 1, 1)
-    with provenance.timed("map"):
-        drawn = _drawn(area, rescale=rescale)
-    source = {"folder": run.resolve().as_posix(), "files": trained.files, "rescale": rescale}
-    with target.stage("prediction") as folder:
-        _write_maps(area, drawn, folder)
-        _write_notes(area, provenance.as_dict() | {"run": source, "key": key}, folder)
-    target.finish()
-    return _told(output, drawn.metrics, area)
+    with Run.begin(output, key, resume=False, overwrite=overwrite, kind="prediction") as target:
+        tell("Reading the survey", 0, 1)
+        with provenance.timed("survey"):
+            survey = read_other(config, trained)
+        _note_unused(survey, otherwise)
+        tell("Reading the survey", 1, 1)
+        tell("Building evidence", 0, 1)
+        with provenance.timed("evidence"):
+            evidence = trained_layers(survey, config, trained)
+            scaling = fit_scaling(evidence.stack, evidence.valid) if rescale else None
+            fitted = trained.saved.on(evidence, scaling)
+            area = _Area(trained, config, survey, evidence, fitted, tell)
+        tell("Building evidence", 1, 1)
+        with provenance.timed("map"):
+            drawn = _drawn(area, rescale=rescale)
+        source = {"folder": run.resolve().as_posix(), "files": trained.files, "rescale": rescale}
+        with target.stage("prediction") as folder:
+            _write_maps(area, drawn, folder)
+            _write_notes(area, folder)
+            written = provenance.as_dict(target.hashes(folder)) | {"run": source, "key": key}
+            write_json(folder / "provenance.json", written)
+        target.finish()
+        return _told(output, drawn.metrics, area)
 
 
 def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
@@ -191,12 +194,11 @@ def _write_maps(area: _Area, drawn: _Drawn, folder: Path) -> None:
     write_json(folder / "metrics.json", drawn.metrics)
 
 
-def _write_notes(area: _Area, provenance: dict[str, Any], folder: Path) -> None:
-    """What was read, what it was made by, and the configuration with what the run filled in."""
+def _write_notes(area: _Area, folder: Path) -> None:
+    """What was read, and the configuration with what the run filled in."""
     findings = area.survey.findings
     findings.items[:] = [f for f in findings if f.code not in _OF_LEARNING]
     write_json(folder / "checks.json", checks(area.survey))
-    write_json(folder / "provenance.json", provenance)
     text = to_toml(area.config.model_copy(update={"output": Path(".")}))
     (folder / "run.toml").write_text(text, encoding="utf-8")
 

@@ -14,10 +14,11 @@ from orecast.config import Config, read
 from orecast.errors import ModelError, RunError
 from orecast.evidence import Evidence, read_evidence
 from orecast.mapping import read_raster
-from orecast.run import file_hash
+from orecast.run import file_hash, verify_finished
 from orecast.samples import WEIGHT
 from orecast.validation.saved import Saved, read_fitted
 
+_AGAIN = "run it again with --overwrite"
 _NEEDED = ("run.toml", "metrics.json", "checks.json", "evidence/evidence.json", "folds.tif")
 _MADE = {  # kinds of layers that are no evidence but made when a recipe is fitted
     "detector": "scores of detectors that are fitted to the run's own map (model.channels)",
@@ -56,30 +57,29 @@ def read_trained(folder: Path) -> Trained:
     Raises RunError where the folder holds no finished run, or one that learned from no deposits,
     ModelError where its model cannot speak of another area.
     """
-    remedy = "name a finished run's folder, or finish it by orecast run --resume"
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if folder.is_dir() and _read_json(folder / "metrics.json", {}).get("anomalies"):
+    verify_finished(folder)
+    metrics = _read_json(folder / "metrics.json")
+    if metrics.get("anomalies"):
         raise RunError(
             "the run learned from no deposits; its map is the mean of several models of its own "
             "ground",
             where=str(folder),
             remedy="run the other survey itself by orecast run: it needs no deposits either",
         )
-    if missing:
-        what = f"is no finished run's folder ({missing[0]} is not there)"
-        raise RunError(what, where=str(folder), remedy=remedy)
     config = read(folder / "run.toml")
     _refuse_places(config)
     saved = read_fitted(folder / "model")
     _refuse_made(saved)
     checks = _read_json(folder / "checks.json")
-    metrics = _read_json(folder / "metrics.json")
     try:
         symbols = tuple(e["symbol"] for e in checks["survey"]["elements"])
         metrics["classes"]["thresholds"], metrics["verdict"]["recommended"], metrics["model"]
     except (KeyError, TypeError) as error:
-        what = f"is no finished run's folder ({error} is not told)"
-        raise RunError(what, where=str(folder), remedy=remedy) from None
+        raise RunError(
+            f"not a finished run: {error} is missing in metrics.json or checks.json",
+            where=str(folder),
+            remedy=_AGAIN,
+        ) from None
     fold = read_raster(folder / "folds.tif").values
     return Trained(
         config,
@@ -114,17 +114,14 @@ def _refuse_made(saved: Saved) -> None:
             )
 
 
-def _read_json(path: Path, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Content of a run's own file; ``otherwise`` where it is not there and that is given."""
-    if otherwise is not None and not path.is_file():
-        return otherwise
+def _read_json(path: Path) -> dict[str, Any]:
+    """Content of a run's own file; RunError where it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise ValueError("no table")
     except (OSError, ValueError) as error:
-        remedy = "run it again with --overwrite"
-        raise RunError(f"cannot be read ({error})", where=str(path), remedy=remedy) from None
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_AGAIN) from None
     return content
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import importlib.metadata
 import platform
 import sys
 import time
@@ -15,13 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orecast import __version__
 from orecast.config import Config, Section, to_toml
-from orecast.run import file_hash
+from orecast.run import FORMAT, file_hash, versions
 from orecast.survey.rasters import matches
 
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "rasterio", "geopandas")
 
 
 @dataclass
@@ -44,9 +41,9 @@ class Provenance:
 
     @property
     def key(self) -> str:
-        """Hash of all that the result depends on: a resumed run must have the same."""
+        """Hash of the configuration and the input files: a resumed run must have the same."""
         text = to_toml(self.config.model_copy(update={"output": Path("run")}))
-        parts = [__version__, text, *(i["sha256"] for i in self.inputs)]
+        parts = [text, *(i["sha256"] for i in self.inputs)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @contextmanager
@@ -56,19 +53,22 @@ class Provenance:
         yield
         self.seconds[stage] = round(time.perf_counter() - start, 2)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As ``provenance.json`` holds it."""
+    def as_dict(self, outputs: dict[str, str]) -> dict[str, Any]:
+        """As ``provenance.json`` holds it; ``outputs`` are hashes of the files but the report's."""
+        libraries = versions()
         return {
-            "orecast": __version__,
-            "python": sys.version.split()[0],
+            "format": FORMAT,
+            "orecast": libraries.pop("orecast"),
+            "python": libraries.pop("Python"),
             "platform": platform.platform(),
-            "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+            "libraries": libraries,
             "seed": self.config.seed,
             "started": self.started,
             "seconds": self.seconds,
             "total_seconds": round(sum(self.seconds.values()), 2),
             "peak_memory_mib": peak_memory_mib(),
             "inputs": self.inputs,
+            "outputs": outputs,
             "key": self.key,
         }
 

@@ -68,17 +68,17 @@ def run_survey(
     provenance = Provenance.of(config)
     with provenance.timed("survey"):
         survey = read_survey(config)
-    run = Run.begin(config.output, provenance.key, resume=resume, overwrite=overwrite)
-    tell("Reading the survey", 1, 1)
-    job = prepare(config, run, provenance, tell, survey)
-    if survey.deposits is None:
-        map_anomalies(job)
-    else:
-        validate(job)
-        draw_map(job)
-    _report(job)
-    run.finish()
-    return _summary(job)
+    with Run.begin(config.output, provenance.key, resume=resume, overwrite=overwrite) as run:
+        tell("Reading the survey", 1, 1)
+        job = prepare(config, run, provenance, tell, survey)
+        if survey.deposits is None:
+            map_anomalies(job)
+        else:
+            validate(job)
+            draw_map(job)
+        _report(job)
+        run.finish()
+        return _summary(job)
 
 
 def _report(job: Job) -> None:
@@ -86,7 +86,8 @@ def _report(job: Job) -> None:
     if not job.run.done("report"):
         with job.run.stage("report") as folder:
             write_json(folder / "checks.json", checks(job.survey))
-            write_json(folder / "provenance.json", job.provenance.as_dict())
+            outputs = job.run.hashes() | job.run.hashes(folder)
+            write_json(folder / "provenance.json", job.provenance.as_dict(outputs))
             write_report(job.run.folder, into=folder)
     job.progress("Writing the report", 1, 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import RunError
+from orecast.run import BROKEN_ARRAYS
 
 if TYPE_CHECKING:
     from orecast.explanation import GradCam, SamplingOffsets, Shapley
@@ -93,7 +93,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise _unreadable(path, f"cannot be read ({error})") from None
 
 

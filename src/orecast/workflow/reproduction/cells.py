@@ -13,7 +13,7 @@ import numpy as np
 from orecast.errors import OrecastError
 from orecast.evaluation import auc, confusion
 from orecast.experiments import Entry
-from orecast.run import write_json
+from orecast.run import damaged_file, read_sealed, write_json, write_sealed
 from orecast.samples import build_protocol
 from orecast.samples.protocols.paper import GivenSplit
 from orecast.validation import OutOfFold, Recipe, cross_predict, published_predict
@@ -50,7 +50,7 @@ def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
         "seconds": round(time.perf_counter() - begun, 1),
         **told,
     }
-    write_json(folder / CELLS / cell.file, content)
+    write_sealed(folder / CELLS / cell.file, content)
 
 
 def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
@@ -70,12 +70,8 @@ def _bench(plan: Reproduction, folder: Path) -> Bench:
 
 
 def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
-    """What a finished cell holds; None where it is not finished."""
-    try:
-        content: Content = json.loads((folder / CELLS / cell.file).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content
+    """What a finished cell holds; None where it is not finished, RunError where it is damaged."""
+    return read_sealed(folder / CELLS / cell.file)
 
 
 class _Computed:
@@ -89,8 +85,11 @@ class _Computed:
     def content(self) -> Content:
         kept = self.scratch / "history.json"
         if kept.is_file():
-            told = json.loads(kept.read_text("utf-8"))
-            self.history = {epoch["epoch"]: epoch for epoch in told}
+            try:
+                told = json.loads(kept.read_text("utf-8"))
+                self.history = {epoch["epoch"]: epoch for epoch in told}
+            except (OSError, ValueError, KeyError, TypeError):
+                raise damaged_file(kept) from None
         self.scratch.mkdir(parents=True, exist_ok=True)
         recipe = self.bench.recipe(self.entry, self.cell.seed, self.scratch, self._record)
         found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)

@@ -9,12 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orecast import __version__
 from orecast.config import read_toml
 from orecast.experiments import ONE_LAYER, read_experiment
 from orecast.report.reproduction import write_reproduction
-from orecast.run import Run
-from orecast.workflow.comparing import versions
+from orecast.run import Run, versions
 from orecast.workflow.crew import work_off
 from orecast.workflow.job import Progress
 from orecast.workflow.provenance import Provenance
@@ -72,33 +70,34 @@ def reproduce(
     tell = progress or (lambda what, done, total: None)
     plan = Reproduction.of(read_experiment(system), kind, survey=survey, seeds=seeds, tables=tables)
     key = fingerprint(plan, _survey_key(plan))
-    run = Run.begin(output.resolve(), key, resume=resume, overwrite=overwrite, kind="reproduction")
-    if not run.done("survey"):
-        tell("Building evidence", 0, 1)
-        with run.stage("survey") as folder:
-            prepare_bench(plan, folder)
-            run.carry(CELLS, folder)
-        tell("Building evidence", 1, 1)
-    missing = [cell for cell in plan.cells if read_reproduced(run.folder, cell) is None]
-    seeds = (_content(run.folder) or {}).get("seeds")
-    if missing or not run.done("results") or seeds != list(range(plan.seeds)):
-        cells = [partial(compute, plan, run.folder, cell) for cell in missing]
-        whole = [partial(train_whole, plan, run.folder, stem) for stem in _networks_of_maps(plan)]
-        work_off(
-            [*cells, *whole],
-            run.folder / CELLS,
-            jobs=jobs or os.cpu_count() or 1,
-            what=f"Reproducing {system}",
-            progress=tell,
-        )
-        with run.stage("results") as folder:
-            _write_results(plan, run.folder, folder, command, tell)
-    run.finish()
-    content = _content(run.folder)
-    assert content is not None
-    runs = [cell for cell in content["cells"] if cell["run"] != ONE_LAYER.name]
-    scored = {cell["protocol"] for cell in runs if "error" not in cell}
-    return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
+    folder = output.resolve()
+    with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="reproduction") as run:
+        if not run.done("survey"):
+            tell("Building evidence", 0, 1)
+            with run.stage("survey") as part:
+                prepare_bench(plan, part)
+                run.carry(CELLS, part)
+            tell("Building evidence", 1, 1)
+        missing = [cell for cell in plan.cells if read_reproduced(folder, cell) is None]
+        seeds = (_content(folder) or {}).get("seeds")
+        if missing or not run.done("results") or seeds != list(range(plan.seeds)):
+            cells = [partial(compute, plan, folder, cell) for cell in missing]
+            whole = [partial(train_whole, plan, folder, stem) for stem in _networks_of_maps(plan)]
+            work_off(
+                [*cells, *whole],
+                folder / CELLS,
+                jobs=jobs or os.cpu_count() or 1,
+                what=f"Reproducing {system}",
+                progress=tell,
+            )
+            with run.stage("results") as part:
+                _write_results(plan, folder, part, command, tell)
+        run.finish()
+        content = _content(folder)
+        assert content is not None
+        runs = [cell for cell in content["cells"] if cell["run"] != ONE_LAYER.name]
+        scored = {cell["protocol"] for cell in runs if "error" not in cell}
+        return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
 
 
 def _networks_of_maps(plan: Reproduction) -> list[str]:
@@ -119,7 +118,7 @@ def _content(folder: Path) -> dict[str, Any] | None:
 def _survey_key(plan: Reproduction) -> str:
     """What the survey is: a preset's name, or the hash of a run's configuration and files."""
     if plan.simulated:
-        return f"{__version__} {plan.survey}"
+        return plan.survey
     path = survey_file(plan, Path())
     return Provenance.of(plan.config(read_toml(path), path.parent)).key
 
