@@ -204,7 +204,11 @@ class Run:
             yield part
             hashes = self.hashes(part)
             _settle(part)
-            landing = {"stage": name, "names": sorted(_entries(part)), "hashes": hashes}
+            landing: dict[str, Any] = {
+                "stage": name,
+                "names": sorted(_entries(part)),
+                "hashes": hashes,
+            }
             if self._stale:  # no half of the run that this one replaces is resumed
                 self._stages, self._hashes = {}, {}
             self._write_journal(landing)
