@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -234,7 +235,7 @@ def why_broken(error: Exception) -> str:
         return f"it lacks {error}"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "it is no JSON"
-    if isinstance(error, zipfile.BadZipFile | EOFError):
+    if isinstance(error, zipfile.BadZipFile | zlib.error | NotImplementedError | EOFError):
         return "it is no archive of arrays"
     if "allow_pickle" in str(error):
         return "it is no archive of plain arrays; pickled objects are never loaded"
