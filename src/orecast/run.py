@@ -561,7 +561,7 @@ def why_broken(error: Exception) -> str:
         return f"it lacks {error}"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "it is no JSON"
-    if isinstance(error, zipfile.BadZipFile | EOFError | zlib.error):
+    if isinstance(error, zipfile.BadZipFile | zlib.error | NotImplementedError | EOFError):
         return "it is no archive of arrays"
     if "allow_pickle" in str(error):
         return "it is no archive of plain arrays; pickled objects are never loaded"

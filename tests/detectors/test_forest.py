@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from orecast.detectors.forest import RandomForest
 from orecast.errors import ConfigError, ModelError
@@ -20,8 +21,6 @@ def textured(size=5, seed=0):
 
 
 def test_equals_scikit_learns_forest_on_the_centres():
-    from sklearn.ensemble import RandomForestClassifier
-
     rng = np.random.default_rng(0)
     X = Windows(rng.normal(size=(3, 20, 20)).astype("f4"), ("a", "b", "c"), CELLS, 3)
     y = (X.centre()[:, 0] > 0).astype(float)
@@ -45,25 +44,31 @@ def test_means_and_spreads_of_windows_tell_texture_where_centres_cannot():
     assert np.ptp(alone.predict(other)) == 0
 
 
-def test_window_features_are_value_mean_and_spread():
+def test_window_features_are_value_mean_and_spread(monkeypatch):
+    tables = []
+    fit = RandomForestClassifier.fit
+    monkeypatch.setattr(
+        RandomForestClassifier, "fit", lambda self, X, y: tables.append(X) or fit(self, X, y)
+    )
     X, y = textured(size=3)
-    table = RandomForest(trees=1, features="window").fit(X, y, GROUP, seed=0).table_
+    RandomForest(trees=1, features="window").fit(X, y, GROUP, seed=0)
     batch = X.batch()
     expected = np.hstack([batch[:, :, 1, 1], batch.mean(axis=(2, 3)), batch.std(axis=(2, 3))])
-    np.testing.assert_allclose(table, expected, atol=1e-6)
+    np.testing.assert_allclose(tables[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["centre", "window"])
 def test_threads_move_no_bit(kind):
     X, y = textured()
+    far = X.moved(np.argwhere(np.ones((50, 50), dtype=bool)) + 5)
     one, three = (
-        RandomForest(trees=20, features=kind, jobs=jobs).fit(X, y, GROUP, seed=0).predict(X)
-        for jobs in (1, 3)
+        RandomForest(trees=20, features=kind, jobs=jobs).fit(X, y, GROUP, seed=0) for jobs in (1, 3)
     )
-    assert np.array_equal(one, three)
+    assert np.array_equal(one.predict(X), three.predict(X))
+    assert np.array_equal(one.predict(far), three.predict(far))
 
 
-def test_a_window_forest_is_saved_and_grown_again(tmp_path):
+def test_a_window_forest_is_saved_and_read_again(tmp_path):
     X, y = textured()
     forest = RandomForest(trees=20, leaf=2, features="window").fit(X, y, GROUP, seed=0)
     forest.save(tmp_path)

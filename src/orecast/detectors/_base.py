@@ -24,6 +24,9 @@ Ints = NDArray[np.int64]
 _STATE, _ARRAYS = "detector.json", "detector.npz"
 _VALUES_AT_ONCE = 2**24
 
+# What reading a damaged file raises; zipfile raises RuntimeError for a method of compression or an
+# encryption that it does not know.
+
 
 class Detector(ABC):
     """Base of the models that need no torch; a subclass says how it learns and scores.
@@ -104,18 +107,18 @@ class Detector(ABC):
             with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
                 learned: dict[str, Any] = state["learned"] | dict(stored)
             kind, learned["names_"] = state["detector"], tuple(learned["names_"])
-            detector = cls(**state["options"]) if kind == cls.__name__ else None
+            if kind != cls.__name__:
+                raise ModelError(f"holds a {kind}, not a {cls.__name__}", where=str(folder))
+            detector = cls(**state["options"])
+            for name, value in learned.items():
+                setattr(detector, name, value)
+            detector._rebuild()
         except BROKEN_ARRAYS as error:
             raise RunError(
                 f"the saved model cannot be read: {why_broken(error)}",
                 where=str(folder),
                 remedy="run the stage that fits the model again",
             ) from error
-        if detector is None:
-            raise ModelError(f"holds a {kind}, not a {cls.__name__}", where=str(folder))
-        for name, value in learned.items():
-            setattr(detector, name, value)
-        detector._rebuild()
         return detector
 
     def _check_options(self, X: Windows) -> None:  # noqa: B027 - most options are free
