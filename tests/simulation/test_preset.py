@@ -1,5 +1,6 @@
 import tomllib
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,16 @@ def test_the_null_is_the_demo_without_its_signal() -> None:
     assert null.haloes.strength == 0
     assert null.system.elsewhere == 1
     assert (null.discovery.exposure, null.discovery.access, null.discovery.size) == (0, 0, 0)
-    for part in ("extent", "units", "elements", "sampling", "background", "terrain"):
+    for part in ("units", "elements", "sampling", "background", "terrain"):
         assert getattr(null, part) == getattr(demo, part)
+    assert replace(null.extent, west=demo.extent.west) == demo.extent
+
+
+def test_the_null_shares_no_area_with_the_demo_at_the_first_hundred_seeds() -> None:
+    null, demo = (
+        [load_preset(name).extent.bounds(s) for s in range(100)] for name in ("null", "demo")
+    )
+    assert not any(area.overlaps(other) for area in null for other in demo)
 
 
 @pytest.mark.parametrize("name", presets())
