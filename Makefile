@@ -15,6 +15,11 @@ results: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# Twenty kills of each long command; what it goes on to must equal what an undisturbed one writes.
+.PHONY: soak
+soak: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/soak.py
+
 check: lint test
 
 lint: .venv/installed-dev

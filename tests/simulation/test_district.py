@@ -43,6 +43,35 @@ def test_another_seed_another_district(district: Simulated) -> None:
     assert not first.faults.geometry.equals(other.faults.geometry)
 
 
+def test_another_seed_is_moved_whole_and_otherwise_what_it_was(district: Simulated) -> None:
+    """Against the same seed's district, simulated where seed 0 stands."""
+    there, demo = district("demo", 1), load_preset("demo")
+    step = there.grid.bounds.south - demo.extent.south
+    assert step >= demo.extent.height
+    back = replace(demo, extent=replace(demo.extent, south=demo.extent.south - step))
+    here = simulate(back, 1)
+    assert here.grid.bounds == district("demo", 0).grid.bounds
+    for field in ("elevation", "rock", "sediment", "potential", "units", "receivers"):
+        np.testing.assert_allclose(getattr(there.truth, field), getattr(here.truth, field), 1e-9)
+    for moved, kept in (
+        (there.samples, here.samples),
+        (there.deposits, here.deposits),
+        (there.undiscovered, here.undiscovered),
+        (there.truth.deposits, here.truth.deposits),
+        (there.truth.barren, here.truth.barren),
+    ):
+        assert moved.drop(columns="Y").equals(kept.drop(columns="Y"))
+        np.testing.assert_allclose(moved["Y"] - kept["Y"], step, atol=1e-6)
+    for moved, kept in (
+        (there.faults, here.faults),
+        (there.geology, here.geology),
+        (there.area, here.area),
+        (there.truth.faults, here.truth.faults),
+    ):
+        expected = kept.geometry.translate(yoff=step)
+        assert moved.geometry.geom_equals_exact(expected, 1e-6).all()
+
+
 def test_switching_haloes_off_changes_nothing_else(district: Simulated) -> None:
     demo = district("demo", 0)
     off = replace(demo.preset, haloes=replace(demo.preset.haloes, strength=0.0))

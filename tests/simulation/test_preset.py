@@ -1,14 +1,18 @@
 import tomllib
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pyproj import CRS
 
 import orecast.simulation.preset as room
 from orecast.errors import ConfigError
 from orecast.simulation import load_preset, presets
-from orecast.simulation.preset import Preset, parse_preset
+from orecast.simulation.preset import Extent, Preset, parse_preset
+from orecast.survey.projection import check_projected
 
 
 @pytest.fixture
@@ -139,8 +143,44 @@ def test_the_null_is_the_demo_without_its_signal() -> None:
     assert null.haloes.strength == 0
     assert null.system.elsewhere == 1
     assert (null.discovery.exposure, null.discovery.access, null.discovery.size) == (0, 0, 0)
-    for part in ("extent", "units", "elements", "sampling", "background", "terrain"):
+    for part in ("units", "elements", "sampling", "background", "terrain"):
         assert getattr(null, part) == getattr(demo, part)
+    assert replace(null.extent, west=demo.extent.west) == demo.extent
+
+
+def test_the_null_shares_no_area_with_the_demo_at_the_first_hundred_seeds() -> None:
+    null, demo = (
+        [load_preset(name).extent.bounds(s) for s in range(100)] for name in ("null", "demo")
+    )
+    assert not any(area.overlaps(other) for area in null for other in demo)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_hundred_seeds_share_no_area_and_lie_in_the_zone(name: str) -> None:
+    extent = load_preset(name).extent
+    areas = [extent.bounds(seed) for seed in range(100)]
+    assert areas[0][:2] == (extent.west, extent.south)
+    for k, area in enumerate(areas):
+        assert (area.east - area.west, area.north - area.south) == (extent.width, extent.height)
+        assert area.west >= 166_000
+        assert area.east <= max(834_000, areas[0].east)
+        assert 0 <= area.south < area.north <= 9_300_000
+        check_projected(CRS(extent.crs), np.reshape(area, (2, 2)), name)
+        assert not any(area.overlaps(other) for other in areas[:k])
+
+
+def test_after_the_last_place_of_the_zone_comes_the_first() -> None:
+    extent = Extent(width=30_000, height=24_000, cell=250)
+    areas = [extent.bounds(seed) for seed in range(1500)]
+    assert len(set(areas)) == 1500
+    assert extent.bounds(1500) == areas[0]
+    assert extent.bounds(10**30) in areas
+
+
+def test_a_district_away_from_every_zone_keeps_its_place_at_seed_0() -> None:
+    for west, south in ((0, 0), (-50_000, -3_000_000), (2_000_000, 9_500_000), (1e7, 1e7)):
+        extent = Extent(width=30_000, height=24_000, cell=250, west=west, south=south)
+        assert extent.bounds(0) == (west, south, west + 30_000, south + 24_000)
 
 
 def test_an_unknown_preset_gets_the_nearest() -> None:

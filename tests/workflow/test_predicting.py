@@ -140,6 +140,18 @@ def test_deposits_of_the_other_area_are_scored_as_never_seen(predicted, other):
     assert metrics_of(found.folder)["scores"][0]["places"] == row["places"]
 
 
+@pytest.mark.parametrize(("preset", "seed"), [("demo", 1), ("null", 0)])
+def test_every_mapped_deposit_of_another_district_is_scored(trained, tmp_path, preset, seed):
+    path = write_district(simulate(preset, seed), tmp_path / "district")
+    found = predict(trained, read(path), tmp_path / "predicted")
+    for rows, table in (("scores", "deposits"), ("undiscovered", "truth/undiscovered")):
+        mapped = read_raster(found.folder / "prospectivity.tif")
+        at = mapped.grid.cell(pd.read_csv(path.parent / f"{table}.csv")[["X", "Y"]].to_numpy())
+        places = np.unique(at[np.isfinite(mapped.values[tuple(at.T)])], axis=0)
+        assert len(found.metrics[rows][0]["places"]) == len(places) > 10
+    assert "left out" not in str(found.metrics["protocol"])
+
+
 def test_classes_begin_at_the_runs_own_scores(predicted, trained):
     folder, metrics = predicted[0].folder, predicted[0].metrics
     thresholds = metrics_of(trained)["classes"]["thresholds"]

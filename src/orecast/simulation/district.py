@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from orecast.errors import ConfigError
-from orecast.grid import Bounds, Grid
+from orecast.grid import Grid
 from orecast.simulation import deposits as ore
 from orecast.simulation import haloes, terrain
 from orecast.simulation.background import background, closed
@@ -89,14 +89,15 @@ class District:
 def simulate(preset: str | Preset, seed: int) -> District:
     """Simulate a district; the same preset and seed give the same district bit for bit.
 
-    Raises ConfigError for an unknown preset or a negative seed.
+    Each seed has a place of its own, ``Extent.bounds``. Raises ConfigError for an unknown preset or
+    a negative seed.
     """
     if seed < 0:
         raise ConfigError(f"a seed is zero or more, not {seed}")
     if isinstance(preset, str):
         preset = load_preset(preset)
     rng = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_STREAMS)}
-    grid = _grid(preset)
+    grid = Grid.covering(preset.extent.bounds(seed), preset.extent.cell, CRS(preset.extent.crs))
     length = preset.background.length
 
     height = terrain.elevation(grid, preset.terrain.relief, rng["terrain"])
@@ -150,12 +151,6 @@ def simulate(preset: str | Preset, seed: int) -> District:
             rule=ore.rule_in_words(preset),
         ),
     )
-
-
-def _grid(preset: Preset) -> Grid:
-    e = preset.extent
-    bounds = Bounds(e.west, e.south, e.west + e.width, e.south + e.height)
-    return Grid.covering(bounds, e.cell, CRS(e.crs))
 
 
 def _traces(faults: tuple[Fault, ...], grid: Grid) -> Traces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,12 +14,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from orecast.errors import ConfigError, nearest
+from orecast.grid import Bounds
 from orecast.simulation.elements import ANALYTES, PPM, ROCKS, Analyte
 
 _STRICT = ConfigDict(extra="forbid")
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+
+_STEP = 30_000.0  # a multiple of the usual cell sizes, so that a grid's edges move with a district
+_GAP = 15_000.0  # metres between two districts at the least
+_ZONE = Bounds(166_000.0, 0.0, 834_000.0, 9_000_000.0)  # of UTM: at the equator, to 81° N
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -34,9 +40,31 @@ class Extent:
     crs: str = "EPSG:32649"
     """Projected CRS, in metres."""
     west: float = 400_000.0
-    """Easting of the western edge."""
+    """Easting of the western edge at seed 0."""
     south: float = 2_400_000.0
-    """Northing of the southern edge."""
+    """Northing of the southern edge at seed 0."""
+
+    def bounds(self, seed: int) -> Bounds:
+        """Outer edges of a seed's district, which shares no area with another seed's.
+
+        Each seed lies north of the one before; after the northernmost place of a column comes its
+        southernmost, and after a whole column the next column to the east. A UTM zone holds 1500
+        districts of 30 x 24 km, or 120 of 289 x 117 km; further seeds begin again at seed 0's.
+        """
+        south, columns = _moved(seed, self.south, self.height, _ZONE.south, _ZONE.north)
+        west, _ = _moved(columns, self.west, self.width, _ZONE.west, _ZONE.east)
+        return Bounds(west, south, west + self.width, south + self.height)
+
+
+def _moved(number: int, start: float, side: float, low: float, high: float) -> tuple[float, int]:
+    """Start of a side of a length, ``number`` steps after ``start`` between ``low`` and ``high``.
+
+    After the highest place comes the lowest; the second result counts the rounds that were ended.
+    """
+    step = _STEP * math.ceil((side + _GAP) / _STEP)
+    below = max(0, int((start - low) // step))
+    count = below + 1 + max(0, int((high - start - side) // step))
+    return start + ((number + below) % count - below) * step, number // count
 
 
 @dataclass(frozen=True, config=_STRICT)
