@@ -6,11 +6,11 @@
 Each command runs once undisturbed. Then it is begun anew, its whole process group gets SIGKILL at a
 random moment, it is begun again (``predict`` with --overwrite, the others with --resume) and killed
 again, up to four times for each result. A result must be that of the undisturbed command, file by
-file and byte by byte, with no file more. Of the bytes these are left out, as they hold times,
-memory or, in turn, hashes of such files:
+file and byte by byte, with no file more. Of the bytes these are left out, as they hold times or
+memory, or hash a file that does:
 
-- in JSON the keys ``seconds``, ``total_seconds``, ``started`` and ``peak_memory_mib``, and in
-  ``.orecast/journal.json`` all hashes;
+- in JSON the keys ``seconds``, ``total_seconds``, ``started`` and ``peak_memory_mib``, and hashes
+  of the kinds of files that are named here (in ``provenance.json`` and ``.orecast/journal.json``);
 - in ``report.html`` when the run was begun, how long it took and its memory;
 - of a comparison's tables the column of seconds, which is the last, and the sum of them;
 - in GeoPackages when a table was changed;
@@ -95,8 +95,9 @@ TIMES_IN_TEXT = {
     r"|\d+ [A-Z][a-z]+ \d{4}, \d\d:\d\d UTC",
     "comparison.html": r'<td class="num">[^<]*</td>(?=\s*</tr>)|, [^,<]* in all(?=</dd>)',
     "comparison.md": r"[^|\n]*\|$",
-    "journal.json": r"(?<=\")[0-9a-f]{32,}(?=\")",
 }
+TIMED = (".json", ".html", ".md", ".csv", ".gpkg")
+HASH = r"[0-9a-f]{64}"
 CHANGED = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"
 LEFT_OVER = r"\.(part|old|tmp)$|(^|/)(\.part-|scratch-)"
 
@@ -234,7 +235,7 @@ def entries(folder: Path) -> set[str]:
 
 
 def without_times(path: Path) -> Any:
-    """What a file holds, without times, memory and hashes of files that hold such."""
+    """What a file holds, without what the module's docstring names."""
     if path.is_dir():
         return "folder"
     if path.suffix == ".gpkg":
@@ -251,9 +252,13 @@ def without_times(path: Path) -> Any:
 
 
 def timeless(content: Any) -> Any:
-    """JSON content without the keys that hold times or memory."""
+    """JSON content without times, memory and hashes of files that hold such."""
     if isinstance(content, dict):
-        return {key: timeless(value) for key, value in content.items() if key not in TIMES}
+        return {
+            key: timeless(value)
+            for key, value in content.items()
+            if key not in TIMES and not (key.endswith(TIMED) and re.fullmatch(HASH, str(value)))
+        }
     if isinstance(content, list):
         return [timeless(value) for value in content]
     return content

@@ -22,7 +22,8 @@ def results(tmp_path):
     for k, folder in enumerate(folders):
         (folder / ".orecast").mkdir(parents=True)
         (folder / "map.tif").write_bytes(b"map")
-        provenance = {"started": f"2026-01-0{k + 1}", "seconds": {"map": k}, "seed": 0}
+        hashes = {"targets.gpkg": f"{k}" * 64, "map.tif": "a" * 64}
+        provenance = {"started": f"2026-01-0{k + 1}", "seconds": {"map": k}, "files": hashes}
         (folder / "provenance.json").write_text(json.dumps(provenance))
         journal = {"stages": ["map"], "files": {"provenance.json": f"{k}" * 64}}
         (folder / ".orecast/journal.json").write_text(json.dumps(journal))
@@ -45,7 +46,7 @@ def test_times_are_no_difference(results):
     ("name", "content", "said"),
     [
         ("map.tif", "mat", "differs"),
-        ("provenance.json", '{"seed": 1}', "differs"),
+        ("provenance.json", json.dumps({"files": {"map.tif": "b" * 64}}), "differs"),
         (".orecast/journal.json", '{"stages": ["map", "report"]}', "differs"),
         ("report.html", "<p>other</p>", "differs"),
         ("comparison.md", "| a | 0.6 | 0.1 |\n", "differs"),
