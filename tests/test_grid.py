@@ -81,8 +81,11 @@ def test_the_twelve_by_twelve_tiles_of_a_published_map():
 
 
 def test_more_tiles_than_cells_are_refused():
+    grid = Grid.covering(Bounds(0, 0, 5, 5), 1, UTM)
     with pytest.raises(ConfigError, match="do not fit"):
-        Grid.covering(Bounds(0, 0, 5, 5), 1, UTM).numbered_tiles(12, 12)
+        grid.numbered_tiles(12, 12)
+    with pytest.raises(ConfigError, match=r"^targets\.tiles: "):
+        grid.numbered_tiles(10**9, 10**9, where="targets.tiles")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
@@ -114,3 +117,18 @@ def test_nearest_place_names_the_row():
     owner = nearest_place([[0, 0], [0, 4]], (1, 5))
     assert owner.tolist()[0][:2] == [0, 0]
     assert owner.tolist()[0][3:] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Affine(np.nan, 0, 0, 0, -1, 0),
+        Affine(1, 0, 0, 0, np.nan, 0),
+        Affine(1, 0, np.inf, 0, -1, 0),
+        Affine(1, 0, 0, 0, -np.inf, 0),
+        Affine(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan),
+    ],
+)
+def test_a_transform_that_is_no_place_is_refused(transform):
+    with pytest.raises(AlignmentError, match=r"no place.*export it again"):
+        Grid(UTM, transform, (2, 2))

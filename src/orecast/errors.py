@@ -17,6 +17,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST_NAMES = 100
+
 
 class OrecastError(Exception):
     """Says what is wrong, where (file, column, row, layer), and what to do.
@@ -32,6 +34,10 @@ class OrecastError(Exception):
         place = f"{where}: " if where else ""
         advice = f". Remedy: {remedy}" if remedy else ""
         super().__init__(f"{place}{what.rstrip('.')}{advice}")
+
+    def as_dict(self) -> dict[str, str | None]:
+        """As a file of results holds it."""
+        return {"what": self.what, "where": self.where, "remedy": self.remedy}
 
 
 class ConfigError(OrecastError):
@@ -68,8 +74,16 @@ class RunError(OrecastError):
     """A run's folder cannot be written, read or resumed."""
 
 
+REFUSALS = (ConfigError, InputError, SamplingError, ModelError)
+"""What the data or the settings do not allow of, and will not when it is tried again.
+
+Where many methods are computed this is the result of one of them. A RunError is not: what a full
+disk has stopped is computed when the run is resumed.
+"""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Offer the nearest known names, or all of them when none is near.
+    """Offer the nearest known names, or all of them, 100 at most, when none is near.
 
     >>> nearest("resnet81", ["resnet18", "resnet34", "logistic-regression"])
     'did you mean resnet18 or resnet34?'
@@ -78,4 +92,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    return f"choose one of {', '.join(known)}"
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    return f"choose one of {', '.join(known[:_MOST_NAMES])}{more}"

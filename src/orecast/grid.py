@@ -50,7 +50,8 @@ class Bounds(NamedTuple):
 
 def _span(low: float, high: float) -> str:
     """Whole units where they tell the ends apart, as metres do and degrees do not."""
-    return f"{low:.0f} to {high:.0f}" if high - low >= 1000 else f"{low:.6g} to {high:.6g}"
+    whole = 1000 <= high - low < 1e12
+    return f"{low:.0f} to {high:.0f}" if whole else f"{low:.6g} to {high:.6g}"
 
 
 class Tile(NamedTuple):
@@ -89,6 +90,12 @@ class Grid:
 
     def __post_init__(self) -> None:
         t = self.transform
+        if not all(map(math.isfinite, (t.a, t.c, t.e, t.f))):
+            raise AlignmentError(
+                f"the raster has no place (pixel width {t.a:g}, height {t.e:g}, "
+                f"corner {t.c:g}, {t.f:g})",
+                remedy="export it again with its georeference",
+            )
         if t.b != 0 or t.d != 0:
             raise AlignmentError(
                 "the raster is rotated or sheared, which a north-up grid cannot hold",
@@ -190,11 +197,14 @@ class Grid:
                     slice(max(0, left - halo), min(columns, right + halo)),
                 )
 
-    def numbered_tiles(self, down: int, across: int) -> NDArray[np.int32]:
+    def numbered_tiles(
+        self, down: int, across: int, *, where: str | None = None
+    ) -> NDArray[np.int32]:
         """Number ``down * across`` near-equal tiles from 1, row by row from the north-west.
 
-        Returns ``(rows, columns)``, each cell the number of its tile, as the numbered prospects
-        of Gao et al. (2022, Appl. Sci. 12, 11433) on 12 x 12 tiles.
+        Returns ``(rows, columns)``, each cell the number of its tile, as the numbered prospects of
+        Gao et al. (2022, Appl. Sci. 12, 11433) on 12 x 12 tiles. Raises ConfigError, whose place is
+        the key ``where``, for more tiles than cells.
 
         >>> Grid.covering(Bounds(0, 0, 4, 2), 1, CRS("EPSG:32645")).numbered_tiles(2, 2).tolist()
         [[1, 1, 2, 2], [3, 3, 4, 4]]
@@ -203,6 +213,7 @@ class Grid:
         if not (1 <= down <= rows and 1 <= across <= columns):
             raise ConfigError(
                 f"{down} x {across} numbered tiles do not fit a grid of {rows} x {columns} cells",
+                where=where,
                 remedy="ask for fewer tiles or a smaller cell size",
             )
         r = np.arange(rows) * down // rows

@@ -2,34 +2,24 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from orecast.simulation import simulate, write_district
 
-ROOT = Path(__file__).parents[2]
-
-
-def orecast(*words, cwd=None, **environment):
+def process(*words):
+    """The command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "orecast", *map(str, words)],
         capture_output=True,
         text=True,
         encoding="utf-8",
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"} | environment,
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONUTF8": "1"},
         check=False,
     )
 
 
-@pytest.fixture(scope="module")
-def district(tmp_path_factory):
-    return write_district(simulate("demo", 1), tmp_path_factory.mktemp("district"))
-
-
-def test_help_names_the_commands_and_shows_examples():
-    answer = orecast("--help")
+def test_help_names_the_commands_and_shows_examples(orecast):
+    answer = process("--help")
     assert answer.returncode == 0
     for command in ("demo", "init", "check", "run", "simulate", "models", "audit", "compare"):
         assert command in answer.stdout
@@ -66,7 +56,7 @@ def test_checking_needs_no_torch(district):
     assert out.stdout.strip().endswith("HEAVY []")
 
 
-def test_check_shows_the_elements_and_findings_and_changes_nothing(district):
+def test_check_shows_the_elements_and_findings_and_changes_nothing(orecast, district):
     district.with_name("checks.json").unlink(missing_ok=True)
     before = {p: p.stat().st_mtime_ns for p in district.parent.rglob("*")}
     answer = orecast("check", district)
@@ -80,7 +70,7 @@ def test_check_shows_the_elements_and_findings_and_changes_nothing(district):
     assert after == before
 
 
-def test_nothing_of_the_users_is_overwritten(district, tmp_path):
+def test_nothing_of_the_users_is_overwritten(orecast, district, tmp_path):
     mine = tmp_path / "samples.csv"
     mine.write_text("mine")
     for words in (
@@ -94,7 +84,7 @@ def test_nothing_of_the_users_is_overwritten(district, tmp_path):
         assert mine.read_text() == "mine"
 
 
-def test_init_writes_what_check_and_run_read(district, tmp_path):
+def test_init_writes_what_check_and_run_read(orecast, district, tmp_path):
     folder = district.parent
     files = [folder / n for n in ("samples.csv", "deposits.csv", "faults.gpkg", "geology.gpkg")]
     answer = orecast("init", *files, "-o", tmp_path / "run.toml")
@@ -108,7 +98,7 @@ def test_init_writes_what_check_and_run_read(district, tmp_path):
     assert orecast("check", tmp_path / "run.toml", *settings).returncode == 0
 
 
-def test_check_and_init_need_no_deposits(without_deposits, tmp_path):
+def test_check_and_init_need_no_deposits(orecast, without_deposits, tmp_path):
     answer = orecast("check", without_deposits, "--write", tmp_path / "checks.json")
     assert answer.returncode == 0, answer.stderr
     first = answer.stdout.partition("\n")[0]
@@ -130,7 +120,7 @@ def test_check_and_init_need_no_deposits(without_deposits, tmp_path):
 
 
 def test_a_whole_run_ends_in_a_summary(district, tmp_path):
-    answer = orecast(
+    answer = process(
         "run",
         district,
         "--model",
@@ -140,7 +130,13 @@ def test_a_whole_run_ends_in_a_summary(district, tmp_path):
         "--set",
         "evidence.cell_size=1000",
         "--set",
+        "evidence.radius=1500",
+        "--set",
         "sampling.window=3",
+        "--set",
+        "validation.folds=3",
+        "--set",
+        "evidence.layers=['Au', 'As', 'Sb', 'fault_distance']",
     )
     assert answer.returncode == 0, answer.stderr
     assert "report.html" in answer.stdout
@@ -149,7 +145,7 @@ def test_a_whole_run_ends_in_a_summary(district, tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
 
 
-def test_a_listed_model_or_preset_is_offered():
+def test_a_listed_model_or_preset_is_offered(orecast):
     models = orecast("models").stdout
     for name in ("resnet18", "resnet34", "resnet50", "random-forest", "deposit-distance"):
         assert name in models
@@ -174,11 +170,14 @@ def test_a_listed_model_or_preset_is_offered():
         (("init", "nowhere.csv"), "nowhere.csv"),
     ],
 )
-def test_bad_input_ends_in_one_message_without_a_traceback(district, tmp_path, words, message):
+def test_bad_input_ends_in_one_message_without_a_traceback(
+    orecast, district, tmp_path, monkeypatch, words, message
+):
     words = [district if w == "DISTRICT" else w for w in words]
     if words[0] == "run":
-        words += ["--set", f"output={tmp_path.as_posix()}/run"]
-    answer = orecast(*words, cwd=tmp_path)
+        words += ["--set", f"output={tmp_path.as_posix()}/run", "--set", "evidence.cell_size=1000"]
+    monkeypatch.chdir(tmp_path)
+    answer = orecast(*words)
     assert answer.returncode == 1
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -186,7 +185,7 @@ def test_bad_input_ends_in_one_message_without_a_traceback(district, tmp_path, w
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_usage_is_2():
+def test_wrong_usage_is_2(orecast):
     assert orecast("runn").returncode == 2
     assert orecast("run", "run.toml", "--resume", "--overwrite").returncode == 2
     assert orecast("simulate", "--seed", "x").returncode == 2

@@ -5,15 +5,14 @@ import sys
 
 import pytest
 
-from orecast.simulation import simulate, write_district
-
 SMALL = (
     *("--set", "evidence.cell_size=1000", "--set", "evidence.radius=1500"),
     *("--set", "sampling.window=3", "--set", "validation.folds=3"),
 )
 
 
-def compare(*words):
+def process(*words):
+    """A comparison in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "orecast", "compare", *map(str, words)],
         capture_output=True,
@@ -24,18 +23,17 @@ def compare(*words):
     )
 
 
-@pytest.fixture(scope="module")
-def district(tmp_path_factory):
-    return write_district(simulate("demo", 1), tmp_path_factory.mktemp("district"))
-
-
-def test_a_comparison_ends_in_a_table_and_a_page_and_fails_with_its_models(district, tmp_path):
+@pytest.mark.usefixtures("in_this_process")
+def test_a_comparison_ends_in_a_table_and_a_page_and_fails_with_its_models(
+    orecast, district, tmp_path
+):
     asked = (district, *SMALL, "--seeds", 1, "--no-baselines", "-o", tmp_path / "out", "--jobs", 1)
-    answer = compare(*asked, "--models", "weights-of-evidence", "--protocols", "paper")
+    answer = process(*asked, "--models", "weights-of-evidence", "--protocols", "paper")
     assert answer.returncode == 0, answer.stderr
     for words in ("weights-of-evidence", "AUC, paper", "2 cells computed", "comparison.html"):
         assert words in answer.stdout
-    again = compare(*asked, "--models", "weights-of-evidence,single-layer:layer=Xx", "--resume")
+    models = "weights-of-evidence,single-layer:layer=Xx"
+    again = orecast("compare", *asked, "--models", models, "--resume")
     assert again.returncode == 1
     assert "What could not be computed" in again.stdout
     assert "1 cell computed" in again.stdout
@@ -45,20 +43,20 @@ def test_a_comparison_ends_in_a_table_and_a_page_and_fails_with_its_models(distr
     ]
 
 
-def test_an_unknown_name_is_refused_with_the_nearest(district, tmp_path):
-    answer = compare(district, "--models", "random-forrest", "-o", tmp_path / "out")
+def test_an_unknown_name_is_refused_with_the_nearest(orecast, district, tmp_path):
+    answer = orecast("compare", district, "--models", "random-forrest", "-o", tmp_path / "out")
     assert answer.returncode == 1
     assert "did you mean random-forest" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_models_that_are_empty_are_not_left_out(district, tmp_path):
-    answer = compare(district, "--models", "", "-o", tmp_path / "out")
+def test_models_that_are_empty_are_not_left_out(orecast, district, tmp_path):
+    answer = orecast("compare", district, "--models", "", "-o", tmp_path / "out")
     assert answer.returncode == 1
     assert "--models: names nothing" in answer.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_help_shows_an_example():
-    assert "Example: orecast compare" in compare("--help").stdout
+def test_help_shows_an_example(orecast):
+    assert "Example: orecast compare" in orecast("compare", "--help").stdout

@@ -121,3 +121,13 @@ def test_a_map_of_anomalies_is_scored_on_the_whole_map(capsys):
     assert "contrast 70 60 to 80" in text
     assert "Held-out" not in text
     assert "recommended" not in text
+
+
+def test_what_was_left_out_is_listed_with_its_reason(capsys):
+    left_out = {"mahalanobis": "layer La: is constant", "layer [/b]": "none lies 5 km away"}
+    text = shown(capsys, deposits=8, left_out=left_out)
+    assert (
+        "Left out of the scores:\nmahalanobis: layer La: is constant\n"
+        "layer [/b]: none lies 5 km away\n\n" in text
+    )
+    assert "Left out" not in shown(capsys, deposits=8, left_out={})

@@ -204,6 +204,10 @@ def test_an_unknown_option_is_refused_with_the_nearest(name):
         ("gan", "batch", 1),
         ("gan", "penalty", -0.1),
         ("gan", "width", "wide"),
+        ("noise", "variance", 1e300),
+        ("vae", "rate", 1e300),
+        ("vae", "latent", 10**9),
+        ("gan", "width", 10**9),
     ],
 )
 def test_impossible_options_are_refused_before_anything_is_fitted(name, option, value):

@@ -1,5 +1,7 @@
 """What holds for every registered interpolator."""
 
+import re
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -293,3 +295,22 @@ def test_a_plane_comes_out_north_up_and_at_cell_centres(name):
     assert np.abs(at_samples).max() < tolerance
     if name == "spline":
         assert np.nanmax(np.abs(got - truth)) < 0.5
+
+
+@pytest.mark.parametrize("neighbours", [81, 10**9, 10**30])
+def test_more_neighbours_than_samples_are_all_samples(name, neighbours, samples):
+    xy, values = samples
+    targets = xy[:20] + 3.0
+    asked, all_of_them = (create(name, n, 5000.0).fit(xy, values) for n in (neighbours, 80))
+    np.testing.assert_array_equal(asked.predict(targets), all_of_them.predict(targets))
+
+
+@pytest.mark.parametrize("name", ["kriging", "spline"])
+def test_a_system_of_very_many_neighbours_is_refused_before_it_is_solved(name):
+    xy = np.random.default_rng(0).uniform(0, 1e4, (400, 2))
+    with pytest.raises(ConfigError, match="a system of 400 equations") as caught:
+        create(name, 10**9).fit(xy, xy)
+    assert caught.value.where == "evidence.neighbours"
+    most = int(re.match(r"set it to (\d+) or less", caught.value.remedy)[1])
+    create(name, most).fit(xy, xy)
+    create("idw", 10**9).fit(xy, xy)

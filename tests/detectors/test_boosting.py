@@ -130,6 +130,8 @@ def test_prediction_in_parts_equals_that_at_once(monkeypatch):
         {"rate": float("nan")},
         {"leaves": 1},
         {"leaf": 2.5},
+        {"trees": 10**9},
+        {"leaves": 10**30},
         {"features": "windows"},
     ],
 )

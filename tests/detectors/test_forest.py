@@ -87,7 +87,16 @@ def test_a_gap_beside_the_centre_matters_to_window_features_alone():
 
 @pytest.mark.parametrize(
     "options",
-    [{"trees": 0}, {"trees": 2.5}, {"leaf": "two"}, {"jobs": True}, {"features": "windows"}],
+    [
+        {"trees": 0},
+        {"trees": 2.5},
+        {"trees": 10**9},
+        {"leaf": "two"},
+        {"leaf": 10**30},
+        {"jobs": True},
+        {"jobs": 10**9},
+        {"features": "windows"},
+    ],
 )
 def test_impossible_options_are_refused_by_fit(options):
     X, y = textured()

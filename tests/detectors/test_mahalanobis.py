@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 from sklearn.covariance import MinCovDet
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from orecast.composition.logratio import ilr_basis
 from orecast.detectors.mahalanobis import Mahalanobis
@@ -126,3 +127,15 @@ def test_a_background_of_too_few_windows_is_refused():
     with pytest.raises(ModelError, match=r"13 windows .* more than 13"):
         fitted(table, support=0.75)
     assert fitted(np.vstack([table, -table[:1]]), support=0.75).whitening_.shape == (9, 9)
+
+
+def test_its_many_small_steps_wait_for_no_other_thread(monkeypatch):
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    at_work, fit = set(), MinCovDet.fit
+    monkeypatch.setattr(MinCovDet, "fit", lambda *given: at_work.update(threads()) or fit(*given))
+    with threadpool_limits(2, user_api="blas"):
+        fitted(contaminated(60))
+        assert threads() == {2}
+    assert at_work == {1}

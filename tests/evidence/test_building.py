@@ -1,3 +1,5 @@
+import re
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -57,6 +59,69 @@ def test_grids_that_suit_nobody_are_refused(scattered, survey_of):
     away = frame(box(0, 0, 10, 10))
     with pytest.raises(AlignmentError, match="no sample lies in the study area"):
         propose_grid(survey_of(scattered, area=away), EvidenceOptions(cell_size=100.0))
+
+
+@pytest.mark.parametrize("size", [2.0, 0.01, 1e-30, 1e-300, 1e-320])
+@pytest.mark.parametrize("area", [None, frame(box(499_000, 4_000_000, 505_000, 4_004_000))])
+def test_more_cells_than_memory_holds_are_refused_with_a_size_that_fits(
+    size, area, scattered, survey_of, monkeypatch
+):
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 20e6)
+    survey = survey_of(scattered, area=area)
+    with pytest.raises(ConfigError, match="are needed at least for a grid of") as caught:
+        propose_grid(survey, EvidenceOptions(cell_size=size), layers=3)
+    assert caught.value.where == "evidence.cell_size"
+    proposed = float(re.fullmatch(r"set it to (\S+) or more", caught.value.remedy)[1])
+    grid = propose_grid(survey, EvidenceOptions(cell_size=proposed), layers=3)
+    assert 50_000 < np.prod(grid.shape) < 150_000
+
+
+@pytest.mark.parametrize("size", [1e200, 1e308, 1e9, 5000.0])
+@pytest.mark.parametrize("area", [None, frame(box(499_000, 4_000_000, 505_000, 4_004_000))])
+def test_cells_larger_than_the_survey_are_refused_with_a_size_that_fits(
+    size, area, scattered, survey_of
+):
+    survey = survey_of(scattered, area=area)
+    with pytest.raises(ConfigError, match="fewer than two on a side") as caught:
+        propose_grid(survey, EvidenceOptions(cell_size=size))
+    proposed = float(re.fullmatch(r"set it to (\S+) or less", caught.value.remedy)[1])
+    assert min(propose_grid(survey, EvidenceOptions(cell_size=proposed)).shape) >= 2
+
+
+def test_samples_on_one_line_need_a_study_area(scattered, survey_of):
+    line = scattered * [1, 0] + [0, 4_000_000]
+    with pytest.raises(ConfigError, match="on one line") as caught:
+        propose_grid(survey_of(line), EvidenceOptions(cell_size=100.0))
+    assert "[area]" in caught.value.remedy
+    area = frame(box(500_000, 3_999_000, 504_000, 4_001_000))
+    assert propose_grid(survey_of(line, area=area), EvidenceOptions(cell_size=100.0))
+
+
+@pytest.mark.parametrize("away", [(1e9, 0), (0, 5e8), (-4e10, 4e10)])
+def test_a_stray_sample_is_named_where_its_grid_is_too_large(away, scattered, survey_of):
+    xy = np.concatenate([scattered, scattered[:1] + away])
+    with pytest.raises(ConfigError, match="are needed at least for a grid of") as caught:
+        propose_grid(survey_of(xy), EvidenceOptions(cell_size=1.0))
+    x, y = xy[-1]
+    assert f"leave out the sample at {x:.0f}, {y:.0f}, far from the others" in caught.value.remedy
+    propose_grid(survey_of(scattered), EvidenceOptions(cell_size=1.0))
+
+
+def test_every_layer_counts_for_the_memory_of_a_grid(scattered, survey_of, config_of, monkeypatch):
+    faults = frame(LineString([(500_000, 4_000_000), (504_000, 4_003_000)]))
+    geology = frame(*(box(500_000 + k, 4_000_000, 500_001 + k, 4_003_000) for k in range(40)))
+    survey = survey_of(scattered, faults=faults, geology=geology.assign(unit=range(40)))
+    tables = {
+        "evidence": {"cell_size": 10.0},
+        "faults": {"path": "f", "rings": [500], "density": 400, "intersections": True},
+        "geology": {"path": "g", "column": "unit", "classes": 10**9},
+    }
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 40e6)
+    with pytest.raises(ConfigError, match="with 48 layers"):  # 3, 4, and 41 of geology
+        build_evidence(survey, config_of(**tables))
+    few = tables | {"evidence": {"cell_size": 10.0, "layers": ["Au"]}}
+    with pytest.raises(ConfigError, match="with 46 layers"):
+        build_evidence(survey, config_of(**few))
 
 
 def test_log_ratios_are_taken_on_the_samples_and_then_interpolated(scattered, survey_of, config_of):

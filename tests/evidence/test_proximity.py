@@ -126,6 +126,30 @@ def test_density_adds_up_to_the_lines_length(grid):
     assert density.sum() * grid.cell_area / 1000 == pytest.approx(total, rel=1e-9)
 
 
+@pytest.mark.parametrize("radius", [2501.0, 1e12, 1e300])
+def test_a_radius_of_density_wider_than_the_map_is_refused(radius, grid):
+    lines = [LineString([(0, 0), (900, 900)])]
+    with pytest.raises(ConfigError, match="wider than the map") as caught:
+        fault_density(lines, grid, radius)
+    assert caught.value.where == "faults.density"
+    proposed = float(caught.value.remedy.split()[-1])
+    assert fault_density(lines, grid, proposed).any()
+    assert fault_density(lines, grid, 2499.0).all()
+
+
+def test_a_radius_of_density_that_memory_does_not_hold_is_refused(grid, monkeypatch):
+    lines = [LineString([(0, 0), (900, 900)])]
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e5)
+    with pytest.raises(ConfigError, match="for a radius of 2400 m") as caught:
+        fault_density(lines, grid, 2400.0)
+    fitting = float(caught.value.remedy.split()[3])
+    assert 100 < fitting < 2400
+    assert fault_density(lines, grid, fitting).any()
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e3)
+    with pytest.raises(ConfigError, match=r"larger evidence\.cell_size"):
+        fault_density(lines, grid, 200.0)
+
+
 def test_density_within_less_than_a_cell_is_the_cells_own(grid):
     density = fault_density([LineString([(110, 110), (190, 110)])], grid, 30)
     assert density[13, 1] == pytest.approx(80 / 100**2 * 1000)

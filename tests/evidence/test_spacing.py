@@ -54,3 +54,13 @@ def test_few_samples_have_a_radius():
 def test_one_place_has_no_spacing():
     with pytest.raises(InputError, match="1 place"):
         propose_cell_size(np.ones((5, 2)))
+
+
+def test_an_order_of_thousands_is_looked_up_from_some_places(monkeypatch):
+    xy = np.random.default_rng(0).uniform(0, 50_000, (900, 2))
+    whole = propose_radius(xy, 10**9)
+    assert whole == propose_radius(xy, 2700)
+    monkeypatch.setattr("orecast.evidence.spacing._MOST_VISITED", 100_000)
+    assert len(nearest_distances(xy, 10**9)) == 113  # each eighth
+    assert propose_radius(xy, 10**9) == pytest.approx(whole, rel=0.2)
+    assert len(nearest_distances(xy, 4)) == 900

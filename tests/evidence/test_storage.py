@@ -67,6 +67,22 @@ def test_names_that_differ_by_case_do_not_share_a_file(tmp_path):
     assert read_evidence(tmp_path).layer("CO")[0, 0] == 1
 
 
+def test_a_layer_of_any_name_is_written_within_the_folder(tmp_path):
+    names = ["../../x", "/etc/x", "..", "", "<script>", "[/b]", "a\nb", "\x00", "C:\\x", "岩" * 300]
+    names += ["x" * 400, "x" * 401]
+    made = Evidence.empty(GRID)
+    for k, name in enumerate(names):
+        layer = np.full(GRID.shape, float(k))
+        made = made.adding(name, layer, kind="lithology", origin="", reach=0)
+    folder = tmp_path / "a" / "b" / "evidence"
+
+    files = write_evidence(made, folder)
+
+    assert {p for p in tmp_path.rglob("*") if p.is_file()} == {*files, folder / "evidence.json"}
+    again = read_evidence(folder)
+    assert [again.layer(n)[0, 0] for n in names] == list(range(len(names)))
+
+
 def test_missing_and_broken_files_are_refused(evidence, tmp_path):
     with pytest.raises(InputError, match=r"evidence\.json"):
         read_evidence(tmp_path)

@@ -173,7 +173,7 @@ def main() -> int:
                 found = _differences(asked.action, name, case, old, work, here)
                 took = f"{time.perf_counter() - begun:.0f} s"
                 print(f"{name}: {_counted(found)}  ({took})", flush=True)
-                for line in found[:40]:
+                for line in found:
                     print(f"  {line}", flush=True)
                 failed += bool(found)
         finally:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orecast.errors import ConfigError
-from orecast.models.blocks import Head, initialise, require_count, require_share, stem
+from orecast.models.blocks import MOST_LAYERS, Head, initialise, require_count, require_share, stem
 
 
 @pytest.mark.parametrize(("size", "after"), [(1, 1), (9, 9), (63, 63), (64, 16), (65, 17)])
@@ -43,6 +43,14 @@ def test_initial_weights_have_the_spread_of_he_by_fan_out():
 @given(st.integers(1, 10**6))
 def test_counts_are_kept(value):
     assert require_count("width", value) == value
+
+
+@pytest.mark.parametrize("value", [10**9, 10**30])
+def test_counts_beyond_all_sense(value):
+    with pytest.raises(ConfigError, match=r"model\.options\.width: .* from 1 to 1,048,576"):
+        require_count("width", value)
+    with pytest.raises(ConfigError, match=r"model\.options\.layers: .* from 1 to 1,000"):
+        require_count("layers", 1001, MOST_LAYERS)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "16", None, True])

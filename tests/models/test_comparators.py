@@ -91,6 +91,7 @@ def test_shufflenets_stages_follow_its_width_in_even_numbers():
 @pytest.mark.parametrize("factory", [MobileNetV2, MNASNet, ShuffleNetV2])
 def test_depthwise_kernels_start_with_the_spread_of_one_groups_fan_out(factory):
     convs = [m for m in factory(3, 9).modules() if isinstance(m, torch.nn.Conv2d) and m.groups > 1]
+    assert convs
     for conv in convs:
         fan_out = conv.kernel_size[0] ** 2
         spread = conv.weight.std().item()

@@ -156,8 +156,9 @@ def test_any_patch_passes_the_check_of_options():
     """Which builds the smallest window that the network takes, without weights."""
     smallest = VisionTransformer.needs.smallest_window
     with torch.device("meta"):
-        for patch in (None, 1, 2, 3, 4, 16):
-            VisionTransformer(1, smallest, patch=patch)
+        for patch, taken in ((None, 1), (1, 1), (2, 2), (3, 2), (4, 2), (16, 2)):
+            net = VisionTransformer(1, smallest, patch=patch)
+            assert net.branch.patches.kernel_size == (taken, taken)
 
 
 def test_it_can_be_traced_for_prediction():

@@ -245,7 +245,7 @@ class Fabricated:
             "conformal": conformal_area(
                 [d["percentile"] for d in rows[0]["per_deposit"]], 0.6
             ).as_dict(),
-            "calibration": {"threshold": 0.6, "platt": {"kind": "platt"}},
+            "calibration": {"threshold": 0.6, "slope": 1.1},
             "held_out_classes": {"rule": "area", "captured": []},
             "applicability": {
                 "threshold": 0.6,

@@ -199,6 +199,7 @@ def test_published_scores_are_never_shown_alone(fabricate, new_score):
     assert "99" not in beside[: beside.index("withheld")]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_run_with_published_scores_only_shows_none(fabricate):
     made = small(fabricate)
     made.metrics["scores"] = made.metrics["scores"][:1]
@@ -245,6 +246,7 @@ def test_a_run_of_before_is_still_rendered(fabricate):
         assert absent not in words
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_models_map_stands_alone_where_it_is_recommended(fabricate):
     made = small(fabricate)
     made.metrics["verdict"]["recommended"] = "resnet18"
@@ -275,6 +277,28 @@ def test_a_map_of_anomalies_without_any_deposit_says_that_nothing_tells_its_wort
     assert "No deposit was given to score this map by" in text
     assert "Other protocols" not in text
     assert "unexplored rather than proven barren" not in text
+
+
+def test_scores_of_a_map_of_anomalies_that_cannot_be_had_are_listed(fabricate):
+    made = fabricate(layers=1).forget_deposits(3)
+    reasons = {"mahalanobis": "layer La: is constant", "negative-draws": "none lies 5 km away"}
+    made.metrics["left_out"] = reasons
+    text = Page(report_of(made)).text
+    assert "Scores that were left out" in text
+    assert "mahalanobis : layer La: is constant" in text
+    assert "negative-draws : none lies 5 km away" in text
+
+
+def test_deposits_held_back_where_the_map_has_no_value_are_said(fabricate):
+    made = fabricate(layers=1).forget_deposits(0)
+    made.metrics["left_out"] = {"held_back": "no deposit of it lies where the map has a value"}
+    text = Page(report_of(made)).text
+    assert "No deposit that was kept back lies where the map has a value. It shows" in text
+    assert "held_back : no deposit of it lies where the map has a value" in text
+    assert "Name a file of deposits" not in text
+    made = small(fabricate)
+    made.metrics["left_out"] = {"held_back": "no deposit of it lies where the map has a value"}
+    assert "Scores that were left out" in words_of(made)
 
 
 def test_the_prediction_rate_is_of_the_deposits_held_back(fabricate):
@@ -361,6 +385,7 @@ def test_as_little_as_a_run_can_hold(fabricate):
     assert {p.stem for p in (made.folder / "figures").iterdir()} == NAMES - {"layers"}
 
 
+@pytest.mark.slow
 def test_as_much_as_a_run_can_hold(fabricate):
     made = fabricate(shape=(140, 60), deposits=45, baselines=120, layers=45)
     made.title = "天山成矿带 " + "a title that is longer than any line " * 8
@@ -394,6 +419,7 @@ def test_a_blank_map_is_drawn(fabricate):
         assert "0 km² mapped" in write_report(made.write()).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_folder_that_cannot_be_written_is_named(run_folder, tmp_path):
     (tmp_path / "figures").write_text("in the way")
     with pytest.raises(RunError, match=r"cannot write .*free space or name a writable"):

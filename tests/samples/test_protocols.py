@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from orecast.errors import ConfigError, OrecastError, SamplingError
@@ -74,7 +74,7 @@ def test_no_training_window_comes_near_a_test_window(name, seed, size, reach):
     try:
         folds = build(name, ground).folds(sampling, reach)
     except SamplingError:
-        return
+        reject()
     at = sampling.at
     for fold in sampled(folds, np.random.default_rng(seed)):
         assert fold.hidden.shape == fold.region.shape == SHAPE

@@ -307,6 +307,7 @@ def test_pangxidongs_elements_correlate_by_every_threshold_that_was_tried() -> N
     assert pairs[-1] >= 1
 
 
+@pytest.mark.slow
 def test_east_kunluns_deposits_lie_mainly_in_the_upper_clusters_of_gold() -> None:
     held = []
     for seed in range(3):

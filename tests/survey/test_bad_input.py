@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from rasterio.transform import Affine
 from shapely.geometry import LineString, Point, box
 
@@ -91,6 +92,12 @@ def _vector(section, geometry, crs=UTM, columns=None, **settings):
     return spoil
 
 
+def _own_crs(d, section, geometry, **settings):
+    """A shapefile in an engineering CRS, from which nothing leads to any other."""
+    _vector(section, geometry, None, **settings)(d)
+    (d.folder / f"{section}.prj").write_text('LOCAL_CS["mine",UNIT["metre",1]]')
+
+
 def _broken_gpkg(section, **settings):
     def spoil(d):
         (d.folder / "broken.gpkg").write_bytes(b"SQLite format 3\x00" + b"\x07" * 3000)
@@ -105,6 +112,21 @@ def _layer(name="magnetics.tif", settings=None, **options):
         d.table["layers"] = [{"path": name, **(settings or {})}]
 
     return spoil
+
+
+def _rewrite(path, **changes):
+    with rasterio.open(path) as source:
+        values, profile = source.read(), source.profile | changes
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(values.astype(profile["dtype"]))
+
+
+def _sparse(path, side):
+    """A few kilobytes that claim side x side cells."""
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": UTM, "sparse_ok": True}
+    profile |= {"height": side, "width": side, "transform": Affine(5, 0, WEST, 0, -5, SOUTH)}
+    rasterio.open(path, "w", tiled=True, blockxsize=4096, blockysize=4096, **profile).close()
+    assert path.stat().st_size < 10_000
 
 
 def _gridded(*spoils):
@@ -137,6 +159,23 @@ FAR = [box(WEST + 90_000, SOUTH, WEST + 95_000, SOUTH + 9000)]
 CASES = {
     # files
     "missing file": (_set("samples", path="sample.csv"), InputError, "sample.csv", "samples.csv"),
+    "a name that is too long": (_set("samples", path="x" * 5000), InputError, "cannot be read"),
+    "a long name of a layer": (
+        lambda d: d.table.update(layers=[{"path": "x" * 5000 + ".tif"}]),
+        InputError,
+        ".tif",
+        "cannot be read",
+    ),
+    "a long name of a Parquet file": (
+        _set("deposits", path="x" * 5000 + ".parquet"),
+        InputError,
+        "cannot be read",
+    ),
+    "a long name of rasters": (
+        _gridded(_set("gridded", path="x" * 5000)),
+        InputError,
+        "no file matches",
+    ),
     "missing deposits": (_set("deposits", path="no.csv"), InputError, "no.csv", "no such file"),
     "empty file": (_samples_file("e.csv", b""), InputError, "e.csv", "empty"),
     "header alone": (_samples_file("h.csv", b"X,Y,Au_ppb\n"), InputError, "h.csv", "no rows"),
@@ -232,6 +271,26 @@ CASES = {
     ),
     "text among positions": (_cell("X", 5, "88E"), InputError, "row 5, column 'X'", "'88E'"),
     "infinite value": (_cell("Au_ppb", 4, "inf"), InputError, "row 4, column 'Au_ppb'", "infin"),
+    "position of 300 figures": (
+        _cell("X", 6, "1e300"),
+        InputError,
+        "row 6, columns 'X' and 'Y'",
+        "lies 1e+297 km from",
+    ),
+    "deposits at 300 figures": (
+        lambda d: d.deposits.__setitem__("Y", [1e300, 2e300, 3e300, 4e300]),
+        InputError,
+        "deposits.csv",
+        "area of use",
+    ),
+    "header of many twins": (
+        _samples_file(
+            "t.csv", b"Au,Cu,Zn,As,Pb,Ag,Ni,Co,Cr,Fe,Mn," * 2 + b"X\n" + b"1," * 22 + b"5\n"
+        ),
+        InputError,
+        "more than once in the header: 'Ag', 'As'",
+        "and 1 more",
+    ),
     "infinite position": (_cell("X", 6, "-inf"), InputError, "row 6, column 'X'", "infinite"),
     "limit that is none": (_cell("Au_ppb", 8, "<0"), InputError, "row 8", "'<0'", "missing"),
     "marked word": (_cell("Au_ppb", 8, "<DL"), InputError, "row 8", "'<DL'", 'such as "<0.5"'),
@@ -263,6 +322,28 @@ CASES = {
         "ignore",
     ),
     "all-censored element": (_column("Zn_ppm", "<5"), InputError, "'Zn_ppm'", "below", "ignore"),
+    "several all-censored elements": (
+        lambda d: (_column("Zn_ppm", "<5")(d), _column("Tl_ppm", 0.0)(d)),
+        InputError,
+        "samples.csv",
+        "2 of 5 elements",
+        "Zn 40 of 40, Tl 40 of 40",
+        "add 'Zn_ppm', 'Tl_ppm' to samples.ignore",
+    ),
+    "every element all-censored": (
+        lambda d: [_column(c, "<5")(d) for c in ("Au_ppb", "Cu (ppm)", "Fe2O3 %")],
+        InputError,
+        "samples.csv",
+        "3 of 3 elements",
+        "Au 40 of 40, Cu 40 of 40, Fe2O3 40 of 40",
+        "give a survey in which elements were detected",
+    ),
+    "every element under a limit": (
+        _set("samples", detection_limits={"Au": 1e6, "Cu": 1e6, "Fe2O3": 1e6}),
+        InputError,
+        "3 of 3 elements",
+        "Remedy: give",
+    ),
     "all-zero element": (_column("Zn_ppm", 0.0), InputError, "'Zn_ppm'", "above zero", "ignore"),
     "no row with a position": (_column("X", np.nan), InputError, "samples.csv", "no row"),
     "samples on one line": (_column("X", 500_000.0), InputError, "samples.csv", "one line"),
@@ -535,6 +616,53 @@ CASES = {
     ),
     "void layer": (_layer(values=np.full((20, 20), np.nan)), InputError, "magnetics", "nodata"),
     "two bands": (_layer(values=np.ones((2, 20, 20))), InputError, "magnetics.tif", "2 bands"),
+    "geology in a CRS of its own": (
+        lambda d: _own_crs(d, "geology", HERE, column="unit"),
+        AlignmentError,
+        "geology.shp",
+        "cannot be brought to EPSG:32645",
+    ),
+    "deposits in a CRS of their own": (
+        lambda d: _own_crs(d, "deposits", [Point(WEST + i, SOUTH + i) for i in range(9)]),
+        InputError,
+        "deposits.shp",
+        "area of use",
+    ),
+    "a layer in a CRS of its own": (
+        _layer(
+            crs='ENGCRS["mine",EDATUM["x"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],'
+            'LENGTHUNIT["metre",1]]'
+        ),
+        AlignmentError,
+        "magnetics.tif",
+        "overlap",
+    ),
+    "complex numbers": (
+        lambda d: (_layer()(d), _rewrite(d.folder / "magnetics.tif", dtype="complex64")),
+        InputError,
+        "magnetics.tif",
+        "complex",
+    ),
+    "a layer without a place": (
+        _layer(transform=Affine(np.nan, 0, np.nan, 0, np.nan, 0)),
+        AlignmentError,
+        "magnetics.tif",
+        "no place",
+        "georeference",
+    ),
+    "a layer of infinite cells": (
+        _layer(transform=Affine(np.inf, 0, 0, 0, -np.inf, 0)),
+        AlignmentError,
+        "magnetics.tif",
+        "no place",
+    ),
+    "a layer of 40,000 x 40,000 cells": (
+        lambda d: (_layer()(d), _sparse(d.folder / "magnetics.tif", 40_000)),
+        InputError,
+        "magnetics.tif",
+        "40,000 x 40,000 cells",
+        "gdalwarp",
+    ),
     "no raster": (
         lambda d: (_write(d, "m.tif", "no raster"), d.table.update(layers=[{"path": "m.tif"}])),
         InputError,

@@ -1,4 +1,7 @@
 import numpy as np
+import pytest
+
+from orecast.errors import InputError
 
 
 def test_values_are_the_cells_row_by_row(district):
@@ -77,3 +80,13 @@ def test_scattered_zeros_are_not_said_to_be_unmeasured_ground(district):
 
     assert "16 cells of Cd" in finding.what
     assert "adjoin" not in finding.what
+
+
+def test_all_rasters_together_are_held_against_memory(district, monkeypatch):
+    district.gridded()
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 20_000.0)
+    with pytest.raises(InputError, match="for 3 rasters of 20 x 20 cells") as caught:
+        district.read()
+    assert caught.value.where.endswith("*.tif")
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 30_000.0)
+    assert district.read().gridded.shape == (20, 20)

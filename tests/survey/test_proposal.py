@@ -269,3 +269,66 @@ def test_polygons_named_deposits_are_spoken_of(district):
     _, notes = propose([district.folder], district.folder)
 
     assert any("gold_deposits.gpkg" in n and "must be points" in n for n in notes)
+
+
+ELEMENTS = ["Au_ppb", "Cu (ppm)", "Fe2O3 %"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["<0.5", "＜0.5", -0.5, 0, 0.0, "n.d.", "bdl", "<LOD", "not detected"]
+)
+def test_a_survey_in_which_nothing_is_detected_is_refused_with_counts(district, cell):
+    district.samples[ELEMENTS] = cell
+    district.samples = district.samples.astype(object)
+    district.samples.loc[:9, "Au_ppb"] = "NA"
+    district.write()
+
+    with pytest.raises(InputError, match="3 of 3 elements lies below detection") as caught:
+        propose([district.folder / "samples.csv"], district.folder)
+    assert "samples.csv: " in str(caught.value)
+    assert "Au 30 of 30, Cu 40 of 40, Fe2O3 40 of 40. Remedy: give" in str(caught.value)
+
+
+def test_marks_are_counted_with_a_decimal_comma_and_in_a_geopackage(district):
+    table = district.samples
+    table[ELEMENTS] = "<0,5"
+    table.to_csv(district.folder / "samples.csv", index=False, sep=";", decimal=",")
+    points = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["X"], table["Y"]), crs=CRS)
+    points[ELEMENTS] = "<0.5"
+    points.drop(columns=["X", "Y"]).to_file(district.folder / "samples.gpkg")
+
+    for name in ("samples.csv", "samples.gpkg"):
+        with pytest.raises(InputError, match=rf"{name}: .*Au 40 of 40"):
+            propose([district.folder / name], district.folder)
+
+
+def test_one_detected_value_is_enough(district):
+    district.samples[ELEMENTS] = "<0.5"
+    district.samples.loc[7, "Fe2O3 %"] = "0.6"
+    district.write()
+
+    table, _ = propose([district.folder / "samples.csv"], district.folder)
+
+    assert table["samples"]["path"] == "samples.csv"
+
+
+def test_rasters_of_elements_without_a_value_above_zero_are_refused_with_counts(district):
+    district.gridded()
+    for name in ("Au", "Cu", "SiO2"):
+        values = np.zeros((20, 20))
+        values[0, :5] = np.nan
+        district.raster(f"{name}.tif", values=values)
+
+    with pytest.raises(InputError, match="Au 395 of 395, Cu 395 of 395, SiO2 395 of 395"):
+        propose([district.folder], district.folder)
+
+
+def test_a_position_beyond_a_float_is_no_error_of_init(district):
+    district.samples["X"] = district.samples["X"].astype(int).astype(object)
+    district.samples.loc[3, "X"] = 10**400
+    district.write()
+    district.faults()
+
+    table, _ = propose([district.folder], district.folder)
+
+    assert table["samples"]["crs"] == CRS

@@ -1,12 +1,15 @@
+from functools import partial
+
 import numpy as np
 import pytest
+import rasterio
 from pyproj import CRS
 from rasterio.transform import Affine
 
 from orecast.errors import AlignmentError, InputError
 from orecast.grid import Grid
 from orecast.survey import Findings
-from orecast.survey.rasters import matches, on_pixels, read_raster
+from orecast.survey.rasters import matches, on_pixels, place_of, read_raster, read_values
 
 WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
 
@@ -103,3 +106,48 @@ def test_a_folder_means_the_rasters_in_it(district):
 def test_a_pattern_that_finds_nothing_says_what_is_missing(district, pattern, what):
     with pytest.raises(InputError, match=what):
         matches(district.folder / pattern)
+
+
+def sparse(path, side: int) -> None:
+    """A raster of hardly any bytes that claims a square of so many cells."""
+    with rasterio.open(
+        *(path, "w"),
+        driver="GTiff",
+        width=side,
+        height=side,
+        count=1,
+        dtype="float32",
+        crs="EPSG:32645",
+        transform=Affine(0.5, 0, WEST, 0, -0.5, SOUTH + SIDE),
+        tiled=True,
+        compress="deflate",
+        sparse_ok=True,
+        bigtiff="yes",
+    ):
+        pass
+
+
+def test_a_raster_larger_than_memory_is_refused_by_its_header(district):
+    path = district.folder / "magnetics.tif"
+    sparse(path, 200_000)
+    assert path.stat().st_size < 20e6
+    for read in (partial(read_raster, crs=None, setting="crs"), read_values, place_of):
+        with pytest.raises(InputError, match="a grid of 200,000 x 200,000 cells") as caught:
+            read(path)
+        assert caught.value.where == str(path)
+        assert "gdalwarp -r average -tr" in caught.value.remedy
+    district.table["layers"] = [{"path": "magnetics.tif"}]
+    with pytest.raises(InputError, match="560 GB of memory are needed"):
+        district.read()
+
+
+def test_the_cell_that_is_proposed_for_a_large_raster_fits(district, monkeypatch):
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e6)
+    path = district.raster("m.tif", values=np.arange(160_000.0).reshape(400, 400))
+    with pytest.raises(InputError, match="a grid of 400 x 400 cells") as caught:
+        read_raster(path, crs=None, setting="crs")
+    cell = float(caught.value.remedy.split()[4])
+    with rasterio.open(path) as source:
+        fewer = round(400 * source.transform.a / cell)
+    smaller = district.raster("s.tif", values=np.arange(float(fewer**2)).reshape(fewer, fewer))
+    assert read_raster(smaller, crs=None, setting="crs").values.shape == (fewer, fewer)

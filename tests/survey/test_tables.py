@@ -1,10 +1,17 @@
+import datetime
+import re
+import tracemalloc
+import zipfile
+
+import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orecast.errors import InputError
-from orecast.survey.tables import decoded, delimiter_of, read_table
+from orecast.survey.tables import as_numbers, decoded, delimiter_of, read_table
 
 ROWS = "样品号{d}X{d}Y{d}Au_ppb\n甲{d}1{p}5{d}2{p}5{d}<0{p}5\n乙{d}3{p}5{d}4{p}5{d}7{p}25\n"
 
@@ -145,3 +152,164 @@ def test_a_void_first_sheet_is_told_with_the_sheets_there_are(tmp_path, cover):
 
     with pytest.raises(InputError, match="set layer to one of the sheets 'Cover', 'Assays'"):
         read_table(path)
+
+
+def book_with(path, *cells, dimension=""):
+    """A workbook of one sheet with a header, three rows and further cells, as its XML has them."""
+    pd.DataFrame({"X": [1, 2, 3], "Au": [1.5, 2.5, 3.5]}).to_excel(path, index=False)
+    with zipfile.ZipFile(path) as archive:
+        parts = {i.filename: archive.read(i).decode() for i in archive.infolist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace("</sheetData>", "".join(cells) + "</sheetData>")
+    if dimension:
+        parts[sheet] = re.sub('ref="A1:B4"', f'ref="{dimension}"', parts[sheet])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return path
+
+
+def far_cell(row, column, value="1"):
+    return f'<row r="{row}"><c r="{column}{row}"><v>{value}</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    ("cells", "dimension"),
+    [
+        ([], "A1:XFD1048576"),
+        (['<row r="1048576"><c r="A1048576" s="1"/></row>'], ""),
+        (['<row r="900"><c r="XFD900"><v></v></c></row>'], ""),
+        ([f'<row r="{i}"><c r="XFD{i}" s="1"/></row>' for i in range(5, 25)], "A1:XFD200"),
+    ],
+)
+def test_a_workbook_is_as_large_as_what_it_holds(tmp_path, cells, dimension):
+    table = read_table(book_with(tmp_path / "b.xlsx", *cells, dimension=dimension))
+
+    assert table.frame.shape == (3, 2)
+    assert table.frame.index.tolist() == [2, 3, 4]
+
+
+def test_a_cell_in_the_last_corner_is_a_row_of_its_own(tmp_path):
+    table = read_table(book_with(tmp_path / "b.xlsx", far_cell(1_048_576, "XFD", 7)))
+
+    assert table.frame.index.tolist() == [2, 3, 4, 1_048_576]
+    assert table.frame["Au"].tolist()[:3] == [1.5, 2.5, 3.5]
+    assert table.frame.iloc[3, -1] == 7
+    assert table.frame.shape == (4, 16_384)
+
+
+def test_rows_between_take_no_memory(tmp_path):
+    path = book_with(tmp_path / "b.xlsx", far_cell(50_000, "B"), far_cell(50_001, "IV"))
+    tracemalloc.start()
+    try:
+        read_table(path)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (
+            [far_cell(i, "XFD") for i in range(5, 25)],
+            "16,384 columns wide.* 100,000 cells by row 7",
+        ),
+        ([far_cell(10**12, "A")], "rows beyond the 1,048,576"),
+        ([far_cell(9, "AAAA")], "cannot be opened"),
+    ],
+)
+def test_a_sheet_that_claims_too_much_is_refused(tmp_path, monkeypatch, cells, says):
+    monkeypatch.setattr("orecast.survey.tables._MOST_CELLS", 100_000)
+    with pytest.raises(InputError, match=rf"b\.xlsx: .*{says}.*Remedy: .*CSV"):
+        read_table(book_with(tmp_path / "b.xlsx", *cells))
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused_unopened(tmp_path):
+    path = book_with(tmp_path / "b.xlsx")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/media/picture.emf", bytes(501_000_000), compresslevel=1)
+
+    with pytest.raises(InputError, match=r"MB unpack to 501 MB; at most 500 MB.*CSV"):
+        read_table(path)
+
+
+def test_cells_of_a_workbook_keep_their_kinds(tmp_path):
+    book = openpyxl.Workbook()
+    day = datetime.datetime(2020, 1, 2)
+    rows = [
+        [],
+        [None, " Au ", "ID", "n", "flag", "day", "mixed", None],
+        [None, "<0.5", "a", 1, True, day, 1.5, None],
+        [None] * 8,
+        [None, 2.0, "b", 2, False, day, "", "far"],
+        [None, "", "c", 3, True, day, "=1/0", None],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "b.xlsx")
+
+    frame = read_table(tmp_path / "b.xlsx").frame
+
+    assert list(frame) == ["column 1", "Au", "ID", "n", "flag", "day", "mixed", "column 8"]
+    assert frame.index.tolist() == [3, 5, 6]
+    assert frame["Au"].iloc[:2].tolist() == ["<0.5", 2]
+    assert frame["Au"].isna().tolist() == [False, False, True]
+    assert [frame[c].dtype.kind for c in ("n", "flag", "day")] == ["i", "b", "M"]
+    assert frame["ID"].dtype == pd.Series(["a", "b"]).dtype
+    assert frame["column 8"].tolist()[1] == "far"
+    assert frame["column 1"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "name"), [(",", "c{}"), ("\t", "a long name of a column {}")]
+)
+def test_a_table_of_20_000_columns_is_read(tmp_path, delimiter, name):
+    names = ["X", *(name.format(i) for i in range(20_000))]
+    rows = [["5.5", *["1"] * 20_000], ["6.5", *["2"] * 20_000]]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join(delimiter.join(row) for row in [names, *rows]))
+
+    frame = read_table(path).frame
+
+    assert frame.shape == (2, 20_001)
+    assert frame["X"].tolist() == [5.5, 6.5]
+    assert frame[names[-1]].tolist() == [1, 2]
+
+
+def test_a_wide_table_keeps_its_decimal_comma(tmp_path):
+    path = tmp_path / "wide.csv"
+    header = ";".join(f"a rather long name of a column {i}" for i in range(7000))
+    rows = [";".join([cell] * 7000) for cell in ("1,25", "2,5")]
+    path.write_text("\n".join([header, *rows]))
+
+    table = read_table(path)
+
+    assert table.decimal == ","
+    assert table.frame.iloc[:, -1].tolist() == [1.25, 2.5]
+
+
+def test_rows_that_fit_no_header_are_said_to_by_their_number_of_cells(tmp_path):
+    path = tmp_path / "a.csv"
+    header, row = ",".join(f"c{i}" for i in range(20_000)), ",".join("1" * 19_000)
+    path.write_text("\n".join([header, row, row, row]))
+
+    with pytest.raises(InputError, match=r"by comma the header has 20,000.*most rows 19,000"):
+        read_table(path)
+
+
+def test_a_cell_that_is_too_long_is_named_and_not_the_delimiter_alone(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("X,Y\n1," + "x" * 200_000 + "\n")
+
+    with pytest.raises(InputError, match=r"a cell holds more than 131,072 characters"):
+        read_table(path)
+
+
+def test_numbers_beyond_a_float_are_infinite():
+    cells = pd.Series([10**400, -(10**400), 10**25, 3, "x", None], dtype=object)
+
+    values = as_numbers(cells).tolist()
+
+    assert values[:4] == [np.inf, -np.inf, 1e25, 3]
+    assert np.isnan(values[4:]).all()

@@ -186,6 +186,7 @@ def test_the_strictest_needs():
     [
         ({"seeds": 0}, r"model\.options\.seeds: must be a whole number of at least 1"),
         ({"seeds": True}, r"model\.options\.seeds"),
+        ({"seeds": 10**9}, r"model\.options\.seeds: .*set it to 1000 or less"),
         ({"combine": "median"}, r"model\.options\.combine"),
     ],
 )

@@ -176,7 +176,9 @@ def test_a_window_too_small(district):
 def test_a_last_batch_of_one_does_no_harm(district):
     X, y, group = district
     recipe = Training(epochs=1, batch=13)
-    Network("resnet18", {"width": 2}, recipe).fit(X, y, group, seed=0)  # 40 = 3 * 13 + 1
+    network = Network("resnet18", {"width": 2}, recipe).fit(X, y, group, seed=0)  # 40 = 3 * 13 + 1
+    assert all(value.isfinite().all() for value in network.net_.state_dict().values())
+    assert len(np.unique(network.predict(X))) > 1
 
 
 @pytest.mark.parametrize(
@@ -228,6 +230,8 @@ def test_a_full_disk_is_said_so(model, tmp_path, monkeypatch):
     ("options", "where"),
     [
         ({"width": 0}, "width"),
+        ({"width": 10**9}, "width"),
+        ({"passes": 10**9, "dropout": 0.2}, "passes"),
         ({"dropout": 2}, "dropout"),
         ({"precision": "half"}, "precision"),
         ({"compiled": 1}, "compiled"),
@@ -236,6 +240,22 @@ def test_a_full_disk_is_said_so(model, tmp_path, monkeypatch):
 def test_impossible_options(options, where):
     with pytest.raises(ConfigError, match=rf"model\.options\.{where}"):
         Network("resnet18", options, RECIPE).check_options()
+
+
+def test_weights_that_fit_for_one_layer_and_not_for_the_surveys_are_refused_before_training(
+    district, monkeypatch
+):
+    X, y, group = district
+    network = Network("autoencoder", {"width": 2000}, RECIPE)
+    network.check_options()
+    a_layer = 16 * 2000
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 12.5 * a_layer)
+    network.check_options()  # 11 numbers a hidden unit with one layer, and one more for each
+    many = replace(X, stack=np.repeat(X.stack[:1], 4, axis=0), names=("a", "b", "c", "d"))
+    with pytest.raises(ConfigError, match="for autoencoder of") as caught:
+        network.rehearse(many, y, group, seed=0)
+    assert caught.value.where == "model.options.width"
+    assert caught.value.remedy == "set width to 512 or less"
 
 
 def test_precision_is_that_of_training(district):

@@ -24,7 +24,7 @@ from orecast.training.pretraining import (
 from orecast.training.trainer import local_randomness, train
 
 CPU = acceleration(torch.device("cpu"), channels_last=False)
-RECIPE = Training(epochs=2, batch=32, pretrain=2)
+RECIPE = Training(epochs=2, batch=64, pretrain=2)
 ROW, COLUMN = np.indices((30, 30))
 EAST = COLUMN >= 15
 NORTH_WEST = (ROW < 5) & ~EAST
@@ -257,7 +257,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("last", [1, 2, 3])
+@pytest.mark.parametrize(
+    "last", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)]
+)
 def test_killed_in_either_stage_it_ends_bit_for_bit_the_same(district, tmp_path, last):
     told = []
 

@@ -1,19 +1,23 @@
 """What is chosen inside a training part: by hand, and on a small map."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
+from scipy import special
 
 from orecast.config import Training
+from orecast.evaluation import percentiles
 from orecast.grid import windows_touching
 from orecast.samples import Ground
 from orecast.samples.protocols.spatial import Spatial
 from orecast.training import build_model
-from orecast.validation import Calibration, Recipe, inner
+from orecast.validation import Calibration, Recipe, cross_predict, inner
 from orecast.validation.inner import calibrate_inside
 
 SIZE = 5
+RANKS = (np.arange(1000) + 0.5) / 1000  # of a region's cells, no two alike
 
 
 class Counted:
@@ -28,6 +32,19 @@ class Counted:
         return build_model(self.name, {}, Training())
 
 
+class Stretched:
+    """A model factory; each model in turn bends its scores in the next way."""
+
+    def __init__(self, *ways):
+        self.ways = itertools.cycle(ways)
+
+    def __call__(self):
+        model, bent = build_model("logistic-regression", {}, Training()), next(self.ways)
+        plain = model.predict
+        model.predict = lambda X: bent(plain(X))
+        return model
+
+
 def calibrated(evidence, ore, model=None, *, hidden=None, folds=2, labels=True):
     """The calibration of a recipe that was fitted to all the places of ore it may see."""
     model = model or Counted()
@@ -38,57 +55,111 @@ def calibrated(evidence, ore, model=None, *, hidden=None, folds=2, labels=True):
     return calibrate_inside(recipe, fitted, evidence, ore, protocol, hidden=hidden, seed=0)
 
 
-def test_the_threshold_weighs_ore_and_background_the_same():
-    """F1 by hand: 1, 10 and 1000 cells beneath 0.8, at even weight 0.7 calls all of the ore."""
-    scores, y = np.array([0.9, 0.8, 0.7, 0.1]), np.array([1.0, 0.0, 1.0, 0.0])
-    found = Calibration.of(scores, y, np.array([1.0, 10.0, 1.0, 1000.0]))
-    assert found.threshold == 0.7
-    crowded = Calibration.of(scores, y, np.array([1.0, 1000.0, 1.0, 10.0]))
-    assert crowded.threshold == 0.7  # 2 / (1 + 1 + 0.99) against 1 / (0.5 + 1)
-    four = np.array([0.9, 0.8, 0.8, 0.7, 0.1])
-    lost = Calibration.of(four, np.array([1.0, 1, 1, 0, 0]), np.array([1.0, 1, 1, 5, 5]))
-    assert lost.threshold == 0.8
+def test_a_calibration_by_hand():
+    """Normal scores 1, 2 and 0 of three places and two more at 0."""
+    found = Calibration.of(special.ndtr([1.0, 2.0, 0.0]))
+    assert found.curve.slope == pytest.approx(3 / 5)
+    assert (
+        found.threshold == 0.5
+    )  # F1 = 2 / (1 + 0.5 + 1) = 0.80; 0.73 from 0.84 on, 0.49 from 0.98
+    p = found.curve(RANKS, 10)
+    assert p.sum() == pytest.approx(10, rel=1e-9)
+    assert np.diff(special.logit(p)) == pytest.approx(0.6 * np.diff(special.ndtri(RANKS)))
 
 
-def test_probabilities_sum_to_the_deposits_that_were_held_out():
-    rng = np.random.default_rng(0)
-    scores = np.concatenate([rng.normal(0.6, 0.2, 12), rng.normal(0.4, 0.2, 500)])
-    y, weights = np.repeat([1.0, 0.0], [12, 500]), np.repeat([1.0, 7.0], [12, 500])
-    found = Calibration.of(scores, y, weights)
-    expected = 12 * 13 / 14 + 3500 / 3502  # Platt's targets
-    assert (weights * found.platt(scores)).sum() == pytest.approx(expected, abs=1e-6)
+@pytest.mark.parametrize("ranks", [[0.5, 0.5, 0.5], [0.1, 0.6, 0.4], [0.01]])
+def test_no_better_than_chance_is_the_same_probability_everywhere(ranks):
+    p = Calibration.of(np.array(ranks)).curve(RANKS, 20)
+    np.testing.assert_allclose(p, 0.02, rtol=1e-9)
 
 
 def test_a_calibration_survives_json():
-    found = Calibration.of(np.array([0.2, 0.9, 0.4]), np.array([0.0, 1.0, 0.0]), np.ones(3))
+    found = Calibration.of(np.array([0.2, 0.9, 0.7]))
+    assert found.curve.slope > 0
     assert Calibration.from_dict(json.loads(json.dumps(found.as_dict()))) == found
 
 
 @pytest.mark.parametrize("name", ["logistic-regression", "mahalanobis"])
-def test_each_place_and_each_cell_that_may_be_seen_counts_once(name, evidence, places, monkeypatch):
-    told = []
+def test_each_place_that_may_be_seen_counts_once(name, evidence, places, monkeypatch):
+    learned = []
     of = Calibration.of
-    monkeypatch.setattr(inner.Calibration, "of", lambda *a: told.append(a) or of(*a))
-    monkeypatch.setattr(inner, "_BACKGROUND", 300)
+    monkeypatch.setattr(inner.Calibration, "of", lambda *a: learned.append(a) or of(*a))
     hidden = np.zeros(evidence.grid.shape, dtype=bool)
     hidden[:, :8] = True
     free = ~windows_touching(hidden, SIZE)
     ore = places.take(free[tuple(places.at.T)])
-    labels = name != "mahalanobis"
-    found = calibrated(evidence, ore, Counted(name), hidden=hidden, labels=labels)
-    (_, y, weights), *more = told
-    assert not more
-    assert y.sum() == len(ore)
-    assert (y == 0).sum() == (600 if labels else 300)  # of either inner fold
-    assert weights[y == 0].sum() == pytest.approx((evidence.valid & free).sum())
-    assert (weights[y == 1] == 1).all()
-    assert found == of(*told[0])
+    found = calibrated(evidence, ore, Counted(name), hidden=hidden, labels=name != "mahalanobis")
+    ((ranks,),) = learned
+    assert len(ranks) == len(ore)
+    assert found == of(ranks)
+
+
+@pytest.mark.parametrize("drawn", [2000, 300])
+def test_places_are_ranked_among_the_cells_of_their_inner_fold(
+    drawn, evidence, places, monkeypatch
+):
+    """To the last digit where all cells are scored, and nearly so where some are drawn."""
+    monkeypatch.setattr(inner, "_BACKGROUND", drawn)
+    found = calibrated(evidence, places)
+    recipe = Recipe(Counted(), SIZE)
+    ranks = []
+    for fold in Spatial(Ground(evidence.valid, 1000.0, SIZE), 2).folds(places, evidence.reach):
+        fitted = recipe.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+        region = fitted.predict(np.argwhere(fold.region & evidence.valid))
+        assert 300 < len(region) < 2000
+        ranks.append(percentiles(fitted.predict(places.at[fold.test]), region))
+    expected = Calibration.of(np.concatenate(ranks))
+    off = 0 if drawn == 2000 else 0.1
+    assert found.curve.slope == pytest.approx(expected.curve.slope, abs=off or 1e-12)
+    assert found.threshold == pytest.approx(expected.threshold, abs=off or 1e-12)
+
+
+def test_each_models_scale_is_its_own_affair(evidence, places):
+    """Scores stretched anew by every model, inner ones too, their order kept: all stays the same.
+
+    Pooled scores would not.
+    """
+
+    def told(*ways):
+        recipe = Recipe(Stretched(*ways), SIZE)
+        protocol = Spatial(Ground(evidence.valid, 1000.0, SIZE), 3)
+        within = Spatial(Ground(evidence.valid, 1000.0, SIZE), 2)
+        return cross_predict(recipe, evidence, places, protocol, seed=0, inner=within)
+
+    plain, stretched = told(lambda s: s), told(np.sqrt, np.square, lambda s: s / 8)
+    assert not np.allclose(plain.map, stretched.map, equal_nan=True)
+    for a, b in zip(plain.answers, stretched.answers, strict=True):
+        assert a.calibration == b.calibration
+        np.testing.assert_array_equal(a.ranks, b.ranks)
+    np.testing.assert_array_equal(plain.ranks, stretched.ranks)
+    np.testing.assert_array_equal(plain.probabilities, stretched.probabilities)
+
+
+def test_probabilities_rise_within_a_region_and_sum_to_its_share_of_the_places(evidence, places):
+    ground = Ground(evidence.valid, 1000.0, SIZE)
+    recipe, within = Recipe(Counted(), SIZE), Spatial(ground, 2)
+    answer = cross_predict(recipe, evidence, places, Spatial(ground, 3), seed=0, inner=within)
+    probabilities = answer.probabilities
+    assert (np.isfinite(probabilities) == evidence.valid).all()
+    assert np.nansum(probabilities) == pytest.approx(len(places), rel=1e-9)
+    for a in answer.answers:
+        mine = probabilities[tuple(a.cells.T)]
+        order = np.argsort(a.cell_scores)
+        assert (np.diff(mine[order]) >= 0).all()
+        assert mine[order[-1]] > 2 * mine[order[0]]
+        share = len(a.cells) / evidence.valid.sum()
+        assert mine.sum() == pytest.approx(len(places) * share, rel=1e-9)
+    some = cross_predict(
+        recipe, evidence, places, Spatial(ground, 3), seed=0, inner=within, cells=200
+    )
+    assert all(a.calibration is not None for a in some.answers)
+    assert some.probabilities is None
 
 
 def test_what_was_held_out_within_is_told_apart(evidence, places):
     """Deposits stand at the highest gold: probabilities rise with the score."""
     found = calibrated(evidence, places)
-    assert found.platt.slope > 0
+    assert found.curve.slope > 0
     assert 0 < found.threshold < 1
 
 

@@ -230,7 +230,7 @@ def test_windows_moved_by_a_trim_see_nothing_that_is_hidden(evidence, places, tm
 def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp_path):
     for on, declared in (("visible", False), ("all", True)):
         training = TRAINING.model_copy(update={"pretrain": 1, "pretrain_on": on})
-        found = recipe("resnet18", model=partial(build_model, "resnet18", {"width": 8}, training))
+        found = recipe("resnet18", model=partial(build_model, "resnet18", {"width": 2}, training))
         own, _ = deposit_sampling(places.at, found.size)
         fold = western(evidence, own, found.size)
         a, b = fitted_both(found, evidence, own, fold, tmp_path / on)

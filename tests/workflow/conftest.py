@@ -4,13 +4,12 @@ import pytest
 
 from orecast.config import read
 from orecast.run import file_hash
-from orecast.simulation import simulate, write_district
 
 
 @pytest.fixture(scope="session")
-def district(tmp_path_factory):
+def district(demo_district):
     """The demo district on disk; the path of its run.toml."""
-    return write_district(simulate("demo", 0), tmp_path_factory.mktemp("district"))
+    return demo_district
 
 
 @pytest.fixture

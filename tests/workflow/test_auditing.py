@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from orecast.config import read, to_toml
-from orecast.errors import InputError, OrecastError, RunError
+from orecast.errors import InputError, OrecastError, RunError, SamplingError
 from orecast.grid import windows_over, windows_touching
 from orecast.samples import build_protocol
 from orecast.samples.protocols.spatial import Spatial
@@ -295,12 +295,11 @@ SETTINGS = (
 )
 
 
-@pytest.fixture(scope="module")
-def run(district, tmp_path_factory):
-    """Run the small district with settings, but for its report; the run's folder."""
+@pytest.fixture(scope="session")
+def run(district):
+    """Run the small district with settings, but for its report."""
 
-    def run(*settings):
-        folder = tmp_path_factory.mktemp("audited") / "run"
+    def run(folder, *settings):
         config = read(district, [*SETTINGS, *settings, f"output='{folder.as_posix()}'"])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(running, "write_report", lambda *_, **__: None)
@@ -309,9 +308,9 @@ def run(district, tmp_path_factory):
     return run
 
 
-@pytest.fixture(scope="module")
-def finished(run):
-    return run()
+@pytest.fixture(scope="session")
+def finished(run, once):
+    return once("audited", run)
 
 
 @pytest.fixture
@@ -338,6 +337,17 @@ def test_in_our_own_folds_nothing_is_found(finished):
     claims = audit.of("random-split").data
     assert claims["random"] > claims["spatial"]
     assert audit.of("fitted-evidence").data["of"] > 100
+
+
+def test_a_random_split_that_cannot_be_cut_is_said_and_the_audit_goes_on(finished, monkeypatch):
+    def refuse(*_):
+        raise SamplingError("the rows cannot be split")
+
+    monkeypatch.setattr(auditing_runs, "_regressed", refuse)
+    audit = audit_run(finished)
+    assert codes(audit, Severity.UNKNOWN) == {"random-split"}
+    assert audit.of("random-split").meaning.endswith("here: the rows cannot be split.")
+    assert not audit.leaks
 
 
 @pytest.fixture
@@ -455,8 +465,8 @@ def test_scores_that_the_run_does_not_hold_are_doubted(edited):
     assert "run it again" in audit.verdict
 
 
-def test_a_paper_protocol_is_found_leaking_and_the_default_beside_it_is_not(run):
-    audit = audit_run(run("validation.protocol=paper"))
+def test_a_paper_protocol_is_found_leaking_and_the_default_beside_it_is_not(run, tmp_path):
+    audit = audit_run(run(tmp_path / "run", "validation.protocol=paper"))
     leaks = {(check.protocol, check.code) for check in audit.among(Severity.LEAK)}
     kinds = ("seen-cells", "shared-samples", "positives-apart", "scaling", "fitted-evidence")
     assert leaks == {("paper", code) for code in kinds}
@@ -466,9 +476,9 @@ def test_a_paper_protocol_is_found_leaking_and_the_default_beside_it_is_not(run)
     assert "The scores under paper cannot be trusted" in audit.verdict
 
 
-def test_windows_grown_by_a_plan_before_the_cut_are_cut_again_as_they_were(run):
+def test_windows_grown_by_a_plan_before_the_cut_are_cut_again_as_they_were(run, tmp_path):
     asked = "sampling={window=3, shift=0, grow=[{method='slide'}, {method='turns', times=2}]}"
-    audit = audit_run(run("validation={folds=3, protocol='paper'}", asked))
+    audit = audit_run(run(tmp_path / "run", "validation={folds=3, protocol='paper'}", asked))
     assert audit.of("same-folds", "paper").severity is Severity.CLEAN
     assert audit.of("seen-cells", "paper").data["share"] > 0.9
     assert audit.of("seen-cells", "spatial").severity is Severity.CLEAN

@@ -17,7 +17,9 @@ import pytest
 from orecast.config import read
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.evaluation import bootstrap_mean, paired_difference
-from orecast.workflow.comparing import compare, named
+from orecast.workflow import comparison_cells
+from orecast.workflow.comparing import Compared, compare, named
+from orecast.workflow.comparison_cells import CELLS, compute, read_cell
 from orecast.workflow.comparison_plan import Cell, Choice, Plan, parse_choices
 from orecast.workflow.comparison_summary import summarise
 from orecast.workflow.running import run_survey
@@ -44,11 +46,21 @@ def untimed(content):
     return [untimed(v) for v in content] if isinstance(content, list) else content
 
 
-@pytest.fixture(scope="module")
-def compared(district, tmp_path_factory):
+@pytest.fixture(scope="session")
+def compared(district, once):
     """The whole comparison, by two processes."""
-    folder = tmp_path_factory.mktemp("compared") / "comparison"
-    return compare(plan_of(district), folder, jobs=2)
+
+    def make(folder):
+        found = compare(plan_of(district), folder / "comparison", jobs=2)
+        told = {"computed": found.computed, "sound": found.sound}
+        (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
+
+    folder = once("compared", make)
+    content, told = (
+        json.loads((folder / name).read_text(encoding="utf-8"))
+        for name in ("comparison/comparison.json", "told.json")
+    )
+    return Compared(folder / "comparison", content, **told)
 
 
 def test_every_cell_is_computed_and_spatial_comes_first(compared):
@@ -65,6 +77,7 @@ def test_every_cell_is_computed_and_spatial_comes_first(compared):
     }
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_cell_says_what_a_run_says_of_that_model(compared, district, tmp_path):
     run = f"output='{(tmp_path / 'run').as_posix()}'"
     settings = [run, *SMALL, "model={name='logistic-regression'}", "validation.baselines=false"]
@@ -89,15 +102,16 @@ def test_a_window_larger_than_the_grid_is_refused_before_any_cell(district, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_a_resumed_comparison_computes_only_what_is_missing(compared, district):
-    before = {p: p.stat().st_mtime_ns for p in (compared.folder / "cells").iterdir()}
-    pages = {n: (compared.folder / f"comparison.{n}").read_bytes() for n in ("html", "md", "csv")}
-    again = compare(plan_of(district), compared.folder, resume=True)
+def test_a_resumed_comparison_computes_only_what_is_missing(compared, district, tmp_path):
+    folder = shutil.copytree(compared.folder, tmp_path / "comparison")
+    before = {p: p.stat().st_mtime_ns for p in (folder / "cells").iterdir()}
+    pages = {n: (folder / f"comparison.{n}").read_bytes() for n in ("html", "md", "csv")}
+    again = compare(plan_of(district), folder, resume=True)
     assert again.computed == 0
-    assert {p: p.stat().st_mtime_ns for p in (compared.folder / "cells").iterdir()} == before
+    assert {p: p.stat().st_mtime_ns for p in (folder / "cells").iterdir()} == before
     assert again.content == compared.content
     for name, page in pages.items():
-        assert (compared.folder / f"comparison.{name}").read_bytes() == page
+        assert (folder / f"comparison.{name}").read_bytes() == page
 
 
 def test_a_comparison_is_not_replaced_or_mixed_unasked(compared, district, tmp_path):
@@ -111,6 +125,7 @@ def test_a_comparison_is_not_replaced_or_mixed_unasked(compared, district, tmp_p
         compare(plan_of(district), tmp_path, overwrite=True)
 
 
+@pytest.mark.slow
 def test_a_killed_half_leaves_whole_cells_and_one_process_ends_as_two(compared, district, tmp_path):
     folder = tmp_path / "comparison"
     words = ["compare", district, "--models", MODELS, "--protocols", "paper", "--seeds", "2"]
@@ -135,6 +150,7 @@ def test_a_killed_half_leaves_whole_cells_and_one_process_ends_as_two(compared, 
     assert untimed(done.content) == untimed(compared.content)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path):
     folder = tmp_path / "comparison"
     shutil.copytree(compared.folder, folder)
@@ -148,6 +164,29 @@ def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path)
         page = (folder / f"comparison.{name}").read_text(encoding="utf-8")
         assert "Unobtainium" in page.replace("single-layer:layer=Unobtainium", "")
     assert compare(plan, folder, resume=True).computed == 0  # a refusal stands as well
+
+
+@pytest.mark.parametrize("kind", [RunError, OSError, MemoryError])
+def test_what_the_machine_refuses_is_no_result_of_a_cell(
+    compared, district, tmp_path, monkeypatch, kind
+):
+    folder = tmp_path / "comparison"
+    shutil.copytree(compared.folder, folder)
+    survey = compared.content["surveys"][0]["name"]
+    cell = plan_of(district).cells(survey, read(district), [])[0]
+    before = read_cell(folder, cell)
+    (folder / CELLS / cell.file).unlink()
+
+    def full(*_, **__):
+        raise kind("cannot write (No space left on device)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison_cells, "cross_predict", full)
+        with pytest.raises(kind, match="No space left"):
+            compute(folder, "key", cell)
+    assert read_cell(folder, cell) is None
+    compute(folder, "key", cell)
+    assert untimed(read_cell(folder, cell)) == untimed(before)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +233,11 @@ def test_options_are_toml_or_bare_words_behind_a_colon():
     for broken in ("x=1", "a,x=1", "a:x", "a:x=", "a:x=1,x=2", "", " , "):
         with pytest.raises(ConfigError, match="Remedy"):
             parse_choices(broken, "--models")
+    for value in ("9" * 5000, "0x" + "f" * 5000, "[" * 3000 + "]" * 3000, "[" * 99 + "]" * 99):
+        with pytest.raises(ConfigError, match=r"^--models: "):
+            parse_choices(f"random-forest:trees={value}", "--models")
+    (dated,) = parse_choices("random-forest:trees=2020-01-01", "--models")
+    assert dated.label == 'random-forest:trees="2020-01-01"'
 
 
 def test_the_command_line_makes_the_same_plan(district):
@@ -226,13 +270,13 @@ def test_a_run_that_is_named_twice_is_refused(district, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def bare(district):
+def bare(district, tmp_path):
     """The same district without its faults and rocks; the path of its run.toml."""
     table = district.read_text(encoding="utf-8")
     start, end = table.index("[faults]"), table.index("[model]")
-    path = district.with_name("bare.toml")
-    path.write_text(table[:start] + table[end:], encoding="utf-8")
-    return path
+    folder = shutil.copytree(district.parent, tmp_path / "district")
+    (folder / "bare.toml").write_text(table[:start] + table[end:], encoding="utf-8")
+    return folder / "bare.toml"
 
 
 def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
@@ -250,6 +294,7 @@ def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_one_survey_cannot_give_is_told_first_and_a_result(district, bare, tmp_path):
     plan = replace(
         plan_of(district, "fault-distance", protocols=(), seeds=1), runs=(district, bare)

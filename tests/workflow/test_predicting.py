@@ -22,6 +22,8 @@ from orecast.workflow import predict, run_survey
 from orecast.workflow.predicting_layers import as_trained, trained_layers
 from orecast.workflow.predicting_trained import read_trained
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 FILES = {
     "prospectivity.tif",
     "applicability.tif",
@@ -51,21 +53,25 @@ def run_of(district, folder, *settings):
     return folder
 
 
-@pytest.fixture(scope="module")
-def trained(district, tmp_path_factory):
+@pytest.fixture(scope="session")
+def trained(district, once):
     """A finished run of the demo district, by a forest; its folder."""
-    return run_of(district, tmp_path_factory.mktemp("trained") / "run", FOREST)
+    return once("trained", lambda folder: run_of(district, folder, FOREST))
 
 
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
+@pytest.fixture(scope="session")
+def other(once):
     """A district of the same kind in another zone; the path of its run.toml."""
-    preset = load_preset("demo")
-    away = replace(preset, extent=replace(preset.extent, crs="EPSG:32650"))
-    return write_district(simulate(away, 1), tmp_path_factory.mktemp("other"))
+
+    def make(folder):
+        preset = load_preset("demo")
+        away = replace(preset, extent=replace(preset.extent, crs="EPSG:32650"))
+        write_district(simulate(away, 1), folder)
+
+    return once("other", make) / "run.toml"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def predicted(trained, other, tmp_path_factory):
     folder = tmp_path_factory.mktemp("predicted") / "other"
     told = []
@@ -96,9 +102,18 @@ def test_the_folder_is_whole_and_the_maps_are_on_one_grid(predicted):
     assert all(done == total for done, total in last.values())
 
 
-@pytest.mark.parametrize("model", [FOREST, "model={name='auto'}", "model={name='svm'}", GUIDED])
+@pytest.mark.parametrize(
+    "model",
+    [
+        FOREST,
+        pytest.param("model={name='auto'}", marks=pytest.mark.slow),
+        "model={name='svm'}",
+        GUIDED,
+    ],
+)
 def test_on_its_own_area_the_map_is_the_runs_bit_for_bit(model, trained, district, tmp_path):
-    run = trained if model == FOREST else run_of(district, tmp_path / "run", model)
+    asked = (district, tmp_path / "run", model, "training.epochs=2")
+    run = trained if model == FOREST else run_of(*asked)
     for name, source in {"whole": run / "run.toml", "bare": district}.items():
         found = predict(run, read(source), tmp_path / name)
         for file in ("prospectivity.tif", "applicability.tif"):
@@ -326,7 +341,7 @@ def test_an_element_that_the_model_reads_is_not_to_be_left_out(
 def test_without_deposits_it_is_a_map_alone(trained, other, tmp_path):
     table = other.read_text(encoding="utf-8")
     start, end = table.index("[deposits]"), table.index("[faults]")
-    bare = other.with_name("bare.toml")
+    bare = shutil.copytree(other.parent, tmp_path / "there") / "bare.toml"
     bare.write_text(table[:start] + table[end:], encoding="utf-8")
     found = predict(trained, read(bare), tmp_path / "bare")
     assert found.metrics["scores"] == found.metrics["undiscovered"] == []

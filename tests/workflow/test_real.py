@@ -21,10 +21,13 @@ from orecast.workflow.job import ground_of
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ORECAST_DATA", ROOT.parent / "shared" / "data"))
 
-pytestmark = pytest.mark.skipif(
-    not (DATA / "eskay").is_dir(),
-    reason="the public surveys are not here: set ORECAST_DATA (examples/README.md)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (DATA / "eskay").is_dir(),
+        reason="the public surveys are not here: set ORECAST_DATA (examples/README.md)",
+    ),
+]
 
 
 def example(name, folder, *settings):

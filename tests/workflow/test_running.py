@@ -1,5 +1,6 @@
 import json
 import tomllib
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -12,6 +13,8 @@ from orecast.errors import ConfigError, InputError, OrecastError, RunError, Thre
 from orecast.mapping import classify, predict_map, read_raster
 from orecast.workflow import final_map, job, run_survey, running, validating
 from orecast.workflow.provenance import input_files
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 FILES = {
     "run.toml",
@@ -36,22 +39,31 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def finished(district, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    config = read(
-        district,
-        [
-            f"output='{folder.as_posix()}'",
-            "evidence.cell_size=1000",
-            "evidence.radius=1500",
-            "sampling.window=3",
-            "validation.folds=3",
-            "model={name='random-forest', options={trees=20}}",
-        ],
-    )
-    told = []
-    return run_survey(config, progress=lambda *a: told.append(a)), config, told
+SMALL = (
+    "evidence.cell_size=1000",
+    "evidence.radius=1500",
+    "sampling.window=3",
+    "validation.folds=3",
+    "model={name='random-forest', options={trees=20}}",
+)
+
+
+@pytest.fixture(scope="session")
+def finished(district, once):
+    """A finished run, its figures drawn; its configuration, and what was told of its progress."""
+
+    def config(folder):
+        return read(district, [f"output='{(folder / 'run').as_posix()}'", *SMALL])
+
+    def make(folder):
+        folder.mkdir()
+        told = []
+        run_survey(config(folder), progress=lambda *a: told.append(a))
+        (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
+
+    folder = once("finished", make)
+    told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+    return SimpleNamespace(folder=folder / "run"), config(folder), told
 
 
 def metrics_of(folder):
@@ -114,20 +126,39 @@ def test_metrics_hold_model_and_baselines_deposit_by_deposit(finished):
     assert metrics["undiscovered"]["n"] > 3
 
 
+def test_probabilities_sum_to_the_known_places_and_rise_with_the_score(finished):
+    folder = finished[0].folder
+    metrics = metrics_of(folder)
+    score, probability = (
+        read_raster(folder / f"{name}.tif").values for name in ("prospectivity", "probability")
+    )
+    known = np.isfinite(score)
+    n = len(metrics["scores"][0]["places"])
+    assert n > 10
+    assert probability[known].sum(dtype=np.float64) == pytest.approx(n, rel=1e-6)
+    assert (np.diff(probability[known][np.argsort(score[known])]) >= 0).all()
+    assert set(metrics["calibration"]) == {"threshold", "slope"}
+    targets = gpd.read_file(folder / "targets.gpkg", layer="targets")
+    assert 0 < targets["expected_deposits"].sum() < n
+
+
 def test_progress_ends_full(finished):
     last = {what: (done, total) for what, done, total in finished[2]}
     assert all(done == total for done, total in last.values())
     assert "Testing random-forest" in last
 
 
-def test_feeding_the_resolved_configuration_back_reproduces_the_run(finished, tmp_path):
-    summary, _, _ = finished
-    table = tomllib.loads((summary.folder / "run.toml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("baselines", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_feeding_the_resolved_configuration_back_reproduces_the_run(
+    finished, alone, tmp_path, baselines
+):
+    folder = finished[0].folder if baselines else alone
+    table = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
     again = parse(table | {"output": str(tmp_path / "again")}, where="run.toml")
     run_survey(again)
     for name in ("prospectivity.tif", "out_of_fold.tif", "classes.tif", "targets.csv"):
-        assert (tmp_path / "again" / name).read_bytes() == (summary.folder / name).read_bytes()
-    assert metrics_of(tmp_path / "again") == metrics_of(summary.folder)
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+    assert metrics_of(tmp_path / "again") == metrics_of(folder)
 
 
 def test_a_run_goes_on_by_its_own_configuration(finished):
@@ -154,19 +185,21 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture(scope="module")
-def alone(finished, tmp_path_factory):
+@pytest.fixture(scope="session")
+def alone(district, once):
     """A finished run without baselines."""
-    validation = finished[1].validation.model_copy(update={"baselines": False})
-    folder = tmp_path_factory.mktemp("alone") / "run"
-    run_survey(finished[1].model_copy(update={"validation": validation, "output": folder}))
-    return folder
+
+    def make(folder):
+        output = f"output='{folder.as_posix()}'"
+        run_survey(read(district, [output, *SMALL, "validation.baselines=false"]))
+
+    return once("alone", make)
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        (validating, "_test_baselines"),
+        pytest.param(validating, "_test_baselines", marks=pytest.mark.slow),
         (final_map, "predict_map"),
         (final_map, "write_targets"),
         (running, "write_report"),
@@ -283,6 +316,16 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_written(config
     assert not config.output.exists()
 
 
+def test_scores_of_more_models_than_memory_holds_are_refused(configured, monkeypatch):
+    config = configured("uncertainty.seeds=1000", "model={name='cnn', options={passes=10000}}")
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e9)
+    with pytest.raises(ConfigError, match="10,000,000 scores of each of") as caught:
+        run_survey(config)
+    assert caught.value.where == "uncertainty.dropout"
+    assert int(caught.value.remedy.split()[3]) < 200
+    assert not config.output.exists()
+
+
 ELEMENTS = "evidence.layers=['Au', 'Ag', 'As', 'Sb']"
 NET = "model={name='resnet18', options={width=8}}"
 UNUSABLE = {
@@ -377,7 +420,7 @@ def test_windows_that_reach_beyond_the_evidence_are_counted_and_the_rule_is_said
 
 
 def test_a_run_says_what_its_model_has_seen_that_a_fold_would_hide(configured):
-    settings = ("model={name='resnet18', options={width=8}}", "validation.baselines=false")
+    settings = ("model={name='cnn'}", "validation={folds=2, baselines=false, inner_folds=0}")
     summary = run_survey(
         configured(*settings, "training={epochs=1, pretrain=1, pretrain_on='all'}")
     )
@@ -431,10 +474,10 @@ def test_fewer_folds_than_asked_for_are_said(configured):
 
 
 def test_one_bar_counts_the_epochs_of_all_members(configured):
-    options = "{members=['resnet18', 'contrast'], seeds=2, member_options={resnet18={width=8}}}"
+    options = "{members=['cnn', 'contrast'], seeds=2}"
     told = []
     model = f"model={{name='ensemble', options={options}}}"
-    settings = (model, "training.epochs=2", "validation={baselines=false, inner_folds=0}")
+    settings = (model, "training.epochs=2", "validation={folds=2, baselines=false, inner_folds=0}")
     run_survey(configured(*settings), progress=lambda *now: told.append(now))
     parts = [(done, total) for what, done, total in told if what == "Testing ensemble"]
     assert {total % 4 for _, total in parts} == {0}

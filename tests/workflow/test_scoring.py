@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orecast.evaluation import Platt, bootstrap_mean, paired_difference, percentiles
+from orecast.evaluation import RankCurve, bootstrap_mean, paired_difference, percentiles
 from orecast.run import write_json
 from orecast.samples import Sampling
 from orecast.validation import Calibration, FoldAnswer, OutOfFold
@@ -14,7 +14,7 @@ from orecast.workflow.verdict import verdict
 
 SHAPE = (4, 10)
 AT = np.array([[0, 0], [3, 1], [0, 9], [3, 8]])
-WEST, EAST = Calibration(30.0, Platt(0.1, -4.0)), Calibration(9.0, Platt(0.05, -3.0))
+WEST, EAST = Calibration(0.77, RankCurve(1.0)), Calibration(0.2, RankCurve(0.4))
 
 
 def answer(score, region, test, calibration=None):
@@ -117,7 +117,10 @@ def test_nodata_counts_nowhere():
 
 
 def test_a_place_is_called_ore_at_its_own_folds_threshold():
-    """West: one of two reaches 30, of 18 background cells 4. East: both reach 9, of 18 cells 14."""
+    """West: above 77 % of 20 cells are one of two places and 4 of 18 other cells, all from 30 on.
+
+    East: above 20 %, from 9 on, are both places and 14 other cells.
+    """
     score = np.arange(40.0).reshape(SHAPE)
     row = scored_row(score, WEST, EAST)
     west, east = np.sum(score[:, :5] >= 30) - 1, np.sum(score[:, 5:] >= 9) - 2
@@ -129,20 +132,23 @@ def test_a_place_is_called_ore_at_its_own_folds_threshold():
     assert called["accuracy"] == pytest.approx((hits + 4 - alarms) / 8)
     assert called["precision"] == pytest.approx(hits / (hits + alarms))
     assert called["balanced_accuracy"] == pytest.approx((3 / 4 + 1 - alarms / 4) / 2)
-    assert [f["threshold"] for f in row["per_fold"]] == [30, 9]
+    assert [f["threshold"] for f in row["per_fold"]] == [0.77, 0.2]
 
 
 def test_probabilities_speak_of_every_cell_of_the_regions():
     score = np.arange(40.0).reshape(SHAPE)
     row = scored_row(score, WEST, EAST)
-    chance = np.concatenate([WEST.platt(score[:, :5]).ravel(), EAST.platt(score[:, 5:]).ravel()])
+    west, east = score[:, :5].ravel(), score[:, 5:].ravel()
+    chance = np.concatenate(
+        [c.curve(percentiles(s, s), 4 / 40 * 20) for c, s in ((WEST, west), (EAST, east))]
+    )
     ore = np.zeros(SHAPE)
     ore[tuple(AT.T)] = 1
     y = np.concatenate([ore[:, :5].ravel(), ore[:, 5:].ravel()])
-    assert row["expected_deposits"] == pytest.approx(chance.sum())
+    assert row["expected_deposits"] == pytest.approx(4, rel=1e-9) == chance.sum()
     brier = np.mean((chance - y) ** 2)
     assert row["brier"]["value"] == pytest.approx(brier)
-    plain = np.mean((2 / 20 - y) ** 2)  # either fold learns from 2 places in 20 visible cells
+    plain = np.mean((4 / 40 - y) ** 2)  # four places in 40 cells
     assert row["brier_skill"]["value"] == pytest.approx(1 - brier / plain)
     table = row["reliability"]
     assert sum(table["count"]) == 40
@@ -178,7 +184,7 @@ def test_a_place_that_is_tested_again_has_the_mean_of_its_tests():
     expected = [(first[0] + other[0]) / 2, first[1], first[2], (first[3] + other[1]) / 2]
     assert row["places"] == pytest.approx(expected)
     assert [d["fold"] for d in row["per_deposit"]] == [2, 0, 1, 2]
-    # the third place of the west never reached 30 and 0 < 9; the last one always did
+    # the first place outranks nothing in the west nor in the whole; the last one most in both
     assert row["called"]["recall"]["value"] == pytest.approx((0 + 1 + 1 + 1) / 4)
 
 
@@ -239,7 +245,7 @@ def test_places_are_called_by_the_models_own_labels_where_nothing_is_calibrated(
     assert row["brier"] is None
     chosen = replace(whole, answers=[replace(west, calibration=WEST), replace(east)])
     row = held_out_row("m", "model", "spatial", chosen, places(), seed=0)
-    # 0 and 31 against a threshold of 30 in the west; both called in the east
+    # above 2 % and 82 % of the west, whose threshold is 77 %; both called in the east
     assert row["called"]["recall"]["value"] == 0.75
     background = np.delete(score[:, :5].ravel(), [0, 16])
     expected = np.mean([np.mean(background >= 30), 0.75])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,13 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from orecast import __version__
+from orecast.capacity import lacks_memory, out_of_memory, require_addresses
 from orecast.cli.auditing import audit
 from orecast.cli.comparing import compare
+from orecast.cli.paths import path
 from orecast.cli.predicting import predict
 from orecast.cli.reproducing import reproduce
+from orecast.cli.stopping import Commands
 from orecast.errors import OrecastError
 
 app = typer.Typer(
+    cls=Commands,
     name="orecast",
     no_args_is_help=True,
     add_completion=False,
@@ -25,7 +28,12 @@ app = typer.Typer(
     "trust it.",
 )
 
-RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run's configuration.")]
+_MOST_SEED = 2**32 - 1
+_LEAST_ADDRESSES, _SPARE = 7.5e8, 4_000_000  # bytes
+
+RunFile = Annotated[
+    Path, typer.Argument(metavar="RUN.toml", parser=path, help="The run's configuration.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as model.name=resnet34."),
@@ -33,15 +41,28 @@ Settings = Annotated[
 
 
 def main() -> None:
-    """Run the command line: 0 done, 1 the data or configuration is at fault, 2 wrong usage."""
+    """Run the command line.
+
+    0 done, 1 the data or configuration is at fault, 2 wrong usage, 130 stopped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal may lack a letter of a name
+            stream.reconfigure(errors="backslashreplace")
+    spare = bytearray(_SPARE)  # given up for the message where memory ends
     try:
+        require_addresses(_LEAST_ADDRESSES, "orecast")
         app()
     except OrecastError as error:
         from orecast.cli.show import message
 
         message(error)
         sys.exit(1)
-    except OSError as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
+        if lacks_memory(error):
+            spare.clear()
+            sys.exit(f"Error {out_of_memory()}")  # without colour: nothing is loaded any more
+        if not isinstance(error, OSError):
+            raise
         from orecast.cli.show import message
 
         where = f"{error.filename}: " if error.filename else ""
@@ -65,10 +86,12 @@ def _version(
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for the district and its run.")] = Path(
-        "demo"
-    ),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the district and the run.")] = 0,
+    output: Annotated[
+        Path, typer.Option(parser=path, help="Folder for the district and its run.")
+    ] = Path("demo"),
+    seed: Annotated[
+        int, typer.Option(min=0, max=_MOST_SEED, help="Seed of the district and the run.")
+    ] = 0,
 ) -> None:
     """Run the main job on the embedded simulated district.
 
@@ -78,29 +101,30 @@ def demo(
     from orecast.simulation import simulate, write_district
 
     path = write_district(simulate("demo", seed), output / "district")
-    settings = [f"output={(output / 'run').resolve().as_posix()!r}", f"seed={seed}"]
-    _go(read(path, settings), resume=False, overwrite=True)
+    config = read(path, [f"seed={seed}"], output=(output / "run").resolve())
+    _go(config, resume=False, overwrite=True)
 
 
 @app.command()
 def init(
-    files: Annotated[list[Path], typer.Argument(metavar="SAMPLES …", help="The survey's files.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
-        "run.toml"
-    ),
+    files: Annotated[
+        list[Path], typer.Argument(metavar="SAMPLES …", parser=path, help="The survey's files.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=path, help="File to write.")
+    ] = Path("run.toml"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
     """Look at files and write a commented run.toml.
 
     Example: orecast init samples.csv deposits.csv faults.gpkg
     """
-    from orecast.cli.show import console
+    from orecast.cli.show import say
     from orecast.workflow import propose_run
 
-    notes = propose_run(files, output, overwrite=overwrite)
-    for note in notes:
-        console.print(f"  {note}", soft_wrap=True, markup=False)
-    console.print(f"Wrote {output}. Next: orecast check {output}", soft_wrap=True)
+    for note in propose_run(files, output, overwrite=overwrite):
+        say(f"  {note}")
+    say(f"Wrote {output}. Next: orecast check {output}")
 
 
 @app.command()
@@ -108,13 +132,14 @@ def check(
     run: RunFile,
     settings: Settings = None,
     write: Annotated[
-        Path | None, typer.Option(help="Where to; beside RUN.toml when left out.")
+        Path | None, typer.Option(parser=path, help="Where to; beside RUN.toml when left out.")
     ] = None,
 ) -> None:
     """Read and judge the data, and write checks.json; change nothing else.
 
     Example: orecast check run.toml
     """
+    from orecast.cli.show import say
     from orecast.cli.tables import show_checks
     from orecast.config import read
     from orecast.workflow import check as judge
@@ -124,7 +149,7 @@ def check(
     show_checks(survey, run.resolve().parent)
     write = write or run.resolve().with_name("checks.json")
     write_checks(found, write)
-    typer.echo(f"\nWrote {write}. Next: orecast run {run}")
+    say(f"\nWrote {write}. Next: orecast run {run}")
 
 
 @app.command("run")
@@ -133,7 +158,8 @@ def run_(
     model: Annotated[str | None, typer.Option(help="Model, in place of model.name.")] = None,
     settings: Settings = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder to write, in place of output.")
+        Path | None,
+        typer.Option("--output", "-o", parser=path, help="Folder to write, in place of output."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
@@ -146,36 +172,33 @@ def run_(
     from orecast.config import read
 
     one_of(resume=resume, overwrite=overwrite)
-    if model:  # the file's options are those of the file's model
-        settings = [f"model={{name = {model!r}}}", *(settings or [])]
-    if output is not None:  # from where the user stands, not the file
-        settings = [*(settings or []), f"output={json.dumps(output.absolute().as_posix())}"]
-    _go(read(run, settings), resume=resume, overwrite=overwrite)
+    config = read(run, settings, model=model, output=output)
+    _go(config, resume=resume, overwrite=overwrite)
 
 
 @app.command()
 def simulate(
     preset: Annotated[str, typer.Argument(help="demo, null, or a published area.")] = "demo",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path(
-        "district"
-    ),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the district.")] = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=path, help="Folder to write.")
+    ] = Path("district"),
+    seed: Annotated[int, typer.Option(min=0, max=_MOST_SEED, help="Seed of the district.")] = 0,
     list_: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
 ) -> None:
     """Make a district with known truth: samples, deposits known and undiscovered, faults, geology.
 
     Example: orecast simulate pangxidong --seed 7 --output pangxidong
     """
-    from orecast.cli.show import console
+    from orecast.cli.show import say
     from orecast.simulation import presets, write_district
     from orecast.simulation import simulate as make
 
     if list_:
         for name in presets():
-            console.print(name)
+            say(name)
         return
     path = write_district(make(preset, seed), output)
-    console.print(f"Wrote the district to {output}. Next: orecast run {path}", soft_wrap=True)
+    say(f"Wrote the district to {output}. Next: orecast run {path}")
 
 
 @app.command()
@@ -199,18 +222,12 @@ app.command()(reproduce)
 
 
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
-    from orecast.cli.show import progress_bar
+    from orecast.cli.show import progress_bar, say
     from orecast.cli.tables import show_summary
     from orecast.workflow import AUTO, run_survey, stands_for
 
     if config.model.name == AUTO:
-        typer.echo(stands_for(config))
-    try:
-        with progress_bar() as tell:
-            summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)
-    except KeyboardInterrupt:
-        typer.echo(
-            "\nStopped. What is finished is kept; go on with the same and --resume", err=True
-        )
-        raise typer.Exit(130) from None
+        say(stands_for(config))
+    with progress_bar() as tell:
+        summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)
     show_summary(summary)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orecast.cli.paths import path
+
 if TYPE_CHECKING:
     from orecast.workflow import Audit
 
@@ -21,17 +23,23 @@ _COLOURS = {
 
 def audit(
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="A finished run's folder.")
+        Path | None, typer.Argument(metavar="RUN", parser=path, help="A finished run's folder.")
     ] = None,
     windows: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="TRAIN.npy TEST.npy", help="Windows (n, size, size, channels)."),
+        typer.Option(
+            metavar="TRAIN.npy TEST.npy", parser=path, help="Windows (n, size, size, channels)."
+        ),
     ] = None,
     labels: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="TRAIN.npy TEST.npy", help="Their labels, 1 ore and 0 barren."),
+        typer.Option(
+            metavar="TRAIN.npy TEST.npy", parser=path, help="Their labels, 1 ore and 0 barren."
+        ),
     ] = None,
-    write: Annotated[Path | None, typer.Option(help="Also write the audit as JSON.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(parser=path, help="Also write the audit as JSON.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where it leaks.")] = False,
 ) -> None:
     """Look for leaks between what was learned from and what was tested.
@@ -57,32 +65,30 @@ def audit(
         found = audit_windows(windows, labels)
     show(found)
     if write is not None:
+        from orecast.cli.show import say
         from orecast.workflow import write_audit
 
         write_audit(found, write)
-        typer.echo(f"Wrote {write}")
+        say(f"Wrote {write}")
     if strict and found.leaks:
         raise typer.Exit(1)
 
 
 def show(found: Audit) -> None:
     """Print the verdict, then each check with its figure and what it means."""
-    from rich.markup import escape
+    from rich.text import Text
 
-    from orecast.cli.show import console, table
+    from orecast.cli.show import say, table
 
     several = len(found.protocols) > 1
-    console.print(found.verdict, soft_wrap=True, markup=False)
-    console.print()
+    say(f"{found.verdict}\n")
     rows = [
         [
-            f"[{_COLOURS[check.severity]}]{check.severity}[/]",
-            escape(f"{check.protocol}: {check.what}" if several and check.protocol else check.what),
-            escape(check.figure),
-            escape(check.meaning),
+            Text(check.severity, style=_COLOURS[check.severity]),
+            f"{check.protocol}: {check.what}" if several and check.protocol else check.what,
+            check.figure,
+            check.meaning,
         ]
         for check in found.checks
     ]
-    table(
-        f"Audit of {escape(found.subject)}", ["found", "what", "figure", "meaning"], rows, right=9
-    )
+    table(f"Audit of {found.subject}", ["found", "what", "figure", "meaning"], rows, right=9)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from orecast.cli.paths import path
 
 if TYPE_CHECKING:
     from orecast.workflow import Compared
@@ -20,7 +23,9 @@ _ON_THE_PAGE = (  # columns that a terminal has no room for
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN.toml …", help="One or several runs.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN.toml …", parser=path, help="One or several runs.")
+    ],
     models: Annotated[
         str | None,
         typer.Option(
@@ -42,9 +47,9 @@ def compare(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key in every run."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path(
-        "comparison"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=path, help="Folder to write.")
+    ] = Path("comparison"),
     reference: Annotated[
         str | None,
         typer.Option(help="Model that the others are held against; the run's when left out."),
@@ -63,7 +68,7 @@ def compare(
     Example: orecast compare run.toml --models random-forest,resnet18:width=16,dropout=0.2
     Example: orecast compare a.toml b.toml --protocols leave-deposit-out,paper --seeds 5
     """
-    from orecast.cli.show import one_of, progress_bar
+    from orecast.cli.show import errors, one_of, progress_bar, warn
     from orecast.workflow import Plan, parse_choices
     from orecast.workflow import compare as work
 
@@ -77,55 +82,39 @@ def compare(
         reference=reference,
         baselines=baselines,
     )
-    try:
-        with progress_bar() as tell:
-            done = work(
-                *(plan, output),
-                jobs=jobs,
-                resume=resume,
-                overwrite=overwrite,
-                progress=tell,
-                warn=_warn,
-            )
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. Finished cells are kept; go on with the same and --resume", err=True)
-        raise typer.Exit(130) from None
+    with progress_bar() as tell:
+        done = work(
+            *(plan, output),
+            jobs=jobs,
+            resume=resume,
+            overwrite=overwrite,
+            progress=tell,
+            warn=partial(warn, to=errors),  # above the progress
+        )
     _show(done)
     if not done.sound:
         raise typer.Exit(1)
 
 
-def _warn(sentence: str) -> None:
-    """Print a warning while work goes on, above its progress."""
-    from rich.markup import escape
-
-    from orecast.cli.show import errors
-
-    errors.print(f"[yellow]warning[/]  {escape(sentence)}", soft_wrap=True)
-
-
 def _show(done: Compared) -> None:
     """Print each survey's sentences and tables, and where the page is."""
-    from rich.markup import escape
-
-    from orecast.cli.show import console, table
+    from orecast.cli.show import say, table, warn
     from orecast.report.comparison_tables import survey_tables
 
     for survey in done.content["surveys"]:
         tables = survey_tables(survey, done.content["protocols"])
-        console.print()
+        say()
         for sentence in survey["sentences"]:
-            console.print(sentence, soft_wrap=True, markup=False)
-        console.print()
+            say(sentence)
+        say()
         for name, words in tables["declares"].items():
-            said = escape(f"{name} declares: {'; '.join(words)}")
-            console.print(f"[yellow]warning[/]  {said}", soft_wrap=True)
+            warn(f"{name} declares: {'; '.join(words)}")
         for found in (tables["spatial"], tables["claims"], tables["failed"]):
             if found is not None:
                 kept = [k for k, head in enumerate(found.head) if head not in _ON_THE_PAGE]
-                rows = [[escape(row[k]) for k in kept] for row in found.rows]
+                rows = [[row[k] for k in kept] for row in found.rows]
                 right = 1 if found.figures else len(kept)
-                table(escape(found.caption), [found.head[k] for k in kept], rows, right)
-    console.print(f"{done.computed} cell{'s' * (done.computed != 1)} computed", markup=False)
-    console.print(f"Page   {done.folder / 'comparison.html'}", soft_wrap=True, markup=False)
-    console.print(f"Table  {done.folder / 'comparison.csv'}", soft_wrap=True, markup=False)
+                table(found.caption, [found.head[k] for k in kept], rows, right)
+    say(f"{done.computed} cell{'s' * (done.computed != 1)} computed")
+    say(f"Page   {done.folder / 'comparison.html'}")
+    say(f"Table  {done.folder / 'comparison.csv'}")

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orecast.cli.paths import path
+
 if TYPE_CHECKING:
     from orecast.workflow import Prediction
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's folder.")],
-    other: Annotated[
-        Path, typer.Argument(metavar="OTHER.toml", help="The other survey's configuration.")
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", parser=path, help="A finished run's folder.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path(
-        "prediction"
-    ),
+    other: Annotated[
+        Path,
+        typer.Argument(metavar="OTHER.toml", parser=path, help="The other survey's configuration."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=path, help="Folder to write.")
+    ] = Path("prediction"),
     rescale: Annotated[
         bool,
         typer.Option("--rescale", help="Standardise by the other area's own means and spreads."),
@@ -42,26 +47,20 @@ def predict(
     from orecast.workflow import predict as work
 
     config = read(other, settings)
-    try:
-        with progress_bar() as tell:
-            found = work(
-                *(run, config, output),
-                rescale=rescale,
-                overwrite=overwrite,
-                settings=settings or (),
-                progress=tell,
-            )
-    except KeyboardInterrupt:
-        typer.echo("\nStopped; nothing was written.", err=True)
-        raise typer.Exit(130) from None
+    with progress_bar() as tell:
+        found = work(
+            *(run, config, output),
+            rescale=rescale,
+            overwrite=overwrite,
+            settings=settings or (),
+            progress=tell,
+        )
     show(found)
 
 
 def show(found: Prediction) -> None:
     """Print how far the model applies, what it scored, the first targets, and the files."""
-    from rich.markup import escape
-
-    from orecast.cli.show import console, table
+    from orecast.cli.show import say, table, warn
 
     metrics = found.metrics
     share = 100 * metrics["applicability"]["share_inside"]
@@ -69,27 +68,27 @@ def show(found: Prediction) -> None:
         f"{share:.3g} % of the area lies in the model's area of applicability; elsewhere the map "
         "speaks of ground unlike any that was learned from."
     )
-    console.print(f"\n{said}", soft_wrap=True, markup=False)
+    say(f"\n{said}")
     declares = [f"{metrics['model']} declares: {words}" for words in metrics["declares"]]
     for warning in [*found.warnings, *declares]:
-        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
-    console.print()
+        warn(warning)
+    say()
     for title, rows, words in (
         ("Deposits", metrics["scores"], metrics["protocol"]["deposits"]),
         ("Deposits held back", metrics["undiscovered"], metrics["protocol"]["held_back"]),
     ):
         if words:
-            console.print(f"{title}: {words}.", soft_wrap=True, markup=False)
+            say(f"{title}: {words}.")
         if rows:
             columns = ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"]
             table("Percentile among all cells of the map (%)", columns, [_row(r) for r in rows])
-    console.print(f"{metrics['classes']['sentence']}\n", soft_wrap=True, markup=False)
+    say(f"{metrics['classes']['sentence']}\n")
     if found.targets:
         columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
         first = [[target[c] for c in columns] for target in found.targets[:5]]
         table("First targets", columns, first, right=0)
     for name, file in (("Map", "prospectivity.tif"), ("Targets", "targets.gpkg")):
-        console.print(f"{name:<12} {found.folder / file}", soft_wrap=True, markup=False)
+        say(f"{name:<12} {found.folder / file}")
 
 
 def _row(row: dict[str, Any]) -> list[str]:

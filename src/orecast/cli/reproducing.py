@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orecast.cli.paths import path
+
 if TYPE_CHECKING:
     from orecast.workflow import Reproduced
 
@@ -38,7 +40,9 @@ def reproduce(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder to write; named by the system if left out."),
+        typer.Option(
+            "--output", "-o", parser=path, help="Folder to write; named by the system if left out."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Compute what is missing.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
@@ -58,26 +62,20 @@ def reproduce(
     one_of(resume=resume, overwrite=overwrite)
     kind = "smoke" if smoke else "hour" if hour else "full"
     folder = output or Path(f"reproduction-{system}" + ("" if kind == "full" else f"-{kind}"))
-    try:
-        with progress_bar() as tell:
-            done = work(
-                system,
-                folder,
-                kind=kind,
-                survey=survey,
-                seeds=seeds,
-                tables=tuple(t.strip() for t in (tables or "").split(",") if t.strip()),
-                jobs=jobs,
-                resume=resume,
-                overwrite=overwrite,
-                command=_command(system, kind, survey, tables, seeds),
-                progress=tell,
-            )
-    except KeyboardInterrupt:
-        typer.echo(
-            "\nStopped. What is finished is kept; go on with the same and --resume", err=True
+    with progress_bar() as tell:
+        done = work(
+            system,
+            folder,
+            kind=kind,
+            survey=survey,
+            seeds=seeds,
+            tables=tuple(t.strip() for t in (tables or "").split(",") if t.strip()),
+            jobs=jobs,
+            resume=resume,
+            overwrite=overwrite,
+            command=_command(system, kind, survey, tables, seeds),
+            progress=tell,
         )
-        raise typer.Exit(130) from None
     _show(done)
     if not done.sound:
         raise typer.Exit(1)
@@ -95,20 +93,18 @@ def _command(
 
 def _show(done: Reproduced) -> None:
     """Print what was capped, what failed, and where the tables are."""
-    from orecast.cli.show import console
+    from orecast.cli.show import say
 
     content = done.content
     for words in content["capped"]:
-        console.print(f"  capped  {words}", soft_wrap=True, markup=False)
+        say(f"  capped  {words}")
     for cell in content["cells"]:
         if "error" in cell:
             error = cell["error"]
             run = " ".join(filter(None, (cell["run"], cell["column"])))
-            console.print(
+            say(
                 f"  failed  {run}, {cell['protocol']}, seed {cell['seed']}: "
-                f"{error['where']}: {error['what']}",
-                soft_wrap=True,
-                markup=False,
+                f"{error['where']}: {error['what']}"
             )
-    console.print(f"{done.computed} cell{'s' * (done.computed != 1)} computed", markup=False)
-    console.print(f"Tables  {done.folder / 'reproduction.md'}", soft_wrap=True, markup=False)
+    say(f"{done.computed} cell{'s' * (done.computed != 1)} computed")
+    say(f"Tables  {done.folder / 'reproduction.md'}")

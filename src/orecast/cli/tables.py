@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
-from orecast.cli.show import console, table
+from orecast.cli.show import say, table, warn
 
 if TYPE_CHECKING:
     from orecast.survey import Survey
@@ -25,7 +23,7 @@ def show_checks(survey: Survey, folder: Path) -> None:
     from orecast.survey import describe
 
     _show_findings(survey, {"refusal", "warning"}, folder)
-    console.print()
+    say()
     for section in describe(survey):
         table(section.title, list(section.columns), [list(row) for row in section.rows])
     _show_findings(survey, {"info"}, folder)
@@ -35,25 +33,25 @@ def _show_findings(survey: Survey, levels: set[str], folder: Path) -> None:
     order = ["few-deposits", "no-deposits"]  # whether anything can be claimed at all comes first
     found = [f for f in survey.findings if f.level.value in levels]
     for finding in sorted(found, key=lambda f: f.code not in order):
-        colour = _COLOURS[finding.level.value]
-        console.print(f"[{colour}]{finding.level.value:<8}[/]", end="")
+        level = finding.level.value
         text = f"{finding.where}: {finding.what}"
         if finding.remedy:
             text += f". Remedy: {finding.remedy}"
-        console.print(text.replace(f"{folder}{os.sep}", ""), markup=False, soft_wrap=True)
+        text = text.replace(f"{folder}{os.sep}", "")
+        say(text, label=f"{level:<8}", style=_COLOURS[level])
 
 
 def show_summary(summary: Summary) -> None:
     """Print the verdict, the scores, the first targets, and where the files are."""
     metrics = summary.metrics
-    console.print()
-    console.print(metrics["verdict"]["sentence"], soft_wrap=True, markup=False)
+    say(f"\n{metrics['verdict']['sentence']}")
     declares = [f"{metrics['model']} declares: {said}" for said in metrics.get("declares", ())]
     for warning in [*summary.warnings, *declares]:
-        console.print(f"[yellow]warning[/]  {escape(warning)}", soft_wrap=True)
-    console.print()
+        warn(warning)
+    say()
     _show_scores(metrics)
     _show_other_protocols(metrics["scores"])
+    _show_left_out(metrics.get("left_out", {}))
     _show_classes(metrics["classes"])
     _show_held_back(metrics["undiscovered"])
     _show_sureness(metrics)
@@ -67,7 +65,7 @@ def show_summary(summary: Summary) -> None:
         )
     for name, file, words in _files(metrics):
         line = f"{name:<12} {summary.folder / file}  {words}".rstrip()
-        console.print(line, soft_wrap=True, markup=False)
+        say(line)
 
 
 def _show_scores(metrics: dict[str, Any]) -> None:
@@ -116,6 +114,16 @@ def _show_other_protocols(rows: list[dict[str, Any]]) -> None:
             )
 
 
+def _show_left_out(reasons: dict[str, str]) -> None:
+    """Baselines and scores that could not be had, each with its reason."""
+    if not reasons:
+        return
+    say("Left out of the scores:")
+    for name, reason in reasons.items():
+        say(f"{name}: {reason}")
+    say()
+
+
 def _show_sureness(metrics: dict[str, Any]) -> None:
     """What area holds one more deposit, and how much of the map the model may speak for."""
     conformal, area = metrics.get("conformal"), metrics.get("applicability")
@@ -126,7 +134,7 @@ def _show_sureness(metrics: dict[str, Any]) -> None:
         inside = f"{100 * area['share_inside']:.3g} %"
         said.append(f"{inside} of the map lies in the model's area of applicability.")
     if said:
-        console.print(f"{' '.join(said)}\n", soft_wrap=True, markup=False)
+        say(f"{' '.join(said)}\n")
 
 
 def _files(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -153,7 +161,7 @@ def _show_classes(classes: dict[str, Any]) -> None:
             f"{row['class']} {_percent(row['deposits_share'])} %" for row in classes["captured"]
         )
         words += f" Of deposits held out, by the same rule out of fold: {captured}."
-    console.print(f"{words}\n", soft_wrap=True, markup=False)
+    say(f"{words}\n")
 
 
 def _show_held_back(found: dict[str, Any] | None) -> None:
@@ -167,7 +175,7 @@ def _show_held_back(found: dict[str, Any] | None) -> None:
     )
     if fault is not None:
         words += f"; by distance to faults alone, {_percent(fault['value'])} %"
-    console.print(f"{words}.\n", soft_wrap=True, markup=False)
+    say(f"{words}.\n")
 
 
 def _first(rows: list[dict[str, Any]], protocol: str, most: int = 8) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 Every field is documented where it stands; the same words are the comments of the ``run.toml``
 that ``orecast init`` writes. Paths may hold ``${VARIABLE}`` or ``${VARIABLE:-fallback}`` and are
-taken relative to the file they stand in.
+taken relative to the file they stand in; ``$${`` is a ``${`` of a name, and ``./~`` a ``~``.
 """
 
 from orecast.config.inputs import (
@@ -29,8 +29,8 @@ from orecast.config.method import (
     Validation,
 )
 from orecast.config.schema import Config
-from orecast.config.section import Section
-from orecast.config.toml import parse, read, read_toml, to_toml
+from orecast.config.section import Section, path_fault, path_text
+from orecast.config.toml import parse, read, read_toml, read_value, to_toml
 
 __all__ = [
     "Barren",
@@ -55,7 +55,10 @@ __all__ = [
     "Validation",
     "Vectors",
     "parse",
+    "path_fault",
+    "path_text",
     "read",
     "read_toml",
+    "read_value",
     "to_toml",
 ]

@@ -174,7 +174,7 @@ class Validation(Section):
     protocol: str = "spatial"
     """"spatial" keeps deposits whole and buffers them; another one is tested beside it."""
     options: dict[str, Any] = {}
-    """Options of that other protocol, such as {block = 20000}."""
+    """Options of that protocol, such as {block = 20000}; without deposits of "negative-draws"."""
     folds: Annotated[int, Field(ge=2)] = 5
     """Number of folds."""
     inner_folds: Annotated[int, Field(ge=0)] = 2
@@ -192,9 +192,9 @@ class Validation(Section):
 class UncertaintyOptions(Section):
     """How far the map can be trusted, cell by cell."""
 
-    seeds: Annotated[int, Field(ge=1)] = 1
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     """Models of so many seeds, averaged, in each fold and for the final map."""
-    dropout: Annotated[int, Field(ge=0)] = 0
+    dropout: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Passes with dropout left on (Monte-Carlo dropout), for networks that have it; 0: none."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Of the share of the map that holds a further deposit (conformal)."""
@@ -222,7 +222,7 @@ class Training(Section):
     """Windows in a batch."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     """Optimiser."""
-    rate: Positive = 1e-3
+    rate: Annotated[Positive, Field(le=1e30)] = 1e-3
     """Learning rate."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of SGD, first beta of Adam."""
@@ -232,9 +232,9 @@ class Training(Section):
     """Course of the learning rate."""
     step_epochs: Annotated[int, Field(ge=1)] = 30
     """With "step", epochs between two drops."""
-    step_factor: Positive = 0.5
+    step_factor: Annotated[Positive, Field(le=1)] = 0.5
     """With "step", what the rate is multiplied by."""
-    final_rate: Annotated[float, Field(ge=0)] = 0.0
+    final_rate: Annotated[float, Field(ge=0, le=1e30)] = 0.0
     """With "cosine", the rate at the end."""
     flips: bool | Literal["alone"] = True
     """Flip and turn training windows at random; "alone": flips, and no quarter turns."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,19 +20,63 @@ class Section(BaseModel):
     )
 
 
-def _whole_path(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
+def path_fault(text: str) -> str | None:
+    """What no file's path may have, in words; None where nothing is wrong.
 
-    def value(match: re.Match[str]) -> str:
-        name, fallback = match.group(1), match.group(2)
-        found = os.environ.get(name, fallback)
-        if found is None:
-            raise ValueError(f"environment variable {name} is not set")
-        return found
+    Libraries below cut a path at a control character or leave it out, and bytes that are no text
+    cannot be written into ``run.toml``.
 
-    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", value, text)
+    >>> path_fault("data/a.csv"), path_fault("a\\nb")
+    (None, "holds '\\\\n', a character that no path may have")
+    """
+    if not text:
+        return "is empty"
+    kinds = {unicodedata.category(letter): letter for letter in text}
+    if "Cs" in kinds:  # a byte of the command line that could not be read
+        return f"holds {kinds['Cs']!r}, which is no {sys.getfilesystemencoding()} text"
+    return f"holds {kinds['Cc']!r}, a character that no path may have" if "Cc" in kinds else None
 
 
-FilePath = Annotated[Path, BeforeValidator(_whole_path)]
+def _path(given: Any) -> Any:
+    """The path of a text, its variables and the folder of a user filled in."""
+    if not isinstance(given, str | Path):
+        return given
+    whole = str(given) if isinstance(given, Path) else _VARIABLE.sub(_value, given)
+    if fault := path_fault(whole):
+        raise ValueError(f"the path {fault}")
+    if isinstance(given, Path) or not whole.startswith("~"):
+        return Path(whole)
+    try:
+        return Path(whole).expanduser()
+    except RuntimeError:
+        user = Path(whole).parts[0]
+        raise ValueError(
+            f"there is no home folder {user}; a file of that name is written ./{user}"
+        ) from None
+
+
+def path_text(path: Path) -> str:
+    """A path as a ``run.toml`` writes it, so that it is read back as it is.
+
+    >>> path_text(Path("~a/${b}"))
+    './~a/$${b}'
+    """
+    text = path.as_posix().replace("${", "$${")
+    return f"./{text}" if text.startswith("~") else text
+
+
+_VARIABLE = re.compile(r"\$\$\{|\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def _value(match: re.Match[str]) -> str:
+    name, fallback = match.groups()
+    if name is None:
+        return "${"
+    found: str | None = os.environ.get(name, fallback)
+    if found is None:
+        raise ValueError(f"environment variable {name} is not set")
+    return found
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,48 +14,104 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orecast.config.schema import Config
-from orecast.config.section import Section
+from orecast.config.section import Section, path_fault, path_text
 from orecast.errors import ConfigError, nearest
 
+_SURVEYS = ("samples", "gridded")
+_DEEPEST = 32  # tables and lists inside each other; recursion ends at some hundreds
+_MOST = 20  # mistakes that are written out
+_WHOLE, _NUMBER, _LIST = "must be a whole number", "must be a number", "must be a list, in brackets"
 _TABLE = "must be a table: its keys stand below its name in square brackets"
-_MESSAGES = {
+_WORDS = {  # of each type of error that pydantic finds, with its context filled in
     "model_type": _TABLE,
     "model_attributes_type": _TABLE,
+    "dict_type": "must be a table, in braces",
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "too_long": "takes {max_length} values",
+    "string_type": "must be a text, in quotes",
+    "string_unicode": "must be a text, and holds bytes that are none",
     "path_type": "must be the path of a file, in quotes",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be above {gt:.12g}",
+    "greater_than_equal": "must be at least {ge:.12g}",
+    "less_than": "must be below {lt:.12g}",
+    "less_than_equal": "must be at most {le:.12g}",
+    "value_error": "{error}",
 }
+_ALTERNATIVES = {
+    "str": "a text",
+    "int": "a number",
+    "float": "a number",
+    "list[str]": "a list of texts",
+    "list[float]": "a list of numbers",
+}
+
+Mistake = tuple[str, str | None]  # what is wrong, with its key; the remedy
 
 
 def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -> Config:
     """Validate a table; relative paths are taken from ``folder``.
 
-    Raises ConfigError that names the key, and the nearest known one where it is unknown.
+    Raises ConfigError that names every mistake's key, and the nearest known one where it is
+    unknown.
     """
+    mistakes: list[Mistake] = []
+    config = None
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
-        raise _explained(error.errors()[0], where) from None
-    if (config.samples is None) == (config.gridded is None):
-        raise ConfigError(
-            "a run needs either [samples] or [gridded]" + (", not both" if config.samples else ""),
-            remedy="orecast init writes a run.toml of your files",
-            where=where,
-        )
+        mistakes += _explained(error.errors(include_url=False), table)
+    samples, gridded = (table.get(name) is not None for name in _SURVEYS)
+    if samples == gridded and not any(_meant_a_survey(key) for key in table):
+        what = "a run needs either [samples] or [gridded]" + (", not both" if samples else "")
+        mistakes.append((what, "orecast init writes a run.toml of your files"))
+    if config is None or mistakes:
+        raise _error(mistakes, where)
     return config if folder is None else _anchored(config, folder)
 
 
-def read(path: Path, overrides: list[str] | None = None) -> Config:
+def read(
+    path: Path,
+    overrides: list[str] | None = None,
+    *,
+    model: str | None = None,
+    output: Path | None = None,
+) -> Config:
     """Read a ``run.toml``; each override is ``key.of.table=value`` with a TOML value.
 
+    ``model`` names a model in place of the file's, whose options go with it; overrides may give it
+    others. ``output`` is a folder in place of the file's, relative to where the process stands.
     Raises ConfigError that names file and key.
     """
     table = read_toml(path)
+    if model is not None:
+        table["model"] = {"name": model}
     for override in overrides or []:
         _set(table, override)
-    return parse(table, where=str(path), folder=path.resolve().parent)
+    if output is not None:
+        table["output"] = output.absolute()
+    folder = path.resolve().parent
+    if fault := path_fault(str(folder)):
+        raise ConfigError(f"the folder's path {fault}", where=str(path), remedy="rename the folder")
+    return parse(table, where=str(path), folder=folder)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file as it is written; raises ConfigError that names it."""
+    if fault := path_fault(str(path)):
+        raise ConfigError(f"the path {fault}", where=str(path), remedy="name another file")
+    if path.is_char_device():  # such as /dev/zero, which never ends
+        raise ConfigError("is no file", where=str(path), remedy="name a run.toml")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -70,13 +127,28 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=str(path)) from None
     try:
-        return tomllib.loads(text)
+        return _loaded(text, str(path))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f"is not valid TOML: {error}",
             where=str(path),
             remedy="put texts in quotes, and write paths with / or in single quotes",
         ) from None
+
+
+def read_value(text: str, where: str) -> Any:
+    """Read a value as TOML writes it; a bare word is a text, as a shell user writes it.
+
+    Raises ConfigError that names ``where``.
+
+    >>> read_value("[1, 2]", "--set"), read_value("resnet34", "--set")
+    ([1, 2], 'resnet34')
+    """
+    try:
+        table = _loaded(f"value = {text}", where)
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+    return table["value"] if len(table) == 1 else text.strip()
 
 
 def to_toml(config: Config, *, comments: bool = False) -> str:
@@ -86,16 +158,53 @@ def to_toml(config: Config, *, comments: bool = False) -> str:
     return tomlkit.dumps(document)
 
 
+def _loaded(text: str, where: str) -> dict[str, Any]:
+    """The table of a TOML text; raises ConfigError where it is one that nothing can be done with.
+
+    Raises TOMLDecodeError where it is no TOML.
+    """
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(
+            f"brackets stand more than {_DEEPEST} deep in each other",
+            where=where,
+            remedy="look for brackets that are too many",
+        ) from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # of int(), which takes no thousands of digits
+        raise ConfigError(
+            "holds an integer of thousands of digits",
+            where=where,
+            remedy="write 18 digits at the most",
+        ) from None
+    if mistakes := list(_unusable(table)):
+        raise _error(mistakes, where)
+    return table
+
+
+def _unusable(value: Any, key: str = "", depth: int = 0) -> Iterator[Mistake]:
+    """What is deeper, or larger, than can be written again or handed on."""
+    if depth > _DEEPEST:
+        yield f"{key!r}: stands more than {_DEEPEST} tables or lists deep", None
+    elif isinstance(value, dict | list):
+        inside = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, inner in inside:
+            yield from _unusable(inner, f"{key}.{name}".removeprefix("."), depth + 1)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield f"{key!r}: an integer has at most 64 bits", None
+
+
 def _set(table: dict[str, Any], override: str) -> None:
     key, sign, text = override.partition("=")
     if not sign or not key.strip():
-        raise ConfigError(f"--set takes key=value, not {override!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a string, as a shell user writes it
+        raise ConfigError(f"--set takes key=value, not {_cut(repr(override))}")
+    where = f"--set {_cut(override)}"
+    value = read_value(text, where)
     *tables, last = key.strip().split(".")
-    where = f"--set {override}"
+    if len(tables) > _DEEPEST:
+        raise ConfigError(f"the key stands more than {_DEEPEST} tables deep", where=where)
     place: Any = table
     for name in tables:
         place = _inside(place, name, where)
@@ -108,21 +217,84 @@ def _inside(place: Any, name: str, where: str) -> Any:
     """The table of a name, made where absent; of an array of tables the one of a number from 0."""
     if isinstance(place, dict):
         return place.setdefault(name, {})
-    if isinstance(place, list) and name.isdigit() and int(name) < len(place):
+    if isinstance(place, list) and name in map(str, range(len(place))):
         return place[int(name)]
-    raise ConfigError(f"there is no table {name!r}", where=where)
+    raise ConfigError(f"there is no table {_cut(name)!r}", where=where)
 
 
-def _explained(error: ErrorDetails, where: str) -> ConfigError:
-    place = ".".join(str(part) for part in error["loc"])
+def _error(mistakes: list[Mistake], where: str) -> ConfigError:
+    """One error of all mistakes, a line each where there are several."""
+    if len(mistakes) == 1:
+        what, remedy = mistakes[0]
+        return ConfigError(what, where=where, remedy=remedy)
+    lines = [f"{what}; {remedy}" if remedy else what for what, remedy in mistakes[:_MOST]]
+    if len(mistakes) > _MOST:
+        lines.append(f"and {len(mistakes) - _MOST} more")
+    return ConfigError("\n  ".join([f"{len(mistakes)} mistakes:", *lines]), where=where)
+
+
+def _meant_a_survey(key: str) -> bool:
+    """Whether an unknown key is one of the tables of which a run needs one, misspelt."""
+    return key not in Config.model_fields and nearest(key, _SURVEYS).startswith("did you mean")
+
+
+def _explained(errors: list[ErrorDetails], table: Mapping[str, Any]) -> list[Mistake]:
+    """Each mistake once, in our words; a value of several kinds has an error for each kind."""
+    by_key: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for error in errors:
+        key = error["loc"] if _is_missing(error) else _known(error["loc"], table)
+        by_key.setdefault(key, []).append(error)
+    return [_mistake(key, found) for key, found in by_key.items()]
+
+
+def _is_missing(error: ErrorDetails) -> bool:
+    """Whether a key is missing; a value missing in a list is one too few."""
+    return error["type"] == "missing" and isinstance(error["loc"][-1], str)
+
+
+def _known(loc: tuple[int | str, ...], table: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """How far an error's place is one of the table; the rest names a kind, or what it lacks."""
+    place: Any = table
+    for k, part in enumerate(loc):
+        try:
+            place = place[part]
+        except (KeyError, IndexError, TypeError):
+            return loc[:k]
+    return loc
+
+
+def _mistake(key: tuple[int | str, ...], errors: list[ErrorDetails]) -> Mistake:
+    place, error = ".".join(map(str, key)), errors[0]
     if error["type"] == "extra_forbidden":
-        *tables, key = error["loc"]
+        *tables, last = key
         known = _section_at(tables).model_fields
-        return ConfigError(f"unknown key {place!r}", where=where, remedy=nearest(str(key), known))
-    if error["type"] == "missing":
-        return ConfigError(f"{place!r} is missing", where=where, remedy=f"set {place}")
-    message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
-    return ConfigError(f"{place!r}: {message} (found {error['input']!r})", where=where)
+        return f"unknown key {place!r}", nearest(str(last), known)
+    if _is_missing(error):
+        return f"{place!r} is missing", f"set {place}"
+    return f"{place!r}: {_words(key, errors)} (found {_found(error['input'])})", None
+
+
+def _words(key: tuple[int | str, ...], errors: list[ErrorDetails]) -> str:
+    """What a value must be."""
+    error = next((e for e in errors if e["type"] == "finite_number"), errors[0])
+    kind = error["type"]
+    if kind == "missing":  # in a list of so many values, each of the last has its error
+        return f"takes {int(errors[-1]['loc'][-1]) + 1} values"
+    if len(error["loc"]) > len(key) and kind != "finite_number":
+        names = (str(e["loc"][len(key)]) for e in errors)
+        *most, last = dict.fromkeys(_ALTERNATIVES[name] for name in names)
+        return f"must be {', '.join(most)} or {last}"
+    if kind == "list_type" and _section_at([*key]) is not _section_at([*key[:-1]]):
+        return f"must be a list of tables, each below [[{'.'.join(map(str, key))}]]"
+    return _WORDS.get(kind, "cannot be used").format(**error.get("ctx", {}))
+
+
+def _found(value: Any) -> str:
+    return _cut(str(value) if isinstance(value, date | time) else repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _section_at(loc: list[int | str]) -> type[Section]:
@@ -140,7 +312,7 @@ def _anchored(section: Any, folder: Path) -> Any:
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, Path):
-            changes[name] = Path(os.path.normpath(folder / value.expanduser()))
+            changes[name] = Path(os.path.normpath(folder / value))
         elif isinstance(value, Section):
             changes[name] = _anchored(value, folder)
         elif isinstance(value, list) and value and isinstance(value[0], Section):
@@ -196,7 +368,7 @@ def _table(section: Section, comments: bool, path: str) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        return value.as_posix()
+        return path_text(value)
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, dict):

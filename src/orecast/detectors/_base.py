@@ -24,8 +24,7 @@ Ints = NDArray[np.int64]
 _STATE, _ARRAYS = "detector.json", "detector.npz"
 _VALUES_AT_ONCE = 2**24
 
-# What reading a damaged file raises; zipfile raises RuntimeError for a method of compression or an
-# encryption that it does not know.
+MOST_TREES, MOST_JOBS = 10_000, 256
 
 
 class Detector(ABC):
@@ -186,11 +185,16 @@ def number_of(X: Windows, layer: str) -> int:
     return X.names.index(layer)
 
 
-def whole_number(value: Any, option: str) -> None:
-    """Refuse what is not a whole number of at least one."""
+def whole_number(value: Any, option: str, most: int = 2**31 - 1) -> None:
+    """Refuse what is not a whole number from one to ``most``."""
+    where = f"model.options.{option}"
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"must be a whole number of at least 1, not {value!r}", where=where)
+    if value > most:
         raise ConfigError(
-            f"must be a whole number of at least 1, not {value!r}", where=f"model.options.{option}"
+            f"must be at most {most:,}, not {value}",
+            where=where,
+            remedy=f"set it to {most} or less",
         )
 
 

@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from orecast.detectors._base import Detector, Features, Floats, Ints, features, one_of
 from orecast.errors import ModelError
+from orecast.kernels import compiled
 from orecast.samples import Windows
 
 Read = Literal["centre", "window"]
 Counts = NDArray[np.uint32]
 
-_compiled = njit(cache=True, nogil=True)
+_compiled = compiled(nogil=True)
 _ROWS_AT_ONCE = 256  # their values, and where they are in a tree, stay in the first cache
 
 

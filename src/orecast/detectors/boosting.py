@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from orecast.detectors._anomaly import positive_number
-from orecast.detectors._base import Features, Floats, features, whole_number
+from orecast.detectors._base import MOST_TREES, Features, Floats, features, whole_number
 from orecast.detectors._trees import Grown, Read, SupervisedTrees
 from orecast.errors import ConfigError
 from orecast.samples import Windows
@@ -42,7 +42,8 @@ class GradientBoosting(SupervisedTrees):
         self.features = features
 
     def _check_options(self, X: Windows) -> None:
-        for option in ("trees", "leaves", "leaf"):
+        whole_number(self.trees, "trees", MOST_TREES)
+        for option in ("leaves", "leaf"):
             whole_number(getattr(self, option), option)
         if self.leaves < 2:
             raise ConfigError("a tree has at least 2 leaves", where="model.options.leaves")

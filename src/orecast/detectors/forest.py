@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orecast.detectors._base import Features, Floats, features, whole_number
+from orecast.detectors._base import MOST_JOBS, MOST_TREES, Features, Floats, features, whole_number
 from orecast.detectors._trees import Grown, Read, SupervisedTrees
 from orecast.samples import Windows
 
@@ -34,8 +34,9 @@ class RandomForest(SupervisedTrees):
         self.jobs = jobs
 
     def _check_options(self, X: Windows) -> None:
-        for option in ("trees", "leaf", "jobs"):
-            whole_number(getattr(self, option), option)
+        whole_number(self.trees, "trees", MOST_TREES)
+        whole_number(self.leaf, "leaf")
+        whole_number(self.jobs, "jobs", MOST_JOBS)
         super()._check_options(X)
 
     def _grown(self, table: Features, y: Floats, state: int) -> list[Grown]:

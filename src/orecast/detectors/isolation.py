@@ -13,7 +13,7 @@ from orecast.detectors._anomaly import (
     sampled,
     standardisation,
 )
-from orecast.detectors._base import Floats, centre, whole_number
+from orecast.detectors._base import MOST_TREES, Floats, centre, whole_number
 from orecast.detectors._trees import Grown, TreeEnsemble
 from orecast.samples import Windows
 
@@ -41,7 +41,8 @@ class IsolationForest(AnomalyDetector, TreeEnsemble):
         self.rows = rows
 
     def _check_options(self, X: Windows) -> None:
-        for option in ("trees", "sample", "rows"):
+        whole_number(self.trees, "trees", MOST_TREES)
+        for option in ("sample", "rows"):
             whole_number(getattr(self, option), option)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:

@@ -80,11 +80,17 @@ class Mahalanobis(AnomalyDetector):
         self.cutoff_ = float(chi2(rank).ppf(0.975))
 
     def _estimate(self, values: Floats, seed: int) -> MinCovDet:
-        """Minimum covariance determinant of values of full rank, ``(n, r)``."""
+        """Minimum covariance determinant of values of full rank, ``(n, r)``.
+
+        On one thread: it takes thousands of steps on matrices of r rows, and threads wait for
+        one another at each, on a busy machine for most of the time. n alone bounds the number of
+        steps, so that ``rows`` and r bound the time.
+        """
         from sklearn.covariance import MinCovDet
+        from threadpoolctl import threadpool_limits
 
         state = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
-        with warnings.catch_warnings():
+        with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
             # They speak of single subsets; the estimate itself is judged afterwards.
             warnings.simplefilter("ignore")
             try:

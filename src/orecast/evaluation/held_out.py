@@ -1,8 +1,8 @@
 """Scores of held-out places, each against the cells of its own region; intervals over places.
 
 Scores of two folds come from two models and are on no common scale, so that nothing here compares
-them: a place is ranked among the cells of its own region, and called ore at its own fold's
-threshold.
+them: a place is ranked among the cells of its own region, and called ore where its rank reaches its
+own fold's threshold.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def brier_of(
 
     ``at_places`` ``(n,)`` is the probability given to each held-out place; ``background_squares``
     the sum of squared probabilities over the other of ``n_cells`` cells; ``reference`` the constant
-    chance that training knew, deposits by cells. Skill is 1 - Brier / Brier of the reference
+    chance, deposits by cells. Skill is 1 - Brier / Brier of the reference
     (Murphy 1973, J. Appl. Meteorol. 12, 595); under 0 the map is worse than knowing nothing.
     """
     p, g = _known(at_places, groups=groups)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.capacity import require_memory
 from orecast.config import Config, EvidenceOptions
 from orecast.errors import AlignmentError, ConfigError, InputError, nearest
 from orecast.evidence.alignment import with_rasters
-from orecast.evidence.elements import sample_places, with_elements
+from orecast.evidence.elements import parts_of, sample_places, with_elements
 from orecast.evidence.lithology import with_geology
 from orecast.evidence.nouns import Evidence
 from orecast.evidence.proximity import with_faults
-from orecast.evidence.spacing import propose_cell_size
+from orecast.evidence.spacing import propose_cell_size, round_down, round_up
 from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 Bools = NDArray[np.bool_]
 
-_MOST_CELLS = 400_000_000  # a layer of 1.6 GB
+_A_LAYER, _A_CELL = 9, 48
+"""Bytes of a cell: in a layer, in the stack that it is copied to, and in the mask of what is
+missing; and while distances are computed."""
 _LITTLE = 0.9  # of the cells that others cover; below it a layer is named for what it takes away
 
 
@@ -38,7 +41,7 @@ def build_evidence(survey: Survey, config: Config) -> Evidence:
     grid the layers cover is added to ``survey.findings``. Raises ConfigError for a layer that
     does not exist, AlignmentError where the layers have no cell in common.
     """
-    grid = propose_grid(survey, config.evidence)
+    grid = propose_grid(survey, config.evidence, _expected_layers(survey, config))
     evidence = with_elements(Evidence.empty(grid), survey, config)
     if config.faults is not None:
         evidence = with_faults(evidence, survey, config.faults)
@@ -52,12 +55,13 @@ def build_evidence(survey: Survey, config: Config) -> Evidence:
     return evidence
 
 
-def propose_grid(survey: Survey, options: EvidenceOptions) -> Grid:
+def propose_grid(survey: Survey, options: EvidenceOptions, layers: int = 1) -> Grid:
     """Return a gridded survey's own grid; for samples, one over them or over the study area.
 
     Its edges are multiples of the cell size, which is configured or proposed from the spacing;
     half a cell is added around the samples, so that none lies on the outermost edge. Raises
-    ConfigError where the cell size does not suit the area.
+    ConfigError where the cell size does not suit the area, or so many ``layers`` would not fit
+    into memory.
     """
     if survey.gridded is not None:
         return survey.gridded
@@ -72,18 +76,18 @@ def propose_grid(survey: Survey, options: EvidenceOptions) -> Grid:
             "set evidence.cell_size",
             cell_size=size,
         )
-    if survey.area is not None:
-        bounds = Bounds(*survey.area.total_bounds)
-        if not bounds.overlaps(_around(xy, size)):
-            raise AlignmentError(
-                f"no sample lies in the study area. The area: {bounds}. The samples: "
-                f"{_around(xy, 0)}",
-                where="area",
-                remedy="check the CRS of both",
-            )
-    else:
-        bounds = _around(xy, size)
-    _check_cells(bounds, size)
+    extent = _around(xy, 0)
+    if survey.area is None:
+        _check_cells(extent, size, layers, margin=1, stray=_stray(xy))
+        return Grid.covering(_around(xy, size), size, survey.crs)
+    bounds = Bounds(*map(float, survey.area.total_bounds))
+    if not bounds.overlaps(_around(xy, size)):
+        raise AlignmentError(
+            f"no sample lies in the study area. The area: {bounds}. The samples: {extent}",
+            where="area",
+            remedy="check the CRS of both",
+        )
+    _check_cells(bounds, size, layers)
     return Grid.covering(bounds, size, survey.crs)
 
 
@@ -92,22 +96,70 @@ def _around(xy: NDArray[np.float64], size: float) -> Bounds:
     return Bounds(float(west), float(south), float(east), float(north))
 
 
-def _check_cells(bounds: Bounds, size: float) -> None:
-    cells = (bounds.east - bounds.west) * (bounds.north - bounds.south) / size**2
-    if cells > _MOST_CELLS:
-        raise ConfigError(
-            f"cells of {size:g} m make a grid of {cells:.3g} over {bounds}",
-            where="evidence.cell_size",
-            remedy="give a larger cell, or a smaller study area",
-        )
-    side = min(bounds.east - bounds.west, bounds.north - bounds.south)
-    if side < 2 * size:
+def _check_cells(
+    extent: Bounds, size: float, layers: int, *, margin: int = 0, stray: str = ""
+) -> None:
+    """Raise ConfigError for cells too large for an extent, or too many for memory.
+
+    ``margin`` is how many cells are added to the extent on either axis.
+    """
+    sides = extent.north - extent.south, extent.east - extent.west
+    if min(sides) < (2 - margin) * size:
         raise ConfigError(
             f"cells of {size:g} m leave fewer than two on a side of the survey, which is "
-            f"{side:g} m across",
+            f"{sides[1]:g} m by {sides[0]:g} m",
             where="evidence.cell_size",
-            remedy="give a smaller cell",
+            remedy=f"set it to {round_down(min(sides) / 2):g} or less"
+            if min(sides) > 0
+            else "give the study area as [area]: the samples lie on one line",
         )
+
+    def taken(cell: float) -> float:
+        cells = (sides[0] / cell + margin) * (sides[1] / cell + margin)
+        return cells * (layers * _A_LAYER + _A_CELL)
+
+    def remedy(fits: float) -> str:
+        cell = size
+        while taken(cell) > fits:
+            cell *= 1.05
+        cell = round_up(cell)
+        larger = f"set it to {cell:g} or more" if min(sides) >= (2 - margin) * cell else ""
+        return ", or ".join(filter(None, (larger, stray))) or "give a smaller study area as [area]"
+
+    rows, columns = (_count(side / size + margin) for side in sides)
+    require_memory(
+        taken(size),
+        f"a grid of {rows} x {columns} cells of {size:g} m with {layers} layers",
+        where="evidence.cell_size",
+        remedy=remedy,
+    )
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number < 1e9 else f"{number:.2g}"
+
+
+def _stray(xy: NDArray[np.float64]) -> str:
+    """What to do about a sample without which all others would lie in a tenth of the extent."""
+    low, high = np.quantile(xy, (0.05, 0.95), axis=0)
+    if not (high - low < 0.1 * np.ptp(xy, axis=0)).any():
+        return ""
+    x, y = xy[np.abs(xy - np.median(xy, axis=0)).sum(axis=1).argmax()]
+    return f"correct or leave out the sample at {x:.0f}, {y:.0f}, far from the others"
+
+
+def _expected_layers(survey: Survey, config: Config) -> int:
+    """How many layers the configuration asks for, at most."""
+    asked, faults, geology = config.evidence.layers, config.faults, config.geology
+    count = len(parts_of(survey, config))
+    count = count if asked is None else min(count, len(asked))
+    if faults is not None:
+        parts = (faults.distance, faults.rings, faults.density is not None, faults.intersections)
+        count += sum(map(bool, parts))
+    if geology is not None and survey.geology is not None:
+        known = survey.geology.get(geology.column, ())
+        count += 1 if geology.coding == "code" else min(geology.classes, len(set(known))) + 1
+    return count + len(survey.rasters)
 
 
 def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:

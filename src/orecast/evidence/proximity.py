@@ -14,9 +14,11 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from orecast.capacity import require_memory
 from orecast.config import Faults
 from orecast.errors import ConfigError, InputError
 from orecast.evidence.nouns import FAULT_DISTANCE, Evidence
+from orecast.evidence.spacing import round_down, round_up
 from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ MOST_EXACT_CELLS = 250_000  # up to here distances are taken to the lines themse
 
 _SNAP = 0.1  # metres: an end drawn onto another line lies on it only to rounding
 _PIECES = 4  # a line is summed in pieces of at most this part of a cell
+_A_SUMMED_CELL = 40  # bytes: lengths, their sum, and the disc, transformed and back
 
 
 def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence:
@@ -244,11 +247,13 @@ def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Fl
 
     Lines are cut to pieces of a quarter cell, summed by cell, and the sums added up over the cells
     whose centres lie within the radius. Lines beyond the grid's edge count; nothing is known of
-    the land there but the lines given.
+    the land there but the lines given. Raises ConfigError for a radius that is wider than the map,
+    or takes more memory than there is.
     """
     import shapely
     from scipy.signal import oaconvolve
 
+    _check_radius(radius, grid)
     width, height = grid.cell_size
     kernel = _disc(radius, width, height)
     down, across = kernel.shape[0] // 2, kernel.shape[1] // 2
@@ -264,6 +269,34 @@ def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Fl
     row, column = _offset(wider, grid)
     inner = total[row : row + grid.shape[0], column : column + grid.shape[1]]
     return np.asarray(inner / (kernel.sum() * grid.cell_area) * 1000.0)  # m/m² to km/km²
+
+
+def _check_radius(radius: float, grid: Grid) -> None:
+    west, south, east, north = grid.bounds
+    sides = np.array([east - west, north - south])
+    if radius > np.hypot(*sides):
+        raise ConfigError(
+            f"a radius of {radius:g} m is wider than the map, which is {sides[0]:g} m by "
+            f"{sides[1]:g} m: all cells would have nearly one density",
+            where="faults.density",
+            remedy=f"set it to a small part of that, such as {round_up(min(sides) / 10):g}",
+        )
+
+    def taken(radius: float) -> float:
+        wider = (sides + 2 * radius) / grid.cell_size
+        return float(wider.prod() * _A_SUMMED_CELL)
+
+    def remedy(fits: float) -> str:
+        smaller = next((r for r in radius * 0.9 ** np.arange(100) if taken(r) <= fits), None)
+        return (
+            "give a larger evidence.cell_size"
+            if smaller is None
+            else f"set it to {round_down(smaller):g} or less"
+        )
+
+    require_memory(
+        taken(radius), f"a radius of {radius:g} m", where="faults.density", remedy=remedy
+    )
 
 
 def _disc(radius: float, width: float, height: float) -> Floats:

@@ -13,13 +13,15 @@ from orecast.errors import InputError
 Floats = NDArray[np.float64]
 
 _SHARE = 0.95  # of the samples that find enough neighbours within the proposed radius
+_MOST_VISITED = 10_000_000  # neighbours, all places together: a few seconds
 
 
 def nearest_distances(xy: Floats, order: int = 1) -> Floats:
     """Distance from each distinct place to its ``order``-th nearest other, ``(n_places,)`` metres.
 
-    ``xy`` is ``(n, 2)``. With fewer other places than ``order`` the farthest is taken. Raises
-    InputError where all samples share one place.
+    ``xy`` is ``(n, 2)``. With fewer other places than ``order`` the farthest is taken. An order of
+    thousands is looked up from some of many places, spread evenly. Raises InputError where all
+    samples share one place.
 
     >>> nearest_distances(np.array([[0.0, 0], [3, 4], [0, 0]])).tolist()
     [5.0, 5.0]
@@ -32,7 +34,8 @@ def nearest_distances(xy: Floats, order: int = 1) -> Floats:
             remedy="check the columns of x and y, or give evidence.cell_size and evidence.radius",
         )
     rank = min(order, len(places) - 1)
-    return np.asarray(cKDTree(places).query(places, k=[rank + 1])[0][:, 0], dtype=np.float64)
+    some = places[:: max(1, len(places) * rank // _MOST_VISITED)]
+    return np.asarray(cKDTree(places).query(some, k=[rank + 1])[0][:, 0], dtype=np.float64)
 
 
 def propose_cell_size(xy: Floats) -> float:
@@ -65,7 +68,7 @@ def propose_radius(xy: Floats, neighbours: int) -> float:
     2900.0
     """
     enough = max(3, math.ceil(neighbours / 3))
-    return _round_up(float(np.quantile(nearest_distances(xy, enough), _SHARE)))
+    return round_up(float(np.quantile(nearest_distances(xy, enough), _SHARE)))
 
 
 def _round_down_125(value: float) -> float:
@@ -77,6 +80,21 @@ def _round_down_125(value: float) -> float:
     return float(step * unit)
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
+    """A positive value at two figures, not below it.
+
+    >>> round_up(1234.0), round_up(0.25)
+    (1300.0, 0.25)
+    """
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return float(math.ceil(round(value / unit, 6)) * unit)
+
+
+def round_down(value: float) -> float:
+    """A positive value at two figures, not above it.
+
+    >>> round_down(1299.0), round_down(0.25)
+    (1200.0, 0.25)
+    """
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(math.floor(round(value / unit, 6)) * unit)

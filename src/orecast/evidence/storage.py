@@ -16,6 +16,7 @@ from orecast.grid import Grid
 from orecast.run import write_json
 
 _INDEX = "evidence.json"
+_LONGEST = 240  # bytes of a name; file systems take 255, with its number and suffix
 
 
 def write_evidence(evidence: Evidence, folder: Path) -> list[Path]:
@@ -74,6 +75,7 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
     taken: set[str] = set()
     for name in names:
         base = re.sub(r"[^\w.+=-]+", "_", name).strip("._") or "layer"
+        base = base.encode()[:_LONGEST].decode(errors="ignore")
         stem, k = base, 1
         while stem.lower() in taken:
             k += 1

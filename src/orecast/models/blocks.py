@@ -94,11 +94,16 @@ def initialise(net: nn.Module) -> None:
                 module.weight.mul_(module.groups**0.5)
 
 
-def require_count(name: str, value: object) -> int:
-    """Return an option that counts something; raises ConfigError unless it is an int from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+MOST_FEATURES, MOST_LAYERS = 2**20, 1000
+"""A width beyond the first needs terabytes; more layers than the second nobody has trained."""
+
+
+def require_count(name: str, value: object, most: int = MOST_FEATURES) -> int:
+    """Return an option that counts; raises ConfigError unless it is an int from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise ConfigError(
-            f"must be a whole number of at least 1, not {value!r}", where=f"model.options.{name}"
+            f"must be a whole number from 1 to {most:,}, not {value!r}",
+            where=f"model.options.{name}",
         )
     return value
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, embedding, linear, pad
 
 from orecast.errors import ModelError
+from orecast.kernels import compiled
 
 _AT_ONCE = 1 << 22  # bytes sampled and multiplied at a time: they stay in the processor's cache
 
 _FAST = {"reassoc", "contract"}  # sums in vectors; their order is fixed once compiled
-_compiled = njit(cache=True, fastmath=_FAST, error_model="numpy")
+_compiled = compiled(fastmath=_FAST, error_model="numpy")
 
 
 class DeformableConv2d(nn.Module):

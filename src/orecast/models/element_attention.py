@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from orecast.kernels import compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -23,7 +24,7 @@ Edges = tuple[Ints, Ints]
 """Of node i: whom it hears of is ``origin[start[i]:start[i + 1]]``."""
 
 _FAST = {"reassoc", "contract"}  # sums in vectors; their order is fixed once compiled
-_compiled = njit(cache=True, fastmath=_FAST, error_model="numpy")
+_compiled = compiled(fastmath=_FAST, error_model="numpy")
 
 
 def edges_of(opened: Tensor) -> Edges:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from orecast.models.blocks import FeatureHead, require_count, require_share
+from orecast.models.blocks import MOST_LAYERS, FeatureHead, require_count, require_share
 from orecast.models.element_graphs import (
     ElementGraph,
     Isomorphism,
@@ -50,7 +50,8 @@ class GIN(ElementGraph):
         alpha: Threshold = 0.6,
     ) -> None:
         super().__init__(channels, size, alpha)
-        width, layers = require_count("width", width), require_count("layers", layers)
+        width = require_count("width", width)
+        layers = require_count("layers", layers, MOST_LAYERS)
         self.layers = nn.ModuleList(
             Isomorphism(1 if n == 0 else width, width) for n in range(layers)
         )
@@ -93,7 +94,8 @@ class GraphSAGE(ElementGraph):
         alpha: Threshold = 0.6,
     ) -> None:
         super().__init__(channels, size, alpha)
-        width, layers = require_count("width", width), require_count("layers", layers)
+        width = require_count("width", width)
+        layers = require_count("layers", layers, MOST_LAYERS)
         self.stack = MeanStack(1, [width] * layers)
         self.head = FeatureHead(width, require_share("dropout", dropout))
 

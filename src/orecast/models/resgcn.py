@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from orecast.models.blocks import FeatureHead, require_count, require_share
+from orecast.models.blocks import MOST_LAYERS, FeatureHead, require_count, require_share
 from orecast.models.element_attention import edges_of, runs_compiled
 from orecast.models.element_graphs import (
     ElementGraph,
@@ -58,7 +58,8 @@ class ResidualGraph(ElementGraph):
         alpha: Threshold,
     ) -> None:
         super().__init__(channels, size, alpha)
-        width, layers = require_count("width", width), require_count("layers", layers)
+        width = require_count("width", width)
+        layers = require_count("layers", layers, MOST_LAYERS)
         self.activation = activation
         self.shortcut = nn.Linear(1, width, bias=False)
         self.layers = nn.ModuleList(layer(1 if n == 0 else width, width) for n in range(layers))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from orecast.errors import ConfigError
-from orecast.models.blocks import require_count
+from orecast.models.blocks import MOST_LAYERS, require_count
 from orecast.models.classifier import Classifier
 from orecast.samples.nouns import Needs
 
@@ -92,9 +92,8 @@ class PatchTransformer(nn.Module):
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.first = nn.Parameter(torch.empty(1, 1, width))
         self.positions = nn.Parameter(torch.empty(1, 1 + (size // patch) ** 2, width))
-        self.blocks = nn.Sequential(
-            *(TransformerBlock(width, heads) for _ in range(require_count("depth", depth)))
-        )
+        depth = require_count("depth", depth, MOST_LAYERS)
+        self.blocks = nn.Sequential(*(TransformerBlock(width, heads) for _ in range(depth)))
         self.project = nn.Linear(width, width)
         nn.init.trunc_normal_(self.first, std=_SPREAD)
         nn.init.trunc_normal_(self.positions, std=_SPREAD)

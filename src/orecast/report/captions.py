@@ -140,8 +140,9 @@ def _sureness(run: RunReading) -> dict[str, Caption]:
             "Area of applicability",
         ),
         "probability": Caption(
-            "Chance that a cell holds a deposit like the known ones, calibrated on scores out of "
-            "fold. It counts deposits that are known: what is not yet found is not in it.",
+            "Chance that a cell holds a deposit like the known ones, by its rank in this map, "
+            "calibrated on ranks out of fold. The chances add up to the number of places with a "
+            "known deposit: what is not yet found is not in them.",
             "Map of the calibrated chance that a cell holds a deposit.",
             "Calibrated chance",
         ),

@@ -47,7 +47,7 @@ def applicability(metrics: Metrics) -> str:
 
 
 def calibration(metrics: Metrics) -> str:
-    """Say how many deposits the calibrated chances add up to, and whether they beat a constant."""
+    """Say what the calibrated chances are made to add up to, and whether they beat a constant."""
     model = next((s for s in metrics.fair if s.is_model), None)
     if model is None or not model.brier_skill.known:
         return ""
@@ -62,7 +62,8 @@ def calibration(metrics: Metrics) -> str:
     seen = f" where {known} hold a known one" if known else ""
     return (
         f"Out of fold, the chances add up to {number(model.expected_deposits, 1)} cells with a "
-        f"deposit{seen}. Their Brier skill is {estimate(skill, percent=False, digits=3)}: {words}."
+        f"deposit{seen}, as they are made to. Their Brier skill is "
+        f"{estimate(skill, percent=False, digits=3)}: {words}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,11 @@ DPI = 200
 INK = "#22262a"
 FAINT = "#8a9096"
 RULE = "#d5d9dc"
+# Without a home it lists its fonts in a temporary folder, and warns that this takes longer.
+logging.getLogger("matplotlib").addFilter(
+    lambda record: record.funcName != "_get_config_or_cache_dir"
+)
+
 # Okabe & Ito (2008), told apart under every common colour blindness.
 MODEL = "#0072b2"
 RECOMMENDED = "#d55e00"

@@ -312,6 +312,13 @@ class Metrics(_Part):
     grown: list[GrownRows] = []
 
     @property
+    def left_out_words(self) -> str:
+        """What was left out, as a heading."""
+        if self.anomalies or "held_back" in self.left_out:
+            return "Scores that were left out"
+        return "Baselines that were left out"
+
+    @property
     def fair(self) -> list[Score]:
         """Scores the run stands by: the model, then baselines from best to worst.
 

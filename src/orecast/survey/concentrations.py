@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +30,19 @@ _BELOW = re.compile(
     r"not\W*detect.*|un\W*detect.*|non\W*detect.*|below.*|less than.*|未检出",
     re.I,
 )
+
+
+class NothingDetectedError(InputError):
+    """Every one of an element's ``n`` values lies below its detection limit."""
+
+    def __init__(self, element: Element, n: int, table: Table, what: str) -> None:
+        super().__init__(
+            what,
+            where=table.where(column=element.column),
+            remedy=f"add {element.column!r} to samples.ignore",
+        )
+        self.element = element
+        self.n = n
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,39 @@ def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str |
     return bool((~absent).any() and np.isnan(values[~absent]).all())
 
 
+def none_detected(
+    cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
+) -> int | None:
+    """How many values a column holds where none is detected; None where one is.
+
+    Below detection are ``<0.5``, ``-0.5``, 0 and words such as ``n.d.``.
+    """
+    text, values, absent = _parsed(cells, table, missing)
+    below = values <= 0
+    if text is not None:
+        marked = text.str.startswith("<") | text.str.fullmatch(_BELOW)
+        below |= marked.to_numpy(dtype=bool)
+    return int((~absent).sum()) if below[~absent].all() else None
+
+
+def nothing_detected(
+    counts: Mapping[str, int], elements: int, where: str, remedy: str
+) -> InputError:
+    """The refusal of all elements of which nothing is detected, with each one's number of values.
+
+    ``elements`` is how many there are; where it is all of them no other remedy is left than
+    other data.
+    """
+    shares = ", ".join(f"{symbol} {n:,} of {n:,}" for symbol, n in counts.items())
+    if len(counts) == elements:
+        remedy = "give a survey in which elements were detected"
+    return InputError(
+        f"every value of {len(counts)} of {elements} elements lies below detection: {shares}",
+        where=where,
+        remedy=remedy,
+    )
+
+
 def concentrations(
     cells: pd.Series[Any],
     element: Element,
@@ -76,7 +122,8 @@ def concentrations(
     marked as such: theirs is learned from the other samples, and a fold learns it anew.
 
     Raises InputError at text among numbers, infinite values, negatives or zeros that the
-    configuration refuses, and columns that are empty or constant.
+    configuration refuses, and columns that are empty or constant; NothingDetectedError where all
+    is censored.
     """
     text, values, absent = _parsed(cells, table, reading.missing)
     below = np.zeros(len(values), dtype=bool)
@@ -238,8 +285,8 @@ def _limit_of_zeros(
         )
     positive = values[values > 0]
     if limit is None and not len(positive):
-        raise InputError(
-            "no concentration is above zero", where=where, remedy="add the column to samples.ignore"
+        raise NothingDetectedError(
+            element, int(zero.sum()), table, "no concentration is above zero"
         )
     taken = limit if limit is not None else float(positive.min())
     findings.warning(
@@ -275,10 +322,11 @@ def _refuse_nothing(values: Floats, below: Bools, element: Element, table: Table
     if not present.any():
         raise InputError(f"{element.symbol} has no value at all", where=where, remedy=remedy)
     if below[present].all():
-        raise InputError(
+        raise NothingDetectedError(
+            element,
+            int(present.sum()),
+            table,
             f"every value of {element.symbol} lies below its detection limit",
-            where=where,
-            remedy=remedy,
         )
     if np.ptp(values[present]) == 0:
         raise InputError(

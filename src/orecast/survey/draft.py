@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orecast.config import path_text
 from orecast.grid import Bounds
 from orecast.survey.elements import Header, default_unit, fitting_unit
-from orecast.survey.tables import Table
+from orecast.survey.tables import Table, require_utf8
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -32,8 +33,13 @@ class Draft:
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
 
     def relative(self, path: Path) -> str:
-        """A path as the configuration writes it."""
-        return Path(os.path.relpath(path.resolve(), self.folder.resolve())).as_posix()
+        """A path as the configuration writes it.
+
+        Raises InputError for a name that UTF-8 cannot hold.
+        """
+        relative = Path(os.path.relpath(path.resolve(), self.folder.resolve()))
+        require_utf8(relative)
+        return path_text(relative)
 
     def take(self, key: str, path: Path, content: dict[str, Any], why: str) -> None:
         """Take a file for a part of the configuration, unless another was taken before."""

@@ -12,13 +12,19 @@ from orecast.config import Config, Gridded, Samples
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, Grid
 from orecast.survey.analytes import check_totals, choose_elements, doubt_units, limits_by_symbol
-from orecast.survey.concentrations import Reading, concentrations
+from orecast.survey.concentrations import (
+    NothingDetectedError,
+    Reading,
+    concentrations,
+    nothing_detected,
+)
 from orecast.survey.duplicates import Places, average, places, precision
 from orecast.survey.findings import Findings
 from orecast.survey.gridded import read_gridded
 from orecast.survey.nouns import Element
 from orecast.survey.points import read_points
 from orecast.survey.projection import check_projected, moved, report_stretch, working_crs
+from orecast.survey.tables import Table
 from orecast.survey.zeros import lowest_seen
 
 if TYPE_CHECKING:
@@ -85,10 +91,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     elements = choose_elements(table, samples, points.position_columns, findings)
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
     reading = Reading(tuple(samples.missing), samples.negatives, samples.zeros)
-    read = [
-        concentrations(table.frame[e.column], e, table, reading, limits.get(e.symbol), findings)
-        for e in elements
-    ]
+    read = _read_elements(elements, table, reading, limits, findings)
     values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
     where = str(table.path)
     assumed = [s for f in findings.of("assumed-units") for s in f.data["units"]]
@@ -121,6 +124,32 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
         spacing=spacing,
         rows=rows,
     )
+
+
+def _read_elements(
+    elements: tuple[Element, ...],
+    table: Table,
+    reading: Reading,
+    limits: dict[str, float],
+    findings: Findings,
+) -> list[tuple[Floats, Bools, Bools]]:
+    """Concentrations, censored and zeros of each element; those never detected in one refusal."""
+    read, void = [], []
+    for e in elements:
+        cells, limit = table.frame[e.column], limits.get(e.symbol)
+        try:
+            read.append(concentrations(cells, e, table, reading, limit, findings))
+        except NothingDetectedError as error:
+            void.append(error)
+    if len(void) == 1 < len(elements):
+        raise void[0]
+    if void:
+        counts = {error.element.symbol: error.n for error in void}
+        columns = ", ".join(repr(error.element.column) for error in void)
+        raise nothing_detected(
+            counts, len(elements), str(table.path), f"add {columns} to samples.ignore"
+        )
+    return read
 
 
 def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochemistry:

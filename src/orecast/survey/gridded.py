@@ -23,7 +23,7 @@ from orecast.survey.elements import Header, parse_header
 from orecast.survey.findings import Findings, listed
 from orecast.survey.nouns import Element
 from orecast.survey.projection import parse_crs, utm_zone
-from orecast.survey.rasters import matches, read_raster
+from orecast.survey.rasters import matches, read_raster, require_held
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -59,6 +59,7 @@ def read_gridded(gridded: Gridded, crs: str | None, findings: Findings) -> Gridd
         if grid is None:
             grid = raster.grid
             _require_projected(grid, crs, path)
+            require_held(gridded.path, grid.shape, grid.cell_size[0], rasters=len(headers))
         _require_same(raster.grid, grid, path, next(iter(headers)))
         e = element(header.symbol, path.stem, units.get(header.symbol) or header.unit)
         values, censored = _concentrations(raster.values, e, path, findings)

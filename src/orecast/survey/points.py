@@ -172,7 +172,7 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
     if not pairs:
         raise InputError(
             "no columns of positions were recognised among "
-            + ", ".join(str(c) for c in table.frame.columns),
+            + listed([str(c) for c in table.frame.columns], 20),
             where=str(table.path),
             remedy=table.or_sheet(f"set {setting}.x and {setting}.y", setting),
         )
@@ -252,7 +252,9 @@ def _refuse_strays(points: Points, columns: str, setting: str) -> None:
     word, noun = table.row_word, "samples" if setting == "samples" else "positions"
     what = f"{word} {rows[0]} (x {x:.10g}, y {y:.10g}) "
     if np.isfinite(metres[0]):
-        what += f"lies {metres[0] / 1000:,.0f} km from the other {noun}"
+        kilometres = metres[0] / 1000
+        shown = f"{kilometres:,.0f}" if kilometres < 1e9 else f"{kilometres:.3g}"
+        what += f"lies {shown} km from the other {noun}"
     else:
         what += "is no longitude and latitude"
     if len(rows) > 1:

@@ -230,8 +230,11 @@ def transformed(xy: Floats, source: CRS, target: CRS) -> Floats:
     """
     if source == target:
         return xy
-    x, y = Transformer.from_crs(source, target, always_xy=True).transform(xy[:, 0], xy[:, 1])
-    return np.column_stack([x, y])
+    try:
+        there = Transformer.from_crs(source, target, always_xy=True)
+    except ProjError:
+        return np.full_like(xy, np.inf)
+    return np.column_stack(there.transform(xy[:, 0], xy[:, 1]))
 
 
 def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFrame:
@@ -241,8 +244,11 @@ def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFra
     """
     if frame.crs == crs:
         return frame
-    there = frame.to_crs(crs)
-    if not np.isfinite(there.total_bounds).all():
+    try:
+        there = frame.to_crs(crs)
+    except ProjError:  # nothing leads from one to the other, as from an engineering CRS
+        there = None
+    if there is None or not np.isfinite(there.total_bounds).all():
         raise AlignmentError(
             f"positions in {crs_name(frame.crs)} cannot be brought to {crs_name(crs)}",
             where=where,
@@ -252,11 +258,17 @@ def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFra
 
 
 def bounds_in(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
-    """Bounds in another CRS, of the edges sampled at 21 points each."""
+    """Bounds in another CRS, of the edges sampled at 21 points each.
+
+    They are infinite where there are none.
+    """
     if source == target:
         return bounds
-    there = Transformer.from_crs(source, target, always_xy=True).transform_bounds(*bounds)
-    return Bounds(*there)
+    try:
+        there = Transformer.from_crs(source, target, always_xy=True)
+        return Bounds(*there.transform_bounds(*bounds))
+    except ProjError:
+        return Bounds(np.inf, np.inf, np.inf, np.inf)
 
 
 def _require_metres(crs: CRS, where: str) -> None:

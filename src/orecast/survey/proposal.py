@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.config import Samples
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
 from orecast.survey.analytes import lift_units
-from orecast.survey.concentrations import holds_no_number
+from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
 from orecast.survey.draft import (
     BARREN,
     DEPOSIT,
@@ -29,8 +31,8 @@ from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import look_like_degrees
 from orecast.survey.proposal_rasters import propose_rasters
 from orecast.survey.rasters import is_raster
-from orecast.survey.tables import TABLES, Table, read_table, sheets
-from orecast.survey.vectors import VECTORS, bounds_of, is_vector, read_frame
+from orecast.survey.tables import TABLES, Table, as_numbers, read_table, sheets
+from orecast.survey.vectors import VECTORS, bounds_of, gdal_leaves_nothing, is_vector, read_frame
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -83,10 +85,10 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     """The files named, and those in the folders named."""
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             kinds = (*TABLES, *VECTORS, ".tif", ".tiff", ".asc")
             files += sorted(p for p in path.rglob("*") if p.suffix.lower() in kinds)
-        elif path.exists():
+        elif os.path.exists(path):
             files.append(path)
         else:
             raise InputError("no such file", where=str(path), remedy="check the path")
@@ -154,10 +156,7 @@ def _crs_around(
 
 
 def _numbers(table: Table, pair: Pair) -> tuple[Floats, Floats]:
-    import pandas as pd
-
-    x, y = (pd.to_numeric(table.frame[c], errors="coerce").to_numpy() for c in (pair.x, pair.y))
-    return x, y
+    return as_numbers(table.frame[pair.x]), as_numbers(table.frame[pair.y])
 
 
 def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> None:
@@ -166,18 +165,32 @@ def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> 
         return
     columns = [str(c) for c in table.frame.columns]
     positions = {c for p in position_pairs(columns) for c in (p.x, p.y)}
+    elements = {c: h for c in columns if c not in positions and (h := parse_header(c)) is not None}
+    _require_detected(table, elements)
     headers = {
         c: h
-        for c in columns
-        if c not in positions
-        and (h := parse_header(c)) is not None
-        and not holds_no_number(table.frame[c], table, ("NA", "N/A", "nan", "NaN", "null", "*"))
+        for c, h in elements.items()
+        if not holds_no_number(table.frame[c], table, ("NA", "N/A", "nan", "NaN", "null", "*"))
     }
     if len(headers) < FEWEST_ELEMENTS:
         draft.points.append((table, place))
         return
     content = place | _samples(table, headers, set(columns) - positions, draft)
     draft.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
+
+
+def _require_detected(table: Table, elements: dict[str, Header]) -> None:
+    """Refuse a table of samples in which no value of any element lies above its detection limit."""
+    missing = Samples.model_fields["missing"].default
+    counts: dict[str, int] = {}
+    for column, header in elements.items():
+        n = none_detected(table.frame[column], table, missing)
+        if n is None:
+            return
+        if n:
+            counts[header.symbol] = n
+    if len(counts) >= FEWEST_ELEMENTS:
+        raise nothing_detected(counts, len(counts), str(table.path), "")
 
 
 def _samples(
@@ -216,9 +229,7 @@ def _samples(
 
 
 def _median(table: Table, column: str) -> float:
-    import pandas as pd
-
-    values = pd.to_numeric(table.frame[column], errors="coerce").to_numpy(dtype=np.float64)
+    values = as_numbers(table.frame[column])
     values = values[values > 0]
     return float(np.median(values)) if len(values) else np.nan
 
@@ -248,11 +259,12 @@ def _layers(path: Path) -> list[str | None]:
     if path.suffix.lower() != ".gpkg":
         return [None]
     import pyogrio
-    from pyogrio.errors import DataSourceError
 
     try:
-        names = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
-    except DataSourceError:
+        with gdal_leaves_nothing(path):
+            layers = pyogrio.list_layers(path)
+        names = [str(name) for name, geometry in layers if geometry is not None]
+    except Exception:
         return [None]  # the reader explains what is wrong with it
     return [None] if len(names) <= 1 else list(names)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from orecast.survey.concentrations import nothing_detected
 from orecast.survey.draft import (
     BARREN,
     DEPOSIT,
@@ -40,12 +41,17 @@ def propose_rasters(paths: list[Path], draft: Draft) -> None:
 def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draft: Draft) -> None:
     suffixes = {p.suffix for p in elements}
     pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
-    found = {}
+    found, void = {}, {}
     for path in elements:
         values = read_values(path)
         header = parse_header(path.stem)
-        if header is not None and (values > 0).any():
+        assert header is not None  # the elements are those whose names are headers
+        if (values > 0).any():
             found[header.symbol] = (header, float(np.median(values[values > 0])))
+        else:
+            void[header.symbol] = int((~np.isnan(values)).sum())
+    if not found:
+        raise nothing_detected(void, len(void), str(pattern), "")
     units = judged_units(found, folder.name, draft)
     content = {"units": units} if units else {}
     draft.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-import re
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from orecast.capacity import require_memory
 from orecast.errors import AlignmentError, InputError
 from orecast.grid import Bounds, Grid
 from orecast.survey.findings import Findings
 from orecast.survey.nouns import Raster
 from orecast.survey.projection import bounds_in, file_crs
-from orecast.survey.tables import require_file
+from orecast.survey.tables import in_short, require_file, require_utf8
 from orecast.survey.vectors import require_overlap
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ RASTERS = (".tif", ".tiff", ".asc", ".grd", ".img", ".vrt")
 
 _SHAPES_MAY_DIFFER = 0.1
 _TWINS_SHARE = 0.5
+# Bytes: a value, its mask, and both once more while it is filled; a concentration as float64 and
+# whether it is censored, by itself and in the table of all elements.
+_A_CELL, _A_CONCENTRATION = 14, 18
 
 
 def is_raster(path: Path) -> bool:
@@ -143,22 +147,47 @@ def matches(pattern: Path) -> list[Path]:
 
     Raises InputError where there is none.
     """
-    if pattern.is_dir():
+    if os.path.isdir(pattern):  # where a name is too long, Path.is_dir raises
         found = sorted(p for p in pattern.iterdir() if is_raster(p))
     else:
         found = sorted(Path(p) for p in glob.glob(str(pattern), recursive=True))
     if not found:
         plain = (p for p in (pattern, *pattern.parents) if not glob.has_magic(str(p)))
-        folder = next(p if p.is_dir() or p != pattern else p.parent for p in plain)
+        folder = next(p if os.path.isdir(p) or p != pattern else p.parent for p in plain)
+        there = os.path.isdir(folder)
         raise InputError(
-            "no file matches" if folder.is_dir() else f"there is no folder {folder}",
+            "no file matches" if there else f"there is no folder {folder}",
             where=str(pattern),
             remedy='write it as "folder/*.tif"'
-            if folder.is_dir()
+            if there
             else "mend the path, or the variable such as ORECAST_DATA that the run's file takes it "
             "from",
         )
     return found
+
+
+def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: int = 1) -> None:
+    """Raise InputError where one raster, or so many of a gridded survey, do not fit into memory.
+
+    ``cell`` is the width of a cell in the unit of the CRS.
+    """
+    rows, columns = shape
+    size = float(rows) * columns * (_A_CELL if rasters == 1 else rasters * _A_CONCENTRATION)
+
+    def remedy(fits: float) -> str:
+        larger = f"{float(f'{cell * (size / fits) ** 0.5:.2g}'):g}"
+        return (
+            f"warp to cells of {larger} or more first (gdalwarp -r average -tr {larger} {larger}), "
+            "or cut the survey's area out (gdalwarp -te)"
+        )
+
+    require_memory(
+        size,
+        f"{'a grid' if rasters == 1 else f'{rasters} rasters'} of {rows:,} x {columns:,} cells",
+        where=str(path),
+        remedy=remedy,
+        error=InputError,
+    )
 
 
 def _alike(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
@@ -179,19 +208,24 @@ def _by(shape: tuple[int, ...]) -> str:
 def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
     import rasterio
     from pyproj import CRS
+    from pyproj.exceptions import CRSError
     from rasterio.errors import RasterioError
 
     require_file(path)
+    require_utf8(path)
     try:
         with rasterio.open(path) as source:
             bands = source.count
+            kind = source.dtypes[0] if bands == 1 else ""
             own = CRS.from_wkt(source.crs.to_wkt()) if source.crs else None
             transform = source.transform
+            require_held(path, source.shape, abs(transform.a))
             if bands == 1:
                 masked = source.read(1, masked=True)
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CRSError, OSError) as error:
+        why = in_short(error.__cause__ or error)
         raise InputError(
-            f"cannot be opened as a raster; it is broken or none ({_short(error)})",
+            f"cannot be opened as a raster; it is broken or none ({why})",
             where=str(path),
             remedy="export it again as GeoTIFF",
         ) from None
@@ -200,6 +234,10 @@ def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
             f"has {bands} bands where one is needed",
             where=str(path),
             remedy="write each band to its own file",
+        )
+    if kind.startswith("complex"):
+        raise InputError(
+            "holds complex numbers", where=str(path), remedy="write their real part or amplitude"
         )
     values = masked.astype(np.float32).filled(np.nan)
     infinite = np.argwhere(np.isinf(values))
@@ -218,7 +256,3 @@ def _grid(path: Path, crs: CRS, transform: Affine, shape: tuple[int, ...]) -> Gr
         return Grid(crs, transform, (shape[0], shape[1]))
     except AlignmentError as error:
         raise AlignmentError(error.what, where=str(path), remedy=error.remedy) from None
-
-
-def _short(error: BaseException) -> str:
-    return re.sub(r"\s+", " ", str(error))[:200]

@@ -9,16 +9,23 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orecast.errors import InputError, nearest
+from orecast.survey.findings import listed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from openpyxl import Workbook
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".tab")
 WORKBOOK = (".xlsx", ".xlsm")
@@ -29,7 +36,12 @@ _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " "
 _DECIMAL_COMMA = re.compile(r"\s*[<>]?\s*[-+]?\d+,\d+\s*")
 _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
-_HEAD_ROWS = 100
+_HEAD_ROWS, _HEAD_CHARACTERS, _HEAD_LINES = 100, 200_000, 10
+
+# A sheet holds no more rows, whatever its file claims.
+_LAST_ROW = 1_048_576
+# Limits of what a small file may unpack to, in bytes and in cells of the table.
+_MOST_UNPACKED, _MOST_CELLS = 500_000_000, 20_000_000
 
 
 @dataclass(frozen=True)
@@ -110,27 +122,57 @@ def read_table(path: Path, sheet: str | None = None) -> Table:
     return table
 
 
-def sheets(path: Path) -> tuple[str, ...]:
-    """Names of a workbook's sheets; none where the file is no workbook or cannot be opened."""
+def as_numbers(cells: pd.Series[Any]) -> NDArray[np.float64]:
+    """Cells as numbers, ``(n,)``: NaN where one is none, infinite where it is too large."""
     import pandas as pd
 
+    try:
+        found = pd.to_numeric(cells, errors="coerce")
+    except OverflowError:  # a whole number of over 308 digits
+        found = pd.to_numeric(cells.astype("str").astype(object), errors="coerce")
+    return found.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def sheets(path: Path) -> tuple[str, ...]:
+    """Names of a workbook's sheets; none where the file is no workbook or cannot be opened."""
     if path.suffix.lower() not in WORKBOOK:
         return ()
     try:
-        with pd.ExcelFile(path, engine="openpyxl") as book:
-            return tuple(str(n) for n in book.sheet_names)
-    except Exception:  # the reader explains what is wrong with it
+        with _opened(path) as book:
+            return tuple(sheet.title for sheet in book.worksheets)
+    except InputError:  # the reader explains what is wrong with it
         return ()
 
 
 def require_file(path: Path) -> None:
     """Raise InputError where there is no such file, or an empty one; offer names near it."""
-    if path.is_dir() or not path.exists():
+    try:
+        missing = path.is_dir() or not path.exists()
+    except OSError as error:  # such as a name that is too long, or a folder that is closed
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=str(path), remedy="check the path"
+        ) from None
+    if missing:
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         remedy = nearest(path.name, beside) if beside else "check the path"
         raise InputError("no such file", where=str(path), remedy=remedy)
     if path.stat().st_size == 0:
         raise InputError("the file is empty", where=str(path), remedy="check the export")
+
+
+def in_short(error: BaseException) -> str:
+    """What a library says of a broken file, on one line of 200 letters at most."""
+    return " ".join(str(error).split())[:200]
+
+
+def require_utf8(path: Path) -> None:
+    """Raise InputError for a name that UTF-8 cannot hold, as GDAL and a configuration need it."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            "the name is not UTF-8", where=ascii(str(path)), remedy="rename the file or its folder"
+        ) from None
 
 
 def decoded(raw: bytes) -> tuple[str, str]:
@@ -180,11 +222,21 @@ def delimiter_of(text: str) -> str | None:
     return best
 
 
+def _beginning(text: str) -> str:
+    """Whole lines from the start of a text: some 200,000 characters, and ten lines at least."""
+    lines: list[str] = []
+    size = 0
+    for line in io.StringIO(text, newline=""):
+        if size >= _HEAD_CHARACTERS and len(lines) >= _HEAD_LINES:
+            break
+        lines.append(line)
+        size += len(line)
+    return "".join(lines)
+
+
 def _head(text: str, delimiter: str) -> list[list[str]]:
     reader = csv.reader(
-        io.StringIO(text[:200_000], newline=""),
-        delimiter=delimiter,
-        skipinitialspace=delimiter == " ",
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == " "
     )
     rows: list[list[str]] = []
     try:
@@ -196,6 +248,20 @@ def _head(text: str, delimiter: str) -> list[list[str]]:
     except csv.Error:
         return []
     return rows
+
+
+def _widths(text: str) -> str:
+    """How many cells the header and the rows have by the delimiter that gives most, in words."""
+    heads = {d: rows for d in _DELIMITERS if len(rows := _head(text, d)) > 1}
+    if not heads:
+        most = csv.field_size_limit()
+        return f": a cell holds more than {most:,} characters" if len(text) > most else ""
+    delimiter, (header, *rows) = max(heads.items(), key=lambda item: len(item[1][0]))
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    return (
+        f": by {_DELIMITER_NAMES[delimiter]} the header has {len(header):,} cell(s), "
+        f"most rows {width:,}"
+    )
 
 
 def _decimal_mark(rows: list[list[str]], delimiter: str) -> str:
@@ -218,14 +284,16 @@ def _read_text(path: Path) -> Table:
         ) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
-    delimiter = delimiter_of(text)
+    beginning = _beginning(text)
+    delimiter = delimiter_of(beginning)
     if delimiter is None:
         raise InputError(
-            "no delimiter (comma, semicolon, tab, bar, blank) splits the header and the rows alike",
+            "no delimiter (comma, semicolon, tab, bar, blank) splits the header and the rows alike"
+            + _widths(beginning),
             where=str(path),
             remedy="save it as CSV with one header line and as many cells in each row",
         )
-    decimal = _decimal_mark(_head(text, delimiter), delimiter)
+    decimal = _decimal_mark(_head(beginning, delimiter), delimiter)
     how = f"{encoding}, delimited by {_DELIMITER_NAMES[delimiter]}"
     if decimal == ",":
         how += ", decimal comma"
@@ -249,7 +317,7 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
             na_values=[""],
             skip_blank_lines=False,
             low_memory=False,
-        )
+        ).copy()  # one block a type: of 20,000 columns each step would take a second
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=names)
     except (pd.errors.ParserError, csv.Error) as error:
@@ -282,34 +350,102 @@ def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
 def _read_workbook(path: Path, sheet: str | None) -> Table:
     import pandas as pd
 
-    try:
-        with pd.ExcelFile(path, engine="openpyxl") as book:
-            names = [str(n) for n in book.sheet_names]
-            if sheet is not None and sheet not in names:
-                raise InputError(
-                    f"there is no sheet {sheet!r}", where=str(path), remedy=nearest(sheet, names)
-                )
-            raw = pd.read_excel(
-                book, sheet or names[0], header=None, dtype=object, keep_default_na=False
+    with _opened(path) as book:
+        names = [s.title for s in book.worksheets]
+        if sheet is not None and sheet not in names:
+            raise InputError(
+                f"there is no sheet {sheet!r}", where=str(path), remedy=nearest(sheet, names)
             )
+        rows, width = _filled_rows(book[sheet or names[0]], path)
+    several = tuple(names) if sheet is None and len(names) > 1 else ()
+    if not rows:
+        remedy = _choose_sheet(several or tuple(names))
+        raise InputError("the sheet is empty", where=str(path), remedy=remedy)
+    (_, header), *body = rows.items()
+    numbers = [number for number, _ in body]
+    columns = ([row[i] if i < len(row) else np.nan for _, row in body] for i in range(width))
+    # each on its own: of several columns together, one of mixed kinds decides for all
+    kinds = (pd.Series(cells, index=numbers, dtype=object).infer_objects() for cells in columns)
+    frame = pd.DataFrame(dict(enumerate(kinds)), index=numbers)
+    texts = ["" if pd.isna(cell) else str(cell) for cell in header]
+    frame.columns = pd.Index(_names(path, texts + [""] * (width - len(texts))))
+    return Table(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Workbook]:
+    """Open a workbook; raises InputError where it is broken, or unpacks to more than 500 MB."""
+    import openpyxl
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > _MOST_UNPACKED:
+            raise InputError(
+                f"the workbook's {path.stat().st_size / 1e6:,.1f} MB unpack to "
+                f"{unpacked / 1e6:,.0f} MB; at most {_MOST_UNPACKED / 1e6:.0f} MB are read",
+                where=str(path),
+                remedy="save the sheet as CSV",
+            )
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        try:
+            yield book
+        finally:
+            book.close()
     except InputError:
         raise
     except Exception as error:  # openpyxl raises many kinds for one broken workbook
         raise InputError(
-            f"the workbook cannot be opened ({error})",
+            f"the workbook cannot be opened ({in_short(error)})",
             where=str(path),
             remedy="save it again as .xlsx or as CSV",
         ) from None
-    raw = raw.mask(raw == "").dropna(how="all")
-    several = tuple(names) if sheet is None and len(names) > 1 else ()
-    if raw.empty:
-        remedy = _choose_sheet(several or tuple(names))
-        raise InputError("the sheet is empty", where=str(path), remedy=remedy)
-    header = ["" if pd.isna(v) else str(v) for v in raw.iloc[0]]
-    frame = raw.iloc[1:].infer_objects()
-    frame.columns = pd.Index(_names(path, header))
-    frame.index = pd.Index([int(i) + 1 for i in frame.index])
-    return Table(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
+
+
+def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
+    """Rows that hold something, by their number in the sheet, and the number of columns.
+
+    Whole numbers are integers; a blank cell, or one with an error, is NaN. The size that the file
+    claims is not used. Raises InputError where a cell lies so far from the others that the table
+    between them is too large.
+    """
+    from openpyxl.cell.cell import TYPE_ERROR, TYPE_NUMERIC
+
+    def value(cell: Any) -> Any:
+        found = cell.value
+        if found is None or found == "":
+            return None
+        if cell.data_type == TYPE_NUMERIC:
+            return int(found) if int(found) == found else float(found)
+        return np.nan if cell.data_type == TYPE_ERROR else found
+
+    sheet.reset_dimensions()
+    rows: dict[int, list[Any]] = {}
+    width = 0
+    for number, cells in enumerate(sheet.rows, 1):
+        if number > _LAST_ROW:
+            raise InputError(
+                f"the sheet claims rows beyond the {_LAST_ROW:,} that a sheet may have",
+                where=str(path),
+                remedy="save it again as .xlsx or as CSV",
+            )
+        if not cells:
+            continue
+        row = [value(cell) for cell in cells]
+        while row and row[-1] is None:
+            row.pop()
+        width = max(width, len(row))
+        row = [np.nan if cell is None else cell for cell in row]
+        if any(cell == cell for cell in row):
+            rows[number] = row
+        if len(rows) * width > _MOST_CELLS:
+            raise InputError(
+                f"the sheet's table is {width:,} columns wide and holds more than "
+                f"{_MOST_CELLS:,} cells by row {number:,}",
+                where=str(path),
+                remedy="clear the cells that lie far from the table, or save the sheet as CSV",
+            )
+    return rows, width
 
 
 def _choose_sheet(sheets: tuple[str, ...], section: str = "") -> str:
@@ -324,7 +460,9 @@ def _read_parquet(path: Path) -> Table:
         frame = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises many kinds for one broken file
         raise InputError(
-            f"the Parquet file cannot be opened ({error})", where=str(path), remedy="write it again"
+            f"the Parquet file cannot be opened ({in_short(error)})",
+            where=str(path),
+            remedy="write it again",
         ) from None
     frame.columns = pd.Index(_names(path, [str(c) for c in frame.columns]))
     frame.index = pd.RangeIndex(1, len(frame) + 1)
@@ -337,7 +475,7 @@ def _names(path: Path, header: list[str]) -> list[str]:
     twice = [name for name, n in Counter(stripped).items() if n > 1 and name]
     if twice:
         raise InputError(
-            f"the header names {' and '.join(map(repr, sorted(twice)))} more than once",
+            f"names stand more than once in the header: {listed([repr(n) for n in sorted(twice)])}",
             where=f"{path}, column {sorted(twice)[0]!r}",
             remedy="rename the columns so that each name stands once",
         )

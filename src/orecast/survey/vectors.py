@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +16,7 @@ from orecast.errors import AlignmentError, InputError, nearest
 from orecast.grid import Bounds
 from orecast.survey.findings import Findings
 from orecast.survey.projection import file_crs, reprojected
-from orecast.survey.tables import Table, require_file
+from orecast.survey.tables import Table, as_numbers, in_short, require_file, require_utf8
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -35,7 +38,7 @@ def is_vector(path: Path) -> bool:
     """Whether a file holds geometries; a Parquet file is asked for its GeoParquet metadata."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        if not path.is_file():
+        if not os.path.isfile(path):  # where a name is too long, Path.is_file raises
             return False
         import pyarrow.parquet as parquet
         from pyarrow import ArrowException
@@ -54,17 +57,41 @@ def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     Raises InputError for a missing, empty or broken file, or an unknown layer.
     """
     require_file(path)
+    require_utf8(path)
     if path.suffix.lower() in (".parquet", ".geoparquet"):
         frame = _read_geoparquet(path, layer)
     else:
         frame = _read_ogr(path, layer)
     if not len(frame):
-        raise InputError("the layer holds no features", where=_place(path, layer))
+        raise InputError(
+            "the layer holds no features",
+            where=_place(path, layer),
+            remedy="check the export, or name another layer",
+        )
+    for name in [name for name, kind in frame.dtypes.items() if kind == "object"]:
+        if frame[name].map(_is_nested).any():
+            frame[name] = frame[name].astype("str").where(frame[name].notna())
     frame.index = range(1, len(frame) + 1)
     void = frame.geometry.isna() | frame.geometry.is_empty
     if void.all():
-        raise InputError("no feature has a geometry", where=_place(path, layer))
+        raise InputError(
+            "no feature has a geometry",
+            where=_place(path, layer),
+            remedy="check the export, or name another layer",
+        )
     return frame
+
+
+@contextmanager
+def gdal_leaves_nothing(path: Path) -> Iterator[None]:
+    """Remove the description that GDAL leaves beside what it opens as GML, whatever its suffix."""
+    description = path.with_suffix(".gfs")
+    theirs = description.exists()
+    try:
+        yield
+    finally:
+        if not theirs:
+            description.unlink(missing_ok=True)
 
 
 def read_layer(
@@ -135,9 +162,8 @@ def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
         column = table.column(name, setting)
         values = wanted if isinstance(wanted, list) else [wanted]
         text = column.astype("str").str.strip()
-        numeric = pd.to_numeric(column, errors="coerce")
         hit = text.isin([str(v).strip() for v in values])
-        hit |= numeric.isin([v for v in values if not isinstance(v, str)])
+        hit |= np.isin(as_numbers(column), [v for v in values if not isinstance(v, str)])
         if not hit.any():
             there = sorted(text.dropna().unique())
             shown = ", ".join(there[:8]) + (", …" if len(there) > 8 else "")
@@ -195,28 +221,108 @@ def _mended(frame: gpd.GeoDataFrame, place: str, findings: Findings) -> gpd.GeoD
     return frame
 
 
+def _is_nested(cell: Any) -> bool:
+    """Whether a cell is a list or an object, as GeoJSON has them, which no table can hold."""
+    return isinstance(cell, dict | list | np.ndarray)
+
+
 def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     import geopandas as gpd
     import pyogrio
-    from pyogrio.errors import DataSourceError
+    from pyproj.exceptions import CRSError
 
+    parts = _whole_parts(path) if path.suffix.lower() == ".shp" else {}
     try:
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-            names = [str(n) for n in np.atleast_2d(pyogrio.list_layers(path))[:, 0]]
+        quiet = warnings.catch_warnings(action="ignore", category=RuntimeWarning)
+        with gdal_leaves_nothing(path), quiet:
+            names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
+            if not names:
+                raise InputError("holds no layer", where=str(path), remedy="export it again")
             if layer is not None and layer not in names:
                 raise InputError(
                     f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
                 )
             frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
-    except (DataSourceError, ValueError, IndexError, OSError) as error:
+    except InputError:
+        raise
+    except (CRSError, pyogrio.errors.CRSError) as error:
         raise InputError(
-            f"cannot be opened as a vector file; it is broken or no such file ({error})",
+            f"its CRS cannot be read ({in_short(error)})",
+            where=_place(path, layer),
+            remedy="export it again; of a shapefile the .prj may be deleted, and the key crs set",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"its texts are not in the encoding that it states ({error})",
+            where=_place(path, layer),
+            remedy="export it again; of a shapefile, correct or delete the .cpg",
+        ) from None
+    except Exception as error:  # GDAL and pyogrio raise many kinds for one broken file
+        raise InputError(
+            f"cannot be opened as a vector file; it is broken or no such file ({in_short(error)})",
             where=str(path),
             remedy="export it again, with all of its parts",
         ) from None
     if not isinstance(frame, gpd.GeoDataFrame):
-        raise InputError("the layer has no geometry", where=_place(path, layer))
+        raise InputError(
+            "the layer has no geometry",
+            where=_place(path, layer),
+            remedy="name a layer with geometries, or save the table as CSV",
+        )
+    if len(frame.columns) == 1 and ".dbf" in parts:
+        raise InputError(
+            "the shapefile's table holds no column, or is damaged",
+            where=str(parts[".dbf"]),
+            remedy="export it again, or delete the .dbf where the shapes alone are needed",
+        )
     return frame
+
+
+def _whole_parts(path: Path) -> dict[str, Path]:
+    """The files of a shapefile by their suffix, each found as long as its header claims.
+
+    Of a shape that is cut off GDAL makes one without a geometry, and of rows that are cut off
+    fewer shapes. Layouts: ESRI Shapefile Technical Description (1998), dBASE III.
+
+    Raises InputError that names the part.
+    """
+    parts = {p.suffix.lower(): p for p in path.parent.iterdir() if p.stem == path.stem}
+    if ".shx" not in parts:
+        raise InputError(
+            "a part of the shapefile is missing",
+            where=str(path.with_suffix(".shx")),
+            remedy="copy the shapefile again, with its .shx, .dbf and .prj",
+        )
+    index = parts[".shx"].read_bytes()
+    _require_all(parts[".shx"], len(index), 100, "bytes of its header")
+    claimed = max(0, int.from_bytes(index[24:28], "big") * 2 - 100) // 8
+    _require_all(parts[".shx"], (len(index) - 100) // 8, claimed, "shapes")
+    # of each shape where it begins and how long it is, in words of two bytes, without its header
+    shapes = np.frombuffer(index[100 : 100 + 8 * claimed], ">i4").reshape(-1, 2).astype(np.int64)
+    ends = 2 * shapes.sum(axis=1) + 8
+    _require_all(path, int((ends <= path.stat().st_size).sum()), claimed, "shapes")
+    if ".dbf" not in parts:
+        return parts
+    with parts[".dbf"].open("rb") as file:
+        rows, start, size = struct.unpack("<4xIHH", file.read(12).ljust(12, bytes(1)))
+    there = max(0, parts[".dbf"].stat().st_size - start) // max(1, size)
+    _require_all(parts[".dbf"], there, rows, "rows")
+    if rows != claimed:
+        raise InputError(
+            f"its {rows:,} rows do not match the {claimed:,} shapes of {path.name}",
+            where=str(parts[".dbf"]),
+            remedy="copy or export the shapefile again, with all of its parts",
+        )
+    return parts
+
+
+def _require_all(path: Path, there: int, claimed: int, what: str) -> None:
+    if there < claimed:
+        raise InputError(
+            f"the file is cut short: {there:,} of {claimed:,} {what} are there",
+            where=str(path),
+            remedy="copy or export it again, with all of its parts",
+        )
 
 
 def _read_geoparquet(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -231,7 +337,11 @@ def _read_geoparquet(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     try:
         return gpd.read_parquet(path)
     except Exception as error:  # pyarrow raises many kinds for one broken file
-        raise InputError(f"the file cannot be opened ({error})", where=str(path)) from None
+        raise InputError(
+            f"the file cannot be opened ({in_short(error)})",
+            where=str(path),
+            remedy="export it again",
+        ) from None
 
 
 def _place(path: Path, layer: str | None) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orecast import registry
+from orecast.capacity import require_loadable
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
 from orecast.run import why_broken
@@ -26,6 +27,7 @@ __all__ = ["Network", "build_model", "load_model", "model_names", "unknown_model
 COMMITTEE_STATE = "ensemble.json"
 """File of a saved model that is made of others."""
 
+_BESIDE_TORCH = 2e9  # bytes of addresses: other libraries, and threads of all of them
 _DETECTORS, _NETWORKS, _COMMITTEES = "orecast.detectors", "orecast.models", "orecast.training"
 _DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"
 
@@ -71,6 +73,8 @@ def build_model(
     known = _models()
     if name not in known:
         raise unknown_model(name, known)
+    if known[name].module.startswith(_NETWORKS):
+        require_loadable("torch", _BESIDE_TORCH)
     factory = known[name].load()
     model: Model
     if known[name].module.startswith(_NETWORKS):
@@ -103,6 +107,7 @@ def load_model(folder: Path) -> Model:
     Raises ModelError where there is none, or it is broken.
     """
     if (folder / _NETWORK_STATE).is_file():
+        require_loadable("torch", _BESIDE_TORCH)
         from orecast.training.network import Network
 
         return Network.load(folder)

@@ -18,6 +18,7 @@ from orecast.training.visible import readable_cells, windows_among
 
 REGISTERED = {"ensemble": "Ensemble"}
 
+_MOST_SEEDS = 1000
 _REFERENCE = 2_000  # windows of visible ground that a rank is counted among
 
 
@@ -60,6 +61,12 @@ class Ensemble(Committee):
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
             raise ConfigError(
                 f"must be a whole number of at least 1, not {seeds!r}", where="model.options.seeds"
+            )
+        if seeds > _MOST_SEEDS:
+            raise ConfigError(
+                f"so many models of each member are never trained: {seeds}",
+                where="model.options.seeds",
+                remedy=f"set it to {_MOST_SEEDS} or less; five to ten show how far models differ",
             )
         if combine not in ("mean", "rank"):
             raise ConfigError(

@@ -44,11 +44,13 @@ from orecast.training.searching import (
     to_choose,
     trials,
 )
+from orecast.training.size import WITH_ADAM, WITH_GRADIENT, outline
 from orecast.training.trainer import Progress, local_randomness, train
 from orecast.training.trimming import fitting_trim, of_places
 
 DESCRIPTION = "network.json"
 WEIGHTS = "network.safetensors"
+_MOST_PASSES = 10_000
 _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
 
 
@@ -103,12 +105,10 @@ class Network:
 
     def check_options(self) -> None:
         """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
-        options = factory_options(self.options)
         size = self.needs.smallest_window
         if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
             size += 1
-        with torch.device("meta"):
-            net = self.factory(1 + self.needs.weight, size, **options)
+        net = self._outline(1 + self.needs.weight, size)
         search_epochs(self.options, self.training.epochs, to_choose(self.factory, self.options))
         self._check_passes(net)
         self._settings(net, size)
@@ -151,12 +151,20 @@ class Network:
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
         fitting_trim(self.training.trim, X.size)
+        self._outline(len(X.names), X.size)
         if hasattr(self.factory, "prepare"):
             check = partial(self._prepared, X, y, seed)
             rehearse_search(to_choose(self.factory, self.options), check, X, y, group)
-        else:
-            with torch.device("meta"):
-                self.factory(len(X.names), X.size, **factory_options(self.options))
+
+    def _outline(self, channels: int, size: int) -> nn.Module:
+        """The network without weights; raises ConfigError where training it would not fit."""
+        return outline(
+            partial(self.factory, channels, size),
+            factory_options(self.options),
+            a_weight=WITH_GRADIENT if self.training.optimiser == "sgd" else WITH_ADAM,
+            name=self.name,
+            where="model.options",
+        )
 
     def _choose(self, X: Windows, y: NDArray[np.float64], group: Ints, seed: int) -> dict[str, Any]:
         """What is chosen of the options that are adaptive, by trials without pretraining."""
@@ -324,6 +332,8 @@ class Network:
         where = "uncertainty.dropout, or model.options.passes"
         if isinstance(passes, bool) or not isinstance(passes, int) or passes < 0:
             raise ConfigError(f"must be a whole number of at least 0, not {passes!r}", where=where)
+        if passes > _MOST_PASSES:
+            raise ConfigError(f"must be at most {_MOST_PASSES:,}, not {passes}", where=where)
         if passes and not drops(net):
             raise ConfigError(
                 f"{self.name} drops nothing, so that {passes} passes would all be alike",

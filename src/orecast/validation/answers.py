@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import RunError
+from orecast.evaluation import percentiles
 from orecast.run import BROKEN_ARRAYS, damaged_file
 from orecast.samples import Fold, Sampling
 from orecast.validation.inner import Calibration
@@ -54,6 +55,11 @@ class FoldAnswer:
         """Whether the tested rows are ranked among some of the region's cells only."""
         return len(self.cells) < self.region_cells
 
+    @cached_property
+    def ranks(self) -> Floats:
+        """Percentile of each of the ``cells`` among them, ``(m,)``."""
+        return percentiles(self.cell_scores, self.cell_scores)
+
 
 @dataclass(frozen=True)
 class OutOfFold:
@@ -86,6 +92,31 @@ class OutOfFold:
     def scores(self) -> Floats:
         """Scores of the tested rows, ``(n,)``."""
         return np.concatenate([a.scores for a in self.answers])
+
+    @cached_property
+    def ranks(self) -> Floats:
+        """Percentile of each cell among those of its fold's region, ``(rows, columns)``."""
+        ranks = np.full(self.map.shape, np.nan)
+        for answer in self.answers:
+            ranks[tuple(answer.cells.T)] = answer.ranks
+        return ranks
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """Probability that a cell holds a known place, by its own fold, ``(rows, columns)``.
+
+        The sum over a region is the number of all tested places times the region's share of the
+        cells: how many of them it holds is what is tested. None where a fold has no calibration,
+        and where only some of a region's cells were scored.
+        """
+        if any(a.calibration is None or a.drawn for a in self.answers):
+            return None
+        share = len(np.unique(self.rows)) / sum(a.region_cells for a in self.answers)
+        found = np.full(self.map.shape, np.nan)
+        for a in self.answers:
+            assert a.calibration is not None
+            found[tuple(a.cells.T)] = a.calibration.curve(a.ranks, share * len(a.cells))
+        return found
 
     @cached_property
     def called(self) -> Bools | None:

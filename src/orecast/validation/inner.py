@@ -1,15 +1,15 @@
-"""What is chosen inside a training part: the score from which to call ore, and probabilities."""
+"""What is chosen inside a training part: the rank from which to call ore, and probabilities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import SamplingError
-from orecast.evaluation import Platt, f1_optimal_threshold, fit_platt
+from orecast.evaluation import RankCurve, fit_rank_curve, percentiles, rank_threshold
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.samples import Sampling, SplitProtocol
@@ -26,33 +26,29 @@ _BACKGROUND = 2000  # cells that stand for an inner fold's region
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold and a calibration, learned from places and cells that were held out within.
+    """From a cell's rank within its region to a call and a probability.
 
-    ``threshold`` gives the best F1 of ore where ore and background weigh the same; ``platt`` turns
-    a score into the probability that a cell holds a known deposit.
+    Scores of two models are on different scales, so that nothing here reads a score: a cell's rank
+    is its percentile, 0 to 1, among the cells of the region that one model scored. ``threshold``
+    is the rank from which a cell is called ore, ``curve`` how the probability rises with the rank.
     """
 
     threshold: float
-    platt: Platt
+    curve: RankCurve
 
     @classmethod
-    def of(cls, scores: Floats, y: Floats, weights: Floats) -> Calibration:
-        """Learn from held-out ``scores`` of ore (1) and background (0), ``(n,)`` each.
+    def of(cls, ranks: Floats) -> Calibration:
+        """Learn from the ranks of held-out places of ore within their regions, ``(n,)``."""
+        return cls(rank_threshold(ranks), fit_rank_curve(ranks))
 
-        A background cell's weight is the number of cells that it stands for.
-        """
-        even = np.where(y == 1, weights / weights[y == 1].sum(), weights / weights[y == 0].sum())
-        threshold = f1_optimal_threshold(y, scores, weights=even)
-        return cls(threshold, fit_platt(scores, y, weights))
-
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, float]:
         """As JSON holds it."""
-        return {"threshold": self.threshold, "platt": self.platt.as_dict()}
+        return {"threshold": self.threshold, "slope": self.curve.slope}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Calibration:
+    def from_dict(cls, content: dict[str, float]) -> Calibration:
         """Return what ``as_dict`` wrote."""
-        return cls(float(content["threshold"]), Platt.from_dict(content["platt"]))
+        return cls(content["threshold"], RankCurve(content["slope"]))
 
 
 def calibrate_inside(
@@ -75,39 +71,27 @@ def calibrate_inside(
     if hidden is not None:
         seen = seen & ~hidden & ~windows_touching(hidden, recipe.size)
     rng = np.random.default_rng([seed, 11])
-    if not recipe.labels:
-        return _calibrated_alone(fitted, ore, seen, hidden, rng)
-    scores, y, weights = [], [], []
+    if not recipe.labels:  # it has not learned its places by heart: no inner fold is cut
+        return Calibration.of(_ranks(fitted, ore, seen, hidden, rng))
+    ranks = []
     try:
         folds = inner.folds(ore, evidence.reach)
+        for fold in folds:
+            out = fold.hidden if hidden is None else fold.hidden | hidden
+            within = recipe.fit(evidence, ore.take(fold.train), hidden=out, seed=seed)
+            ranks.append(_ranks(within, ore.take(fold.test), fold.region & seen, hidden, rng))
     except SamplingError:
         return None
-    for fold in folds:
-        out = fold.hidden if hidden is None else fold.hidden | hidden
-        cells = np.argwhere(fold.region & seen)
-        if not len(cells):
-            continue
-        drawn = cells[rng.choice(len(cells), min(len(cells), _BACKGROUND), replace=False)]
-        try:
-            within = recipe.fit(evidence, ore.take(fold.train), hidden=out, seed=seed)
-        except SamplingError:
-            return None
-        at_ore = within.predict(ore.at[fold.test], hidden=hidden)
-        scores += [at_ore, within.predict(drawn, hidden=hidden)]
-        y += [np.ones(len(at_ore)), np.zeros(len(drawn))]
-        weights += [np.ones(len(at_ore)), np.full(len(drawn), len(cells) / len(drawn))]
-    if not scores:
-        return None
-    return Calibration.of(np.concatenate(scores), np.concatenate(y), np.concatenate(weights))
+    return Calibration.of(np.concatenate(ranks))
 
 
-def _calibrated_alone(
-    fitted: Fitted, ore: Sampling, seen: Bools, hidden: Bools | None, rng: np.random.Generator
-) -> Calibration:
-    """A model that is told no labels has not learned its places by heart: no inner fold is cut."""
-    cells = np.argwhere(seen)
+def _ranks(
+    fitted: Fitted, ore: Sampling, region: Bools, hidden: Bools | None, rng: np.random.Generator
+) -> Floats:
+    """Rank of each place within its region, ``(n,)``, among the places and other cells drawn."""
+    other = region.copy()
+    other[tuple(ore.at.T)] = False
+    cells = np.argwhere(other)
     drawn = cells[rng.choice(len(cells), min(len(cells), _BACKGROUND), replace=False)]
-    scores = np.concatenate([fitted.predict(at, hidden=hidden) for at in (ore.at, drawn)])
-    y = np.repeat([1.0, 0.0], [len(ore), len(drawn)])
-    weights = np.where(y == 1, 1.0, len(cells) / len(drawn))
-    return Calibration.of(scores, y, weights)
+    scores = fitted.predict(np.concatenate([ore.at, drawn]), hidden=hidden)
+    return percentiles(scores[: len(ore)], scores)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.errors import SamplingError
 from orecast.evaluation import bootstrap_mean, negative_draws, percentiles
 from orecast.explanation import elements_behind
 from orecast.mapping import classify, predict_map
@@ -15,11 +20,14 @@ from orecast.samples import Sampling
 from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
 from orecast.targets import delineate, number_tiles, write_targets, write_tiles
 from orecast.validation import Fitted, Recipe
+from orecast.workflow.baseline_scores import score_each
 from orecast.workflow.final_map import write_classes
-from orecast.workflow.job import Job
-from orecast.workflow.places import NOWHERE
+from orecast.workflow.job import Job, Progress
+from orecast.workflow.places import NONE_MAPPED, NOWHERE, mapped_cells
+from orecast.workflow.recipes import Baseline
 
 Ints = NDArray[np.int64]
+Map = NDArray[np.float32]
 Row = dict[str, Any]
 
 NOBODY = NOWHERE.sampling
@@ -81,14 +89,19 @@ def _members(job: Job, recipe: Recipe) -> list[Fitted]:
     return fitted
 
 
-def _metrics(job: Job, score: NDArray[np.float32]) -> dict[str, Any]:
+def _metrics(job: Job, score: Map) -> dict[str, Any]:
     name = job.config.model.name
-    rows = _scored(job, score)
+    rows, left_out = _scored(job, score)
     if rows:
         value = 100 * rows[0]["percentile"]["value"]
         tested = (
             f"It never saw the {len(rows[0]['places'])} deposits that were kept back, and ranks "
             f"them above {value:.0f} % of the map on average."
+        )
+    elif left_out:
+        tested = (
+            "No deposit that was kept back lies where the map has a value, so that nothing tells "
+            "how well it finds ore."
         )
     else:
         tested = "Nothing tells how well it finds ore."
@@ -103,6 +116,7 @@ def _metrics(job: Job, score: NDArray[np.float32]) -> dict[str, Any]:
         },
         "folds": [],
         "scores": rows,
+        "left_out": left_out,
         "training_fit": None,
         "undiscovered": None,
         "verdict": {
@@ -112,33 +126,60 @@ def _metrics(job: Job, score: NDArray[np.float32]) -> dict[str, Any]:
     }
 
 
-def _scored(job: Job, score: NDArray[np.float32]) -> list[Row]:
-    """The map, and every detector and layer beside it, on deposits that none of them saw."""
+def _scored(job: Job, score: Map) -> tuple[list[Row], dict[str, str]]:
+    """The map, and every detector and layer beside it, on deposits that none of them saw.
+
+    Beside the rows it is returned what cannot be had, by name with the reason.
+    """
     kept = job.survey.held_back
     if kept is None:
-        return []
-    grid = job.evidence.grid
-    cells = grid.cell(np.column_stack([kept.geometry.x, kept.geometry.y]))
-    cells = cells[grid.inside(cells)]
-    cells = np.unique(cells[job.evidence.valid[tuple(cells.T)]], axis=0)
+        return [], {}
+    cells = np.unique(mapped_cells(kept, job.evidence), axis=0)
     if not len(cells):
-        return []
-    rows = [_unseen_row(job, job.config.model.name, "model", score, cells)]
+        return [], {"held_back": NONE_MAPPED}
     rivals, _ = job.rivals()
     blind = {n: r for n, r in rivals.items() if not r.recipe.labels} if _asked(job) else {}
-    for k, (name, rival) in enumerate(blind.items()):
-        job.progress("Scoring detectors", k, len(blind))
-        fitted = rival.recipe.fit(rival.evidence, NOBODY, hidden=None, seed=job.seed)
-        rows.append(_unseen_row(job, name, "baseline", predict_map(fitted, rival.evidence), cells))
-    job.progress("Scoring detectors", len(blind), len(blind))
-    return rows + [_drawn_row(job, row, cells) for row in rows]
+
+    def draw(name: str, rival: Baseline, folder: Path, told: Progress) -> tuple[str, Map]:
+        path = folder / "map.npz"
+        drawn = _read_map(path)
+        if drawn is None:
+            fitted = rival.recipe.fit(rival.evidence, NOBODY, hidden=None, seed=job.seed)
+            drawn = predict_map(fitted, rival.evidence, progress=told)
+            _keep_map(path, drawn)
+        return name, drawn
+
+    drawn, left_out = score_each(job, blind, "Scoring detectors", draw)
+    maps = [(job.config.model.name, "model", score), *((n, "baseline", m) for n, m in drawn)]
+    rows = [_unseen_row(job, *of, cells) for of in maps]
+    try:
+        rows += _drawn_rows(job, maps, cells)
+    except SamplingError as error:
+        left_out["negative-draws"] = str(error)
+    return rows, left_out
 
 
 def _asked(job: Job) -> bool:
     return job.config.validation.baselines
 
 
-def _unseen_row(job: Job, name: str, role: str, score: NDArray[np.float32], cells: Ints) -> Row:
+def _read_map(path: Path) -> Map | None:
+    """A map that an interrupted run has drawn; None where it has not, or the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            drawn: Map = kept["map"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    return drawn
+
+
+def _keep_map(path: Path, drawn: Map) -> None:
+    beside = path.with_suffix(".part.npz")
+    np.savez(beside, map=drawn)
+    os.replace(beside, path)
+
+
+def _unseen_row(job: Job, name: str, role: str, score: Map, cells: Ints) -> Row:
     known = score[np.isfinite(score)]
     percentile = percentiles(score[tuple(cells.T)], known)
     return {
@@ -147,29 +188,35 @@ def _unseen_row(job: Job, name: str, role: str, score: NDArray[np.float32], cell
         "protocol": "unseen",
         "percentile": bootstrap_mean(percentile, seed=job.seed).as_dict(),
         "places": percentile.tolist(),
-        "map": score,
     }
 
 
-def _drawn_row(job: Job, row: Row, cells: Ints) -> Row:
-    """The same map, as the public benchmark of detectors scores it."""
-    score: NDArray[np.float32] = row.pop("map")
+def _drawn_rows(job: Job, maps: list[tuple[str, str, Map]], cells: Ints) -> list[Row]:
+    """The same maps, as the public benchmark of detectors scores them.
+
+    Raises SamplingError where no sample lies far enough from every deposit.
+    """
     nearest, sample = np.unique(nearest_samples(cells, job.ground), axis=0, return_inverse=True)
-    protocol = NegativeDraws(job.ground)
+    protocol = job.protocol("negative-draws")
+    assert isinstance(protocol, NegativeDraws)
     (fold,) = protocol.folds(Sampling.of(nearest, 1.0), job.evidence.reach)
     sample = sample.reshape(-1)
-    found = negative_draws(
-        score[tuple(nearest.T)][sample],
-        score[fold.region],
-        seed=job.seed,
-        draws=protocol.draws,
-        distinct=sample,
-    )
-    return {
-        "name": row["name"],
-        "role": row["role"],
-        "protocol": "negative-draws",
-        "auc": {"value": found.mean, "low": found.low, "high": found.high},
-        "sentence": protocol.words,
-        "extra": found.as_dict(),
-    }
+    rows = []
+    for name, role, score in maps:
+        found = negative_draws(
+            score[tuple(nearest.T)][sample],
+            score[fold.region],
+            seed=job.seed,
+            draws=protocol.draws,
+            distinct=sample,
+        )
+        row = {
+            "name": name,
+            "role": role,
+            "protocol": "negative-draws",
+            "auc": {"value": found.mean, "low": found.low, "high": found.high},
+            "sentence": protocol.words,
+            "extra": found.as_dict(),
+        }
+        rows.append(row)
+    return rows

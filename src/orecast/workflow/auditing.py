@@ -110,6 +110,8 @@ def refuse_place(path: Path) -> None:
 
 
 def _is_audit(path: Path) -> bool:
+    if not path.is_file():
+        return False
     try:
         return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"subject", "audit"})
     except (OSError, ValueError, AttributeError):

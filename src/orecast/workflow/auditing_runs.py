@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.errors import REFUSALS
 from orecast.evaluation import auc, confusion
 from orecast.evidence import Evidence, refitted
 from orecast.samples.protocols.negative_draws import NegativeDraws
@@ -194,7 +195,11 @@ def _claims(done: Finished) -> Check:
     if done.lacks_barren:
         meaning = "The barren places are not there any more to learn from."
         return Check(code, what, Severity.UNKNOWN, "–", meaning)
-    paper, spatial = (_regressed(done, name) for name in ("paper", DEFAULT))
+    try:
+        paper, spatial = (_regressed(done, name) for name in ("paper", DEFAULT))
+    except REFUSALS as error:
+        meaning = f"It cannot be computed here: {error.what}."
+        return Check(code, what, Severity.UNKNOWN, "–", meaning)
     y = paper.sampling.y[paper.rows]
     random = auc(paper.scores[y == 1], paper.scores[y == 0])
     accuracy = confusion(y, paper.scores).accuracy

@@ -67,6 +67,8 @@ def require_known_names(config: Config) -> None:
 
 
 def _is_checks(path: Path) -> bool:
+    if not path.is_file():
+        return False
     try:
         return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"survey", "findings"})
     except (OSError, ValueError, AttributeError):

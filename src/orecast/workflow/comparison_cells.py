@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orecast.config import Config, read
-from orecast.errors import OrecastError
+from orecast.errors import REFUSALS
 from orecast.evidence import Evidence, read_evidence
 from orecast.run import Run, read_sealed, write_sealed
 from orecast.survey import Survey, read_survey
@@ -32,15 +32,16 @@ Row = dict[str, Any]
 def compute(folder: Path, key: str, cell: Cell) -> None:
     """Compute a cell and write it whole; what the data or the settings refuse is its result too.
 
-    Its seconds do not count what all cells of a process share: the survey, read once.
+    Its seconds do not count what all cells of a process share: the survey, read once. Raises
+    RunError or OSError where a file cannot be written or read; the cell is then absent.
     """
     bench = read_bench(folder, key, cell.survey)
     begun = time.perf_counter()
     told: dict[str, Any]
     try:
         told = _scored(bench, cell)
-    except OrecastError as error:
-        told = {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
+    except REFUSALS as error:
+        told = {"error": error.as_dict()}
     content = {
         "survey": cell.survey,
         "model": cell.model.label,

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from orecast import registry
-from orecast.config import Config, ModelOptions
+from orecast.config import Config, ModelOptions, read_value
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.report.comparison_tables import BEST_LAYER
 from orecast.samples import Ground, build_protocol
@@ -86,7 +85,7 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
                 where=where,
                 remedy="name it once",
             )
-        found[-1].options[key] = _value(value)
+        found[-1].options[key] = read_value(value, where)
     if not found:
         raise ConfigError("names nothing", where=where, remedy="give a name, or leave it out")
     return tuple({choice.label: choice for choice in found}.values())
@@ -272,13 +271,7 @@ def _pieces(text: str) -> list[str]:
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text  # a bare word is a string, as a shell user writes it
-
-
 def _written(option: tuple[str, Any]) -> str:
     key, value = option
-    return f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return f"{key}={text}"

@@ -24,6 +24,8 @@ _THREADS = (
     "NUMBA_NUM_THREADS",
 )
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 _WARNINGS = "PYTHONWARNINGS"
 _LEFT_LOCKS = "ignore:resource_tracker:UserWarning"
 """A process that ends with its parent leaves locks, which are cleaned up: no news for a user."""
@@ -49,7 +51,8 @@ def work_off(
     progress(what, 0, len(tasks))
     try:
         with crew(min(jobs, len(tasks))) as pool:
-            waiting = [pool.submit(task) for task in tasks]
+            with _undisturbed():
+                waiting = [pool.submit(task) for task in tasks]
             for k, done in enumerate(as_completed(waiting)):
                 done.result()
                 progress(what, k + 1, len(tasks))
@@ -97,8 +100,25 @@ def _surroundings() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """What is begun inside is not stopped by signals, from its first moment on.
+
+    They reach a whole group of processes, and this one waits with them until all are begun.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(alive: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and closes the pipe
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # the parent takes it, and closes the pipe
 
     def end_with_parent() -> None:
         with suppress(EOFError, OSError):

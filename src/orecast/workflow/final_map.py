@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.evaluation import bootstrap_mean, conformal_p, prediction_rate, success_rate
+from orecast.errors import REFUSALS
+from orecast.evaluation import (
+    bootstrap_mean,
+    conformal_p,
+    percentiles,
+    prediction_rate,
+    success_rate,
+)
 from orecast.evidence import FAULT_DISTANCE
 from orecast.explanation import occlusion
 from orecast.mapping import (
@@ -31,8 +38,11 @@ from orecast.targets import (
 )
 from orecast.validation import Calibration, Fitted, examined
 from orecast.validation.fitted import counted
+from orecast.workflow.baseline_scores import reason_of
 from orecast.workflow.job import Job
+from orecast.workflow.places import NONE_MAPPED, mapped_cells
 from orecast.workflow.scoring import ranked
+from orecast.workflow.verdict import without_map
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -149,11 +159,18 @@ def _applicability(job: Job, fitted: Fitted) -> Applicability:
 
 
 def _probability(job: Job, score: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """The map as probabilities, by the calibration that was learned from held-out scores."""
+    """The map as probabilities, whose sum is the number of known places.
+
+    By the ranks of the cells within the map, and the curve that was learned from held-out ranks.
+    """
     stored = job.metrics["calibration"]
     if stored is None:
         return None
-    return Calibration.from_dict(stored).platt(score).astype(np.float32)
+    known = np.isfinite(score)
+    ranks = percentiles(score[known], score[known])
+    probability = np.full_like(score, np.nan)
+    probability[known] = Calibration.from_dict(stored).curve(ranks, len(job.places.sampling))
+    return probability
 
 
 def _conformal(job: Job) -> NDArray[np.float32]:
@@ -168,17 +185,25 @@ def _conformal(job: Job) -> NDArray[np.float32]:
 
 
 def _recommended(job: Job) -> NDArray[np.float32] | None:
-    """The map of the baseline that is recommended in the model's place, learned from all."""
-    name = job.metrics["verdict"]["recommended"]
-    if name == job.config.model.name:
+    """The map of the baseline that is recommended in the model's place, learned from all.
+
+    Where it cannot be computed the verdict says why, and recommends the model's own map.
+    """
+    name, model = job.metrics["verdict"]["recommended"], job.config.model.name
+    if name == model:
         return None
     rival = job.rivals()[0][name]
-    fitted = rival.recipe.fit(rival.evidence, job.places.sampling, hidden=None, seed=job.seed)
-    return predict_map(
-        fitted,
-        rival.evidence,
-        progress=lambda what, done, total: job.progress("Mapping the baseline", done, total),
-    )
+    try:
+        fitted = rival.recipe.fit(rival.evidence, job.places.sampling, hidden=None, seed=job.seed)
+        return predict_map(
+            fitted,
+            rival.evidence,
+            progress=lambda what, done, total: job.progress("Mapping the baseline", done, total),
+        )
+    except REFUSALS as error:
+        found = job.metrics["verdict"]
+        job.metrics["verdict"] = without_map(found, model, reason_of(error))
+        return None
 
 
 def _targets(
@@ -228,21 +253,25 @@ def _tiles(job: Job, score: NDArray[np.float32], classes: Classes) -> gpd.GeoDat
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
-    """How the final map ranks deposits kept aside, beside distance to faults alone."""
+    """How the final map ranks deposits kept aside, beside distance to faults alone.
+
+    None where there are none, or the map has a value at none of them, which is then noted.
+    """
     kept = job.survey.held_back
     if kept is None:
         return None
-    grid, seed = job.evidence.grid, job.seed
-    cells = grid.cell(np.column_stack([kept.geometry.x, kept.geometry.y]))
-    cells = cells[grid.inside(cells)]
+    cells, seed = mapped_cells(kept, job.evidence), job.seed
+    if not len(cells):
+        job.metrics["left_out"]["held_back"] = NONE_MAPPED
+        return None
     percentile = ranked(score, cells)
     fault = None
     if FAULT_DISTANCE in job.evidence.names:
         nearness = np.where(np.isfinite(score), -job.evidence.layer(FAULT_DISTANCE), np.nan)
         fault = bootstrap_mean(ranked(nearness, cells), seed=seed).as_dict()
     return {
-        "n": int(np.isfinite(percentile).sum()),
+        "n": len(cells),
         "percentile": bootstrap_mean(percentile, seed=seed).as_dict(),
         "fault_distance": fault,
-        "prediction_rate": None if not len(cells) else prediction_rate(score, cells).as_dict(),
+        "prediction_rate": prediction_rate(score, cells).as_dict(),
     }

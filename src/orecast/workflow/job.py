@@ -89,11 +89,15 @@ class Job:
         return ground_of(self.survey, self.evidence, self.config)
 
     def protocol(self, name: str, folds: int | None = None) -> SplitProtocol:
-        """Return a protocol for this run's window and grid; ``spatial`` takes no options."""
+        """Return a protocol for this run's window and grid; ``spatial`` takes no options.
+
+        Without deposits the configured options are those of ``negative-draws``.
+        """
         options = self.config.validation
+        taking = options.protocol if self.survey.deposits is not None else "negative-draws"
         return build_protocol(
             name,
-            options.options if name == options.protocol else {},
+            options.options if name == taking else {},
             self.ground,
             n_folds=folds or options.folds,
             seed=self.seed,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 
 FEWEST_DEPOSITS = 3
+NONE_MAPPED = "no deposit of it lies where the map has a value"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ NOWHERE = Places(
     (),
     np.empty((0, 2)),
 )
+
+
+def mapped_cells(deposits: gpd.GeoDataFrame, evidence: Evidence) -> Ints:
+    """Cells of those deposits that lie where the evidence has a value, ``(n, 2)``."""
+    at = evidence.grid.cell(np.column_stack([deposits.geometry.x, deposits.geometry.y]))
+    at = at[evidence.grid.inside(at)]
+    found: Ints = at[evidence.valid[tuple(at.T)]]
+    return found
 
 
 def place_deposits(

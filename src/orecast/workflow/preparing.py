@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from orecast import registry
+from orecast.capacity import require_memory
 from orecast.config import Config, to_toml
 from orecast.errors import ConfigError, OrecastError, RunError, ThresholdError
 from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
@@ -22,6 +23,8 @@ from orecast.workflow.job import Job, Progress
 from orecast.workflow.places import place_deposits, require_room, say_gaps
 from orecast.workflow.provenance import Provenance
 from orecast.workflow.recipes import model_recipe
+
+_A_DRAWN_SCORE = 12  # bytes: as it is drawn, and as it is kept
 
 
 def prepare(
@@ -65,12 +68,14 @@ def _recall_evidence(run: Run) -> Evidence:
 def _rehearse(job: Job) -> None:
     """Meet every refusal of the settings before anything is written or trained."""
     if job.config.targets.tiles is not None:
-        job.evidence.grid.numbered_tiles(*job.config.targets.tiles)
+        job.evidence.grid.numbered_tiles(*job.config.targets.tiles, where="targets.tiles")
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
     places, evidence = job.places.sampling, job.evidence
     _require_used(job.config, recipe)
+    _require_draws(job)
     if job.survey.deposits is None:
         require_unlabelled(job.config, recipe)
+        job.protocol("negative-draws")
         return
     folds = job.protocol("spatial").folds(places, evidence.reach)
     learned = [*((places.take(fold.train), fold.hidden) for fold in folds), (places, None)]
@@ -90,6 +95,20 @@ def _rehearse(job: Job) -> None:
         recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
     if job.config.validation.protocol != "spatial":
         _rehearse_protocol(job, recipe)
+
+
+def _require_draws(job: Job) -> None:
+    """Raise ConfigError where the scores of all seeds and passes do not fit into memory."""
+    asked, cells = job.config.uncertainty, int(job.evidence.valid.sum())
+    seeds, passes = asked.seeds, asked.dropout or job.config.model.options.get("passes") or 1
+    size = seeds * passes * cells * _A_DRAWN_SCORE
+    more = max(seeds, passes)
+    require_memory(
+        size,
+        f"{seeds * passes:,} scores of each of {cells:,} cells",
+        where="uncertainty.seeds" if seeds > passes else "uncertainty.dropout",
+        remedy=lambda fits: f"set it to {max(1, int(more * fits / size))} or less",
+    )
 
 
 def _say_idle(growth: Growth, findings: Findings) -> None:
@@ -197,7 +216,7 @@ def require_unlabelled(config: Config, recipe: Recipe) -> None:
             where="model.name",
             remedy='give [deposits], or choose a detector such as "isolation-forest"',
         )
-    if config.validation.protocol != "spatial":
+    if config.validation.protocol not in ("spatial", "negative-draws"):
         raise ConfigError(
             "without deposits nothing is held out",
             where="validation.protocol",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from orecast.config import parse, to_toml
 from orecast.errors import ConfigError, RunError
 from orecast.survey import propose
+
+# what a comment of TOML, or UTF-8, cannot hold; names of files, sheets and columns may
+_UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> list[str]:
@@ -27,6 +31,7 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
     folder = output.resolve().parent
     table, notes = propose(files, folder)
     config = parse(table, where=str(output))
+    notes = [_UNWRITABLE.sub(lambda m: ascii(m[0])[1:-1], note) for note in notes]
     head = "".join(f"# {note}\n" for note in notes)
     try:
         output.write_text(head + "\n" + to_toml(config, comments=True), encoding="utf-8")

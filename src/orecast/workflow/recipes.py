@@ -235,7 +235,8 @@ def baselines(
     The classical methods, each single layer with its sign chosen in the fold, the best of them
     chosen in the fold, distance to the training deposits and to faults with no geochemistry at
     all, the density of samples ``(rows, columns)``, which says where people looked, and a random
-    map.
+    map. The work of each has a bound: it learns from the deposits and their negatives, or from a
+    fixed number of cells at the most, and scores each cell once.
     """
     found: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}

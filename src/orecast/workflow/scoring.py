@@ -45,9 +45,8 @@ class HeldOut:
 
     percentile: Floats  # among all cells of the region
     outranked: Floats  # share of the region's cells without a known deposit that it outranks
-    hit: Floats  # 1 where it reached its fold's threshold
-    false_alarm: Floats  # share of the region's cells without a known deposit that did
-    probability: Floats  # calibrated
+    hit: Floats  # 1 where its rank reached its fold's threshold
+    false_alarm: Floats  # share of the region's cells without a known deposit whose rank did
     fold: Ints  # the last one that tested it, -1 for none
 
 
@@ -83,7 +82,7 @@ def held_out_row(
         },
         "called": {score: value.as_dict() for score, value in called.items()},
         "prediction_area": _prediction_area(held.percentile, whole=role == "model"),
-        **_probabilities(oof, held, group, seed),
+        **_probabilities(oof, group, seed),
         "per_fold": [_fold_scores(k, a, held, places, ore) for k, a in enumerate(oof.answers)],
         "per_deposit": [
             {
@@ -145,31 +144,26 @@ def ranked(score: NDArray[np.float32], cells: Ints) -> Floats:
 
 
 def _held_out(oof: OutOfFold, n: int, ore: Bools) -> HeldOut:
-    sums, times, fold_of = np.zeros((5, n)), np.zeros(n), np.full(n, -1)
+    sums, times, fold_of = np.zeros((4, n)), np.zeros(n), np.full(n, -1)
     for k, answer in enumerate(oof.answers):
-        rows, scores = answer.test, answer.scores
-        background = answer.cell_scores[~ore[tuple(answer.cells.T)]]
-        hit = alarm = chance = np.full(len(rows), np.nan)
+        rows, background = answer.test, ~ore[tuple(answer.cells.T)]
+        percentile = percentiles(answer.scores, answer.cell_scores)
+        hit = alarm = np.full(len(rows), np.nan)
         if answer.calibration is not None:
-            called = answer.calibration.threshold
-            hit = (scores >= called).astype(np.float64)
-            share = float(np.mean(background >= called)) if len(background) else np.nan
-            alarm = np.full(len(rows), share)
-            chance = answer.calibration.platt(scores)
+            threshold = answer.calibration.threshold
+            hit = (percentile >= threshold).astype(np.float64)
+            reached = answer.ranks[background] >= threshold
+            alarm = np.full(len(rows), reached.mean() if len(reached) else np.nan)
         elif answer.called is not None and answer.alarm is not None:
             hit, alarm = answer.called.astype(np.float64), np.full(len(rows), answer.alarm)
-        sums[:, rows] += [
-            percentiles(scores, answer.cell_scores),
-            percentiles(scores, background),
-            hit,
-            alarm,
-            chance,
-        ]
+        outranked = percentiles(answer.scores, answer.cell_scores[background])
+        sums[:, rows] += [percentile, outranked, hit, alarm]
         times[rows] += 1
         fold_of[rows] = k
-    means = np.divide(sums, times, out=np.full_like(sums, np.nan), where=times > 0)
-    percentile, outranked, hit, alarm, chance = means
-    return HeldOut(percentile, outranked, hit, alarm, chance, fold_of)
+    percentile, outranked, hit, alarm = np.divide(
+        sums, times, out=np.full_like(sums, np.nan), where=times > 0
+    )
+    return HeldOut(percentile, outranked, hit, alarm, fold_of)
 
 
 def _fold_scores(
@@ -187,32 +181,29 @@ def _fold_scores(
     }
 
 
-def _probabilities(oof: OutOfFold, held: HeldOut, group: Ints, seed: int) -> dict[str, Any]:
+def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
     """Brier score, skill and reliability of the calibrated maps; empty where none was calibrated.
 
     And where only some of a region's cells were scored. Every cell of the folds' regions takes
     part; a place of ore is a cell with a known deposit.
     """
-    calibrated = [a for a in oof.answers if a.calibration is not None and not a.drawn]
-    if len(calibrated) < len(oof.answers):
+    found = oof.probabilities
+    if found is None:
         return {"brier": None, "brier_skill": None, "reliability": None, "expected_deposits": None}
-    chance = np.concatenate(
-        [a.calibration.platt(a.cell_scores) for a in calibrated if a.calibration is not None]
-    )
-    known = np.isfinite(held.probability)
-    reference = np.mean([len(a.train) / a.visible_cells for a in calibrated])
-    squares = float(np.sum(chance**2) - np.sum(held.probability[known] ** 2))
+    scored, ore = np.isfinite(found), np.zeros(found.shape, dtype=bool)
+    tested = np.unique(oof.rows)
+    ore[tuple(oof.sampling.at[tested].T)] = True
+    at_places = np.full(len(oof.sampling), np.nan)
+    at_places[tested] = found[tuple(oof.sampling.at[tested].T)]
+    chance = found[scored]
+    squares = float(np.sum(chance**2) - np.nansum(at_places**2))
     brier, skill = brier_of(
-        held.probability, squares, len(chance), float(reference), groups=group, seed=seed
+        at_places, squares, len(chance), float(chance.mean()), groups=group, seed=seed
     )
-    y = np.zeros(oof.map.shape, dtype=bool)
-    y[tuple(oof.sampling.at[oof.rows].T)] = True
-    cells = np.concatenate([a.cells for a in calibrated])
-    table = reliability(y[tuple(cells.T)], chance, bins=_RELIABILITY_BINS)
     return {
         "brier": brier.as_dict(),
         "brier_skill": skill.as_dict(),
-        "reliability": table.as_dict(),
+        "reliability": reliability(ore[scored], chance, bins=_RELIABILITY_BINS).as_dict(),
         "expected_deposits": float(chance.sum()),
     }
 

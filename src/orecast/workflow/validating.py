@@ -18,14 +18,13 @@ from orecast.samples import Sampling
 from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
 from orecast.samples.protocols.paper import Paper
 from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
-from orecast.workflow.job import Job
-from orecast.workflow.recipes import declared
+from orecast.workflow.baseline_scores import score_each
+from orecast.workflow.job import Job, Progress
+from orecast.workflow.recipes import Baseline, declared
 from orecast.workflow.scoring import held_out_row, paper_row
 from orecast.workflow.verdict import verdict
 
 Row = dict[str, Any]
-
-_CALIBRATED_CELLS = 50_000  # that stand for the map
 
 
 def validate(job: Job) -> None:
@@ -145,9 +144,8 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
     if not job.config.validation.baselines:
         return [], {}
     others, left_out = job.rivals()
-    rows = []
-    for k, (name, other) in enumerate(others.items()):
-        job.progress("Testing baselines", k, len(others))
+
+    def test(name: str, other: Baseline, store: Path, told: Progress) -> Row:
         answer = cross_predict(
             other.recipe,
             other.evidence,
@@ -156,10 +154,13 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
             seed=job.seed,
             inner=job.inner,
             refit=job.refit_kept if other.evidence is job.evidence else None,
+            store=store,
+            progress=told,
         )
-        rows.append(held_out_row(name, "baseline", "spatial", answer, job.places, seed=job.seed))
-    job.progress("Testing baselines", len(others), len(others))
-    return rows, left_out
+        return held_out_row(name, "baseline", "spatial", answer, job.places, seed=job.seed)
+
+    rows, refused = score_each(job, others, "Testing baselines", test)
+    return rows, left_out | refused
 
 
 def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
@@ -200,15 +201,13 @@ def layer_null(job: Job) -> dict[str, Any] | None:
 
 
 def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
-    """Threshold and calibration for the final map, from all that its folds held out."""
+    """Threshold and calibration for the final map, from the ranks of all that its folds held out.
+
+    Each place is ranked among the cells of its own region; scores of two models never meet.
+    """
     if not job.config.validation.inner_folds:
         return None
-    cells = answer.map[np.isfinite(answer.map)].astype(np.float64)
-    drawn = np.random.default_rng([job.seed, 13]).permutation(cells)[:_CALIBRATED_CELLS]
-    scores = np.concatenate([answer.scores, drawn])
-    y = np.repeat([1.0, 0.0], [len(answer.scores), len(drawn)])
-    weights = np.where(y == 1, 1.0, len(cells) / len(drawn))
-    return Calibration.of(scores, y, weights).as_dict()
+    return Calibration.of(answer.ranks[tuple(job.places.sampling.at.T)]).as_dict()
 
 
 def _held_out_classes(job: Job, answer: OutOfFold) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import numpy as np
 LITTLE = 10  # separate places of ore below which no difference between maps can be settled
 CONTROLS = ("random", "sampling-density")  # to lose to one of them is a warning, not a choice
 
+_RECOMMENDED = "its map is the recommended one"
+
 Row = dict[str, Any]
 
 
@@ -33,8 +35,7 @@ def verdict(rows: list[Row], null: dict[str, Any] | None) -> dict[str, Any]:
         sentences.append(
             f"{_capital(best['name'])} ranks held-out deposits above {_figure(best)} of their "
             f"surroundings, {model['name']} above {_figure(model)}: {_gap(best)}. It is the best "
-            f"of {len(rivals)} baselines, which flatters it a little; its map is the recommended "
-            "one."
+            f"of {len(rivals)} baselines, which flatters it a little; {_RECOMMENDED}."
         )
     if best_layer is not None and _value(best_layer) > _value(model):
         sentences.append(_layer_above(best_layer, model, len(layers), named, null))
@@ -48,6 +49,18 @@ def verdict(rows: list[Row], null: dict[str, Any] | None) -> dict[str, Any]:
             "the figures as anecdotes."
         )
     return {"recommended": best["name"], "sentence": " ".join(sentences)}
+
+
+def without_map(verdict: dict[str, Any], model: str, reason: str) -> dict[str, Any]:
+    """Return the verdict where the recommended baseline's map of the whole area cannot be had.
+
+    >>> found = {"recommended": "best-layer", "sentence": f"It is best; {_RECOMMENDED}."}
+    >>> without_map(found, "resnet18", "no layer varies")["sentence"]
+    "It is best; its map cannot be computed (no layer varies), and resnet18's is recommended."
+    """
+    instead = f"its map cannot be computed ({reason}), and {model}'s is recommended"
+    sentence = verdict["sentence"].replace(_RECOMMENDED, instead)
+    return {"recommended": model, "sentence": sentence}
 
 
 def _against_controls(model: Row, named: list[Row]) -> list[str]:

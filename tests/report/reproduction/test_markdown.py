@@ -17,6 +17,8 @@ from orecast.report.reproduction.markdown import (
 )
 from orecast.report.reproduction.markdown_tables import set_table
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def parsed(text):
     """Tables of a Markdown text by the heading above them, as lists of lines of cells."""

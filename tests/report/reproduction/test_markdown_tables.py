@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from orecast.experiments import read_experiment
 from orecast.report.reproduction.markdown_tables import aligned, figure_words, rank_words, set_table
 from orecast.report.reproduction.tables import tables_of
 from orecast.report.tables import Table
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 def test_pipes_stand_below_each_other():

@@ -27,6 +27,7 @@ def numbers(system):
     return {n for n in found if len(n) > 2 and float(n.replace("\u202f", "")) != 100}
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize("system", systems())
 def test_a_smoke_run_says_so_and_prints_nothing_published(hand, tmp_path, system):
     hand.lay_beside(system, tmp_path)

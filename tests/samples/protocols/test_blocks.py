@@ -71,3 +71,16 @@ def test_folds_without_a_test_or_without_training_are_refused():
     assert refused.value.where == "validation.options.block"
     with pytest.raises(SamplingError, match=r"fewer than 2 places.*larger blocks"):
         Blocks(ground(), 5, block=5_000).folds(scattered(0), 8_000.0)
+
+
+def test_more_folds_than_deposits_are_refused_before_any_is_cut():
+    with pytest.raises(SamplingError, match="60 places of ore cannot be dealt") as caught:
+        Blocks(ground(), 10**9).folds(scattered(1), 1000.0)
+    assert caught.value.where == "validation.folds"
+    assert caught.value.remedy == "set it to 60 or less"
+
+
+@pytest.mark.parametrize("block", [1e9, 1e300])
+def test_a_block_larger_than_the_map_is_the_map(block):
+    with pytest.raises(SamplingError, match=r"80 km.*would test no deposit"):
+        Blocks(ground(), 3, block=block).folds(scattered(1), 1000.0)

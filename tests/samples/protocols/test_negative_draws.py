@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from orecast.errors import SamplingError
+from orecast.errors import ConfigError, SamplingError
 from orecast.samples import Ground, Sampling
 from orecast.samples.protocols.negative_draws import NegativeDraws, nearest_samples
 
@@ -63,3 +63,9 @@ def test_the_nearest_sample_of_each_deposit_and_ties_go_north_west():
 def test_no_sample_with_evidence_is_refused():
     with pytest.raises(SamplingError, match="no cell with a sample"):
         nearest_samples(np.array([[1, 1]]), ground(np.array([[5, 5]])))
+
+
+def test_draws_without_end_are_refused():
+    ground = Ground(np.ones((9, 9), dtype=bool), 100.0, 3)
+    with pytest.raises(ConfigError, match=r"validation\.options\.draws: .*from 2 to 100000"):
+        NegativeDraws(ground, draws=10**9)

@@ -48,6 +48,7 @@ def drawn(name, X, n, **options):
     return build_augmenter(name, options).fit(X, seed=0).grow(n, seed=0).batch(np.arange(n), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "epochs"), [("vae", 300), ("gan", 250)])
 def test_rows_follow_the_law_of_those_learned_from_and_copy_none(name, epochs):
     X = vectors()
@@ -240,3 +241,14 @@ def test_unknown_methods_and_amounts_are_refused_with_the_nearest():
     with pytest.raises(ConfigError, match=r"no 'balanced'.*did you mean balance"):
         build_step("smote", balanced=True)
     assert augmenter_names()["gan"].startswith("Generative adversarial network")
+
+
+@pytest.mark.parametrize("name", ["vae", "gan"])
+def test_networks_that_memory_does_not_hold_are_refused_before_they_are_built(name, monkeypatch):
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 8e9)
+    generator = build_augmenter(name, {"width": 2**20})
+    with pytest.raises(ConfigError, match=f"for {name} of") as caught:
+        generator.check(vectors(20))
+    assert caught.value.where == "sampling.grow.options.width"
+    width = int(caught.value.remedy.split()[3])
+    build_augmenter(name, {"width": width}).check(vectors(20))

@@ -9,7 +9,6 @@ import pytest
 
 from orecast.errors import ConfigError
 from orecast.experiments import Caps, read_experiment, systems
-from orecast.simulation import load_preset, simulate, write_district
 from orecast.workflow.reproduction.plan import (
     Reproduction,
     capped_width,
@@ -19,12 +18,9 @@ from orecast.workflow.reproduction.plan import (
 
 
 @pytest.fixture(scope="module")
-def survey(tmp_path_factory):
+def survey(district):
     """A district's run.toml as a table, and its folder; paths in it are never read."""
-    folder = tmp_path_factory.mktemp("district")
-    preset = load_preset("demo")
-    path = write_district(simulate(preset, 0), folder / "demo")
-    return tomllib.loads(path.read_text(encoding="utf-8")), path.parent
+    return tomllib.loads(district.read_text(encoding="utf-8")), district.parent
 
 
 def plan(system, kind="full", **given):

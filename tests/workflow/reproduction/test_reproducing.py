@@ -87,6 +87,7 @@ def len_places(done):
     return int(done.content["survey"]["deposits"])
 
 
+@pytest.mark.slow
 def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
     experiment = deposits_only("ssgsnet", "DualBranchNet")
     run(experiment)
@@ -101,6 +102,7 @@ def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
     assert {**before, "seconds": 0} == {**again, "seconds": 0}
 
 
+@pytest.mark.slow
 def test_networks_of_maps_are_trained_by_the_crew_and_once(run, monkeypatch):
     experiment = deposits_only("ssgsnet", "SSGSNet")
     trained = []
@@ -117,6 +119,7 @@ def test_networks_of_maps_are_trained_by_the_crew_and_once(run, monkeypatch):
     assert (done.sound, done.computed, trained) == (True, 0, [])
 
 
+@pytest.mark.slow
 def test_samples_as_graphs(run, tmp_path):
     experiment = small("resgcn", "K-means", "0.2")
     over = {k: dict(v) for k, v in experiment.recipe.items()}

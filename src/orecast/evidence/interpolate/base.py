@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Part:
     layers: Ints  # (n_part,) their numbers
     buckets: Buckets  # of n places
     values: Floats  # (n, n_part), in the order of the buckets
+    count: int  # neighbours of a target at the most
     learned: Any = None  # what the method fitted on them
 
 
@@ -33,7 +35,8 @@ class Interpolator(ABC):
     """Local, linear and blind to labels: a target sees the nearest places within the radius.
 
     ``neighbours`` bounds how many, ``radius`` in metres how far; both hold for each layer by
-    itself, so that a value missing at a sample is replaced by the next sample that has one.
+    itself, so that a value missing at a sample is replaced by the next sample that has one. More
+    neighbours than there are places are all places, and at the most ``most``.
     Samples within a millimetre of each other are one place with their mean. A target whose
     radius holds fewer than ``fewest`` places is NaN.
 
@@ -48,6 +51,8 @@ class Interpolator(ABC):
     """
 
     fewest: int = 1
+    most: float = math.inf
+    """Neighbours from which values can be computed in a bearable time."""
     learns: bool = False
     """Whether something is fitted to the samples' values, beside taking them as data."""
 
@@ -75,8 +80,9 @@ class Interpolator(ABC):
         What a method learns it learns from the samples ``fitted_on`` ``(n,)`` alone, from all where
         they are left out; all of them are data to interpolate.
 
-        Raises ConfigError for an impossible number of neighbours or radius, InputError for
-        positions or values that are infinite, and for a layer without any value.
+        Raises ConfigError for an impossible number of neighbours or radius, and for more
+        neighbours than ``most``; InputError for positions or values that are infinite, and for a
+        layer without any value.
         """
         self._check_options()
         xy = np.asarray(xy, dtype=np.float64)
@@ -125,10 +131,18 @@ class Interpolator(ABC):
 
     def _fit_part(self, layers: Ints, xy: Floats, values: Floats, seen: Bools) -> Part:
         buckets, means = _in_buckets(xy, values)
+        count = min(self.neighbours, len(means))
+        if count > self.most:
+            raise ConfigError(
+                f"{self.neighbours} neighbours among {len(means)} places make a system of {count} "
+                f"equations at every cell, and at most {self.most:g} are solved in a bearable time",
+                where="evidence.neighbours",
+                remedy=f'set it to {self.most:g} or less, or set evidence.interpolator = "idw"',
+            )
         known = (buckets.places, means)
         if not seen.all():
             known = _places_in_order(xy[seen], values[seen])
-        return Part(layers, buckets, means, self._learn(*known))
+        return Part(layers, buckets, means, count, self._learn(*known))
 
     def _learn(self, places: Floats, values: Floats) -> Any:
         """Fit what the method needs on places ``(n, 2)`` and values ``(n, n_part)``.

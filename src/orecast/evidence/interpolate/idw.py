@@ -6,7 +6,7 @@ import math
 from typing import Self
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from orecast.config import EvidenceOptions
@@ -19,6 +19,7 @@ from orecast.evidence.interpolate.neighbours import (
     next_guess,
     room,
 )
+from orecast.kernels import compiled
 
 REGISTERED = {"idw": "InverseDistance"}
 
@@ -62,7 +63,7 @@ class InverseDistance(Interpolator):
             part.buckets,
             part.values,
             targets,
-            self.neighbours,
+            part.count,
             self.radius_squared,
             float(self.power),
             out,
@@ -70,7 +71,7 @@ class InverseDistance(Interpolator):
         return out
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _weigh(  # type: ignore[no-untyped-def]
     buckets, values, targets, count, radius_squared, power, out
 ) -> None:
@@ -91,7 +92,7 @@ def _weigh(  # type: ignore[no-untyped-def]
                 out[i, layer] = mean / total
 
 
-@njit(cache=True)
+@compiled()
 def _to_weights(squared, n, power) -> float:  # type: ignore[no-untyped-def]
     """Turn squared distances into weights, in place; return their sum, 1 where there are none."""
     least = np.inf

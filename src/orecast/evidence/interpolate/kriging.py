@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from orecast.evidence.interpolate.base import Interpolator, Part
-from orecast.evidence.interpolate.linear import solve
+from orecast.evidence.interpolate.linear import MOST_EQUATIONS, solve
 from orecast.evidence.interpolate.neighbours import first_guess, nearest, room
 from orecast.evidence.interpolate.variogram import (
     MODELS,
@@ -17,6 +17,7 @@ from orecast.evidence.interpolate.variogram import (
     empirical_variogram,
     fit_variogram,
 )
+from orecast.kernels import compiled
 
 REGISTERED = {"kriging": "OrdinaryKriging"}
 
@@ -45,6 +46,7 @@ class OrdinaryKriging(Interpolator):
     """
 
     learns = True
+    most = MOST_EQUATIONS
 
     def __init__(self, neighbours: int, radius: float, variogram: Variogram | None = None) -> None:
         super().__init__(neighbours, radius)
@@ -77,13 +79,11 @@ class OrdinaryKriging(Interpolator):
         models = np.array(
             [[MODELS.index(v.model), v.nugget, v.sill, v.range] for v in part.learned]
         )
-        _krige(
-            part.buckets, part.values, targets, self.neighbours, self.radius_squared, models, out
-        )
+        _krige(part.buckets, part.values, targets, part.count, self.radius_squared, models, out)
         return out
 
 
-@njit(cache=True)
+@compiled()
 def _covariance(h: float, model: int, sill: float, reach: float) -> float:
     r = h / reach
     if model == 0:
@@ -91,7 +91,7 @@ def _covariance(h: float, model: int, sill: float, reach: float) -> float:
     return sill * math.exp(-3.0 * (r if model == 1 else r * r))
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _krige(  # type: ignore[no-untyped-def]
     buckets, values, targets, count, radius_squared, models, out
 ) -> None:
@@ -117,7 +117,7 @@ def _krige(  # type: ignore[no-untyped-def]
                     out[i, layer] += weights[p] * values[found[p], layer]
 
 
-@njit(cache=True)
+@compiled()
 def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no-untyped-def]
     """Solve the kriging system of one target and layer; the weights lead ``weights``."""
     kind, nugget, sill, reach = int(model[0]), model[1], model[2], model[3]

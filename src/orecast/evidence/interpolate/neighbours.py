@@ -11,9 +11,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+
+from orecast.kernels import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,7 +69,7 @@ def _bucket_size(places: Floats, width: float, height: float) -> float:
     return max(spacing, math.sqrt(width * height / (16 * n)), max(width, height) / (16 * n))
 
 
-@njit(cache=True)
+@compiled()
 def nearest(  # type: ignore[no-untyped-def]
     buckets, x, y, count, radius_squared, guess, found, squared
 ) -> int:
@@ -84,22 +85,22 @@ def nearest(  # type: ignore[no-untyped-def]
     while n < count and limit < radius_squared:
         limit = min(4.0 * limit, radius_squared)
         n = _within(buckets, x, y, count, limit, found, squared)
-    return n
+    return n  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
+@compiled()
 def room(count: int) -> int:
     """Length of the arrays that ``nearest`` works in."""
     return 4 * count + 16
 
 
-@njit(cache=True)
+@compiled()
 def first_guess(buckets, count) -> float:  # type: ignore[no-untyped-def]
     """Squared radius of a circle that holds ``count`` places, were they spread evenly."""
     return buckets.size * buckets.size * (1.0 + count)  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
+@compiled()
 def next_guess(squared, n, dx, dy) -> float:  # type: ignore[no-untyped-def]
     """Squared radius that holds the ``n`` places found before a step still after it."""
     farthest = 0.0
@@ -108,7 +109,7 @@ def next_guess(squared, n, dx, dy) -> float:  # type: ignore[no-untyped-def]
     return (math.sqrt(farthest) + math.hypot(dx, dy)) ** 2 * (1.0 + 1e-9)
 
 
-@njit(cache=True)
+@compiled()
 def _within(  # type: ignore[no-untyped-def]
     buckets, x, y, count, limit, found, squared
 ) -> int:
@@ -141,7 +142,7 @@ def _within(  # type: ignore[no-untyped-def]
     return min(n, count)  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
+@compiled()
 def _drop_farthest(found, squared, n, count) -> float:  # type: ignore[no-untyped-def]
     """Leave the ``count`` nearest in their order, the earlier of equals; return the farthest's."""
     while True:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from orecast.evidence.interpolate.base import Interpolator, Part
-from orecast.evidence.interpolate.linear import solve
+from orecast.evidence.interpolate.linear import MOST_EQUATIONS, solve
 from orecast.evidence.interpolate.neighbours import first_guess, nearest, room
+from orecast.kernels import compiled
 
 REGISTERED = {"spline": "ThinPlateSpline"}
 
@@ -34,6 +35,7 @@ class ThinPlateSpline(Interpolator):
     """
 
     fewest = 3
+    most = MOST_EQUATIONS
 
     def describe(self) -> str:
         """Say in words how a value came about."""
@@ -41,11 +43,11 @@ class ThinPlateSpline(Interpolator):
 
     def _predict(self, part: Part, targets: Floats) -> Floats:
         out = np.empty((len(targets), len(part.layers)))
-        _bend(part.buckets, part.values, targets, self.neighbours, self.radius_squared, out)
+        _bend(part.buckets, part.values, targets, part.count, self.radius_squared, out)
         return out
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _bend(  # type: ignore[no-untyped-def]
     buckets, values, targets, count, radius_squared, out
 ) -> None:
@@ -64,12 +66,12 @@ def _bend(  # type: ignore[no-untyped-def]
                     out[i, layer] += weights[p] * values[found[p], layer]
 
 
-@njit(cache=True)
+@compiled()
 def _kernel(squared) -> float:  # type: ignore[no-untyped-def]
     return 0.5 * squared * math.log(squared) if squared > 0.0 else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _weights(  # type: ignore[no-untyped-def]
     buckets, x, y, found, n, squared, matrix, weights
 ) -> bool:
@@ -92,4 +94,4 @@ def _weights(  # type: ignore[no-untyped-def]
         weights[p] = _kernel(px * px + py * py)
     matrix[n : n + 3, n : n + 3] = 0.0
     weights[n], weights[n + 1], weights[n + 2] = 1.0, 0.0, 0.0
-    return solve(matrix, weights, n + 3)
+    return solve(matrix, weights, n + 3)  # type: ignore[no-any-return]

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
 from orecast.errors import ConfigError, nearest
 from orecast.evidence.spacing import nearest_distances
+from orecast.kernels import compiled
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +92,7 @@ def empirical_variogram(places: Floats, values: Floats) -> EmpiricalVariogram:
     return EmpiricalVariogram(sums[:, 1] / pairs, 0.5 * sums[:, 2:] / pairs[:, None], pairs)
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _sum_pairs(places, values, width, bands) -> None:  # type: ignore[no-untyped-def]
     """Add up, by lag, the number of pairs, their distances and their squared differences."""
     n, layers = values.shape

@@ -13,6 +13,8 @@ from orecast.samples.nouns import WEIGHT, Floats, Ints, Windows
 
 REGISTERED = {"noise": "Noise"}
 
+_MOST_VARIANCE = 1e6  # of values of variance 1: nothing is left of them long before
+
 
 class Noise(OneRow):
     """Gaussian noise of mean 0 on every value of a window.
@@ -27,7 +29,7 @@ class Noise(OneRow):
     name = "noise"
 
     def __init__(self, variance: float = 0.01) -> None:
-        self.variance = require_positive("variance", variance)
+        self.variance = require_positive("variance", variance, most=_MOST_VARIANCE)
 
     def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
         key = rng.integers(2**64, size=len(row), dtype=np.uint64)

@@ -95,18 +95,23 @@ def require_rows(name: str, X: Windows, fewest: int, remedy: str | None = None) 
         )
 
 
-def require_whole(option: str, value: object, least: int = 1) -> int:
-    """Return an option that counts; raises ConfigError unless it is an int from ``least``."""
+def require_whole(option: str, value: object, least: int = 1, most: float = math.inf) -> int:
+    """Return an option that counts; raises ConfigError unless it is an int from least to most."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigError(
             f"must be a whole number of at least {least}, not {value!r}",
             where=f"{OPTIONS}.{option}",
         )
+    if value > most:
+        raise ConfigError(f"must be at most {most:,}, not {value}", where=f"{OPTIONS}.{option}")
     return value
 
 
-def require_positive(option: str, value: object) -> float:
-    """Return an option that is a positive number; raises ConfigError unless it is."""
+def require_positive(option: str, value: object, most: float = math.inf) -> float:
+    """Return an option that is a positive number; raises ConfigError unless it is, up to most."""
+    where = f"{OPTIONS}.{option}"
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigError(f"must be a positive number, not {value!r}", where=f"{OPTIONS}.{option}")
+        raise ConfigError(f"must be a positive number, not {value!r}", where=where)
+    if value > most:
+        raise ConfigError(f"must be at most {most:g}, not {value!r}", where=where)
     return float(value)

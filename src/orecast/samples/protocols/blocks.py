@@ -57,6 +57,13 @@ class Blocks:
         Raises SamplingError where a fold would test nothing or learn from fewer than two places.
         """
         ore = np.flatnonzero(sampling.y == 1)
+        if self.n_folds > len(ore):
+            raise SamplingError(
+                f"{len(ore)} places of ore cannot be dealt to {self.n_folds} folds, each of which "
+                "tests one at least",
+                where="validation.folds",
+                remedy=f"set it to {len(ore)} or less",
+            )
         working: list[tuple[int, int, list[Fold]]] = []  # deposits of the fullest fold, side, folds
         for side in self._sides(reach):
             folds = self._folds(sampling, ore, side, reach)
@@ -75,7 +82,7 @@ class Blocks:
         """Sides to try, in cells, the largest first."""
         cell = self.ground.cell_size
         if self.block is not None:
-            yield max(1, round(self.block / cell))
+            yield max(1, round(min(self.block / cell, max(self.ground.shape))))
             return
         least = math.ceil(self.ground.buffer(reach) / cell)
         side = math.ceil(math.sqrt(self.ground.valid.sum() / self.n_folds))

@@ -14,6 +14,8 @@ from orecast.samples.protocols.cutting import check_number, kilometres
 
 REGISTERED = {"negative-draws": "NegativeDraws"}
 
+_MOST_DRAWS = 100_000  # by then a mean and a spread have four digits
+
 
 @dataclass
 class NegativeDraws:
@@ -42,7 +44,7 @@ class NegativeDraws:
     def __post_init__(self) -> None:
         """Raise ConfigError for an impossible option."""
         check_number(self.min_distance, "min_distance", low=0)
-        check_number(self.draws, "draws", low=2, whole=True)
+        check_number(self.draws, "draws", low=2, high=_MOST_DRAWS, whole=True)
 
     def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
         """One fold: all places of ore are tested, and its region are the candidates to draw from.

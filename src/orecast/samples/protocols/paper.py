@@ -220,7 +220,8 @@ class Paper:
         cell = self.ground.cell_size
         # tiles are numbered by row and column alone, whatever the CRS
         grid = Grid(CRS.from_epsg(3857), Affine(cell, 0, 0, 0, -cell, 0), self.ground.shape)
-        tiles = tile_sampling(grid.numbered_tiles(*(self.tiles or _TILES)), ore)
+        numbers = grid.numbered_tiles(*(self.tiles or _TILES), where="validation.options.tiles")
+        tiles = tile_sampling(numbers, ore)
         return tiles.take(self.ground.valid[tiles.at[:, 0], tiles.at[:, 1]])
 
     def _tiles_tested(self, sampling: Sampling) -> list[Bools]:

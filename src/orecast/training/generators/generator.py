@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ from orecast.training.acceleration import best_device, suited_process
 from orecast.training.checkpoints import fingerprint, restore_weights, write_weights
 from orecast.training.data import TrainingBatches
 from orecast.training.generators.layers import Axes
+from orecast.training.size import WITH_ADAM, outline
 from orecast.training.trainer import local_randomness
+
+_MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as of every network (models.blocks, config.method)
 
 
 class Generator(ABC):
@@ -47,13 +51,14 @@ class Generator(ABC):
     def __init__(self, epochs: int, batch: int, rate: float, latent: int, width: int) -> None:
         self.epochs = require_whole("epochs", epochs)
         self.batch = require_whole("batch", batch, least=2)
-        self.rate = require_positive("rate", rate)
-        self.latent = require_whole("latent", latent)
-        self.width = require_whole("width", width)
+        self.rate = require_positive("rate", rate, most=_MOST_RATE)
+        self.latent = require_whole("latent", latent, most=_MOST_WIDE)
+        self.width = require_whole("width", width, most=_MOST_WIDE)
 
     def check(self, X: Windows) -> None:
-        """Raise SamplingError where there are fewer than ten windows."""
+        """Raise SamplingError for fewer than ten windows, ConfigError where memory would not do."""
         require_rows(self.name, X, self.fewest)
+        self._outline(len(X.names), X.size)
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Learn from the windows of one class; nothing else is read.
@@ -82,6 +87,22 @@ class Generator(ABC):
                     write_weights(kept, net)
         self.net_ = net.cpu().eval()
         return self
+
+    def _outline(self, axes: int, size: int) -> None:
+        """Raise ConfigError where training networks of these options would not fit into memory."""
+
+        def build(**options: int) -> nn.Module:
+            other = copy.copy(self)
+            vars(other).update(options)
+            return other._built(axes, size)
+
+        outline(
+            build,
+            {"width": self.width, "latent": self.latent},
+            a_weight=WITH_ADAM,
+            name=self.name,
+            where=OPTIONS,
+        )
 
     def _checkpoint(self, X: Windows, seed: int) -> Path | None:
         """File of what these options and this seed learn from these windows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from orecast.config import Config, read_toml
+from orecast.config import Config, parse, read_toml
 from orecast.errors import ConfigError
 from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, write_evidence
 from orecast.experiments import Entry
@@ -18,7 +18,8 @@ from orecast.run import write_json
 from orecast.samples import Ground
 from orecast.samples.growing import Step
 from orecast.samples.growing.slide import Slide
-from orecast.simulation import simulate, write_district
+from orecast.simulation import load_preset, presets, simulate, write_district
+from orecast.simulation.elements import ANALYTES
 from orecast.survey import Survey, read_survey
 from orecast.training import build_model
 from orecast.validation import Fitted, Recipe
@@ -48,13 +49,15 @@ def prepare_bench(plan: Reproduction, folder: Path) -> None:
     if plan.simulated:
         write_district(simulate(plan.survey, _SEED), folder / SURVEY)
     path = survey_file(plan, folder)
-    config = plan.config(read_toml(path), path.parent)
+    config = plan.config(survey_table(path), path.parent)
     survey = read_survey(config)
+    _require(plan, [name for name in _needed(plan, config) if name in ANALYTES], survey.symbols)
     if survey.deposits is None:
         raise ConfigError(
             "names no deposits to learn from", where=str(path), remedy="add a table [deposits]"
         )
     evidence = build_evidence(survey, config)
+    _require(plan, _needed(plan, config), evidence.names)
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
     write_evidence(evidence, folder / EVIDENCE)
     rows, columns = evidence.grid.shape
@@ -75,6 +78,28 @@ def prepare_bench(plan: Reproduction, folder: Path) -> None:
     )
 
 
+def _needed(plan: Reproduction, config: Config) -> list[str]:
+    """Layers that the entries learn from, and parts of the composition, as far as named."""
+    layers = (name for entry in plan.entries for name in plan.layers(entry) or ())
+    return list(dict.fromkeys([*layers, *(config.composition.parts or ())]))
+
+
+def _require(plan: Reproduction, needed: Sequence[str], given: Sequence[str]) -> None:
+    """Raise ConfigError where the survey lacks elements, or layers, that entries learn from."""
+    absent = [name for name in needed if name not in given]
+    if not absent:
+        return
+    elements = {name for name in needed if name in ANALYTES}
+    known = [name for name in presets() if elements <= set(load_preset(name).symbols)]
+    raise ConfigError(
+        f"{plan.experiment.system} learns from {len(needed)} layers, of which the survey lacks "
+        f"{len(absent)}: {', '.join(absent)}",
+        where=f"--survey {plan.survey}",
+        remedy="name a survey that has them"
+        + (f"; of the simulated ones these do: {', '.join(known)}" if known else ""),
+    )
+
+
 def survey_file(plan: Reproduction, folder: Path) -> Path:
     """The survey's run.toml; raises ConfigError where a real one does not exist."""
     if plan.simulated:
@@ -88,6 +113,13 @@ def survey_file(plan: Reproduction, folder: Path) -> Path:
             "--survey tianshan is a simulated preset, no data of the paper's",
         )
     return path.resolve()
+
+
+def survey_table(path: Path) -> dict[str, Any]:
+    """A run.toml as it is written; raises ConfigError where it is no configuration."""
+    table = read_toml(path)
+    parse(table, where=str(path))
+    return table
 
 
 @dataclass(frozen=True)
@@ -105,7 +137,7 @@ class Bench:
 
     @cached_property
     def _table(self) -> dict[str, Any]:
-        return read_toml(self.path)
+        return survey_table(self.path)
 
     def config(self, entry: Entry | None = None, seed: int = 0) -> Config:
         """The configuration of an entry."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from orecast.errors import OrecastError
+from orecast.errors import REFUSALS
 from orecast.evaluation import auc, confusion
 from orecast.experiments import Entry
 from orecast.run import damaged_file, read_sealed, write_json, write_sealed
@@ -34,14 +34,17 @@ _benches: dict[tuple[Path, str], Bench] = {}
 
 
 def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
-    """Compute a cell and write it whole; what the data refuse is its result too."""
+    """Compute a cell and write it whole; what the data refuse is its result too.
+
+    Raises RunError or OSError where a file cannot be written or read; the cell is then absent.
+    """
     bench, entry = _bench(plan, folder), plan.entry(cell.entry)
     begun = time.perf_counter()
     told: Content
     try:
         told = _Computed(bench, entry, cell).content()
-    except OrecastError as error:
-        told = {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
+    except REFUSALS as error:
+        told = {"error": error.as_dict()}
     content = {
         "run": entry.name,
         "column": entry.column,
@@ -58,14 +61,18 @@ def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
 
     What the data refuse is left to whoever asks for the map.
     """
-    with suppress(OrecastError):
-        _bench(plan, folder).fitted(plan.entry(stem))
+    bench = _bench(plan, folder)
+    with suppress(*REFUSALS):
+        bench.fitted(plan.entry(stem))
 
 
 def _bench(plan: Reproduction, folder: Path) -> Bench:
+    """The bench with its survey and evidence read: files that cannot be are no cell's refusal."""
     key = (folder, plan.experiment.system)
     if key not in _benches:
-        _benches[key] = Bench(plan, folder)
+        bench = Bench(plan, folder)
+        _ = bench.survey, bench.evidence
+        _benches[key] = bench
     return _benches[key]
 
 

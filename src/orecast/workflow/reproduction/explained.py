@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orecast.errors import OrecastError
+from orecast.errors import REFUSALS
 from orecast.evidence.elements import survey_ratios
 from orecast.experiments import Entry
 from orecast.explanation import grad_cam, sampling_offsets, shapley_values
@@ -52,10 +52,10 @@ def explain(bench: Bench, folder: Path) -> None:
         _write_layers(bench, folder / LAYERS)
     weighed, guided = _weighed(bench.plan), _guided(bench.plan)
     if weighed is not None:
-        with suppress(OrecastError):  # its cells say why
+        with suppress(*REFUSALS):  # its cells say why
             _weigh_layers(bench, bench.fitted(weighed), folder / SHAPLEY)
     if guided is not None:
-        with suppress(OrecastError):
+        with suppress(*REFUSALS):
             _draw_guided(bench, guided, folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orecast.errors import OrecastError
+from orecast.errors import REFUSALS
 from orecast.experiments import Entry
 from orecast.samples.growing import grow
 from orecast.validation import GENERATED, examined
@@ -25,7 +25,7 @@ def examine_generators(bench: Bench) -> list[dict[str, Any]]:
         done.append(plan)
         try:
             found += [{"run": entry.name, **told} for told in _grown(bench, entry)]
-        except OrecastError as error:
+        except REFUSALS as error:
             found.append({"run": entry.name, "sentence": f"Refused: {error.what}."})
     return found
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.config import Classes
-from orecast.errors import ConfigError, OrecastError
+from orecast.errors import REFUSALS, ConfigError
 from orecast.evidence import Evidence, build_evidence
 from orecast.experiments import Entry, PaperTable
 from orecast.mapping import classify
@@ -132,7 +132,7 @@ def make_maps(bench: Bench, folder: Path) -> Facts:
     plan, facts = bench.plan, Facts()
     if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
         for entry in plan.entries:
-            with suppress(OrecastError):  # its cells say why
+            with suppress(*REFUSALS):  # its cells say why
                 mapped = _mapped(bench, [bench.fitted(entry)])
                 mapped.save(folder / f"{entry.stem}.npz")
                 predicted = float(np.isfinite(mapped.score).sum())
@@ -140,7 +140,7 @@ def make_maps(bench: Bench, folder: Path) -> Facts:
     for table, entries in _tables(plan):
         try:
             facts[table.id] = _read_off(bench, table, entries, folder)
-        except OrecastError as error:
+        except REFUSALS as error:
             blank = {column.name: error.what for column in table.columns}
             facts[table.id] = {row.name: dict(blank) for row in table.rows}
     return facts

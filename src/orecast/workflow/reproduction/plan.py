@@ -75,7 +75,8 @@ class Reproduction:
                 )
         caps = experiment.caps.get(kind, Caps())
         count = seeds or caps.seeds or experiment.seeds
-        return cls(experiment, kind, survey or experiment.survey, count, tables)
+        survey = experiment.survey if survey is None else survey
+        return cls(experiment, kind, survey, count, tables)
 
     @property
     def caps(self) -> Caps:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orecast.config import read_toml
 from orecast.experiments import ONE_LAYER, read_experiment
 from orecast.report.reproduction import write_reproduction
 from orecast.run import Run, versions
@@ -17,7 +16,13 @@ from orecast.workflow.crew import work_off
 from orecast.workflow.job import Progress
 from orecast.workflow.provenance import Provenance
 from orecast.workflow.recipes import declared
-from orecast.workflow.reproduction.bench import FACTS, Bench, prepare_bench, survey_file
+from orecast.workflow.reproduction.bench import (
+    FACTS,
+    Bench,
+    prepare_bench,
+    survey_file,
+    survey_table,
+)
 from orecast.workflow.reproduction.cells import CELLS, compute, read_reproduced, train_whole
 from orecast.workflow.reproduction.explained import explain, explained_entries
 from orecast.workflow.reproduction.facts import count_facts
@@ -120,7 +125,7 @@ def _survey_key(plan: Reproduction) -> str:
     if plan.simulated:
         return plan.survey
     path = survey_file(plan, Path())
-    return Provenance.of(plan.config(read_toml(path), path.parent)).key
+    return Provenance.of(plan.config(survey_table(path), path.parent)).key
 
 
 def _write_results(

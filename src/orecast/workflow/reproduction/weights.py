@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from orecast.config import Training
-from orecast.errors import OrecastError
+from orecast.errors import REFUSALS
 from orecast.experiments import Entry
 from orecast.training import Network, build_model
 from orecast.training.options import factory_options
@@ -28,7 +28,7 @@ def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, A
     whole = replace(plan, kind="full")
     found = []
     for entry in filter(lambda e: is_network(e.model), plan.entries):
-        with suppress(OrecastError):  # its cells say why
+        with suppress(*REFUSALS):  # its cells say why
             weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
             found.append({"run": entry.key, "weights": weights, "in_full": in_full})
     return found

@@ -1,0 +1,223 @@
+import json
+import re
+import shutil
+import sqlite3
+import struct
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+from shapely.geometry import Point
+
+from orecast.errors import InputError
+from orecast.survey import Findings, propose
+from orecast.survey.tables import Table
+from orecast.survey.vectors import matching, read_frame, read_layer
+
+CRS = "EPSG:32645"
+PARTS = (".dbf", ".prj", ".shp", ".shx")
+
+
+@pytest.fixture
+def shapefile(tmp_path):
+    """Twenty points with a name each."""
+    points = [Point(500_000 + 10 * i, 4_500_000 + i) for i in range(20)]
+    frame = gpd.GeoDataFrame({"name": [f"Ärz {i}" for i in range(20)]}, geometry=points, crs=CRS)
+    frame.to_file(tmp_path / "p.shp", encoding="utf-8")
+    return tmp_path / "p.shp"
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.5, 0.9, 0.99])
+def test_a_part_of_a_shapefile_that_is_cut_is_refused_by_its_name(shapefile, part, share):
+    file = shapefile.with_suffix(part)
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+
+    if part == ".prj" and share < 0.02:
+        assert read_frame(shapefile, None).crs is None
+        return
+    name = "p.shp: its CRS" if part == ".prj" else re.escape(file.name)
+    with pytest.raises(InputError, match=rf"{name}.*Remedy: "):
+        read_frame(shapefile, None)
+
+
+def test_the_last_byte_of_the_table_is_no_row(shapefile):
+    table = shapefile.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes()[:-1])  # the end mark that dBASE writes
+
+    assert read_frame(shapefile, None)["name"].iloc[-1] == "Ärz 19"
+
+
+@pytest.mark.parametrize(
+    ("part", "at", "fewer", "says"),
+    [
+        (".dbf", 4, struct.pack("<I", 15), "15 rows do not match the 20 shapes of p.shp"),
+        (".dbf", 4, struct.pack("<I", 25), "20 of 25 rows"),
+        (".dbf", 10, struct.pack("<H", 0), "p.dbf"),
+        (".shx", 24, struct.pack(">i", 50 + 4 * 12), "20 rows do not match the 12 shapes"),
+        (".shx", 24, struct.pack(">i", 50 + 4 * 25), "20 of 25 shapes"),
+        (".shx", 100 + 8 * 19, struct.pack(">i", 10**6), "p.shp: .* 19 of 20 shapes"),
+    ],
+)
+def test_parts_that_claim_other_numbers_are_refused(shapefile, part, at, fewer, says):
+    file = shapefile.with_suffix(part)
+    content = bytearray(file.read_bytes())
+    content[at : at + len(fewer)] = fewer
+    file.write_bytes(content)
+
+    with pytest.raises(InputError, match=says):
+        read_frame(shapefile, None)
+
+
+def test_a_missing_index_is_named(shapefile):
+    shapefile.with_suffix(".shx").unlink()
+
+    with pytest.raises(InputError, match=r"p\.shx: a part of the shapefile is missing.*copy"):
+        read_frame(shapefile, None)
+
+
+def test_shapes_alone_are_read(shapefile):
+    shapefile.with_suffix(".dbf").unlink()
+
+    assert len(read_frame(shapefile, None)) == 20
+
+
+def test_deleted_rows_shapes_without_a_place_and_upper_case_are_no_damage(tmp_path):
+    points = [Point(1, 1), None, Point(3, 3), Point(4, 4)]
+    gpd.GeoDataFrame({"n": range(4)}, geometry=points, crs=CRS).to_file(tmp_path / "p.shp")
+    (tmp_path / "p.shp.xml").write_text("<metadata/>")
+    (tmp_path / "p.old.dbf").write_text("another file")
+    table = bytearray((tmp_path / "p.dbf").read_bytes())
+    start, size = struct.unpack_from("<8xHH", table)
+    table[start + 3 * size] = ord("*")
+    (tmp_path / "p.dbf").write_bytes(table)
+    for part in PARTS:
+        (tmp_path / f"p{part}").rename(tmp_path / f"p{part.upper()}")
+
+    frame = read_frame(tmp_path / "p.SHP", None)
+
+    assert frame["n"].tolist() == [0, 1, 2]
+    assert frame.geometry.isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "", "65001", "UTF-16", "GBK", "CP1252"])
+def test_a_wrong_encoding_loses_no_shape(shapefile, encoding):
+    shapefile.with_suffix(".cpg").write_text(encoding)
+
+    assert len(read_frame(shapefile, None)) == 20
+
+
+def test_texts_in_another_encoding_than_stated_point_to_the_cpg(shapefile):
+    table = shapefile.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace("Ä".encode(), b"\xc4 "))
+
+    with pytest.raises(InputError, match=r"p\.shp: its texts.*correct or delete the \.cpg"):
+        read_frame(shapefile, None)
+    shapefile.with_suffix(".cpg").unlink()
+    assert len(read_frame(shapefile, None)) == 20
+
+
+@pytest.mark.parametrize("text", ['PROJCS["x"', "GEOGCS[]", "PROJCS["])
+def test_a_damaged_crs_is_named_and_can_be_left_out(shapefile, text):
+    shapefile.with_suffix(".prj").write_text(text)
+    with pytest.raises(InputError, match=r"p\.shp: .*(delete|no CRS)"):
+        _points(shapefile)
+
+    shapefile.with_suffix(".prj").unlink()
+    assert len(_points(shapefile, configured=CRS)) == 20
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "gml"])
+def test_other_vector_files_that_are_cut_are_refused_by_their_name(shapefile, suffix):
+    whole, part = (shapefile.with_name(f"{name}.{suffix}") for name in ("whole", "part"))
+    read_frame(shapefile, None).to_file(whole)
+    content = whole.read_bytes()
+    for share in (0.01, 0.2, 0.5, 0.8, 0.99):
+        part.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(InputError, match=rf"part\.{suffix}"):
+            read_frame(part, None)
+
+
+@pytest.mark.parametrize("suffix", ["gml", "fgb", "gpkg"])
+def test_reading_leaves_no_file_beside(shapefile, suffix):
+    """GDAL goes by what a file holds, not by its name."""
+    gml = shapefile.with_name("a.gml")
+    read_frame(shapefile, None).to_file(gml)
+    gml.with_suffix(".xsd").unlink()
+    path = gml.rename(gml.with_suffix(f".{suffix}"))
+    before = sorted(gml.parent.iterdir())
+
+    assert len(read_frame(path, None)) == 20
+    with pytest.raises(InputError, match="neither a table"):
+        propose([path], path.parent)
+    assert sorted(gml.parent.iterdir()) == before
+
+
+def test_a_description_of_the_users_own_is_kept(shapefile):
+    gml = shapefile.with_name("a.gml")
+    read_frame(shapefile, None).to_file(gml)
+    gml.with_suffix(".xsd").unlink()
+    pyogrio.list_layers(gml)
+    description = gml.with_suffix(".gfs").read_bytes()
+
+    assert len(read_frame(gml, None)) == 20
+    assert gml.with_suffix(".gfs").read_bytes() == description
+
+
+@pytest.mark.parametrize("name", ["../../x", "[/b]", "<script>alert(1)</script>", "a'b", "$x$"])
+def test_a_layer_is_read_whatever_its_name_and_nothing_is_written(shapefile, name):
+    path = shapefile.with_suffix(".gpkg")
+    read_frame(shapefile, None).to_file(path)
+    with sqlite3.connect(path) as base:
+        for (trigger,) in _triggers(base):
+            base.execute(f'DROP TRIGGER "{trigger}"')
+        base.execute(f'ALTER TABLE p RENAME TO "{name}"')
+        for table in ("gpkg_contents", "gpkg_geometry_columns"):
+            base.execute(f"UPDATE {table} SET table_name = ?", (name,))
+    shutil.copytree(path.parent, path.parent / "a" / "b")
+    before = {p: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()}
+
+    assert len(_points(path.parent / "a" / "b" / path.name, layer=name)) == 20
+    assert {p: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()} == before
+
+
+def test_lists_and_objects_of_a_geojson_are_text(shapefile):
+    path = shapefile.with_suffix(".geojson")
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"list": ["Au", "Cu"], "object": {"x": i}, "none": None, "n": i},
+            "geometry": {"type": "Point", "coordinates": [i, 1]},
+        }
+        for i in range(3)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+
+    frame = read_frame(path, None)
+
+    assert frame["object"].tolist() == ["{'x': 0}", "{'x': 1}", "{'x': 2}"]
+    assert frame["list"].nunique() == 1
+    assert frame["none"].isna().all()
+    assert frame["n"].tolist() == [0, 1, 2]
+
+
+def test_a_filter_passes_over_a_number_that_is_too_large():
+    frame = pd.DataFrame({"grade": np.array([10**400, 2, 3, 4], dtype=object)})
+
+    kept = matching(Table(Path("a.csv"), frame), {"grade": [2.0, 3.0]}, "deposits.where")
+
+    assert kept.tolist() == [False, True, True, False]
+
+
+def _triggers(base):
+    return base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+
+
+def _points(path, **options):
+    crs = gpd.GeoSeries(crs=CRS).crs
+    found = Findings()
+    return read_layer(path, "point", crs=crs, setting="faults", findings=found, **options)

@@ -1,0 +1,55 @@
+"""The comments of a proposed configuration, which hold names that others have chosen."""
+
+import os
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orecast.config import read
+from orecast.errors import InputError
+from orecast.workflow import propose_run
+
+
+@pytest.fixture
+def samples(tmp_path):
+    rng = np.random.default_rng(0)
+    place = {"lon": 88 + 0.1 * rng.random(20), "lat": 42 + 0.1 * rng.random(20)}
+    table = pd.DataFrame(place | {e: rng.lognormal(1, 1, 20) for e in ("Au", "Cu", "Zn")})
+    table.to_csv(tmp_path / "samples.csv", index=False)
+    return tmp_path / "samples.csv"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31m", "\x7f", "\x00", "\u2028", "[/b]", '"'])
+def test_a_header_of_any_letters_leaves_the_configuration_readable(samples, name):
+    table = pd.read_csv(samples)
+    table[f"{name}remark"] = 1
+    table.to_csv(samples, index=False)
+
+    notes = propose_run([samples], samples.with_name("run.toml"))
+
+    assert read(samples.with_name("run.toml")).samples.path == samples
+    assert not [note for note in notes if re.search(r"[\x00-\x1f\x7f]", note)]
+
+
+@pytest.mark.parametrize("name", ["a\nb = 1\n[model]\nname = 'x'", "a\rb", "a\x1b[31m", "a\tb"])
+def test_a_file_of_any_name_does_too(samples, name):
+    other = samples.with_name(name + ".csv")
+    other.write_bytes(samples.read_bytes())
+
+    propose_run([samples, other], samples.with_name("run.toml"))
+
+    config = read(samples.with_name("run.toml"))
+    assert config.samples.path == samples
+    assert config.model.name == "auto"
+
+
+def test_a_name_that_is_no_utf8_is_refused_and_nothing_is_written(samples):
+    other = samples.with_name(os.fsdecode(b"a\xff.csv"))
+    samples.rename(other)
+
+    with pytest.raises(InputError, match=r"udcff.*not UTF-8.*rename") as caught:
+        propose_run([other], samples.with_name("run.toml"))
+    str(caught.value).encode("utf-8")
+    assert not samples.with_name("run.toml").exists()

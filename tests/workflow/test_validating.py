@@ -1,0 +1,132 @@
+"""Baselines of a run on a small district: refused, interrupted, resumed."""
+
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pytest
+
+from orecast.errors import ModelError
+from orecast.run import Run
+from orecast.survey import read_survey
+from orecast.workflow import final_map
+from orecast.workflow.job import Job
+from orecast.workflow.preparing import prepare
+from orecast.workflow.provenance import Provenance
+from orecast.workflow.validating import _test_baselines
+
+KEPT = ("deposit-distance", "mahalanobis", "random")
+
+
+@pytest.fixture
+def job(configured, monkeypatch):
+    """A run that is prepared, with three baselines."""
+    config = configured("model={name='random-forest', options={trees=5}}")
+    every = Job.rivals
+
+    def some(self):
+        found, left_out = every(self)
+        return {name: found[name] for name in KEPT}, left_out
+
+    monkeypatch.setattr(Job, "rivals", some)
+    provenance = Provenance.of(config)
+    run = Run(config.output, provenance.key)
+    return prepare(config, run, provenance, lambda *_: None, read_survey(config))
+
+
+def patched(monkeypatch, name, model):
+    """Let a baseline be computed by another model."""
+    others = Job.rivals
+
+    def changed(self):
+        found, left_out = others(self)
+        recipe = replace(found[name].recipe, model=lambda: model(found[name].recipe.model()))
+        return found | {name: replace(found[name], recipe=recipe)}, left_out
+
+    monkeypatch.setattr(Job, "rivals", changed)
+
+
+class Refusing:
+    """A model that cannot be fitted."""
+
+    def __init__(self, model):
+        self.needs = model.needs
+
+    def fit(self, X, y, group, *, seed):
+        raise ModelError("follow from one another", where="layer La", remedy="leave it out")
+
+
+class Stopped(BaseException):
+    pass
+
+
+class Killed(Refusing):
+    """A model during whose fit the run is killed."""
+
+    def fit(self, X, y, group, *, seed):
+        raise Stopped
+
+
+def test_a_baseline_that_cannot_be_computed_is_left_out_with_its_reason(job, monkeypatch):
+    whole, left_out = _test_baselines(job)
+    assert [row["name"] for row in whole] == [*KEPT]
+    patched(monkeypatch, "mahalanobis", Refusing)
+    job.run._clear_scratch()
+    rows, without = _test_baselines(job)
+    assert rows == [whole[0], whole[2]]
+    assert without == left_out | {"mahalanobis": "layer La: follow from one another"}
+
+
+def test_finished_baselines_are_not_computed_again(job, monkeypatch):
+    whole, _ = _test_baselines(job)
+    job.run._clear_scratch()
+    with monkeypatch.context() as patch:
+        patched(patch, "mahalanobis", Killed)
+        with pytest.raises(Stopped):
+            _test_baselines(job)
+    patched(monkeypatch, "deposit-distance", Refusing)  # it is not fitted any more
+    again, _ = _test_baselines(job)
+    assert again == whole
+
+
+def test_the_recommended_map_that_cannot_be_computed_is_said_and_the_model_stands(job, monkeypatch):
+    sentence = "Random ranks best; its map is the recommended one. The rest stands."
+    job.metrics = {"verdict": {"recommended": "random", "sentence": sentence}}
+    drawn = final_map._recommended(job)
+    assert np.isfinite(drawn).any()
+    patched(monkeypatch, "random", Refusing)
+    assert final_map._recommended(job) is None
+    assert job.metrics["verdict"] == {
+        "recommended": "random-forest",
+        "sentence": "Random ranks best; its map cannot be computed (layer La: follow from one "
+        "another), and random-forest's is recommended. The rest stands.",
+    }
+
+
+@pytest.mark.parametrize("place", ["beyond the map", "without evidence"])
+def test_deposits_held_back_off_the_map_are_said_and_not_scored(job, place):
+    grid = job.evidence.grid
+    at = np.argwhere(job.evidence.valid)
+    on, away = grid.xy(at[[len(at) // 2]]), grid.xy(at[:2])
+    if place == "beyond the map":
+        away += [[-1e6, 0], [0, 1e6]]
+    else:
+        data = job.evidence.data.copy(deep=True)
+        data[job.evidence.names[0]].values[tuple(at[:2].T)] = np.nan
+        job.evidence = replace(job.evidence, data=data)
+    score = np.where(job.evidence.valid, np.random.default_rng(0).random(grid.shape), np.nan)
+
+    def held_back(xy):
+        points = gpd.GeoSeries.from_xy(*xy.T, crs=job.survey.crs)
+        job.survey = replace(job.survey, held_back=gpd.GeoDataFrame(geometry=points))
+        job.metrics = {"left_out": {}}
+        return final_map._held_back(job, score.astype(np.float32))
+
+    assert held_back(away) is None
+    assert job.metrics["left_out"] == {
+        "held_back": "no deposit of it lies where the map has a value"
+    }
+    found = held_back(np.vstack([away, on]))
+    assert found["n"] == 1
+    assert 0 <= found["percentile"]["value"] <= 1
+    assert job.metrics["left_out"] == {}
