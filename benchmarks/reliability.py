@@ -247,7 +247,7 @@ def draw(found: list[Found], path: Path) -> None:
     axes.set_xlabel("Probability of a cell, times the mean", fontsize=8.5, color=INK)
     axes.set_ylabel("Deposits found / expected", fontsize=8.5, color=INK)
     plain_axes(axes)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower left")
     path.write_bytes(to_png(figure))
 
 

@@ -203,7 +203,7 @@ def layer_null(job: Job) -> dict[str, Any] | None:
 def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
     """Threshold and calibration for the final map, from the ranks of all that its folds held out.
 
-    Each place is ranked among the cells of its own region; scores of two models never meet.
+    Each place is ranked among the cells of its own region: scores of two models are not compared.
     """
     if not job.config.validation.inner_folds:
         return None
