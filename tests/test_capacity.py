@@ -13,7 +13,7 @@ from orecast.capacity import (
     require_loadable,
     require_memory,
 )
-from orecast.errors import ConfigError, InputError, OrecastError
+from orecast.errors import CapacityError, ConfigError, OrecastError
 
 GB = 10**9
 
@@ -78,13 +78,13 @@ def test_this_machine_has_memory():
 
 def test_too_large_a_request_is_refused_with_figure_place_and_remedy(system):
     require_memory(8 * GB, "it", where="key", remedy=str)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(CapacityError) as caught:
         require_memory(9 * GB, "it", where="key", remedy=lambda fits: f"{fits / 1024:.0f}")
     assert str(caught.value) == (
         "key: 9 GB of memory are needed at least for it, and 8.19 GB are available. Remedy: 4000000"
     )
-    with pytest.raises(InputError, match="1e\\+12 TB"):
-        require_memory(1e300, "it", where="a.tif", remedy=str, error=InputError)
+    with pytest.raises(CapacityError, match=r"1e\+12 TB"):
+        require_memory(1e300, "it", where="a.tif", remedy=str)
 
 
 def test_too_small_an_address_space_is_refused(system, monkeypatch):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from orecast.errors import ConfigError, OrecastError
+from orecast.errors import CapacityError, OrecastError
 
 try:
     import resource
@@ -47,9 +47,8 @@ def require_memory(
     *,
     where: str,
     remedy: Callable[[float], str],
-    error: type[OrecastError] = ConfigError,
 ) -> None:
-    """Raise an error where ``size`` bytes are more than there are.
+    """Raise CapacityError where ``size`` bytes are more than there are.
 
     They are for ``what``. ``remedy`` is called with half of the bytes available: what it
     proposes to fit into them still fits when other processes have taken some.
@@ -58,7 +57,7 @@ def require_memory(
     """
     available = available_memory()
     if size > available:
-        raise error(
+        raise CapacityError(
             f"{bytes_in_words(size)} of memory are needed at least for {what}, and "
             f"{bytes_in_words(available)} are available",
             where=where,
@@ -100,7 +99,7 @@ def require_loadable(library: str, beside: float) -> None:
     How much it takes differs from build to build; so, where there is a limit, it is loaded once in
     a process of its own.
     """
-    if _address_limit() == math.inf:
+    if _address_limit() == math.inf or not _lines(_SYSTEM / "self/statm"):
         return
     shown = f"import {library}; print(open('/proc/self/statm').read().split()[0])"
     try:
@@ -138,7 +137,7 @@ def out_of_memory() -> OrecastError:
     return OrecastError(
         f"not enough memory{limited}; {bytes_in_words(available_memory())} are left",
         remedy=f"{raised}end other programs, give larger cells (evidence.cell_size), a smaller "
-        "model, or fewer --jobs",
+        "model or training.batch, or fewer --jobs",
     )
 
 

@@ -7,6 +7,7 @@
     ├── SamplingError    too few deposits, no negatives, no folds that can be cut
     ├── ModelError       a model's declared needs are not met, or its weights do not fit
     │   └── ThresholdError   a threshold is above all that it is held against
+    ├── CapacityError    more memory is asked for than there is
     └── RunError         a run's folder cannot be written, read or resumed
 
 The command line prints the message and exits with 1; a traceback is a defect.
@@ -70,6 +71,10 @@ class ThresholdError(ModelError):
         self.largest = largest
 
 
+class CapacityError(OrecastError):
+    """More memory is asked for than there is."""
+
+
 class RunError(OrecastError):
     """A run's folder cannot be written, read or resumed."""
 
@@ -77,8 +82,9 @@ class RunError(OrecastError):
 REFUSALS = (ConfigError, InputError, SamplingError, ModelError)
 """What the data or the settings do not allow of, and will not when it is tried again.
 
-Where many methods are computed this is the result of one of them. A RunError is not: what a full
-disk has stopped is computed when the run is resumed.
+Where many methods are computed this is the result of one of them. A RunError and a
+CapacityError are not: what a full disk or a small machine has stopped is computed when the run is
+resumed.
 """
 
 

@@ -8,7 +8,7 @@ from shapely import LineString, box
 
 from orecast.composition import clr, impute
 from orecast.config import EvidenceOptions
-from orecast.errors import AlignmentError, ConfigError, InputError
+from orecast.errors import AlignmentError, CapacityError, ConfigError, InputError
 from orecast.evidence import build_evidence, propose_grid
 from orecast.evidence.building import area_mask
 from orecast.evidence.interpolate.idw import InverseDistance
@@ -54,7 +54,7 @@ def test_grid_of_a_gridded_survey_is_its_own(survey_of):
 
 
 def test_grids_that_suit_nobody_are_refused(scattered, survey_of):
-    with pytest.raises(ConfigError, match=r"evidence\.cell_size"):
+    with pytest.raises(CapacityError, match=r"evidence\.cell_size"):
         propose_grid(survey_of(scattered), EvidenceOptions(cell_size=0.01))
     away = frame(box(0, 0, 10, 10))
     with pytest.raises(AlignmentError, match="no sample lies in the study area"):
@@ -68,7 +68,7 @@ def test_more_cells_than_memory_holds_are_refused_with_a_size_that_fits(
 ):
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 20e6)
     survey = survey_of(scattered, area=area)
-    with pytest.raises(ConfigError, match="are needed at least for a grid of") as caught:
+    with pytest.raises(CapacityError, match="are needed at least for a grid of") as caught:
         propose_grid(survey, EvidenceOptions(cell_size=size), layers=3)
     assert caught.value.where == "evidence.cell_size"
     proposed = float(re.fullmatch(r"set it to (\S+) or more", caught.value.remedy)[1])
@@ -100,7 +100,7 @@ def test_samples_on_one_line_need_a_study_area(scattered, survey_of):
 @pytest.mark.parametrize("away", [(1e9, 0), (0, 5e8), (-4e10, 4e10)])
 def test_a_stray_sample_is_named_where_its_grid_is_too_large(away, scattered, survey_of):
     xy = np.concatenate([scattered, scattered[:1] + away])
-    with pytest.raises(ConfigError, match="are needed at least for a grid of") as caught:
+    with pytest.raises(CapacityError, match="are needed at least for a grid of") as caught:
         propose_grid(survey_of(xy), EvidenceOptions(cell_size=1.0))
     x, y = xy[-1]
     assert f"leave out the sample at {x:.0f}, {y:.0f}, far from the others" in caught.value.remedy
@@ -117,10 +117,10 @@ def test_every_layer_counts_for_the_memory_of_a_grid(scattered, survey_of, confi
         "geology": {"path": "g", "column": "unit", "classes": 10**9},
     }
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 40e6)
-    with pytest.raises(ConfigError, match="with 48 layers"):  # 3, 4, and 41 of geology
+    with pytest.raises(CapacityError, match="with 48 layers"):  # 3, 4, and 41 of geology
         build_evidence(survey, config_of(**tables))
     few = tables | {"evidence": {"cell_size": 10.0, "layers": ["Au"]}}
-    with pytest.raises(ConfigError, match="with 46 layers"):
+    with pytest.raises(CapacityError, match="with 46 layers"):
         build_evidence(survey, config_of(**few))
 
 

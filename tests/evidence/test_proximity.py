@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from shapely import LineString, MultiLineString, Point, Polygon, affinity
 
 from orecast.config import Faults
-from orecast.errors import ConfigError, InputError
+from orecast.errors import CapacityError, ConfigError, InputError
 from orecast.evidence import Evidence, proximity
 from orecast.evidence.proximity import (
     fault_density,
@@ -140,13 +140,13 @@ def test_a_radius_of_density_wider_than_the_map_is_refused(radius, grid):
 def test_a_radius_of_density_that_memory_does_not_hold_is_refused(grid, monkeypatch):
     lines = [LineString([(0, 0), (900, 900)])]
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e5)
-    with pytest.raises(ConfigError, match="for a radius of 2400 m") as caught:
+    with pytest.raises(CapacityError, match="for a radius of 2400 m") as caught:
         fault_density(lines, grid, 2400.0)
     fitting = float(caught.value.remedy.split()[3])
     assert 100 < fitting < 2400
     assert fault_density(lines, grid, fitting).any()
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e3)
-    with pytest.raises(ConfigError, match=r"larger evidence\.cell_size"):
+    with pytest.raises(CapacityError, match=r"larger evidence\.cell_size"):
         fault_density(lines, grid, 200.0)
 
 

@@ -8,7 +8,7 @@ import rasterio
 from rasterio.transform import Affine
 from shapely.geometry import LineString, Point, box
 
-from orecast.errors import AlignmentError, ConfigError, InputError, SamplingError
+from orecast.errors import AlignmentError, CapacityError, ConfigError, InputError, SamplingError
 
 WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
 UTM = "EPSG:32645"
@@ -658,7 +658,7 @@ CASES = {
     ),
     "a layer of 40,000 x 40,000 cells": (
         lambda d: (_layer()(d), _sparse(d.folder / "magnetics.tif", 40_000)),
-        InputError,
+        CapacityError,
         "magnetics.tif",
         "40,000 x 40,000 cells",
         "gdalwarp",

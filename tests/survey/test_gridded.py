@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from orecast.errors import InputError
+from orecast.errors import CapacityError
 
 
 def test_values_are_the_cells_row_by_row(district):
@@ -85,7 +85,7 @@ def test_scattered_zeros_are_not_said_to_be_unmeasured_ground(district):
 def test_all_rasters_together_are_held_against_memory(district, monkeypatch):
     district.gridded()
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 20_000.0)
-    with pytest.raises(InputError, match="for 3 rasters of 20 x 20 cells") as caught:
+    with pytest.raises(CapacityError, match="for 3 rasters of 20 x 20 cells") as caught:
         district.read()
     assert caught.value.where.endswith("*.tif")
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 30_000.0)

@@ -6,7 +6,7 @@ import rasterio
 from pyproj import CRS
 from rasterio.transform import Affine
 
-from orecast.errors import AlignmentError, InputError
+from orecast.errors import AlignmentError, CapacityError, InputError
 from orecast.grid import Grid
 from orecast.survey import Findings
 from orecast.survey.rasters import matches, on_pixels, place_of, read_raster, read_values
@@ -132,19 +132,19 @@ def test_a_raster_larger_than_memory_is_refused_by_its_header(district):
     sparse(path, 200_000)
     assert path.stat().st_size < 20e6
     for read in (partial(read_raster, crs=None, setting="crs"), read_values, place_of):
-        with pytest.raises(InputError, match="a grid of 200,000 x 200,000 cells") as caught:
+        with pytest.raises(CapacityError, match="a grid of 200,000 x 200,000 cells") as caught:
             read(path)
         assert caught.value.where == str(path)
         assert "gdalwarp -r average -tr" in caught.value.remedy
     district.table["layers"] = [{"path": "magnetics.tif"}]
-    with pytest.raises(InputError, match="560 GB of memory are needed"):
+    with pytest.raises(CapacityError, match="560 GB of memory are needed"):
         district.read()
 
 
 def test_the_cell_that_is_proposed_for_a_large_raster_fits(district, monkeypatch):
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e6)
     path = district.raster("m.tif", values=np.arange(160_000.0).reshape(400, 400))
-    with pytest.raises(InputError, match="a grid of 400 x 400 cells") as caught:
+    with pytest.raises(CapacityError, match="a grid of 400 x 400 cells") as caught:
         read_raster(path, crs=None, setting="crs")
     cell = float(caught.value.remedy.split()[4])
     with rasterio.open(path) as source:

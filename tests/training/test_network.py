@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from orecast.config import Training
-from orecast.errors import ConfigError, ModelError, RunError, SamplingError
+from orecast.errors import CapacityError, ConfigError, ModelError, RunError, SamplingError
 from orecast.samples.nouns import Windows
 from orecast.training import Network
 
@@ -252,7 +252,7 @@ def test_weights_that_fit_for_one_layer_and_not_for_the_surveys_are_refused_befo
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 12.5 * a_layer)
     network.check_options()  # 11 numbers a hidden unit with one layer, and one more for each
     many = replace(X, stack=np.repeat(X.stack[:1], 4, axis=0), names=("a", "b", "c", "d"))
-    with pytest.raises(ConfigError, match="for autoencoder of") as caught:
+    with pytest.raises(CapacityError, match="for autoencoder of") as caught:
         network.rehearse(many, y, group, seed=0)
     assert caught.value.where == "model.options.width"
     assert caught.value.remedy == "set width to 512 or less"

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from orecast.config import Training
-from orecast.errors import ConfigError
+from orecast.errors import CapacityError, ConfigError
 from orecast.training import build_model
 from orecast.training.size import WITH_ADAM, WITH_GRADIENT, outline, weights
 
@@ -37,7 +37,7 @@ def test_an_outline_has_shapes_and_no_memory():
 )
 def test_the_option_that_weighs_most_is_named_with_what_fits(options, where, remedy, monkeypatch):
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 600_000.0)
-    with pytest.raises(ConfigError, match=r"for net of [\d,]+ weights") as caught:
+    with pytest.raises(CapacityError, match=r"for net of [\d,]+ weights") as caught:
         outlined(**options)
     assert (caught.value.where, caught.value.remedy) == (f"model.options.{where}", remedy)
     if remedy.startswith("set"):
@@ -61,7 +61,7 @@ def test_the_option_that_weighs_most_is_named_with_what_fits(options, where, rem
 def test_every_kind_of_network_is_refused_before_it_is_built(name, options, monkeypatch):
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 8e9)
     option = max(options, key=options.__getitem__) if len(set(options.values())) > 1 else None
-    with pytest.raises(ConfigError, match=rf"for {name} of [\d,]+ weights") as caught:
+    with pytest.raises(CapacityError, match=rf"for {name} of [\d,]+ weights") as caught:
         build_model(name, options, Training())
     assert option is None or caught.value.where == f"model.options.{option}"
     changed, value = caught.value.remedy.removeprefix("set ").split(" to ")
@@ -77,7 +77,7 @@ def test_gradient_descent_holds_less_than_adam(monkeypatch):
         net = build_model("resnet18", options, training)
         assert net is not None
         monkeypatch.setattr("orecast.capacity.available_memory", lambda b=bytes_: b * count * 0.9)
-        with pytest.raises(ConfigError):
+        with pytest.raises(CapacityError):
             build_model("resnet18", options, training)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from orecast.config import read
-from orecast.errors import ConfigError, ModelError, RunError
+from orecast.errors import CapacityError, ConfigError, ModelError, RunError
 from orecast.evaluation import bootstrap_mean, paired_difference
 from orecast.workflow import comparison_cells
 from orecast.workflow.comparing import Compared, compare, named
@@ -166,7 +166,7 @@ def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path)
     assert compare(plan, folder, resume=True).computed == 0  # a refusal stands as well
 
 
-@pytest.mark.parametrize("kind", [RunError, OSError, MemoryError])
+@pytest.mark.parametrize("kind", [RunError, CapacityError, OSError, MemoryError])
 def test_what_the_machine_refuses_is_no_result_of_a_cell(
     compared, district, tmp_path, monkeypatch, kind
 ):

@@ -60,8 +60,8 @@ def propose_grid(survey: Survey, options: EvidenceOptions, layers: int = 1) -> G
 
     Its edges are multiples of the cell size, which is configured or proposed from the spacing;
     half a cell is added around the samples, so that none lies on the outermost edge. Raises
-    ConfigError where the cell size does not suit the area, or so many ``layers`` would not fit
-    into memory.
+    ConfigError where the cell size does not suit the area, CapacityError where so many ``layers``
+    would not fit into memory.
     """
     if survey.gridded is not None:
         return survey.gridded
@@ -99,7 +99,7 @@ def _around(xy: NDArray[np.float64], size: float) -> Bounds:
 def _check_cells(
     extent: Bounds, size: float, layers: int, *, margin: int = 0, stray: str = ""
 ) -> None:
-    """Raise ConfigError for cells too large for an extent, or too many for memory.
+    """Raise ConfigError for cells too large for an extent, CapacityError for too many for memory.
 
     ``margin`` is how many cells are added to the extent on either axis.
     """
@@ -158,7 +158,9 @@ def _expected_layers(survey: Survey, config: Config) -> int:
         count += sum(map(bool, parts))
     if geology is not None and survey.geology is not None:
         known = survey.geology.get(geology.column, ())
-        count += 1 if geology.coding == "code" else min(geology.classes, len(set(known))) + 1
+        count += (
+            1 if geology.coding == "code" else min(geology.classes, len(set(map(str, known)))) + 1
+        )
     return count + len(survey.rasters)
 
 

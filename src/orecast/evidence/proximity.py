@@ -248,7 +248,7 @@ def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Fl
     Lines are cut to pieces of a quarter cell, summed by cell, and the sums added up over the cells
     whose centres lie within the radius. Lines beyond the grid's edge count; nothing is known of
     the land there but the lines given. Raises ConfigError for a radius that is wider than the map,
-    or takes more memory than there is.
+    CapacityError for one that takes more memory than there is.
     """
     import shapely
     from scipy.signal import oaconvolve

@@ -167,7 +167,7 @@ def matches(pattern: Path) -> list[Path]:
 
 
 def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: int = 1) -> None:
-    """Raise InputError where one raster, or so many of a gridded survey, do not fit into memory.
+    """Raise CapacityError where one raster, or so many of a gridded survey, do not fit into memory.
 
     ``cell`` is the width of a cell in the unit of the CRS.
     """
@@ -186,7 +186,6 @@ def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: in
         f"{'a grid' if rasters == 1 else f'{rasters} rasters'} of {rows:,} x {columns:,} cells",
         where=str(path),
         remedy=remedy,
-        error=InputError,
     )
 
 

@@ -25,7 +25,7 @@ def outline(
 ) -> nn.Module:
     """Build a network on torch's meta device, where weights have shapes and take no memory.
 
-    Raises ConfigError where its weights, of ``a_weight`` bytes each in training, do not fit into
+    Raises CapacityError where its weights, of ``a_weight`` bytes each in training, do not fit into
     memory, with a power of two to which one of the ``options`` would have to be lowered; and what
     ``build`` raises of them, which stand at ``where``.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orecast.errors import ConfigError, ModelError, SamplingError
+from orecast.errors import CapacityError, ConfigError, ModelError, SamplingError
 from orecast.training.needs import check_layers
 from orecast.workflow.comparison_plan import SPATIAL, Cell, Choice, configured, told_of
 from orecast.workflow.job import Job
 from orecast.workflow.recipes import model_recipe
 
-Refused = dict[str, ConfigError | ModelError]
+Refused = dict[str, CapacityError | ConfigError | ModelError]
 
 
 def refusals(bench: Job, models: Iterable[Choice]) -> Refused:
@@ -20,7 +20,7 @@ def refusals(bench: Job, models: Iterable[Choice]) -> Refused:
         try:
             with told_of(f"model {model.label}"):
                 _rehearse(bench, model)
-        except (ConfigError, ModelError) as error:
+        except (CapacityError, ConfigError, ModelError) as error:
             found[model.label] = error
     return found
 

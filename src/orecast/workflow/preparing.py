@@ -98,7 +98,7 @@ def _rehearse(job: Job) -> None:
 
 
 def _require_draws(job: Job) -> None:
-    """Raise ConfigError where the scores of all seeds and passes do not fit into memory."""
+    """Raise CapacityError where the scores of all seeds and passes do not fit into memory."""
     asked, cells = job.config.uncertainty, int(job.evidence.valid.sum())
     seeds, passes = asked.seeds, asked.dropout or job.config.model.options.get("passes") or 1
     size = seeds * passes * cells * _A_DRAWN_SCORE

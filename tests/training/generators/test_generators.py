@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from orecast.config import Training
-from orecast.errors import ConfigError, ModelError, RunError, SamplingError
+from orecast.errors import CapacityError, ConfigError, ModelError, RunError, SamplingError
 from orecast.evaluation.growth import examine
 from orecast.samples import Scaling, Windows
 from orecast.samples.growing import grow
@@ -247,7 +247,7 @@ def test_unknown_methods_and_amounts_are_refused_with_the_nearest():
 def test_networks_that_memory_does_not_hold_are_refused_before_they_are_built(name, monkeypatch):
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 8e9)
     generator = build_augmenter(name, {"width": 2**20})
-    with pytest.raises(ConfigError, match=f"for {name} of") as caught:
+    with pytest.raises(CapacityError, match=f"for {name} of") as caught:
         generator.check(vectors(20))
     assert caught.value.where == "sampling.grow.options.width"
     width = int(caught.value.remedy.split()[3])

@@ -26,6 +26,8 @@ def test_other_growth_stays_as_it_is():
         ("gk-dcn", "Al2O3, B, Be", "tianshan"),
         ("resgcn", "B, Sn, Bi, F", "pangxidong"),
         ("ssgsnet", "Bi, Sn, Co, Li", "east-kunlun"),
+        ("mfaf", "Sn", "jinshan"),
+        ("resnet50", "Sn", "pangxidong"),
     ],
 )
 def test_a_survey_that_lacks_elements_is_refused_with_those_that_have_them(
