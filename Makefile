@@ -15,11 +15,11 @@ results: .venv/installed
 		--protocols leave-deposit-out,paper --output results --resume
 
 test: .venv/installed-dev
-	@echo "Running the tests that are not marked slow (some minutes on 2 cores) …"
+	@echo "Running the tests that are not marked slow (4 minutes on 2 cores) …"
 	$(PYTEST) -m "not slow"
 
 test-all: .venv/installed-dev
-	@echo "Running all tests (some minutes on 2 cores) …"
+	@echo "Running all tests (8 minutes on 2 cores) …"
 	$(PYTEST) --durations 20
 
 # What is computed, held against what is recorded in tests/golden/recorded.

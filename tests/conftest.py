@@ -21,6 +21,18 @@ settings.load_profile("unhurried")
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 
+# Networks that differ from mobilenetv2 or resnet18 only in which layers they have.
+ALIKE = {"googlenet", "mnasnet", "shufflenetv2", "resnet34"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests of networks that another one stands for as slow."""
+    for item in items:
+        asked = getattr(item, "callspec", None)
+        if asked is not None and asked.params.get("name") in ALIKE:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """Make a folder of that name once for all processes of the suite; no test may change it."""

@@ -18,6 +18,7 @@ def test_a_kernel_whose_code_cannot_be_kept_is_compiled_all_the_same():
     assert compiled()(namespace["double"])(21) == 42
 
 
+@pytest.mark.slow
 def test_a_package_that_is_read_only_without_a_home(tmp_path):
     """As a container's user finds it: kernels and figures work, and nobody is warned."""
     package = tmp_path / "site" / "orecast"

@@ -119,6 +119,7 @@ def test_check_and_init_need_no_deposits(orecast, without_deposits, tmp_path):
     assert orecast("check", run).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_whole_run_ends_in_a_summary(district, tmp_path):
     answer = process(
         "run",

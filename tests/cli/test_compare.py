@@ -23,6 +23,7 @@ def process(*words):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_this_process")
 def test_a_comparison_ends_in_a_table_and_a_page_and_fails_with_its_models(
     orecast, district, tmp_path

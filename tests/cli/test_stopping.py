@@ -131,6 +131,7 @@ finally:
     assert stop(process, signal.SIGTERM) == (130, KEPT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "begun"),
     [

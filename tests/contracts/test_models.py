@@ -15,7 +15,6 @@ from orecast.training import Network, build_model, load_model
 
 NAMES = sorted(registry.entries("orecast.models"))
 SMALL = {"width": 8, "dropout": 0.0}  # and sure of what it learns within a few steps
-LONG = {"googlenet", "mfaf", "mnasnet", "shufflenetv2"}  # seconds for an epoch
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -147,7 +146,7 @@ def test_features_hold_most_weights_and_the_head_the_rest(name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in NAMES]
+    "name", [pytest.param(n, marks=pytest.mark.slow if n == "mfaf" else ()) for n in NAMES]
 )
 def test_learns_what_can_be_learned(name):
     losses = []

@@ -101,6 +101,7 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(sampled, [tensor.requires_grad_() for tensor in inputs])
 
 
+@pytest.mark.slow
 def test_the_registered_operation_is_what_torch_asks_of_one():
     """Fake values for compilation, no hidden aliases, a gradient that is registered."""
     x, at, share = torch.randn(2, 3, 4, 2), 3 * torch.rand(2, 12 * 9, 2), torch.rand(2, 12 * 9)

@@ -8,7 +8,7 @@ import pytest
 
 from orecast.errors import RunError
 from orecast.evaluation import prediction_rate_of
-from orecast.report import write_report
+from orecast.report import drawing, write_report
 from orecast.report.captions import captions
 from orecast.report.page import render
 from orecast.report.reading import RunReading
@@ -54,6 +54,14 @@ class Page(HTMLParser):
     @property
     def text(self):
         return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_figures():
+    """Figures are drawn with few dots, in a third of the time: tests of the page read its words."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "DPI", 50)
+        yield
 
 
 @pytest.fixture(scope="module")

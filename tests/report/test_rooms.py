@@ -79,6 +79,7 @@ def test_targets_without_deposits_are_read_as_they_were_written(fabricate):
     assert "Map of anomalies: isolation-forest" in write_report(folder).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_report_is_written_of_it(folder):
     text = write_report(folder).read_text(encoding="utf-8")
     assert "Au/Ag" in text

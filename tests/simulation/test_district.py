@@ -239,6 +239,7 @@ def _deviations(
     return deviations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["deposits", "undiscovered"])
 def test_on_the_null_nothing_ranks_above_chance(
     district: Simulated, element_layers: Any, percentiles: Any, which: str
@@ -255,6 +256,7 @@ def test_the_same_measure_sees_the_demos_signal(
         assert deviations[name] > 3.5, name
 
 
+@pytest.mark.slow
 def test_tianshan_has_ten_deposits_at_nine_places() -> None:
     d = simulate(_smaller("tianshan"), 0)
     at = d.grid.cell(d.deposits[["X", "Y"]])
@@ -278,6 +280,7 @@ def test_published_districts_hold_what_they_promise(name: str) -> None:
         assert 0.85 < middle < (1.7 if symbol in in_ore else 1.15), symbol
 
 
+@pytest.mark.slow
 def test_pangxidong_has_as_many_ore_tiles_as_published() -> None:
     tiles = []
     for seed in range(2):

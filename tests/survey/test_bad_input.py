@@ -769,7 +769,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_is_refused_with_the_place_and_the_remedy(district, name):
+def test_is_refused_with_the_place_and_the_remedy(district, name, monkeypatch):
+    monkeypatch.setattr("orecast.capacity.available_memory", lambda: 8e9)
     spoil, kind, *says = CASES[name]
     spoil(district)
 

@@ -189,6 +189,7 @@ def test_a_workbook_is_as_large_as_what_it_holds(tmp_path, cells, dimension):
     assert table.frame.index.tolist() == [2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_cell_in_the_last_corner_is_a_row_of_its_own(tmp_path):
     table = read_table(book_with(tmp_path / "b.xlsx", far_cell(1_048_576, "XFD", 7)))
 

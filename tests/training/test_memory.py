@@ -32,7 +32,7 @@ def step():
 
 def counted(block):
     with block:
-        for _ in range(2):
+        for _ in range(5):
             step()
         before = faults()
         for _ in range(2):
@@ -40,19 +40,18 @@ def counted(block):
         return faults() - before, resident()
 
 print(*counted(nullcontext()), *counted(kept_memory()), resident())
-print(*counted(nullcontext()))
 """
 
 
+@pytest.mark.slow
 @glibc
 def test_pages_are_cleared_once_and_given_back_at_the_end():
     answer = subprocess.run(
         [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
     ).stdout.split()
-    plain, _, kept, within, after, again, _ = map(int, answer)
+    plain, _, kept, within, after = map(int, answer)
     assert kept < plain / 20
     assert within - after > 100 * 2**20
-    assert kept < again / 20
 
 
 def test_blocks_nest(monkeypatch):

@@ -158,6 +158,7 @@ def losses(stack, epochs):
     return told, masked_squares(torch.zeros_like(taken), taken).item()
 
 
+@pytest.mark.slow
 def test_it_learns_what_layers_and_neighbours_tell_and_nothing_of_noise():
     """Smooth fields and their sum can be restored; of noise, nothing is better than the mean."""
     noise = np.random.default_rng(3).normal(size=(3, 30, 30)).astype("f4")

@@ -205,6 +205,7 @@ print("finished")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_a_terminated_process_ends_by_the_signal():
     done = subprocess.run(
@@ -214,6 +215,7 @@ def test_a_terminated_process_ends_by_the_signal():
     assert "finished" not in done.stdout
 
 
+@pytest.mark.slow
 def test_compiled_networks_learn_the_same_weights(district, monkeypatch):
     compiled = []
     compiler = torch.compile

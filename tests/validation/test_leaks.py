@@ -198,6 +198,7 @@ def test_slid_windows_see_nothing_that_is_hidden(evidence, places, tmp_path):
     assert touching[tuple(unhidden.at.T)].any()  # or nothing is shown
 
 
+@pytest.mark.slow
 def test_windows_moved_by_a_trim_see_nothing_that_is_hidden(evidence, places, tmp_path):
     """Slid ones, their copies and turned ones among them: none is read behind the fold's edge."""
     plan = (build_step("slide", {"shift": 2}, times=2), build_step("turns", times=1.5))
@@ -227,6 +228,7 @@ def test_windows_moved_by_a_trim_see_nothing_that_is_hidden(evidence, places, tm
     assert touching[tuple(read(replace(grown, hidden=None)).T)].any()  # or nothing is shown
 
 
+@pytest.mark.slow
 def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp_path):
     for on, declared in (("visible", False), ("all", True)):
         training = TRAINING.model_copy(update={"pretrain": 1, "pretrain_on": on})

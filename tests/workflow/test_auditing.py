@@ -476,6 +476,7 @@ def test_a_paper_protocol_is_found_leaking_and_the_default_beside_it_is_not(run,
     assert "The scores under paper cannot be trusted" in audit.verdict
 
 
+@pytest.mark.slow
 def test_windows_grown_by_a_plan_before_the_cut_are_cut_again_as_they_were(run, tmp_path):
     asked = "sampling={window=3, shift=0, grow=[{method='slide'}, {method='turns', times=2}]}"
     audit = audit_run(run(tmp_path / "run", "validation={folds=3, protocol='paper'}", asked))

@@ -400,6 +400,7 @@ def test_what_cannot_be_predicted_is_refused_and_nothing_written(name, trained, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_model_guided_by_a_layer_needs_it_there_too(district, other, tmp_path):
     run = run_of(district, tmp_path / "run", GUIDED, "training.epochs=1")
     found = predict(run, read(other), tmp_path / "there")

@@ -9,7 +9,14 @@ import pytest
 from rio_cogeo import cog_validate
 
 from orecast.config import parse, read
-from orecast.errors import ConfigError, InputError, OrecastError, RunError, ThresholdError
+from orecast.errors import (
+    CapacityError,
+    ConfigError,
+    InputError,
+    OrecastError,
+    RunError,
+    ThresholdError,
+)
 from orecast.mapping import classify, predict_map, read_raster
 from orecast.workflow import final_map, job, run_survey, running, validating
 from orecast.workflow.provenance import input_files
@@ -319,7 +326,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_written(config
 def test_scores_of_more_models_than_memory_holds_are_refused(configured, monkeypatch):
     config = configured("uncertainty.seeds=1000", "model={name='cnn', options={passes=10000}}")
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e9)
-    with pytest.raises(ConfigError, match="10,000,000 scores of each of") as caught:
+    with pytest.raises(CapacityError, match="10,000,000 scores of each of") as caught:
         run_survey(config)
     assert caught.value.where == "uncertainty.dropout"
     assert int(caught.value.remedy.split()[3]) < 200
@@ -413,6 +420,7 @@ def test_what_a_model_cannot_use_is_refused_before_training(
     assert not config.output.exists()
 
 
+@pytest.mark.slow
 def test_windows_that_reach_beyond_the_evidence_are_counted_and_the_rule_is_said(finished):
     checks = json.loads((finished[0].folder / "checks.json").read_text(encoding="utf-8"))
     (said,) = [f for f in checks["findings"] if f["code"] == "windows-with-gaps"]
@@ -467,6 +475,7 @@ def test_what_does_nothing_or_the_reverse_is_said(configured):
     assert "teaches the reverse" in said
 
 
+@pytest.mark.slow
 def test_fewer_folds_than_asked_for_are_said(configured):
     summary = run_survey(configured("validation={folds=1000, baselines=false, inner_folds=0}"))
     (said,) = [words for words in summary.warnings if "folds" in words]

@@ -70,6 +70,7 @@ def test_an_untrained_law_is_told_from_the_real_one(name):
     assert report.ks.max() > 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vae", "gan"])
 def test_windows_are_learned_with_their_middle(name):
     """Windows that are high in their middle give such windows."""

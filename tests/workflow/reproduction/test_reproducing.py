@@ -56,6 +56,7 @@ def deposits_only(system, *models):
     )
 
 
+@pytest.mark.slow
 def test_a_small_experiment_is_run_whole(run, tmp_path):
     done = run(deposits_only("ssgsnet", "DualBranchNet", "SSGSNet"))
     assert done.sound
@@ -136,6 +137,7 @@ def test_samples_as_graphs(run, tmp_path):
     assert sum(kmeans["counts"].values()) == 2 * 35  # 25 barren rows, grown even with 35 of ore
 
 
+@pytest.mark.slow
 def test_what_the_data_refuse_is_a_blank_with_its_reason(run):
     experiment = deposits_only("ssgsnet", "SSGSNet")
     refused = replace(experiment.models[0], options={"heads": 3})

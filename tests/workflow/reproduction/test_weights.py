@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from orecast.experiments import Caps, read_experiment
 from orecast.workflow.reproduction.plan import Reproduction
 from orecast.workflow.reproduction.weights import count_weights
@@ -22,6 +24,7 @@ def test_networks_are_narrowed_unequally():
     assert len(found) == 5  # the sixth shares SSGSNet's run
 
 
+@pytest.mark.slow
 def test_a_network_in_full_has_the_published_weights_but_for_input_and_output():
     # torchvision's have three channels and a thousand classes: 6,624,904 weights of GoogLeNet
     # without its side heads, 25,557,032 of ResNet-50. Both begin with 64 kernels of 7 x 7.
