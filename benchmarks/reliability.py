@@ -31,14 +31,14 @@ import numpy as np
 from interval_coverage import CONFIG, WINDOW, district, survey_of, unknown
 from numpy.typing import NDArray
 from scipy import special
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
 from orecast.config import Config, parse
 from orecast.evaluation import (
     Interval,
     bootstrap_mean,
     brier,
-    fit_isotonic,
-    fit_platt,
     fit_rank_curve,
     percentiles,
 )
@@ -175,21 +175,28 @@ def ours(ranks: Floats, ore: Bools) -> Curve:
     return lambda r: curve(r, float(ore.mean() * r.size))
 
 
-def platt(bend: Curve) -> Callable[[Floats, Bools], Curve]:
+def logistic(bend: Curve) -> Callable[[Floats, Bools], Curve]:
+    """A line in a function of the rank: Platt's calibration, without its prior."""
+
     def fit(ranks: Floats, ore: Bools) -> Curve:
-        line = fit_platt(bend(ranks), ore)
-        return lambda r: line(bend(r))
+        line = LogisticRegression(C=np.inf).fit(bend(ranks)[:, None], ore)
+        return lambda r: np.asarray(line.predict_proba(bend(r)[:, None])[:, 1])
 
     return fit
 
 
+def isotonic(ranks: Floats, ore: Bools) -> Curve:
+    curve = IsotonicRegression(out_of_bounds="clip").fit(ranks, ore)
+    return lambda r: np.asarray(curve.predict(r))
+
+
 CURVES: dict[str, Callable[[Floats, Bools], Curve]] = {
     "normal score, two places at chance": ours,
-    "Platt on the normal score": platt(special.ndtri),
-    "Platt on the rank": platt(np.asarray),
-    "Platt on the log-odds of the rank": platt(special.logit),
-    "Platt on -ln(1 - rank)": platt(lambda r: -np.log1p(-r)),
-    "isotonic": fit_isotonic,
+    "logistic in the normal score": logistic(special.ndtri),
+    "logistic in the rank": logistic(np.asarray),
+    "logistic in the log-odds of the rank": logistic(special.logit),
+    "logistic in -ln(1 - rank)": logistic(lambda r: -np.log1p(-r)),
+    "isotonic": isotonic,
 }
 
 

@@ -224,7 +224,7 @@ def test_a_broken_archive_is_told_in_plain_words(tmp_path, content, words):
         ("[]", "it is not built as such files are"),
         (
             '{"training": {"batch": 0}}',
-            "batch: Input should be greater than or equal to 2",
+            "'batch': cannot be used",
         ),
     ],
 )

@@ -378,6 +378,11 @@ def _locked(stream: Any, folder: Path) -> bool:
     return True
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is that of a run or a comparison, finished or not."""
+    return (folder / _SCRATCH / _JOURNAL).is_file()
+
+
 def verify_finished(folder: Path) -> None:
     """Make sure that a finished run's files are as it wrote them.
 
@@ -567,7 +572,9 @@ def why_broken(error: Exception) -> str:
         return "it is no archive of plain arrays; pickled objects are never loaded"
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        place = ".".join(map(str, first["loc"]))
+        own = first["type"] == "value_error"
+        return f"{place!r}: {first['ctx']['error'] if own else 'cannot be used'}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, TypeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,16 @@ def test_a_model_saved_by_another_is_refused(name, tmp_path):
     other = "random" if name != "random" else "best-layer"
     with pytest.raises(ModelError, match="holds a"):
         load(ROOM, other, what="model").load(tmp_path)
+
+
+def test_a_saved_option_that_is_impossible_is_refused(tmp_path):
+    detector = fitted("random-forest", *district_for("random-forest"))
+    detector.save(tmp_path)
+    state = json.loads((tmp_path / "detector.json").read_text())
+    state["options"]["trees"] = -1
+    (tmp_path / "detector.json").write_text(json.dumps(state))
+    with pytest.raises(RunError, match=r"cannot be read: model\.options\.trees: must be a whole"):
+        type(detector).load(tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -46,6 +46,22 @@ def test_a_proposal_reads_as_it_stands(district):
     assert any("EPSG:32645" in note and "geology.gpkg" in note for note in notes)
 
 
+def test_a_runs_folder_and_what_is_no_geojson_are_passed_over(district):
+    district.write()
+    district.geology()
+    run = district.folder / "out"
+    (run / ".orecast").mkdir(parents=True)
+    (run / ".orecast" / "journal.json").write_text("{}")
+    (run / "checks.json").write_text("[]")
+    (run / "targets.gpkg").write_bytes((district.folder / "geology.gpkg").read_bytes())
+    (district.folder / "notes.json").write_text('{"type": "note"}')
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["geology"]["path"] == "geology.gpkg"
+    assert not any("targets" in note or "json" in note for note in notes)
+
+
 def test_paths_are_relative_to_the_folder_of_the_configuration(district):
     district.write()
     beside = district.folder / "runs" / "first"

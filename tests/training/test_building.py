@@ -75,6 +75,8 @@ def test_what_the_survey_decides_is_no_option(option):
 def test_impossible_values_are_refused_before_anything_is_read():
     with pytest.raises(ConfigError, match=r"model\.options\.width"):
         build_model("resnet34", {"width": -1}, Training())
+    with pytest.raises(ConfigError, match=r"model\.options\.trees: must be a whole number"):
+        build_model("random-forest", {"trees": "[[[["}, Training())
 
 
 def test_a_window_that_does_not_suit_is_refused():

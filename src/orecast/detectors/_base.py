@@ -54,7 +54,8 @@ class Detector(ABC):
         Raises ConfigError for an impossible option, SamplingError for labels of one class where
         labels are needed, ModelError for windows that do not meet the needs or hold NaN.
         """
-        self._check_options(X)
+        self._check_options()
+        self._check_windows(X)
         y = np.asarray(y, dtype=np.float64)
         if y.shape != (len(X),):
             raise ModelError(f"{len(X)} windows and labels of shape {y.shape} do not go together")
@@ -109,10 +110,11 @@ class Detector(ABC):
             if kind != cls.__name__:
                 raise ModelError(f"holds a {kind}, not a {cls.__name__}", where=str(folder))
             detector = cls(**state["options"])
+            detector._check_options()
             for name, value in learned.items():
                 setattr(detector, name, value)
             detector._rebuild()
-        except BROKEN_ARRAYS as error:
+        except (*BROKEN_ARRAYS, ConfigError) as error:
             raise RunError(
                 f"the saved model cannot be read: {why_broken(error)}",
                 where=str(folder),
@@ -120,8 +122,15 @@ class Detector(ABC):
             ) from error
         return detector
 
-    def _check_options(self, X: Windows) -> None:  # noqa: B027 - most options are free
+    def check_options(self) -> None:
+        """Raise ConfigError for an impossible option."""
+        self._check_options()
+
+    def _check_options(self) -> None:  # noqa: B027 - most options are free
         """Refuse impossible options."""
+
+    def _check_windows(self, X: Windows) -> None:  # noqa: B027 - most take any
+        """Refuse windows that do not go with the options."""
 
     def _read(self, X: Windows) -> Windows:
         """Return what is read of the windows: their own cells, unless a subclass reads more."""

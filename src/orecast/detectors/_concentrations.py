@@ -22,7 +22,7 @@ class ConcentrationDetector(AnomalyDetector):
 
     layer: str | None = None
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_windows(self, X: Windows) -> None:
         if self.layer is not None:
             number_of(X, self.layer)
 

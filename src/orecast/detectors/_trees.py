@@ -124,7 +124,7 @@ class SupervisedTrees(TreeEnsemble):
 
     features: Read
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         one_of(self.features, "features", ("centre", "window"))
 
     def _read(self, X: Windows) -> Windows:

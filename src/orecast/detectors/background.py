@@ -25,6 +25,7 @@ REGISTERED = {
     "cumulative-index": "CumulativeIndex",
 }
 
+_ELEMENTS = "model.options.elements"
 MAD_TO_SD = 1.4826  # of a normal distribution
 
 
@@ -48,8 +49,8 @@ class MeanTwoSD(ConcentrationDetector):
         self.layer = layer
         self.robust = robust
 
-    def _check_options(self, X: Windows) -> None:
-        super()._check_options(X)
+    def _check_options(self) -> None:
+        super()._check_options()
         if not isinstance(self.robust, bool):
             raise ConfigError(
                 f"must be true or false, not {self.robust!r}", where="model.options.robust"
@@ -82,9 +83,12 @@ class Contrast(ConcentrationDetector):
         self.layer = layer
         self.background = background
 
-    def _check_options(self, X: Windows) -> None:
-        super()._check_options(X)
+    def _check_options(self) -> None:
+        super()._check_options()
         one_of(self.background, "background", ("global", "local"))
+
+    def _check_windows(self, X: Windows) -> None:
+        super()._check_windows(X)
         if self.background == "local" and X.size < 3:
             raise ModelError(
                 f"a local background needs windows of at least 3 cells, not {X.size}",
@@ -138,17 +142,18 @@ class CumulativeIndex(ConcentrationDetector):
         self.elements = elements
         self.of = of
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         one_of(self.of, "of", ("contrasts", "standardised"))
-        if self.elements is None:
-            return
-        where = "model.options.elements"
-        if isinstance(self.elements, str) or not len(self.elements):
-            raise ConfigError(f"must be a list of layers, not {self.elements!r}", where=where)
-        for name in self.elements:
+        if self.elements is not None and not (
+            isinstance(self.elements, list | tuple) and self.elements
+        ):
+            raise ConfigError(f"must be a list of layers, not {self.elements!r}", where=_ELEMENTS)
+
+    def _check_windows(self, X: Windows) -> None:
+        for name in self.elements or ():
             if name not in X.names:
                 remedy = nearest(str(name), X.names)
-                raise ConfigError(f"no layer {name!r}", where=where, remedy=remedy)
+                raise ConfigError(f"no layer {name!r}", where=_ELEMENTS, remedy=remedy)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = self._values(X)

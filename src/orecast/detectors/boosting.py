@@ -41,14 +41,14 @@ class GradientBoosting(SupervisedTrees):
         self.leaf = leaf
         self.features = features
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         whole_number(self.trees, "trees", MOST_TREES)
         for option in ("leaves", "leaf"):
             whole_number(getattr(self, option), option)
         if self.leaves < 2:
             raise ConfigError("a tree has at least 2 leaves", where="model.options.leaves")
         positive_number(self.rate, "rate")
-        super()._check_options(X)
+        super()._check_options()
 
     def _grown(self, table: Features, y: Floats, state: int) -> list[Grown]:
         from sklearn.ensemble import HistGradientBoostingClassifier

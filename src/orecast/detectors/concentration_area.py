@@ -51,8 +51,8 @@ class ConcentrationArea(ConcentrationDetector):
         self.layer = layer
         self.segments = segments
 
-    def _check_options(self, X: Windows) -> None:
-        super()._check_options(X)
+    def _check_options(self) -> None:
+        super()._check_options()
         if self.segments is not None and self.segments not in SEGMENTS:
             raise ConfigError(
                 f"must be 2, 3 or 4, not {self.segments!r}", where="model.options.segments"

@@ -33,11 +33,11 @@ class RandomForest(SupervisedTrees):
         self.features = features
         self.jobs = jobs
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         whole_number(self.trees, "trees", MOST_TREES)
         whole_number(self.leaf, "leaf")
         whole_number(self.jobs, "jobs", MOST_JOBS)
-        super()._check_options(X)
+        super()._check_options()
 
     def _grown(self, table: Features, y: Floats, state: int) -> list[Grown]:
         from sklearn.ensemble import RandomForestClassifier

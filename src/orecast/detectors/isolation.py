@@ -40,7 +40,7 @@ class IsolationForest(AnomalyDetector, TreeEnsemble):
         self.sample = sample
         self.rows = rows
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         whole_number(self.trees, "trees", MOST_TREES)
         for option in ("sample", "rows"):
             whole_number(getattr(self, option), option)

@@ -44,7 +44,7 @@ class Clusters(Detector):
     def __init__(self, clusters: int = 5) -> None:
         self.clusters = clusters
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         whole_number(self.clusters, "clusters")
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:

@@ -52,8 +52,10 @@ class SingleLayer(_Layer):
         self.layer = layer
         self.sign = sign
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         one_of(self.sign, "sign", ("+", "-", "fold"))
+
+    def _check_windows(self, X: Windows) -> None:
         if self.layer is None:
             raise ConfigError(
                 "single-layer needs the name of a layer",
@@ -97,7 +99,7 @@ class FaultDistance(_Layer):
     def __init__(self, layer: str | None = None) -> None:
         self.layer = layer
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_windows(self, X: Windows) -> None:
         if self.layer is not None:
             number_of(X, self.layer)
 

@@ -28,7 +28,7 @@ class LogisticRegression(Detector):
     def __init__(self, strength: float = 1.0) -> None:
         self.strength = strength
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         if not isinstance(self.strength, int | float) or not 0 < self.strength < np.inf:
             raise ConfigError(
                 f"must be a positive number, not {self.strength!r}",

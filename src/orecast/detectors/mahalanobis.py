@@ -60,7 +60,7 @@ class Mahalanobis(AnomalyDetector):
         """P, ``(p, p)``."""
         return np.asarray(self.whitening_ @ self.whitening_.T)
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         need_share(self.support, "support", lowest=0.5, highest=1.0)
         whole_number(self.rows, "rows")
 

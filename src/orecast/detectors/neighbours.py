@@ -42,7 +42,7 @@ class NearestNeighbours(Detector):
         self.neighbours = neighbours
         self.votes = votes
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         whole_number(self.neighbours, "neighbours")
         one_of(self.votes, "votes", ("distance", "equal"))
 

@@ -50,7 +50,7 @@ class OneClassSVM(AnomalyDetector):
         self.gamma = gamma
         self.rows = rows
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         need_share(self.nu, "nu", highest=0.99)
         if self.gamma is not None:
             positive_number(self.gamma, "gamma")

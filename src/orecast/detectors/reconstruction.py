@@ -39,7 +39,7 @@ class PCAReconstruction(AnomalyDetector):
         self.share = share
         self.robust = robust
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         need_share(self.share, "share")
         if not isinstance(self.robust, bool):
             raise ConfigError(

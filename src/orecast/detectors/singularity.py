@@ -35,9 +35,12 @@ class Singularity(ConcentrationDetector):
         self.layer = layer
         self.over = over
 
-    def _check_options(self, X: Windows) -> None:
-        super()._check_options(X)
+    def _check_options(self) -> None:
+        super()._check_options()
         one_of(self.over, "over", ("max", "mean"))
+
+    def _check_windows(self, X: Windows) -> None:
+        super()._check_windows(X)
         if X.size < self.needs.smallest_window or X.size % 2 == 0:
             raise ModelError(
                 f"singularity needs windows of an odd number of cells, at least 5, not {X.size}",

@@ -41,8 +41,8 @@ class SpectrumArea(ConcentrationDetector):
         self.layer = layer
         self.over = over
 
-    def _check_options(self, X: Windows) -> None:
-        super()._check_options(X)
+    def _check_options(self) -> None:
+        super()._check_options()
         one_of(self.over, "over", ("max", "mean"))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:

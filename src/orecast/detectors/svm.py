@@ -38,7 +38,7 @@ class SupportVectors(Detector):
         self.cost = cost
         self.gamma = gamma
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         positive_number(self.cost, "cost")
         if self.gamma is not None:
             positive_number(self.gamma, "gamma")

@@ -162,7 +162,7 @@ class WeightsOfEvidence(Detector):
         self.studentised = studentised
         self.prior = prior
 
-    def _check_options(self, X: Windows) -> None:
+    def _check_options(self) -> None:
         _need_number(self.studentised, "studentised", 0.0, np.inf)
         if self.prior is not None:
             _need_number(self.prior, "prior", 0.0, 1.0)

@@ -7,17 +7,6 @@ from orecast.evaluation.calibration import (
     log_loss,
     reliability,
 )
-from orecast.evaluation.calibrators import (
-    Calibrator,
-    Isotonic,
-    Platt,
-    RankCurve,
-    fit_isotonic,
-    fit_platt,
-    fit_rank_curve,
-    rank_threshold,
-    read_calibrator,
-)
 from orecast.evaluation.conformal import (
     ConformalArea,
     conformal_area,
@@ -57,6 +46,11 @@ from orecast.evaluation.prediction_area import (
     prediction_area,
     prediction_area_of,
 )
+from orecast.evaluation.rank_curve import (
+    RankCurve,
+    fit_rank_curve,
+    rank_threshold,
+)
 from orecast.evaluation.scores import (
     Confusion,
     auc,
@@ -70,17 +64,14 @@ from orecast.evaluation.scores import (
 
 __all__ = [
     "BrierScore",
-    "Calibrator",
     "ConformalArea",
     "Confusion",
     "Curve",
     "Intersection",
     "Interval",
-    "Isotonic",
     "LayerNull",
     "NegativeDraws",
     "PairedTest",
-    "Platt",
     "PredictionArea",
     "PredictionRate",
     "RankCurve",
@@ -98,8 +89,6 @@ __all__ = [
     "conformal_p",
     "confusion",
     "f1_optimal_threshold",
-    "fit_isotonic",
-    "fit_platt",
     "fit_rank_curve",
     "held_out_curve",
     "log_loss",
@@ -112,7 +101,6 @@ __all__ = [
     "prediction_rate",
     "prediction_rate_of",
     "rank_threshold",
-    "read_calibrator",
     "reliability",
     "share_interval",
     "success_rate",

@@ -57,7 +57,7 @@ def brier(
     probabilities leave (Stephenson, Coelho & Jolliffe 2008, Weather Forecast. 23, 752). Raises
     SamplingError without places of both classes.
     """
-    ore, prob, w = labelled(y, p, weights)
+    ore, prob, w = _labelled(y, p, weights)
     ore_share = float(np.average(ore, weights=w))
     _, member, total = _binned(prob, w, bins, by)
     mass = np.where(total > 0, total, 1.0)
@@ -78,7 +78,7 @@ def log_loss(y: ArrayLike, p: ArrayLike, weights: ArrayLike | None = None) -> fl
 
     Arguments as in ``brier``. Infinite where what came had probability 0: nothing is clipped.
     """
-    ore, prob, w = labelled(y, p, weights)
+    ore, prob, w = _labelled(y, p, weights)
     with np.errstate(divide="ignore"):
         loss = -np.where(ore, np.log(prob), np.log1p(-prob))
     return float(np.average(loss, weights=w))
@@ -134,7 +134,7 @@ def reliability(
     coverage where a class has one weight (Prentice & Pyke 1979, Biometrika 66, 403). Raises
     SamplingError without places of both classes.
     """
-    ore, prob, w = labelled(y, p, weights)
+    ore, prob, w = _labelled(y, p, weights)
     edges, member, total = _binned(prob, w, bins, by)
     count = np.bincount(member, minlength=total.size)
     hits = np.bincount(member, ore, total.size).astype(np.int64)
@@ -150,13 +150,13 @@ def reliability(
     return Reliability(edges, predicted, value, low, high, count, hits, total / total.sum())
 
 
-def labelled(
-    y: ArrayLike, p: ArrayLike, weights: ArrayLike | None, *, within: bool = True
+def _labelled(
+    y: ArrayLike, p: ArrayLike, weights: ArrayLike | None
 ) -> tuple[Bools, Floats, Floats]:
-    """Labels, values and weights of the places that have all three, checked.
+    """Labels, probabilities and weights of the places that have all three, checked.
 
-    ``within`` asks for values from 0 to 1. Raises ValueError for lengths that differ, values
-    infinite or out of range and weights not above 0, SamplingError without places of both classes.
+    Raises ValueError for lengths that differ, probabilities out of range and weights not above 0,
+    SamplingError without places of both classes.
     """
     labels, values = (np.asarray(v, dtype=np.float64).ravel() for v in (y, p))
     w = np.ones(labels.size) if weights is None else np.asarray(weights, np.float64).ravel()
@@ -164,8 +164,6 @@ def labelled(
         raise ValueError(f"{labels.size} labels, {values.size} values and {w.size} weights")
     known = ~(np.isnan(labels) | np.isnan(values) | np.isnan(w))
     ore, values, w = labels[known] == 1, values[known], w[known]
-    if np.isinf(values).any():
-        raise ValueError("a score is infinite")
     if (w <= 0).any():
         raise ValueError("a weight is the number of cells a place stands for, above 0")
     if ore.all() or not ore.any():
@@ -173,7 +171,7 @@ def labelled(
             f"{ore.sum()} of {ore.size} places are ore; calibration needs both kinds",
             remedy="add deposits, or background cells with their weights",
         )
-    if within and (values.min() < 0 or values.max() > 1):
+    if values.min() < 0 or values.max() > 1:
         raise ValueError("a probability lies between 0 and 1")
     return ore, values, w
 

@@ -16,6 +16,7 @@ from orecast.config import Config, read
 from orecast.errors import RunError
 from orecast.grid import Bounds, crs_name
 from orecast.report.metrics import Metrics
+from orecast.run import why_broken
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -184,9 +185,7 @@ def read_metrics(path: Path) -> Metrics:
     try:
         return Metrics.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RunError(f"{first['msg']}", where=f"{path}, {place}", remedy=_REMEDY) from None
+        raise RunError(why_broken(error), where=str(path), remedy=_REMEDY) from None
 
 
 def read_raster(path: Path, most: int = _MOST_PIXELS) -> Raster:

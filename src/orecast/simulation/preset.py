@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from orecast.errors import ConfigError, nearest
 from orecast.grid import Bounds
+from orecast.run import why_broken
 from orecast.simulation.elements import ANALYTES, PPM, ROCKS, Analyte
 
 _STRICT = ConfigDict(extra="forbid")
@@ -312,6 +313,4 @@ def parse_preset(table: Mapping[str, Any], name: str) -> Preset:
     try:
         return TypeAdapter(Preset).validate_python({**table, "name": name, "elements": merged})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{place!r}: {first['msg']}", where=f"preset {name}") from None
+        raise ConfigError(why_broken(error), where=f"preset {name}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from orecast.config import Samples
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
+from orecast.run import holds_run
 from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
 from orecast.survey.draft import (
@@ -82,17 +83,38 @@ def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[s
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and those in the folders named."""
+    """The files named, and those in the folders named, a run's own folder left out."""
     files: list[Path] = []
     for path in paths:
         if os.path.isdir(path):
-            kinds = (*TABLES, *VECTORS, ".tif", ".tiff", ".asc")
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in kinds)
+            files += sorted(_files_in(path))
         elif os.path.exists(path):
             files.append(path)
         else:
             raise InputError("no such file", where=str(path), remedy="check the path")
     return list(dict.fromkeys(files))
+
+
+def _files_in(top: Path) -> Iterator[Path]:
+    """Files of known kinds in a folder and those within it."""
+    kinds = (*TABLES, *VECTORS, ".tif", ".tiff", ".asc")
+    for folder, inside, names in os.walk(top):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        if holds_run(Path(folder)):
+            inside.clear()
+            continue
+        for path in (Path(folder, name) for name in names):
+            suffix = path.suffix.lower()
+            if suffix in kinds and (suffix != ".json" or _may_be_geojson(path)):
+                yield path
+
+
+def _may_be_geojson(path: Path) -> bool:
+    """Whether a JSON file speaks of geometries near its beginning, as any GeoJSON does."""
+    with path.open("rb") as stream:
+        return (
+            re.search(rb'"(Feature|FeatureCollection|coordinates)"', stream.read(2**16)) is not None
+        )
 
 
 def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:

@@ -95,7 +95,8 @@ def build_model(
         model = factory(**options, training=training, checkpoints=checkpoints, progress=progress)
     else:
         _check_options(name, options, inspect.signature(factory).parameters)
-        model = factory(**options)
+        model = detector = factory(**options)
+        detector.check_options()
     if window is not None:
         check_window(name, model.needs, window)
     return model
