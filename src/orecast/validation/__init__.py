@@ -1,6 +1,6 @@
 """All that is fitted, as one recipe, and the one cross-validation loop."""
 
-from orecast.validation.answers import FoldAnswer, OutOfFold
+from orecast.validation.answers import FoldAnswer, OutOfFold, answer_path
 from orecast.validation.crossing import cross_predict
 from orecast.validation.fitted import Fitted
 from orecast.validation.grown import GENERATED, examined
@@ -15,6 +15,7 @@ __all__ = [
     "FoldAnswer",
     "OutOfFold",
     "Recipe",
+    "answer_path",
     "cross_predict",
     "examined",
     "published_folds",

@@ -130,6 +130,11 @@ class OutOfFold:
         return np.repeat(np.arange(len(self.answers)), [len(a.test) for a in self.answers])
 
 
+def answer_path(store: Path, fold: int) -> Path:
+    """File of a finished fold, by its number from 0."""
+    return store / f"fold-{fold}.npz"
+
+
 def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
     """Write a fold's draws and answer to a file; raises RunError where the disk refuses."""
     said = {

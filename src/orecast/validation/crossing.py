@@ -19,6 +19,7 @@ from orecast.validation.answers import (
     FoldAnswer,
     Ints,
     OutOfFold,
+    answer_path,
     keep_answer,
     read_answer,
 )
@@ -76,7 +77,7 @@ def cross_predict(
     for k, fold in enumerate(folds):
         if progress:
             progress("fold", k, len(folds))
-        kept = None if store is None else store / f"fold-{k}.npz"
+        kept = None if store is None else answer_path(store, k)
         if kept is not None and kept.is_file():
             draws, answer = read_answer(kept, fold)
         else:

@@ -22,6 +22,7 @@ from orecast.validation.answers import (
     FoldAnswer,
     Ints,
     OutOfFold,
+    answer_path,
     keep_answer,
     read_answer,
 )
@@ -77,7 +78,7 @@ def published_predict(
     for k, (fold, (learned, tested)) in enumerate(zip(folds, sides, strict=True)):
         if progress:
             progress("fold", k, len(folds))
-        kept = None if store is None else store / f"fold-{k}.npz"
+        kept = None if store is None else answer_path(store, k)
         if kept is not None and kept.is_file():
             _, answer = read_answer(kept, fold)
         else:

@@ -1,14 +1,16 @@
 """Cells of a small experiment: a method's refusal is a result, a full disk is none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from orecast.errors import InputError, ModelError, RunError
 from orecast.experiments import read_experiment
+from orecast.validation import answer_path
 from orecast.workflow.reproduction import cells, explained, generated, maps, weights
-from orecast.workflow.reproduction.bench import Bench, prepare_bench
+from orecast.workflow.reproduction.bench import SCRATCH, Bench, prepare_bench
 from orecast.workflow.reproduction.cells import compute, read_reproduced, train_whole
 from orecast.workflow.reproduction.plan import ReproducedCell, Reproduction
 
@@ -54,6 +56,26 @@ def test_a_full_disk_is_no_result_of_a_cell(small, monkeypatch):
     assert read_reproduced(small[1], CELL) is None
     compute(*small, CELL)
     assert "error" not in read_reproduced(small[1], CELL)
+
+
+def test_a_killed_cell_records_the_same_training(small):
+    """That of the first fold, which the process that goes on does not train."""
+    plan, folder = small
+    caps = replace(plan.caps, width=4)
+    models = tuple(e for e in read_experiment("ssgsnet").models if e.stem == "resnet")
+    experiment = replace(plan.experiment, models=models, caps={"smoke": caps})
+    small = replace(plan, experiment=experiment), folder
+    cell = ReproducedCell("resnet", "spatial", 0)
+    compute(*small, cell)
+    undisturbed = read_reproduced(folder, cell)
+    (folder / "cells" / cell.file).unlink()
+    scratch = folder / SCRATCH / Path(cell.file).stem
+    for path in scratch.iterdir():  # as before the second fold was trained
+        if path not in (answer_path(scratch, 0), scratch / "history.json"):
+            path.unlink()
+    compute(*small, cell)
+    assert len(undisturbed["history"]) == 1
+    assert read_reproduced(folder, cell)["history"] == undisturbed["history"]
 
 
 def test_a_refusal_is_a_result_of_a_cell(small, monkeypatch):

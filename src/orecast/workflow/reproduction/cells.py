@@ -16,7 +16,7 @@ from orecast.experiments import Entry
 from orecast.run import damaged_file, read_sealed, write_json, write_sealed
 from orecast.samples import build_protocol
 from orecast.samples.protocols.paper import GivenSplit
-from orecast.validation import OutOfFold, Recipe, cross_predict, published_predict
+from orecast.validation import OutOfFold, Recipe, answer_path, cross_predict, published_predict
 from orecast.workflow.reproduction.bench import SCRATCH, Bench
 from orecast.workflow.reproduction.plan import ReproducedCell, Reproduction
 from orecast.workflow.scoring import held_out_row
@@ -98,7 +98,9 @@ class _Computed:
             except (OSError, ValueError, KeyError, TypeError):
                 raise damaged_file(kept) from None
         self.scratch.mkdir(parents=True, exist_ok=True)
-        recipe = self.bench.recipe(self.entry, self.cell.seed, self.scratch, self._record)
+        # The first fold's training is what is recorded, also where another is the first to go on.
+        record = None if answer_path(self.scratch, 0).is_file() else self._record
+        recipe = self.bench.recipe(self.entry, self.cell.seed, self.scratch, record)
         found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
         return found | {"history": [self.history[k] for k in sorted(self.history)] or None}
 
