@@ -573,6 +573,8 @@ def why_broken(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            return f"it lacks {place!r}"
         own = first["type"] == "value_error"
         return f"{place!r}: {first['ctx']['error'] if own else 'cannot be used'}"
     if isinstance(error, OSError) and error.strerror:

@@ -105,7 +105,7 @@ def crossings(metrics: Metrics) -> Table:
             else (DASH,) * 4
         )
         skill = estimate(s.brier_skill, percent=False, digits=3)
-        rows.append((s.name, *cells, skill, number(s.expected_deposits, 1)))
+        rows.append((s.name, *cells, skill))
     head = (
         "Map",
         "Deposits at the crossing (%)",
@@ -113,7 +113,6 @@ def crossings(metrics: Metrics) -> Table:
         "Normalised density",
         "Weight, its logarithm",
         "Brier skill",
-        "Cells with a deposit, expected",
     )
     stressed = _roles(metrics) if len(rows) == len(metrics.fair) else {}
     return Table(
