@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import deform_conv2d as torchvisions
 
-from orecast.models import deformable
-from orecast.models.gkdcn import GKDCN
+from orecast.models.networks import deformable
+from orecast.models.networks.gkdcn import GKDCN
 
 BATCH, AT_ONCE = 64, 246  # windows of a step, and of a map that are predicted at a time
 SIZES = ((64, 64, 9), (64, 128, 4))  # channels before and after, cells on a map's side

@@ -26,9 +26,9 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GATConv, GCNConv, global_mean_pool
 
 from orecast.config import Training
-from orecast.models.element_graphs import joined
-from orecast.models.resgcn import ResGAT, ResGCN, ResidualGraph
-from orecast.samples.nouns import Windows
+from orecast.models.networks.element_graphs import joined
+from orecast.models.networks.resgcn import ResGAT, ResGCN, ResidualGraph
+from orecast.sampling.windows import Windows
 from orecast.training import Network
 
 FACTORIES: dict[str, type[ResidualGraph]] = {"resgcn": ResGCN, "resgat": ResGAT}

@@ -16,7 +16,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.evaluation import (
+from orecast.metrics import (
     auc,
     bootstrap_mean,
     conformal_area,
@@ -24,12 +24,12 @@ from orecast.evaluation import (
     negative_draws,
     paired_difference,
     percentiles,
-    prediction_area,
     prediction_area_of,
     prediction_rate,
     success_rate,
     top_share,
 )
+from orecast.metrics import curves as prediction_area
 
 DEPOSITS = 50
 

@@ -16,8 +16,8 @@ from functools import partial
 
 import numpy as np
 
-from orecast.samples import Sampling, Windows, slide
-from orecast.samples.growing import Step, grow
+from orecast.sampling import Sampling, Windows, slide
+from orecast.sampling.augmentation import Step, grow
 from orecast.training.generators import build_step
 
 LAYERS, SIZE, TIMES = 15, 32, 10

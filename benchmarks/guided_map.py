@@ -19,9 +19,9 @@ from deformable import theirs
 from torch.utils.data import DataLoader, TensorDataset
 
 from orecast.config import Training
-from orecast.models import deformable
-from orecast.models.gkdcn import GKDCN
-from orecast.samples import WEIGHT, Scaling, Windows
+from orecast.models.networks import deformable
+from orecast.models.networks.gkdcn import GKDCN
+from orecast.sampling import WEIGHT, Scaling, Windows
 from orecast.training import Network
 
 ROWS, COLUMNS, ELEMENTS, SIZE, PLACES, BATCH, RATE = 117, 289, 38, 9, 168, 64, 1e-4

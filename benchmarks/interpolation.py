@@ -17,8 +17,7 @@ from scipy.stats import gmean
 
 from orecast.composition import clr
 from orecast.evidence.interpolate.idw import InverseDistance
-from orecast.evidence.interpolate.kriging import OrdinaryKriging
-from orecast.evidence.interpolate.variogram import Variogram
+from orecast.evidence.interpolate.kriging import OrdinaryKriging, Variogram
 
 Floats = NDArray[np.float64]
 

@@ -26,15 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.config import Training, parse
-from orecast.evaluation import Interval, bootstrap_mean, conformal_area, percentiles, share_interval
 from orecast.evidence import Evidence, build_evidence
 from orecast.mapping import predict_map
+from orecast.metrics import Interval, bootstrap_mean, conformal_area, percentiles, share_interval
 from orecast.report.drawing import FAINT, INK, MODEL, RECOMMENDED, new_figure, to_png
-from orecast.samples import Ground
-from orecast.samples.protocols.spatial import Spatial
+from orecast.sampling import Ground
 from orecast.simulation import District, load_preset, simulate
 from orecast.simulation.laboratory import header
 from orecast.simulation.preset import Discovery
+from orecast.splits.spatial import Spatial
 from orecast.survey import Findings, Survey
 from orecast.survey.nouns import Element
 from orecast.training import build_model

@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from orecast.config import Config, ModelOptions, read
 from orecast.errors import SamplingError
-from orecast.evaluation import auc, bootstrap_mean, confusion
 from orecast.evidence import Evidence, build_evidence
-from orecast.samples import Ground, Sampling, build_protocol, deposit_sampling
+from orecast.metrics import auc, bootstrap_mean, confusion
+from orecast.sampling import Ground, Sampling, deposit_sampling
+from orecast.splits import build_protocol
 from orecast.survey import read_survey
 from orecast.validation import Recipe, cross_predict
-from orecast.workflow.job import ground_of
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
+from orecast.workflow.run.job import ground_of
 from orecast.workflow.scoring import held_out_row
 
 Ints = NDArray[np.int64]

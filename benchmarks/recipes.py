@@ -20,17 +20,15 @@ from typing import Any
 import numpy as np
 
 from orecast.config import read
-from orecast.evaluation import bootstrap_mean, paired_difference
 from orecast.mapping import predict_map
+from orecast.metrics import bootstrap_mean, paired_difference
 from orecast.run import Run
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation import cross_predict
-from orecast.workflow.choosing import chosen
-from orecast.workflow.job import Job
 from orecast.workflow.places import place_deposits
-from orecast.workflow.preparing import prepare
-from orecast.workflow.provenance import Provenance
+from orecast.workflow.run.job import Job, Provenance, chosen
+from orecast.workflow.run.preparing import prepare
 from orecast.workflow.scoring import held_out_row, ranked
 
 ROOT = Path(__file__).parent.parent

@@ -35,23 +35,17 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from orecast.config import Config, parse
-from orecast.evaluation import (
-    Interval,
-    bootstrap_mean,
-    brier,
-    fit_rank_curve,
-    percentiles,
-)
 from orecast.evidence import build_evidence
 from orecast.mapping import predict_map
+from orecast.metrics import Interval, bootstrap_mean, brier, fit_rank_curve, percentiles
 from orecast.report.drawing import FAINT, INK, MODEL, RECOMMENDED, new_figure, plain_axes, to_png
-from orecast.samples import Ground
-from orecast.samples.protocols.spatial import Spatial
+from orecast.sampling import Ground
 from orecast.simulation import District
+from orecast.splits.spatial import Spatial
 from orecast.validation import Calibration, OutOfFold, cross_predict
-from orecast.workflow.choosing import chosen
 from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import model_recipe
+from orecast.workflow.run.job import chosen
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

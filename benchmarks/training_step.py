@@ -25,9 +25,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
 from orecast.config import Training
-from orecast.models.resnet import ResNet18, ResNet50
-from orecast.models.ssgsnet import SSGSNet
-from orecast.samples.nouns import Windows
+from orecast.models.networks.resnet import ResNet18, ResNet50
+from orecast.models.networks.ssgsnet import SSGSNet
+from orecast.sampling.windows import Windows
 from orecast.training import Network
 from orecast.training.acceleration import best_device
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from sklearn import ensemble
 from threadpoolctl import threadpool_limits
 
-from orecast.detectors.boosting import GradientBoosting
-from orecast.detectors.forest import RandomForest
-from orecast.detectors.isolation import IsolationForest
-from orecast.samples import Windows
+from orecast.models.classical.anomaly import IsolationForest
+from orecast.models.classical.trees import GradientBoosting, RandomForest
+from orecast.sampling import Windows
 
 Table = NDArray[np.float32]
 Floats = NDArray[np.float64]

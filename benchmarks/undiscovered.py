@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from orecast.config import read
-from orecast.evaluation import bootstrap_mean
+from orecast.metrics import bootstrap_mean
 from orecast.simulation import simulate, write_district
 from orecast.workflow import run_survey
 

@@ -18,21 +18,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.config import read
-from orecast.evaluation import auc, bootstrap_mean
 from orecast.evidence import Evidence, build_evidence
 from orecast.grid import crs_name, windows_over
 from orecast.mapping import predict_map
-from orecast.report.drawing import FAINT, INK, MODEL, RECOMMENDED, new_figure, plain_axes, to_png
+from orecast.metrics import auc, bootstrap_mean
+from orecast.report.drawing import (
+    FAINT,
+    INK,
+    MODEL,
+    RECOMMENDED,
+    add_key,
+    new_figure,
+    new_sheet,
+    plain_axes,
+    to_png,
+)
 from orecast.report.maps import fold_edges
 from orecast.report.reading import Raster
-from orecast.report.sheet import add_key, new_sheet
-from orecast.samples import Fold, Ground, build_protocol
+from orecast.sampling import Fold, Ground
 from orecast.simulation import simulate, write_district
+from orecast.splits import build_protocol
 from orecast.survey import Survey, read_survey
 from orecast.validation import Recipe, cross_predict
-from orecast.workflow.job import ground_of
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
+from orecast.workflow.run.job import ground_of
 from orecast.workflow.scoring import held_out_row
 
 if TYPE_CHECKING:

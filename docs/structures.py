@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from boxes import SMALL, Box, Sheet
 
-from orecast.experiments import read_experiment
+from orecast.papers.experiments import read_experiment
 from orecast.report.drawing import to_png
 
 if TYPE_CHECKING:

@@ -24,19 +24,22 @@ from typing import Any
 
 from PIL import Image
 
-from orecast.experiments import Experiment, read_experiment, systems
-from orecast.report.html import write_page
-from orecast.report.reproduction.markdown import (
+from orecast.papers.experiments import Experiment, read_experiment, systems
+from orecast.papers.report.markdown import (
     CHOICES,
     PROTOCOLS,
+    aligned,
     choices_table,
     citation,
+    figure_words,
     legend,
+    rank_words,
+    set_table,
     what_stands,
     what_was_run,
 )
-from orecast.report.reproduction.markdown_tables import aligned, figure_words, rank_words, set_table
-from orecast.report.reproduction.tables import PAPER, Results, tables_of
+from orecast.papers.report.tables import PAPER, Results, tables_of
+from orecast.report.html import write_page
 from orecast.report.tables import Table, number
 
 DOCS = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""What tests of several rooms share."""
+"""What tests of several packages share."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from filelock import FileLock
 from hypothesis import settings
 from PIL import Image
 
+from orecast.papers.report import writing
 from orecast.report import page
-from orecast.report.reproduction import writing
 from orecast.simulation import simulate, write_district
 
 settings.register_profile("unhurried", deadline=None)  # other work may share the machine
@@ -89,4 +89,4 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         for task in tasks:
             task()
 
-    monkeypatch.setattr("orecast.workflow.comparing.work_off", work_off)
+    monkeypatch.setattr("orecast.workflow.compare.comparing.work_off", work_off)

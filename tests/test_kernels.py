@@ -29,7 +29,7 @@ def test_a_package_that_is_read_only_without_a_home(tmp_path):
     code = (
         "import numpy as np, orecast\n"
         "import orecast.evidence.interpolate.idw, orecast.evidence.interpolate.kriging\n"
-        "from orecast.evidence.interpolate.linear import solve\n"
+        "from orecast.evidence.interpolate.spline import solve\n"
         "from orecast.report.drawing import new_figure, to_png\n"
         "answer = np.array([4.0, 9.0])\n"
         "solve(np.diag([2.0, 3.0]), answer, 2)\n"

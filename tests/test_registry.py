@@ -10,8 +10,8 @@ from orecast.errors import ConfigError
 def test_listing_imports_nothing_of_what_it_lists():
     code = (
         "import sys; from orecast import registry;"
-        "print('random-forest' in registry.entries('orecast.detectors'), end=' ');"
-        "print('resnet18' in registry.entries('orecast.models'), end=' ');"
+        "print('random-forest' in registry.entries('orecast.models.classical'), end=' ');"
+        "print('resnet18' in registry.entries('orecast.models.networks'), end=' ');"
         "print({'torch', 'sklearn', 'lightning_fabric'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -19,19 +19,19 @@ def test_listing_imports_nothing_of_what_it_lists():
 
 
 def test_every_entry_loads_and_is_summarised():
-    for room in (
-        "orecast.detectors",
-        "orecast.samples.protocols",
+    for package in (
+        "orecast.models.classical",
+        "orecast.splits",
         "orecast.evidence.interpolate",
     ):
-        for entry in registry.entries(room).values():
+        for entry in registry.entries(package).values():
             assert callable(entry.load())
             assert entry.summary
 
 
 def test_the_nearest_name_is_offered():
     with pytest.raises(ConfigError, match="did you mean random-forest"):
-        registry.load("orecast.detectors", "randomforest", what="model")
+        registry.load("orecast.models.classical", "randomforest", what="model")
 
 
 def test_a_name_registered_twice_is_an_error(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,59 +37,53 @@ class Entry:
 
 
 @cache
-def entries(room: str) -> MappingProxyType[str, Entry]:
-    """Everything registered in a room such as ``orecast.detectors``, by name.
+def entries(*packages: str) -> MappingProxyType[str, Entry]:
+    """Everything registered in packages such as ``orecast.models.networks``, or in single modules.
 
-    Raises ValueError where two files claim one name.
+    Raises ValueError where one name is registered twice.
     """
-    spec = importlib.util.find_spec(room)
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"{room} is not a package")
     found: dict[str, Entry] = {}
-    for folder in spec.submodule_search_locations:
-        for path in sorted(Path(folder).glob("*.py")):
-            for entry in _read(path, room):
-                if entry.name in found:
-                    raise ValueError(
-                        f"{entry.name!r} is registered in {found[entry.name].module} "
-                        f"and again in {entry.module}"
-                    )
-                found[entry.name] = entry
+    for module, path in (pair for package in packages for pair in _modules(package)):
+        for entry in _read(path, module):
+            if entry.name in found:
+                raise ValueError(
+                    f"{entry.name!r} is registered in {found[entry.name].module} "
+                    f"and again in {entry.module}"
+                )
+            found[entry.name] = entry
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def load(room: str, name: str, *, what: str, where: str | None = None) -> Any:
+def _modules(package: str) -> Iterator[tuple[str, Path]]:
+    """The modules of a package with their files; of a module itself."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ValueError(f"there is no {package}")
+    origin = Path(spec.origin)
+    if origin.stem != "__init__":
+        yield package, origin
+        return
+    for path in sorted(origin.parent.glob("*.py")):
+        yield f"{package}.{path.stem}", path
+
+
+def load(package: str, name: str, *, what: str, where: str | None = None) -> Any:
     """Import the factory registered under ``name``; ``what`` and ``where`` are said without one.
 
     Raises ConfigError with the nearest names.
     """
-    return entry(room, name, what=what, where=where).load()
+    return entry(package, name, what=what, where=where).load()
 
 
-def entry(room: str, name: str, *, what: str, where: str | None = None) -> Entry:
+def entry(package: str, name: str, *, what: str, where: str | None = None) -> Entry:
     """What is registered under ``name``, not imported; ConfigError with the nearest names."""
-    known = entries(room)
+    known = entries(package)
     if name not in known:
         raise ConfigError(f"unknown {what} {name!r}", where=where, remedy=nearest(name, known))
     return known[name]
 
 
-def exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__`` that imports each public name when it is asked for.
-
-    ``homes`` tells the module of each name; so a room can be imported without what its parts
-    need (geopandas, scikit-learn, torch).
-    """
-
-    def get(name: str) -> Any:
-        if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
-
-    return get
-
-
-def _read(path: Path, room: str) -> list[Entry]:
+def _read(path: Path, module: str) -> list[Entry]:
     """Entries of one file's table, from its text alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     summaries = {
@@ -102,6 +96,5 @@ def _read(path: Path, room: str) -> list[Entry]:
             "REGISTERED"
         ]:
             table: dict[str, str] = ast.literal_eval(node.value)
-            module = f"{room}.{path.stem}"
             return [Entry(n, module, a, summaries.get(a, "")) for n, a in table.items()]
     return []

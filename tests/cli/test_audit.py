@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from orecast.cli.auditing import show
-from orecast.workflow.auditing import Audit, Check, Severity
+from orecast.workflow.audit.auditing import Audit, Check, Severity
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from orecast.cli import show
 from orecast.cli.auditing import show as show_audit
 from orecast.cli.predicting import show as show_prediction
-from orecast.cli.tables import show_summary
+from orecast.cli.show import show_summary
 from orecast.workflow import Prediction, Summary
-from orecast.workflow.auditing import Audit, Check, Severity
+from orecast.workflow.audit.auditing import Audit, Check, Severity
 
 ODD = "[/b] [bold]x [link=http://x]y :smile:"
 HEADERS = ["Cu [mg/kg]", "Au [/b]", "[bold]x", "[link=http://x]y", "Zn_ppm", "Ag_ppm", "金 ä"]

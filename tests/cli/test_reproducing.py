@@ -1,6 +1,6 @@
 import pytest
 
-from orecast.workflow.reproduction import Reproduced
+from orecast.papers import Reproduced
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_its_worker_processes_end_without_a_word(tmp_path, number, begun):
     body = f"""
 from functools import partial
 from pathlib import Path
-from orecast.workflow.crew import work_off
+from orecast.workflow.workers import work_off
 {begun}
 work_off([partial(time.sleep, 600)] * 2, Path(), jobs=2, what="", progress=lambda *_: None)"""
     assert stop(orecast(tmp_path, body, "run", "run.toml"), number) == (130, KEPT)

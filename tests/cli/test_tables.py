@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from orecast.cli.tables import show_summary
+from orecast.cli.show import show_summary
 from orecast.workflow import Summary
 
 INTERVAL = {"value": 0.7, "low": 0.6, "high": 0.8}

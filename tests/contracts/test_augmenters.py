@@ -9,8 +9,8 @@ import torch
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.registry import entries
-from orecast.samples import Scaling, Windows
-from orecast.samples.growing import Step, grow
+from orecast.sampling import Scaling, Windows
+from orecast.sampling.augmentation import Step, grow
 from orecast.training.generators import augmenter_names, build_augmenter, build_step
 
 NAMES = sorted(augmenter_names())

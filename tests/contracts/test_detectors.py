@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orecast.detectors import Detector
 from orecast.errors import ModelError, RunError, SamplingError
-from orecast.evaluation import auc
+from orecast.metrics import auc
+from orecast.models.classical import Detector
 from orecast.registry import entries, load
-from orecast.samples import Scaling, Windows
+from orecast.sampling import Scaling, Windows
 
-ROOM = "orecast.detectors"
-NAMES = tuple(entries(ROOM))
+PACKAGE = "orecast.models.classical"
+NAMES = tuple(entries(PACKAGE))
 OPTIONS = {"single-layer": {"layer": "fault_distance"}, "random-forest": {"trees": 20}}
-LABEL_BLIND = {name for name, entry in entries(ROOM).items() if not entry.load().needs.labels}
+LABEL_BLIND = {name for name, entry in entries(PACKAGE).items() if not entry.load().needs.labels}
 POSITION_ONLY = {"random", "deposit-distance"}
 LOCAL = {"singularity", "spectrum-area"}  # the ore of these tests lies on a broad rise
 RARE = {"isolation-forest", "mahalanobis", "one-class-svm", "pca-reconstruction"}  # not half of all
@@ -26,7 +26,7 @@ LEARNABLE = set(NAMES) - {"random"} - LOCAL - RARE
 
 
 def build(name, **options):
-    return load(ROOM, name, what="model")(**(OPTIONS.get(name, {}) | options))
+    return load(PACKAGE, name, what="model")(**(OPTIONS.get(name, {}) | options))
 
 
 def district(layers=4, shape=(40, 50), size=3, seed=0):
@@ -57,7 +57,7 @@ def district(layers=4, shape=(40, 50), size=3, seed=0):
 
 def district_for(name, *args, size=3, **kwargs):
     """A district with windows of the size asked for, or the next that the model takes."""
-    needs = load(ROOM, name, what="model").needs
+    needs = load(PACKAGE, name, what="model").needs
     size = max(size, needs.smallest_window)
     wrong = needs.parity != "any" and (size % 2 == 1) != (needs.parity == "odd")
     return district(*args, size=size + wrong, **kwargs)
@@ -69,7 +69,7 @@ def fitted(name, X, y, seed=0, **options):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_says_in_a_line_what_it_is(name):
-    entry = entries(ROOM)[name]
+    entry = entries(PACKAGE)[name]
     assert entry.summary.endswith(".")
     assert issubclass(entry.load(), Detector)
 
@@ -155,7 +155,7 @@ def test_a_model_saved_by_another_is_refused(name, tmp_path):
     fitted(name, X, y).save(tmp_path)
     other = "random" if name != "random" else "best-layer"
     with pytest.raises(ModelError, match="holds a"):
-        load(ROOM, other, what="model").load(tmp_path)
+        load(PACKAGE, other, what="model").load(tmp_path)
 
 
 def test_a_saved_option_that_is_impossible_is_refused(tmp_path):
@@ -171,7 +171,7 @@ def test_a_saved_option_that_is_impossible_is_refused(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_folder_is_refused(name, tmp_path):
     with pytest.raises(RunError, match="cannot be read: it is not there"):
-        load(ROOM, name, what="model").load(tmp_path)
+        load(PACKAGE, name, what="model").load(tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - POSITION_ONLY))
@@ -212,7 +212,7 @@ def test_unlabelled_places_are_refused(name):
 @pytest.mark.parametrize("name", sorted(LABEL_BLIND))
 def test_what_needs_no_labels_says_so_and_does_not_look(name):
     X, y = district_for(name)
-    assert not load(ROOM, name, what="model").needs.labels
+    assert not load(PACKAGE, name, what="model").needs.labels
     blind = fitted(name, X, np.full_like(y, np.nan)).predict(X)
     assert np.array_equal(blind, fitted(name, X, y).predict(X))
 
@@ -268,7 +268,7 @@ def test_prediction_never_holds_more_than_a_bounded_batch(name, monkeypatch):
     detector = fitted(name, X, y)
     whole = detector.predict(X)
     limit = 4 * 81 * 10
-    monkeypatch.setattr("orecast.detectors._base._VALUES_AT_ONCE", limit)
+    monkeypatch.setattr("orecast.models.classical._base._VALUES_AT_ONCE", limit)
     sizes = []
     original = Windows.batch
 
@@ -307,7 +307,7 @@ def test_hidden_cells_are_not_read_by_fit(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_options_are_stored_as_given_and_have_defaults(name):
-    cls = load(ROOM, name, what="model")
+    cls = load(PACKAGE, name, what="model")
     for option, parameter in inspect.signature(cls).parameters.items():
         assert parameter.default is not inspect.Parameter.empty
         assert getattr(cls(), option) == parameter.default
@@ -315,4 +315,4 @@ def test_options_are_stored_as_given_and_have_defaults(name):
 
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(Exception, match="did you mean random-forest"):
-        load(ROOM, "random-forrest", what="model")
+        load(PACKAGE, "random-forrest", what="model")

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from orecast import registry
-from orecast.training.dropout import Thinned, drops
+from orecast.training.inference import Thinned, drops
 from orecast.training.needs import check_window
 
-ROOM = "orecast.models"
+PACKAGE = "orecast.models.networks"
 
 
 def factory(name):
-    return registry.load(ROOM, name, what="network")
+    return registry.load(PACKAGE, name, what="network")
 
 
 def options(name):
@@ -22,7 +22,7 @@ def options(name):
     return {o: v for o, v in {"width": 8, "dropout": 0.5}.items() if o in known}
 
 
-NAMES = [name for name in registry.entries(ROOM) if "dropout" in options(name)]
+NAMES = [name for name in registry.entries(PACKAGE) if "dropout" in options(name)]
 
 
 def network(name):

@@ -11,7 +11,7 @@ import pytest
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.registry import entries
-from orecast.samples import Scaling, Windows
+from orecast.sampling import Scaling, Windows
 from orecast.training import build_model, load_model, model_names
 
 NAMES = tuple(entries("orecast.training"))

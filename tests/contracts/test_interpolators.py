@@ -14,19 +14,18 @@ from orecast.config import EvidenceOptions, parse
 from orecast.errors import ConfigError, InputError
 from orecast.evidence import build_evidence
 from orecast.evidence.interpolate import Interpolator
-from orecast.evidence.interpolate.variogram import Variogram
-from orecast.survey.findings import Findings
-from orecast.survey.nouns import Element, Survey
+from orecast.evidence.interpolate.kriging import Variogram
+from orecast.survey.nouns import Element, Findings, Survey
 
-ROOM = "orecast.evidence.interpolate"
-NAMES = sorted(registry.entries(ROOM))
+PACKAGE = "orecast.evidence.interpolate"
+NAMES = sorted(registry.entries(PACKAGE))
 RADIUS = 400.0
 CORNER = np.array([500_000.0, 4_000_000.0])
 
 
 def create(name: str, neighbours: int = 8, radius: float = RADIUS) -> Interpolator:
     """Return the interpolator with which a map is exact at the samples."""
-    interpolator = registry.load(ROOM, name, what="interpolator").configured(
+    interpolator = registry.load(PACKAGE, name, what="interpolator").configured(
         EvidenceOptions(neighbours=neighbours), radius
     )
     if name == "kriging":
@@ -94,7 +93,7 @@ def test_a_sample_beyond_the_reach_moves_nothing(name, samples):
 def test_a_constant_field_stays_constant(name, samples):
     xy, _ = samples
     targets = np.random.default_rng(1).uniform(0, 1000, (200, 2)) + CORNER
-    fitted = registry.load(ROOM, name, what="interpolator").configured(EvidenceOptions(), 400.0)
+    fitted = registry.load(PACKAGE, name, what="interpolator").configured(EvidenceOptions(), 400.0)
     got = fitted.fit(xy, np.full((80, 1), 7.25)).predict(targets)
     np.testing.assert_allclose(got, 7.25, rtol=1e-9)
 
@@ -162,7 +161,7 @@ def test_samples_on_a_regular_grid_are_taken_the_same_way_everywhere(name):
 
 def plain(name: str) -> Interpolator:
     """Return the interpolator with all that it learns left to it."""
-    made = registry.load(ROOM, name, what="interpolator").configured(EvidenceOptions(), RADIUS)
+    made = registry.load(PACKAGE, name, what="interpolator").configured(EvidenceOptions(), RADIUS)
     assert isinstance(made, Interpolator)
     return made
 
@@ -218,7 +217,7 @@ def test_a_single_sample_speaks_for_its_circle(name):
 def test_repeats_bit_for_bit(name, samples):
     xy, values = samples
     targets = np.random.default_rng(2).uniform(0, 1000, (5000, 2)) + CORNER
-    plain = registry.load(ROOM, name, what="interpolator").configured(EvidenceOptions(), 400.0)
+    plain = registry.load(PACKAGE, name, what="interpolator").configured(EvidenceOptions(), 400.0)
     first = plain.fit(xy, values).predict(targets)
     np.testing.assert_array_equal(first, plain.fit(xy, values).predict(targets))
 

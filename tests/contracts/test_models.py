@@ -10,10 +10,10 @@ import torch
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ModelError
-from orecast.samples.nouns import WEIGHT, Needs, Windows
+from orecast.sampling.windows import WEIGHT, Needs, Windows
 from orecast.training import Network, build_model, load_model
 
-NAMES = sorted(registry.entries("orecast.models"))
+NAMES = sorted(registry.entries("orecast.models.networks"))
 SMALL = {"width": 8, "dropout": 0.0}  # and sure of what it learns within a few steps
 
 
@@ -33,7 +33,7 @@ def trained():
 
 
 def factory(name):
-    return registry.load("orecast.models", name, what="network")
+    return registry.load("orecast.models.networks", name, what="network")
 
 
 def options(name):
@@ -100,7 +100,7 @@ def fitted(name, seed=0):
 @pytest.mark.parametrize("name", NAMES)
 def test_declares_its_needs_and_says_what_it_is(name):
     assert isinstance(factory(name).needs, Needs)
-    assert registry.entries("orecast.models")[name].summary.endswith(".")
+    assert registry.entries("orecast.models.networks")[name].summary.endswith(".")
 
 
 @pytest.mark.parametrize("channels", [1, 40])

@@ -8,8 +8,7 @@ import pytest
 from pyproj import CRS
 
 from orecast.config import Config, parse
-from orecast.survey.findings import Findings
-from orecast.survey.nouns import Element, Survey
+from orecast.survey.nouns import Element, Findings, Survey
 
 UTM = CRS("EPSG:32645")
 

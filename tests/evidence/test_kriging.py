@@ -2,8 +2,7 @@ import gstools as gs
 import numpy as np
 import pytest
 
-from orecast.evidence.interpolate.kriging import OrdinaryKriging
-from orecast.evidence.interpolate.variogram import Variogram
+from orecast.evidence.interpolate.kriging import OrdinaryKriging, Variogram
 
 THEIRS = {
     "spherical": (gs.Spherical, 1.0),

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from orecast.evidence.interpolate.linear import solve
-from orecast.evidence.interpolate.neighbours import fill_buckets, nearest, room
+from orecast.evidence.interpolate.neighbours import fill_buckets, nearest_places, room
+from orecast.evidence.interpolate.spline import solve
 
 
 @settings(max_examples=60, deadline=None)
@@ -25,7 +25,7 @@ def test_finds_what_a_tree_finds(seed, n, count, radius, whole, guess):
     found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
     for target in rng.uniform(-50, 50, (20, 2)):
         x, y = target - [buckets.west, buckets.south]
-        k = nearest(buckets, x, y, count, radius**2, guess, found, squared)
+        k = nearest_places(buckets, x, y, count, radius**2, guess, found, squared)
         expected, _ = cKDTree(xy).query(target, k=list(range(1, count + 1)))
         expected = expected[expected <= radius]
         np.testing.assert_allclose(np.sort(np.sqrt(squared[:k])), expected, atol=1e-9)

@@ -11,11 +11,11 @@ from shapely import LineString, box
 from orecast.composition import censored, clr, impute
 from orecast.errors import InputError
 from orecast.evidence import build_evidence, elements, refitted
+from orecast.evidence.building import seen_rows
 from orecast.evidence.interpolate import kriging
 from orecast.evidence.interpolate.kriging import OrdinaryKriging
-from orecast.evidence.refitting import seen_rows
 from orecast.grid import Bounds, Grid
-from orecast.survey.zeros import lowest_seen
+from orecast.survey.concentrations import lowest_seen
 
 CELL, RADIUS = 100.0, 400.0
 CORNER = np.array([500_000.0, 4_000_000.0])

@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from orecast.errors import ConfigError
-from orecast.evidence.interpolate.variogram import (
+from orecast.evidence.interpolate.kriging import (
     MODELS,
     Variogram,
     empirical_variogram,
@@ -96,7 +96,7 @@ def test_no_variation_and_no_pairs_have_a_variogram_too():
 
 
 def test_many_places_are_thinned(monkeypatch):
-    from orecast.evidence.interpolate import variogram
+    from orecast.evidence.interpolate import kriging as variogram
 
     rng = np.random.default_rng(0)
     xy, z = rng.uniform(0, 100, (200, 2)), rng.normal(size=(200, 1))

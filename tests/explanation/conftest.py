@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from orecast.config import Training
-from orecast.samples.nouns import WEIGHT, Scaling, Windows
+from orecast.sampling.windows import WEIGHT, Scaling, Windows
 from orecast.training import Network
 
 

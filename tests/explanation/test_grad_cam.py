@@ -7,8 +7,8 @@ from torch.nn.functional import interpolate
 
 from orecast.errors import InputError, ModelError, SamplingError
 from orecast.explanation import GradCam, grad_cam
-from orecast.models.blocks import Head
-from orecast.samples.nouns import Windows
+from orecast.models.networks.blocks import Head
+from orecast.sampling.windows import Windows
 
 
 class ByHand(torch.nn.Module):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from orecast.explanation import occlusion
-from orecast.samples import Sampling, Scaling, Windows
+from orecast.sampling import Sampling, Scaling, Windows
 from orecast.validation import Fitted
 
 

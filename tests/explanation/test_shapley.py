@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orecast.detectors.forest import RandomForest
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.explanation import Shapley, shapley_values
 from orecast.explanation.shapley import _raw, _written
-from orecast.samples.nouns import Windows
+from orecast.models.classical.trees import RandomForest
+from orecast.sampling.windows import Windows
 
 
 def make(n=6, layers=4, size=4, seed=0, side=20):

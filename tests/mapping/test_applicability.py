@@ -18,7 +18,7 @@ from orecast.mapping.applicability import (
     map_applicability,
     upper_whisker,
 )
-from orecast.samples import Sampling, Scaling, Windows
+from orecast.sampling import Sampling, Scaling, Windows
 from orecast.validation import Fitted
 
 # The training points of the authors' own test of their package (CAST, trainDI).

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from shapely.geometry import Point, box
 
 from orecast.config import parse, to_toml
-from orecast.evaluation import conformal_area, prediction_area_of, reliability
+from orecast.metrics import conformal_area, prediction_area_of, reliability
 from orecast.run import write_json
 
 CRS_NAME = "EPSG:32645"

@@ -1,7 +1,7 @@
 import pytest
 
-from orecast.report import claims
-from orecast.report.metrics import Metrics
+from orecast.report import sentences as claims
+from orecast.report.reading import Metrics
 
 
 @pytest.fixture

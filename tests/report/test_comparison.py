@@ -9,9 +9,14 @@ import re
 import pytest
 
 from orecast.errors import RunError
-from orecast.report.comparison import write_comparison
-from orecast.report.comparison_figures import claim_colours, claims, percentiles
-from orecast.report.comparison_tables import claimed, survey_tables
+from orecast.report.comparison import (
+    claim_colours,
+    claimed,
+    claims,
+    percentiles,
+    survey_tables,
+    write_comparison,
+)
 from orecast.report.drawing import FAINT, MODEL, RECOMMENDED
 
 

@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from orecast.report import curves
 from orecast.report.drawing import FAINT, MODEL, RECOMMENDED
-from orecast.report.metrics import Metrics
+from orecast.report.reading import Metrics
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 import pytest
 
-from orecast.report import facts
-from orecast.report.metrics import Metrics
-from orecast.report.reading import RunReading
+from orecast.report import sentences as facts
+from orecast.report.reading import Metrics, RunReading
 from orecast.training import model_names
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import orecast
 from orecast.errors import RunError
-from orecast.report.html import Caption, Picture, render, typeset, write_page
+from orecast.report.html import Caption, Picture, render_template, typeset, write_page
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_picture_stands_in_the_page_itself_at_120_pixels_an_inch():
 
 def test_a_name_that_nothing_fills_is_an_error():
     with pytest.raises(UndefinedError):
-        render("page.html", {}, {})
+        render_template("page.html", {}, {})
 
 
 def test_what_cannot_be_written_is_named_and_nothing_is_left_half(tmp_path):

@@ -3,8 +3,7 @@ import math
 import pytest
 
 from orecast.errors import RunError
-from orecast.report.metrics import Metrics
-from orecast.report.reading import read_metrics
+from orecast.report.reading import Metrics, read_metrics
 from orecast.run import write_json
 
 

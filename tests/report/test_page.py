@@ -7,11 +7,11 @@ import geopandas as gpd
 import pytest
 
 from orecast.errors import RunError
-from orecast.evaluation import prediction_rate_of
+from orecast.metrics import prediction_rate_of
 from orecast.report import drawing, write_report
-from orecast.report.captions import captions
 from orecast.report.page import render
 from orecast.report.reading import RunReading
+from orecast.report.sentences import captions
 
 OLD = {
     *("prospectivity", "out_of_fold", "uncertainty", "classes"),

@@ -1,7 +1,7 @@
 import pytest
 
-from orecast.report import score_tables
-from orecast.report.metrics import Metrics
+from orecast.report import tables as score_tables
+from orecast.report.reading import Metrics
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 
 from orecast.grid import Bounds
+from orecast.report.drawing import colour_limits, new_sheet, scale_length, write_beside
 from orecast.report.reading import Raster
-from orecast.report.sheet import colour_limits, new_sheet, scale_length, write_beside
 
 
 def test_scale_lengths_are_round_and_at_most_a_quarter():

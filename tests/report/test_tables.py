@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from orecast.report import tables
-from orecast.report.metrics import Estimate, Metrics
-from orecast.report.reading import RunReading
+from orecast.report.reading import Estimate, Metrics, RunReading
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from orecast.evaluation import prediction_area_of, prediction_rate_of, reliability
-from orecast.report import trust
-from orecast.report.metrics import PredictionArea, PredictionRate, Reliability
+from orecast.metrics import prediction_area_of, prediction_rate_of, reliability
+from orecast.report import curves as trust
+from orecast.report.reading import PredictionArea, PredictionRate, Reliability
 
 PERCENTILES = [0.95, 0.9, 0.85, 0.2]
 

@@ -4,7 +4,7 @@ import pytest
 
 from orecast.grid import Grid
 from orecast.simulation.faults import Fault, traces
-from orecast.simulation.haloes import (
+from orecast.simulation.geochemistry import (
     SUITES,
     ZONES,
     barren_anomalies,

@@ -4,8 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orecast.grid import Grid
-from orecast.simulation.elements import Analyte
-from orecast.simulation.laboratory import analysed, as_written, header, sample_sites, survey_table
+from orecast.simulation.laboratory import (
+    Analyte,
+    analysed,
+    as_written,
+    header,
+    sample_sites,
+    survey_table,
+)
 from orecast.simulation.preset import load_preset
 
 

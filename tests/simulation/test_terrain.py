@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from orecast.grid import Grid
-from orecast.simulation.terrain import (
+from orecast.simulation.fields import (
     carried,
     cover_thickness,
     elevation,

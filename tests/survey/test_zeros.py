@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orecast.survey.zeros import lowest_seen
+from orecast.survey.concentrations import lowest_seen
 
 
 def test_the_lowest_is_that_of_the_rows_looked_at():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from orecast.samples.nouns import Scaling, Windows
+from orecast.sampling.windows import Scaling, Windows
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from orecast.errors import ConfigError
-from orecast.models.resnet import ResNet18, ResNet50
+from orecast.models.networks.resnet import ResNet18, ResNet50
 from orecast.training.acceleration import (
     acceleration,
     best_device,

@@ -13,8 +13,8 @@ from orecast.training import Network, build_model, load_model, model_names
 
 def test_every_model_is_named_with_a_summary():
     names = model_names()
-    rooms = ("orecast.models", "orecast.detectors", "orecast.training")
-    assert set(names) == {name for room in rooms for name in registry.entries(room)}
+    packages = ("orecast.models.networks", "orecast.models.classical", "orecast.training")
+    assert set(names) == {name for package in packages for name in registry.entries(package)}
     assert names["resnet18"] == "Residual network of 18 layers (He et al. 2016)."
 
 
@@ -28,7 +28,7 @@ def test_names_are_listed_and_a_stack_is_built_without_torch():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(registry.entries("orecast.models")))
+@pytest.mark.parametrize("name", sorted(registry.entries("orecast.models.networks")))
 def test_no_network_is_built_with_a_warning(name):
     """Options are judged by building the smallest form, which is never one without weights."""
     with warnings.catch_warnings(record=True) as said:

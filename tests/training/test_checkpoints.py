@@ -13,7 +13,7 @@ from orecast.training.checkpoints import (
     restore_checkpoint,
     write_checkpoint,
 )
-from orecast.training.schedule import build_optimiser
+from orecast.training.trainer import build_optimiser
 
 
 def network(seed):

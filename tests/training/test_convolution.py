@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from orecast.models.resnet import ResNet18
-from orecast.training import convolution
-from orecast.training.convolution import unfolded_convolutions
+from orecast.models.networks.resnet import ResNet18
+from orecast.training import acceleration as convolution
+from orecast.training.acceleration import unfolded_convolutions
 
 
 def answers(conv, x):

@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orecast.errors import ModelError
-from orecast.samples.nouns import Windows
-from orecast.training.data import (
-    TrainingBatches,
-    batch_bounds,
-    gather,
-    turned,
-    windows_at_once,
-)
+from orecast.sampling.windows import Windows
+from orecast.training.data import TrainingBatches, batch_bounds, gather, turned, windows_at_once
 
 
 @given(st.integers(1, 500), st.integers(2, 64))

@@ -7,10 +7,9 @@ from torch import nn
 
 from orecast.config import Training
 from orecast.errors import ConfigError
-from orecast.models.resnet import ResNet18
+from orecast.models.networks.resnet import ResNet18
 from orecast.training import Network, load_model
-from orecast.training.dropout import Thinned, drops
-from orecast.training.inference import inference_form
+from orecast.training.inference import Thinned, drops, inference_form
 
 RECIPE = Training(epochs=1, batch=16)
 OPTIONS = {"width": 2, "dropout": 0.5, "passes": 6}

@@ -5,10 +5,9 @@ import pytest
 
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
-from orecast.samples.nouns import Needs
+from orecast.sampling.windows import Needs
 from orecast.training import build_model, load_model
-from orecast.training.ensemble import PercentileRank, visible_windows
-from orecast.training.members import _strictest, member_seed
+from orecast.training.committees import PercentileRank, _strictest, member_seed, visible_windows
 
 RECIPE = Training(epochs=1, batch=16)
 FOREST = {"random-forest": {"trees": 5}}

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from orecast.models.resnet import ResNet18, ResNet50
+from orecast.models.networks.resnet import ResNet18, ResNet50
 from orecast.training.inference import _MatrixConvolution, inference_form
 
 

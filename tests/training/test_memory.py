@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from orecast.training import memory
-from orecast.training.memory import kept_memory
+from orecast.training import acceleration as memory
+from orecast.training.acceleration import kept_memory
 
 glibc = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="the C library has no mallopt to watch"
@@ -18,7 +18,7 @@ glibc = pytest.mark.skipif(
 FAULTS = """
 import resource, torch
 from contextlib import nullcontext
-from orecast.training.memory import kept_memory
+from orecast.training.acceleration import kept_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from orecast.errors import ModelError, SamplingError
-from orecast.samples.nouns import WEIGHT, Needs
+from orecast.sampling.windows import WEIGHT, Needs
 from orecast.training.needs import check_labels, check_layers, check_window
 
 

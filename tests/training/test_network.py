@@ -7,7 +7,7 @@ import torch
 
 from orecast.config import Training
 from orecast.errors import CapacityError, ConfigError, ModelError, RunError, SamplingError
-from orecast.samples.nouns import Windows
+from orecast.sampling.windows import Windows
 from orecast.training import Network
 
 RECIPE = Training(epochs=2, batch=16)

@@ -7,8 +7,8 @@ from scipy.ndimage import gaussian_filter
 
 from orecast.config import Training
 from orecast.errors import SamplingError
-from orecast.models.resnet import ResNet18
-from orecast.samples.nouns import Scaling, Windows
+from orecast.models.networks.resnet import ResNet18
+from orecast.sampling.windows import Scaling, Windows
 from orecast.training import Network, build_model, load_model
 from orecast.training.acceleration import acceleration, suited_process
 from orecast.training.data import TrainingBatches

@@ -3,7 +3,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from orecast.config import Training
-from orecast.training.schedule import build_optimiser, rate_at
+from orecast.training.trainer import build_optimiser, rate_at
 
 RATE = {"epochs": 20, "rate": 0.03}
 

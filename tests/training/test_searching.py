@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
-from orecast.samples.nouns import Scaling, Windows
+from orecast.sampling.windows import Scaling, Windows
 from orecast.training import Network, build_model, load_model
 from orecast.training.searching import (
     rehearse_search,

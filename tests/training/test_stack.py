@@ -6,15 +6,9 @@ from scipy.spatial.distance import cdist
 
 from orecast.config import Training
 from orecast.errors import ConfigError, SamplingError
-from orecast.samples.nouns import Scaling, Windows
+from orecast.sampling.windows import Scaling, Windows
 from orecast.training import build_model
-from orecast.training.stack import (
-    Stack,
-    _logits,
-    apart,
-    inner_parts,
-    non_negative_logistic,
-)
+from orecast.training.committees import Stack, _logits, apart, inner_parts, non_negative_logistic
 
 FOREST = {"random-forest": {"trees": 10}}
 

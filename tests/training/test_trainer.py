@@ -13,12 +13,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from orecast.config import Training
 from orecast.errors import ModelError
-from orecast.models.resnet import ResNet18
+from orecast.models.networks.resnet import ResNet18
 from orecast.training.acceleration import Acceleration, acceleration
 from orecast.training.checkpoints import Checkpoint
 from orecast.training.data import TrainingBatches
-from orecast.training.schedule import build_optimiser, rate_at
-from orecast.training.trainer import local_randomness, train
+from orecast.training.trainer import build_optimiser, local_randomness, rate_at, train
 
 CPU = acceleration(torch.device("cpu"), channels_last=False)
 LAST = acceleration(torch.device("cpu"), channels_last=True)
@@ -192,7 +191,7 @@ def test_ctrl_c_stays_a_keyboard_interrupt(district):
 TERMINATED = """
 import os, signal, numpy as np, torch
 from orecast.config import Training
-from orecast.samples.nouns import Windows
+from orecast.sampling.windows import Windows
 from orecast.training import build_model
 
 stack = np.random.default_rng(0).normal(size=(1, 9, 9)).astype("f4")

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from orecast.evidence import Evidence
 from orecast.grid import Grid
-from orecast.samples import deposit_sampling
+from orecast.sampling import deposit_sampling
 
 SHAPE = (48, 60)
 SIZE = 5

@@ -7,9 +7,9 @@ import pytest
 
 from orecast.config import Training
 from orecast.errors import RunError
-from orecast.evaluation import percentiles
-from orecast.samples import Ground
-from orecast.samples.protocols.spatial import Spatial
+from orecast.metrics import percentiles
+from orecast.sampling import Ground
+from orecast.splits.spatial import Spatial
 from orecast.training import build_model
 from orecast.training.generators import build_step
 from orecast.validation import Recipe, cross_predict

@@ -5,12 +5,13 @@ import pytest
 
 from orecast.config import Training
 from orecast.errors import SamplingError
-from orecast.evaluation import bootstrap_mean, percentiles, share_interval
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
-from orecast.samples import Ground, NegativeRule, build_protocol, deposit_sampling
-from orecast.samples.protocols.paper import Paper
-from orecast.samples.protocols.spatial import Spatial
+from orecast.metrics import bootstrap_mean, percentiles, share_interval
+from orecast.sampling import Ground, NegativeRule, deposit_sampling
+from orecast.splits import build_protocol
+from orecast.splits.paper import Paper
+from orecast.splits.spatial import Spatial
 from orecast.training import build_model
 from orecast.training.generators import build_step
 from orecast.validation import Recipe, cross_predict

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from orecast.samples import Windows
-from orecast.samples.growing import grow
+from orecast.sampling import Windows
+from orecast.sampling.augmentation import grow
 from orecast.training.generators import build_step
-from orecast.validation.grown import examined
+from orecast.validation.answers import examined
 
 
 def windows(n=80, layers=3, seed=0):

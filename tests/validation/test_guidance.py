@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from orecast.errors import ModelError, SamplingError
-from orecast.samples import FaultControl
+from orecast.sampling import FaultControl
 from orecast.training import build_model
 from orecast.validation import Recipe
-from orecast.validation.guidance import Guidance
-from orecast.validation.saved import read_fitted
+from orecast.validation.fitted import Guidance, read_fitted
 
 ROW = np.array([[-2.0, 0.0, 2.0, 6.0]], dtype=np.float32)
 SEEN = np.array([[True, True, True, False]])

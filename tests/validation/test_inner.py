@@ -8,10 +8,10 @@ import pytest
 from scipy import special
 
 from orecast.config import Training
-from orecast.evaluation import percentiles
 from orecast.grid import windows_touching
-from orecast.samples import Ground
-from orecast.samples.protocols.spatial import Spatial
+from orecast.metrics import percentiles
+from orecast.sampling import Ground
+from orecast.splits.spatial import Spatial
 from orecast.training import build_model
 from orecast.validation import Calibration, Recipe, cross_predict, inner
 from orecast.validation.inner import calibrate_inside

@@ -18,20 +18,22 @@ from orecast.config import Screening, Training
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.registry import entries
-from orecast.samples import Ground, NegativeRule, build_protocol, deposit_sampling
-from orecast.samples.growing import grow
-from orecast.samples.protocols.building import ROOM
-from orecast.samples.protocols.cutting import cut
-from orecast.samples.protocols.spatial import Spatial
+from orecast.sampling import Ground, NegativeRule, deposit_sampling
+from orecast.sampling.augmentation import grow
+from orecast.splits import build_protocol
+from orecast.splits.building import PACKAGE
+from orecast.splits.cutting import cut
+from orecast.splits.spatial import Spatial
 from orecast.training import build_model
+from orecast.training.data import Trims
 from orecast.training.generators import augmenter_names, build_step
-from orecast.training.trimming import Trims
 from orecast.validation import Recipe, cross_predict
 
 SIZE = 5
 TRAINING = Training(epochs=1, batch=16)
 DETECTORS, NETWORKS, COMMITTEES = (
-    sorted(entries(room)) for room in ("orecast.detectors", "orecast.models", "orecast.training")
+    sorted(entries(package))
+    for package in ("orecast.models.classical", "orecast.models.networks", "orecast.training")
 )
 MODELS = [*DETECTORS, *NETWORKS, *COMMITTEES]
 CHEAP = [*DETECTORS, *COMMITTEES, "resnet18"]
@@ -79,7 +81,7 @@ class Fixed:
 def options(name):
     """A small form of a model."""
     if name in NETWORKS:
-        known = inspect.signature(entries("orecast.models")[name].load()).parameters
+        known = inspect.signature(entries("orecast.models.networks")[name].load()).parameters
         return {option: value for option, value in TINY.items() if option in known}
     return SMALL.get(name, {})
 
@@ -309,7 +311,7 @@ def test_scores_of_visible_cells_would_tell_what_is_hidden(name, evidence, place
     np.testing.assert_array_equal(*same)
 
 
-@pytest.mark.parametrize("name", sorted(set(entries(ROOM)) - {"paper", "negative-draws"}))
+@pytest.mark.parametrize("name", sorted(set(entries(PACKAGE)) - {"paper", "negative-draws"}))
 def test_no_protocol_shows_a_fold_what_moves_its_test(name, evidence, places, tmp_path):
     """What a sample of a tested window, or a sample beside it, moves is nowhere in the fit.
 

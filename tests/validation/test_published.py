@@ -9,13 +9,12 @@ from pyproj import CRS
 
 from orecast.config import Screening, Training
 from orecast.errors import SamplingError
-from orecast.evaluation import f1_optimal_threshold
 from orecast.evidence import Evidence
 from orecast.grid import Grid
-from orecast.samples import Ground, Sampling
-from orecast.samples.growing import Step
-from orecast.samples.growing.copies import Copying
-from orecast.samples.protocols.paper import GivenSplit, Paper
+from orecast.metrics import f1_optimal_threshold
+from orecast.sampling import Ground, Sampling
+from orecast.sampling.augmentation import Copying, Step
+from orecast.splits.paper import GivenSplit, Paper
 from orecast.training import build_model
 from orecast.training.generators import build_step
 from orecast.validation import Recipe, cross_predict, published_predict

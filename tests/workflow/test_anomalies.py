@@ -11,9 +11,10 @@ from orecast.config import parse
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.run import Run
 from orecast.survey import read_survey
-from orecast.workflow import anomalies, run_survey
-from orecast.workflow.preparing import prepare
-from orecast.workflow.provenance import Provenance
+from orecast.workflow import run_survey
+from orecast.workflow.run import anomalies
+from orecast.workflow.run.job import Provenance
+from orecast.workflow.run.preparing import prepare
 
 SPAN = 3000.0  # m, less than the 5 km that negatives keep from deposits
 

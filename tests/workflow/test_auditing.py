@@ -15,15 +15,19 @@ from scipy.ndimage import gaussian_filter
 from orecast.config import read, to_toml
 from orecast.errors import InputError, OrecastError, RunError, SamplingError
 from orecast.grid import windows_over, windows_touching
-from orecast.samples import build_protocol
-from orecast.samples.protocols.spatial import Spatial
-from orecast.survey.zeros import lowest_seen
-from orecast.workflow import auditing_finished, auditing_folds, auditing_runs, run_survey, running
-from orecast.workflow.auditing import Severity, write_audit
-from orecast.workflow.auditing_finished import read_finished
-from orecast.workflow.auditing_folds import covered, protocol_of, touching
-from orecast.workflow.auditing_runs import audit_run
-from orecast.workflow.auditing_windows import audit_windows
+from orecast.splits import build_protocol
+from orecast.splits.spatial import Spatial
+from orecast.survey.concentrations import lowest_seen
+from orecast.workflow import run_survey
+from orecast.workflow.audit import folds as auditing_folds
+from orecast.workflow.audit import runs as auditing_finished
+from orecast.workflow.audit import runs as auditing_runs
+from orecast.workflow.audit.auditing import Severity, write_audit
+from orecast.workflow.audit.finished import read_finished
+from orecast.workflow.audit.folds import covered, protocol_of, touching
+from orecast.workflow.audit.runs import audit_run
+from orecast.workflow.audit.windows import audit_windows
+from orecast.workflow.run import running
 
 DATA = Path(os.environ.get("ORECAST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SIZE, SIDE = 5, 120

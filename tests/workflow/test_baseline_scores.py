@@ -7,7 +7,7 @@ import pytest
 
 from orecast.errors import ConfigError, InputError, ModelError, RunError, SamplingError
 from orecast.run import Run
-from orecast.workflow.baseline_scores import score_each
+from orecast.workflow.run.validating import score_each
 
 NAMES = ("mahalanobis", "layer Cu/Zn: [b]", "random")
 

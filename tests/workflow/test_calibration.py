@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orecast.samples import Sampling
+from orecast.sampling import Sampling
 from orecast.validation import FoldAnswer, OutOfFold
-from orecast.workflow.final_map import _probability
-from orecast.workflow.validating import _final_calibration
+from orecast.workflow.run.final_map import _probability
+from orecast.workflow.run.validating import _final_calibration
 
 SHAPE = (30, 60)
 BENDS = {

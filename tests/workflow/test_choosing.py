@@ -6,7 +6,7 @@ from orecast.config import parse, to_toml
 from orecast.errors import ConfigError
 from orecast.registry import entries
 from orecast.training import build_model
-from orecast.workflow.choosing import SAMPLING, WITH_DEPOSITS, WITHOUT_DEPOSITS, chosen, stands_for
+from orecast.workflow.run.job import SAMPLING, WITH_DEPOSITS, WITHOUT_DEPOSITS, chosen, stands_for
 
 SAMPLES = {"samples": {"path": "s.csv"}}
 DEPOSITS = {"deposits": {"path": "d.csv"}}
@@ -60,5 +60,5 @@ def test_channels_go_with_it_and_options_do_not():
 
 
 def test_no_model_is_registered_by_that_name():
-    rooms = ("orecast.detectors", "orecast.models", "orecast.training")
-    assert not any("auto" in entries(room) for room in rooms)
+    packages = ("orecast.models.classical", "orecast.models.networks", "orecast.training")
+    assert not any("auto" in entries(package) for package in packages)

@@ -16,13 +16,13 @@ import pytest
 
 from orecast.config import read
 from orecast.errors import CapacityError, ConfigError, ModelError, RunError
-from orecast.evaluation import bootstrap_mean, paired_difference
-from orecast.workflow import comparison_cells
-from orecast.workflow.comparing import Compared, compare, named
-from orecast.workflow.comparison_cells import CELLS, compute, read_cell
-from orecast.workflow.comparison_plan import Cell, Choice, Plan, parse_choices
-from orecast.workflow.comparison_summary import summarise
-from orecast.workflow.running import run_survey
+from orecast.metrics import bootstrap_mean, paired_difference
+from orecast.workflow.compare import cells as comparison_cells
+from orecast.workflow.compare.cells import CELLS, compute, read_cell
+from orecast.workflow.compare.comparing import Compared, compare, named
+from orecast.workflow.compare.plan import Cell, Choice, Plan, parse_choices
+from orecast.workflow.compare.summary import summarise
+from orecast.workflow.run.running import run_survey
 
 SMALL = (
     "evidence.cell_size=1000",
@@ -213,7 +213,7 @@ def test_what_the_machine_refuses_is_no_result_of_a_cell(
 def test_names_and_options_are_judged_before_anything_is_read(
     tmp_path, district, monkeypatch, changes, message
 ):
-    monkeypatch.setattr("orecast.workflow.comparing.read_survey", None)
+    monkeypatch.setattr("orecast.workflow.compare.comparing.read_survey", None)
     models = changes.pop("models", "random-forest")
     if "protocols" in changes:
         changes["protocols"] = parse_choices(changes["protocols"], "--protocols")
@@ -262,7 +262,7 @@ def test_surveys_are_named_by_their_files_or_folders(tmp_path):
 
 
 def test_a_run_that_is_named_twice_is_refused(district, tmp_path, monkeypatch):
-    monkeypatch.setattr("orecast.workflow.comparing.read_survey", None)
+    monkeypatch.setattr("orecast.workflow.compare.comparing.read_survey", None)
     again = district.parent / "." / ".." / district.parent.name / "run.toml"
     with pytest.raises(ConfigError, match=r"run\.toml: is named twice"):
         compare(Plan((district, again), settings=SMALL), tmp_path / "out")
@@ -282,7 +282,7 @@ def bare(district, tmp_path):
 def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
     district, bare, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("orecast.workflow.comparing.work_off", None)
+    monkeypatch.setattr("orecast.workflow.compare.comparing.work_off", None)
     for run, model, words in (
         (district, "resgcn", "layers, for model resgcn: .*reads elements alone, and is given fau"),
         (bare, "gk-dcn", r"model\.weight, for model gk-dcn: .*guided by faults.* give \[faults\]"),

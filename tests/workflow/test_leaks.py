@@ -12,10 +12,10 @@ import pytest
 
 from orecast.config import Training
 from orecast.evidence import build_evidence, refitted
-from orecast.samples import Ground, NegativeRule, Sampling, deposit_sampling
-from orecast.samples.protocols.spatial import Spatial
+from orecast.sampling import Ground, NegativeRule, Sampling, deposit_sampling
+from orecast.splits.spatial import Spatial
 from orecast.survey import read_survey
-from orecast.survey.zeros import lowest_seen
+from orecast.survey.concentrations import lowest_seen
 from orecast.training import build_model
 from orecast.validation import Recipe, cross_predict
 

@@ -8,7 +8,7 @@ from shapely.geometry import Point
 from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
-from orecast.survey.findings import Findings
+from orecast.survey.nouns import Findings
 from orecast.workflow.places import deposit_names, place_deposits, require_room, say_gaps
 
 GRID = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 20_000), (20, 20))

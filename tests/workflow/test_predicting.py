@@ -12,15 +12,15 @@ from rio_cogeo import cog_validate
 
 from orecast.config import read
 from orecast.errors import OrecastError
-from orecast.evaluation import auc
 from orecast.mapping import applicability, read_raster
-from orecast.samples import fit_scaling
+from orecast.metrics import auc
+from orecast.sampling import fit_scaling
 from orecast.simulation import load_preset, simulate, write_district
 from orecast.survey import read_survey
-from orecast.validation.saved import read_fitted
+from orecast.validation.fitted import read_fitted
 from orecast.workflow import predict, run_survey
-from orecast.workflow.predicting_layers import as_trained, trained_layers
-from orecast.workflow.predicting_trained import read_trained
+from orecast.workflow.predict.layers import as_trained, trained_layers
+from orecast.workflow.predict.scores import read_trained
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 

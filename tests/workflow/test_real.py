@@ -8,15 +8,16 @@ import pytest
 
 from orecast.config import Training, read
 from orecast.errors import AlignmentError
-from orecast.evaluation import auc, percentiles
 from orecast.evidence import build_evidence
 from orecast.mapping import read_raster
-from orecast.samples import build_protocol, deposit_sampling
+from orecast.metrics import auc, percentiles
+from orecast.sampling import deposit_sampling
+from orecast.splits import build_protocol
 from orecast.survey import read_survey
 from orecast.training import build_model
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow import check, run_survey
-from orecast.workflow.job import ground_of
+from orecast.workflow.run.job import ground_of
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ORECAST_DATA", ROOT.parent / "shared" / "data"))

@@ -7,8 +7,8 @@ from orecast.config import parse
 from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
-from orecast.samples import Windows
-from orecast.samples.growing import grow
+from orecast.sampling import Windows
+from orecast.sampling.augmentation import grow
 from orecast.workflow.recipes import declared, model_recipe
 
 FILES = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}

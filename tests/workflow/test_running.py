@@ -18,8 +18,9 @@ from orecast.errors import (
     ThresholdError,
 )
 from orecast.mapping import classify, predict_map, read_raster
-from orecast.workflow import final_map, job, run_survey, running, validating
-from orecast.workflow.provenance import input_files
+from orecast.workflow import run_survey
+from orecast.workflow.run import final_map, job, running, validating
+from orecast.workflow.run.job import input_files
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 

@@ -4,13 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from orecast.evaluation import RankCurve, bootstrap_mean, paired_difference, percentiles
+from orecast.metrics import RankCurve, bootstrap_mean, paired_difference, percentiles
 from orecast.run import write_json
-from orecast.samples import Sampling
+from orecast.sampling import Sampling
 from orecast.validation import Calibration, FoldAnswer, OutOfFold
 from orecast.workflow.places import Places
-from orecast.workflow.scoring import held_out_row, paper_row, ranked
-from orecast.workflow.verdict import verdict
+from orecast.workflow.scoring import held_out_row, paper_row, ranked, verdict
 
 SHAPE = (4, 10)
 AT = np.array([[0, 0], [3, 1], [0, 9], [3, 8]])

@@ -9,11 +9,10 @@ import pytest
 from orecast.errors import ModelError
 from orecast.run import Run
 from orecast.survey import read_survey
-from orecast.workflow import final_map
-from orecast.workflow.job import Job
-from orecast.workflow.preparing import prepare
-from orecast.workflow.provenance import Provenance
-from orecast.workflow.validating import _test_baselines
+from orecast.workflow.run import final_map
+from orecast.workflow.run.job import Job, Provenance
+from orecast.workflow.run.preparing import prepare
+from orecast.workflow.run.validating import _test_baselines
 
 KEPT = ("deposit-distance", "mahalanobis", "random")
 

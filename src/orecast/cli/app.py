@@ -12,9 +12,9 @@ from orecast import __version__
 from orecast.capacity import lacks_memory, out_of_memory, require_addresses
 from orecast.cli.auditing import audit
 from orecast.cli.comparing import compare
-from orecast.cli.paths import path
 from orecast.cli.predicting import predict
 from orecast.cli.reproducing import reproduce
+from orecast.cli.show import path
 from orecast.cli.stopping import Commands
 from orecast.errors import OrecastError
 
@@ -139,8 +139,7 @@ def check(
 
     Example: orecast check run.toml
     """
-    from orecast.cli.show import say
-    from orecast.cli.tables import show_checks
+    from orecast.cli.show import say, show_checks
     from orecast.config import read
     from orecast.workflow import check as judge
     from orecast.workflow import write_checks
@@ -222,8 +221,7 @@ app.command()(reproduce)
 
 
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
-    from orecast.cli.show import progress_bar, say
-    from orecast.cli.tables import show_summary
+    from orecast.cli.show import progress_bar, say, show_summary
     from orecast.workflow import AUTO, run_survey, stands_for
 
     if config.model.name == AUTO:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orecast.cli.paths import path
+from orecast.cli.show import path
 
 if TYPE_CHECKING:
     from orecast.workflow import Audit
@@ -52,7 +52,7 @@ def audit(
     if labels is not None and windows is None:
         raise typer.BadParameter("--labels go with --windows")
     if write is not None:
-        from orecast.workflow.auditing import refuse_place
+        from orecast.workflow.audit.auditing import refuse_place
 
         refuse_place(write)
     if run is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orecast.cli.paths import path
+from orecast.cli.show import path
 
 if TYPE_CHECKING:
     from orecast.workflow import Compared
@@ -99,7 +99,7 @@ def compare(
 def _show(done: Compared) -> None:
     """Print each survey's sentences and tables, and where the page is."""
     from orecast.cli.show import say, table, warn
-    from orecast.report.comparison_tables import survey_tables
+    from orecast.report.comparison import survey_tables
 
     for survey in done.content["surveys"]:
         tables = survey_tables(survey, done.content["protocols"])

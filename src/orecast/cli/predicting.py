@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orecast.cli.paths import path
+from orecast.cli.show import path
 
 if TYPE_CHECKING:
     from orecast.workflow import Prediction

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orecast.cli.paths import path
+from orecast.cli.show import path
 
 if TYPE_CHECKING:
-    from orecast.workflow import Reproduced
+    from orecast.papers import Reproduced
 
 
 def reproduce(
@@ -56,7 +56,7 @@ def reproduce(
     Example: orecast reproduce resgcn --hour --tables confusion
     """
     from orecast.cli.show import one_of, progress_bar
-    from orecast.workflow import reproduce as work
+    from orecast.papers import reproduce as work
 
     one_of(smoke=smoke, hour=hour)
     one_of(resume=resume, overwrite=overwrite)

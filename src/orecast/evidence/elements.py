@@ -14,12 +14,11 @@ from orecast.errors import InputError
 from orecast.evidence.nouns import Evidence
 from orecast.evidence.spacing import propose_radius
 from orecast.grid import Grid
-from orecast.survey.zeros import lowest_seen
+from orecast.survey.concentrations import lowest_seen
 
 if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
-    from orecast.survey.findings import Findings
-    from orecast.survey.nouns import Survey
+    from orecast.survey.nouns import Findings, Survey
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ModelError
-from orecast.explanation._arrays import read_arrays, require_windows, shown_layer
 from orecast.explanation._drawing import (
     grey_window,
+    read_arrays,
+    require_windows,
     row_title,
     shortened,
+    shown_layer,
     window_grid,
     window_title,
     write_figure,
 )
-from orecast.samples.nouns import Floats, Windows
+from orecast.sampling.windows import Floats, Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.samples import Scaling
+from orecast.sampling import Scaling
 from orecast.validation import Fitted
 
 

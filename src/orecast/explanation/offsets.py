@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orecast.errors import ModelError
-from orecast.explanation._arrays import read_arrays, require_windows, shown_layer
 from orecast.explanation._drawing import (
     BLUE,
     INK,
@@ -17,15 +16,18 @@ from orecast.explanation._drawing import (
     VERMILION,
     grey_window,
     note,
+    read_arrays,
+    require_windows,
     row_title,
     shortened,
+    shown_layer,
     window_edge,
     window_grid,
     window_title,
     write_figure,
 )
 from orecast.grid import window_start
-from orecast.samples.nouns import Floats, Windows
+from orecast.sampling.windows import Floats, Windows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ConfigError, ModelError
-from orecast.explanation._arrays import read_arrays, require_windows
-from orecast.explanation._drawing import write_figure
-from orecast.explanation._swarm import means_figure, swarm_figure
+from orecast.explanation._drawing import (
+    means_figure,
+    read_arrays,
+    require_windows,
+    swarm_figure,
+    write_figure,
+)
 from orecast.grid import window_start
-from orecast.samples.nouns import Bools, Floats, Ints, Windows
+from orecast.sampling.windows import Bools, Floats, Ints, Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

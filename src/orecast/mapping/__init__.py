@@ -2,8 +2,7 @@
 
 from orecast.mapping.applicability import Applicability, map_applicability
 from orecast.mapping.classes import Classes, classify, classify_held_out
-from orecast.mapping.prediction import predict_map
-from orecast.mapping.rasters import CLASS_COLOURS, read_raster, write_raster
+from orecast.mapping.rasters import CLASS_COLOURS, predict_map, read_raster, write_raster
 
 __all__ = [
     "CLASS_COLOURS",

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
-from orecast.samples import Windows
+from orecast.sampling import Windows
 from orecast.validation import Fitted
 
 Floats = NDArray[np.float64]

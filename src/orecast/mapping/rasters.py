@@ -1,9 +1,9 @@
-"""Maps as Cloud-Optimised GeoTIFFs, written and read back."""
+"""Predict a whole area, and write it as GeoTIFF."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +12,36 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from orecast.errors import AlignmentError, InputError, RunError
+from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.survey.nouns import Raster
+from orecast.validation import Fitted
+
+
+def predict_map(
+    fitted: Fitted,
+    evidence: Evidence,
+    *,
+    tile: int = 256,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Score every cell that has evidence, ``(rows, columns)``; NaN elsewhere.
+
+    The map is the same whatever the tile: each cell's window is read from the whole stack.
+    """
+    score = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
+    tiles = list(evidence.grid.tiles(tile))
+    for k, part in enumerate(tiles):
+        cells = np.argwhere(evidence.valid[part.rows, part.columns])
+        cells += [part.rows.start, part.columns.start]
+        if len(cells):
+            score[cells[:, 0], cells[:, 1]] = fitted.predict(cells)
+        if progress:
+            progress("tile", k + 1, len(tiles))
+    return score
+
 
 Colour = tuple[int, int, int, int]  # red, green, blue, opacity, 0..255
-
 CLASS_NODATA = 255
 CLASS_COLOURS: Mapping[int, Colour] = {
     0: (0, 0, 0, 0),

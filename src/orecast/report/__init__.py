@@ -1,21 +1,5 @@
 """Figures and a self-contained page, drawn from a finished run's folder alone."""
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from orecast.registry import exports
-
-if TYPE_CHECKING:
-    from orecast.report.page import write_report
-
-__all__ = [
-    "write_report",
-]
-
-__getattr__ = exports(
-    __name__,
-    {
-        "write_report": "page",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,32 +1,332 @@
-"""The results page of a comparison, and its tables as CSV and Markdown; reads its JSON alone."""
+"""The page, tables and figures of a comparison."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orecast.errors import RunError
-from orecast.report import comparison_figures as figures
 from orecast.report import html
-from orecast.report.comparison_tables import (
-    BEST_LAYER,
-    SPATIAL,
-    claimed,
-    is_layer,
-    reason,
-    survey_tables,
+from orecast.report.drawing import (
+    FAINT,
+    INK,
+    MODEL,
+    OTHERS,
+    RECOMMENDED,
+    RULE,
+    families,
+    lettering,
+    new_figure,
+    plain_axes,
+    to_png,
 )
-from orecast.report.drawing import to_png
-from orecast.report.facts import duration
-from orecast.report.tables import Table, number
+from orecast.report.reading import Estimate
+from orecast.report.sentences import duration, meanings
+from orecast.report.tables import DASH, Table, estimate, number, probability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_MAPS = 25
+_WIDTH = 6.3
+_LETTERS = 34
+Row = Mapping[str, Any]
+
+
+def percentiles(rows: Sequence[Row], reference: str) -> Figure:
+    """Draw each map's mean percentile with its interval, the best on top.
+
+    Compared models are filled, baselines grey; ``reference`` is the model others are held against.
+    """
+    drawn = rows[:MOST_MAPS]
+    figure = new_figure(_WIDTH, 0.95 + 0.26 * len(drawn))
+    axes = figure.add_subplot()
+    axes.axvline(50, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    ends = [0.0]
+    for k, row in enumerate(drawn):
+        colour = _colour(row, reference)
+        p = row["percentile"]
+        if p["low"] is not None and p["high"] is not None:
+            ends.append(100 * p["low"])
+            axes.plot([100 * p["low"], 100 * p["high"]], [k, k], color=colour, linewidth=1.6)
+        axes.plot(100 * p["value"], k, "o", color=colour, markersize=5.5, zorder=4)
+    axes.set_xlim(min(ends), 100)
+    axes.set_xlabel("Mean percentile of held-out places (50 is chance)", fontsize=8.5, color=INK)
+    labels = [
+        lettering(row["name"], _LETTERS) + (" (reference)" if row["name"] == reference else "")
+        for row in drawn
+    ]
+    _name_rows(axes, labels)
+    for label, row in zip(axes.get_yticklabels(), drawn, strict=True):
+        colour = _colour(row, reference)
+        label.set(color=INK if colour == FAINT else colour)
+        label.set_fontweight("normal" if colour == FAINT else "bold")
+    return figure
+
+
+def claims(auc: Mapping[str, Mapping[str, float]], protocols: Sequence[str]) -> Figure:
+    """Draw the AUC that each protocol claims for a model, ``{model: {protocol: AUC}}``.
+
+    ``spatial`` comes first among ``protocols``; the papers' are the colour of a warning.
+    """
+    figure = new_figure(_WIDTH, 1.25 + 0.3 * len(auc) + 0.1 * len(protocols))
+    axes = figure.add_subplot()
+    axes.axvline(0.5, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    for k, values in enumerate(auc.values()):
+        axes.plot([min(values.values()), max(values.values())], [k, k], color=RULE, linewidth=2)
+    colours = claim_colours(protocols)
+    for protocol in protocols:
+        rows = [k for k, values in enumerate(auc.values()) if protocol in values]
+        if rows:
+            axes.scatter(
+                [list(auc.values())[k][protocol] for k in rows],
+                rows,
+                s=42 if protocol == protocols[0] else 30,
+                color=colours[protocol],
+                marker="D" if colours[protocol] == RECOMMENDED else "o",
+                label=lettering(protocol, _LETTERS),
+                zorder=3,
+            )
+    lowest = min((v for values in auc.values() for v in values.values()), default=0.5)
+    axes.set_xlim(min(0.4, math.floor(10 * lowest) / 10), 1.01)
+    axes.set_xlabel("AUC (0.5 is chance)", fontsize=8.5, color=INK)
+    _name_rows(axes, [lettering(name, _LETTERS) for name in auc])
+    figure.legend(
+        loc="outside upper left",
+        ncols=min(len(protocols), 3),
+        frameon=False,
+        prop={"family": families(), "size": 8},
+    )
+    return figure
+
+
+def claim_colours(protocols: Sequence[str]) -> dict[str, str]:
+    """A colour for each protocol: the first one's is the model's, the papers' that of a warning."""
+    others = [p for p in protocols[1:] if p.partition(":")[0] != "paper"]
+    found = {p: (*OTHERS, INK)[k % (len(OTHERS) + 1)] for k, p in enumerate(others)}
+    return {protocols[0]: MODEL} | found | {p: RECOMMENDED for p in protocols[1:] if p not in found}
+
+
+def _colour(row: Row, reference: str) -> str:
+    if row["name"] == reference:
+        return RECOMMENDED
+    return MODEL if row["role"] == "model" else FAINT
+
+
+def _name_rows(axes: Axes, labels: list[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    plain_axes(axes)
+    axes.grid(axis="x", color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    for label in axes.get_yticklabels():
+        label.set_fontfamily(families())
+
+
+BEST_LAYER = "best-layer"  # chosen inside each fold, by how it ranks the training deposits
+SPATIAL = "spatial"
+
+
+def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
+    """Every table of one survey: ``spatial``, ``layers``, ``claims``, ``others`` and ``failed``.
+
+    None stands for one with nothing to show. ``declares`` is what models say must be said with
+    their scores, by name; ``meanings`` what the maps are.
+    """
+    rows = survey["scores"]
+    spatial = [r for r in rows if r["protocol"] == SPATIAL]
+    others = [p for p in protocols if p != SPATIAL and any(r["protocol"] == p for r in rows)]
+    others.sort(key=is_leaky)  # the fair ones before the papers'
+    maps = [r for r in spatial if not is_layer(r)]
+    scored = any("percentile" in r for r in maps)
+    return {
+        "spatial": spatial_table(maps, survey["reference"]) if scored else None,
+        "layers": spatial_table([r for r in spatial if is_layer(r)], survey["reference"]),
+        "claims": claims_table(rows, [SPATIAL, *others]) if others else None,
+        "others": [
+            (p, _words(rows, p), other_table([r for r in rows if r["protocol"] == p], p))
+            for p in others
+        ],
+        "words": _words(rows, SPATIAL),
+        "failed": failed_table(rows),
+        "declares": {r["name"]: r["declares"] for r in rows if r.get("declares")},
+        "meanings": meanings(r["name"] for r in spatial),
+    }
+
+
+def spatial_table(rows: Sequence[Row], reference: str) -> Table:
+    """Set maps beside each other under leak-free folds, the best first."""
+    rivals = [n for n in dict.fromkeys((reference, BEST_LAYER)) if _anyone_against(rows, n)]
+    head = (
+        "Map",
+        "Percentile",
+        "± between seeds",
+        *(f"Against {name}" for name in rivals),
+        *("AUC", "Top 5\u00a0% (%)", "Average precision", "Brier skill (%)", "Seconds"),
+    )
+    body = [
+        (
+            _named(row),
+            estimate(_estimate(row.get("percentile")), percent=True, digits=0),
+            _points(row.get("seeds_sd")),
+            *(_difference(row.get("paired", {}).get(name)) for name in rivals),
+            number(_known(row.get("auc"))),
+            _points((row.get("top_area") or {}).get("0.05"), digits=0),
+            _two_figures(row.get("average_precision")),
+            _points(row.get("brier_skill"), digits=2),
+            number(row["seconds"], 1),
+        )
+        for row in rows
+    ]
+    stressed = {k: "reference" for k, row in enumerate(rows) if row["name"] == reference}
+    caption = "Held-out places under spatial folds; 95\u00a0% intervals in brackets"
+    return Table(caption, head, body, frozenset(range(1, len(head))), stressed)
+
+
+def other_table(rows: Sequence[Row], protocol: str) -> Table:
+    """Set the models under another protocol, in the order of ``spatial``."""
+    head = (
+        *("Map", "Percentile", "± between seeds", "AUC", "Top 5\u00a0% (%)"),
+        *("Accuracy", "F1", "MCC", "Seconds"),
+    )
+    body = [
+        (
+            _named(row),
+            estimate(_estimate(row.get("percentile")), percent=True, digits=0),
+            _points(row.get("seeds_sd")),
+            number(_known(row.get("auc"))),
+            _points((row.get("top_area") or {}).get("0.05"), digits=0),
+            *(number(_known((row.get("extra") or {}).get(n))) for n in ("accuracy", "f1", "mcc")),
+            number(row["seconds"], 1),
+        )
+        for row in rows
+    ]
+    leaky = ", which leaks: what is tested has all but been learned from"
+    caption = f"Protocol {protocol}{leaky if is_leaky(protocol) else ''}"
+    return Table(caption, head, body, frozenset(range(1, len(head)))).filled()
+
+
+def claims_table(rows: Sequence[Row], protocols: Sequence[str]) -> Table:
+    """Set the AUC that each protocol claims for the same model; leaky ones last, with the gap."""
+    found = claimed(rows)
+    leaky = [p for p in protocols if is_leaky(p)]
+    head = ("Model", *(f"AUC, {p}" for p in protocols), *(f"{p} − {SPATIAL}" for p in leaky))
+    body = [
+        (
+            name,
+            *(number(auc.get(p)) for p in protocols),
+            *(
+                number(auc[p] - auc[SPATIAL] if p in auc and SPATIAL in auc else None)
+                for p in leaky
+            ),
+        )
+        for name, auc in found.items()
+    ]
+    caption = "What each protocol claims for the same model: AUC, mean over seeds"
+    return Table(caption, head, body, frozenset(range(1, len(head))))
+
+
+def claimed(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """AUC by model and protocol, of the compared models, in the order of ``spatial``."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["role"] == "model" and row.get("auc") is not None:
+            found.setdefault(row["name"], {})[row["protocol"]] = row["auc"]
+    return found
+
+
+def failed_table(rows: Sequence[Row]) -> Table | None:
+    """Set what could not be computed, once a reason; None where everything could."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        for failed in row["failed"]:
+            found.setdefault((row["protocol"], failed["what"]), []).append(
+                {"name": row["name"], "role": row["role"], "seed": failed["seed"]}
+            )
+    body = [
+        (protocol, ", ".join(map(str, sorted({f["seed"] for f in those}))), why, _maps(those))
+        for (protocol, why), those in found.items()
+    ]
+    if not body:
+        return None
+    return Table("What could not be computed", ("Protocol", "Seeds", "Why", "Maps"), body)
+
+
+def _maps(rows: Sequence[Row]) -> str:
+    """Names of maps, each once; single layers, which are many, are counted."""
+    named = dict.fromkeys(row["name"] for row in rows if not is_layer(row))
+    layers = len({row["name"] for row in rows if is_layer(row)})
+    return ", ".join([*named, *([f"{layers} single layer{'s' * (layers > 1)}"] if layers else [])])
+
+
+def is_layer(row: Row) -> bool:
+    """Whether a row is a single layer's, picked afterwards."""
+    return bool(row["role"] == "baseline" and row["name"].startswith("layer "))
+
+
+def is_leaky(protocol: str) -> bool:
+    """Whether a protocol, by its label, tests what has all but been learned from."""
+    return protocol.partition(":")[0] == "paper"
+
+
+def reason(row: Row) -> str:
+    """Why seeds failed: each reason once."""
+    return "; ".join(dict.fromkeys(failed["what"] for failed in row["failed"]))
+
+
+def _anyone_against(rows: Sequence[Row], name: str) -> bool:
+    return any(name in row.get("paired", {}) for row in rows)
+
+
+def _words(rows: Sequence[Row], protocol: str) -> str:
+    """How a protocol cut, as its first finished cell says."""
+    said = (r["sentence"] for r in rows if r["protocol"] == protocol and r["sentence"])
+    text = next(said, "")
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+def _named(row: Row) -> str:
+    if not row["failed"]:
+        return str(row["name"])
+    seeds = ", ".join(str(failed["seed"]) for failed in row["failed"])
+    return f"{row['name']} (failed, seed {seeds})"
+
+
+def _difference(test: Row | None) -> str:
+    """A paired difference in points, with interval and p."""
+    if test is None:
+        return DASH
+    text = estimate(_estimate(test), percent=True, digits=0)
+    p = probability(_known(test["p"]))
+    return text if p == DASH else f"{text}, p\u00a0{p}"
+
+
+def _points(share: float | None, digits: int = 1) -> str:
+    return number(None if share is None else 100 * share, digits)
+
+
+def _two_figures(value: float | None) -> str:
+    return DASH if value is None else f"{value:#.2g}"
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _estimate(value: Row | None) -> Estimate:
+    nothing = {"value": None, "low": None, "high": None}
+    return Estimate.model_validate(value or nothing)
+
 
 FIRST_LAYERS = 3
-
-Row = Mapping[str, Any]
 
 
 def write_comparison(folder: Path) -> Path:
@@ -108,7 +408,7 @@ def _page(content: Row, surveys: Sequence[Row], pngs: Mapping[str, bytes]) -> st
         "first_layers": FIRST_LAYERS,
         "spent": duration(sum(cell["seconds"] for cell in content["cells"])),
     }
-    return html.render("comparison.html", pictures, told)
+    return html.render_template("comparison.html", pictures, told)
 
 
 def _title(content: Row) -> str:
@@ -123,11 +423,11 @@ def _drawn(survey: Row) -> dict[str, Any]:
     maps = [r for r in spatial if not is_layer(r) or r in layers[:1]]
     found = {}
     if maps:
-        found[f"{survey['name']}-percentiles"] = figures.percentiles(maps, survey["reference"])
+        found[f"{survey['name']}-percentiles"] = percentiles(maps, survey["reference"])
     protocols = list(dict.fromkeys(row["protocol"] for row in survey["scores"]))
-    claims = claimed(survey["scores"])
-    if len(protocols) > 1 and claims:
-        found[f"{survey['name']}-protocols"] = figures.claims(claims, protocols)
+    rows = claimed(survey["scores"])
+    if len(protocols) > 1 and rows:
+        found[f"{survey['name']}-protocols"] = claims(rows, protocols)
     return found
 
 
@@ -135,7 +435,7 @@ def _caption(name: str) -> html.Caption:
     if name.endswith("-percentiles"):
         return html.Caption(
             f"Mean percentile of held-out places with 95\u00a0% intervals, at most "
-            f"{figures.MOST_MAPS} maps. Orange is the reference, blue the models compared, grey "
+            f"{MOST_MAPS} maps. Orange is the reference, blue the models compared, grey "
             "the baselines; of the single layers the best alone, picked afterwards.",
             "Mean percentile of held-out places with its interval for each map, best on top; the "
             "table below has the same figures.",

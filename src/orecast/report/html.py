@@ -1,4 +1,4 @@
-"""What every page shares: one frame and style, pictures within the file, files written whole."""
+"""Web pages: templates, pictures inlined, written with what stands beside them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Picture:
         return cls(uri, caption, *(round(n / DPI * _PIXELS_AN_INCH) for n in size))
 
 
-def render(page: str, pictures: Mapping[str, Picture], content: Mapping[str, Any]) -> str:
+def render_template(page: str, pictures: Mapping[str, Picture], content: Mapping[str, Any]) -> str:
     """Set a page from its template beside this file; a name that nothing fills is an error."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 

@@ -1,8 +1,4 @@
-"""Maps of a run: prospectivity and its targets, out of fold, how sure it is, potential classes.
-
-Axes are the survey's CRS in kilometres. What has no data is grey and hatched, never a colour of
-the scale. Colour maps are perceptually uniform; classes of targets differ by line as well.
-"""
+"""Maps of the report."""
 
 from __future__ import annotations
 
@@ -14,15 +10,69 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.report.drawing import FAINT
-from orecast.report.reading import Raster, RunReading
-from orecast.report.sheet import add_key, new_sheet, scaled_sheet, write_beside
+from orecast.report.drawing import (
+    FAINT,
+    INK,
+    add_key,
+    colour_limits,
+    families,
+    lettering,
+    new_figure,
+    new_sheet,
+    scaled_sheet,
+    write_beside,
+)
+from orecast.report.reading import Raster, RunReading, read_raster
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MOST_LAYERS = 40
+_MOST_PIXELS = 180  # on the longer side of a thumbnail
+_WIDTH = 6.9
+
+
+def layers(run: RunReading) -> Figure:
+    """Draw the first ``MOST_LAYERS`` layers, each on its own scale, dark low and bright high."""
+    drawn = run.layers[:MOST_LAYERS]
+    rasters = [read_raster(layer.path, _MOST_PIXELS) for layer in drawn]
+    west, south, east, north = rasters[0].bounds
+    ratio = (north - south) / (east - west)
+    columns = min(len(drawn), 6 if ratio >= 0.7 else 5 if ratio >= 0.4 else 4)
+    rows = math.ceil(len(drawn) / columns)
+    across = min(_WIDTH / columns, 2.0)
+    tall = min(max(across * ratio, 0.35), 2.2)
+    figure = new_figure(across * columns, rows * (tall + 0.26) + 0.05)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, layer, raster in zip(grid.flat, drawn, rasters, strict=False):
+        low, high = colour_limits(raster.values)
+        axes.set_axis_on()
+        axes.set_facecolor("#e3e5e6")
+        axes.imshow(
+            raster.values,
+            extent=raster.extent_km,
+            cmap="cividis",
+            vmin=low,
+            vmax=high,
+            interpolation="nearest",
+        )
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color=FAINT, linewidth=0.5)
+        axes.set_title(
+            lettering(layer.name, int(across * 15)),
+            fontsize=7,
+            pad=2.5,
+            color=INK,
+            fontfamily=families(),
+        )
+    return figure
+
 
 # As in the colour table of classes.tif: ordered by lightness, so that colour is not all that tells.
 CLASS_COLOURS = {"A": "#d7191c", "B": "#fd8d3c", "C": "#fed976", "none": "#f3f3f1"}

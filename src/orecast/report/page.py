@@ -1,4 +1,4 @@
-"""The page: figures drawn, tables set, everything in one file that opens offline."""
+"""The report's page."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orecast.report import claims, curves, html, layers, maps, score_tables, tables, trust
-from orecast.report.captions import captions
+from orecast.report import curves, maps, sentences, tables
 from orecast.report.drawing import to_png
-from orecast.report.facts import (
+from orecast.report.html import Picture, render_template, write_page
+from orecast.report.reading import RunReading
+from orecast.report.sentences import (
     area_sentence,
+    captions,
     chance,
     counts,
     findings,
@@ -21,7 +23,6 @@ from orecast.report.facts import (
     meanings,
     when,
 )
-from orecast.report.reading import RunReading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,14 +42,14 @@ def write_report(folder: Path, into: Path | None = None) -> Path:
     run = RunReading.of(folder, newer=into)
     pngs = {name: to_png(draw()) for name, draw in _figures(run).items()}
     figures = {f"figures/{name}.png": png for name, png in pngs.items()}
-    return html.write_page(into, "report.html", render(run, pngs), figures)
+    return write_page(into, "report.html", render(run, pngs), figures)
 
 
 def render(run: RunReading, pngs: dict[str, bytes]) -> str:
     """Set the page from a run and its figures, PNG by name."""
     words = captions(run)
-    pictures = {name: html.Picture.of(png, words[name]) for name, png in pngs.items()}
-    return html.render("page.html", pictures, {"run": run, **_content(run)})
+    pictures = {name: Picture.of(png, words[name]) for name, png in pngs.items()}
+    return render_template("page.html", pictures, {"run": run, **_content(run)})
 
 
 def _figures(run: RunReading) -> dict[str, Callable[[], Figure]]:
@@ -66,7 +67,7 @@ def _maps(run: RunReading) -> dict[str, Callable[[], Figure]]:
         "applicability": (metrics.applicability is not None, maps.applicability),
         "probability": (metrics.calibration is not None, maps.probability),
         "classes": (True, maps.classes),
-        "layers": (bool(run.layers), layers.layers),
+        "layers": (bool(run.layers), maps.layers),
     }
     return {name: partial(draw, run) for name, (is_drawn, draw) in drawn.items() if is_drawn}
 
@@ -82,12 +83,12 @@ def _plots(run: RunReading) -> dict[str, Callable[[], Figure]]:
     if model and model.per_deposit:
         drawn["deposits"] = partial(curves.deposits, metrics)
     if model and model.prediction_area and model.prediction_area.threshold:
-        drawn["prediction_area"] = partial(trust.prediction_area, model.prediction_area)
+        drawn["prediction_area"] = partial(curves.prediction_area, model.prediction_area)
     if model and model.reliability:
-        drawn["reliability"] = partial(trust.reliability, model.reliability)
+        drawn["reliability"] = partial(curves.reliability, model.reliability)
     if metrics.undiscovered and metrics.undiscovered.prediction_rate:
         rate = metrics.undiscovered.prediction_rate
-        drawn["prediction_rate"] = partial(trust.prediction_rate, rate)
+        drawn["prediction_rate"] = partial(curves.prediction_rate, rate)
     return drawn
 
 
@@ -101,18 +102,18 @@ def _content(run: RunReading) -> dict[str, Any]:
         "begun": when(run.provenance.get("started")),
         "area": area_sentence(run),
         "metrics": metrics,
-        "scores": score_tables.scores(metrics),
+        "scores": tables.scores(metrics),
         "scores_shown": curves.MOST_ROWS,
-        "called": score_tables.called(metrics),
-        "crossings": score_tables.crossings(metrics),
-        "other": score_tables.other_protocols(metrics),
+        "called": tables.called(metrics),
+        "crossings": tables.crossings(metrics),
+        "other": tables.other_protocols(metrics),
         "sentences": {s.protocol: s.sentence for s, _ in metrics.other if s.sentence},
-        "paper": score_tables.paper_scores(metrics),
-        "deposits": score_tables.deposits(metrics) if metrics.fair else None,
+        "paper": tables.paper_scores(metrics),
+        "deposits": tables.deposits(metrics) if metrics.fair else None,
         "undiscovered": metrics.undiscovered,
-        "layer_null": claims.layer_null(metrics),
-        "applicability": claims.applicability(metrics),
-        "calibration": claims.calibration(metrics),
+        "layer_null": sentences.layer_null(metrics),
+        "applicability": sentences.applicability(metrics),
+        "calibration": sentences.calibration(metrics),
         "classes": tables.classes(metrics),
         "targets": tables.targets(run),
         "findings": findings(run.checks, folder),

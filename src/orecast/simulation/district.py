@@ -12,10 +12,10 @@ from pyproj import CRS
 from orecast.errors import ConfigError
 from orecast.grid import Grid
 from orecast.simulation import deposits as ore
-from orecast.simulation import haloes, terrain
-from orecast.simulation.background import background, closed
+from orecast.simulation import fields, geochemistry
 from orecast.simulation.faults import Fault, Traces, fault_lines, fault_network, traces
 from orecast.simulation.fields import gaussian_fields, uniform
+from orecast.simulation.geochemistry import background, closed
 from orecast.simulation.laboratory import survey_table
 from orecast.simulation.lithology import Codes, contact_distance, unit_codes, unit_polygons
 from orecast.simulation.preset import Preset, load_preset
@@ -100,10 +100,10 @@ def simulate(preset: str | Preset, seed: int) -> District:
     grid = Grid.covering(preset.extent.bounds(seed), preset.extent.cell, CRS(preset.extent.crs))
     length = preset.background.length
 
-    height = terrain.elevation(grid, preset.terrain.relief, rng["terrain"])
-    receivers = terrain.flow_receivers(height)
-    cover = terrain.cover_thickness(grid, height, length, rng["terrain"])
-    access = 1 - uniform(terrain.remoteness(grid, height, 2 * length, rng["terrain"]))
+    height = fields.elevation(grid, preset.terrain.relief, rng["terrain"])
+    receivers = fields.flow_receivers(height)
+    cover = fields.cover_thickness(grid, height, length, rng["terrain"])
+    access = 1 - uniform(fields.remoteness(grid, height, 2 * length, rng["terrain"]))
     codes = unit_codes(grid, preset.units, preset.system.strike, cover, rng["geology"])
     faults = fault_network(preset, grid.bounds, rng["faults"])
 
@@ -115,12 +115,16 @@ def simulate(preset: str | Preset, seed: int) -> District:
     everything = _described(found, preset, grid, faults, 1 - uniform(cover), access, rng)
 
     exposed = 1 - preset.haloes.masking * uniform(cover)
-    added = haloes.enrichment(preset, grid, everything, [tuple(haloes.ZONES)] * len(everything))
-    barren = haloes.barren_anomalies(preset, grid, _traces(faults, grid), rng["barren"])
-    false = haloes.enrichment(preset, grid, barren, [haloes.SUITES[s] for s in barren["suite"]])
+    added = geochemistry.enrichment(
+        preset, grid, everything, [tuple(geochemistry.ZONES)] * len(everything)
+    )
+    barren = geochemistry.barren_anomalies(preset, grid, _traces(faults, grid), rng["barren"])
+    false = geochemistry.enrichment(
+        preset, grid, barren, [geochemistry.SUITES[s] for s in barren["suite"]]
+    )
     ground = background(preset, grid, codes, rng["background"])
     rock = closed(ground * (1 + exposed * (added + false)), preset)
-    sediment, drainage = terrain.stream_sediment(
+    sediment, drainage = fields.stream_sediment(
         rock, receivers, grid.cell_size[0], preset.terrain.transport
     )
     listed = everything[["name", "commodity", "X", "Y"]]
@@ -169,7 +173,7 @@ def _described(
     """Deposits with a name, strike, halo, exposure and access, and whether each is known."""
     row, column = found["row"].to_numpy(), found["column"].to_numpy()
     distance, strike = _traces(faults, grid).nearest(found[["X", "Y"]].to_numpy())
-    strength = haloes.dealt_strengths(
+    strength = geochemistry.dealt_strengths(
         preset.haloes.strength, preset.haloes.variation, found["size"].to_numpy(), rng["ore"]
     )
     commodity = preset.system.commodity

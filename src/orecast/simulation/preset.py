@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from orecast.errors import ConfigError, nearest
 from orecast.grid import Bounds
 from orecast.run import why_broken
-from orecast.simulation.elements import ANALYTES, PPM, ROCKS, Analyte
+from orecast.simulation.laboratory import ANALYTES, PPM, ROCKS, Analyte
 
 _STRICT = ConfigDict(extra="forbid")
 Positive = Annotated[float, Field(gt=0)]

@@ -25,8 +25,7 @@ from orecast.survey.elements import (
     unit_in,
     unit_named,
 )
-from orecast.survey.findings import Findings, listed
-from orecast.survey.nouns import Element
+from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.tables import Table
 
 Floats = NDArray[np.float64]

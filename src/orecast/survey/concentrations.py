@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import InputError
-from orecast.survey.findings import Findings
-from orecast.survey.nouns import Element
+from orecast.survey.nouns import Element, Findings
 from orecast.survey.tables import Table
 
 if TYPE_CHECKING:
@@ -21,9 +20,27 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+
+def lowest_seen(values: Floats, zeros: Bools, rows: Bools | None = None) -> Floats:
+    """Lowest value of each element that is no zero, ``(n_elements,)``; infinite where none is.
+
+    ``zeros`` ``(n, n_elements)`` marks the values that stand for zeros, whose limit this is. It is
+    learned from ``rows`` ``(n,)``, from all where they are left out; NaN is passed over.
+
+    >>> values, zeros = np.array([[3.0], [3.0], [9.0]]), np.array([[True], [False], [False]])
+    >>> lowest_seen(values, zeros).tolist()
+    [3.0]
+    >>> lowest_seen(values, zeros, np.array([True, False, True])).tolist()
+    [9.0]
+    """
+    known = ~zeros & ~np.isnan(values)
+    if rows is not None:
+        known &= rows[:, None]
+    return np.asarray(values.min(axis=0, initial=np.inf, where=known))
+
+
 # The signs of a keyboard set to Chinese, and the minus of typesetters.
 _SIGNS = str.maketrans({"＜": "<", "≤": "<", "＞": ">", "≥": ">", "−": "-", "﹤": "<", "﹥": ">"})
-
 # Words for "below the detection limit", which no number stands beside.
 _BELOW = re.compile(
     r"<.*|[bm]\W*d\W*l?\W*|b\W*l\W*d\W*|n\W*d\W*|[bl]?\W*lo[dq]|l\W*l\W*d|u\W*d\W*l?|"

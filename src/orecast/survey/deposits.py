@@ -12,7 +12,7 @@ from orecast.config import Config, Deposits
 from orecast.errors import AlignmentError, InputError, SamplingError
 from orecast.grid import Bounds, Grid
 from orecast.survey.duplicates import places
-from orecast.survey.findings import Findings, listed
+from orecast.survey.nouns import Findings, listed
 from orecast.survey.points import Points, read_points
 from orecast.survey.projection import bounds_in, moved, transformed
 from orecast.survey.rasters import (

@@ -16,16 +16,15 @@ from orecast.survey.concentrations import (
     NothingDetectedError,
     Reading,
     concentrations,
+    lowest_seen,
     nothing_detected,
 )
 from orecast.survey.duplicates import Places, average, places, precision
-from orecast.survey.findings import Findings
 from orecast.survey.gridded import read_gridded
-from orecast.survey.nouns import Element
+from orecast.survey.nouns import Element, Findings
 from orecast.survey.points import read_points
 from orecast.survey.projection import check_projected, moved, report_stretch, working_crs
 from orecast.survey.tables import Table
-from orecast.survey.zeros import lowest_seen
 
 if TYPE_CHECKING:
     import geopandas as gpd

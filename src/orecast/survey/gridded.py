@@ -20,8 +20,7 @@ from orecast.survey.analytes import (
     units_by_symbol,
 )
 from orecast.survey.elements import Header, parse_header
-from orecast.survey.findings import Findings, listed
-from orecast.survey.nouns import Element
+from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.projection import parse_crs, utm_zone
 from orecast.survey.rasters import matches, read_raster, require_held
 

@@ -11,7 +11,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from orecast.errors import AlignmentError, ConfigError, InputError
 from orecast.grid import Bounds, crs_name
-from orecast.survey.findings import Findings
+from orecast.survey.nouns import Findings
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -1,46 +1,148 @@
-"""Look at files and propose a configuration; every judgement becomes a note."""
+"""Look at files and propose a configuration; every decision becomes a note."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.config import Samples
+from orecast.config import Samples, path_text
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
 from orecast.run import holds_run
 from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
-from orecast.survey.draft import (
-    BARREN,
-    DEPOSIT,
-    FEWEST_ELEMENTS,
-    NO_CRS,
-    SET_CRS,
-    Draft,
-    judged_units,
-)
-from orecast.survey.elements import Header, parse_header
-from orecast.survey.findings import listed
+from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
+from orecast.survey.nouns import listed
 from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import look_like_degrees
-from orecast.survey.proposal_rasters import propose_rasters
-from orecast.survey.rasters import is_raster
-from orecast.survey.tables import TABLES, Table, as_numbers, read_table, sheets
+from orecast.survey.rasters import is_raster, place_of, read_values
+from orecast.survey.tables import TABLES, Table, as_numbers, read_table, require_utf8, sheets
 from orecast.survey.vectors import VECTORS, bounds_of, gdal_leaves_nothing, is_vector, read_frame
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from pyproj import CRS
 
-Floats = NDArray[np.float64]
+FEWEST_ELEMENTS = 3
+DEPOSIT = re.compile(r"deposit|occurrence|mineral|mine|showing|label|ore(?![a-z])|矿", re.I)
+BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
+NO_CRS, SET_CRS = "no CRS is known", 'set crs = "EPSG:…"'
 
+
+@dataclass
+class Draft:
+    """A configuration in the making, and the notes on how it came about."""
+
+    folder: Path
+    table: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    points: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)  # may be deposits
+    places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
+
+    def relative(self, path: Path) -> str:
+        """A path as the configuration writes it.
+
+        Raises InputError for a name that UTF-8 cannot hold.
+        """
+        relative = Path(os.path.relpath(path.resolve(), self.folder.resolve()))
+        require_utf8(relative)
+        return path_text(relative)
+
+    def take(self, key: str, path: Path, content: dict[str, Any], why: str) -> None:
+        """Take a file for a part of the configuration, unless another was taken before."""
+        if key in self.table:
+            self.notes.append(f"{path.name}: could be {key} too ({why}); left out")
+            return
+        self.table[key] = {"path": self.relative(path), **content}
+        self.notes.append(f"{path.name}: {key} ({why})")
+
+
+def judged_units(found: dict[str, tuple[Header, float]], name: str, draft: Draft) -> dict[str, str]:
+    """Units where no header names one: what fits the crust's abundance, else the default."""
+    units = {}
+    for symbol, (header, median) in found.items():
+        if header.unit is None:
+            units[symbol] = fitting_unit(symbol, median) or default_unit(symbol)
+    if units:
+        text = ", ".join(f"{s} {u}" for s, u in units.items())
+        draft.notes.append(
+            f"{name}: units are judged from the medians beside the upper crust's; check: {text}"
+        )
+    return units
+
+
+_COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I)
+
+
+def propose_rasters(paths: list[Path], draft: Draft) -> None:
+    """Add what the rasters are: a gridded survey where a folder holds elements, labels, layers."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, []).append(path)
+    for folder, files in by_folder.items():
+        elements = [p for p in files if parse_header(p.stem) is not None]
+        if len(elements) >= FEWEST_ELEMENTS and len(elements) > len(files) / 2:
+            _propose_gridded(folder, files, elements, draft)
+            files = []
+        for path in files:
+            _propose_raster(path, draft)
+
+
+def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draft: Draft) -> None:
+    suffixes = {p.suffix for p in elements}
+    pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
+    found, void = {}, {}
+    for path in elements:
+        values = read_values(path)
+        header = parse_header(path.stem)
+        assert header is not None  # the elements are those whose names are headers
+        if (values > 0).any():
+            found[header.symbol] = (header, float(np.median(values[values > 0])))
+        else:
+            void[header.symbol] = int((~np.isnan(values)).sum())
+    if not found:
+        raise nothing_detected(void, len(void), str(pattern), "")
+    units = judged_units(found, folder.name, draft)
+    content = {"units": units} if units else {}
+    draft.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")
+
+
+def _propose_raster(path: Path, draft: Draft) -> None:
+    if _COORDINATE.search(path.stem) or _COORDINATE.search(path.parent.name):
+        draft.notes.append(f"{path.name}: holds coordinates; left out")
+        return
+    values, place = read_values(path), place_of(path)
+    if place is None:
+        draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
+    else:
+        draft.places.append((*place, path.name))
+    distinct = np.unique(values[~np.isnan(values)])
+    if len(distinct) <= 3 and BARREN.search(path.stem):
+        rarest = _rarest(values, distinct)
+        draft.take("barren", path, {"value": rarest}, f"the cells that hold {rarest:g}")
+    elif len(distinct) <= 3 and DEPOSIT.search(path.stem):
+        rarest = _rarest(values, distinct)
+        draft.take("deposits", path, {"value": rarest}, f"the cells that hold {rarest:g}")
+    else:
+        layer: dict[str, Any] = {"path": draft.relative(path)}
+        if len(distinct) <= 30 and (values == np.round(values)).all():
+            layer["categories"] = True
+        draft.table.setdefault("layers", []).append(layer)
+        draft.notes.append(f"{path.name}: supporting layer, {values.shape[0]} x {values.shape[1]}")
+
+
+def _rarest(values: Any, distinct: Any) -> float:
+    return float(min(distinct, key=lambda v: int((values == v).sum())))
+
+
+Floats = NDArray[np.float64]
 _COMMODITY = re.compile(r"commod|矿种|metal|element|mineral|ore_?type|style|type", re.I)
 _MOST_KINDS = 30
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)

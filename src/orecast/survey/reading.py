@@ -9,9 +9,8 @@ import numpy as np
 from orecast.config import Config, Vectors
 from orecast.errors import ConfigError, InputError
 from orecast.survey.deposits import Region, judge_number, note_none_known, read_deposits
-from orecast.survey.findings import Findings
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
-from orecast.survey.nouns import Raster, Survey
+from orecast.survey.nouns import Findings, Raster, Survey
 from orecast.survey.projection import transformed
 from orecast.survey.rasters import on_pixels, read_layer_raster, read_values
 from orecast.survey.vectors import bounds_of, read_layer, require_overlap

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import InputError, nearest
-from orecast.survey.findings import listed
+from orecast.survey.nouns import listed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,9 +24,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from orecast.errors import RunError
-from orecast.samples.nouns import Windows
-from orecast.training.data import windows_at_once
-from orecast.training.trimming import Trims, fitting_trim
+from orecast.sampling.windows import Windows
+from orecast.training.data import Trims, fitting_trim, windows_at_once
 
 Optimiser = torch.optim.Optimizer
 

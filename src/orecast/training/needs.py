@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ModelError, SamplingError
-from orecast.samples.nouns import WEIGHT, Needs, Windows
+from orecast.sampling.windows import WEIGHT, Needs, Windows
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,4 +1,4 @@
-"""A registered network behind the contract that every model keeps."""
+"""A network as a model: options, fitting, prediction, saving."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.run import why_broken, write_json
-from orecast.samples.nouns import Ints, Windows
+from orecast.sampling.windows import Ints, Windows
 from orecast.training.acceleration import (
     Acceleration,
     acceleration,
@@ -30,13 +30,17 @@ from orecast.training.acceleration import (
     suits_channels_last,
 )
 from orecast.training.checkpoints import Checkpoint, fingerprint
-from orecast.training.data import TrainingBatches, gather
-from orecast.training.dropout import Thinned, drops
-from orecast.training.inference import Answer, in_batches, inference_form, probability
+from orecast.training.data import TrainingBatches, fitting_trim, gather, of_places
+from orecast.training.inference import (
+    Answer,
+    Thinned,
+    drops,
+    in_batches,
+    inference_form,
+    probability,
+)
 from orecast.training.needs import Prepared, check_needs, needs_of
-from orecast.training.options import DEVICE_OPTIONS, factory_options
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
-from orecast.training.recording import Record, recorded
 from orecast.training.searching import (
     rehearse_search,
     resolve_searched,
@@ -45,8 +49,21 @@ from orecast.training.searching import (
     trials,
 )
 from orecast.training.size import WITH_ADAM, WITH_GRADIENT, outline
-from orecast.training.trainer import Progress, local_randomness, train
-from orecast.training.trimming import fitting_trim, of_places
+from orecast.training.trainer import Progress, Record, local_randomness, recorded, train
+
+DEVICE_OPTIONS = ("precision", "compiled")
+NETWORK_OPTIONS = (*DEVICE_OPTIONS, "passes", "search_epochs")
+"""Options that every network takes beside its factory's."""
+
+
+def factory_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The factory's options, without those of every network.
+
+    >>> factory_options({"width": 16, "precision": "bfloat16"})
+    {'width': 16}
+    """
+    return {n: v for n, v in options.items() if n not in NETWORK_OPTIONS}
+
 
 DESCRIPTION = "network.json"
 WEIGHTS = "network.safetensors"
@@ -55,7 +72,7 @@ _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
 
 
 class Network:
-    """A network of ``orecast.models``, trained by Lightning.
+    """A network of ``orecast.models.networks``, trained by Lightning.
 
     ``options`` are the factory's, and four of every network's: ``precision`` of training
     ("float32" or "bfloat16", by the device when left out), ``compiled`` (False; torch.compile),
@@ -86,7 +103,7 @@ class Network:
         self.checkpoints = checkpoints
         self.progress = progress
         self.record: Record | None = None
-        self.factory = registry.load("orecast.models", name, what="network")
+        self.factory = registry.load("orecast.models.networks", name, what="network")
         self.needs = needs_of(self.factory, factory_options(options))
         self.training = of_places(training, self.needs)
 

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from orecast.config import Training
 from orecast.errors import SamplingError
-from orecast.samples.nouns import Windows
+from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration
 from orecast.training.checkpoints import Checkpoint
-from orecast.training.data import Flips, TrainingBatches
+from orecast.training.data import Flips, TrainingBatches, unhidden_cells, windows_among
 from orecast.training.trainer import Progress, local_randomness, train
-from orecast.training.visible import unhidden_cells, windows_among
 
 TRANSDUCTIVE = (
     "the network was pretrained on windows of the whole map: it has seen the concentrations of "

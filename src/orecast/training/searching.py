@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import ConfigError, ModelError, SamplingError
-from orecast.samples.nouns import Bools, Ints, Model, Windows
-from orecast.training.members import member_seed
-from orecast.training.stack import apart, inner_parts
+from orecast.sampling.windows import Bools, Ints, Model, Windows
+from orecast.training.committees import apart, inner_parts, member_seed
 
 ADAPTIVE = "adaptive"
 """Value of an option that is to be chosen."""

@@ -1,4 +1,4 @@
-"""The loop by which a network learns, on Lightning's Fabric: quiet, and nothing left behind."""
+"""The training loop: optimiser, learning rate, steps, the record of epochs."""
 
 from __future__ import annotations
 
@@ -6,29 +6,109 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from orecast.config import Training
 from orecast.errors import ModelError
-from orecast.training.acceleration import Acceleration
+from orecast.sampling.windows import Ints, Windows
+from orecast.training.acceleration import Acceleration, unfolded_convolutions
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
-from orecast.training.convolution import unfolded_convolutions
-from orecast.training.data import TrainingBatches
-from orecast.training.schedule import build_optimiser, rate_at
+from orecast.training.data import TrainingBatches, gather, windows_at_once
+
+
+def build_optimiser(
+    parameters: Iterable[nn.Parameter], training: Training
+) -> torch.optim.Optimizer:
+    """Return the optimiser a recipe names.
+
+    Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) with ``momentum`` as the first
+    beta, or stochastic gradient descent with momentum. Their fused forms update all weights in
+    one pass over memory.
+    """
+    rate, decay = training.rate, training.decay
+    match training.optimiser:
+        case "sgd":
+            return torch.optim.SGD(
+                parameters, rate, momentum=training.momentum, weight_decay=decay, fused=True
+            )
+        case "adam":
+            kind: type[torch.optim.Adam] = torch.optim.Adam
+        case "adamw":
+            kind = torch.optim.AdamW
+    betas = (training.momentum, 0.999)
+    return kind(parameters, rate, betas=betas, weight_decay=decay, fused=True)
+
+
+def rate_at(epoch: int, training: Training) -> float:
+    """Learning rate in an epoch counted from 0; a function of it alone, so that resuming is exact.
+
+    Cosine is Loshchilov and Hutter (2017, eq. 5) without restarts.
+
+    >>> round(rate_at(15, Training(epochs=30, rate=0.01, schedule="cosine")), 9)
+    0.005
+    """
+    match training.schedule:
+        case "constant":
+            return training.rate
+        case "step":
+            return float(training.rate * training.step_factor ** (epoch // training.step_epochs))
+        case "cosine":
+            share = (1 + math.cos(math.pi * epoch / training.epochs)) / 2
+            return training.final_rate + (training.rate - training.final_rate) * share
+
+
+Record = Callable[[int, float, float], None]
+"""Called after an epoch with its number from 1, the mean loss, and the accuracy."""
+_WATCHED = 256  # windows by which an epoch's accuracy is measured
+
+
+def recorded(
+    record: Record,
+    net: nn.Module,
+    X: Windows,
+    y: NDArray[np.float64],
+    settings: Acceleration,
+    told: Progress | None,
+) -> Progress:
+    """Return progress that also records the accuracy on windows learned from, evenly drawn.
+
+    In the network's form that predicts, in which nothing is dropped; training is not changed by it.
+    """
+    rows = np.unique(np.linspace(0, len(y) - 1, _WATCHED).astype(np.int64))
+
+    def tell(done: int, epochs: int, loss: float) -> None:
+        record(done, loss, float(np.mean(_called(net, X, rows, settings) == (y[rows] == 1))))
+        if told is not None:
+            told(done, epochs, loss)
+
+    return tell
+
+
+def _called(net: nn.Module, X: Windows, rows: Ints, settings: Acceleration) -> NDArray[np.bool_]:
+    """Which of some windows a network in training calls ore, ``(n_rows,)``."""
+    training, step = net.training, windows_at_once(X.size)
+    called = np.empty(len(rows), dtype=bool)
+    net.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), step):
+            some = slice(start, start + step)
+            called[some] = (net(settings.arrange(gather(X, rows[some]))) > 0).cpu().numpy()
+    net.train(training)
+    return called
+
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _DRIVER = "PYTORCH_NVML_BASED_CUDA_CHECK"
-
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Mean loss of a batch, of what a network answers and what it should."""
-
 Progress = Callable[[int, int, float], None]
 """Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
 

@@ -1,9 +1,8 @@
 """All that is fitted, as one recipe, and the one cross-validation loop."""
 
-from orecast.validation.answers import FoldAnswer, OutOfFold, answer_path
+from orecast.validation.answers import GENERATED, FoldAnswer, OutOfFold, answer_path, examined
 from orecast.validation.crossing import cross_predict
 from orecast.validation.fitted import Fitted
-from orecast.validation.grown import GENERATED, examined
 from orecast.validation.inner import Calibration
 from orecast.validation.published import published_folds, published_predict
 from orecast.validation.recipe import Recipe

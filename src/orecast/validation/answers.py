@@ -1,4 +1,4 @@
-"""What models said of what they had not seen, fold by fold."""
+"""What a fold predicts, and the rows it grew."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import RunError
-from orecast.evaluation import percentiles
+from orecast.metrics import percentiles
+from orecast.metrics.growth import examine
 from orecast.run import BROKEN_ARRAYS, damaged_file
-from orecast.samples import Fold, Sampling
+from orecast.sampling import Fold, Sampling
+from orecast.sampling.augmentation import Growth
 from orecast.validation.inner import Calibration
 
 Bools = NDArray[np.bool_]
@@ -199,3 +202,34 @@ def _read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
             saved.get("called"),
             told["alarm"],
         )
+
+
+GENERATED = ("smote", "vae", "gan")
+"""Methods whose rows are no window changed, so that they may be unlike the real ones, or copies."""
+_FEWEST, _MOST = 4, 2000  # rows that can be examined, and that suffice
+
+
+def examined(growth: Growth) -> list[dict[str, Any]]:
+    """Hold what each generator made against the rows it learned from, as the model reads them.
+
+    By their windows' own cells: how each layer is distributed, how layers correlate, and whether
+    rows are copies (``evaluation.growth.examine``). A class with too few rows is left out.
+    """
+    found = []
+    for step in growth.made:
+        if step.method not in GENERATED:
+            continue
+        real = np.flatnonzero(growth.y[: step.start] == step.label)
+        new = np.arange(step.start, step.start + step.n)
+        if min(len(real), len(new)) < _FEWEST:
+            continue
+        known, made = (growth.X.take(_some(rows)).centre() for rows in (real, new))
+        report = examine(known, made, growth.X.names).as_dict()
+        told = {"method": step.method, "label": int(step.label), "rows": step.n}
+        found.append(told | {"learned_from": len(real)} | report)
+    return found
+
+
+def _some(rows: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """At most so many of the rows, evenly drawn."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, _MOST).astype(np.int64))]

@@ -10,8 +10,8 @@ import numpy as np
 
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
-from orecast.samples import Fold, Sampling, SplitProtocol
-from orecast.samples.protocols.paper import Paper
+from orecast.sampling import Fold, Sampling, SplitProtocol
+from orecast.splits.paper import Paper
 from orecast.validation.answers import (
     Bools,
     Draws,

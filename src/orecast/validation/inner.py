@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import SamplingError
-from orecast.evaluation import RankCurve, fit_rank_curve, percentiles, rank_threshold
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
-from orecast.samples import Sampling, SplitProtocol
+from orecast.metrics import RankCurve, fit_rank_curve, percentiles, rank_threshold
+from orecast.sampling import Sampling, SplitProtocol
 
 if TYPE_CHECKING:
     from orecast.validation.fitted import Fitted

@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from orecast.evaluation import f1_optimal_threshold
 from orecast.evidence import Evidence
-from orecast.samples import Fold, Model, Sampling, Windows
-from orecast.samples.growing import Step, grow
-from orecast.samples.protocols.paper import Definition
+from orecast.metrics import f1_optimal_threshold
+from orecast.sampling import Fold, Model, Sampling, Windows
+from orecast.sampling.augmentation import Step, grow
+from orecast.splits.paper import Definition
 from orecast.validation.answers import (
     Bools,
     Floats,

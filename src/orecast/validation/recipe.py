@@ -13,7 +13,7 @@ from orecast.config import Screening
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
-from orecast.samples import (
+from orecast.sampling import (
     Model,
     NegativeRule,
     Sampling,
@@ -22,9 +22,8 @@ from orecast.samples import (
     fit_scaling,
     slide,
 )
-from orecast.samples.growing import Growth, Step, grow, rehearse
-from orecast.validation.fitted import Fitted, counted
-from orecast.validation.guidance import Guidance
+from orecast.sampling.augmentation import Growth, Step, grow, rehearse
+from orecast.validation.fitted import Fitted, Guidance, counted
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

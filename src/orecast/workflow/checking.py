@@ -1,19 +1,50 @@
-"""Read and judge the data; change nothing of them."""
+"""Check a configuration against its files, and propose one."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from orecast import registry
-from orecast.config import Config
+from orecast.config import Config, parse, to_toml
 from orecast.errors import ConfigError, RunError, nearest
 from orecast.run import write_json
-from orecast.survey import Survey, checks, read_survey
+from orecast.survey import Survey, checks, propose, read_survey
 from orecast.training.generators import outline_step
-from orecast.workflow.choosing import require_known
 from orecast.workflow.recipes import growth_plan
+from orecast.workflow.run.job import require_known
+
+# what a comment of TOML, or UTF-8, cannot hold; names of files, sheets and columns may
+_UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+
+def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> list[str]:
+    """Write a commented ``run.toml`` for ``files`` and return what was decided, a line each.
+
+    Raises ConfigError where the file stands already, InputError where a file cannot be told.
+    """
+    if output.exists() and not overwrite:
+        raise ConfigError(
+            "the file stands already", where=str(output), remedy="--overwrite, or name another"
+        )
+    if output.suffix.lower() != ".toml" or output.resolve() in {f.resolve() for f in files}:
+        raise ConfigError(
+            "a configuration is written to a .toml file that is none of the survey's own",
+            where=str(output),
+            remedy="name another, such as run.toml",
+        )
+    folder = output.resolve().parent
+    table, notes = propose(files, folder)
+    config = parse(table, where=str(output))
+    notes = [_UNWRITABLE.sub(lambda m: ascii(m[0])[1:-1], note) for note in notes]
+    head = "".join(f"# {note}\n" for note in notes)
+    try:
+        output.write_text(head + "\n" + to_toml(config, comments=True), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write ({error.strerror})", where=str(output)) from None
+    return notes
 
 
 def check(config: Config) -> tuple[Survey, dict[str, Any]]:
@@ -60,9 +91,7 @@ def require_known_names(config: Config) -> None:
         where="evidence.interpolator",
     )
     protocol = config.validation.protocol
-    registry.entry(
-        "orecast.samples.protocols", protocol, what="protocol", where="validation.protocol"
-    )
+    registry.entry("orecast.splits", protocol, what="protocol", where="validation.protocol")
     require_known(config.model.name)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid, windows_touching
-from orecast.samples import Sampling, deposit_sampling
+from orecast.sampling import Sampling, deposit_sampling
 from orecast.survey import Findings
 
 if TYPE_CHECKING:

@@ -16,10 +16,8 @@ from orecast.config import Config, ModelOptions
 from orecast.config.method import Grow
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
-from orecast.samples import Needs, NegativeRule
-from orecast.samples.growing import Step
-from orecast.samples.growing.plan import naming_step
-from orecast.samples.growing.slide import Slide
+from orecast.sampling import Needs, NegativeRule
+from orecast.sampling.augmentation import Slide, Step, naming_step
 from orecast.training import build_model
 from orecast.training.generators import build_step
 from orecast.training.needs import check_window
@@ -188,7 +186,7 @@ def trusted(config: Config) -> ModelOptions:
     """
     model, asked = config.model, config.uncertainty
     options = dict(model.options)
-    if asked.dropout and model.name not in registry.entries("orecast.models"):
+    if asked.dropout and model.name not in registry.entries("orecast.models.networks"):
         raise ConfigError(
             f"{model.name} is no network and has no dropout to leave on",
             where="uncertainty.dropout",

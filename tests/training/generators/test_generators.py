@@ -6,16 +6,13 @@ import torch
 
 from orecast.config import Training
 from orecast.errors import CapacityError, ConfigError, ModelError, RunError, SamplingError
-from orecast.evaluation.growth import examine
-from orecast.samples import Scaling, Windows
-from orecast.samples.growing import grow
-from orecast.samples.grown import Grown
+from orecast.metrics.growth import examine
+from orecast.sampling import Scaling, Windows
+from orecast.sampling.augmentation import Grown, grow
 from orecast.training import build_model
 from orecast.training.generators import augmenter_names, build_augmenter, build_step
-from orecast.training.generators.blocks import decoder, encoder
 from orecast.training.generators.gan import AdversarialNetwork, discriminator_loss
-from orecast.training.generators.generator import Drawn, Kept
-from orecast.training.generators.layers import Axes
+from orecast.training.generators.generator import Axes, Drawn, Kept, decoder, encoder
 from orecast.training.generators.vae import (
     VariationalAutoencoder,
     divergence,

@@ -1,21 +1,5 @@
 """Interpolation of scattered samples; one method a file, registered by name."""
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from orecast.registry import exports
-
-if TYPE_CHECKING:
-    from orecast.evidence.interpolate.base import Interpolator
-
-__all__ = [
-    "Interpolator",
-]
-
-__getattr__ = exports(
-    __name__,
-    {
-        "Interpolator": "base",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,7 +15,7 @@ from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.neighbours import (
     CHUNK,
     first_guess,
-    nearest,
+    nearest_places,
     next_guess,
     room,
 )
@@ -81,7 +81,7 @@ def _weigh(  # type: ignore[no-untyped-def]
         guess = first_guess(buckets, count)
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, m)):
             x, y = targets[i, 0], targets[i, 1]
-            n = nearest(buckets, x, y, count, radius_squared, guess, found, squared)
+            n = nearest_places(buckets, x, y, count, radius_squared, guess, found, squared)
             if n == count and i + 1 < m:
                 guess = next_guess(squared, n, targets[i + 1, 0] - x, targets[i + 1, 1] - y)
             total = _to_weights(squared, n, power)

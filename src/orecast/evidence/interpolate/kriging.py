@@ -1,27 +1,175 @@
-"""Ordinary kriging in local neighbourhoods."""
+"""Ordinary kriging, and the variograms that it needs."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from orecast.errors import ConfigError, nearest
 from orecast.evidence.interpolate.base import Interpolator, Part
-from orecast.evidence.interpolate.linear import MOST_EQUATIONS, solve
-from orecast.evidence.interpolate.neighbours import first_guess, nearest, room
-from orecast.evidence.interpolate.variogram import (
-    MODELS,
-    Variogram,
-    empirical_variogram,
-    fit_variogram,
-)
+from orecast.evidence.interpolate.neighbours import first_guess, nearest_places, room
+from orecast.evidence.interpolate.spline import MOST_EQUATIONS, solve
+from orecast.evidence.spacing import nearest_distances
 from orecast.kernels import compiled
 
-REGISTERED = {"kriging": "OrdinaryKriging"}
+REGISTERED = {
+    "kriging": "OrdinaryKriging",
+}
 
 Floats = NDArray[np.float64]
+MODELS = ("spherical", "exponential", "gaussian")
+_LAGS = 20
+_MOST_PLACES = 20_000  # pairs grow with the square; more places are thinned evenly
+_BANDS = 64  # of the pairs, summed apart and then in order, so that threads cannot change a digit
+
+
+@dataclass(frozen=True)
+class Variogram:
+    """Semivariance against distance: ``nugget + sill * shape(h / range)``, 0 at ``h = 0``.
+
+    ``sill`` is the partial sill; ``range`` in metres is where a spherical model reaches it and
+    an exponential or Gaussian one 95 % of it (Webster & Oliver 2007, ch. 5).
+
+    >>> Variogram("spherical", nugget=1.0, sill=2.0, range=10.0).at(np.array([0, 5.0, 10, 99]))
+    array([0.   , 2.375, 3.   , 3.   ])
+    """
+
+    model: str
+    nugget: float
+    sill: float
+    range: float
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ConfigError(
+                f"unknown variogram {self.model!r}", remedy=nearest(self.model, MODELS)
+            )
+        if not (self.nugget >= 0 and self.sill >= 0 and self.range > 0):
+            raise ConfigError(
+                f"a variogram has a nugget and a sill of at least 0 and a positive range, not "
+                f"{self.nugget!r}, {self.sill!r} and {self.range!r}"
+            )
+
+    def at(self, distance: Floats) -> Floats:
+        """Semivariance at distances in metres, of their shape."""
+        h = np.asarray(distance, dtype=np.float64)
+        rise = self.nugget + self.sill * _rise(self.model, h / self.range)
+        return np.where(h > 0, rise, 0.0)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model} variogram, nugget {self.nugget:.3g}, sill {self.sill:.3g}, "
+            f"range {self.range:.3g} m"
+        )
+
+
+@dataclass(frozen=True)
+class EmpiricalVariogram:
+    """Mean distance, semivariance and number of pairs of each lag that holds pairs."""
+
+    distance: Floats  # (n_lags,)
+    semivariance: Floats  # (n_lags, n_layers)
+    pairs: Floats  # (n_lags,)
+
+
+def empirical_variogram(places: Floats, values: Floats) -> EmpiricalVariogram:
+    """Matheron's estimator, half the mean squared difference of the pairs in each lag.
+
+    ``places`` ``(n, 2)`` are distinct, ``values`` ``(n, n_layers)``. Twenty lags as wide as the
+    median spacing of the places: local kriging looks no farther than its neighbourhood, and
+    lags cut from the whole area's width would put all of that into the first. Beyond half the
+    area's diagonal pairs stand for the borders alone (Journel & Huijbregts 1978, III.B.7).
+    """
+    if len(places) > _MOST_PLACES:
+        chosen = np.linspace(0, len(places) - 1, _MOST_PLACES).astype(np.int64)
+        places, values = places[chosen], values[chosen]
+    half = 0.5 * float(np.hypot(*np.ptp(places, axis=0)))
+    longest = min(_LAGS * float(np.median(nearest_distances(places))), half)
+    bands = np.zeros((_BANDS, _LAGS, 2 + values.shape[1]))
+    _sum_pairs(np.ascontiguousarray(places), np.ascontiguousarray(values), longest / _LAGS, bands)
+    sums = bands.sum(axis=0)
+    sums = sums[sums[:, 0] > 0]
+    pairs = sums[:, 0]
+    return EmpiricalVariogram(sums[:, 1] / pairs, 0.5 * sums[:, 2:] / pairs[:, None], pairs)
+
+
+@compiled(parallel=True)
+def _sum_pairs(places, values, width, bands) -> None:  # type: ignore[no-untyped-def]
+    """Add up, by lag, the number of pairs, their distances and their squared differences."""
+    n, layers = values.shape
+    lags = bands.shape[1]
+    for band in prange(bands.shape[0]):
+        sums = bands[band]
+        for i in range(band, n, bands.shape[0]):
+            for j in range(i + 1, n):
+                dx, dy = places[i, 0] - places[j, 0], places[i, 1] - places[j, 1]
+                distance = math.sqrt(dx * dx + dy * dy)
+                lag = int(distance / width)
+                if lag < lags:
+                    sums[lag, 0] += 1
+                    sums[lag, 1] += distance
+                    for layer in range(layers):
+                        difference = values[i, layer] - values[j, layer]
+                        sums[lag, 2 + layer] += difference * difference
+
+
+def fit_variogram(distance: Floats, semivariance: Floats, pairs: Floats) -> Variogram:
+    """Fit the best of the three models to an empirical variogram, each array ``(n_lags,)``.
+
+    Weighted least squares with weights ``pairs / distance**2`` (Pebesma 2004, Computers &
+    Geosciences 30, 683-691), so that short lags count most. Given a range, nugget and sill are
+    linear and at least 0; the range is searched over a geometric series from half the shortest
+    lag to twice the longest. A layer that does not vary gets a spherical model without nugget.
+    """
+    reference = float(distance.max(initial=0.0)) or 1.0
+    if not len(distance) or not semivariance.max() > 0:
+        return Variogram("spherical", 0.0, 1.0, reference)
+    root = np.sqrt(pairs) / distance
+    ranges = np.geomspace(0.5 * distance.min(), 2 * reference, 120)
+    best, least = Variogram("spherical", 0.0, 1.0, reference), math.inf
+    for model in MODELS:
+        for range_ in ranges:
+            rise = _rise(model, distance / range_)
+            nugget, sill = _nonnegative_line(root, root * rise, root * semivariance)
+            misfit = float(np.sum((root * (nugget + sill * rise - semivariance)) ** 2))
+            if misfit < least * (1 - 1e-9):
+                best, least = Variogram(model, nugget, sill, float(range_)), misfit
+    if best.model == "gaussian":
+        # Without a nugget its matrices are singular to rounding (Posa 1989, Math. Geol. 21, 755).
+        return Variogram("gaussian", max(best.nugget, 1e-3 * best.sill), best.sill, best.range)
+    return best
+
+
+def _nonnegative_line(ones: Floats, rise: Floats, target: Floats) -> tuple[float, float]:
+    """Coefficients of ``ones`` and ``rise``, both at least 0, that fit ``target`` best."""
+    a, b, c = ones @ ones, ones @ rise, rise @ rise
+    p, q = ones @ target, rise @ target
+    determinant = a * c - b * b
+    if determinant > 1e-12 * a * c:
+        first, second = (c * p - b * q) / determinant, (a * q - b * p) / determinant
+        if first >= 0 and second >= 0:
+            return float(first), float(second)
+    only_first = max(float(p / a), 0.0)
+    only_second = max(float(q / c), 0.0) if c > 0 else 0.0
+    # Of the two edges the one that explains more: the gain is (projection)² over the norm.
+    if only_second * q > only_first * p:
+        return 0.0, only_second
+    return only_first, 0.0
+
+
+def _rise(model: str, ratio: Floats) -> Floats:
+    """Shape of a model, 0 at 0 and rising to 1, at distances over the range."""
+    if model == "spherical":
+        r = np.minimum(ratio, 1.0)
+        return 1.5 * r - 0.5 * r**3
+    if model == "exponential":
+        return 1.0 - np.exp(-3.0 * ratio)
+    return 1.0 - np.exp(-3.0 * ratio**2)
+
 
 _CHUNK = 256  # targets that one thread takes at a time
 
@@ -103,7 +251,7 @@ def _krige(  # type: ignore[no-untyped-def]
         guess = first_guess(buckets, count)
         for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, m)):
             x, y = targets[i, 0], targets[i, 1]
-            n = nearest(buckets, x, y, count, radius_squared, guess, found, squared)
+            n = nearest_places(buckets, x, y, count, radius_squared, guess, found, squared)
             out[i] = 0.0 if n else np.nan
             for p in range(n):
                 away[p] = math.sqrt(squared[p])

@@ -70,7 +70,7 @@ def _bucket_size(places: Floats, width: float, height: float) -> float:
 
 
 @compiled()
-def nearest(  # type: ignore[no-untyped-def]
+def nearest_places(  # type: ignore[no-untyped-def]
     buckets, x, y, count, radius_squared, guess, found, squared
 ) -> int:
     """Write the nearest places to ``(x, y)`` into ``found`` and ``squared``; return how many.
@@ -90,7 +90,7 @@ def nearest(  # type: ignore[no-untyped-def]
 
 @compiled()
 def room(count: int) -> int:
-    """Length of the arrays that ``nearest`` works in."""
+    """Length of the arrays that ``nearest_places`` works in."""
     return 4 * count + 16
 
 

@@ -1,7 +1,7 @@
 """Generators of training windows, by torch; and every augmenter by its name.
 
 A generator learns the law of one class's windows and draws new ones from it. torch is imported
-when one is built, not before. What needs no torch stands in ``orecast.samples.growing``.
+when one is built, not before. What needs no torch stands in ``orecast.sampling.augmentation``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from orecast import registry
 from orecast.errors import ConfigError, nearest
-from orecast.samples.growing import Augmenter, Step
+from orecast.sampling.augmentation import Augmenter, Step
 
 __all__ = ["augmenter_names", "build_augmenter", "build_step", "outline_step"]
 
-_PLAIN, _GENERATORS = "orecast.samples.growing", "orecast.training.generators"
+_PLAIN, _GENERATORS = "orecast.sampling.augmentation", "orecast.training.generators"
 _WHERE = "sampling.grow"
 _AMOUNTS = ("label", "balance", "times", "n", "to", "share")
 
@@ -89,9 +89,8 @@ def _entry(method: str) -> registry.Entry:
     return known[method]
 
 
-def _augmenters() -> dict[str, registry.Entry]:
-    rooms = (_PLAIN, _GENERATORS)
-    return {name: entry for room in rooms for name, entry in registry.entries(room).items()}
+def _augmenters() -> Mapping[str, registry.Entry]:
+    return registry.entries(_PLAIN, _GENERATORS)
 
 
 def _refuse_unknown(

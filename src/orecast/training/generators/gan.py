@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from orecast.samples.growing.rows import require_positive
-from orecast.training.generators.blocks import decoder, encoder
-from orecast.training.generators.generator import Generator
+from orecast.sampling.augmentation import require_positive
+from orecast.training.generators.generator import Generator, decoder, encoder
 
 REGISTERED = {"gan": "AdversarialNetwork"}
 

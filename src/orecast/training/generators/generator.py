@@ -1,8 +1,9 @@
-"""What generators share: training on one class's windows, and drawing new ones."""
+"""What the generators of windows share."""
 
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +15,147 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from orecast.errors import ModelError
-from orecast.samples.growing.noise import keyed_normal
-from orecast.samples.growing.rows import OPTIONS, require_positive, require_rows, require_whole
-from orecast.samples.grown import Part, Units
-from orecast.samples.nouns import WEIGHT, Floats, Ints, Windows
+from orecast.errors import ModelError, SamplingError
+from orecast.sampling.augmentation import (
+    OPTIONS,
+    Part,
+    Units,
+    keyed_normal,
+    require_positive,
+    require_rows,
+    require_whole,
+)
+from orecast.sampling.windows import WEIGHT, Floats, Ints, Windows
 from orecast.training.acceleration import best_device, suited_process
 from orecast.training.checkpoints import fingerprint, restore_weights, write_weights
-from orecast.training.data import TrainingBatches
-from orecast.training.generators.layers import Axes
+from orecast.training.data import TrainingBatches, gather, windows_at_once
 from orecast.training.size import WITH_ADAM, outline
 from orecast.training.trainer import local_randomness
+
+_SMALLEST_MAP = 4
+
+
+def decoder(latent: int, channels: int, size: int, width: int) -> nn.Module:
+    """From a latent vector ``(B, latent)`` to a window ``(B, channels, size, size)``.
+
+    Two hidden layers of ``width`` where the window is one cell; else a map of at most four cells a
+    side that transposed convolutions double, as in Radford et al. (2016, ICLR), without their batch
+    normalisation: what a row becomes shall owe nothing to the others of its batch.
+    """
+    if size == 1:
+        return nn.Sequential(
+            nn.Linear(latent, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, channels),
+            nn.Unflatten(1, (channels, 1, 1)),
+        )
+    doublings, side = _doublings(size)
+    layers: list[nn.Module] = [
+        nn.Linear(latent, width * side * side),
+        nn.Unflatten(1, (width, side, side)),
+        nn.ReLU(),
+    ]
+    for _ in range(doublings):
+        layers += [nn.ConvTranspose2d(width, width, 4, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(width, channels, 3, padding=1), _Corner(size))
+
+
+def encoder(channels: int, size: int, outputs: int, width: int) -> nn.Module:
+    """From a window ``(B, channels, size, size)`` to ``(B, outputs)``; the decoder's mirror."""
+    if size == 1:
+        return nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels, width),
+            nn.LeakyReLU(0.2),
+            nn.Linear(width, width),
+            nn.LeakyReLU(0.2),
+            nn.Linear(width, outputs),
+        )
+    doublings, side = _doublings(size)
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2)]
+    for _ in range(doublings):
+        layers += [nn.Conv2d(width, width, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * side * side, outputs))
+
+
+class _Corner(nn.Module):
+    """The first ``size`` rows and columns of a map."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.size, : self.size]
+
+
+def _doublings(size: int) -> tuple[int, int]:
+    """How often a map is doubled to reach ``size`` cells, and its side at first.
+
+    >>> _doublings(9), _doublings(32), _doublings(3)
+    ((2, 3), (3, 4), (0, 3))
+    """
+    doublings = max(0, math.ceil(math.log2(size / _SMALLEST_MAP)))
+    return doublings, math.ceil(size / 2**doublings)
+
+
+_LEAST = 1e-9  # of the largest variance; what lies below is rounding
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Principal axes of layers over the cells of windows, ``(r, C)``, scaled to a variance of 1.
+
+    What is made in them keeps every linear relation that the layers have, such as the centred
+    log-ratios' sum of zero; layers that are constant stay so.
+    """
+
+    mean: Tensor  # (C,)
+    there: Tensor  # (C, r)
+    back: Tensor  # (r, C)
+
+    @classmethod
+    def of(cls, X: Windows) -> Self:
+        """Axes of the windows' cells, read a batch at a time.
+
+        Raises SamplingError where all cells are alike, ModelError where a value is missing.
+        """
+        mean, covariance = _moments(X)
+        variance, axes = np.linalg.eigh(covariance)
+        kept = variance > _LEAST * max(variance[-1], _LEAST)
+        if not kept.any():
+            raise SamplingError(
+                f"the {len(X)} windows that a generator is to learn from hold one value throughout",
+                where="sampling.grow",
+                remedy="copy them",
+            )
+        spread, axes = np.sqrt(variance[kept]), axes[:, kept]
+        arrays = (mean, axes / spread, (axes * spread).T)
+        return cls(*(torch.from_numpy(a.astype(np.float32)) for a in arrays))
+
+    def forth(self, x: Tensor) -> Tensor:
+        """Windows ``(b, C, k, k)`` on the axes, ``(b, r, k, k)``."""
+        return torch.einsum("bchw,cr->brhw", x - self.mean[:, None, None], self.there)
+
+    def back_to_layers(self, z: Tensor) -> Tensor:
+        """Windows ``(b, C, k, k)`` of what stands on the axes, ``(b, r, k, k)``."""
+        return torch.einsum("brhw,rc->bchw", z, self.back) + self.mean[:, None, None]
+
+
+def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean ``(C,)`` and covariance ``(C, C)`` of the windows' cells."""
+    layers, step = len(X.names), windows_at_once(X.size)
+    n, total, squares = 0, np.zeros(layers), np.zeros((layers, layers))
+    shift = gather(X, slice(0, 1)).double().mean((0, 2, 3)).numpy()  # near the mean: no cancelling
+    for start in range(0, len(X), step):
+        x = gather(X, slice(start, start + step)).double().movedim(1, -1).reshape(-1, layers)
+        cells = x.numpy() - shift
+        n, total, squares = n + len(cells), total + cells.sum(axis=0), squares + cells.T @ cells
+    mean = total / n
+    return mean + shift, squares / n - np.outer(mean, mean)
+
 
 _MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as of every network (models.blocks, config.method)
 

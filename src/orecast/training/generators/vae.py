@@ -8,8 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from orecast.training.generators.blocks import decoder, encoder
-from orecast.training.generators.generator import Generator
+from orecast.training.generators.generator import Generator, decoder, encoder
 
 REGISTERED = {"vae": "VariationalAutoencoder"}
 

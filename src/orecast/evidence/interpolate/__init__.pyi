@@ -1,0 +1,5 @@
+from .base import Interpolator
+
+__all__ = [
+    "Interpolator",
+]

@@ -1,0 +1,371 @@
+"""Probabilities: Brier score, reliability, the curve from ranks, conformal areas."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orecast.errors import SamplingError
+from orecast.metrics.curves import known_percentiles
+from orecast.metrics.intervals import share_interval
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+By = Literal["quantile", "width"]
+
+
+@dataclass(frozen=True)
+class BrierScore:
+    """Brier score and its parts: ``value = reliability - resolution + uncertainty + within``.
+
+    ``reliability`` is the cost of bins whose mean probability is not the share observed (0 is
+    best), ``resolution`` the gain of bins that differ in that share (more is better),
+    ``uncertainty`` what knowing the overall share alone would cost. ``within`` is what binning
+    hides: 0 where a bin holds one probability.
+    """
+
+    value: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+    within: float
+
+    @property
+    def skill(self) -> float:
+        """Share of the uncertainty that is removed; below 0 the overall share does better."""
+        return 1 - self.value / self.uncertainty
+
+
+def brier(
+    y: ArrayLike,
+    p: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    bins: int = 10,
+    by: By = "width",
+) -> BrierScore:
+    """Mean squared error of probabilities (Brier 1950, Mon. Weather Rev. 78, 1), in Murphy's parts.
+
+    ``y`` ``(n,)`` 1 or 0; ``p`` ``(n,)`` within 0 to 1; ``weights`` ``(n,)``; NaN left out. The
+    parts are Murphy's (1973, J. Appl. Meteorol. 12, 595) over ``bins``, and the rest that binned
+    probabilities leave (Stephenson, Coelho & Jolliffe 2008, Weather Forecast. 23, 752). Raises
+    SamplingError without places of both classes.
+    """
+    ore, prob, w = _labelled(y, p, weights)
+    ore_share = float(np.average(ore, weights=w))
+    _, member, total = _binned(prob, w, bins, by)
+    mass = np.where(total > 0, total, 1.0)
+    observed = np.bincount(member, w * ore, total.size) / mass
+    predicted = np.bincount(member, w * prob, total.size) / mass
+    share = total / total.sum()
+    value = float(np.average((prob - ore) ** 2, weights=w))
+    reliability = float(share @ (predicted - observed) ** 2)
+    resolution = float(share @ (observed - ore_share) ** 2)
+    uncertainty = ore_share * (1 - ore_share)
+    off, missed = prob - predicted[member], ore - observed[member]
+    within = float(np.average(off**2 - 2 * off * missed, weights=w))
+    return BrierScore(value, reliability, resolution, uncertainty, within)
+
+
+def log_loss(y: ArrayLike, p: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Mean negative log-likelihood in nats (Good 1952, J. R. Stat. Soc. B 14, 107).
+
+    Arguments as in ``brier``. Infinite where what came had probability 0: nothing is clipped.
+    """
+    ore, prob, w = _labelled(y, p, weights)
+    with np.errstate(divide="ignore"):
+        loss = -np.where(ore, np.log(prob), np.log1p(-prob))
+    return float(np.average(loss, weights=w))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Probabilities told and shares observed, bin by bin; a bin without places is NaN, its count 0.
+
+    ``edges`` ``(k + 1,)``, a bin holding its upper edge; the others ``(k,)``: weighted mean
+    ``predicted``, weighted share ``observed`` with Wilson's interval ``low`` to ``high``, ``count``
+    of places, ``ore`` of them positive, and the ``share`` of all weight.
+    """
+
+    edges: Floats
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    count: NDArray[np.int64]
+    ore: NDArray[np.int64]
+    share: Floats
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean of |observed - predicted|, by the bins' weight.
+
+        Naeini, Cooper & Hauskrecht (2015, AAAI). Few places in a bin raise it by themselves.
+        """
+        held = self.count > 0
+        return float(self.share[held] @ np.abs(self.observed - self.predicted)[held])
+
+    def as_dict(self) -> dict[str, list[float]]:
+        """Lists by name."""
+        return {name: array.tolist() for name, array in vars(self).items()}
+
+
+def reliability(
+    y: ArrayLike,
+    p: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    bins: int = 10,
+    by: By = "quantile",
+    level: float = 0.95,
+) -> Reliability:
+    """Reliability table of probabilities (Murphy & Winkler 1977, Appl. Stat. 26, 41).
+
+    ``y`` ``(n,)`` 1 or 0; ``p`` ``(n,)`` within 0 to 1; ``weights`` ``(n,)``; NaN left out. ``by``
+    "quantile" cuts at quantiles of the places' probabilities, equals falling together, "width" at
+    equal steps from 0 to 1. Wilson's interval is that of the places counted; with weights its ends
+    move, as odds, by the ratio of the two classes' mean weights in the bin, which keeps its
+    coverage where a class has one weight (Prentice & Pyke 1979, Biometrika 66, 403). Raises
+    SamplingError without places of both classes.
+    """
+    ore, prob, w = _labelled(y, p, weights)
+    edges, member, total = _binned(prob, w, bins, by)
+    count = np.bincount(member, minlength=total.size)
+    hits = np.bincount(member, ore, total.size).astype(np.int64)
+    mean_weight = [_mean_weight(member, w, kind, total.size) for kind in (ore, ~ore)]
+    odds = mean_weight[0] / mean_weight[1]
+    ends = [share_interval(int(k), int(n), level=level) for k, n in zip(hits, count, strict=True)]
+    value, low, high = (
+        _moved(np.array([getattr(e, name) for e in ends]), odds)
+        for name in ("value", "low", "high")
+    )
+    predicted = np.full(total.size, np.nan)
+    np.divide(np.bincount(member, w * prob, total.size), total, out=predicted, where=total > 0)
+    return Reliability(edges, predicted, value, low, high, count, hits, total / total.sum())
+
+
+def _labelled(
+    y: ArrayLike, p: ArrayLike, weights: ArrayLike | None
+) -> tuple[Bools, Floats, Floats]:
+    """Labels, probabilities and weights of the places that have all three, checked.
+
+    Raises ValueError for lengths that differ, probabilities out of range and weights not above 0,
+    SamplingError without places of both classes.
+    """
+    labels, values = (np.asarray(v, dtype=np.float64).ravel() for v in (y, p))
+    w = np.ones(labels.size) if weights is None else np.asarray(weights, np.float64).ravel()
+    if not labels.size == values.size == w.size:
+        raise ValueError(f"{labels.size} labels, {values.size} values and {w.size} weights")
+    known = ~(np.isnan(labels) | np.isnan(values) | np.isnan(w))
+    ore, values, w = labels[known] == 1, values[known], w[known]
+    if (w <= 0).any():
+        raise ValueError("a weight is the number of cells a place stands for, above 0")
+    if ore.all() or not ore.any():
+        raise SamplingError(
+            f"{ore.sum()} of {ore.size} places are ore; calibration needs both kinds",
+            remedy="add deposits, or background cells with their weights",
+        )
+    if values.min() < 0 or values.max() > 1:
+        raise ValueError("a probability lies between 0 and 1")
+    return ore, values, w
+
+
+def _binned(p: Floats, w: Floats, bins: int, by: By) -> tuple[Floats, NDArray[np.intp], Floats]:
+    """Edges ``(k + 1,)``, the bin of each place, and the weight in each bin ``(k,)``."""
+    if bins < 1:
+        raise ValueError(f"{bins} bins")
+    steps = np.linspace(0, 1, bins + 1)
+    edges = steps if by == "width" else np.unique(np.quantile(p, steps))
+    if edges.size == 1:
+        edges = np.repeat(edges, 2)  # every place says the same
+    member = np.searchsorted(edges[1:-1], p, side="left")
+    return edges, member, np.bincount(member, w, edges.size - 1).astype(np.float64)
+
+
+def _mean_weight(member: NDArray[np.intp], w: Floats, kind: Bools, bins: int) -> Floats:
+    """Mean weight of a class in each bin, and of the whole class where the bin has none of it."""
+    count = np.bincount(member[kind], minlength=bins)
+    mean = np.full(bins, w[kind].mean())
+    np.divide(np.bincount(member[kind], w[kind], bins), count, out=mean, where=count > 0)
+    return mean
+
+
+def _moved(share: Floats, odds: Floats) -> Floats:
+    """Shares whose odds are multiplied."""
+    return np.asarray(share * odds / (share * odds + 1 - share))
+
+
+_AT_CHANCE = 2  # places that a rank curve adds, of a normal score of 0
+_MARGIN = 1.0  # around the intercepts that there can be, against rounding
+
+
+@dataclass(frozen=True)
+class RankCurve:
+    """Probability that a cell holds ore by its rank: the log-odds are a line in the normal score.
+
+    A cell's rank is its percentile among the cells of its region, 0 to 1, its normal score the
+    quantile of the standard normal there. Ranks are spread evenly over any region and by any
+    model, so that one curve serves all. ``slope`` is at least 0: the probability never falls where
+    the rank rises, and at 0 it is the same everywhere. Where ore is rare the normal scores of
+    places of ore have the mean ``slope`` and the variance 1, and the AUC is
+    ``Phi(slope / sqrt(2))``: the binormal ROC of equal variances (Swets 1986, Psychol. Bull. 99,
+    181).
+    """
+
+    slope: float
+
+    def __call__(self, ranks: ArrayLike, expected: float) -> Floats:
+        """Probabilities of all cells of a region, ``(n,)``, by their ranks; the sum is expected.
+
+        ``ranks`` ``(n,)`` within 0 to 1, both excluded; ``expected`` the number of cells with ore.
+        Raises ValueError unless it lies between 0 and the number of cells.
+        """
+        from scipy import optimize, special
+
+        line: Floats = self.slope * special.ndtri(np.asarray(ranks, dtype=np.float64))
+        if not line.size:
+            return line
+        if not 0 < expected < line.size:
+            raise ValueError(f"{expected} cells with ore among {line.size}")
+
+        def missing(intercept: float) -> float:
+            return float(special.expit(intercept + line).sum()) - expected
+
+        share = _log_odds(expected / line.size)
+        low, high = share - line.max() - _MARGIN, share - line.min() + _MARGIN
+        return np.asarray(special.expit(optimize.brentq(missing, low, high) + line))
+
+
+def fit_rank_curve(ranks: ArrayLike) -> RankCurve:
+    """Fit a curve to the ranks of held-out places of ore, ``(n,)``, each within its own region.
+
+    The slope is the mean of their normal scores, ``_AT_CHANCE`` places more counted at 0: the
+    posterior mode under a normal prior, 0 where the mean is below. The background needs no sample,
+    since its ranks are spread evenly.
+
+    >>> round(fit_rank_curve([0.5, 0.841344746, 0.977249868]).slope, 8)  # 0, 1 and 2 of 3 + 2
+    0.6
+    """
+    from scipy import special
+
+    scores = special.ndtri(np.asarray(ranks, dtype=np.float64))
+    return RankCurve(max(0.0, float(scores.sum() / (scores.size + _AT_CHANCE))))
+
+
+def rank_threshold(ranks: ArrayLike) -> float:
+    """Lowest rank to call ore for the best F1, where ore and background weigh the same.
+
+    ``ranks`` ``(n,)`` of held-out places of ore, each within its own region, over which those of
+    the background are spread evenly. From rank ``r`` on the share ``1 - r`` of it is called ore.
+    Of equals the highest.
+
+    >>> rank_threshold([0.9, 0.8, 0.1])  # F1 = 2 h / (h + 1 - r + 1): 0.47, 0.71, 0.69
+    0.8
+    """
+    falling = np.sort(np.asarray(ranks, dtype=np.float64))[::-1]
+    captured = np.arange(1, falling.size + 1) / falling.size
+    return float(falling[np.argmax(captured / (captured + 2 - falling))])
+
+
+def _log_odds(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+_ROUNDING = 1e-9  # of sums of weights, which are otherwise shares of whole numbers
+
+
+@dataclass(frozen=True)
+class ConformalArea:
+    """Best share of the area that holds a further deposit with at least the confidence.
+
+    ``groups`` independent groups of deposits speak. Where they are too few for the confidence,
+    ``enough`` is false and ``area`` is 1: only the whole map is safe to name.
+    """
+
+    area: float
+    confidence: float
+    groups: int
+    enough: bool
+
+    @property
+    def sentence(self) -> str:
+        """The statement in words, its area in whole per cent rounded up, so that it holds."""
+        if not self.enough:
+            return (
+                f"{self.groups} independent groups of deposits are too few to name less than the "
+                f"whole map with {100 * self.confidence:.0f} % confidence"
+            )
+        whole = math.ceil(round(100 * self.area, 6))
+        return (
+            f"the best {whole} % of the area hold a further deposit of this kind with at least "
+            f"{100 * self.confidence:.0f} % confidence, by {self.groups} independent groups of "
+            "known ones"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it goes to JSON."""
+        return asdict(self) | {"sentence": self.sentence}
+
+
+def conformal_area(
+    percentiles: ArrayLike, confidence: float, *, groups: ArrayLike | None = None
+) -> ConformalArea:
+    """Share of the area, from the best down, that holds a further deposit with the confidence.
+
+    ``percentiles`` ``(n,)`` of held-out deposits in their own regions, NaN left out; ``groups``
+    ``(n,)`` names deposits that are no independent witnesses. Without groups it is the
+    ``ceil((n + 1) * confidence)``-th smallest of ``1 - percentile``, and the whole map where
+    ``n < 1 / (1 - confidence) - 1``. Raises ValueError for a confidence that is none, SamplingError
+    where no deposit has a percentile.
+
+    >>> conformal_area([0.95, 0.9, 0.8, 0.4], 0.6).area.__round__(3)
+    0.2
+    >>> conformal_area([0.95, 0.9, 0.8, 0.4], 0.9).enough
+    False
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence of {confidence}")
+    known, weight, n = _witnesses(percentiles, groups)
+    order = np.argsort(-known, kind="stable")
+    reached = np.cumsum(weight[order])
+    rank = int(np.searchsorted(reached, confidence * (n + 1) - _ROUNDING))
+    if rank == known.size:
+        return ConformalArea(1.0, confidence, n, enough=False)
+    return ConformalArea(float(1 - known[order[rank]]), confidence, n, enough=True)
+
+
+def conformal_p(
+    percentile_of_targets: ArrayLike, held_out: ArrayLike, *, groups: ArrayLike | None = None
+) -> Floats:
+    """How ordinary a place would be as a further deposit, ``(k,)``; NaN where it has no percentile.
+
+    ``percentile_of_targets`` ``(k,)``; ``held_out`` ``(n,)`` percentiles of the known deposits, NaN
+    left out, with their ``groups`` ``(n,)``. One and the number of held-out deposits that rank as
+    low or lower, over ``n + 1``. Of further deposits at most the share ``a`` has a p of ``a`` or
+    less; a place of low p lies where such deposits have not been. Raises SamplingError where no
+    held-out deposit has a percentile.
+
+    >>> conformal_p([0.97, 0.5, 0.1], [0.95, 0.9, 0.8, 0.4]).tolist()
+    [1.0, 0.4, 0.2]
+    """
+    targets = np.asarray(percentile_of_targets, dtype=np.float64)
+    known, weight, n = _witnesses(held_out, groups)
+    order = np.argsort(known, kind="stable")
+    reached = np.concatenate([[0.0], np.cumsum(weight[order])])
+    as_low = reached[np.searchsorted(known[order], targets, side="right")]
+    return np.where(np.isnan(targets), np.nan, (1 + as_low) / (n + 1))
+
+
+def _witnesses(percentiles: ArrayLike, groups: ArrayLike | None) -> tuple[Floats, Floats, int]:
+    """Known percentiles, the weight of each (one a group), and how many groups there are."""
+    p = np.asarray(percentiles, dtype=np.float64).ravel()
+    g = np.arange(p.size) if groups is None else np.asarray(groups).ravel()
+    if g.shape != p.shape:
+        raise ValueError(f"{p.size} percentiles but {g.size} groups")
+    known = known_percentiles(p)
+    _, member, count = np.unique(g[~np.isnan(p)], return_inverse=True, return_counts=True)
+    return known, 1 / count[member], count.size

@@ -1,0 +1,5 @@
+from ._base import Detector
+
+__all__ = [
+    "Detector",
+]

@@ -1,0 +1,277 @@
+"""What every detector shares: its checks, prediction a part at a time, saving and loading."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import ConfigError, ModelError, RunError, SamplingError, nearest
+from orecast.run import BROKEN_ARRAYS, why_broken, write_json
+from orecast.sampling import Needs, Windows
+
+Floats = NDArray[np.float64]
+Features = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+_STATE, _ARRAYS = "detector.json", "detector.npz"
+_VALUES_AT_ONCE = 2**24
+
+MOST_TREES, MOST_JOBS = 10_000, 256
+
+
+class Detector(ABC):
+    """Base of the models that need no torch; a subclass says how it learns and scores.
+
+    ``__init__`` stores options under their own names. ``_learn`` leaves what it learned in
+    attributes that end in ``_``: arrays, numbers, texts; these and the options are what is saved.
+    ``_score`` gives scores in [0, 1] for one part of the windows.
+
+    >>> class Northern(Detector):
+    ...     needs = Needs(labels=False)
+    ...     def _learn(self, X, y, seed):
+    ...         self.last_row_ = X.stack.shape[1] - 1
+    ...     def _score(self, X):
+    ...         return 1 - X.at[:, 0] / self.last_row_
+    >>> X = Windows(np.zeros((1, 3, 1), np.float32), ("Au",), np.array([[0, 0], [2, 0]]), 1)
+    >>> Northern().fit(X, np.full(2, np.nan), np.full(2, -1), seed=0).predict(X).tolist()
+    [1.0, 0.0]
+    """
+
+    needs: Needs = Needs()
+    names_: tuple[str, ...]
+
+    def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren.
+
+        Raises ConfigError for an impossible option, SamplingError for labels of one class where
+        labels are needed, ModelError for windows that do not meet the needs or hold NaN.
+        """
+        self._check_options()
+        self._check_windows(X)
+        y = np.asarray(y, dtype=np.float64)
+        if y.shape != (len(X),):
+            raise ModelError(f"{len(X)} windows and labels of shape {y.shape} do not go together")
+        if self.needs.labels:
+            _need_both_classes(y)
+        _need_layers(X, self.needs)
+        self.names_ = X.names
+        self._learn(self._read(X), y, seed)
+        return self
+
+    def predict(self, X: Windows) -> Floats:
+        """Scores in [0, 1], higher is more like ore, ``(n,)``.
+
+        Raises ModelError before ``fit``, for other layers than those of ``fit``, and for NaN.
+        """
+        self._need_fitted()
+        if X.names != self.names_:
+            raise ModelError(
+                f"was fitted on the layers {', '.join(self.names_)}, "
+                f"and is given {', '.join(X.names)}",
+                where=type(self).__name__,
+                remedy="give the same layers in the same order",
+            )
+        scores = [self._score(part) for part in _parts(self._read(X))]
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def save(self, folder: Path) -> None:
+        """Write options and learned state as JSON and NumPy arrays."""
+        self._need_fitted()
+        learned = {k: v for k, v in vars(self).items() if k.endswith("_")}
+        arrays: dict[str, Any] = {k: v for k, v in learned.items() if isinstance(v, np.ndarray)}
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(folder / _ARRAYS, **arrays)
+        state = {
+            "detector": type(self).__name__,
+            "options": {k: getattr(self, k) for k in _option_names(type(self))},
+            "learned": {k: v for k, v in learned.items() if k not in arrays},
+        }
+        write_json(folder / _STATE, state)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a saved detector; it predicts the same, bit for bit.
+
+        Raises RunError where the files cannot be read, ModelError where they are another model's.
+        """
+        try:
+            state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+            with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+                learned: dict[str, Any] = state["learned"] | dict(stored)
+            kind, learned["names_"] = state["detector"], tuple(learned["names_"])
+            if kind != cls.__name__:
+                raise ModelError(f"holds a {kind}, not a {cls.__name__}", where=str(folder))
+            detector = cls(**state["options"])
+            detector._check_options()
+            for name, value in learned.items():
+                setattr(detector, name, value)
+            detector._rebuild()
+        except (*BROKEN_ARRAYS, ConfigError) as error:
+            raise RunError(
+                f"the saved model cannot be read: {why_broken(error)}",
+                where=str(folder),
+                remedy="run the stage that fits the model again",
+            ) from error
+        return detector
+
+    def check_options(self) -> None:
+        """Raise ConfigError for an impossible option."""
+        self._check_options()
+
+    def _check_options(self) -> None:  # noqa: B027 - most options are free
+        """Refuse impossible options."""
+
+    def _check_windows(self, X: Windows) -> None:  # noqa: B027 - most take any
+        """Refuse windows that do not go with the options."""
+
+    def _read(self, X: Windows) -> Windows:
+        """Return what is read of the windows: their own cells, unless a subclass reads more."""
+        return X.of_size(1)
+
+    @abstractmethod
+    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
+        """Leave what is learned in attributes that end in ``_``."""
+
+    @abstractmethod
+    def _score(self, X: Windows) -> Floats:
+        """Scores in [0, 1] of one part of the windows, ``(n,)``."""
+
+    def _rebuild(self) -> None:  # noqa: B027 - most states are saved whole
+        """Bring back what is not saved but follows from what is."""
+
+    def _need_fitted(self) -> None:
+        if "names_" not in vars(self):
+            raise ModelError("has not been fitted", where=type(self).__name__)
+
+
+def centre(X: Windows) -> Features:
+    """Values at each window's own cell, ``(n, n_layers)``; NaN is refused."""
+    values = X.centre()
+    _refuse_gaps(values, X.names)
+    return values
+
+
+def features(X: Windows, kind: str) -> Features:
+    """Features of each window: its own cell's, or with "window" also its mean and spread.
+
+    ``(n, n_layers)``, or ``(n, 3 * n_layers)``: values, means, standard deviations. NaN is refused.
+    """
+    if kind == "centre":
+        return centre(X)
+    blocks = []
+    for part in _parts(X):
+        batch = part.batch()  # (b, C, k, k)
+        _refuse_gaps(batch, X.names)
+        mean, spread = (f(batch, axis=(2, 3), dtype=np.float64) for f in (np.mean, np.std))
+        blocks.append(np.hstack([centre(part), mean, spread]).astype(np.float32))
+    return np.concatenate(blocks)
+
+
+def only(X: Windows, layer: int) -> Windows:
+    """Windows on one layer."""
+    scaling, here = X.scaling, slice(layer, layer + 1)
+    if scaling is not None:
+        scaling = replace(scaling, mean=scaling.mean[here], spread=scaling.spread[here])
+    return replace(
+        X, stack=X.stack[here], names=X.names[here], kinds=X.kinds[here], scaling=scaling
+    )
+
+
+def number_of(X: Windows, layer: str) -> int:
+    """Number of the layer of that name; ConfigError with the nearest where there is none."""
+    if layer not in X.names:
+        raise ConfigError(
+            f"no layer {layer!r}", where="model.options.layer", remedy=nearest(layer, X.names)
+        )
+    return X.names.index(layer)
+
+
+def whole_number(value: Any, option: str, most: int = 2**31 - 1) -> None:
+    """Refuse what is not a whole number from one to ``most``."""
+    where = f"model.options.{option}"
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"must be a whole number of at least 1, not {value!r}", where=where)
+    if value > most:
+        raise ConfigError(
+            f"must be at most {most:,}, not {value}",
+            where=where,
+            remedy=f"set it to {most} or less",
+        )
+
+
+def one_of(value: Any, option: str, known: tuple[str, ...]) -> None:
+    """Refuse what is not one of the known words."""
+    if value not in known:
+        raise ConfigError(
+            f"unknown value {value!r}",
+            where=f"model.options.{option}",
+            remedy=nearest(str(value), known),
+        )
+
+
+def _parts(X: Windows) -> Iterator[Windows]:
+    """Windows in order, so many at a time that their values stay within a bounded memory."""
+    _, layers, height, width = X.shape
+    size = max(1, _VALUES_AT_ONCE // (layers * height * width))
+    for start in range(0, len(X), size):
+        yield X.take(slice(start, start + size))
+
+
+def _refuse_gaps(values: Features, names: tuple[str, ...]) -> None:
+    gaps = ~np.isfinite(values)
+    if not gaps.any():
+        return
+    layer = int(np.argmax(gaps.any(axis=tuple(a for a in range(values.ndim) if a != 1))))
+    windows = gaps[:, layer].reshape(len(values), -1).any(axis=1)
+    raise ModelError(
+        f"{int(windows.sum())} of {len(values)} windows hold missing or infinite values",
+        where=f"layer {names[layer]}",
+        remedy="leave those cells out, or give the windows a scaling, which fills them",
+    )
+
+
+def _need_both_classes(y: Floats) -> None:
+    ore, barren = int((y == 1).sum()), int((y == 0).sum())
+    if ore + barren < len(y):
+        raise SamplingError(
+            f"{len(y) - ore - barren} of {len(y)} places are labelled neither 1 (ore) nor 0",
+            remedy="leave unlabelled places out of training",
+        )
+    if not ore or not barren:
+        raise SamplingError(
+            f"there are {ore} ore and {barren} barren places to learn from, and both are needed",
+            remedy="add deposits, or choose negatives",
+        )
+
+
+def _need_layers(X: Windows, needs: Needs) -> None:
+    for kind in needs.layers:
+        if kind not in X.kinds:
+            raise ModelError(
+                f"needs a layer of kind {kind}, and there is none among {', '.join(X.names)}",
+                remedy=f"configure such a layer ([{kind}s]), or choose another model",
+            )
+
+
+def _option_names(cls: type[Detector]) -> list[str]:
+    return [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
+
+
+def positive_number(value: Any, option: str) -> None:
+    """Refuse what is not a finite number above zero."""
+    if not is_number(value) or not 0 < value < np.inf:
+        raise ConfigError(
+            f"must be a positive number, not {value!r}", where=f"model.options.{option}"
+        )
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

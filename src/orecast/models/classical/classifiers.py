@@ -1,0 +1,278 @@
+"""Logistic regression, SVM, nearest neighbours, k-means."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from orecast.errors import ConfigError, SamplingError
+from orecast.models.classical._base import (
+    Detector,
+    Floats,
+    centre,
+    one_of,
+    positive_number,
+    whole_number,
+)
+from orecast.models.classical.anomaly import blocks, standardisation
+from orecast.sampling import Windows
+
+REGISTERED = {
+    "logistic-regression": "LogisticRegression",
+    "svm": "SupportVectors",
+    "knn": "NearestNeighbours",
+    "kmeans": "Clusters",
+}
+
+
+class LogisticRegression(Detector):
+    """Logistic regression with an L2 penalty on each cell's layers.
+
+    Cox, D.R. (1958), The regression analysis of binary sequences, JRSS B 20, 215-242. ``strength``
+    is that of the penalty on standardised layers, 1 by default; classes are weighted to balance.
+    The windows' layers are standardised once more on the training windows, so that the penalty
+    means the same whatever their scaling.
+    """
+
+    mean_: Floats  # (n_layers,)
+    spread_: Floats  # (n_layers,)
+    weights_: Floats  # (n_layers,)
+    intercept_: float
+
+    def __init__(self, strength: float = 1.0) -> None:
+        self.strength = strength
+
+    def _check_options(self) -> None:
+        if not isinstance(self.strength, int | float) or not 0 < self.strength < np.inf:
+            raise ConfigError(
+                f"must be a positive number, not {self.strength!r}",
+                where="model.options.strength",
+            )
+
+    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
+        from sklearn.linear_model import LogisticRegression as Regression
+
+        values = centre(X).astype(np.float64)
+        spread = values.std(axis=0)
+        self.mean_ = values.mean(axis=0)
+        self.spread_ = np.where(spread > 0, spread, 1.0)
+        regression = Regression(C=1 / self.strength, class_weight="balanced", max_iter=1000)
+        regression.fit((values - self.mean_) / self.spread_, y)
+        self.weights_ = regression.coef_[0]
+        self.intercept_ = float(regression.intercept_[0])
+
+    def _score(self, X: Windows) -> Floats:
+        from scipy.special import expit
+
+        # Not a matrix product, whose rounding follows the number of rows.
+        logit = (((centre(X) - self.mean_) / self.spread_) * self.weights_).sum(axis=1)
+        return np.asarray(expit(logit + self.intercept_))
+
+
+_KERNEL_VALUES_AT_ONCE = 2**20
+
+
+class SupportVectors(Detector):
+    """Support-vector machine: on which side of the widest margin a cell's layers lie.
+
+    Cortes, C., Vapnik, V. (1995), Support-vector networks, Machine Learning 20, 273-297. With the
+    kernel ``k(x, z) = exp(-gamma |x - z|²)`` on layers standardised on the training windows,
+    ``f(x) = b + Σ a_i k(x, x_i)`` over the m support vectors x_i ``(m, p)``, weighed by a ``(m,)``.
+    ``cost`` is that of a window within the margin or beyond, divided between the classes to
+    balance; ``gamma`` is 1 / p when left out.
+
+    The score is ``1 / (1 + exp(-f))``: it ranks as f does, and 0.5 is the boundary. It is no
+    probability; Platt's calibration is left to the validation, which fits it on held-out scores.
+    Far from all support vectors f is b, and cells there tie.
+    """
+
+    mean_: Floats  # (p,)
+    spread_: Floats  # (p,)
+    vectors_: Floats  # (m, p), standardised
+    weights_: Floats  # (m,), above 0 for ore
+    intercept_: float
+    width_: float  # gamma
+
+    def __init__(self, cost: float = 1.0, gamma: float | None = None) -> None:
+        self.cost = cost
+        self.gamma = gamma
+
+    def _check_options(self) -> None:
+        positive_number(self.cost, "cost")
+        if self.gamma is not None:
+            positive_number(self.gamma, "gamma")
+
+    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
+        from sklearn.svm import SVC
+
+        values = centre(X).astype(np.float64)
+        self.mean_, self.spread_ = standardisation(values)
+        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
+        machine = SVC(C=self.cost, gamma=self.width_, class_weight="balanced")
+        machine.fit((values - self.mean_) / self.spread_, y)
+        self.vectors_ = machine.support_vectors_
+        self.weights_ = machine.dual_coef_[0]
+        self.intercept_ = float(machine.intercept_[0])
+
+    def _score(self, X: Windows) -> Floats:
+        from scipy.special import expit
+
+        values = (centre(X) - self.mean_) / self.spread_
+        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
+        parts = [self._decision(values[rows]) for rows in blocks(len(values), size)]
+        return np.asarray(expit(np.concatenate(parts)))
+
+    def _decision(self, values: Floats) -> Floats:
+        """``f`` of standardised values, ``(n,)``."""
+        from scipy.spatial.distance import cdist
+
+        kernels = np.exp(-self.width_ * cdist(values, self.vectors_, "sqeuclidean"))  # (n, m)
+        # Not a matrix product, whose rounding follows the number of rows.
+        return np.asarray((kernels * self.weights_).sum(axis=1) + self.intercept_)
+
+
+class NearestNeighbours(Detector):
+    """Nearest neighbours: share of ore among the training windows most like a cell.
+
+    Cover, T., Hart, P. (1967), Nearest neighbor pattern classification, IEEE Transactions on
+    Information Theory 13, 21-27. Of the ``neighbours`` training windows nearest in layers
+    standardised on them, at Euclidean distances d ``(k,)``, the score is ``Σ_ore v / Σ v``. A
+    vote v is divided by the number of training windows of its class, so that the rarer class is
+    not outvoted by its numbers.
+
+    ``votes`` "distance", the default, divides it by d too: a plain count of 5 neighbours has a few
+    levels, and ties most of a map. A training window at d = 0 leaves the vote to those like it.
+    "equal" is the plain count.
+
+    S.A. Dudani (1976), The distance-weighted k-nearest-neighbor rule, IEEE Transactions on Systems,
+    Man, and Cybernetics 6, 325-327.
+    """
+
+    mean_: Floats  # (p,)
+    spread_: Floats  # (p,)
+    table_: Floats  # (n, p), standardised
+    labels_: Floats  # (n,)
+
+    def __init__(
+        self, neighbours: int = 5, votes: Literal["distance", "equal"] = "distance"
+    ) -> None:
+        self.neighbours = neighbours
+        self.votes = votes
+
+    def _check_options(self) -> None:
+        whole_number(self.neighbours, "neighbours")
+        one_of(self.votes, "votes", ("distance", "equal"))
+
+    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
+        values = centre(X).astype(np.float64)
+        if len(values) < self.neighbours:
+            raise SamplingError(
+                f"there are {len(values)} windows to learn from, and {self.neighbours} neighbours "
+                "are asked for",
+                where="model.options.neighbours",
+                remedy="ask for fewer, or learn from more windows",
+            )
+        self.mean_, self.spread_ = standardisation(values)
+        self.table_ = (values - self.mean_) / self.spread_
+        self.labels_ = y
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        from scipy.spatial import cKDTree
+
+        self._tree = cKDTree(self.table_)
+        ore = self.labels_ == 1
+        self._votes = np.where(ore, 1 / ore.sum(), 1 / (~ore).sum())
+
+    def _score(self, X: Windows) -> Floats:
+        values = (centre(X) - self.mean_) / self.spread_
+        distance, found = self._tree.query(values, k=np.arange(1, self.neighbours + 1))
+        votes = self._votes[found]  # (n, k)
+        if self.votes == "distance":
+            votes = votes * closeness(distance)
+        return np.asarray((votes * self.labels_[found]).sum(axis=1) / votes.sum(axis=1))
+
+
+def closeness(distance: Floats) -> Floats:
+    """Inverse distances ``(n, k)``, the nearest of each row counting 1, and alone where it is 0.
+
+    >>> closeness(np.array([[1.0, 4.0], [0.0, 2.0], [0.0, 0.0]])).tolist()
+    [[1.0, 0.25], [1.0, 0.0], [1.0, 1.0]]
+    """
+    nearest = distance.min(axis=1, keepdims=True)
+    even = np.ones_like(distance)
+    return np.asarray(np.divide(nearest, distance, out=even, where=distance > 0))
+
+
+_STARTS = 10
+
+
+class Clusters(Detector):
+    r"""Clusters by k-means: share of ore in the clusters that a cell lies near.
+
+    Lloyd, S.P. (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory
+    28, 129-137. Training windows are clustered without their labels, in layers standardised on
+    them, from ten seedings of k-means++ (Arthur, D., Vassilvitskii, S. 2007, SODA, 1027-1035);
+    each cluster then has its share of ore :math:`p_j`, classes weighted to balance.
+
+    The study that compares with k-means says neither how clusters become classes nor how many
+    there are. A cell given the share of its own cluster alone would tie with all others there, so
+    shares are mixed by the cell's memberships in the clusters, at distances :math:`d_j` from their
+    means:
+
+    .. math:: s = \sum_j u_j p_j, \qquad u_j = d_j^{-2} \Big/ \sum_i d_i^{-2}
+
+    the memberships of fuzzy c-means with the customary exponent of 2 (Bezdek, J.C. 1981, Pattern
+    recognition with fuzzy objective function algorithms, Plenum). At a cluster's mean the score is
+    its share, between two it passes from one to the other, and far from all it is the mean of
+    all shares. ``clusters`` are five by default, as in ``sampling.clusters``.
+    """
+
+    mean_: Floats  # (p,)
+    spread_: Floats  # (p,)
+    centres_: Floats  # (k, p), standardised
+    shares_: Floats  # (k,)
+
+    def __init__(self, clusters: int = 5) -> None:
+        self.clusters = clusters
+
+    def _check_options(self) -> None:
+        whole_number(self.clusters, "clusters")
+
+    def _learn(self, X: Windows, y: Floats, seed: int) -> None:
+        values = centre(X).astype(np.float64)
+        distinct = len(np.unique(values, axis=0))
+        if distinct < self.clusters:
+            raise SamplingError(
+                f"{distinct} distinct windows to learn from make no {self.clusters} clusters",
+                where="model.options.clusters",
+                remedy="ask for fewer, or learn from more windows",
+            )
+        self.mean_, self.spread_ = standardisation(values)
+        standard = (values - self.mean_) / self.spread_
+        self.centres_, cluster = _clustered(standard, self.clusters, seed)
+        ore = np.bincount(cluster, y / y.sum(), self.clusters)
+        barren = np.bincount(cluster, (1 - y) / (1 - y).sum(), self.clusters)
+        self.shares_ = ore / (ore + barren)
+
+    def _score(self, X: Windows) -> Floats:
+        from scipy.spatial.distance import cdist
+
+        values = (centre(X) - self.mean_) / self.spread_
+        membership = closeness(cdist(values, self.centres_, "sqeuclidean"))  # (n, k)
+        return np.asarray((membership * self.shares_).sum(axis=1) / membership.sum(axis=1))
+
+
+def _clustered(values: Floats, clusters: int, seed: int) -> tuple[Floats, np.ndarray]:
+    """Means of the clusters ``(k, p)`` and each row's cluster ``(n,)``.
+
+    By one thread: several add up in the order in which they finish, which moves the last bits.
+    """
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    state = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    with threadpool_limits(limits=1):
+        fit = KMeans(clusters, n_init=_STARTS, random_state=state).fit(values)
+    return np.asarray(fit.cluster_centers_, dtype=np.float64), np.asarray(fit.labels_)

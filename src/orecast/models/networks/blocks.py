@@ -1,0 +1,195 @@
+"""What the networks share: heads, stems, attention, initial weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from orecast.errors import ConfigError
+
+REDUCTION = 16
+"""Channels to one hidden unit of the channel attention (Hu et al. 2018, section 6.1)."""
+
+
+class ChannelAttention(nn.Module):
+    r"""Weigh channels by what stands in them over the whole map (squeeze and excitation).
+
+    .. math:: s = \sigma(W_2\,\mathrm{ReLU}(W_1 z)), \qquad \tilde x_c = s_c\,x_c
+
+    with :math:`z_c` the channel's mean over the map, or with ``maximum`` its mean plus its
+    maximum. ``channels / reduction`` hidden units, at least one, and no biases, as the equation
+    has none; so at first, where batch norm leaves means about zero, no unit is dead throughout.
+
+    J. Hu, L. Shen, G. Sun (2018), Squeeze-and-excitation networks, CVPR, 7132-7141, eqs. 2-4.
+    The maximum is S. Woo et al.'s (2018), CBAM, ECCV, 3-19, summed before the two layers, not
+    after them.
+
+    Shapes: ``(B, channels, h, w)`` to the same.
+    """
+
+    def __init__(self, channels: int, reduction: int = REDUCTION, *, maximum: bool = False) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.maximum = maximum
+        self.squeeze = nn.Linear(channels, hidden, bias=False)
+        self.excite = nn.Linear(hidden, channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the map with its channels weighted, ``(B, channels, h, w)``."""
+        z = x.mean((2, 3))  # (B, C)
+        if self.maximum:
+            z = z + x.amax((2, 3))
+        weights = torch.sigmoid(self.excite(torch.relu(self.squeeze(z))))
+        return x * weights[:, :, None, None]
+
+
+class SpatialAttention(nn.Module):
+    r"""Weigh cells by what stands in them over all channels.
+
+    .. math:: M = \sigma(f^{7\times 7}[\mathrm{mean}_c\,x;\ \max_c\,x]), \qquad \tilde x = M\,x
+
+    with :math:`f` a convolution of 7 x 7 cells, padded by zeros and without a bias, as the
+    equation has none.
+
+    S. Woo, J. Park, J.-Y. Lee, I. S. Kweon (2018), CBAM: convolutional block attention module,
+    ECCV, 3-19, eq. 3.
+
+    Shapes: ``(B, C, h, w)`` to the same, for any number of channels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the map with its cells weighted, ``(B, C, h, w)``."""
+        mean, maximum = x.mean(1, keepdim=True), x.max(1, keepdim=True).values  # (B, 1, h, w)
+        return x * torch.sigmoid(self.conv(torch.cat([mean, maximum], 1)))
+
+
+LARGE_WINDOW = 64
+"""From this size on, a residual network reduces its window before the first block."""
+
+
+def stem(channels: int, width: int, size: int) -> nn.Sequential:
+    """First layers of a residual network, ``(B, channels, k, k)`` to ``(B, width, k', k')``.
+
+    Windows of 64 cells and more are reduced fourfold by a 7 x 7 convolution of stride 2 and a
+    max-pool, as on ImageNet; smaller ones keep their size under a 3 x 3 convolution, as on CIFAR
+    (He et al. 2016, sections 3.3 and 4.2).
+    """
+    large = size >= LARGE_WINDOW
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+        if large
+        else nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    ]
+    if large:
+        layers.append(nn.MaxPool2d(3, stride=2, padding=1))
+    return nn.Sequential(*layers)
+
+
+class TwoPart(nn.Module, ABC):
+    """Base of the networks: features of windows, and a ``head`` that makes logits of them."""
+
+    head: nn.Module
+
+    @abstractmethod
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return features of windows ``(B, C, k, k)``, in the shape that the network names."""
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of features."""
+        logits: Tensor = self.head(features)
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(B,)`` of windows ``(B, C, k, k)``."""
+        return self.forward_head(self.forward_features(x))
+
+
+class Head(nn.Module):
+    """Mean over the map, dropout, and one linear unit: ``(B, F, h, w)`` to logits ``(B,)``."""
+
+    def __init__(self, features: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(B,)``."""
+        pooled = x.mean((2, 3))  # (B, F)
+        logits: Tensor = self.linear(self.dropout(pooled)).squeeze(1)
+        return logits
+
+
+class FeatureHead(nn.Module):
+    """Dropout and one linear unit: features ``(B, F)`` to logits ``(B,)``."""
+
+    def __init__(self, features: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(features, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)``."""
+        logits: Tensor = self.linear(self.dropout(features)).squeeze(1)
+        return logits
+
+
+def initialise(net: nn.Module) -> None:
+    """Draw the convolutions' weights for rectified units (He et al. 2015, eq. 10, by fan-out).
+
+    PyTorch takes the fan-out of all groups for that of one, by which depthwise convolutions would
+    shrink what passes them, and predictions after few steps would be constant.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            with torch.no_grad():
+                module.weight.mul_(module.groups**0.5)
+
+
+MOST_FEATURES, MOST_LAYERS = 2**20, 1000
+"""A width beyond the first needs terabytes; more layers than the second nobody has trained."""
+
+
+def require_count(name: str, value: object, most: int = MOST_FEATURES) -> int:
+    """Return an option that counts; raises ConfigError unless it is an int from 1 to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ConfigError(
+            f"must be a whole number from 1 to {most:,}, not {value!r}",
+            where=f"model.options.{name}",
+        )
+    return value
+
+
+def require_share(name: str, value: object) -> float:
+    """Return an option that is a share; raises ConfigError unless it lies in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ConfigError(
+            f"must be at least 0 and below 1, not {value!r}", where=f"model.options.{name}"
+        )
+    return float(value)
+
+
+class Classifier(TwoPart):
+    """A branch and one linear unit: ``(B, C, k, k)`` to features ``(B, F)`` to logits ``(B,)``.
+
+    ``dropout`` acts on the features. Raises ConfigError where it is no share.
+    """
+
+    def __init__(self, branch: nn.Module, features: int, dropout: float) -> None:
+        super().__init__()
+        self.branch = branch
+        self.head = FeatureHead(features, require_share("dropout", dropout))
+        initialise(self)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return features ``(B, F)``."""
+        features: Tensor = self.branch(x)
+        return features

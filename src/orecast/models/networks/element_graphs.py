@@ -1,0 +1,557 @@
+"""Graphs of correlated elements, and attention on them."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from orecast.errors import ConfigError, ModelError, ThresholdError
+from orecast.kernels import compiled
+from orecast.models.networks.blocks import TwoPart
+from orecast.sampling.windows import Needs
+
+Threshold = float | Literal["adaptive"]
+_WHERE = "model.options.alpha"
+
+
+class ElementGraph(TwoPart):
+    """A network on the graph of a cell's elements.
+
+    Nodes are the N layers, and a node's feature is its value at the window's own cell, a log-ratio
+    brought to scale. Two are joined where their values correlate by ``|r| >= alpha`` over the
+    training windows (``prepare``); edges have no weights. Before that every pair is joined. Windows
+    have an odd number of cells, so that flips and turns leave their own cell in the middle.
+
+    Buffers, saved with the weights: ``correlation`` ``(N, N)`` and ``operator`` ``(N, N)``, what a
+    layer multiplies its nodes by.
+
+    Shapes: windows ``(B, N, size, size)``, features ``(B, F)``, logits ``(B,)``: one logit, which
+    is the difference of two classes' in a softmax.
+    """
+
+    needs: ClassVar[Needs] = Needs(smallest_window=1, parity="odd", elements_only=True)
+    searched: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "alpha": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    }
+
+    correlation: Tensor
+    operator: Tensor
+
+    def __init__(self, channels: int, size: int, alpha: Threshold) -> None:
+        super().__init__()
+        self.alpha = require_threshold(alpha)
+        self.middle = size // 2
+        complete = torch.ones(channels, channels) - torch.eye(channels)
+        self.register_buffer("correlation", torch.ones(channels, channels))
+        self.register_buffer("operator", self.operator_of(complete))
+
+    @staticmethod
+    @abstractmethod
+    def operator_of(adjacency: Tensor) -> Tensor:
+        """Return what a layer multiplies by, of 1 where two nodes are joined, both ``(N, N)``."""
+
+    @abstractmethod
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return features ``(B, F)`` of nodes ``(B, N, 1)``."""
+
+    def prepare(self, values: Tensor, y: Tensor) -> None:
+        """Learn the graph from the windows' own cells ``(n, N)``; labels are not looked at.
+
+        Raises ModelError where no two elements are joined, ConfigError where ``alpha`` has yet to
+        be chosen.
+        """
+        if isinstance(self.alpha, str):
+            raise ConfigError(
+                "a threshold is chosen before the graph is learned", where=_WHERE, remedy="name it"
+            )
+        correlation = pearson(values)
+        self.operator.copy_(self.operator_of(joined(correlation, self.alpha)))
+        self.correlation.copy_(correlation)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return features ``(B, F)`` of windows ``(B, N, size, size)``."""
+        return self.features_of(self.nodes(x))
+
+    def nodes(self, x: Tensor) -> Tensor:
+        """Return the nodes ``(B, N, 1)`` of windows ``(B, N, size, size)``."""
+        return x[:, :, self.middle, self.middle].unsqueeze(2)
+
+
+def require_threshold(value: object) -> Threshold:
+    """Return a threshold of |r|; raises ConfigError unless it is in (0, 1), or "adaptive"."""
+    if value == "adaptive":
+        return "adaptive"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ConfigError(
+            f'must lie between 0 and 1, or be "adaptive", not {value!r}', where=_WHERE
+        )
+    return float(value)
+
+
+def pearson(values: Tensor) -> Tensor:
+    """Pearson's correlation of columns ``(n, N)``, ``(N, N)``; 0 with a column that is constant.
+
+    >>> columns = torch.tensor([[1.0, 2.0, 5.0], [2.0, 1.0, 5.0], [3.0, 0.0, 5.0]])
+    >>> pearson(columns).round(decimals=6).tolist()
+    [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    deviations = values.double() - values.double().mean(0)
+    length = deviations.norm(dim=0)
+    unit = torch.where(length > 0, deviations / length, 0.0)
+    return (unit.T @ unit).clamp(-1, 1).fill_diagonal_(1)
+
+
+def joined(correlation: Tensor, alpha: float) -> Tensor:
+    """1 where two elements correlate by ``|r| >= alpha``, else 0, ``(N, N)``; 0 with themselves.
+
+    Raises ModelError where there is one element alone, ThresholdError where no two do.
+    """
+    strength = correlation.abs().fill_diagonal_(0)
+    if len(strength) < 2:
+        raise ModelError(
+            "one element alone makes no graph",
+            where="evidence.layers",
+            remedy="name two or more, or choose another model",
+        )
+    adjacency = (strength >= alpha).to(torch.get_default_dtype())
+    if not adjacency.any():
+        largest = float(strength.max())
+        below = math.floor(100 * largest) / 100
+        raise ThresholdError(
+            f"no two elements correlate by |r| of {alpha:g} or more in what is learned from, so "
+            f"that their graph has no edge; the largest is {largest:.3f}",
+            largest=largest,
+            where=_WHERE,
+            remedy=f'set it to {below:g} or less, or to "adaptive"'
+            if below > 0
+            else "choose another model",
+        )
+    return adjacency
+
+
+def smoothing(adjacency: Tensor) -> Tensor:
+    r""":math:`D^{-1/2}(A + I)D^{-1/2}`, with D the row sums of A + I; ``(N, N)``.
+
+    >>> smoothing(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=6).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+    looped = adjacency + torch.eye(len(adjacency))
+    scale = looped.sum(1).rsqrt()
+    return scale[:, None] * looped * scale
+
+
+def averaging(adjacency: Tensor) -> Tensor:
+    """Rows divided by their sums, ``(..., N, N)``; one that sums to less than 1 is kept as it is.
+
+    So a node without neighbours keeps its row of 0, and a cluster that hardly any node is in has
+    hardly any neighbours; to divide by its sum would give slopes without bound.
+
+    >>> averaging(torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
+    [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    return adjacency / adjacency.sum(-1, keepdim=True).clamp(min=1)
+
+
+def summing(adjacency: Tensor) -> Tensor:
+    """A + I: each node's neighbours and itself, ``(N, N)``."""
+    return adjacency + torch.eye(len(adjacency))
+
+
+def opening(adjacency: Tensor) -> Tensor:
+    """Return what is added to an attention's scores: 0 for neighbours and itself, else -inf."""
+    return summing(adjacency).log()
+
+
+class GraphConvolution(nn.Module):
+    r"""Mix each node with its neighbours: :math:`\tilde A H W + b`.
+
+    T. N. Kipf, M. Welling (2017), Semi-supervised classification with graph convolutional
+    networks, ICLR, eq. 2, with :math:`\tilde A` as ``smoothing`` gives it. Nodes are mixed first,
+    while they are narrow. Weights start as a linear layer's: with biases at zero, all units of a
+    first layer would bend at a node's value of 0.
+
+    Shapes: ``(B, N, inputs)`` and ``(N, N)`` to ``(B, N, outputs)``.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, nodes: Tensor, smoother: Tensor) -> Tensor:
+        """Return mixed nodes ``(B, N, outputs)``."""
+        mixed: Tensor = self.linear(smoother @ nodes)
+        return mixed
+
+
+class GraphAttention(nn.Module):
+    r"""Mix each node with its neighbours, by how much it attends to each.
+
+    .. math:: h'_i = \sum_j \alpha_{ij} W h_j + b, \quad \alpha_{ij} = \mathrm{softmax}_j\,
+        \mathrm{LeakyReLU}_{0.2}(a_1 \cdot W h_i + a_2 \cdot W h_j)
+
+    over the neighbours j of i and i itself; ``heads`` such, side by side, share the outputs.
+
+    P. Veličković et al. (2018), Graph attention networks, ICLR, eqs. 1-5. Attention to all nodes is
+    scored at once; ``open`` (``opening``) shuts out those that are no neighbours.
+
+    Shapes: ``(B, N, inputs)`` and ``(N, N)`` to ``(B, N, outputs)``.
+    """
+
+    def __init__(self, inputs: int, outputs: int, heads: int) -> None:
+        super().__init__()
+        self.shape = (heads, outputs // heads)
+        self.linear = nn.Linear(inputs, outputs, bias=False)
+        self.target = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.shape)))
+        self.source = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.shape)))
+        bound = inputs**-0.5
+        self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound))
+
+    def forward(self, nodes: Tensor, opened: Tensor) -> Tensor:
+        """Return mixed nodes ``(B, N, outputs)``."""
+        h = self.linear(nodes).unflatten(2, self.shape)  # (B, N, H, D)
+        target = (h * self.target).sum(3).transpose(1, 2).unsqueeze(3)  # (B, H, N, 1)
+        source = (h * self.source).sum(3).transpose(1, 2).unsqueeze(2)  # (B, H, 1, N)
+        scores = nn.functional.leaky_relu(target + source, 0.2) + opened
+        mixed = scores.softmax(3) @ h.transpose(1, 2)  # (B, H, N, D)
+        beside: Tensor = mixed.transpose(1, 2).flatten(2) + self.bias
+        return beside
+
+    def residual(self, nodes: Tensor, kept: Tensor, edges: Edges) -> Tensor:
+        """ELU of mixed nodes ``(outputs, N, B)``, and what is ``kept``; compiled, on a CPU."""
+        total: Tensor = ResidualAttention.apply(
+            nodes, kept, self.linear.weight, self.target, self.source, self.bias, edges
+        )
+        return total
+
+
+class MeanAggregation(nn.Module):
+    r"""Join each node with the mean of its neighbours: :math:`W_1 h_i + W_2 \bar h_{N(i)} + b`.
+
+    W. L. Hamilton, R. Ying, J. Leskovec (2017), Inductive representation learning on large graphs,
+    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator; one product of both, as there, is the
+    sum of two. Rows of the ``averager`` are weights of the neighbours (``averaging``).
+
+    Shapes: ``(B, N, inputs)`` and ``(N, N)`` or ``(B, N, N)`` to ``(B, N, outputs)``.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * inputs, outputs)
+
+    def forward(self, nodes: Tensor, averager: Tensor) -> Tensor:
+        """Return joined nodes ``(B, N, outputs)``."""
+        mixed: Tensor = self.linear(torch.cat([nodes, averager @ nodes], 2))
+        return mixed
+
+
+class Isomorphism(nn.Module):
+    r"""Tell apart what graphs a node stands in: :math:`\mathrm{MLP}(h_i + \sum_j h_j)`.
+
+    K. Xu, W. Hu, J. Leskovec, S. Jegelka (2019), How powerful are graph neural networks?, ICLR,
+    eq. 4.1 with the epsilon of 0 that did best there. Two linear layers, batch norm and ReLU after
+    each (section 7).
+
+    Shapes: ``(B, N, inputs)`` and ``(N, N)`` (``summing``) to ``(B, N, outputs)``.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(inputs, outputs, bias=False),
+            nn.BatchNorm1d(outputs),
+            nn.ReLU(),
+            nn.Linear(outputs, outputs, bias=False),
+            nn.BatchNorm1d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, nodes: Tensor, adder: Tensor) -> Tensor:
+        """Return nodes ``(B, N, outputs)``."""
+        rows = (adder @ nodes).flatten(0, 1)  # (B * N, F), what the batch norms count over
+        mixed: Tensor = self.mlp(rows).unflatten(0, (-1, adder.shape[0]))
+        return mixed
+
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Edges = tuple[Ints, Ints]
+"""Of node i: whom it hears of is ``origin[start[i]:start[i + 1]]``."""
+_FAST = {"reassoc", "contract"}  # sums in vectors; their order is fixed once compiled
+_compiled = compiled(fastmath=_FAST, error_model="numpy")
+
+
+def edges_of(opened: Tensor) -> Edges:
+    """Edges of what is added to an attention's scores, ``(N, N)``: 0 where there is one, else -inf.
+
+    >>> start, origin = edges_of(torch.tensor([[0.0, 0.0], [-torch.inf, 0.0]]))
+    >>> start.tolist(), origin.tolist()
+    ([0, 2, 3], [0, 1, 1])
+    """
+    heard = opened.numpy() == 0
+    node, origin = np.nonzero(heard)
+    return np.searchsorted(node, np.arange(len(heard) + 1)), origin
+
+
+def runs_compiled(nodes: Tensor) -> bool:
+    """Whether this layer can stand in: float32 on a CPU, outside autocast and compilation."""
+    plain = nodes.device.type == "cpu" and nodes.dtype == torch.float32
+    return plain and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
+
+
+class ResidualAttention(torch.autograd.Function):
+    """ELU of a graph attention, and what is kept, both ``(H * D, N, B)``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        nodes: Tensor,
+        kept: Tensor,
+        weight: Tensor,
+        target: Tensor,
+        source: Tensor,
+        bias: Tensor,
+        edges: Edges,
+    ) -> Tensor:
+        """Return ``elu(attention + b) + kept``, with both halves of the scores ``(H, D)``."""
+        h = _product(weight, nodes)
+        start, origin = edges
+        heads, (_, n, b) = len(target), nodes.shape
+        halves = h.new_empty(2, heads, n, b)
+        shares = h.new_empty(heads, len(origin), b)
+        weights = (target.detach().numpy(), source.detach().numpy())
+        _score(h.numpy(), *weights, start, origin, halves.numpy(), shares.numpy())
+        shares.exp_()
+        active = torch.empty_like(h)
+        _attend(h.numpy(), start, origin, bias.detach().numpy(), shares.numpy(), active.numpy())
+        out = active.clamp(max=0).exp_()
+        _elu(active.numpy(), kept.contiguous().numpy(), out.numpy())
+        ctx.save_for_backward(nodes, h, halves, shares, active, weight, target, source)
+        ctx.edges = edges
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return gradients of nodes, what is kept, and the weights."""
+        nodes, h, halves, shares, active, weight, target, source = ctx.saved_tensors
+        start, origin = ctx.edges
+        gradient = gradient.contiguous()
+        passed, of_bias = torch.empty_like(active), weight.new_empty(len(weight))
+        _elu_back(gradient.numpy(), active.numpy(), passed.numpy(), of_bias.numpy())
+        of_h, of_halves = torch.zeros_like(h), torch.zeros_like(halves)
+        _attend_back(
+            passed.numpy(),
+            h.numpy(),
+            start,
+            origin,
+            halves.numpy(),
+            shares.numpy(),
+            of_h.numpy(),
+            of_halves.numpy(),
+        )
+        of_target, of_source = torch.empty_like(target), torch.empty_like(source)
+        _score_back(
+            h.numpy(),
+            target.detach().numpy(),
+            source.detach().numpy(),
+            of_halves.numpy(),
+            of_h.numpy(),
+            of_target.numpy(),
+            of_source.numpy(),
+        )
+        of_nodes = _product(weight.T, of_h) if ctx.needs_input_grad[0] else None
+        of_weight = _of_weight(of_h, nodes)
+        return of_nodes, gradient, of_weight, of_target, of_source, of_bias, None
+
+
+def _product(weight: Tensor, nodes: Tensor) -> Tensor:
+    """Weights ``(F', F)`` times nodes ``(F, N, B)``, ``(F', N, B)``."""
+    return (weight @ nodes.flatten(1)).view(-1, *nodes.shape[1:])
+
+
+def _of_weight(outer: Tensor, inner: Tensor) -> Tensor:
+    """Gradient ``(F', F)`` of a weight, of what it gave ``(F', N, B)`` and took ``(F, N, B)``."""
+    return outer.flatten(1) @ inner.flatten(1).T
+
+
+@_compiled
+def _score(
+    h: Floats,
+    target: Floats,
+    source: Floats,
+    start: Ints,
+    origin: Ints,
+    halves: Floats,
+    scores: Floats,
+) -> None:
+    """Both halves of the scores ``(2, H, N, B)``, and scores ``(H, E, B)`` less their largest."""
+    (heads, width), (_, n, b) = target.shape, h.shape
+    largest = np.empty(b, np.float32)
+    for head in range(heads):
+        halves[:, head] = 0
+        for d in range(width):
+            w, v = target[head, d], source[head, d]
+            for i in range(n):
+                row = h[head * width + d, i]
+                left, right = halves[0, head, i], halves[1, head, i]
+                for s in range(b):
+                    left[s] += w * row[s]
+                    right[s] += v * row[s]
+        for i in range(n):
+            left = halves[0, head, i]
+            largest[:] = -np.inf
+            for k in range(start[i], start[i + 1]):
+                right, score = halves[1, head, origin[k]], scores[head, k]
+                for s in range(b):
+                    e = left[s] + right[s]
+                    e = max(e, np.float32(0.2) * e)
+                    score[s] = e
+                    largest[s] = max(largest[s], e)
+            for k in range(start[i], start[i + 1]):
+                score = scores[head, k]
+                for s in range(b):
+                    score[s] -= largest[s]
+
+
+@_compiled
+def _attend(
+    h: Floats,
+    start: Ints,
+    origin: Ints,
+    bias: Floats,
+    shares: Floats,
+    out: Floats,
+) -> None:
+    """Bring ``shares`` ``(H, E, B)`` to a sum of 1 at each node, and mix by them, with the bias."""
+    heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
+    width = h.shape[0] // heads
+    total = np.empty(b, np.float32)
+    for head in range(heads):
+        for i in range(n):
+            total[:] = 0
+            for k in range(start[i], start[i + 1]):
+                share = shares[head, k]
+                for s in range(b):
+                    total[s] += share[s]
+            for s in range(b):
+                total[s] = np.float32(1) / total[s]
+            for k in range(start[i], start[i + 1]):
+                share = shares[head, k]
+                for s in range(b):
+                    share[s] *= total[s]
+        for f in range(head * width, (head + 1) * width):
+            for i in range(n):
+                row = out[f, i]
+                row[:] = bias[f]
+                for k in range(start[i], start[i + 1]):
+                    share, other = shares[head, k], h[f, origin[k]]
+                    for s in range(b):
+                        row[s] += share[s] * other[s]
+
+
+@_compiled
+def _elu(active: Floats, kept: Floats, out: Floats) -> None:
+    """Bend ``active`` by ELU, in place; ``out`` is ``exp(min(active, 0))``, then that and ``kept``.
+
+    Near 0 it is exact to the rounding of 1, where torch's own is to that of x.
+    """
+    features, n, b = active.shape
+    for f in range(features):
+        for i in range(n):
+            row, beside, total = active[f, i], kept[f, i], out[f, i]
+            for s in range(b):
+                row[s] = max(row[s], np.float32(0)) + (total[s] - np.float32(1))
+                total[s] = row[s] + beside[s]
+
+
+@_compiled
+def _elu_back(gradient: Floats, active: Floats, passed: Floats, of_bias: Floats) -> None:
+    """Pass the gradient on by the slope of what ELU gave, and sum it up for the bias."""
+    features, n, b = active.shape
+    for f in range(features):
+        total = np.float32(0)
+        for i in range(n):
+            row, given, answer = active[f, i], gradient[f, i], passed[f, i]
+            for s in range(b):
+                answer[s] = given[s] * (min(row[s], np.float32(0)) + np.float32(1))
+                total += answer[s]
+        of_bias[f] = total
+
+
+@_compiled
+def _attend_back(
+    passed: Floats,
+    h: Floats,
+    start: Ints,
+    origin: Ints,
+    halves: Floats,
+    shares: Floats,
+    of_h: Floats,
+    of_halves: Floats,
+) -> None:
+    """Add to the gradients of ``h`` and of both halves of the scores."""
+    heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
+    width = h.shape[0] // heads
+    of_shares = np.empty((len(origin), b), np.float32)
+    mean = np.empty(b, np.float32)
+    for head in range(heads):
+        of_shares[:] = 0
+        for f in range(head * width, (head + 1) * width):
+            for i in range(n):
+                given = passed[f, i]
+                for k in range(start[i], start[i + 1]):
+                    other, answer = h[f, origin[k]], of_h[f, origin[k]]
+                    share, of_share = shares[head, k], of_shares[k]
+                    for s in range(b):
+                        of_share[s] += given[s] * other[s]
+                        answer[s] += share[s] * given[s]
+        for i in range(n):
+            mean[:] = 0
+            for k in range(start[i], start[i + 1]):
+                share, of_share = shares[head, k], of_shares[k]
+                for s in range(b):
+                    mean[s] += share[s] * of_share[s]
+            left, of_left = halves[0, head, i], of_halves[0, head, i]
+            for k in range(start[i], start[i + 1]):
+                share, of_share = shares[head, k], of_shares[k]
+                right, of_right = halves[1, head, origin[k]], of_halves[1, head, origin[k]]
+                for s in range(b):
+                    slope = np.float32(1) if left[s] + right[s] > 0 else np.float32(0.2)
+                    step = slope * share[s] * (of_share[s] - mean[s])
+                    of_left[s] += step
+                    of_right[s] += step
+
+
+@_compiled
+def _score_back(
+    h: Floats,
+    target: Floats,
+    source: Floats,
+    of_halves: Floats,
+    of_h: Floats,
+    of_target: Floats,
+    of_source: Floats,
+) -> None:
+    """Add to the gradient of ``h`` what the scores give, and set those of their weights."""
+    (heads, width), (_, n, b) = target.shape, h.shape
+    for head in range(heads):
+        for d in range(width):
+            w, v = target[head, d], source[head, d]
+            of_w, of_v = np.float32(0), np.float32(0)
+            for i in range(n):
+                row, answer = h[head * width + d, i], of_h[head * width + d, i]
+                left, right = of_halves[0, head, i], of_halves[1, head, i]
+                for s in range(b):
+                    answer[s] += w * left[s] + v * right[s]
+                    of_w += left[s] * row[s]
+                    of_v += right[s] * row[s]
+            of_target[head, d] = of_w
+            of_source[head, d] = of_v

@@ -1,0 +1,159 @@
+"""GK-DCN: deformable convolutions guided by geological knowledge, and the nets it is held against.
+
+Two by two, ordinary or deformable, with or without knowledge, alike in all else.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from orecast.errors import ConfigError
+from orecast.grid import window_start
+from orecast.models.networks.blocks import TwoPart, initialise, require_count, require_share
+from orecast.models.networks.deformable import DeformableConv2d
+from orecast.sampling.windows import Needs
+
+REGISTERED = {"cnn": "CNN", "dcn": "DCN", "gk-cnn": "GKCNN", "gk-dcn": "GKDCN"}
+
+
+class CNN(TwoPart):
+    """Three ordinary convolutions, the plain member of the four around GK-DCN.
+
+    Zhang, X., Xiong, Y., Chen, Z. (2026), Recognizing geochemical spatial patterns using deformable
+    convolutional networks guided with geological knowledge, Geosci. Model Dev. 19, 2219. The
+    authors' own CNN differs from their GK-DCN in its head and its training as well; here the
+    second and third convolution alone differ, so that a difference in the scores means something.
+
+    Shapes: windows ``(B, channels, k, k)`` → conv 3 x 3, BN, ReLU ``(B, width, k, k)`` → the same →
+    max-pool 2 → conv 3 x 3, BN, ReLU: features ``(B, 2 * width, k // 2, k // 2)`` → mean over the
+    map → linear, ReLU ``(B, width)`` → dropout → linear: logits ``(B,)``. As published, ``width``
+    is 64 and ``dropout`` 0.5. Choices where the paper is silent: convolutions have no bias, which
+    the batch normalisation would take away again, and start as He et al. (2015) have it; under one
+    seed all four start from the same weights. Raises ConfigError where an option is impossible.
+    """
+
+    needs: ClassVar[Needs] = Needs(smallest_window=3)
+    deformable: ClassVar[bool] = False
+
+    def __init__(self, channels: int, size: int, *, width: int = 64, dropout: float = 0.5) -> None:
+        super().__init__()
+        width = require_count("width", width)
+        conv = DeformableConv2d if self.deformable else _ordinary
+        self.first = _normalised(_ordinary(channels, width), width)
+        self.second = _normalised(conv(width, width), width)
+        self.pool = nn.MaxPool2d(2)
+        self.third = _normalised(conv(width, 2 * width), 2 * width)
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(2 * width, width),
+            nn.ReLU(inplace=True),
+            nn.Dropout(require_share("dropout", dropout)),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
+        )
+        initialise(self)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return feature maps ``(B, 2 * width, k // 2, k // 2)``."""
+        features: Tensor = self.third(self.pool(self.second(self.first(x))))
+        return features
+
+
+class DCN(CNN):
+    """Deformable convolutional network: the second and third convolution learn where to look.
+
+    As ``CNN``, with ``deformable.DeformableConv2d`` in their places (Zhang et al. 2026).
+    """
+
+    deformable = True
+
+    def sampling(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Where each deformable convolution looks at windows, and how much; in the net's order.
+
+        Positions ``(B, 9, h, w, 2)``, (row, column) on the convolution's own map, and masks
+        ``(B, 9, h, w)``: first on the window's cells, then on those of the map that the max-pool
+        halves. Dropout plays no part; batch normalisation does as the network's mode has it.
+        """
+        before = self.first(x)
+        after = self.pool(self.second(before))
+        return [self.second[0].sampling(before), self.third[0].sampling(after)]  # type: ignore[operator]
+
+
+class GKCNN(CNN):
+    r"""Ordinary convolutions guided by geological knowledge in the loss.
+
+    .. math:: L = \mathrm{BCE}(P, y) + \lambda \, \mathrm{MSE}(P, P_g), \quad
+              P_g = \sigma(a w + b)
+
+    with :math:`P` the network's probability, which is also the prediction, and :math:`w` in [0, 1]
+    how strongly known geology speaks for ore at the window's own cell: its last channel there,
+    such as from ``samples.knowledge``. The network itself does not see that channel. :math:`a` and
+    :math:`b` are learned from 0.1 and 0; :math:`\lambda` is ``knowledge``, 0.1 as published
+    (Zhang et al. 2026). Shapes and other options as ``CNN``. Windows of an odd number of cells, so
+    that a flipped window keeps its own cell. Raises ConfigError where an option is impossible.
+    """
+
+    needs: ClassVar[Needs] = Needs(smallest_window=3, parity="odd", weight=True)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        dropout: float = 0.5,
+        knowledge: float = 0.1,
+    ) -> None:
+        super().__init__(channels - 1, size, width=width, dropout=dropout)
+        self.knowledge = _require_positive("knowledge", knowledge)
+        self.own = window_start(size)
+        self.slope = nn.Parameter(torch.tensor(0.1))  # a
+        self.level = nn.Parameter(torch.tensor(0.0))  # b
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return feature maps of all channels but the last."""
+        return super().forward_features(x[:, :-1])
+
+    def geology(self, x: Tensor) -> Tensor:
+        """Probabilities of ore by geological knowledge alone, ``(B,)``."""
+        return torch.sigmoid(self.slope * x[:, -1, self.own, self.own] + self.level)
+
+    def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean loss of windows ``(B, channels, k, k)`` and labels ``(B,)``."""
+        logits = self(x).float()
+        distance = mse_loss(torch.sigmoid(logits), self.geology(x))
+        return binary_cross_entropy_with_logits(logits, y) + self.knowledge * distance
+
+
+class GKDCN(GKCNN, DCN):
+    """GK-DCN: deformable convolutions guided by geological knowledge in the loss.
+
+    The network of ``DCN`` under the loss of ``GKCNN`` (Zhang et al. 2026). Published with Adam at
+    1e-4, batches of 64, 80 epochs, on windows of 9 x 9 cells of 39 elements.
+    """
+
+    def sampling(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """As ``DCN.sampling``, of all channels but the last."""
+        return super().sampling(x[:, :-1])
+
+
+def _ordinary(before: int, after: int) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, padding=1, bias=False)
+
+
+def _normalised(conv: nn.Module, width: int) -> nn.Sequential:
+    return nn.Sequential(conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+def _require_positive(name: str, value: object) -> float:
+    """Return an option that weighs something; raises ConfigError unless it is positive."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:  # type: ignore[operator]
+        raise ConfigError(f"must be a number above 0, not {value!r}", where=f"model.options.{name}")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,356 @@
+"""ResGCN and ResGAT, and the graph networks they are compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from orecast.models.networks.blocks import MOST_LAYERS, FeatureHead, require_count, require_share
+from orecast.models.networks.element_graphs import (
+    ElementGraph,
+    GraphAttention,
+    GraphConvolution,
+    Isomorphism,
+    MeanAggregation,
+    Threshold,
+    averaging,
+    edges_of,
+    opening,
+    runs_compiled,
+    smoothing,
+    summing,
+)
+from orecast.models.networks.transformer import require_heads
+
+REGISTERED = {
+    "resgcn": "ResGCN",
+    "resgat": "ResGAT",
+    "gin": "GIN",
+    "diffpool": "DiffPool",
+    "graphsage": "GraphSAGE",
+}
+
+
+class ResidualGraph(ElementGraph):
+    r"""Residual network on a graph: each layer learns what to add to its nodes.
+
+    .. math:: H^{(l+1)} = F(H^{(l)}, W^{(l)}) + H^{(l)}, \qquad
+        z = \frac1N \sum_i H^{(L)}_i, \qquad s = w \cdot z + b
+
+    with :math:`F` a graph layer and its activation. The system of the Pangxidong study (2024):
+    residual graph networks on 16 elements, each sample a graph, Adam at 1e-3, dropout 0.5. The
+    equations are the paper's (2-4); where it is silent or cannot be read, as here:
+
+    - three layers of ``width`` 64, as graph classifiers commonly have;
+    - the first layer widens a node from one number, so that its shortcut is a linear map without
+      a bias (He et al. 2016, eq. 2); the others' are the identity;
+    - the activation is inside F, since equation 2 has none around the sum;
+    - the read-out is the mean over nodes, whose scale does not follow the number of elements;
+    - dropout acts on the read-out, where it leaves every node its neighbours;
+    - the graph is that of the training part, one for a fit; ``alpha`` 0.6 did best there, and
+      "adaptive" chooses among the paper's seven thresholds by inner validation.
+
+    Shapes: nodes ``(B, N, 1)``, then ``(B, N, width)``; features ``(B, width)``, logits ``(B,)``.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        layer: Callable[[int, int], nn.Module],
+        activation: Callable[[Tensor], Tensor],
+        *,
+        width: int,
+        layers: int,
+        dropout: float,
+        alpha: Threshold,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width = require_count("width", width)
+        layers = require_count("layers", layers, MOST_LAYERS)
+        self.activation = activation
+        self.shortcut = nn.Linear(1, width, bias=False)
+        self.layers = nn.ModuleList(layer(1 if n == 0 else width, width) for n in range(layers))
+        self.head = FeatureHead(width, require_share("dropout", dropout))
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the last layer's nodes, ``(B, width)``."""
+        kept = self.shortcut(nodes)
+        for layer in self.layers:
+            nodes = self.activation(layer(nodes, self.operator)) + kept  # (B, N, width)
+            kept = nodes
+        return nodes.mean(1)
+
+
+class ResGCN(ResidualGraph):
+    r"""Residual graph convolutions on the graph of correlated elements.
+
+    :math:`F = \mathrm{ReLU}(\tilde A H W + b)` (``element_graphs.GraphConvolution``).
+    Options and shapes as ``ResidualGraph``; raises ConfigError where one is impossible.
+    """
+
+    operator_of = staticmethod(smoothing)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(
+            channels,
+            size,
+            GraphConvolution,
+            torch.relu,
+            width=width,
+            layers=layers,
+            dropout=dropout,
+            alpha=alpha,
+        )
+
+
+class ResGAT(ResidualGraph):
+    r"""Residual graph attention on the graph of correlated elements.
+
+    :math:`F = \mathrm{ELU}(\cdot)` of ``heads`` attentions side by side
+    (``element_graphs.GraphAttention``); eight of eight features make the 64, as Veličković et al.
+    (2018, section 3.3) have them, and the activation is theirs too. Options and shapes otherwise
+    as ``ResidualGraph``. Raises ConfigError where one is impossible, or the heads do not divide
+    the width.
+    """
+
+    operator_of = staticmethod(opening)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        heads: int = 8,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        require_heads(heads, require_count("width", width))
+        super().__init__(
+            channels,
+            size,
+            partial(GraphAttention, heads=heads),
+            nn.functional.elu,
+            width=width,
+            layers=layers,
+            dropout=dropout,
+            alpha=alpha,
+        )
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the last layer's nodes, ``(B, width)``; compiled on a CPU."""
+        if not runs_compiled(nodes):
+            return super().features_of(nodes)
+        edges = edges_of(self.operator)
+        nodes = nodes.permute(2, 1, 0).contiguous()  # (1, N, B)
+        kept = self.shortcut.weight[:, :, None] * nodes
+        for layer in self.layers:
+            assert isinstance(layer, GraphAttention)
+            nodes = kept = layer.residual(nodes, kept, edges)  # (width, N, B)
+        return nodes.mean(1).T
+
+
+_NO_SHARE = 1e-15
+
+
+class GIN(ElementGraph):
+    r"""Graph isomorphism network on the graph of correlated elements.
+
+    .. math:: h_i^{(l+1)} = \mathrm{MLP}\Bigl(h_i^{(l)} + \sum_{j \in N(i)} h_j^{(l)}\Bigr), \qquad
+        z = \Big\Vert_{l=0}^{L} \sum_i h_i^{(l)}
+
+    K. Xu, W. Hu, J. Leskovec, S. Jegelka (2019), How powerful are graph neural networks?, ICLR,
+    eqs. 4.1 and 4.2: the sums over nodes of every layer, the input's too, side by side. Depth,
+    width, dropout and graph are those of ``resgcn``, so that a difference is the layers'.
+
+    Shapes: features ``(B, 1 + layers * width)``, logits ``(B,)``. Raises ConfigError where an
+    option is impossible.
+    """
+
+    operator_of = staticmethod(summing)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width = require_count("width", width)
+        layers = require_count("layers", layers, MOST_LAYERS)
+        self.layers = nn.ModuleList(
+            Isomorphism(1 if n == 0 else width, width) for n in range(layers)
+        )
+        self.head = FeatureHead(1 + layers * width, require_share("dropout", dropout))
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the sums over nodes of each layer, ``(B, 1 + layers * width)``."""
+        sums = [nodes.sum(1)]
+        for layer in self.layers:
+            nodes = layer(nodes, self.operator)
+            sums.append(nodes.sum(1))
+        return torch.cat(sums, 1)
+
+
+class GraphSAGE(ElementGraph):
+    r"""Graph of correlated elements, each joined with the mean of its neighbours.
+
+    .. math:: h_i^{(l+1)} = \mathrm{ReLU}\bigl(W^{(l)} [h_i^{(l)};\ \bar h_{N(i)}^{(l)}]\bigr),
+        \qquad z = \frac1N \sum_i h_i^{(L)}
+
+    W. L. Hamilton, R. Ying, J. Leskovec (2017), Inductive representation learning on large graphs,
+    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator, over all neighbours, as there are few.
+    Nodes are not brought to unit length: their size is the concentration. Depth, width, read-out,
+    dropout and graph are those of ``resgcn``, so that a difference is the layers'.
+
+    Shapes: features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an option is
+    impossible.
+    """
+
+    operator_of = staticmethod(averaging)
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width = require_count("width", width)
+        layers = require_count("layers", layers, MOST_LAYERS)
+        self.stack = MeanStack(1, [width] * layers)
+        self.head = FeatureHead(width, require_share("dropout", dropout))
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the last layer's nodes, ``(B, width)``."""
+        features: Tensor = torch.relu(self.stack(nodes, self.operator)).mean(1)
+        return features
+
+
+class DiffPool(ElementGraph):
+    r"""Graph of correlated elements, pooled to a few clusters that are learned too.
+
+    .. math:: S = \mathrm{softmax}(\mathrm{GNN}_1(A, X)), \quad X' = S^\top \mathrm{GNN}_2(A, X),
+        \quad A' = S^\top A S, \quad z = \mathrm{mean}\ \mathrm{GNN}_3(A', X')
+
+    R. Ying et al. (2018), Hierarchical graph representation learning with differentiable pooling,
+    NeurIPS, 4800-4810, eqs. 3-6. Two levels, of elements and of clusters, a quarter as many (the
+    paper's share for small graphs; at least two); each GNN is two layers of ``graphsage``, as
+    there, whose means between clusters are divided by at least 1. Training lowers the
+    cross-entropy and both auxiliary losses: how far :math:`S S^\top` is from the graph, as the
+    root mean square over pairs, so that it does not grow with the elements, and the mean entropy
+    of a node's clusters. Width, dropout and graph are those of ``resgcn``.
+
+    Shapes: S ``(B, N, K)``, features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an
+    option is impossible.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width = require_count("width", width)
+        clusters = max(2, math.ceil(channels / 4))
+        self.assign = MeanStack(1, [width, clusters])
+        self.embed = MeanStack(1, [width, width])
+        self.coarse = MeanStack(width, [width, width])
+        self.head = FeatureHead(width, require_share("dropout", dropout))
+
+    @staticmethod
+    def operator_of(adjacency: Tensor) -> Tensor:
+        """Return the graph as it is, since its edges are summed up between clusters."""
+        return adjacency.clone()
+
+    def assignment(self, nodes: Tensor) -> Tensor:
+        """Return the share of each node ``(B, N, 1)`` in each cluster, ``(B, N, K)``."""
+        shares: Tensor = self.assign(nodes, averaging(self.operator)).softmax(2)
+        return shares
+
+    def features_of(self, nodes: Tensor) -> Tensor:
+        """Return the mean of the clusters, ``(B, width)``."""
+        return self._pooled(nodes, self.assignment(nodes))
+
+    def _pooled(self, nodes: Tensor, shares: Tensor) -> Tensor:
+        """Pool nodes ``(B, N, 1)`` by their shares ``(B, N, K)``, and read the clusters out."""
+        embedded = torch.relu(self.embed(nodes, averaging(self.operator)))  # (B, N, F)
+        clusters = shares.mT @ embedded  # (B, K, F)
+        between = shares.mT @ (self.operator @ shares)  # (B, K, K)
+        features: Tensor = torch.relu(self.coarse(clusters, averaging(between))).mean(1)
+        return features
+
+    def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy and auxiliary losses of windows ``(B, N, size, size)``."""
+        nodes = self.nodes(x)
+        shares = self.assignment(nodes)
+        logits = self.forward_head(self._pooled(nodes, shares))
+        told = binary_cross_entropy_with_logits(logits.float(), y)
+        return told + link_error(self.operator, shares.float()) + assignment_entropy(shares.float())
+
+
+class MeanStack(nn.Module):
+    """Layers of mean aggregation, ReLU between them: ``(B, N, inputs)`` to ``(B, N, widths[-1])``.
+
+    The neighbours' weights are ``(N, N)`` or ``(B, N, N)``.
+    """
+
+    def __init__(self, inputs: int, widths: list[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            MeanAggregation(before, after)
+            for before, after in zip([inputs, *widths], widths, strict=False)
+        )
+
+    def forward(self, nodes: Tensor, averager: Tensor) -> Tensor:
+        """Return nodes ``(B, N, widths[-1])``."""
+        for number, layer in enumerate(self.layers):
+            nodes = layer(torch.relu(nodes) if number else nodes, averager)
+        return nodes
+
+
+def link_error(adjacency: Tensor, shares: Tensor) -> Tensor:
+    """Root mean square of A - S S^T over the pairs of a graph, mean over the batch.
+
+    >>> link_error(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.eye(2)[None]).item()
+    1.0
+    """
+    missed: Tensor = adjacency - shares @ shares.mT  # (B, N, N)
+    return missed.square().mean((1, 2)).sqrt().mean()
+
+
+def assignment_entropy(shares: Tensor) -> Tensor:
+    """Entropy of a node's clusters ``(B, N, K)``, mean over nodes and batch.
+
+    Its slope stays finite at a share of 0, which a softmax rounds to.
+    """
+    entropy = -(shares * (shares + _NO_SHARE).log()).sum(2)
+    return entropy.mean()

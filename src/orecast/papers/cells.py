@@ -1,0 +1,275 @@
+"""One network under one protocol with one seed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from orecast.config import Training
+from orecast.errors import REFUSALS
+from orecast.metrics import auc, confusion
+from orecast.papers.experiments import Entry
+from orecast.papers.plan import ReproducedCell, Reproduction, is_network
+from orecast.papers.study import SCRATCH, Bench
+from orecast.run import damaged_file, read_sealed, write_json, write_sealed
+from orecast.sampling.augmentation import grow
+from orecast.splits import build_protocol
+from orecast.splits.paper import GivenSplit
+from orecast.training import Network, build_model
+from orecast.training.network import factory_options
+from orecast.validation import (
+    GENERATED,
+    OutOfFold,
+    Recipe,
+    answer_path,
+    cross_predict,
+    examined,
+    published_predict,
+)
+from orecast.workflow.scoring import held_out_row
+
+
+def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, Any]]:
+    """Return of each network its ``weights`` as run, and those ``in_full``; none without a cap.
+
+    ``run`` is the entry's key. In full is the published width on the published window. ``layers``
+    are learned from where the experiment names none.
+    """
+    if plan.caps.width is None:
+        return []
+    whole = replace(plan, kind="full")
+    found = []
+    for entry in filter(lambda e: is_network(e.model), plan.entries):
+        with suppress(*REFUSALS):  # its cells say why
+            weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
+            found.append({"run": entry.key, "weights": weights, "in_full": in_full})
+    return found
+
+
+def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
+    """Weights that are learned, counted on a network that holds none."""
+    network = build_model(entry.model, plan.options(entry), Training())
+    assert isinstance(network, Network)
+    channels = len(plan.layers(entry) or layers) + network.needs.weight
+    with torch.device("meta"):
+        net = network.factory(channels, plan.window, **factory_options(network.options))
+    return sum(p.numel() for p in net.parameters())
+
+
+def examine_generators(bench: Bench) -> list[dict[str, Any]]:
+    """Grow all that is known once by each plan that draws rows, and look at what it made.
+
+    A row a step: the entry that it was first run for, and ``validation.grown.examined``.
+    """
+    found: list[dict[str, Any]] = []
+    done: list[Any] = []
+    for entry in bench.plan.entries:
+        plan = entry.grow or bench.plan.experiment.grow
+        if plan in done or not any(step["method"] in GENERATED for step in plan):
+            continue
+        done.append(plan)
+        try:
+            found += [{"run": entry.name, **told} for told in _grown(bench, entry)]
+        except REFUSALS as error:
+            found.append({"run": entry.name, "sentence": f"Refused: {error.what}."})
+    return found
+
+
+def _grown(bench: Bench, entry: Entry) -> list[dict[str, Any]]:
+    recipe, seed = bench.recipe(entry, 0), 0
+    if bench.rows is not None:
+        evidence, rows = bench.rows.evidence, bench.rows.sampling
+    else:
+        evidence = bench.evidence
+        rows, _ = recipe.grown(evidence, bench.places.sampling, evidence.valid, seed)
+    windows = recipe.windows(evidence, rows, visible=evidence.valid, hidden=None, seed=seed)
+    return examined(grow(windows, rows.y, rows.group, recipe.plan, seed=seed))
+
+
+CELLS = "cells"
+RANKED_CELLS = {"smoke": 200, "hour": 500, "full": 2000}
+"""Cells of a fold's region among which its held-out deposits are ranked."""
+_CURVE_POINTS = 200
+Content = dict[str, Any]
+_benches: dict[tuple[Path, str], Bench] = {}
+
+
+def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
+    """Compute a cell and write it whole; what the data refuse is its result too.
+
+    Raises RunError or OSError where a file cannot be written or read; the cell is then absent.
+    """
+    bench, entry = _bench(plan, folder), plan.entry(cell.entry)
+    begun = time.perf_counter()
+    told: Content
+    try:
+        told = _Computed(bench, entry, cell).content()
+    except REFUSALS as error:
+        told = {"error": error.as_dict()}
+    content = {
+        "run": entry.name,
+        "column": entry.column,
+        "protocol": cell.protocol,
+        "seed": cell.seed,
+        "seconds": round(time.perf_counter() - begun, 1),
+        **told,
+    }
+    write_sealed(folder / CELLS / cell.file, content)
+
+
+def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
+    """Train an entry's network on all that is known; its last checkpoint is there for the maps.
+
+    What the data refuse is left to whoever asks for the map.
+    """
+    bench = _bench(plan, folder)
+    with suppress(*REFUSALS):
+        bench.fitted(plan.entry(stem))
+
+
+def _bench(plan: Reproduction, folder: Path) -> Bench:
+    """The bench with its survey and evidence read: files that cannot be are no cell's refusal."""
+    key = (folder, plan.experiment.system)
+    if key not in _benches:
+        bench = Bench(plan, folder)
+        _ = bench.survey, bench.evidence
+        _benches[key] = bench
+    return _benches[key]
+
+
+def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
+    """What a finished cell holds; None where it is not finished, RunError where it is damaged."""
+    return read_sealed(folder / CELLS / cell.file)
+
+
+class _Computed:
+    """A cell in the making; what an interrupted one has done stands in ``.orecast``."""
+
+    def __init__(self, bench: Bench, entry: Entry, cell: ReproducedCell) -> None:
+        self.bench, self.entry, self.cell = bench, entry, cell
+        self.scratch = bench.folder / SCRATCH / Path(cell.file).stem
+        self.history: dict[int, Content] = {}
+
+    def content(self) -> Content:
+        kept = self.scratch / "history.json"
+        if kept.is_file():
+            try:
+                told = json.loads(kept.read_text("utf-8"))
+                self.history = {epoch["epoch"]: epoch for epoch in told}
+            except (OSError, ValueError, KeyError, TypeError):
+                raise damaged_file(kept) from None
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        # The first fold's training is what is recorded, also where another is the first to go on.
+        record = None if answer_path(self.scratch, 0).is_file() else self._record
+        recipe = self.bench.recipe(self.entry, self.cell.seed, self.scratch, record)
+        found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
+        return found | {"history": [self.history[k] for k in sorted(self.history)] or None}
+
+    def _record(self, epoch: int, loss: float, accuracy: float) -> None:
+        self.history[epoch] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+        write_json(self.scratch / "history.json", list(self.history.values()))
+
+    def _paper(self, recipe: Recipe) -> Content:
+        bench, seed = self.bench, self.cell.seed
+        options = bench.config(self.entry, seed).validation
+        if bench.rows is None:
+            protocol = build_protocol(
+                "paper", options.options, bench.ground, n_folds=options.folds, seed=seed
+            )
+            sampling = bench.places.sampling
+            oof = cross_predict(
+                recipe, bench.evidence, sampling, protocol, seed=seed, store=self.scratch
+            )
+            return _published(oof)
+        rows = bench.rows
+        if rows.train is not None and rows.test is not None:
+            split: Any = GivenSplit(
+                rows.train, rows.test, bench.ground, bench.plan.experiment.system
+            )
+        else:
+            split = build_protocol(
+                "paper", options.options, rows.ground, n_folds=options.folds, seed=seed
+            )
+        oof = published_predict(
+            recipe, rows.evidence, rows.sampling, split, seed=seed, words="", store=self.scratch
+        )
+        return _published(oof)
+
+    def _spatial(self, recipe: Recipe) -> Content:
+        bench, seed = self.bench, self.cell.seed
+        folds = bench.config(self.entry, seed).validation.folds
+        oof = cross_predict(
+            recipe,
+            bench.evidence,
+            bench.places.sampling,
+            build_protocol("spatial", {}, bench.ground, n_folds=folds, seed=seed),
+            seed=seed,
+            refit=bench.refit(self.entry, seed),
+            own_labels=True,
+            cells=RANKED_CELLS[bench.plan.kind],
+            store=self.scratch,
+        )
+        row = held_out_row(self.entry.name, "model", "spatial", oof, bench.places, seed=seed)
+        scores = {name: interval["value"] for name, interval in row["called"].items()}
+        curve = row["success_rate"]
+        return {
+            "sentence": oof.protocol_words,
+            "scores": scores | {"auc": row["auc"]["value"]},
+            "intervals": row["called"] | {"auc": row["auc"]},
+            "percentile": row["percentile"],
+            "counts": None,
+            "by_fold": [],
+            "roc": None,
+            "success_rate": {key: curve[key] for key in ("area", "captured")},
+            "rows": _learned(oof),
+        }
+
+
+def _published(oof: OutOfFold) -> Content:
+    """Scores over all tested rows, and fold by fold, at the labels that the paper's rule calls."""
+    y = oof.sampling.y[oof.rows]
+    called = np.concatenate([a.called for a in oof.answers if a.called is not None])
+    counts = confusion(y, called.astype(np.float64))
+    by_fold = []
+    for k in range(len(oof.answers)):
+        mine = oof.row_fold == k
+        scores = confusion(y[mine], called[mine].astype(np.float64)).scores()
+        by_fold.append(scores | {"auc": _auc(y[mine], oof.scores[mine])})
+    mean_auc = float(np.mean([fold["auc"] for fold in by_fold]))
+    return {
+        "sentence": oof.protocol_words,
+        "scores": counts.scores() | {"auc": mean_auc},
+        "percentile": None,
+        "counts": {name: int(getattr(counts, name)) for name in ("tn", "fp", "fn", "tp")},
+        "by_fold": by_fold,
+        "roc": _roc(y, oof.scores),
+        "success_rate": None,
+        "rows": _learned(oof),
+    }
+
+
+def _auc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
+    return float(auc(scores[y == 1], scores[y == 0]))
+
+
+def _roc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Content:
+    """The curve at no more points than a picture shows."""
+    from sklearn.metrics import roc_curve
+
+    false_alarm, hit, _ = roc_curve(y, scores)
+    at = np.unique(np.linspace(0, len(hit) - 1, _CURVE_POINTS).astype(np.int64))
+    return {"false_alarm": false_alarm[at].tolist(), "hit": hit[at].tolist()}
+
+
+def _learned(oof: OutOfFold) -> Content:
+    """Rows that the first fold learned from, grown ones among them."""
+    ore, barren = oof.answers[0].learned
+    return {"ore": ore, "barren": barren}

@@ -1,0 +1,336 @@
+"""Maps of a reproduction, and what explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import Classes
+from orecast.errors import REFUSALS, ConfigError
+from orecast.evidence import Evidence, build_evidence
+from orecast.evidence.elements import survey_ratios
+from orecast.explanation import grad_cam, sampling_offsets, shapley_values
+from orecast.mapping import classify
+from orecast.mapping.classes import NAMES
+from orecast.papers.experiments import Entry, PaperTable
+from orecast.papers.plan import Reproduction
+from orecast.papers.study import Bench
+from orecast.sampling import Sampling, fit_scaling
+from orecast.sampling.windows import tile_sampling
+from orecast.simulation import simulate, write_district
+from orecast.survey import read_survey
+from orecast.training import Network
+from orecast.validation import Fitted
+from orecast.workflow.places import Places, place_deposits
+
+SAMPLES, LAYERS, SHAPLEY = "samples.npz", "evidence.npz", "shapley.npz"
+GRAD_CAM, OFFSETS = "grad-cam.npz", "offsets.npz"
+_EXPLAINED = {"smoke": 8, "hour": 100, "full": 400}  # windows whose layers are weighed
+_POINTS = 40_000  # of a layer that is drawn
+_DRAWN = 6  # deposits whose windows are drawn
+
+
+def explained_entries(plan: Reproduction) -> list[Entry]:
+    """The entries whose scores are explained."""
+    return [entry for entry in (_weighed(plan), _guided(plan)) if entry is not None]
+
+
+def _weighed(plan: Reproduction) -> Entry | None:
+    """The entry whose layers are weighed: the first that is mapped, where the paper has figures."""
+    experiment, run = plan.experiment, {entry.stem for entry in plan.entries}
+    if all(figure.kind != "shap" for figure in experiment.paper.figures):
+        return None
+    sources = (experiment.source(entry) for entry in experiment.standing_in("map"))
+    return next((source for source in sources if source.stem in run), None)
+
+
+def _guided(plan: Reproduction) -> Entry | None:
+    return next((entry for entry in plan.entries if entry.model == "gk-dcn"), None)
+
+
+def explain(bench: Bench, folder: Path) -> None:
+    """Write what the paper's figures of samples, layers, heat and offsets are drawn from."""
+    experiment = bench.plan.experiment
+    if any(figure.kind == "boxplot" for figure in experiment.paper.figures):
+        _write_samples(bench, folder / SAMPLES)
+    if any(figure.id == "elements" for figure in experiment.paper.figures):
+        _write_layers(bench, folder / LAYERS)
+    weighed, guided = _weighed(bench.plan), _guided(bench.plan)
+    if weighed is not None:
+        with suppress(*REFUSALS):  # its cells say why
+            _weigh_layers(bench, bench.fitted(weighed), folder / SHAPLEY)
+    if guided is not None:
+        with suppress(*REFUSALS):
+            _draw_guided(bench, guided, folder)
+
+
+def _write_samples(bench: Bench, path: Path) -> None:
+    """Concentrations of whole samples in mg/kg, and their log-ratios."""
+    config = bench.config()
+    plain = config.model_copy(
+        update={"composition": config.composition.model_copy(update={"transform": "none"})}
+    )
+    names, raw = survey_ratios(bench.survey, plain)
+    of_clr, clr = survey_ratios(bench.survey, config)
+    assert names == of_clr
+    whole = np.isfinite(raw).all(axis=1)
+    np.savez_compressed(path, names=names, raw=raw[whole], clr=clr[whole])
+
+
+def _write_layers(bench: Bench, path: Path) -> None:
+    """The layers learned from, every so many cells."""
+    evidence, names = bench.evidence, bench.plan.layers() or bench.evidence.names
+    step = lattice_step(evidence, _POINTS)
+    values = np.stack([evidence.layer(name)[::step, ::step] for name in names])
+    np.savez_compressed(path, names=names, values=values)
+
+
+def _weigh_layers(bench: Bench, fitted: Fitted, path: Path) -> None:
+    """Shapley values of the layers at windows over the map, against others of it."""
+    cells = np.argwhere(bench.evidence.valid)
+    most = _EXPLAINED[bench.plan.kind]
+    drawn = np.random.default_rng([0, 43]).choice(len(cells), 2 * most, replace=False)
+    windows = fitted.windows.moved(cells[drawn])
+    found = shapley_values(fitted.model.predict, windows.take(slice(most)), windows, seed=0)
+    found.save(path)
+
+
+def _draw_guided(bench: Bench, entry: Entry, folder: Path) -> None:
+    """Where the guided network looks, at windows of deposits."""
+    fitted = bench.fitted(entry)
+    model = fitted.model
+    assert isinstance(model, Network)
+    windows = fitted.windows.moved(bench.deposits.sampling.at[:_DRAWN])
+    grad_cam(model, windows).save(folder / GRAD_CAM)
+    sampling_offsets(model, windows).save(folder / OFFSETS)
+
+
+MAPS, SECOND = "maps", "second-area"
+MAPPED = ("map", "classes", "second-area")
+"""Tables that are read off a map of the entries that stand in them."""
+_WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # on a map where the paper names no number
+_SMALLEST = 2  # lattice points of a prospect
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Facts = dict[str, dict[str, dict[str, Any]]]
+"""By table, row and column: a figure, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A map on a lattice of every ``step`` cells, and the numbered areas that are called ore.
+
+    ``score`` and ``areas`` ``(rows, columns)``: NaN where nothing was scored, 0 in no area; numbers
+    of areas ``called`` ore, and of those ``known`` to hold a deposit; ``deposits`` on the lattice.
+    """
+
+    score: Floats
+    step: int
+    deposits: Ints
+    areas: NDArray[np.int32]
+    called: Ints
+    known: Ints
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as ``.npz``."""
+        np.savez_compressed(
+            path,
+            score=self.score,
+            step=self.step,
+            deposits=self.deposits,
+            tiles=self.areas,
+            called=self.called,
+            known=self.known,
+        )
+
+    def counts(self, names: tuple[str, ...]) -> dict[str, float]:
+        """Areas called ore, those on known ore, and new ones, by a paper's ``names`` of them."""
+        on_known = int(np.isin(self.called, self.known).sum())
+        figures = (len(self.called), on_known, len(self.called) - on_known)
+        return dict(zip(names, figures, strict=True))
+
+
+def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int]) -> Mapped:
+    """Score numbered tiles, ``(down, across)``, each by the window at its middle; on all cells."""
+    numbers = evidence.grid.numbered_tiles(*tiles)
+    rows = tile_sampling(numbers, places.sampling.at)
+    seen = evidence.valid[rows.at[:, 0], rows.at[:, 1]]
+    scores = np.full(len(rows) + 1, np.nan, dtype=np.float32)
+    number = 1 + np.flatnonzero(seen)
+    scores[number] = fitted.predict(rows.at[seen])
+    return Mapped(
+        scores[numbers],
+        1,
+        places.sampling.at,
+        numbers,
+        number[fitted.labels(rows.at[seen])],
+        1 + np.flatnonzero(rows.y == 1),
+    )
+
+
+def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: int) -> Mapped:
+    """Score every so many cells; the numbered areas are the connected ones called ore.
+
+    Of several models, the mean.
+    """
+    from scipy.ndimage import label
+
+    step = lattice_step(evidence, most)
+    chosen = np.zeros(evidence.grid.shape, dtype=bool)
+    chosen[::step, ::step] = True
+    at = np.argwhere(chosen & evidence.valid)
+    shape = chosen[::step, ::step].shape
+    score = np.full(shape, np.nan, dtype=np.float32)
+    on = tuple((at // step).T)
+    score[on] = np.mean([one.predict(at) for one in fitted], axis=0)
+    areas, count = label(np.nan_to_num(score) >= 0.5, structure=np.ones((3, 3)))
+    size = np.bincount(areas.ravel(), minlength=count + 1)
+    deposits = np.minimum(places.sampling.at // step, np.array(shape) - 1)
+    return Mapped(
+        score,
+        step,
+        deposits,
+        areas.astype(np.int32),
+        np.flatnonzero(size[1:] >= _SMALLEST) + 1,
+        np.setdiff1d(areas[tuple(deposits.T)], [0]),
+    )
+
+
+def mapped_entries(plan: Reproduction) -> list[Entry]:
+    """The entries that maps are of."""
+    every = [] if plan.experiment.places.unknown is None else list(plan.entries)
+    return every + [
+        plan.experiment.source(entry) for _, entries in _tables(plan) for entry in entries
+    ]
+
+
+def make_maps(bench: Bench, folder: Path) -> Facts:
+    """Draw the maps of all entries that stand in tables of maps; return what the tables count."""
+    plan, facts = bench.plan, Facts()
+    if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
+        for entry in plan.entries:
+            with suppress(*REFUSALS):  # its cells say why
+                mapped = _mapped(bench, [bench.fitted(entry)])
+                mapped.save(folder / f"{entry.stem}.npz")
+                predicted = float(np.isfinite(mapped.score).sum())
+                facts["windows"] = {"grown": {"unknown": predicted}}
+    for table, entries in _tables(plan):
+        try:
+            facts[table.id] = _read_off(bench, table, entries, folder)
+        except REFUSALS as error:
+            blank = {column.name: error.what for column in table.columns}
+            facts[table.id] = {row.name: dict(blank) for row in table.rows}
+    return facts
+
+
+def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]]:
+    """Tables that are read off maps, of those asked for, and the entries in them that are run."""
+    run = {entry.stem for entry in plan.entries}
+    for table in plan.experiment.paper.tables:
+        wanted = not plan.tables or table.id in plan.tables
+        standing = plan.experiment.standing_in(table.id)
+        entries = tuple(e for e in standing if plan.experiment.source(e).stem in run)
+        if table.id in MAPPED and wanted and entries:
+            yield table, entries
+
+
+def _read_off(
+    bench: Bench, table: PaperTable, entries: tuple[Entry, ...], folder: Path
+) -> dict[str, dict[str, Any]]:
+    sources = [bench.plan.experiment.source(entry) for entry in entries]
+    fitted = [bench.fitted(entry) for entry in sources]
+    row = table.rows[0].name
+    names = tuple(column.name for column in table.columns)
+    if table.id == "second-area":
+        return {row: {names[0]: _covered(bench, fitted[0], folder)}}
+    mapped = _mapped(bench, fitted)
+    mapped.save(folder / f"{sources[0].stem}.npz")
+    if table.id == "classes":
+        return _classes(mapped)
+    if len(names) == 3:
+        return {row: mapped.counts(names)}
+    return {row: dict(zip(names, _in_class_a(bench, mapped), strict=True))}
+
+
+def _mapped(bench: Bench, fitted: list[Fitted]) -> Mapped:
+    tiles = _tiles(bench)
+    most = bench.plan.experiment.places.unknown or _WINDOWS["full"]
+    most = min(most, _WINDOWS[bench.plan.kind])
+    if tiles is not None:
+        return map_tiles(fitted[0], bench.evidence, bench.deposits, tiles)
+    return map_lattice(fitted, bench.evidence, bench.deposits, most)
+
+
+def _tiles(bench: Bench) -> tuple[int, int] | None:
+    """Numbered tiles, down and across, where the paper maps by them."""
+    places, size = bench.plan.experiment.places, bench.ground.size
+    if places.tested_tiles is not None:
+        return places.tested_tiles
+    if places.kind == "tiles":
+        rows, columns = bench.ground.shape
+        return max(1, rows // size), max(1, columns // size)
+    return None
+
+
+def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
+    """Limits of classes A, B and C by the histogram's rule; none where it draws none."""
+    try:
+        limits = classify(mapped.score, Classes(rule="histogram")).thresholds
+    except ConfigError:
+        return {}
+    above = (float(np.nanmax(mapped.score)), *limits[:2])
+    return {
+        name: {"from": float(low), "to": float(high)}
+        for name, low, high in zip(NAMES, limits, above, strict=True)
+    }
+
+
+def _in_class_a(bench: Bench, mapped: Mapped) -> tuple[float, float]:
+    """Known deposits in class A, and deposits kept aside (later discoveries) that lie in it."""
+    try:
+        values = classify(mapped.score, Classes(rule="histogram")).values
+    except ConfigError:
+        return np.nan, np.nan
+    aside = bench.survey.held_back
+    known = float((values[tuple(mapped.deposits.T)] == 1).sum())
+    if aside is None:
+        return known, np.nan
+    at = bench.evidence.grid.cell(np.column_stack([aside.geometry.x, aside.geometry.y]))
+    at = at[bench.evidence.grid.inside(at)] // mapped.step
+    at = np.minimum(at, np.array(values.shape) - 1)
+    return known, float((values[tuple(at.T)] == 1).sum())
+
+
+def _covered(bench: Bench, fitted: Fitted, folder: Path) -> float:
+    """Share of a second district's tiles with known ore that the trained model calls ore.
+
+    Its layers are standardised by themselves, as the paper normalises each map.
+    """
+    second = bench.plan.experiment.second_area
+    assert second is not None
+    path = write_district(simulate(second.survey, second.seed), folder / SECOND)
+    other = Bench(replace(bench.plan, survey=str(path)), folder)
+    config = other.config()
+    survey = read_survey(config)
+    evidence = build_evidence(survey, config)
+    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+    stack = np.stack([evidence.layer(name) for name in fitted.names])
+    windows = replace(fitted.windows, stack=stack, scaling=fit_scaling(stack, evidence.valid))
+    nowhere = Sampling.of(np.empty((0, 2), dtype=np.int64), np.nan)
+    there = Fitted(fitted.model, windows, nowhere, fitted.words)
+    tiles = _tiles(bench)
+    assert tiles is not None
+    mapped = map_tiles(there, evidence, places, tiles)
+    mapped.save(folder / "second-area.npz")
+    return float(np.isin(mapped.known, mapped.called).mean())
+
+
+def lattice_step(evidence: Evidence, most: int) -> int:
+    """Cells between points of a lattice of at most so many points."""
+    return max(1, int(np.ceil(np.sqrt(evidence.valid.sum() / most))))

@@ -1,0 +1,322 @@
+"""What a reproduction runs: an experiment in full or capped, on a survey; and its cells."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from orecast import registry
+from orecast.config import Config, parse
+from orecast.errors import ConfigError, nearest
+from orecast.papers.experiments import ONE_LAYER, Caps, Entry, Experiment
+from orecast.simulation import presets
+
+KINDS = ("smoke", "hour", "full")
+PROTOCOLS = ("paper", "spatial")
+
+_FEWEST_ORE = 35  # places left where tiles or samples are capped: synthesis needs neighbours
+_WEIGHT = "geological weight"
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReproducedCell:
+    """One thing to compute: an entry of the experiment under a protocol with a seed."""
+
+    entry: str  # its stem
+    protocol: str
+    seed: int
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"{self.entry}--{self.protocol}--{self.seed}.json"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What is asked for: an experiment, how much of it, and on what.
+
+    ``kind`` is "smoke", "hour" or "full"; ``survey`` a simulated preset's name or the path of a
+    run's file; of ``tables`` only the entries are run, of all where none is named.
+    """
+
+    experiment: Experiment
+    kind: str
+    survey: str
+    seeds: int
+    tables: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        experiment: Experiment,
+        kind: str,
+        *,
+        survey: str | None = None,
+        seeds: int | None = None,
+        tables: tuple[str, ...] = (),
+    ) -> Reproduction:
+        """Fill in what is not named; raises ConfigError for an unknown table."""
+        known = [t.id for t in experiment.paper.tables if experiment.standing_in(t.id)]
+        for table in tables:
+            if table not in known:
+                raise ConfigError(
+                    f"{experiment.system} runs for no table {table!r}",
+                    where="--tables",
+                    remedy=nearest(table, known),
+                )
+        caps = experiment.caps.get(kind, Caps())
+        count = seeds or caps.seeds or experiment.seeds
+        survey = experiment.survey if survey is None else survey
+        return cls(experiment, kind, survey, count, tables)
+
+    @property
+    def caps(self) -> Caps:
+        """What the run is held to; nothing in full."""
+        return self.experiment.caps.get(self.kind, Caps())
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the survey is a preset."""
+        return self.survey in presets()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries that are run."""
+        shown = self.experiment.models
+        if self.tables:
+            shown = tuple(e for e in shown if set(e.tables) & set(self.tables))
+        wanted = {self.experiment.source(entry).stem for entry in shown}
+        return tuple(entry for entry in self.experiment.runs if entry.stem in wanted)
+
+    @property
+    def shown(self) -> Experiment:
+        """The experiment with those of the paper's tables alone that were asked for."""
+        if not self.tables:
+            return self.experiment
+        paper = self.experiment.paper
+        kept = tuple(table for table in paper.tables if table.id in self.tables)
+        return replace(self.experiment, paper=replace(paper, tables=kept))
+
+    @cached_property
+    def cells(self) -> tuple[ReproducedCell, ...]:
+        """Everything to compute, a seed after the other, the leak-free protocol beside each.
+
+        What all are held against has that protocol alone.
+        """
+        return tuple(
+            ReproducedCell(entry.stem, protocol, seed)
+            for seed in range(self.seeds)
+            for entry in (*self.entries, ONE_LAYER)
+            for protocol in (PROTOCOLS if entry is not ONE_LAYER else PROTOCOLS[1:])
+        )
+
+    def entry(self, stem: str) -> Entry:
+        """Return the entry of a cell."""
+        return next(e for e in (*self.entries, ONE_LAYER) if e.stem == stem)
+
+    def layers(self, entry: Entry | None = None) -> tuple[str, ...] | None:
+        """Layers that an entry learns from; all where none is named."""
+        over = {} if entry is None else entry.over.get("evidence", {})
+        named = over.get("layers", self.experiment.recipe.get("evidence", {}).get("layers"))
+        return None if named is None else tuple(named)
+
+    def config(
+        self, survey: Table, folder: Path, entry: Entry | None = None, seed: int = 0
+    ) -> Config:
+        """The survey's configuration with the recipe laid over it, and an entry's own tables.
+
+        All layers are built, and ``layers`` chooses among them, so that entries share evidence.
+        ``folder`` is that of the survey's file. Raises ConfigError.
+        """
+        table = _laid_over(survey, self.experiment.recipe)
+        over = {} if entry is None else {k: v for k, v in entry.over.items() if k != "evidence"}
+        table = _laid_over(table, over)
+        table.get("evidence", {}).pop("layers", None)
+        table["seed"] = seed
+        table["validation"] |= {"inner_folds": 0, "baselines": False}
+        table["model"] = {"name": "single-layer"}
+        if entry is not None:
+            table["model"] = {"name": entry.model, "options": self.options(entry)}
+            table["sampling"]["grow"] = self._growth(entry)
+        weight, named = self.experiment.weight, survey.get("model", {}).get("weight")
+        if weight is not None and "gridded" in survey:
+            path = data_folder(survey) / weight.path
+            layer = {"path": path.as_posix(), "align": weight.align, "name": _WEIGHT}
+            table["layers"], named = [*table.get("layers", []), layer], _WEIGHT
+        if named is not None and entry is not None and guided(entry.model):
+            table["model"]["weight"] = named
+        self._cap(table)
+        return parse(table, where=f"{self.experiment.system} on {self.survey}", folder=folder)
+
+    @property
+    def capped(self) -> list[str]:
+        """What was capped, in words."""
+        recipe, caps = self.experiment.recipe, self.caps
+        before = {
+            "seeds": self.experiment.seeds,
+            "epochs": recipe["training"]["epochs"],
+            "folds": recipe["validation"].get("folds", Config().validation.folds),
+            "window": recipe["sampling"]["window"],
+            "cell_size": recipe.get("evidence", {}).get("cell_size"),
+        }
+        words = {"cell_size": "cells of a side in metres", "window": "cells of a window's side"}
+        now = {name: getattr(caps, name) for name in before} | {"seeds": self.seeds}
+        said = [
+            f"{words.get(name, name)}: {value:g} for {before[name]:g}"
+            for name, value in now.items()
+            if value is not None and before[name] is not None and value != before[name]
+        ]
+        if caps.samples is not None:
+            said.append(f"rows learned from: {caps.samples} at the most")
+        if caps.width is not None:
+            said.append(f"width of a network in channels: {caps.width} at the most{self._whole}")
+        return said
+
+    @property
+    def _whole(self) -> str:
+        """In words, the networks that the cap on widths leaves as they are."""
+        cap = self.caps.width
+        names = [
+            e.key for e in self.entries if is_network(e.model) and not capped_width(e.model, cap)
+        ]
+        return f", which leaves whole: {', '.join(names)}" if names else ""
+
+    @property
+    def window(self) -> int:
+        """Cells of a window's side."""
+        return int(self.caps.window or self.experiment.recipe["sampling"]["window"])
+
+    def options(self, entry: Entry) -> Table:
+        """Options of an entry's model, its width capped."""
+        width = capped_width(entry.model, self.caps.width)
+        return dict(entry.options) | ({} if width is None else {"width": width})
+
+    @property
+    def shrink(self) -> float:
+        """Cells of a window's side over the published ones."""
+        window = self.experiment.recipe["sampling"]["window"]
+        return 1.0 if self.caps.window is None else self.caps.window / window
+
+    def counts(self, ore: int, barren: int) -> tuple[int, int]:
+        """How many ungrown places of either class are kept under the cap on rows."""
+        if self.caps.samples is None or self.caps.samples >= ore + barren:
+            return ore, barren
+        kept = max(round(ore * self.caps.samples / (ore + barren)), min(ore, _FEWEST_ORE))
+        return kept, max(self.caps.samples - kept, 1)
+
+    def ratio(self, ore: int, configured: float) -> float:
+        """Barren places for each of ``ore`` places, where the paper grew the ore alone by slides.
+
+        Elsewhere it is the one configured.
+        """
+        slid = [s for s in self.experiment.grow if s["method"] == "slide" and "label" in s]
+        if not slid:
+            return configured
+        barren = self.experiment.places.barren
+        if self.caps.samples is not None:
+            barren = round(barren * self.caps.samples / (slid[0]["to"] + barren))
+        return max(barren, 1) / ore
+
+    def _growth(self, entry: Entry) -> list[Table]:
+        """Steps of growth; slides shrink with the window, and stay under the cap on rows."""
+        grown = self.experiment.grow if entry.grow is None else entry.grow
+        steps = [dict(step) for step in grown]
+        places = self.experiment.places
+        for step in steps:
+            if step["method"] != "slide":
+                continue
+            options = dict(step["options"])
+            for name in ("shift", "step"):
+                if name in options:
+                    options[name] = max(1, int(options[name] * self.shrink))
+            step["options"] = options
+            if places.kind == "deposits" and self.caps.samples is not None:
+                self._cap_slides(step, steps)
+        return steps
+
+    def _cap_slides(self, step: Table, steps: list[Table]) -> None:
+        """Slide to so many rows that all growth together stays near the cap."""
+        caps, places = self.caps, self.experiment.places
+        assert caps.samples is not None
+        later = 1.0
+        for other in steps:
+            later *= other.get("times", 1) if other["method"] != "slide" else 1
+        if "to" in step:
+            share = caps.samples / (step["to"] + places.barren)
+            step["to"] = max(1, round(step["to"] * share))
+        else:
+            step["times"] = max(1.0, caps.samples / (2 * later * places.ore))
+
+    def _cap(self, table: Table) -> None:
+        caps = self.caps
+        training = table["training"]
+        if caps.epochs is not None and caps.epochs < training["epochs"]:
+            share = caps.epochs / training["epochs"]
+            training["epochs"] = caps.epochs
+            if "step_epochs" in training:  # the course of the rate stays what it was
+                training["step_epochs"] = max(1, round(training["step_epochs"] * share))
+        if caps.folds is not None:
+            table["validation"]["folds"] = caps.folds
+        if caps.window is not None:
+            table["sampling"]["window"] = caps.window
+            if training.get("trim"):
+                training["trim"] = max(1, int(training["trim"] * self.shrink))
+        if caps.cell_size is not None:
+            table.setdefault("evidence", {})["cell_size"] = caps.cell_size
+
+
+def data_folder(survey: Mapping[str, Any]) -> Path:
+    """Folder of a gridded survey's data, as its file writes it: that of the rasters' own folder."""
+    return Path(survey["gridded"]["path"]).parent.parent
+
+
+def is_network(model: str) -> bool:
+    """Whether a model is a network, which has weights."""
+    return model in registry.entries("orecast.models.networks")
+
+
+def guided(model: str) -> bool:
+    """Whether a model asks for a weight of knowledge."""
+    return (
+        is_network(model) and registry.entries("orecast.models.networks")[model].load().needs.weight
+    )
+
+
+def capped_width(model: str, cap: int | None) -> int | None:
+    """Width of a network under a cap; None where it has none, or keeps its own."""
+    if cap is None or not is_network(model):
+        return None
+    factory = registry.entries("orecast.models.networks")[model].load()
+    known = inspect.signature(factory).parameters.get("width")
+    if known is None or (known.default is not None and known.default <= cap):
+        return None
+    return cap
+
+
+def fingerprint(plan: Reproduction, survey: str) -> str:
+    """Hash of all that a reproduction's cells depend on, ``survey`` among it as one word."""
+    experiment = plan.experiment
+    parts = [survey, plan.kind, repr(experiment.recipe), repr(experiment.grow), repr(plan.caps)]
+    parts += [repr((e.name, e.model, e.options, e.grow, e.over)) for e in experiment.runs]
+    parts.append(repr(experiment.places))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
+    """A table with another laid over it, key by key; neither is changed."""
+    table = deepcopy(dict(below))
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(table.get(key), dict):
+            table[key] = _laid_over(table[key], value)
+        else:
+            table[key] = deepcopy(dict(value)) if isinstance(value, Mapping) else deepcopy(value)
+    return table

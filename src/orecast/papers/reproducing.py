@@ -1,0 +1,160 @@
+"""A published system as its paper ran it, and as its deposits were never seen: side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from orecast.papers.cells import (
+    CELLS,
+    compute,
+    count_weights,
+    examine_generators,
+    read_reproduced,
+    train_whole,
+)
+from orecast.papers.experiments import ONE_LAYER, read_experiment
+from orecast.papers.facts import count_facts
+from orecast.papers.maps import MAPS, explain, explained_entries, make_maps, mapped_entries
+from orecast.papers.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerprint, is_network
+from orecast.papers.report import write_reproduction
+from orecast.papers.study import FACTS, Bench, prepare_bench, survey_file, survey_table
+from orecast.run import Run, versions
+from orecast.workflow.recipes import declared
+from orecast.workflow.run.job import Progress, Provenance
+from orecast.workflow.workers import work_off
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A finished reproduction: its folder, ``reproduction.json``, how many cells it cost.
+
+    ``sound`` where both protocols have scores.
+    """
+
+    folder: Path
+    content: dict[str, Any]
+    computed: int
+    sound: bool
+
+
+def reproduce(
+    system: str,
+    output: Path,
+    *,
+    kind: str = "full",
+    survey: str | None = None,
+    seeds: int | None = None,
+    tables: tuple[str, ...] = (),
+    jobs: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Reproduced:
+    """Run what stands in a system's ``experiment.toml`` and print the paper's tables beside it.
+
+    Every entry is scored under the papers' protocol and under ``spatial``, with ``seeds``. A cell
+    is a file that is whole or absent, and inside a cell each fold and each tenth of a training is
+    kept: ``resume`` goes on with them. ``jobs`` processes work, all cores' where left out. Raises
+    OrecastError with place and remedy.
+    """
+    tell = progress or (lambda what, done, total: None)
+    plan = Reproduction.of(read_experiment(system), kind, survey=survey, seeds=seeds, tables=tables)
+    key = fingerprint(plan, _survey_key(plan))
+    folder = output.resolve()
+    with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="reproduction") as run:
+        if not run.done("survey"):
+            tell("Building evidence", 0, 1)
+            with run.stage("survey") as part:
+                prepare_bench(plan, part)
+                run.carry(CELLS, part)
+            tell("Building evidence", 1, 1)
+        missing = [cell for cell in plan.cells if read_reproduced(folder, cell) is None]
+        seeds = (_content(folder) or {}).get("seeds")
+        if missing or not run.done("results") or seeds != list(range(plan.seeds)):
+            cells = [partial(compute, plan, folder, cell) for cell in missing]
+            whole = [partial(train_whole, plan, folder, stem) for stem in _networks_of_maps(plan)]
+            work_off(
+                [*cells, *whole],
+                folder / CELLS,
+                jobs=jobs or os.cpu_count() or 1,
+                what=f"Reproducing {system}",
+                progress=tell,
+            )
+            with run.stage("results") as part:
+                _write_results(plan, folder, part, command, tell)
+        run.finish()
+        content = _content(folder)
+        assert content is not None
+        runs = [cell for cell in content["cells"] if cell["run"] != ONE_LAYER.name]
+        scored = {cell["protocol"] for cell in runs if "error" not in cell}
+        return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
+
+
+def _networks_of_maps(plan: Reproduction) -> list[str]:
+    """The entries whose networks are trained on all that is known."""
+    wanted = (*mapped_entries(plan), *explained_entries(plan))
+    return list(dict.fromkeys(entry.stem for entry in wanted if is_network(entry.model)))
+
+
+def _content(folder: Path) -> dict[str, Any] | None:
+    """The results that stand in a folder; None where there are none, or they are damaged."""
+    try:
+        content: dict[str, Any] = json.loads((folder / "reproduction.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _survey_key(plan: Reproduction) -> str:
+    """What the survey is: a preset's name, or the hash of a run's configuration and files."""
+    if plan.simulated:
+        return plan.survey
+    path = survey_file(plan, Path())
+    return Provenance.of(plan.config(survey_table(path), path.parent)).key
+
+
+def _write_results(
+    plan: Reproduction, folder: Path, part: Path, command: str, tell: Progress
+) -> None:
+    """Maps, explanations, tables and pictures, of the cells in ``folder`` into ``part``."""
+    tell("Drawing maps", 0, 1)
+    bench = Bench(plan, folder)
+    cells = [_told(bench, cell) for cell in plan.cells]
+    (part / MAPS).mkdir()
+    facts = make_maps(bench, part / MAPS)
+    if not any((part / MAPS).iterdir()):
+        (part / MAPS).rmdir()
+    for table, rows in count_facts(bench, [cell for cell in cells if cell]).items():
+        for row, figures in rows.items():
+            facts.setdefault(table, {}).setdefault(row, {}).update(figures)
+    explain(bench, part)
+    tell("Drawing maps", 1, 1)
+    survey = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    content = {
+        "system": plan.experiment.system,
+        "command": command,
+        "kind": plan.kind,
+        "capped": plan.capped,
+        "seeds": list(range(plan.seeds)),
+        "survey": survey,
+        "versions": versions(),
+        "cells": cells,
+        "facts": facts,
+        "weights": count_weights(plan, survey["layers"]),
+        "generated": examine_generators(bench),
+    }
+    write_reproduction(part, plan.shown, content)
+
+
+def _told(bench: Bench, cell: ReproducedCell) -> dict[str, Any] | None:
+    """A finished cell, with what its model says must be said with its leak-free scores."""
+    content = read_reproduced(bench.folder, cell)
+    if content is None or "error" in content or cell.protocol != "spatial":
+        return content
+    return content | {"declares": declared(bench.config(bench.plan.entry(cell.entry), cell.seed))}

@@ -1,5 +1,0 @@
-"""A published system's tables and pictures beside ours, under its own protocol and leak-free."""
-
-from orecast.report.reproduction.writing import write_reproduction
-
-__all__ = ["write_reproduction"]

@@ -1,0 +1,509 @@
+"""Sentences of the report: claims, facts, captions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from orecast.report import curves, maps
+from orecast.report.html import Caption, typeset
+from orecast.report.reading import Metrics, RunReading
+from orecast.report.tables import estimate, number, probability
+
+
+def layer_null(metrics: Metrics) -> str:
+    """Say what the best of the layers, picked afterwards, scores, and what it does by chance."""
+    null = metrics.layer_null
+    if null is None:
+        return ""
+    if null.why_not:
+        return (
+            "What the best single layer, picked afterwards, scores by chance could not be told: "
+            f"{null.why_not}"
+        )
+    end = "high" if null.sign > 0 else "low"
+    return (
+        f"Picked afterwards from {null.layers} layers, the best is {null.layer} ({end} is ore): "
+        f"it ranks the known deposits above {number(100 * null.value, 0)}\u00a0% of the whole map. "
+        f"The best of {null.layers} layers picked afterwards averages "
+        f"{number(100 * null.mean, 0)}\u00a0% by chance, and 95 of 100 times stays below "
+        f"{number(100 * null.high, 0)}\u00a0%, as {number(null.draws, 0)} random shifts of the "
+        f"deposits’ pattern show (p\u00a0=\u00a0{probability(null.p)})."
+    ).replace("=\u00a0<", "<\u00a0")
+
+
+def applicability(metrics: Metrics) -> str:
+    """Say how much of the map is like the places that the model learned from."""
+    area = metrics.applicability
+    if area is None:
+        return ""
+    if area.share_inside == 1:
+        lies = "All of the map lies"
+    else:
+        digits = 1 if area.share_inside > 0.99 else 0
+        lies = f"{number(100 * area.share_inside, digits)}\u00a0% of the map lies"
+    return (
+        f"{lies} in the model’s area of applicability: there the evidence is no more unlike the "
+        "training places than these are unlike each other (a dissimilarity of "
+        f"{number(area.threshold, 2)} or less; the map’s median is "
+        f"{number(area.median_dissimilarity, 2)}). Outside it no score on this page speaks for "
+        "the map."
+    )
+
+
+def calibration(metrics: Metrics) -> str:
+    """Say what the calibrated chances are made to add up to, and whether they beat a constant."""
+    model = next((s for s in metrics.fair if s.is_model), None)
+    if model is None or not model.brier_skill.known:
+        return ""
+    skill = model.brier_skill
+    if skill.has_interval and skill.low > 0:
+        words = "they say more than one chance everywhere would"
+    elif skill.has_interval and skill.high < 0:
+        words = "one chance everywhere would have said more"
+    else:
+        words = "they cannot be told from one chance everywhere"
+    known = sum(model.reliability.ore) if model.reliability else 0
+    seen = f" where {known} hold a known one" if known else ""
+    return (
+        f"Out of fold, the chances add up to {number(model.expected_deposits, 1)} cells with a "
+        f"deposit{seen}, as they are made to. Their Brier skill is "
+        f"{estimate(skill, percent=False, digits=3)}: {words}."
+    )
+
+
+def map_label(metrics: Metrics, *, drawn: bool) -> str:
+    """Say what the model's map is; ``drawn`` says whether the recommended one stands before it."""
+    if metrics.anomalies:
+        return f"Map of anomalies: {metrics.model}"
+    if metrics.verdict.recommended == metrics.model:
+        return f"Recommended map: {metrics.model}, the configured model"
+    if drawn:
+        return f"Configured model: {metrics.model}"
+    return (
+        f"Configured model: {metrics.model} (recommended is {metrics.verdict.recommended}, of "
+        "which this run holds no map)"
+    )
+
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_HEADINGS = {
+    "refusal": "Refused: left out of the run",
+    "warning": "Warnings: may mislead",
+    "info": "For information",
+}
+_BASELINES = {
+    "best-layer": "The one layer that ranks the training deposits best, chosen anew in each fold",
+    "deposit-distance": "Nearness to the training deposits, no layer used",
+    "fault-distance": "Nearness to a mapped fault, the nearest always being best",
+    "sampling-density": "How densely the ground was sampled, which says where people looked",
+    "random": "Noise, which knows nothing",
+    "layer X": "Layer X alone, whether high or low is best being learned in each fold, of "
+    "fault_distance too",
+}
+_CLASSES = {1: "ore", 0: "barren"}
+_WELL_COVERED = 0.8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found in the data."""
+
+    where: str
+    what: str
+    remedy: str
+
+
+def area_sentence(run: RunReading) -> str:
+    """Say how large the map is and where it lies."""
+    raster = run.raster("prospectivity", most=1)
+    cells, square_km = run.mapped_cells
+    b = raster.bounds
+    where = f"{number((b.east - b.west) / 1000, 0)} × {number((b.north - b.south) / 1000, 0)} km"
+    centre = _lon_lat(run, (b.west + b.east) / 2, (b.south + b.north) / 2)
+    return (
+        f"{number(square_km, 0)} km² mapped ({number(cells, 0)} cells) within {where}, "
+        f"{raster.crs}, centred on {centre}"
+    )
+
+
+def findings(checks: Mapping[str, Any], folder: str = "") -> list[tuple[str, list[Finding]]]:
+    """Findings by level under a heading, refusals first; a level without any is left out.
+
+    ``folder``, which all input files share, is left off their paths.
+    """
+    found = checks.get("findings", [])
+    return [
+        (
+            heading,
+            [_finding(f, folder) for f in found if f.get("level") == level],
+        )
+        for level, heading in _HEADINGS.items()
+        if any(f.get("level") == level for f in found)
+    ]
+
+
+def _finding(found: Mapping[str, str], folder: str) -> Finding:
+    texts = (found.get(key) or "" for key in ("where", "what", "remedy"))
+    shown = (text.replace(folder, "") if folder else text for text in texts)
+    return Finding(*(typeset(text) for text in shown))
+
+
+def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was read, counted, as name and text; what there is none of is left out."""
+    survey = checks.get("survey", {})
+    deposits = survey.get("deposits") or {}
+    facts = {
+        "Cells" if survey.get("kind") == "gridded" else "Samples": survey.get("samples"),
+        "Samples that share a place": survey.get("duplicates"),
+        "Elements": len(survey.get("elements", [])),
+        "Deposits": deposits.get("n"),
+        "Deposits outside the area": deposits.get("outside"),
+        "Places known to be barren": survey.get("barren"),
+    }
+    return [(name, number(count, 0)) for name, count in facts.items() if count]
+
+
+def chance(metrics: Metrics) -> str:
+    """Say how far chance alone moves the mean percentile of so many places; empty if unknown.
+
+    The mean of n independent uniform percentiles has a standard deviation of 1 / sqrt(12 n).
+    """
+    model = next((s for s in metrics.fair if s.is_model), None)
+    n = sum(map(math.isfinite, model.places)) if model else 0
+    if model is None or not n:
+        return ""
+    shared = " (deposits in one cell are one place)" if n < len(model.per_deposit) else ""
+    whose = "deposits kept back" if metrics.anomalies else "held-out deposits"
+    half = number(196 / math.sqrt(12 * n), 0)
+    return (
+        f"If the {n} places of {whose}{shared} were independent of each other, chance "
+        f"alone would keep their mean within 50\u00a0±\u00a0{half} in 95\u00a0% of cases. "
+        "Neighbours are not independent, so chance reaches further than that"
+        + (
+            "."
+            if metrics.anomalies
+            else "; the interval beside each score allows for it by drawing neighbours together."
+        )
+    )
+
+
+def gaps(run: RunReading) -> list[str]:
+    """Say what share of the area was mapped where it is small, and which deposits fell outside."""
+    said = []
+    share = _data(run.checks, "coverage").get("share")
+    if isinstance(share, int | float) and share < _WELL_COVERED:
+        said.append(
+            f"{number(100 * share, 0)}\u00a0% of the area could be mapped; elsewhere some layer "
+            "has no value."
+        )
+    named = _data(run.checks, "deposits-without-evidence").get("deposits") or []
+    n, of = int(run.left_out.sum()) or len(named), len(run.deposits)
+    if n:
+        lie, they = ("lies", "it was") if n == 1 else ("lie", "they were")
+        said.append(
+            f"{n} of {of} known deposits {lie} where the evidence has no value; {they} neither "
+            "learned from nor tested."
+        )
+    return said
+
+
+def _data(checks: Mapping[str, Any], code: str) -> Mapping[str, Any]:
+    """What the first finding of a code holds; nothing where there is none."""
+    found = (f.get("data") for f in checks.get("findings", []) if f.get("code") == code)
+    return next(found, None) or {}
+
+
+def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
+    """What maps of these names are, each once, in their order; a single layer is ``layer X``.
+
+    A model's options, behind a colon, are left off.
+    """
+    from orecast.training import model_names
+
+    words = model_names() | _BASELINES
+    kinds = ("layer X" if n.startswith("layer ") else n.partition(":")[0] for n in names)
+    return [(kind, words[kind].rstrip(".")) for kind in dict.fromkeys(kinds) if kind in words]
+
+
+def home(provenance: Mapping[str, Any]) -> str:
+    """Return the folder that all input files share, with its closing slash; empty if none.
+
+    >>> home({"inputs": [{"path": "/data/a/x.csv"}, {"path": "/data/a/b/y.tif"}]})
+    '/data/a/'
+    """
+    folders = [str(i.get("path", "")).split("/")[:-1] for i in provenance.get("inputs", [])]
+    levels = zip(*folders, strict=False)
+    shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
+    return "/".join([*shared, ""]) if any(shared) else ""
+
+
+def made(run: RunReading) -> list[tuple[str, str]]:
+    """Seed, buffer, cost and versions, as name and text; what was not recorded is left out."""
+    p = run.provenance
+    buffer = run.metrics.protocol.hidden_buffer_m
+    stages = ", ".join(f"{name} {duration(s)}" for name, s in p.get("seconds", {}).items())
+    versions = {"orecast": p.get("orecast"), "Python": p.get("python"), **p.get("libraries", {})}
+    facts = {
+        "Model": run.metrics.model,
+        "Seed": str(run.config.seed),
+        "Folds": str(run.metrics.protocol.folds or ""),
+        "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
+        "Learned from": _learned_from(run.metrics),
+        "Grown rows": " ".join(_grown(run.metrics)),
+        "Begun": when(p.get("started")),
+        "Duration before this page": duration(p.get("total_seconds")),
+        "By stage": stages,
+        "Peak memory": _memory(p.get("peak_memory_mib")),
+        "Versions": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
+        "Platform": p.get("platform") or "",
+    }
+    return [(name, text) for name, text in facts.items() if text]
+
+
+def _learned_from(metrics: Metrics) -> str:
+    """Windows of either class, the rule of the barren ones, and what each step of growth added."""
+    found = metrics.learned_from
+    if found is None:
+        return ""
+    rule = f" ({found.rule})" if found.rule else ""
+    said = f"{found.ore} windows of ore and {found.barren} barren{rule}"
+    added = [f"{a.rows} {_CLASSES[a.label]} by {a.method}" for a in found.added if a.rows]
+    return f"{said}; growth added {', '.join(added)}" if added else said
+
+
+def _grown(metrics: Metrics) -> list[str]:
+    """A sentence or more for each class that a generator grew."""
+    return [
+        f"{g.rows} {_CLASSES[g.label]} windows by {g.method}. {g.sentence}" for g in metrics.grown
+    ]
+
+
+def when(moment: object) -> str:
+    """Write an ISO moment as a date that cannot be misread; as it stands where it is none.
+
+    >>> when("2026-03-04T09:26:00+00:00"), when(None)
+    ('4 March 2026, 09:26 UTC', '')
+    """
+    try:
+        at = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return str(moment or "")
+    zone = f" {at.tzname()}" if at.tzinfo else ""
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}{zone}"
+
+
+def duration(seconds: object) -> str:
+    """Write a length of time.
+
+    >>> duration(3.24), duration(101), duration(7384.0), duration(None)
+    ('3.2 s', '1 min 41 s', '2 h 3 min', '')
+    """
+    if not isinstance(seconds, int | float):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _memory(mib: object) -> str:
+    if not isinstance(mib, int | float):
+        return ""
+    return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
+
+
+def _lon_lat(run: RunReading, x: float, y: float) -> str:
+    import rasterio
+    from pyproj import Transformer
+
+    with rasterio.open(run.path("prospectivity.tif")) as source:
+        crs = source.crs
+    lon, lat = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(x, y)
+    return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
+
+
+def captions(run: RunReading) -> dict[str, Caption]:
+    """Return the caption of every figure that a run may have, by name."""
+    return _heads(run) | _ranks(run) | _thresholds(run) | _sureness(run) | _rest(run)
+
+
+def _heads(run: RunReading) -> dict[str, Caption]:
+    m = run.metrics
+    name, n, targets = m.verdict.recommended, len(run.deposits), len(run.targets)
+    listed = f"with {targets} ranked targets"
+    label = map_label(m, drawn=run.has_recommended)
+    outlines = (
+        "Outlines are targets, numbered by rank; a rank that found no free place is left to the "
+        "table."
+    )
+    if m.anomalies:
+        text = f"What stands out from the survey, by {m.model}: no deposit was learned from."
+        alt = f"Map of anomalies {listed}; the targets are listed with their places under Targets."
+        return {"prospectivity": Caption(f"{text} {outlines}", alt, label)}
+    return {
+        "recommended": Caption(
+            f"Prospectivity by {name}{_meaning(name)}, from models that learned from every known "
+            "deposit; the first lines say why it is recommended. In the run’s folder it is "
+            f"recommended.tif. Targets, classes and chances below are of the map by {m.model}.",
+            f"Map of prospectivity by {name}, which is recommended, with {n} known deposits.",
+            f"Recommended map: {name}",
+        ),
+        "prospectivity": Caption(
+            f"Prospectivity by {m.model}, from models that learned from every known deposit. "
+            f"{outlines} How well such a map finds deposits it has not seen is told below.",
+            f"Map of prospectivity {listed} and {n} known deposits; the targets are listed with "
+            "their places under Targets.",
+            label,
+        ),
+    }
+
+
+def _meaning(name: str) -> str:
+    """What the map of a baseline is, in brackets; nothing where no one has said it."""
+    said = meanings([name])
+    return f" ({said[0][1][:1].lower()}{said[0][1][1:]})" if said else ""
+
+
+def _ranks(run: RunReading) -> dict[str, Caption]:
+    m = run.metrics
+    rest = len(curves.shown_and_rest(m)[1])
+    summed = f" The grey bar sums up the {rest} baselines that are not drawn." if rest else ""
+    whose = "deposits kept back" if m.anomalies else "the held-out deposits"
+    fit = (
+        " The dashed curve is the final map’s own. It is a training fit, since that map has seen "
+        "every deposit, and is no measure of success."
+        if m.training_fit
+        else ""
+    )
+    named = bool(m.fair) and len(m.fair[0].per_deposit) <= curves.MOST_NAMES
+    return {
+        "scores": Caption(
+            f"Mean percentile of {whose}, with 95\u00a0% intervals.{summed}",
+            "Mean percentile with interval of the model and the best baselines; the table below "
+            "has the same figures.",
+        ),
+        "success_rate": Caption(
+            "Solid curves are out of fold: each deposit was ranked by models that "
+            f"had not seen it.{fit}",
+            "Curves of the share of known deposits captured against the share of the area "
+            f"searched, for {m.model} and the best baselines.",
+            "Success rate",
+        ),
+        "deposits": Caption(
+            "Each held-out deposit’s percentile, best first"
+            + ("." if named else "; names are in the table below."),
+            "Percentile of each held-out deposit; the table below has the same figures.",
+        ),
+    }
+
+
+def _thresholds(run: RunReading) -> dict[str, Caption]:
+    model = run.metrics.model
+    return {
+        "prediction_rate": Caption(
+            "Prediction rate of the deposits held back, on the final map, by classes of equal "
+            "area. Bars that do not fall from left to right say that the map’s order is partly "
+            "noise.",
+            "Curve of the share of the deposits held back that is captured against the share of "
+            f"the area searched, for the final map by {model}.",
+        ),
+        "prediction_area": Caption(
+            "Prediction-area plot, out of fold. The lines cross where as large a share of the "
+            "deposits is kept as of the ground is spared; the normalised density is the share of "
+            "the deposits over the share of the area there, and 1 is chance.",
+            f"Prediction-area plot of {model}; the crossing stands in the table below.",
+        ),
+        "reliability": Caption(
+            "Reliability of the calibrated chances, out of fold: cells with a known deposit "
+            "predicted and observed, bin by bin, with Wilson’s 95\u00a0% intervals.",
+            "Cells with a deposit predicted and observed in bins of told chance.",
+        ),
+    }
+
+
+def _sureness(run: RunReading) -> dict[str, Caption]:
+    m, n = run.metrics, len(run.deposits)
+    spread = (
+        "Spread of models that learned from different cells. Where it is large, the anomaly "
+        "depends on which cells were learned from."
+        if m.anomalies
+        else "Spread of the folds’ models. Where it is large, the score depends on "
+        "which deposits were learned from."
+    )
+    regions = (
+        " Black lines part the regions of the folds, each scored by a model of its own."
+        if run.has("folds.tif")
+        else ""
+    )
+    outside = "Grey, crossed ground is outside: the model has met nothing like it."
+    if m.applicability and m.applicability.share_inside == 1:
+        outside = "No cell is outside."
+    return {
+        "out_of_fold": Caption(
+            "Each cell is scored by a model that has not seen its surroundings. Deposits are "
+            f" numbered by the fold that hid them.{regions} This is the map that the scores "
+            "above are taken from.",
+            "Map of prospectivity in which every cell was scored by a model that had not seen its "
+            f"surroundings, with {n} known deposits.",
+            "Map out of fold",
+        ),
+        "uncertainty": Caption(spread, "Map of the spread of the models.", "Uncertainty"),
+        "applicability": Caption(
+            f"How unlike the places learned from each cell is. {outside}",
+            "Map of dissimilarity from the training places; cells outside the area of "
+            "applicability are grey.",
+            "Area of applicability",
+        ),
+        "probability": Caption(
+            "Chance that a cell holds a deposit like the known ones, by its rank in this map, "
+            "calibrated on ranks out of fold. The chances add up to the number of places with a "
+            "known deposit: what is not yet found is not in them.",
+            "Map of the calibrated chance that a cell holds a deposit.",
+            "Calibrated chance",
+        ),
+    }
+
+
+def _rest(run: RunReading) -> dict[str, Caption]:
+    m = run.metrics
+    classes = (
+        "Potential classes of the map."
+        if m.anomalies
+        else "Potential classes of the final map. Deposits counted here were seen by that map; "
+        "what the classes hold out of fold is in the table."
+    )
+    more = (
+        f" The first {maps.MOST_LAYERS} of {len(run.layers)}; the rest are in the table."
+        if len(run.layers) > maps.MOST_LAYERS
+        else ""
+    )
+    return {
+        "classes": Caption(
+            f"{classes} {m.classes.sentence}", "Map of the potential classes A, B and C."
+        ),
+        "layers": Caption(
+            "Evidence layers, each on its own scale from its 2nd to its 98th percentile, dark low "
+            f"and bright high.{more}",
+            f"Small maps of {min(len(run.layers), maps.MOST_LAYERS)} evidence layers.",
+        ),
+    }

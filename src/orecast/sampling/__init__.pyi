@@ -1,0 +1,37 @@
+from .augmentation import slide
+from .fault_control import FaultControl, fit_fault_control
+from .negatives import NegativeRule, choose_negatives
+from .windows import (
+    WEIGHT,
+    Fold,
+    Ground,
+    Model,
+    Needs,
+    Sampling,
+    Scaling,
+    SplitProtocol,
+    Windows,
+    deposit_groups,
+    deposit_sampling,
+    fit_scaling,
+)
+
+__all__ = [
+    "WEIGHT",
+    "FaultControl",
+    "Fold",
+    "Ground",
+    "Model",
+    "Needs",
+    "NegativeRule",
+    "Sampling",
+    "Scaling",
+    "SplitProtocol",
+    "Windows",
+    "choose_negatives",
+    "deposit_groups",
+    "deposit_sampling",
+    "fit_fault_control",
+    "fit_scaling",
+    "slide",
+]

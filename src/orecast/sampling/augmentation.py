@@ -1,0 +1,983 @@
+"""Augmentation: copies, turns, noise, slides and SMOTE, and the plan that joins them.
+
+An augmenter is fitted on the training windows of one class and makes further rows of them. What
+needs torch is in ``orecast.training.generators``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.errors import ConfigError, OrecastError, SamplingError
+from orecast.grid import window_start, windows_touching
+from orecast.sampling.windows import WEIGHT, Bools, Floats, Ints, Sampling, Scaling, Windows
+
+REGISTERED = {
+    "copy": "Copying",
+    "noise": "Noise",
+    "turns": "Turning",
+    "slide": "Slide",
+    "smote": "Smote",
+}
+
+
+class Part(Protocol):
+    """Rows made by one method; a row's values are made when they are read."""
+
+    @property
+    def origin(self) -> Ints:
+        """Rows of the windows grown from that each row was made of, ``(m, o)``.
+
+        ``o`` is 0 where a generator made the row: no single window stands behind it.
+        """
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """Make some rows, in the layers, size and scaling of ``view``: ``(b, C, size, size)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown(Windows):
+    """Windows and behind them grown ones; as lazy as they are, and a model sees no difference.
+
+    ``part`` and ``row`` ``(n,)`` tell which part makes a row, and which of its rows it is. ``at``
+    is the cell that a slid row was slid to, of any other the place of its first origin; a
+    generator's rows stand, in turn, at the places that it learned from, so that a model that reads
+    places learns no new one. ``origin`` ``(n, o)`` are rows of the ungrown windows, filled up with
+    -1.
+    """
+
+    parts: tuple[Part, ...]
+    part: Ints
+    row: Ints
+    origin: Ints
+
+    @classmethod
+    def of(cls, X: Windows) -> Grown:
+        """The windows themselves, nothing grown yet."""
+        n = np.arange(len(X))
+        told = {f.name: getattr(X, f.name) for f in fields(Windows)}
+        parts = (Copies(X, n[:, None]),)
+        return cls(**told, parts=parts, part=np.zeros_like(n), row=n, origin=n[:, None])
+
+    def take(self, rows: Ints | Bools | slice) -> Grown:
+        """Return some of the windows; origins keep their numbers."""
+        at, part, row, origin = self.at[rows], self.part[rows], self.row[rows], self.origin[rows]
+        return replace(self, at=at, part=part, row=row, origin=origin)
+
+    def moved(self, at: Ints) -> Windows:
+        """Return ungrown windows of the same kind at other cells."""
+        told = {f.name: getattr(self, f.name) for f in fields(Windows)}
+        return Windows(**told).moved(at)
+
+    def of_size(self, size: int) -> Grown:
+        """Return the middle of each window; raises SamplingError for more than was grown."""
+        if size > self.size:
+            raise SamplingError(f"windows grown at {self.size} cells cannot be read at {size}")
+        return replace(self, size=size)
+
+    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats:
+        """Materialise some of the windows, ``(b, n_layers, size, size)`` float32."""
+        part, row = self.part[rows], self.row[rows]
+        values = np.empty((len(part), *self.shape[1:]), dtype=np.float32)
+        for number in np.unique(part):
+            here = part == number
+            values[here] = self.parts[number].batch(row[here], self)
+        return values
+
+    def added(self, part: Part, among: Ints) -> Grown:
+        """These windows and behind them a part that was grown from the rows ``among``."""
+        n = len(part.origin)
+        return replace(
+            self,
+            at=np.concatenate([self.at, cells(part, self.at[among])]),
+            parts=(*self.parts, part),
+            part=np.append(self.part, np.full(n, len(self.parts))),
+            row=np.append(self.row, np.arange(n)),
+            origin=_stacked(self.origin, self._origins(part, among)),
+        )
+
+    def replaced(self, part: Part, among: Ints) -> Grown:
+        """These windows, those of ``among`` changed; each row of the part is made of one."""
+        row, number = self.row.copy(), self.part.copy()
+        changed = among[part.origin[:, 0]]
+        row[changed], number[changed] = np.arange(len(changed)), len(self.parts)
+        return replace(self, parts=(*self.parts, part), part=number, row=row)
+
+    def _origins(self, part: Part, among: Ints) -> Ints:
+        n, o = part.origin.shape
+        return np.asarray(self.origin[among[part.origin]].reshape(n, o * self.origin.shape[1]))
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Rows of windows as they are."""
+
+    source: Windows
+    origin: Ints  # (m, 1)
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """The rows' own windows."""
+        return through(view, self.source).batch(self.origin[rows, 0])
+
+
+@dataclass(frozen=True)
+class Slid:
+    """Rows of windows at other cells ``at``, ``(m, 2)``, as they lie on the map."""
+
+    source: Windows
+    origin: Ints  # (m, 1)
+    at: Ints
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """The windows at the rows' cells."""
+        return through(view, self.source.moved(self.at[rows])).batch()
+
+
+@dataclass(frozen=True)
+class Units:
+    """What made values stand for: layers, size and scaling of the windows they were made for."""
+
+    names: tuple[str, ...]
+    size: int
+    scaling: Scaling | None
+
+    @classmethod
+    def of(cls, X: Windows) -> Self:
+        """Units of the values that windows read."""
+        return cls(X.names, X.size, X.scaling)
+
+    def seen(self, values: Floats, view: Windows) -> Floats:
+        """Values ``(b, C, size, size)`` as ``view`` reads: layers, middle and scaling."""
+        mean, spread = self._ratio(view)
+        return np.asarray(self._cut(values, view) * spread + mean)
+
+    def steps_seen(self, steps: Floats, view: Windows) -> Floats:
+        """Differences between values ``(b, C, size, size)`` as ``view`` reads them."""
+        return np.asarray(self._cut(steps, view) * self._ratio(view)[1])
+
+    def _cut(self, values: Floats, view: Windows) -> Floats:
+        first = window_start(self.size) - window_start(view.size)
+        middle = slice(first, first + view.size)
+        return values[:, self._layers(view), middle, middle]
+
+    def _layers(self, view: Windows) -> Ints:
+        return np.array([self.names.index(name) for name in view.names])
+
+    def _ratio(self, view: Windows) -> tuple[Floats, Floats]:
+        """What to multiply values with and to add, ``(C, 1, 1)`` each."""
+        own = _affine(self.scaling, len(self.names))[:, self._layers(view)]
+        other = _affine(view.scaling, len(view.names))
+        mean, spread = (own[0] - other[0]) / other[1], own[1] / other[1]
+        return mean.astype(np.float32)[:, None, None], spread.astype(np.float32)[:, None, None]
+
+
+def through(view: Windows, source: Windows) -> Windows:
+    """The source's windows, read as ``view`` reads: its layers, size, hidden cells and scaling."""
+    return replace(
+        source,
+        stack=view.stack,
+        names=view.names,
+        kinds=view.kinds,
+        size=view.size,
+        hidden=view.hidden,
+        scaling=view.scaling,
+    )
+
+
+def places(part: Part, n: int) -> Ints:
+    """Of ``n`` windows grown from, the one at whose place each row of a part stands, ``(m,)``."""
+    if part.origin.shape[1]:
+        return part.origin[:, 0]
+    return np.arange(len(part.origin)) % n
+
+
+def cells(part: Part, at: Ints) -> Ints:
+    """Cells ``(m, 2)`` at which rows stand that were grown from windows ``at`` cells ``(n, 2)``."""
+    return part.at if isinstance(part, Slid) else at[places(part, len(at))]
+
+
+def as_they_lie(X: Windows) -> bool:
+    """Whether windows are those of the map at their cells: none is turned, mixed or noisy."""
+    if not isinstance(X, Grown):
+        return True
+    used = (X.parts[number] for number in np.unique(X.part))
+    return all(
+        isinstance(part, Slid) or (isinstance(part, Copies) and as_they_lie(part.source))
+        for part in used
+    )
+
+
+def _affine(scaling: Scaling | None, layers: int) -> Floats:
+    """Mean and spread, ``(2, n_layers)``."""
+    if scaling is None:
+        return np.stack([np.zeros(layers, np.float32), np.ones(layers, np.float32)])
+    return np.stack([scaling.mean, scaling.spread])
+
+
+def _stacked(a: Ints, b: Ints) -> Ints:
+    """Origins below each other, the narrower filled up with -1."""
+    wide = max(a.shape[1], b.shape[1])
+    filled = [np.pad(o, ((0, 0), (0, wide - o.shape[1])), constant_values=-1) for o in (a, b)]
+    return np.concatenate(filled)
+
+
+OPTIONS = "sampling.grow.options"
+"""Where an augmenter's options stand in a configuration."""
+
+
+class Augmenter(Protocol):
+    """A way to make training windows of training windows of one class.
+
+    ``__init__`` stores and checks its options. ``fewest`` windows are needed to fit; ``per_row``
+    says that each row made is one window changed, and that each window serves as often, give or
+    take one.
+    """
+
+    name: ClassVar[str]
+    fewest: int
+    per_row: bool
+
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where it cannot learn from so many windows of that kind."""
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Learn from the windows of one class, ``(n, C, k, k)``; nothing else is read.
+
+        Raises SamplingError where they are fewer than ``fewest``, or a value that it reads is
+        missing.
+        """
+
+    def grow(self, n: int, *, seed: int) -> Part:
+        """Make ``n`` rows."""
+
+
+class OneRow(ABC):
+    """Base of the augmenters that change one window at a time; a subclass makes the part."""
+
+    fewest: int = 1
+    per_row: bool = True
+    name: ClassVar[str]
+
+    X_: Windows
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Keep the windows; nothing is read of them."""
+        self.check(X)
+        self.X_ = X
+        return self
+
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where there is no window."""
+        require_rows(self.name, X, self.fewest)
+
+    def grow(self, n: int, *, seed: int) -> Part:
+        """Make ``n`` rows, each window serving as often, give or take one."""
+        rng = np.random.default_rng([seed, 21])
+        row, turn = rounds(n, len(self.X_), rng)
+        return self._part(row, turn, rng)
+
+    @abstractmethod
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+        """Rows made of the windows ``row``, each for the ``turn``-th time, ``(n,)`` both."""
+
+
+def rounds(n: int, m: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Draw ``n`` of ``m`` rows, round after round, each in a random order; and the rounds.
+
+    >>> rows, turn = rounds(5, 2, np.random.default_rng(0))
+    >>> sorted(rows[:2].tolist()), turn.tolist()
+    ([0, 1], [0, 0, 1, 1, 2])
+    """
+    turn = np.arange(n) // m
+    order = [rng.permutation(m) for _ in range(math.ceil(n / m))]
+    return np.concatenate([np.empty(0, np.int64), *order])[:n], turn
+
+
+def require_rows(name: str, X: Windows, fewest: int, remedy: str | None = None) -> None:
+    """Raise SamplingError where there are fewer windows than a method needs."""
+    if len(X) < fewest:
+        raise SamplingError(
+            f"{name} needs at least {fewest} window{'s' * (fewest > 1)} of a class to grow it, "
+            f"and is given {len(X)}",
+            where="sampling.grow",
+            remedy=remedy or "grow this class by another method, such as noise",
+        )
+
+
+def require_whole(option: str, value: object, least: int = 1, most: float = math.inf) -> int:
+    """Return an option that counts; raises ConfigError unless it is an int from least to most."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(
+            f"must be a whole number of at least {least}, not {value!r}",
+            where=f"{OPTIONS}.{option}",
+        )
+    if value > most:
+        raise ConfigError(f"must be at most {most:,}, not {value}", where=f"{OPTIONS}.{option}")
+    return value
+
+
+def require_positive(option: str, value: object, most: float = math.inf) -> float:
+    """Return an option that is a positive number; raises ConfigError unless it is, up to most."""
+    where = f"{OPTIONS}.{option}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigError(f"must be a positive number, not {value!r}", where=where)
+    if value > most:
+        raise ConfigError(f"must be at most {most:g}, not {value!r}", where=where)
+    return float(value)
+
+
+class Copying(OneRow):
+    """Each window again, unchanged: no more than a weight of its class."""
+
+    name = "copy"
+
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+        return Copies(self.X_, row[:, None])
+
+
+_MOST_VARIANCE = 1e6  # of values of variance 1: nothing is left of them long before
+
+
+class Noise(OneRow):
+    """Gaussian noise of mean 0 on every value of a window.
+
+    ``variance`` 0.01 is that of the multi-scale feature attention framework (2023, Sustainability),
+    on values as the windows read them: standardised, where they have a scaling. A weight of
+    geological knowledge, which lies in [0, 1] and is no measurement, is left as it is.
+
+    A row's noise follows from its own key, so that it is the same in whatever batch it is read.
+    """
+
+    name = "noise"
+
+    def __init__(self, variance: float = 0.01) -> None:
+        self.variance = require_positive("variance", variance, most=_MOST_VARIANCE)
+
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+        key = rng.integers(2**64, size=len(row), dtype=np.uint64)
+        return Noisy(self.X_, row[:, None], key, self.variance**0.5, Units.of(self.X_))
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """Rows of windows with noise of a standard deviation ``spread``, drawn from keys ``(m,)``."""
+
+    source: Windows
+    origin: Ints  # (m, 1)
+    key: NDArray[np.uint64]
+    spread: float
+    units: Units
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """The rows' windows and their noise."""
+        values = through(view, self.source).batch(self.origin[rows, 0])
+        shape = (1, len(self.units.names), self.units.size, self.units.size)
+        weights = [layer for layer, kind in enumerate(view.kinds) if kind == WEIGHT]
+        for value, key in zip(values, self.key[rows], strict=True):
+            steps = self.units.steps_seen(self.spread * keyed_normal(key, shape), view)[0]
+            steps[weights] = 0
+            value += steps
+        return values
+
+
+def keyed_normal(key: np.uint64, shape: tuple[int, ...]) -> Floats:
+    """Standard normal numbers that follow from a key alone.
+
+    By the counter-based generator of Salmon et al. (2011), Parallel random numbers: as easy as
+    1, 2, 3, SC '11.
+    """
+    rng = np.random.Generator(np.random.Philox(key=int(key)))
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+# A way is three bits: 1 flips the columns, 2 the rows, 4 then transposes.
+_ALL, _ROTATIONS = (1, 2, 3, 4, 5, 6, 7), (3, 5, 6)
+
+
+class Turning(OneRow):
+    """Quarter turns and flips: the seven other ways in which a window can lie.
+
+    A window comes in each way once before it comes in one again. With ``flips`` false in the three
+    quarter turns alone, so that growing by ``times = 4`` gives the four rotations of Xiang et al.
+    (2026, Earth Science 51(3)). A window of one cell stays what it is. A window of an even number
+    of cells has its own cell beside its middle: turned, that cell lies on another side of it.
+    """
+
+    name = "turns"
+
+    def __init__(self, flips: bool = True) -> None:
+        if not isinstance(flips, bool):
+            raise ConfigError(f"must be true or false, not {flips!r}", where=f"{OPTIONS}.flips")
+        self.flips = flips
+
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+        others = np.array(_ALL if self.flips else _ROTATIONS)
+        order = rng.permuted(np.tile(others, (len(self.X_), 1)), axis=1)
+        order = np.column_stack([order, np.zeros(len(order), dtype=np.int64)])
+        return Turned(self.X_, row[:, None], order[row, turn % order.shape[1]])
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Rows of windows, each turned one ``way``, ``(m,)``."""
+
+    source: Windows
+    origin: Ints  # (m, 1)
+    way: Ints
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """The rows' windows, turned."""
+        values = through(view, self.source).batch(self.origin[rows, 0])
+        way = self.way[rows]
+        for number in np.unique(way):
+            here = way == number
+            values[here] = turned(values[here], int(number))
+        return values
+
+
+def turned(values: Floats, way: int) -> Floats:
+    """Turn windows ``(b, C, k, k)`` one of eight ways; 0 leaves them.
+
+    >>> turned(np.array([[[[1, 2], [3, 4]]]], dtype=np.float32), 5)[0, 0].tolist()
+    [[2.0, 4.0], [1.0, 3.0]]
+    """
+    if way & 1:
+        values = values[..., ::-1]
+    if way & 2:
+        values = values[..., ::-1, :]
+    return values.swapaxes(-1, -2) if way & 4 else values
+
+
+def slide(sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]) -> Sampling:
+    """Return each row with its copies slid by up to ``shift`` cells each way.
+
+    Copies keep label, group and origin; those off the grid are left out, and a cell that two
+    rows of one label slide onto is taken once. The deposit stays inside its window, as in Gao et
+    al. (2022) and Xiang et al. (2026).
+
+    Raises SamplingError where the deposit would leave its window.
+    """
+    if shift > (size - 1) // 2:
+        raise SamplingError(
+            f"a shift of {shift} cells moves the deposit out of its window of {size}",
+            where="sampling.shift",
+            remedy=f"set it to {(size - 1) // 2}" + (" or less" if size > 2 else ""),
+        )
+    steps = np.arange(-shift, shift + 1)
+    moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+    moves = moves[np.argsort(np.abs(moves).sum(axis=1), kind="stable")]  # the place itself first
+    at = (sampling.at[None] + moves[:, None]).reshape(-1, 2)
+    row = np.tile(np.arange(len(sampling)), len(moves))
+    on_grid = np.asarray(((at >= 0) & (at < np.array(shape))).all(axis=1))
+    grown = Sampling(at, sampling.y[row], sampling.group[row], sampling.origin[row]).take(on_grid)
+    keys = np.column_stack([grown.at, grown.y])
+    _, first = np.unique(keys, axis=0, return_index=True)
+    return grown.take(np.sort(first))
+
+
+class Slide:
+    """Windows slid by every ``step`` cells up to ``shift`` each way; the row itself stays.
+
+    Positions are a square lattice around a place, ``(2 shift // step + 1)`` on a side, and the
+    place itself counts as the one of them that is nearest to it: with ``shift = 14``, ``step = 4``
+    a place and its slid windows are 8 x 8 = 64 rows, though the steps pass the place by. So 11
+    places make 704, and turned four ways the 2,816 windows of Xiang et al. (2026, Earth Science
+    51(3)). A cell that two rows of the class slide onto is taken once, by the nearer one, and none
+    is taken on which a row stands. A cell beyond the grid is left out, so is one without a value in
+    every layer, and, where cells are hidden, each whose window touches one.
+
+    A step that names no amount takes all positions; otherwise so many are drawn at random.
+
+    Learned: ``at_`` and ``origin_`` of all positions, ``(n, 2)`` and ``(n, 1)``.
+    """
+
+    name = "slide"
+    fewest = 1
+    per_row = False
+
+    X_: Windows
+    at_: Ints
+    origin_: Ints
+
+    def __init__(self, shift: int = 1, step: int = 1) -> None:
+        self.shift = require_whole("shift", shift)
+        self.step = require_whole("step", step)
+        if step > 2 * shift:
+            raise ConfigError(
+                f"a step of {step} cells is wider than the way from {-shift} to {shift}",
+                where=f"{OPTIONS}.step",
+                remedy=f"set it to {2 * shift} or less",
+            )
+
+    def check_window(self, size: int) -> None:
+        """Raise SamplingError where the shift moves a place out of its window of ``size`` cells."""
+        most = (size - 1) // 2
+        if self.shift > most:
+            raise SamplingError(
+                f"a shift of {self.shift} cells moves the place out of its window of {size}",
+                where=f"{OPTIONS}.shift",
+                remedy=f"set it to {most} or less"
+                if most
+                else "leave slide out, or widen the window",
+            )
+
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where a window would lose its own cell, or is turned or mixed."""
+        require_rows(self.name, X, self.fewest)
+        self.check_window(X.size)
+        if not as_they_lie(X):
+            raise SamplingError(
+                "windows that are turned, mixed or noisy lie nowhere on the map to be slid",
+                where="sampling.grow",
+                remedy="let slide come before the other steps",
+            )
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Find the positions that are free; raises SamplingError as ``check``."""
+        self.check(X)
+        moves = self._moves()
+        at = (X.at[None] + moves[:, None]).reshape(-1, 2)
+        row = np.tile(np.arange(len(X)), len(moves))
+        known = _with_values(X, at)
+        at, row = at[known], row[known]
+        columns = X.stack.shape[2]
+        _, first = np.unique(at @ (columns, 1), return_index=True)
+        first = np.sort(first)  # the nearest rows' come first
+        own = np.isin(at[first] @ (columns, 1), X.at @ (columns, 1))
+        self.X_, self.at_, self.origin_ = X, at[first[~own]], row[first[~own], None]
+        return self
+
+    @property
+    def most(self) -> int:
+        """How many positions there are."""
+        return len(self.at_)
+
+    def grow(self, n: int, *, seed: int) -> Part:
+        """Draw ``n`` of the positions; raises SamplingError where there are fewer."""
+        if n > self.most:
+            raise SamplingError(
+                f"{len(self.X_)} windows can be slid to {self.most} positions, and {n} are asked "
+                "for",
+                where="sampling.grow",
+                remedy=f"raise {OPTIONS}.shift, or ask for fewer",
+            )
+        rng = np.random.default_rng([seed, 21])
+        drawn = np.sort(rng.choice(self.most, n, replace=False))
+        return Slid(self.X_, self.origin_[drawn], self.at_[drawn])
+
+    def _moves(self) -> Ints:
+        """Rows and columns to slide by, nearest first, without the one that stays, ``(m, 2)``."""
+        steps = np.arange(-self.shift, self.shift + 1, self.step)
+        moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+        return moves[np.argsort((moves**2).sum(axis=1), kind="stable")][1:]
+
+
+def _with_values(X: Windows, at: Ints) -> Bools:
+    """Whether cells lie on the grid, have all values, and no hidden cell in their window."""
+    shape = X.stack.shape[1:]
+    known = np.asarray(((at >= 0) & (at < np.array(shape))).all(axis=1))
+    row, column = np.where(known[:, None], at, 0).T
+    for layer in X.stack:
+        known &= np.isfinite(layer[row, column])
+    if X.hidden is not None:
+        known &= ~windows_touching(X.hidden, X.size)[row, column]
+    return known
+
+
+Doubles = NDArray[np.float64]
+_VALUES_HELD, _VALUES_AT_ONCE = 2**22, 2**18
+_ROWS_AT_ONCE = 1024
+
+
+class Smote:
+    r"""SMOTE: a point on the line from a window to one of its nearest of the same class.
+
+    .. math:: x = x_i + u \, (x_j - x_i), \quad u \sim U(0, 1)
+
+    with :math:`j` one of the ``neighbours`` nearest windows of :math:`i`, by Euclidean distance
+    over all their values; pairs are drawn alike. N.V. Chawla, K.W. Bowyer, L.O. Hall, W.P.
+    Kegelmeyer (2002), SMOTE: synthetic minority over-sampling technique, JAIR 16, 321-357; as
+    imbalanced-learn draws it. A window is never its own neighbour, even where another equals it.
+
+    Learned: ``nearest_`` ``(n, neighbours)``.
+    """
+
+    name = "smote"
+    per_row = False
+
+    X_: Windows
+    nearest_: Ints
+
+    def __init__(self, neighbours: int = 5) -> None:
+        self.neighbours = require_whole("neighbours", neighbours)
+
+    @property
+    def fewest(self) -> int:
+        """A window, and its neighbours."""
+        return self.neighbours + 1
+
+    def check(self, X: Windows) -> None:
+        """Raise SamplingError where a window has fewer neighbours than are asked for."""
+        fewer = f"set its option neighbours to {len(X) - 1} or less" if len(X) > 1 else None
+        require_rows(self.name, X, self.fewest, fewer)
+
+    def fit(self, X: Windows, *, seed: int) -> Self:
+        """Find each window's neighbours; they are read a block at a time."""
+        self.check(X)
+        self.X_ = X
+        self.nearest_ = nearest(X, self.neighbours)
+        return self
+
+    def grow(self, n: int, *, seed: int) -> Part:
+        """Draw ``n`` pairs of neighbours and a place between them."""
+        rng = np.random.default_rng([seed, 21])
+        pair = rng.integers(self.nearest_.size, size=n)
+        return Between(self.X_, self.pairs(pair), rng.uniform(size=n))
+
+    def pairs(self, pair: Ints) -> Ints:
+        """Window and neighbour of pairs numbered through, ``(n, 2)``."""
+        i, k = np.divmod(pair, self.neighbours)
+        return np.column_stack([i, self.nearest_[i, k]])
+
+
+@dataclass(frozen=True)
+class Between:
+    """Rows on the line from one window to another, a ``share`` ``(m,)`` of the way."""
+
+    source: Windows
+    origin: Ints  # (m, 2)
+    share: Doubles
+
+    def batch(self, rows: Ints, view: Windows) -> Floats:
+        """The rows' points on their lines."""
+        source = through(view, self.source)
+        a, b = (source.batch(self.origin[rows, end]) for end in (0, 1))
+        b -= a
+        for start, way, share in zip(a, b, self.share[rows], strict=True):
+            start += share * way.astype(np.float64)
+        return a
+
+
+def nearest(X: Windows, k: int) -> Ints:
+    """The ``k`` nearest other windows of each, nearest first, ``(n, k)``.
+
+    A block of them is held against all others, which are read a few at a time.
+    Raises SamplingError with the layer where a value is missing.
+    """
+    blocks = _blocks(X, _VALUES_HELD)
+    return np.concatenate([_nearest_of(X, rows, k) for rows in blocks])
+
+
+def _nearest_of(X: Windows, rows: Ints, k: int) -> Ints:
+    """The ``k`` nearest other windows of some, ``(b, k)``."""
+    a = _read(X, rows)
+    best, who = np.full((len(a), k), np.inf), np.full((len(a), k), -1)
+    for others in _blocks(X, _VALUES_AT_ONCE):
+        apart = _squares_apart(a, _read(X, others))
+        apart[rows[:, None] == others] = np.inf
+        best = np.hstack([best, apart])
+        who = np.hstack([who, np.broadcast_to(others, apart.shape)])
+        order = np.argpartition(best, k - 1, axis=1)[:, :k]
+        best, who = (np.take_along_axis(v, order, axis=1) for v in (best, who))
+    order = np.argsort(best, axis=1, kind="stable")
+    return np.asarray(np.take_along_axis(who, order, axis=1))
+
+
+def _squares_apart(a: Doubles, b: Doubles) -> Doubles:
+    """Squared distance of each row of ``a`` to each of ``b``."""
+    products = a @ b.T
+    own, others = (np.einsum("ij,ij->i", v, v) for v in (a, b))
+    return np.asarray(own[:, None] - 2 * products + others)
+
+
+def _blocks(X: Windows, values: int) -> list[Ints]:
+    """Rows in order, as many at a time as hold so many values."""
+    step = int(np.clip(values // max(1, math.prod(X.shape[1:])), 1, _ROWS_AT_ONCE))
+    return [np.arange(k, min(k + step, len(X))) for k in range(0, len(X), step)]
+
+
+def _read(X: Windows, rows: Ints) -> Doubles:
+    """Values of some windows, ``(b, C k k)``, a few windows at a time."""
+    few = max(1, _VALUES_AT_ONCE // math.prod(X.shape[1:]))
+    values = np.empty((len(rows), math.prod(X.shape[1:])))
+    for start in range(0, len(rows), few):
+        batch = X.batch(rows[start : start + few])
+        _require_values(batch, X.names)
+        values[start : start + few] = batch.reshape(len(batch), -1)
+    return values
+
+
+def _require_values(batch: Floats, names: tuple[str, ...]) -> None:
+    gaps = ~np.isfinite(batch).all(axis=(0, 2, 3))
+    if gaps.any():
+        raise SamplingError(
+            "windows that are to be grown hold missing or infinite values",
+            where=f"layer {names[int(np.argmax(gaps))]}",
+            remedy="give the windows a scaling, which sets missing values to the mean",
+        )
+
+
+Labels = NDArray[np.float64]
+_WHERE = "sampling.grow"
+_WORDS = {1.0: "ore", 0.0: "barren"}
+_AMOUNTS = ("times", "n", "to", "share")
+_MOST_ROWS = 10_000_000  # of about 100 bytes each: a gigabyte, their values not counted
+
+
+@dataclass(frozen=True)
+class Step:
+    """One method and how much it grows; exactly one of the amounts is named.
+
+    ``balance``: the smaller class until both are even. ``times``: a class to so many times its
+    rows. ``n``: so many rows more. ``to``: so many rows in all. ``share``: no row more, but this
+    share of a class's rows is changed in place. ``slide`` alone may come without any: a class then
+    grows by all the positions that it finds. ``label`` 1 (ore) or 0 (barren) names the class;
+    without one, both are grown, each by itself. Raises ConfigError for any other amount.
+    """
+
+    build: Callable[[], Augmenter]
+    label: float | None = None
+    balance: bool = False
+    times: float | None = None
+    n: int | None = None
+    share: float | None = None
+    to: int | None = None
+
+    def __post_init__(self) -> None:
+        named = self._named
+        if len(named) != 1 and (named or not isinstance(self.build(), Slide)):
+            raise ConfigError(
+                f"a step of growth takes exactly one of balance, times, n, to and share, not "
+                f"{' and '.join(named) or 'none'}",
+                where=_WHERE,
+                remedy=None if named else "name one; slide alone may come without",
+            )
+        _require("label", self.label, self.label in (None, 0, 1), "1 (ore) or 0 (barren)")
+        _require("balance", self.balance, isinstance(self.balance, bool), "true or false")
+        _require("times", self.times, _number(self.times, least=1), "a number of at least 1")
+        for name in ("n", "to"):
+            count = getattr(self, name)
+            whole = count is None or (isinstance(count, int) and _number(count, least=0))
+            _require(name, count, whole, "a whole number of at least 0")
+        share = _number(self.share, least=0) and (self.share is None or self.share <= 1)
+        _require("share", self.share, share, "a share between 0 and 1")
+        if self.balance and self.label is not None:
+            raise ConfigError("balance grows the smaller class; leave label out", where=_WHERE)
+
+    def room(self, label: float) -> int:
+        """Cells around a row of a class that it takes up each way, if slid to all positions."""
+        augmenter = None if self._named or self.label not in (None, label) else self.build()
+        return augmenter.shift if isinstance(augmenter, Slide) else 0
+
+    @property
+    def _named(self) -> list[str]:
+        """Amounts that are named."""
+        numbers = [name for name in _AMOUNTS if getattr(self, name) is not None]
+        return numbers + ["balance"] * (self.balance is not False)
+
+    def amounts(self, y: Labels) -> dict[float, int | None]:
+        """Rows to make for each class, of what is there before the step; None for all there are.
+
+        Raises SamplingError where a class that is to be grown has no row, or too many already, and
+        where more rows would result than can be held.
+        """
+        count = {label: int((y == label).sum()) for label in _WORDS}
+        chosen = [float(self.label)] if self.label is not None else list(_WORDS)
+        if self.balance:
+            chosen = [min(count, key=lambda label: count[label])]
+        empty = [_WORDS[label] for label in chosen if not count[label]]
+        if empty:
+            raise SamplingError(f"there is no {empty[0]} window to grow", where=_WHERE)
+        for label in chosen:
+            if self.to is not None and count[label] > self.to:
+                raise SamplingError(
+                    f"there are {count[label]} {_WORDS[label]} windows already, more than the "
+                    f"{self.to} to grow to",
+                    where=f"{_WHERE}.to",
+                    remedy=f"set it to {count[label]} or more",
+                )
+        more = {label: self._amount(count[label], max(count.values())) for label in chosen}
+        if self.share is None:
+            _require_room(len(y) + sum(n or 0 for n in more.values()))
+        return {label: None if n is None else round(n) for label, n in more.items()}
+
+    def _amount(self, rows: int, most: int) -> float | None:
+        if self.balance:
+            return most - rows
+        if self.times is not None:
+            return (self.times - 1) * rows
+        if self.share is not None:
+            return self.share * rows
+        return self.n if self.to is None else self.to - rows
+
+
+class Made(NamedTuple):
+    """Rows that one step made of a class: those from ``start`` on, of the class's rows before.
+
+    None, where it was to even out or to grow one class and none was missing.
+    """
+
+    method: str
+    label: float
+    start: int
+    n: int
+
+
+class Growth(NamedTuple):
+    """Grown windows, their labels, groups and origins.
+
+    ``group`` is that of the first origin, -1 of a generator's rows. ``origin`` ``(n, o)`` are rows
+    of the ungrown windows, filled up with -1: a window's own number, two of SMOTE's, none of a
+    generator's. ``made`` tells the steps that added rows, in order.
+    """
+
+    X: Grown
+    y: Labels
+    group: Ints
+    origin: Ints
+    made: tuple[Made, ...] = ()
+
+
+def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
+    """Grow windows ``(n, C, k, k)`` by one step after the other, each on what those before made.
+
+    Each class is grown from its own rows alone. Rows that are there keep their order, new ones
+    come behind them. Rows without a label are left as they are.
+
+    Raises SamplingError where a class is too small for a method, or more rows would result than
+    can be held; what a method raises. A message names the step.
+    """
+    grown, y, group = Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group)
+    growth = Growth(grown, y, group, grown.origin)
+    for number, step in enumerate(plan):
+        with naming_step(number):
+            for label, n in step.amounts(growth.y).items():
+                if n != 0:
+                    growth = _grown(growth, label, n, step, _seeds(seed, number, label))
+                elif step.share is None and (step.balance or step.label is not None):
+                    idle = Made(step.build().name, label, len(growth.y), 0)
+                    growth = growth._replace(made=(*growth.made, idle))
+    return growth
+
+
+def rehearse(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
+    """Grow as ``grow`` does, but for what must be learned first: turned windows stand for that.
+
+    As many rows of each class, and all that ``grow`` raises but what learning itself does.
+    """
+    steps = [replace(step, build=partial(_rehearsed, step.build)) for step in plan]
+    return grow(X, y, group, steps, seed=seed)
+
+
+class _StandIn(Turning):
+    """Turned windows in place of those of a method that learns, under that method's conditions."""
+
+    per_row = False
+
+    def __init__(self, learner: Augmenter) -> None:
+        super().__init__()
+        self.learner = learner
+
+    def check(self, X: Windows) -> None:
+        self.learner.check(X)
+
+
+def _rehearsed(build: Callable[[], Augmenter]) -> Augmenter:
+    augmenter = build()
+    learns = not (augmenter.per_row or isinstance(augmenter, Slide))
+    return _StandIn(augmenter) if learns else augmenter
+
+
+@contextmanager
+def naming_step(number: int) -> Iterator[None]:
+    """Let an error about growth name the step, counted from 0 as in every list of a run.toml."""
+    try:
+        yield
+    except OrecastError as error:
+        where, remedy = (
+            text and text.replace(_WHERE, f"{_WHERE}.{number}")
+            for text in (error.where, error.remedy)
+        )
+        raise type(error)(error.what, where=where, remedy=remedy) from error
+
+
+def _grown(growth: Growth, label: float, n: int | None, step: Step, seeds: list[int]) -> Growth:
+    """Grow one class by ``n`` rows, or by all there are, or change as many in place."""
+    grown, y, group, _, made = growth
+    among = np.flatnonzero(y == label)
+    if n is not None and step.share is not None:
+        return growth._replace(X=_changed(grown, among, n, step, seeds))
+    augmenter = step.build().fit(grown.take(among), seed=seeds[0])
+    if n is None:
+        assert isinstance(augmenter, Slide)
+        n = augmenter.most
+    part = augmenter.grow(n, seed=seeds[1])
+    kin = among[places(part, len(among))]
+    grown = grown.added(part, among)
+    return Growth(
+        grown,
+        np.append(y, np.full(n, label)),
+        np.append(group, group[kin] if part.origin.shape[1] else np.full(n, -1)),
+        grown.origin,
+        (*made, Made(augmenter.name, label, len(y), n)),
+    )
+
+
+def _changed(grown: Grown, among: Ints, n: int, step: Step, seeds: list[int]) -> Grown:
+    """Change ``n`` of the rows ``among`` in place."""
+    augmenter = step.build()
+    if not augmenter.per_row:
+        raise ConfigError(
+            "only what changes single windows can change a share of them",
+            where=f"{_WHERE}.share",
+            remedy="choose turns or noise, or name times, n or balance",
+        )
+    if augmenter.name == "copy":
+        raise ConfigError(
+            "a copy in the place of its own window changes nothing",
+            where=f"{_WHERE}.share",
+            remedy="choose turns or noise, or name times, n or balance",
+        )
+    rng = np.random.default_rng([seeds[1], 22])
+    chosen = among[np.sort(rng.choice(len(among), n, replace=False))]
+    part = augmenter.fit(grown.take(chosen), seed=seeds[0]).grow(n, seed=seeds[1])
+    return grown.replaced(part, chosen)
+
+
+def _seeds(seed: int, number: int, label: float) -> list[int]:
+    """Of fitting and of growing, for each step and class."""
+    drawn = np.random.default_rng([seed, 23, number, int(label)]).integers(2**63, size=2)
+    return [int(s) for s in drawn]
+
+
+def _number(value: float | None, *, least: float) -> bool:
+    """Whether a value is left out, or a number of at least so much."""
+    if value is None:
+        return True
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and least <= value < np.inf
+
+
+def _require_room(rows: float) -> None:
+    """Raise SamplingError for more rows than memory has room for."""
+    if rows > _MOST_ROWS:
+        raise SamplingError(
+            f"{min(rows, 1e300):.3g} windows would result, and memory is meant to hold "
+            f"{_MOST_ROWS // 10**6} million",
+            where=_WHERE,
+            remedy="ask for fewer",
+        )
+
+
+def _require(name: str, value: Any, good: bool, words: str) -> None:
+    if not good:
+        raise ConfigError(f"must be {words}, not {value!r}", where=f"{_WHERE}.{name}")

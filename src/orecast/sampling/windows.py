@@ -1,0 +1,294 @@
+"""Windows, samplings, folds and what a model needs; labelled places and tiles; scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from orecast.grid import window_rows
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+WEIGHT = "weight"
+"""Kind of the layer that says how much geological knowledge speaks for ore at a cell."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Places with labels; one row a place.
+
+    ``at`` row and column ``(n, 2)``; ``y`` 1 ore, 0 barren, NaN unlabelled; ``group`` deposits
+    that must stay together, -1 for none; ``origin`` the row in the ungrown sampling that a slid
+    copy came from (its own number where it is no copy).
+    """
+
+    at: Ints
+    y: NDArray[np.float64]
+    group: Ints
+    origin: Ints
+
+    @classmethod
+    def of(cls, at: Ints, y: NDArray[np.float64] | float, group: Ints | None = None) -> Sampling:
+        """Return an ungrown sampling at cells ``at``."""
+        at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
+        n = len(at)
+        labels = np.broadcast_to(np.asarray(y, dtype=np.float64), (n,)).copy()
+        return cls(at, labels, np.full(n, -1) if group is None else group, np.arange(n))
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def take(self, rows: Ints | Bools) -> Sampling:
+        """Return some of the rows; origins keep their numbers."""
+        return Sampling(self.at[rows], self.y[rows], self.group[rows], self.origin[rows])
+
+    def joined(self, other: Sampling) -> Sampling:
+        """Return these rows and behind them another's, whose origins are numbered on."""
+        return Sampling(
+            np.concatenate([self.at, other.at]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.group, other.group]),
+            np.concatenate([self.origin, other.origin + self.origin.max(initial=-1) + 1]),
+        )
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and spread of each layer, ``(n_layers,)``, fitted on visible cells alone."""
+
+    mean: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Lazy ``(n, n_layers, size, size)`` views of a stack; nothing is written out but a batch.
+
+    ``hidden`` cells read as NaN, so that whatever is fitted cannot have seen them. Beyond the
+    grid's edge a window reads NaN. With a ``scaling``, values are standardised and NaN becomes 0,
+    the mean of what was visible.
+    """
+
+    stack: Floats  # (n_layers, rows, columns)
+    names: tuple[str, ...]
+    at: Ints  # (n, 2)
+    size: int
+    hidden: Bools | None = None  # (rows, columns)
+    scaling: Scaling | None = None
+    kinds: tuple[str, ...] = field(default=())  # of each layer: element, fault, lithology, raster
+    cell_size: float = 1.0  # metres
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """As an array of them would have."""
+        return len(self.at), self.stack.shape[0], self.size, self.size
+
+    def take(self, rows: Ints | Bools | slice) -> Windows:
+        """Return some of the windows."""
+        return replace(self, at=self.at[rows])
+
+    def moved(self, at: Ints) -> Windows:
+        """Return windows of the same kind at other cells."""
+        return replace(self, at=np.asarray(at, dtype=np.int64).reshape(-1, 2))
+
+    def of_size(self, size: int) -> Windows:
+        """Return windows of another size at the same cells."""
+        return replace(self, size=size)
+
+    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats:
+        """Materialise some of the windows, ``(b, n_layers, size, size)`` float32."""
+        at = self.at[rows]
+        r, c = window_rows(at, self.size)
+        height, width = self.stack.shape[1:]
+        rr, cc = np.clip(r, 0, height - 1), np.clip(c, 0, width - 1)
+        values = self.stack[:, rr[:, :, None], cc[:, None, :]].transpose(1, 0, 2, 3)  # (b, C, k, k)
+        outside = ((r != rr)[:, :, None] | (c != cc)[:, None, :])[:, None]  # (b, 1, k, k)
+        if self.hidden is not None:
+            outside = outside | self.hidden[rr[:, :, None], cc[:, None, :]][:, None]
+        values = np.where(outside, np.float32(np.nan), values)
+        if self.scaling is not None:
+            mean = self.scaling.mean[None, :, None, None]
+            spread = self.scaling.spread[None, :, None, None]
+            values = (values - mean) / spread
+            values[np.isnan(values)] = 0.0
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+    def batches(self, size: int = 1024) -> Iterator[Floats]:
+        """All windows in order, a batch at a time."""
+        for start in range(0, len(self), size):
+            yield self.batch(slice(start, start + size))
+
+    def centre(self) -> Floats:
+        """Values at each window's own cell, ``(n, n_layers)``."""
+        return self.of_size(1).batch()[:, :, 0, 0]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model declares that it needs of its windows."""
+
+    smallest_window: int = 1
+    parity: Literal["odd", "even", "any"] = "any"
+    labels: bool = True
+    layers: tuple[str, ...] = ()  # kinds of layer that must be there, such as "fault"
+    weight: bool = False  # the last layer is a weight in [0, 1] at each cell, such as of faults
+    elements_only: bool = False  # no layer may be there that is no part of the composition
+
+
+class Model(Protocol):
+    """Networks, forests and single layers alike. ``__init__`` only stores; ``fit`` validates."""
+
+    needs: Needs
+
+    def fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> Self:
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``; learned state ends in ``_``."""
+        ...
+
+    def predict(self, X: Windows) -> NDArray[np.float64]:
+        """Scores in [0, 1], higher is more like ore, ``(n,)``."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what rebuilds the model: JSON, NumPy and safetensors, no pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a saved model."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The map that a protocol cuts: the cells where all layers have a value, and the window.
+
+    ``cell_size`` in metres; ``samples`` the cells that hold a sample ``(m, 2)``, None where the
+    survey is gridded, and every cell is one. Training windows are read up to ``trim`` cells beside
+    their places; where cells are hidden, none of them.
+    """
+
+    valid: Bools  # (rows, columns)
+    cell_size: float
+    size: int
+    samples: Ints | None = None
+    trim: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.valid.shape
+        return rows, columns
+
+    def buffer(self, reach: float) -> float:
+        """Metres between the centres of two windows that share no cell, and no sample behind one.
+
+        A window, and twice the evidence's ``reach`` in metres.
+        """
+        return self.size * self.cell_size + 2 * reach
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One cut: rows of the sampling to learn from and to test, and what must stay unseen.
+
+    ``hidden`` is the test region with its buffer; ``region`` the cells that this fold's model
+    speaks for, among which its test rows are ranked. Both ``(rows, columns)``. Regions of two
+    folds may overlap, as where pairs are left out; then there is no out-of-fold map.
+    """
+
+    train: Ints
+    test: Ints
+    hidden: Bools
+    region: Bools
+
+
+class SplitProtocol(Protocol):
+    """A way to cut a sampling into folds: built from a Ground, a number of folds and a seed."""
+
+    grow_first: bool  # True for `paper` alone
+    words: str  # how it cut, once it has
+
+    def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:
+        """Cut; ``reach`` is the evidence's, in metres. A fold may be made when it is asked for."""
+        ...
+
+
+def fit_scaling(stack: Floats, visible: Bools) -> Scaling:
+    """Mean and standard deviation of each layer over the visible cells, NaN left out.
+
+    ``stack`` is ``(n_layers, rows, columns)``, ``visible`` ``(rows, columns)``. A layer that is
+    constant, or nowhere visible, keeps a spread of 1 and so becomes 0.
+    """
+    mean = np.zeros(len(stack), dtype=np.float32)
+    spread = np.ones(len(stack), dtype=np.float32)
+    for i, layer in enumerate(stack):
+        values = layer[visible]
+        values = values[~np.isnan(values)].astype(np.float64)
+        if not values.size:
+            continue
+        mean[i] = values.mean()
+        deviation = values.std()
+        if deviation > 1e-6 * max(1.0, abs(values.mean())):
+            spread[i] = deviation
+    return Scaling(mean, spread)
+
+
+def deposit_groups(at: Ints, size: int) -> Ints:
+    """Number the groups of places whose windows of ``size`` cells share a cell, ``(n,)``.
+
+    Sharing carries over: where A shares with B and B with C, all three stay together.
+
+    >>> deposit_groups(np.array([[0, 0], [0, 8], [0, 17]]), 9).tolist()
+    [0, 0, 1]
+    """
+    n = len(at)
+    pairs = cKDTree(at).query_pairs(size - 1, p=np.inf, output_type="ndarray")
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
+
+
+def deposit_sampling(at: Ints, size: int) -> tuple[Sampling, Ints]:
+    """One ore row for each distinct cell that holds deposits, and each deposit's row ``(n,)``.
+
+    Deposits in one cell are one place: counted twice, they would make the scores look surer
+    than they are.
+    """
+    places, row = np.unique(
+        np.asarray(at, dtype=np.int64).reshape(-1, 2), axis=0, return_inverse=True
+    )
+    return Sampling.of(places, 1.0, deposit_groups(places, size)), row.reshape(-1)
+
+
+def tile_sampling(numbers: NDArray[np.int32], ore: Ints) -> Sampling:
+    """One row a tile, in order of its number: its middle cell, 1 where it holds a deposit.
+
+    ``numbers`` ``(rows, columns)`` from ``Grid.numbered_tiles``; ``ore`` the deposits' cells
+    ``(n, 2)``. As the 144 tiles, 29 of them ore, of Gao et al. (2022, Appl. Sci. 12, 11433).
+
+    >>> numbers = np.array([[1, 1, 2, 2], [3, 3, 4, 4]], dtype=np.int32)
+    >>> tiles = tile_sampling(numbers, np.array([[1, 3]]))
+    >>> tiles.y.tolist(), tiles.at.tolist()
+    ([0.0, 0.0, 0.0, 1.0], [[0, 1], [0, 3], [1, 1], [1, 3]])
+    """
+    count = int(numbers.max())
+    rows, columns = np.indices(numbers.shape).reshape(2, -1)
+    tile = numbers.ravel() - 1
+    cells = np.bincount(tile, minlength=count)
+    middle = np.column_stack(
+        [np.bincount(tile, weights=v, minlength=count) / cells for v in (rows, columns)]
+    )
+    y = np.zeros(count)
+    y[numbers[ore[:, 0], ore[:, 1]] - 1] = 1
+    return Sampling.of(np.floor(middle + 0.5).astype(np.int64), y, np.arange(count))

@@ -1,0 +1,18 @@
+from .description import Section, checks, describe
+from .nouns import Element, Finding, Findings, Level, Raster, Survey
+from .proposal import propose
+from .reading import read_survey
+
+__all__ = [
+    "Element",
+    "Finding",
+    "Findings",
+    "Level",
+    "Raster",
+    "Section",
+    "Survey",
+    "checks",
+    "describe",
+    "propose",
+    "read_survey",
+]

@@ -1,0 +1,4 @@
+from .building import build_model, load_model, model_names, unknown_model
+from .network import Network
+
+__all__ = ["Network", "build_model", "load_model", "model_names", "unknown_model"]

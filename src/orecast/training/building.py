@@ -1,0 +1,147 @@
+"""Every model by its name, built or read from a folder.
+
+torch and Lightning are imported when a network is built, not before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orecast import registry
+from orecast.capacity import require_loadable
+from orecast.config import Training
+from orecast.errors import ConfigError, ModelError, nearest
+from orecast.run import why_broken
+from orecast.sampling.windows import Model
+from orecast.training.needs import check_window
+
+COMMITTEE_STATE = "ensemble.json"
+"""File of a saved model that is made of others."""
+
+_BESIDE_TORCH = 2e9  # bytes of addresses: other libraries, and threads of all of them
+_CLASSICAL, _NETWORKS, _COMMITTEES = (
+    "orecast.models.classical",
+    "orecast.models.networks",
+    "orecast.training",
+)
+_DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"
+
+
+def model_names() -> dict[str, str]:
+    """Every model's name and the first line of its description; nothing is imported for it."""
+    return {name: entry.summary for name, entry in sorted(_models().items())}
+
+
+def unknown_model(name: str, known: Iterable[str]) -> ConfigError:
+    """Return what to raise for a name that no model has.
+
+    >>> print(unknown_model("resnet18:width=16", ["resnet18"]).remedy)
+    name resnet18 and set model.options.width=16, or compare it, where options stand behind a colon
+    """
+    model, _, options = name.partition(":")
+    remedy = nearest(name, known := list(known))
+    if options and model in known:
+        first = options.partition(",")[0]
+        remedy = (
+            f"name {model} and set model.options.{first}, or compare it, where options stand "
+            "behind a colon"
+        )
+    return ConfigError(f"unknown model {name!r}", where="model.name", remedy=remedy)
+
+
+def build_model(
+    name: str,
+    options: dict[str, Any],
+    training: Training,
+    *,
+    window: int | None = None,
+    checkpoints: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Model:
+    """Return an unfitted detector, network, ensemble or stack by its registered name.
+
+    ``checkpoints`` and ``progress`` are for networks (see ``Network``), as members too; ``window``
+    is the size it will be given, where that is known. Raises ConfigError for an unknown name or
+    option and for an impossible value, ModelError where the window does not meet the model's needs,
+    SamplingError where ``training.trim`` does not fit it.
+    """
+    known = _models()
+    if name not in known:
+        raise unknown_model(name, known)
+    if known[name].module.startswith(_NETWORKS):
+        require_loadable("torch", _BESIDE_TORCH)
+    factory = known[name].load()
+    model: Model
+    if known[name].module.startswith(_NETWORKS):
+        from orecast.training.data import fitting_trim
+        from orecast.training.network import NETWORK_OPTIONS, Network
+
+        of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
+        _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])
+        network = Network(name, options, training, checkpoints=checkpoints, progress=progress)
+        network.check_options()
+        if window is not None:
+            fitting_trim(network.training.trim, window)
+        model = network
+    elif known[name].module.startswith(_COMMITTEES):
+        own = inspect.signature(factory).parameters.values()
+        _check_options(name, options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY])
+        model = factory(**options, training=training, checkpoints=checkpoints, progress=progress)
+    else:
+        _check_options(name, options, inspect.signature(factory).parameters)
+        model = detector = factory(**options)
+        detector.check_options()
+    if window is not None:
+        check_window(name, model.needs, window)
+    return model
+
+
+def load_model(folder: Path) -> Model:
+    """Rebuild a model that was saved to a folder, of whatever kind.
+
+    Raises ModelError where there is none, or it is broken.
+    """
+    if (folder / _NETWORK_STATE).is_file():
+        require_loadable("torch", _BESIDE_TORCH)
+        from orecast.training.network import Network
+
+        return Network.load(folder)
+    if (folder / COMMITTEE_STATE).is_file():
+        kind = _told(folder / COMMITTEE_STATE, "model")
+        known = dict(registry.entries(_COMMITTEES))
+    else:
+        kind = _told(folder / _DETECTOR_STATE, "detector")
+        known = {entry.attribute: entry for entry in registry.entries(_CLASSICAL).values()}
+    if kind not in known:
+        raise ModelError(f"the saved model is of an unknown kind {kind!r}", where=str(folder))
+    model: Model = known[kind].load().load(folder)
+    return model
+
+
+def _told(state: Path, key: str) -> str:
+    try:
+        return str(json.loads(state.read_text(encoding="utf-8"))[key])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"there is no saved model that can be read: {why_broken(error)}",
+            where=str(state),
+            remedy="name the model folder of a finished run",
+        ) from error
+
+
+def _models() -> Mapping[str, registry.Entry]:
+    return registry.entries(_CLASSICAL, _NETWORKS, _COMMITTEES)
+
+
+def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = list(known)
+    for option in options:
+        if option not in known:
+            remedy = nearest(option, known) if known else "leave model.options out"
+            raise ConfigError(
+                f"{name} has no option {option!r}", where="model.options", remedy=remedy
+            )

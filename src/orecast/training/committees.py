@@ -1,0 +1,636 @@
+"""Ensembles and stacks of models."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from orecast import registry
+from orecast.config import Training
+from orecast.errors import ConfigError, ModelError, SamplingError, nearest
+from orecast.run import BROKEN_ARRAYS, why_broken, write_json
+from orecast.sampling.windows import Bools, Ints, Model, Needs, Windows, deposit_groups
+from orecast.splits.spatial import halved
+from orecast.training import build_model, load_model
+from orecast.training.building import COMMITTEE_STATE
+from orecast.training.data import readable_cells, windows_among
+from orecast.training.needs import check_needs
+
+REGISTERED = {
+    "ensemble": "Ensemble",
+    "stack": "Stack",
+}
+
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int, float], None]
+_ARRAYS = "ensemble.npz"
+
+
+class Committee(ABC):
+    """Base of the models that are made of other models.
+
+    ``members`` are names of detectors and networks, each with its ``member_options``; ``needs``
+    the strictest of theirs, ``declares`` what any of them declares. Where some learn from labels,
+    one that needs none is given the barren windows alone, their labels NaN, so that it never sees a
+    deposit. Networks train by ``training``, keep ``checkpoints`` in a folder each, and report to
+    ``progress``.
+
+    Learned: ``fitted_``, the fitted members. Saved in numbered folders beside ``ensemble.json`` and
+    ``ensemble.npz``.
+    """
+
+    name: str
+    fitted_: list[Model]
+
+    def __init__(
+        self,
+        members: Sequence[str],
+        member_options: Mapping[str, Mapping[str, Any]] | None,
+        training: Training,
+        checkpoints: Path | None,
+        progress: Progress | None,
+    ) -> None:
+        self.members = members
+        self.member_options = member_options
+        self.training = training
+        self.checkpoints = checkpoints
+        self.progress = progress
+        _check_members(members, member_options)
+        built = {name: self._built(name) for name in members}
+        self.needs = _strictest({name: model.needs for name, model in built.items()})
+        said = [words for model in built.values() for words in getattr(model, "declares", ())]
+        self.declares = tuple(dict.fromkeys(said))
+        self._epochs = sum(int(getattr(model, "epochs", 0)) for model in built.values())
+
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """How often the members' fits call ``progress`` in one of its own."""
+
+    @abstractmethod
+    def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren."""
+
+    @abstractmethod
+    def predict(self, X: Windows) -> Floats:
+        """Scores in [0, 1], higher is more like ore, ``(n,)``."""
+
+    def save(self, folder: Path) -> None:
+        """Write the members and what joins them.
+
+        Raises ModelError before ``fit``, RunError where the disk refuses.
+        """
+        self._require_fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, model in enumerate(self.fitted_):
+            model.save(folder / str(number))
+        np.savez_compressed(folder / _ARRAYS, **self._arrays())  # type: ignore[arg-type]
+        write_json(
+            folder / COMMITTEE_STATE,
+            {
+                "model": self.name,
+                "options": self._options(),
+                "training": self.training.model_dump(),
+                "members": len(self.fitted_),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a saved model; it predicts the same, bit for bit.
+
+        Raises ModelError or RunError where a file is missing or broken.
+        """
+        try:
+            told = json.loads((folder / COMMITTEE_STATE).read_text(encoding="utf-8"))
+            training = Training.model_validate(told["training"])
+            committee = cls(**told["options"], training=training)
+            count = int(told["members"])
+            with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            committee._restore(arrays)
+        except (*BROKEN_ARRAYS, ValidationError, ConfigError) as error:
+            raise ModelError(
+                f"the saved {cls.name} cannot be used: {why_broken(error)}",
+                where=str(folder),
+                remedy="train it again",
+            ) from error
+        committee.fitted_ = [load_model(folder / str(number)) for number in range(count)]
+        return committee
+
+    @abstractmethod
+    def _options(self) -> dict[str, Any]:
+        """Options as JSON values."""
+
+    @abstractmethod
+    def _arrays(self) -> dict[str, Floats]:
+        """What joins the members, as learned."""
+
+    @abstractmethod
+    def _restore(self, arrays: dict[str, Floats]) -> None:
+        """Take back what joins the members."""
+
+    def _built(self, name: str) -> Model:
+        """An unfitted member."""
+        if name in registry.entries("orecast.training"):
+            raise ConfigError(
+                f"{name} is made of members itself and cannot be one",
+                where="model.options.members",
+                remedy="name its members instead",
+            )
+        options = dict((self.member_options or {}).get(name, {}))
+        folder = None if self.checkpoints is None else self.checkpoints / name
+        with _blamed_on(name):
+            return build_model(
+                name, options, self.training, checkpoints=folder, progress=self.progress
+            )
+
+    def _fitted(self, name: str, X: Windows, y: Floats, group: Ints, seed: int) -> Model:
+        model = self._built(name)
+        if self.needs.labels and not model.needs.labels:
+            barren = y == 0
+            X, y, group = X.take(barren), np.full(int(barren.sum()), np.nan), group[barren]
+        with _blamed_on(name):
+            return model.fit(X, y, group, seed=seed)
+
+    def rehearse(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+        """Raise what ``fit`` would of these windows and labels, before anything is trained."""
+        check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
+        for name in self.members:
+            rehearsed = getattr(self._built(name), "rehearse", None)
+            if rehearsed is not None:
+                with _blamed_on(name):
+                    rehearsed(X, y, group, seed=seed)
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "fitted_"):
+            raise ModelError(f"{self.name} has not been fitted", remedy="call fit first")
+
+
+def member_seed(seed: int, *stream: int) -> int:
+    """Seed of one member, a stream of its own.
+
+    >>> member_seed(0, 1) != member_seed(0, 2) != member_seed(1, 1)
+    True
+    """
+    return int(np.random.SeedSequence([seed, *stream]).generate_state(1)[0])
+
+
+def _check_members(
+    members: Sequence[str], member_options: Mapping[str, Mapping[str, Any]] | None
+) -> None:
+    where = "model.options.members"
+    named = isinstance(members, list | tuple) and all(isinstance(name, str) for name in members)
+    if not named or not members:
+        raise ConfigError(f"must be a list of names of models, not {members!r}", where=where)
+    if len(set(members)) < len(members):
+        raise ConfigError(
+            f"{', '.join(members)} names a model twice",
+            where=where,
+            remedy="name it once; an ensemble's seeds fit it more often",
+        )
+    where = "model.options.member_options"
+    if not isinstance(member_options, Mapping | None):
+        raise ConfigError(f"must be a table of tables, not {member_options!r}", where=where)
+    for name, options in (member_options or {}).items():
+        if name not in members:
+            raise ConfigError(f"{name} is no member", where=where, remedy=nearest(name, members))
+        if not isinstance(options, Mapping):
+            raise ConfigError(f"must be a table, not {options!r}", where=f"{where}.{name}")
+
+
+def _strictest(needs: Mapping[str, Needs]) -> Needs:
+    """Needs that meet those of every member; ConfigError where there are none such."""
+    parities = {need.parity for need in needs.values()} - {"any"}
+    if len(parities) > 1:
+        raise ConfigError(
+            "some members need windows of an odd number of cells and some of an even one: "
+            + ", ".join(f"{name} {need.parity}" for name, need in needs.items()),
+            where="model.options.members",
+            remedy="leave some of them out",
+        )
+    return Needs(
+        smallest_window=max(need.smallest_window for need in needs.values()),
+        parity=parities.pop() if parities else "any",
+        labels=any(need.labels for need in needs.values()),
+        layers=tuple(sorted({kind for need in needs.values() for kind in need.layers})),
+        weight=any(need.weight for need in needs.values()),
+        elements_only=any(need.elements_only for need in needs.values()),
+    )
+
+
+@contextmanager
+def _blamed_on(member: str) -> Iterator[None]:
+    """Let an error of a member's options say whose they are."""
+    try:
+        yield
+    except ConfigError as error:
+        where = (error.where or "").replace("model.name", "model.options.members")
+        if not where.startswith("model.options.members"):
+            own = f"model.options.member_options.{member}"
+            where = where.replace("model.options", own, 1) if where else own
+        raise ConfigError(error.what, where=where, remedy=error.remedy) from error
+
+
+_MOST_SEEDS = 1000
+_REFERENCE = 2_000  # windows of visible ground that a rank is counted among
+
+
+class Ensemble(Committee):
+    r"""Mean of several models' scores or ranks, each of one or more seeds.
+
+    .. math:: s(x) = \frac{1}{m} \sum_{k=1}^{m} r_k(s_k(x))
+
+    with :math:`s_k` the score of member :math:`k` and :math:`r_k` the identity, or under
+    ``combine`` "rank" its percentile rank, so that members whose scores differ in scale count
+    alike. Ranks are counted in 2,000 windows drawn at random from the ground that may be seen;
+    they are learned in ``fit``, so that a cell's rank does not hang on what else is predicted.
+
+    T.G. Dietterich (2000), Ensemble methods in machine learning, LNCS 1857, 1-15;
+    B. Lakshminarayanan, A. Pritzel, C. Blundell (2017), Simple and scalable predictive uncertainty
+    estimation using deep ensembles, NIPS, 6402-6413, for one network of several ``seeds``.
+
+    ``members`` and ``member_options`` as in ``Committee``. Learned: ``fitted_``, for each member in
+    turn its seeds, and ``ranks_`` of each where ranks are combined.
+    """
+
+    name = "ensemble"
+
+    ranks_: list[PercentileRank]
+
+    def __init__(
+        self,
+        members: Sequence[str] = ("random-forest", "logistic-regression"),
+        seeds: int = 1,
+        combine: Literal["mean", "rank"] = "mean",
+        member_options: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        training: Training,
+        checkpoints: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(members, member_options, training, checkpoints, progress)
+        self.seeds = seeds
+        self.combine = combine
+        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+            raise ConfigError(
+                f"must be a whole number of at least 1, not {seeds!r}", where="model.options.seeds"
+            )
+        if seeds > _MOST_SEEDS:
+            raise ConfigError(
+                f"so many models of each member are never trained: {seeds}",
+                where="model.options.seeds",
+                remedy=f"set it to {_MOST_SEEDS} or less; five to ten show how far models differ",
+            )
+        if combine not in ("mean", "rank"):
+            raise ConfigError(
+                f'must be "mean" or "rank", not {combine!r}', where="model.options.combine"
+            )
+
+    def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
+        """Fit each member with each seed, on all windows.
+
+        Raises what the members raise, ModelError where their needs are not met or no window can
+        be ranked against, SamplingError where labels are needed and a class is absent.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        check_needs(self.name, self.needs, X, y)
+        names = [name for name in self.members for _ in range(self.seeds)]
+        fitted = [
+            self._fitted(name, X, y, group, member_seed(seed, number))
+            for number, name in enumerate(names)
+        ]
+        self.ranks_ = []
+        if self.combine == "rank":
+            reference = visible_windows(X, _REFERENCE, seed)
+            self.ranks_ = [PercentileRank.among(model.predict(reference)) for model in fitted]
+        self.fitted_ = fitted
+        return self
+
+    def predict(self, X: Windows) -> Floats:
+        """Mean of the members' scores or ranks, ``(n,)``."""
+        self._require_fitted()
+        total = np.zeros(len(X))
+        for number, model in enumerate(self.fitted_):
+            total += self._joined(number, model.predict(X))
+        return total / len(self.fitted_)
+
+    @property
+    def epochs(self) -> int:
+        """How often the members' fits call ``progress`` in one of its own."""
+        return self._epochs * self.seeds
+
+    @property
+    def n_draws(self) -> int:
+        """How many rows ``draws`` gives."""
+        return sum(int(getattr(model, "n_draws", 1)) for model in self.fitted_)
+
+    def draws(self, X: Windows) -> Floats:
+        """Scores or ranks of each member, a row each, ``(m, n)``; ``predict`` is their mean.
+
+        A network with Monte-Carlo dropout gives its passes in place of its one row; ``predict``
+        is then the mean of the members without dropout.
+        """
+        self._require_fitted()
+        rows = []
+        for number, model in enumerate(self.fitted_):
+            own = getattr(model, "draws", None)
+            scores = model.predict(X)[None] if own is None else own(X)
+            rows.append(self._joined(number, scores))
+        return np.concatenate(rows)
+
+    def _joined(self, number: int, scores: Floats) -> Floats:
+        return self.ranks_[number](scores) if self.ranks_ else scores
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "members": list(self.members),
+            "seeds": self.seeds,
+            "combine": self.combine,
+            "member_options": self.member_options,
+        }
+
+    def _arrays(self) -> dict[str, Floats]:
+        return {
+            f"{kind}_{number}": getattr(rank, kind)
+            for number, rank in enumerate(self.ranks_)
+            for kind in ("scores", "shares")
+        }
+
+    def _restore(self, arrays: dict[str, Floats]) -> None:
+        self.ranks_ = [
+            PercentileRank(arrays[f"scores_{number}"], arrays[f"shares_{number}"])
+            for number in range(len(arrays) // 2)
+        ]
+
+
+@dataclass(frozen=True)
+class PercentileRank:
+    """Share of reference scores that a score outranks, a tie counting half.
+
+    ``scores`` ascending and distinct, ``shares`` of each, both ``(k,)``. Between two of them, and
+    on to 0 and 1, the share rises evenly; so no two scores beyond the reference tie.
+    """
+
+    scores: Floats
+    shares: Floats
+
+    @classmethod
+    def among(cls, reference: Floats) -> Self:
+        """Learn from reference scores in [0, 1].
+
+        >>> PercentileRank.among(np.array([0.2, 0.2, 0.4, 0.6]))(np.array([0.2, 0.5, 0.8, 1.0]))
+        array([0.25  , 0.75  , 0.9375, 1.    ])
+        """
+        scores, counts = np.unique(reference, return_counts=True)
+        shares = (np.cumsum(counts) - counts / 2) / counts.sum()
+        below, above = scores[:1] > 0, scores[-1:] < 1
+        return cls(
+            np.concatenate([np.zeros(1)[below], scores, np.ones(1)[above]]),
+            np.concatenate([np.zeros(1)[below], shares, np.ones(1)[above]]),
+        )
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Shares of scores of any shape."""
+        return np.asarray(np.interp(scores, self.scores, self.shares))
+
+
+def visible_windows(X: Windows, n: int, seed: int) -> Windows:
+    """Return up to ``n`` windows at random among the cells that ``X`` may see and that have values.
+
+    Raises ModelError where there is none.
+    """
+    cells = readable_cells(X)
+    if not cells.any():
+        raise ModelError(
+            "no visible window has values in all layers, so that there is nothing to rank among",
+            where='model.options.combine = "rank"',
+            remedy='set it to "mean"',
+        )
+    return windows_among(X, cells, n, np.random.default_rng([seed, 9]))
+
+
+_SUREST = 1e-3  # scores of 0 and 1 count as this far from them, since a logit needs to be finite
+_RIDGE = 1.0
+
+
+class Stack(Committee):
+    r"""Members joined by a logistic regression on their scores out of part.
+
+    .. math:: s(x) = \sigma\Bigl(b + \sum_j w_j \, \mathrm{logit}(s_j(x))\Bigr), \quad w_j \ge 0
+
+    The training windows are cut into ``inner_folds`` parts, or as many as there are groups of
+    deposits: deposits that share windows or a group stay together, parts are compact, and a barren
+    window goes with its nearest deposit. Each member scores a part after learning from the windows
+    of the others that share no cell with it; weights are fitted to these scores, classes balanced,
+    with an L2 penalty of 1. The members are then fitted once more, to all windows.
+
+    D.H. Wolpert (1992), Stacked generalization, Neural Networks 5, 241-259; L. Breiman (1996),
+    Stacked regressions, Machine Learning 24, 49-64, for weights that are not negative; K.M. Ting,
+    I.H. Witten (1999), Issues in stacked generalization, JAIR 10, 271-289, for probabilities.
+
+    ``members`` and ``member_options`` as in ``Committee``. Learned: ``fitted_``, ``weights_`` of
+    the members ``(m,)``, ``intercept_``.
+    """
+
+    name = "stack"
+
+    weights_: Floats
+    intercept_: float
+
+    def __init__(
+        self,
+        members: Sequence[str] = ("random-forest", "logistic-regression"),
+        inner_folds: int = 3,
+        member_options: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        training: Training,
+        checkpoints: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(members, member_options, training, checkpoints, progress)
+        self.inner_folds = inner_folds
+        if isinstance(inner_folds, bool) or not isinstance(inner_folds, int) or inner_folds < 2:
+            raise ConfigError(
+                f"must be a whole number of at least 2, not {inner_folds!r}",
+                where="model.options.inner_folds",
+            )
+        if not self.needs.labels:
+            raise ConfigError(
+                "none of the members learns from labels, so that there is nothing to weight by",
+                where="model.options.members",
+                remedy='add one that does, or choose the model "ensemble"',
+            )
+
+    @property
+    def epochs(self) -> int:
+        """How often the members' fits call ``progress`` in one of its own, with every part."""
+        return self._epochs * (self.inner_folds + 1)
+
+    def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
+        """Weight the members by inner parts, then fit them to all windows.
+
+        Raises SamplingError where a class is absent, as a whole or outside a part, and where the
+        deposits are fewer than two groups; ModelError where needs are not met; what members raise.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        check_needs(self.name, self.needs, X, y)
+        part = inner_parts(X.at, y, group, X.size, self.inner_folds)
+        scores = self._out_of_part(X, y, group, part, seed)
+        self.weights_, self.intercept_ = non_negative_logistic(_logits(scores), y)
+        self.fitted_ = [
+            self._fitted(name, X, y, group, member_seed(seed, number, 0))
+            for number, name in enumerate(self.members)
+        ]
+        return self
+
+    def rehearse(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+        """As of every committee, and where the deposits cannot be cut into parts."""
+        super().rehearse(X, y, group, seed=seed)
+        part = inner_parts(X.at, y, group, X.size, self.inner_folds)
+        for k in range(int(part.max()) + 1):
+            _require_classes(y[self._seen(X, part == k)], k)
+
+    def predict(self, X: Windows) -> Floats:
+        """Scores in [0, 1], ``(n,)``."""
+        from scipy.special import expit
+
+        self._require_fitted()
+        logit = np.full(len(X), self.intercept_)
+        for weight, model in zip(self.weights_, self.fitted_, strict=True):
+            logit += weight * _logits(model.predict(X))
+        return np.asarray(expit(logit))
+
+    def _out_of_part(self, X: Windows, y: Floats, group: Ints, part: Ints, seed: int) -> Floats:
+        """Each member's score of each window, by a fit to other parts, ``(n, m)``."""
+        scores = np.empty((len(X), len(self.members)))
+        for k in range(int(part.max()) + 1):
+            held = part == k
+            seen = self._seen(X, held)
+            _require_classes(y[seen], k)
+            for number, name in enumerate(self.members):
+                own_seed = member_seed(seed, number, k + 1)
+                model = self._fitted(name, X.take(seen), y[seen], group[seen], own_seed)
+                scores[held, number] = model.predict(X.take(held))
+        return scores
+
+    def _seen(self, X: Windows, held: Bools) -> Bools:
+        """Windows that share no cell with those ``held`` wherever a trim moves them, ``(n,)``."""
+        return apart(X.at, held, X.size + self.training.trim)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "members": list(self.members),
+            "inner_folds": self.inner_folds,
+            "member_options": self.member_options,
+        }
+
+    def _arrays(self) -> dict[str, Floats]:
+        return {"weights": self.weights_, "intercept": np.array(self.intercept_)}
+
+    def _restore(self, arrays: dict[str, Floats]) -> None:
+        self.weights_ = arrays["weights"]
+        self.intercept_ = float(arrays["intercept"])
+
+
+def inner_parts(at: Ints, y: Floats, group: Ints, size: int, n: int) -> Ints:
+    """Cut training windows into up to ``n`` compact parts, ``(n_windows,)`` from 0.
+
+    Ore whose windows of ``size`` cells share a cell, or that is of one ``group`` (-1: of none),
+    stays together; barren windows go with the nearest ore. Raises SamplingError where there are
+    fewer than two such groups of ore.
+    """
+    ore = y == 1
+    together = _together(at[ore], group[ore], size)
+    count = np.bincount(together)
+    if len(count) < 2:
+        raise SamplingError(
+            f"the {int(ore.sum())} ore windows are one group, which shares cells or deposits, and "
+            "a stack's members are weighted by groups they have not seen",
+            where='model.name = "stack"',
+            remedy='choose the model "ensemble", a smaller window, or add deposits',
+        )
+    centre = np.stack([np.bincount(together, axis) / count for axis in at[ore].T], axis=1)
+    part = np.empty(len(at), dtype=np.int64)
+    part[ore] = halved(centre, count.astype(np.float64), min(n, len(count)))[together]
+    nearest = cKDTree(at[ore]).query(at[~ore])[1]
+    part[~ore] = part[ore][nearest]
+    return part
+
+
+def apart(at: Ints, held: Bools, size: int) -> Bools:
+    """Windows that share no cell with any of those ``held``, ``(n,)``."""
+    nearest = cKDTree(at[held]).query(at, p=np.inf)[0]
+    return np.asarray(nearest >= size)
+
+
+def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[Floats, float]:
+    """Weights ``(m,)`` of 0 and more, and intercept, that best tell ``y`` from ``z`` ``(n, m)``.
+
+    They minimise the sum of the logistic losses, classes weighted to balance, and half of
+    ``ridge`` times the squared weights: the maximum-likelihood weights of a bounded quasi-Newton
+    search (Byrd et al. 1995, L-BFGS-B).
+    """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    n = len(y)
+    share = np.where(y == 1, n / (2 * np.sum(y == 1)), n / (2 * np.sum(y == 0)))
+
+    def loss(beta: Floats) -> tuple[float, Floats]:
+        f = z @ beta[:-1] + beta[-1]
+        value = float(share @ (np.logaddexp(0, f) - y * f) + ridge / 2 * beta[:-1] @ beta[:-1])
+        slope = share * (expit(f) - y)
+        return value, np.append(z.T @ slope + ridge * beta[:-1], slope.sum())
+
+    bounds: list[tuple[float | None, float | None]] = [(0, None)] * z.shape[1] + [(None, None)]
+    found = minimize(
+        loss,
+        np.zeros(z.shape[1] + 1),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"ftol": 1e-15, "gtol": 1e-8, "maxiter": 10_000},
+    )
+    return np.asarray(found.x[:-1]), float(found.x[-1])
+
+
+def _together(at: Ints, group: Ints, size: int) -> Ints:
+    """Number the groups of places that share cells or a label from 0 on, carried over, ``(n,)``."""
+    near = deposit_groups(at, size)
+    named = np.flatnonzero(group >= 0)
+    _, first, inverse = np.unique(group[named], return_index=True, return_inverse=True)
+    pairs = (near[named], near[named[first[inverse]]])
+    k = int(near.max()) + 1
+    links = coo_array((np.ones(len(named)), pairs), shape=(k, k))
+    joined: NDArray[np.int64] = connected_components(links, directed=False)[1]
+    return np.asarray(joined[near], dtype=np.int64)
+
+
+def _logits(scores: Floats) -> Floats:
+    from scipy.special import logit
+
+    return np.asarray(logit(np.clip(scores, _SUREST, 1 - _SUREST)))
+
+
+def _require_classes(y: Floats, part: int) -> None:
+    for label, words in ((1.0, "ore"), (0.0, "barren")):
+        if label not in y:
+            raise SamplingError(
+                f"inner part {part} of a stack leaves no {words} window that shares no cell with "
+                "it to learn from",
+                where="model.options.inner_folds",
+                remedy="ask for more inner folds, a smaller window, or another model",
+            )

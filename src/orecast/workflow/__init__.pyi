@@ -1,0 +1,30 @@
+from .audit.auditing import Audit, write_audit
+from .audit.runs import audit_run
+from .audit.windows import audit_windows
+from .checking import check, propose_run, write_checks
+from .compare.comparing import Compared, compare
+from .compare.plan import Plan, parse_choices
+from .predict.predicting import Prediction, predict
+from .run.job import AUTO, SUMMARY, stands_for
+from .run.running import Summary, run_survey
+
+__all__ = [
+    "AUTO",
+    "SUMMARY",
+    "Audit",
+    "Compared",
+    "Plan",
+    "Prediction",
+    "Summary",
+    "audit_run",
+    "audit_windows",
+    "check",
+    "compare",
+    "parse_choices",
+    "predict",
+    "propose_run",
+    "run_survey",
+    "stands_for",
+    "write_audit",
+    "write_checks",
+]

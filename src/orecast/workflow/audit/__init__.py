@@ -1,0 +1,1 @@
+"""Audits of leakage: of a run, of a configuration, of windows in files."""

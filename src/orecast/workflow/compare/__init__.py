@@ -1,0 +1,1 @@
+"""Many methods on many surveys under many protocols."""

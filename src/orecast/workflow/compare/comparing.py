@@ -1,0 +1,233 @@
+"""Models, protocols and seeds on one or several surveys: resumable, over all cores, on one page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from orecast.config import Config, read, to_toml
+from orecast.errors import ConfigError, RunError
+from orecast.evidence import build_evidence, write_evidence
+from orecast.report.comparison import write_comparison
+from orecast.run import Run, versions, write_json
+from orecast.survey import read_survey
+from orecast.workflow.compare.cells import CELLS, bench_of, compute, read_bench, read_cell, rivals
+from orecast.workflow.compare.plan import Cell, Plan, Refused, judge, refusals
+from orecast.workflow.compare.summary import summarise
+from orecast.workflow.places import require_room
+from orecast.workflow.run.job import Job, Progress, Provenance
+from orecast.workflow.run.validating import layer_null
+from orecast.workflow.workers import work_off
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison: its folder, what ``comparison.json`` holds, how many cells it cost.
+
+    ``sound`` where every model has its scores under ``spatial``, on every survey.
+    """
+
+    folder: Path
+    content: dict[str, Any]
+    computed: int
+    sound: bool
+
+
+def compare(
+    plan: Plan,
+    output: Path,
+    *,
+    jobs: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Compared:
+    """Compute every cell of a plan into ``output`` and write the results.
+
+    Names and options are judged before anything is read; nothing is written before every survey
+    has been read and its evidence built. A cell is a file that is whole or absent; ``resume``
+    computes those that are absent, and a plan that asks for more models, protocols or seeds may go
+    on with the cells of another. A model whose needs no survey's layers meet is refused before the
+    first cell; ``warn`` is told of one that some cannot meet. A cell that the data refuse is a
+    result, with its reason. ``jobs`` processes work, all cores' where left out. Raises OrecastError
+    with place and remedy.
+    """
+    tell = progress or (lambda what, done, total: None)
+    configs = {name: read(path, list(plan.settings)) for name, path in named(plan.runs).items()}
+    for config in configs.values():
+        plan.check(config)
+    folder, key = output.resolve(), _key(configs)
+    with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="comparison") as run:
+        resumed = run.done("surveys")
+        refused = [] if resumed else _prepare(plan, configs, run, tell)
+        facts = {name: _read(folder / name / "survey.json") for name in configs}
+        cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
+        everything = [cell for of_survey in cells.values() for cell in of_survey]
+        missing = [cell for cell in everything if read_cell(folder, cell) is None]
+        if resumed:
+            refused = _judge_missing(plan, configs, folder, key, missing)
+        for sentence in refused:
+            (warn or (lambda what: None))(sentence)
+        work_off(
+            [partial(compute, folder, key, cell) for cell in missing],
+            folder / CELLS,
+            jobs=jobs or os.cpu_count() or 1,
+            what="Comparing",
+            progress=tell,
+        )
+        with run.stage("results") as part:
+            content = _content(plan, configs, facts, cells, folder)
+            write_json(part / "comparison.json", content)
+            write_comparison(part)
+        run.finish()
+        content = _read(folder / "comparison.json")
+        return Compared(output, content, len(missing), not _failed(content))
+
+
+def named(runs: tuple[Path, ...]) -> dict[str, Path]:
+    """Each run's file by a short name: that of the file, or of its folder where it is run.toml.
+
+    Raises ConfigError where a file is named twice.
+
+    >>> list(named((Path("examples/eskay/run.toml"), Path("mine.toml"), Path("b/mine.toml"))))
+    ['eskay', 'mine', 'mine-2']
+    """
+    found: dict[str, Path] = {}
+    for path in runs:
+        if path.resolve() in (other.resolve() for other in found.values()):
+            raise ConfigError("is named twice", where=str(path), remedy="name each run once")
+        stem = path.resolve().parent.name if path.stem == "run" else path.stem
+        stem = stem if stem not in (CELLS, "figures", "") else f"{stem}-survey"
+        name, k = stem, 1
+        while name in found:
+            k += 1
+            name = f"{stem}-{k}"
+        found[name] = path
+    return found
+
+
+def _key(configs: dict[str, Config]) -> str:
+    """Hash of the surveys and their configurations."""
+    parts = [f"{name} {Provenance.of(config).key}" for name, config in configs.items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _judge_missing(
+    plan: Plan, configs: dict[str, Config], folder: Path, key: str, missing: list[Cell]
+) -> list[str]:
+    """What surveys that were prepared before refuse of the models whose cells are missing."""
+    models = {cell.model.label for cell in missing if cell.role == "model"}
+    compared = {
+        name: [model for model in plan.models_of(config) if model.label in models]
+        for name, config in configs.items()
+    }
+    refused = {
+        name: refusals(read_bench(folder, key, name), asked) if asked else {}
+        for name, asked in compared.items()
+    }
+    return judge(refused, compared)
+
+
+def _prepare(plan: Plan, configs: dict[str, Config], run: Run, tell: Progress) -> list[str]:
+    """Read every survey and build its evidence once, for every process and every cell.
+
+    Returns what the surveys refuse of the models; see ``judge``.
+    """
+    compared = {name: plan.models_of(config) for name, config in configs.items()}
+    benches: dict[str, Job] = {}
+    refused: dict[str, Refused] = {}
+    with run.stage("surveys") as folder:
+        for k, (name, config) in enumerate(configs.items()):
+            tell("Building evidence", k, len(configs))
+            benches[name] = _built(name, config, run)
+            refused[name] = refusals(benches[name], compared[name])
+        sentences = judge(refused, compared)
+        for name, bench in benches.items():
+            write_evidence(bench.evidence, folder / name / "evidence")
+            (folder / name / "run.toml").write_text(to_toml(bench.config), encoding="utf-8")
+            write_json(folder / name / "survey.json", _facts(name, bench))
+        tell("Building evidence", len(configs), len(configs))
+        run.carry(CELLS, folder)
+    return sentences
+
+
+def _built(name: str, config: Config, run: Run) -> Job:
+    """A survey with its evidence; nothing is written."""
+    survey = read_survey(config)
+    if survey.deposits is None:
+        raise ConfigError(
+            "the survey names no deposits to hold out",
+            where=name,
+            remedy="give [deposits], or leave this run out",
+        )
+    evidence = build_evidence(survey, config)
+    require_room(evidence.grid, config.sampling.window)
+    return bench_of(config, run, survey, evidence)
+
+
+def _facts(name: str, bench: Job) -> dict[str, Any]:
+    """All of ``survey.json``."""
+    others, left_out = rivals(bench)
+    return {
+        "name": name,
+        "title": bench.config.title,
+        "deposits": len(bench.places.deposit),
+        "groups": bench.places.sampling.group.tolist(),
+        "cells": int(bench.evidence.valid.sum()),
+        "layers": len(bench.evidence.names),
+        "baselines": list(others),
+        "left_out": left_out,
+        "layer_null": layer_null(bench),
+    }
+
+
+def _content(
+    plan: Plan,
+    configs: dict[str, Config],
+    facts: dict[str, dict[str, Any]],
+    cells: dict[str, list[Cell]],
+    folder: Path,
+) -> dict[str, Any]:
+    """All of ``comparison.json``, in the plan's order whatever the order of computing."""
+    surveys, every = [], []
+    for name, config in configs.items():
+        found = [content for cell in cells[name] if (content := read_cell(folder, cell))]
+        every += found
+        reference = plan.reference_of(config)
+        surveys.append(summarise(facts[name], found, reference=reference, seed=config.seed))
+    return {
+        "command": plan.command(),
+        "versions": versions(),
+        "seeds": plan.seeds,
+        "protocols": [protocol.label for protocol in plan.all_protocols],
+        "surveys": surveys,
+        "cells": every,
+    }
+
+
+def _failed(content: dict[str, Any]) -> bool:
+    """Whether a model, not a baseline, lacks a score under ``spatial``."""
+    return any(
+        "error" in cell
+        for cell in content["cells"]
+        if cell["protocol"] == "spatial" and cell["role"] == "model"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise RunError(
+            "cannot be read, so the comparison cannot go on",
+            where=str(path),
+            remedy="begin again with --overwrite",
+        ) from None
+    return content

@@ -1,0 +1,197 @@
+"""From a comparison's cells to what it says: means over seeds, paired tests, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.metrics import bootstrap_mean, paired_difference
+from orecast.report.comparison import BEST_LAYER, SPATIAL, is_layer, is_leaky
+from orecast.workflow.scoring import CONTROLS, LITTLE
+
+Floats = NDArray[np.float64]
+Row = dict[str, Any]
+
+
+def summarise(facts: Row, cells: Sequence[Row], *, reference: str, seed: int) -> Row:
+    """What the cells of one survey say.
+
+    ``facts`` are those of ``survey.json``, with the independent group of each place. ``scores``
+    has a row for each map under each protocol, ``spatial`` first and there from the best to the
+    worst; ``paired`` holds a row of ``spatial`` against the reference and against the best layer
+    that is chosen inside each fold, place by place.
+    """
+    groups = facts["groups"]
+    keys = dict.fromkeys((c["protocol"], c["role"], c["model"]) for c in cells)
+    rows = [_row([c for c in cells if _key(c) == key], groups, seed) for key in keys]
+    spatial = sorted((r for r in rows if _is_spatial(r)), key=_best_first)
+    named = {row["name"]: row for row in spatial if "places" in row}
+    rivals = [named[n] for n in dict.fromkeys((reference, BEST_LAYER)) if n in named]
+    for row in named.values():
+        row["paired"] = {
+            rival["name"]: paired_difference(
+                row["places"], rival["places"], seed=seed, groups=groups
+            ).as_dict()
+            for rival in rivals
+            if rival is not row
+        }
+    scores = spatial + [r for r in rows if not _is_spatial(r)]
+    told = {"reference": reference, "separate": len(set(groups)), "scores": scores}
+    return facts | told | {"sentences": _sentences(facts, scores, reference, len(set(groups)))}
+
+
+def _key(cell: Row) -> tuple[str, str, str]:
+    return cell["protocol"], cell["role"], cell["model"]
+
+
+def _is_spatial(row: Row) -> bool:
+    return bool(row["protocol"] == SPATIAL)
+
+
+def _best_first(row: Row) -> tuple[float, str]:
+    value = _value(row)
+    return (-value if np.isfinite(value) else np.inf, row["name"])
+
+
+def _row(cells: list[Row], groups: list[int], seed: int) -> Row:
+    """One map under one protocol: each place's percentile is averaged over the seeds first.
+
+    The interval is over groups of places, ``seeds_sd`` the standard deviation of the mean
+    percentile (the AUC, where places have none) between seeds. Seeds that failed are left out.
+    """
+    done = [c["row"] for c in cells if "row" in c]
+    row: Row = {
+        "name": cells[0]["model"],
+        "role": cells[0]["role"],
+        "protocol": cells[0]["protocol"],
+        "sentence": next((c["sentence"] for c in cells if "row" in c), None),
+        "seeds": [c["seed"] for c in cells if "row" in c],
+        "seconds": float(np.mean([c["seconds"] for c in cells])),
+        "failed": [{"seed": c["seed"], **c["error"]} for c in cells if "error" in c],
+        "declares": list(dict.fromkeys(said for c in cells for said in c.get("declares", ()))),
+    }
+    if not done:
+        return row
+    row["auc"] = _mean(r["auc"]["value"] for r in done)
+    by_seed = _floats(r["auc"]["value"] for r in done)
+    if "places" in done[0]:
+        places = np.stack([_floats(r["places"]) for r in done])
+        by_seed = np.nanmean(places, axis=1)
+        row["places"] = places.mean(axis=0).tolist()
+        row["percentile"] = bootstrap_mean(row["places"], seed=seed, groups=groups).as_dict()
+        row["top_area"] = {
+            share: _mean(r["top_area"][share]["value"] for r in done)
+            for share in done[0]["top_area"]
+        }
+        row["average_precision"] = _mean(r["average_precision"]["value"] for r in done)
+        skills = [(r["brier_skill"] or {}).get("value") for r in done]
+        row["brier_skill"] = _mean(skills)
+    row["seeds_sd"] = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
+    told = ("accuracy", "balanced_accuracy", "f1", "mcc")
+    row["extra"] = {n: _mean(r["extra"][n] for r in done) for n in told if n in done[0]["extra"]}
+    return row
+
+
+def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> list[str]:
+    """What a reader should take from it, the most important first."""
+    spatial = [r for r in scores if _is_spatial(r) and "places" in r]
+    maps = [r for r in spatial if not is_layer(r) and r["name"] not in CONTROLS]
+    said = []
+    if not spatial:
+        said.append("No map could be scored on ground that was held out; the reasons stand below.")
+    elif separate < LITTLE:
+        places = "place" if separate == 1 else "places"
+        said.append(
+            f"{separate} separate {places} of ore cannot settle a difference between maps: nothing "
+            "here ranks one method above another."
+        )
+    if maps:
+        said.append(_best_of(maps, reference))
+    return [*said, *_promises(scores), *_layers(facts, spatial)]
+
+
+def _best_of(maps: list[Row], reference: str) -> str:
+    best = maps[0]
+    p = best["percentile"]
+    words = f"{_capital(best['name'])} ranks held-out places above {_percent(p['value'])} % of "
+    words += "their surroundings"
+    if np.isfinite(p["low"]):
+        words += f" (95 % interval {_percent(p['low'])} to {_percent(p['high'])})"
+        if p["high"] < 0.5:
+            words += ", worse than chance (50)"
+        elif p["low"] <= 0.5:
+            words += ", which cannot be told from chance (50)"
+    if len(maps) > 1:
+        words += f"; it is the best of {len(maps)} maps compared, controls aside, which flatters it"
+    test = best["paired"].get(reference)
+    if test is not None:
+        words += f". Against {reference} that is {100 * test['value']:+.0f} points"
+        if np.isfinite(test["low"]):
+            words += f" ({_percent(test['low'])} to {_percent(test['high'])}, p = {test['p']:.2g})"
+    return f"{words}."
+
+
+def _promises(scores: list[Row]) -> list[str]:
+    """The widest gap between what a leaky protocol promises and what unseen ground gives."""
+    fair = {r["name"]: r["auc"] for r in scores if _is_spatial(r) and "auc" in r}
+    leaky = [
+        (r["auc"] - fair[r["name"]], r)
+        for r in scores
+        if is_leaky(r["protocol"]) and "auc" in r and r["name"] in fair
+    ]
+    if not leaky:
+        return []
+    gap, row = max(leaky, key=lambda pair: (pair[0], pair[1]["name"]))
+    name = row["name"]
+    if gap <= 0:
+        return ["The published protocol promises no more here than ground that was held out gives."]
+    return [
+        f"The published protocol ({row['protocol']}) promises {name} an AUC of {row['auc']:.2f}; "
+        f"ground that it has not seen gives {fair[name]:.2f}."
+    ]
+
+
+def _layers(facts: Row, spatial: list[Row]) -> list[str]:
+    layers = [r for r in spatial if is_layer(r)]
+    if not layers:
+        return []
+    best, null = layers[0], facts["layer_null"] or {}
+    words = (
+        f"Of {len(layers)} single layers {best['name'][6:]} is the best, picked afterwards: "
+        f"{_percent(_value(best))} %"
+    )
+    if "mean" in null:
+        words += (
+            f"; by chance the best of {null['layers']}, whichever it is, ranks "
+            f"{_percent(null['mean'])} % over the whole map, where {null['layer']} ranks "
+            f"{_percent(null['value'])} % (p = {null['p']:.2g}, toroidal shifts of the deposits)"
+        )
+    elif "why_not" in null:
+        words += f"; what chance gives could not be told: {null['why_not']}"
+    return [f"{words}."]
+
+
+def _value(row: Row) -> float:
+    return float(row["percentile"]["value"]) if "percentile" in row else np.nan
+
+
+def _floats(values: Iterable[float | None]) -> Floats:
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    """Mean of what is known; NaN where nothing is."""
+    known = _floats(values)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if known.size else np.nan
+
+
+def _percent(share: float) -> str:
+    return str(round(100 * share))  # never a -0
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,343 @@
+"""What all stages of a run read: the chosen configuration, evidence, provenance."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orecast.config import Classes, Config, ModelOptions, Section, to_toml
+from orecast.errors import ConfigError
+from orecast.evidence import Evidence, refitted, sampling_density
+from orecast.mapping import classify, read_raster, write_raster
+from orecast.metrics import percentiles
+from orecast.run import FORMAT, Run, file_hash, versions
+from orecast.sampling import Ground, SplitProtocol
+from orecast.splits import build_protocol
+from orecast.survey import Survey
+from orecast.survey.rasters import matches
+from orecast.training import build_model, model_names, unknown_model
+from orecast.training.data import fitting_trim
+from orecast.validation import Recipe
+from orecast.workflow.places import Places
+from orecast.workflow.recipes import Baseline, baselines, model_recipe, trusted
+
+AUTO = "auto"
+SUMMARY = "The recipe that did best where the truth is known; needs no option."
+# benchmarks/recipes.py, thirty simulated districts and Eskay Creek; docs/validation.md has the
+# figures
+WITH_DEPOSITS = ModelOptions(
+    name="ensemble",
+    options={
+        "members": ["random-forest", "logistic-regression", "weights-of-evidence"],
+        "combine": "rank",
+        "member_options": {
+            "random-forest": {"leaf": 5},
+            "logistic-regression": {"strength": 100.0},
+        },
+    },
+)
+SAMPLING: dict[str, Any] = {"shift": 0, "ratio": 5.0}
+WITHOUT_DEPOSITS = ModelOptions(name="isolation-forest")
+
+
+def require_known(name: str) -> None:
+    """Raise ConfigError, with the nearest names, for a model that nothing is registered under."""
+    known = {AUTO: SUMMARY, **model_names()}
+    if name not in known:
+        raise unknown_model(name, known)
+
+
+def chosen(config: Config) -> Config:
+    """Return the configuration with what ``auto`` stands for, written out.
+
+    The model, and how its samples are grown: ``sampling.shift`` and ``sampling.ratio``, where the
+    configuration leaves them out. So a run's own ``run.toml`` names what was run, whatever
+    ``auto`` means by then. Raises ConfigError where options are given to it.
+    """
+    if config.model.name != AUTO:
+        return config
+    if config.model.options:
+        raise ConfigError(
+            "auto takes no options",
+            where="model.options",
+            remedy="leave them out, or name a model",
+        )
+    labelled = config.deposits is not None
+    model = WITH_DEPOSITS if labelled else WITHOUT_DEPOSITS
+    kept = {"channels": config.model.channels, "weight": config.model.weight}
+    found = {"model": model.model_copy(update=kept)}
+    if not labelled:
+        return config.model_copy(update=found)
+    own = {key: value for key, value in SAMPLING.items() if getattr(config.sampling, key) is None}
+    return config.model_copy(update=found | {"sampling": config.sampling.model_copy(update=own)})
+
+
+def stands_for(config: Config) -> str:
+    """What ``auto`` is on a survey, as a line for a user.
+
+    >>> stands_for(Config.model_validate({"samples": {"path": "samples.csv"}}))
+    'auto: isolation-forest'
+    """
+    model = chosen(config).model
+    members = model.options.get("members", ())
+    return f"{AUTO}: {model.name}" + " of " * bool(members) + ", ".join(members)
+
+
+_BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
+
+
+@dataclass
+class Provenance:
+    """Inputs with their hashes, and the stages' durations as they pass."""
+
+    config: Config
+    inputs: list[dict[str, Any]]
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @classmethod
+    def of(cls, config: Config) -> Provenance:
+        """Hash the configuration's input files."""
+        inputs = [
+            {"path": path.as_posix(), "bytes": path.stat().st_size, "sha256": file_hash(path)}
+            for path in input_files(config)
+        ]
+        return cls(config, inputs)
+
+    @property
+    def key(self) -> str:
+        """Hash of the configuration and the input files: a resumed run must have the same."""
+        text = to_toml(self.config.model_copy(update={"output": Path("run")}))
+        parts = [text, *(i["sha256"] for i in self.inputs)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Time a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 2)
+
+    def as_dict(self, outputs: dict[str, str]) -> dict[str, Any]:
+        """As ``provenance.json`` holds it; ``outputs`` are hashes of the files but the report's."""
+        libraries = versions()
+        return {
+            "format": FORMAT,
+            "orecast": libraries.pop("orecast"),
+            "python": libraries.pop("Python"),
+            "platform": platform.platform(),
+            "libraries": libraries,
+            "seed": self.config.seed,
+            "started": self.started,
+            "seconds": self.seconds,
+            "total_seconds": round(sum(self.seconds.values()), 2),
+            "peak_memory_mib": peak_memory_mib(),
+            "inputs": self.inputs,
+            "outputs": outputs,
+            "key": self.key,
+        }
+
+
+def input_files(config: Section) -> list[Path]:
+    """Every existing file that a configuration names, in a stable order.
+
+    Globs and folders are resolved as the readers do; the parts of a shapefile and the world files
+    of a raster are among them.
+    """
+    found: list[Path] = []
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Section):
+            found += input_files(value)
+        elif isinstance(value, list) and value and isinstance(value[0], Section):
+            for item in value:
+                found += input_files(item)
+        elif isinstance(value, Path) and name != "output":
+            found += _files_of(value)
+    return found
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The files behind a path, a folder or a glob, with those that stand beside them."""
+    files = [path] if path.is_file() else matches(path) if _may_match(path) else []
+    beside = [
+        other
+        for file in files
+        for other in sorted(file.parent.glob(glob.escape(file.stem) + ".*"))
+        if other.name.lower().endswith(_BESIDE)
+    ]
+    return list(dict.fromkeys([*files, *beside]))
+
+
+def _may_match(path: Path) -> bool:
+    return path.is_dir() or glob.has_magic(str(path))
+
+
+def peak_memory_mib() -> float | None:
+    """Peak resident memory of this process in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Job:
+    """A run in the making: what is known so far, and where it is written."""
+
+    config: Config
+    run: Run
+    provenance: Provenance
+    progress: Progress
+    survey: Survey
+    evidence: Evidence
+    places: Places
+    metrics: dict[str, Any] = field(default_factory=dict)
+    _refitted: dict[int, Evidence] = field(default_factory=dict)  # a fold's, for every baseline
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.config.seed
+
+    def recipe(self, where: str, epochs: Callable[[int, int, float], None]) -> Recipe:
+        """Return the configured model's recipe, its checkpoints kept apart under ``where``."""
+        return model_recipe(
+            self.config,
+            self.evidence,
+            self.survey.barren,
+            checkpoints=self.run.scratch(f"checkpoints/{where}"),
+            generators=self.run.scratch("generators"),
+            progress=epochs,
+        )
+
+    def recipe_told(
+        self, what: str, where: str, fits: int = 1
+    ) -> tuple[Recipe, Callable[[str, int, int], None]]:
+        """Return the recipe, and what tells its folds of ``fits`` each and their epochs as one bar.
+
+        Epochs of networks are told by the recipe; folds by what is returned, before their epochs.
+        """
+        model = trusted(self.config)
+        built = build_model(model.name, model.options, self.config.training)
+        parts = fits * max(1, int(getattr(built, "epochs", 0)))
+        fold, folds, told = 0, 1, 0
+
+        def at_fold(_: str, done: int, total: int) -> None:
+            nonlocal fold, folds, told
+            fold, folds, told = done, total, 0
+            self.progress(what, done * parts, total * parts)
+
+        def at_epoch(done: int, total: int, loss: float) -> None:
+            nonlocal told
+            told = min(told + 1, parts - 1)
+            self.progress(what, fold * parts + told, folds * parts)
+
+        return self.recipe(where, at_epoch), at_fold
+
+    @cached_property
+    def ground(self) -> Ground:
+        """What protocols must know of the map."""
+        return ground_of(self.survey, self.evidence, self.config)
+
+    def protocol(self, name: str, folds: int | None = None) -> SplitProtocol:
+        """Return a protocol for this run's window and grid; ``spatial`` takes no options.
+
+        Without deposits the configured options are those of ``negative-draws``.
+        """
+        options = self.config.validation
+        taking = options.protocol if self.survey.deposits is not None else "negative-draws"
+        return build_protocol(
+            name,
+            options.options if name == taking else {},
+            self.ground,
+            n_folds=folds or options.folds,
+            seed=self.seed,
+        )
+
+    @property
+    def inner(self) -> SplitProtocol | None:
+        """What cuts a training part once more, or None where nothing is chosen inside."""
+        folds = self.config.validation.inner_folds
+        return self.protocol("spatial", folds) if folds else None
+
+    def refit(self, hidden: NDArray[np.bool_]) -> Evidence:
+        """Return the evidence with all that is fitted to samples fitted outside ``hidden``."""
+        return refitted(self.evidence, self.survey, self.config, hidden)
+
+    def refit_kept(self, hidden: NDArray[np.bool_]) -> Evidence:
+        """Return the same, kept for the next model; for the few folds of ``spatial``."""
+        key = hash(np.packbits(hidden).tobytes())
+        if key not in self._refitted:
+            self._refitted[key] = self.refit(hidden)
+        return self._refitted[key]
+
+    def rivals(self) -> tuple[dict[str, Baseline], dict[str, str]]:
+        """Return the baselines by name, and those that cannot be had here with the reason."""
+        density = None
+        if self.survey.gridded is None:
+            density = sampling_density(self.survey, self.evidence.grid, self.evidence.reach)
+        recipe = self.recipe("baselines", lambda done, total, loss: None)
+        return baselines(self.config, self.evidence, recipe, density)
+
+    def class_options(self, *scores: NDArray[np.floating]) -> Classes:
+        """Return how classes are drawn: by share of area where one's histogram allows of none."""
+        options = self.config.classes
+        try:
+            for score in scores:
+                classify(np.atleast_2d(score), options)
+        except ConfigError as error:
+            if options.rule != "histogram":
+                raise
+            self.survey.findings.refusal(
+                "classes-by-histogram",
+                "classes.rule",
+                f"{error.what}; classes are drawn by share of area instead",
+                error.remedy or "",
+            )
+            return options.model_copy(update={"rule": "area"})
+        return options
+
+    def held_out_percentiles(self) -> NDArray[np.float32]:
+        """Percentile of each cell among those of its fold's region, ``(rows, columns)``."""
+        held_out = read_raster(self.run.folder / "out_of_fold.tif").values
+        fold = read_raster(self.run.folder / "folds.tif").values
+        ranks = np.full(held_out.shape, np.nan, dtype=np.float32)
+        for k in np.unique(fold[np.isfinite(fold)]):
+            mine = fold == k
+            ranks[mine] = percentiles(held_out[mine], held_out[mine])
+        return ranks
+
+    def write(self, path: Path, values: NDArray[np.float32], description: str) -> None:
+        """Write a map on the evidence's grid."""
+        write_raster(path, values, self.evidence.grid, description=description)
+
+
+def ground_of(survey: Survey | None, evidence: Evidence, config: Config) -> Ground:
+    """The map that protocols cut, with the cells that hold samples where the survey is there."""
+    grid, samples = evidence.grid, None
+    if survey is not None and survey.samples is not None:
+        points = survey.samples.geometry
+        at = grid.cell(np.column_stack([points.x, points.y]))
+        samples = np.unique(at[grid.inside(at)], axis=0)
+    window = config.sampling.window
+    trim = fitting_trim(config.training.trim, window)
+    return Ground(evidence.valid, min(grid.cell_size), window, samples, trim)

@@ -1,0 +1,298 @@
+"""Test the model and the baselines out of fold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from orecast.errors import REFUSALS, OrecastError, SamplingError
+from orecast.mapping import classify_held_out, write_raster
+from orecast.mapping.rasters import CLASS_NODATA
+from orecast.metrics import conformal_area, negative_draws, paired_difference, toroidal_null
+from orecast.run import write_json
+from orecast.sampling import Sampling
+from orecast.splits.negative_draws import NegativeDraws, nearest_samples
+from orecast.splits.paper import Paper
+from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
+from orecast.workflow.recipes import Baseline, declared
+from orecast.workflow.run.job import Job, Progress
+from orecast.workflow.scoring import held_out_row, paper_row, verdict
+
+Score = TypeVar("Score")
+
+
+def score_each(
+    job: Job,
+    baselines: Mapping[str, Baseline],
+    stage: str,
+    score: Callable[[str, Baseline, Path, Progress], Score],
+) -> tuple[list[Score], dict[str, str]]:
+    """Score the baselines; return what those say that can be computed, and why others cannot.
+
+    ``score`` gets a baseline's name, itself, a folder of its own, in which a resumed run finds what
+    an interrupted one had computed, and what reports progress. Progress within a baseline is
+    reported as that of ``stage: name``.
+    """
+
+    def reporting(part: str) -> Progress:
+        return lambda _, done, total: job.progress(part, done, total)
+
+    scores: list[Score] = []
+    refused: dict[str, str] = {}
+    for k, (name, baseline) in enumerate(baselines.items()):
+        part = f"{stage}: {name}"
+        job.progress(stage, k, len(baselines))
+        job.progress(part, 0, 1)
+        # by a hash, since a layer may have any name
+        folder = job.run.scratch(f"baselines/{hashlib.sha256(name.encode()).hexdigest()[:16]}")
+        kept = folder / "refused.json"
+        reason = _read_reason(kept)
+        if reason is None:
+            try:
+                scores.append(score(name, baseline, folder, reporting(part)))
+            except REFUSALS as error:
+                reason = reason_of(error)
+                write_json(kept, {"reason": reason})
+        if reason is not None:
+            refused[name] = reason
+        job.progress(part, 1, 1)
+    job.progress(stage, len(baselines), len(baselines))
+    return scores, refused
+
+
+def reason_of(error: OrecastError) -> str:
+    """Why a baseline cannot be had; no option of it is named, since a run gives it none.
+
+    >>> reason_of(OrecastError("is constant", where="layer La", remedy="leave it out"))
+    'layer La: is constant'
+    >>> reason_of(OrecastError("is too wide", where="model.options.gamma"))
+    'is too wide'
+    """
+    where = error.where or ""
+    return f"{where}: {error.what}" if where.startswith("layer ") else error.what
+
+
+def _read_reason(path: Path) -> str | None:
+    """What an interrupted run has kept; None where it has not, or the file is damaged."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+Row = dict[str, Any]
+
+
+def validate(job: Job) -> None:
+    """Test the configured model and the baselines; write scores, out-of-fold map, uncertainty."""
+    if job.run.done("validation"):
+        text = (job.run.folder / "metrics.json").read_text(encoding="utf-8")
+        job.metrics = json.loads(text)
+        return
+    with job.provenance.timed("validation"):
+        answer = _test_model(job)
+        name, places = job.config.model.name, job.places
+        _say_fewer_folds(job, len(answer.answers))
+        groups = places.sampling.group
+        model = held_out_row(name, "model", "spatial", answer, places, seed=job.seed)
+        rivals, left_out = _test_baselines(job)
+        for row in rivals:
+            test = paired_difference(model["places"], row["places"], seed=job.seed, groups=groups)
+            row["paired"] = test.as_dict()
+        null = layer_null(job)
+        confidence = job.config.uncertainty.confidence
+        job.metrics = {
+            "model": name,
+            "protocol": _protocol_facts(job, answer),
+            "folds": [_fold_facts(job, answer, k) for k in range(len(answer.answers))],
+            "scores": [model, *_beside(job), *rivals],
+            "left_out": left_out,
+            "layer_null": null,
+            "conformal": conformal_area(model["places"], confidence, groups=groups).as_dict(),
+            "calibration": _final_calibration(job, answer),
+            "held_out_classes": _held_out_classes(job, answer),
+            "verdict": verdict([model, *rivals], null),
+            "declares": declared(job.config),
+        }
+        with job.run.stage("validation") as folder:
+            assert answer.spread is not None
+            words = "Prospectivity, each cell by a model that has not seen its surroundings"
+            job.write(folder / "out_of_fold.tif", answer.map, words)
+            write_raster(
+                folder / "folds.tif",
+                np.where(answer.fold >= 0, answer.fold, CLASS_NODATA),
+                job.evidence.grid,
+                description="Fold whose model scored the cell in out_of_fold.tif",
+                dtype="uint8",
+            )
+            words = "Standard deviation of the prospectivity between the folds' models"
+            job.write(folder / "uncertainty.tif", answer.spread, words)
+            write_json(folder / "metrics.json", job.metrics)
+
+
+def _say_fewer_folds(job: Job, folds: int) -> None:
+    asked = job.config.validation.folds
+    if folds < asked:
+        job.survey.findings.warning(
+            "fewer-folds",
+            "validation.folds",
+            f"{asked} folds were asked for, and the deposits can be cut into {folds}",
+            "nothing needs to be done",
+        )
+
+
+def _test_model(job: Job) -> OutOfFold:
+    what, fits = f"Testing {job.config.model.name}", 1 + job.config.validation.inner_folds
+    recipe, told = job.recipe_told(what, "testing", fits)
+    return cross_predict(
+        recipe,
+        job.evidence,
+        job.places.sampling,
+        job.protocol("spatial"),
+        seed=job.seed,
+        inner=job.inner,
+        refit=job.refit_kept,
+        spread=True,
+        store=job.run.scratch("folds/spatial"),
+        progress=told,
+    )
+
+
+def _beside(job: Job) -> list[Row]:
+    """The configured model under another protocol than ``spatial``, where one is named."""
+    name = job.config.validation.protocol
+    if name == "spatial":
+        return []
+    recipe, told = job.recipe_told(f"Protocol {name}", name)
+    store = job.run.scratch(f"folds/{name}")
+    return [row_beside(job, recipe, store=store, progress=told)]
+
+
+def row_beside(
+    job: Job,
+    recipe: Recipe,
+    *,
+    store: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Row:
+    """Score the configured model under the configured protocol, which is not ``spatial``."""
+    name = job.config.validation.protocol
+    protocol = job.protocol(name)
+    if isinstance(protocol, NegativeDraws):
+        return _drawn_row(job, recipe, protocol)
+    answer = cross_predict(
+        recipe,
+        job.evidence,
+        job.places.sampling,
+        protocol,
+        seed=job.seed,
+        refit=None if protocol.grow_first else job.refit,
+        store=store,
+        progress=progress,
+    )
+    if isinstance(protocol, Paper):
+        return paper_row(job.config.model.name, answer, protocol.scores, seed=job.seed)
+    row = held_out_row(job.config.model.name, "model", name, answer, job.places, seed=job.seed)
+    return row | {"sentence": answer.protocol_words}
+
+
+def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
+    if not job.config.validation.baselines:
+        return [], {}
+    others, left_out = job.rivals()
+
+    def test(name: str, other: Baseline, store: Path, told: Progress) -> Row:
+        answer = cross_predict(
+            other.recipe,
+            other.evidence,
+            job.places.sampling,
+            job.protocol("spatial"),
+            seed=job.seed,
+            inner=job.inner,
+            refit=job.refit_kept if other.evidence is job.evidence else None,
+            store=store,
+            progress=told,
+        )
+        return held_out_row(name, "baseline", "spatial", answer, job.places, seed=job.seed)
+
+    rows, refused = score_each(job, others, "Testing baselines", test)
+    return rows, left_out | refused
+
+
+def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
+    """A detector that never saw a deposit, against negatives drawn again and again."""
+    places, seed = job.places, job.seed
+    nearest = nearest_samples(places.cells, job.ground)
+    cells, sample = np.unique(nearest, axis=0, return_inverse=True)
+    sampling = Sampling.of(cells, 1.0)
+    answer = cross_predict(recipe, job.evidence, sampling, protocol, seed=seed)
+    scores = np.empty(len(cells))
+    scores[answer.rows] = answer.scores
+    sample = sample.reshape(-1)
+    found = negative_draws(
+        scores[sample],
+        answer.answers[0].cell_scores,
+        seed=seed,
+        draws=protocol.draws,
+        distinct=sample,
+    )
+    return {
+        "name": job.config.model.name,
+        "role": "model",
+        "protocol": "negative-draws",
+        "auc": {"value": found.mean, "low": found.low, "high": found.high},
+        "sentence": answer.protocol_words,
+        "extra": found.as_dict(),
+    }
+
+
+def layer_null(job: Job) -> dict[str, Any] | None:
+    """What the best single layer, picked afterwards, scores on deposits shifted at random."""
+    evidence = job.evidence
+    try:
+        null = toroidal_null(evidence.stack, evidence.valid, job.places.sampling.at, seed=job.seed)
+    except SamplingError as error:
+        return {"why_not": error.what}
+    return null.as_dict() | {"layer": evidence.names[null.layer], "layers": len(evidence.names)}
+
+
+def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
+    """Threshold and calibration for the final map, from the ranks of all that its folds held out.
+
+    Each place is ranked among the cells of its own region: scores of two models are not compared.
+    """
+    if not job.config.validation.inner_folds:
+        return None
+    return Calibration.of(answer.ranks[tuple(job.places.sampling.at.T)]).as_dict()
+
+
+def _held_out_classes(job: Job, answer: OutOfFold) -> dict[str, Any]:
+    """What the classes capture where each fold draws them by the cells that it may see."""
+    seen = [a.seen for a in answer.answers]
+    options, cells = job.class_options(answer.map, *seen), job.places.cells
+    return classify_held_out(answer.map, answer.fold, seen, options, cells).as_dict()
+
+
+def _protocol_facts(job: Job, answer: OutOfFold) -> dict[str, Any]:
+    return {
+        "name": "spatial",
+        "folds": len(answer.answers),
+        "sentence": f"{answer.protocol_words}. Negatives: {answer.words}.",
+        "hidden_buffer_m": job.ground.buffer(job.evidence.reach),
+    }
+
+
+def _fold_facts(job: Job, answer: OutOfFold, k: int) -> dict[str, Any]:
+    fold, places = answer.answers[k], job.places
+    return {
+        "fold": k,
+        "deposits": places.deposit[np.isin(places.row, fold.test)].tolist(),
+        "training_deposits": int(np.isin(places.row, fold.train).sum()),
+        "hidden_cells": fold.hidden_cells,
+        "region_cells": len(fold.cells),
+    }

@@ -1,0 +1,157 @@
+"""Cells of a small experiment: a method's refusal is a result, a full disk is none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orecast.errors import InputError, ModelError, RunError
+from orecast.papers import cells, maps
+from orecast.papers import cells as generated
+from orecast.papers import cells as weights
+from orecast.papers import maps as explained
+from orecast.papers.cells import compute, read_reproduced, train_whole
+from orecast.papers.experiments import read_experiment
+from orecast.papers.plan import ReproducedCell, Reproduction
+from orecast.papers.study import SCRATCH, Bench, prepare_bench
+from orecast.validation import answer_path
+
+CELL = ReproducedCell("one-layer", "spatial", 0)
+
+
+@pytest.fixture(scope="module")
+def prepared(district, tmp_path_factory):
+    """A plan whose survey and evidence are written, and its folder."""
+    experiment = read_experiment("ssgsnet")
+    recipe = {k: dict(v) for k, v in experiment.recipe.items()}
+    recipe["evidence"].pop("layers", None)
+    caps = replace(experiment.caps["smoke"], cell_size=500.0, epochs=1, folds=2, window=9)
+    experiment = replace(
+        experiment, recipe=recipe, models=experiment.models[:1], caps={"smoke": caps}
+    )
+    plan = Reproduction.of(experiment, "smoke", survey=str(district))
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare_bench(plan, folder)
+    (folder / "cells").mkdir()
+    return plan, folder
+
+
+@pytest.fixture
+def small(prepared, monkeypatch):
+    """The same, no cell of it computed, and nothing of it read."""
+    plan, folder = prepared
+    monkeypatch.setattr(cells, "_benches", {})
+    for path in [*(folder / "cells").iterdir(), *folder.rglob("fold-*.npz")]:
+        path.unlink()
+    assert CELL in plan.cells
+    return plan, folder
+
+
+def test_a_full_disk_is_no_result_of_a_cell(small, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(RunError, match="No space left"):
+            compute(*small, CELL)
+    assert read_reproduced(small[1], CELL) is None
+    compute(*small, CELL)
+    assert "error" not in read_reproduced(small[1], CELL)
+
+
+def test_a_killed_cell_records_the_same_training(small):
+    """That of the first fold, which the process that goes on does not train."""
+    plan, folder = small
+    caps = replace(plan.caps, width=4)
+    models = tuple(e for e in read_experiment("ssgsnet").models if e.stem == "resnet")
+    experiment = replace(plan.experiment, models=models, caps={"smoke": caps})
+    small = replace(plan, experiment=experiment), folder
+    cell = ReproducedCell("resnet", "spatial", 0)
+    compute(*small, cell)
+    undisturbed = read_reproduced(folder, cell)
+    (folder / "cells" / cell.file).unlink()
+    scratch = folder / SCRATCH / Path(cell.file).stem
+    for path in scratch.iterdir():  # as before the second fold was trained
+        if path not in (answer_path(scratch, 0), scratch / "history.json"):
+            path.unlink()
+    compute(*small, cell)
+    assert len(undisturbed["history"]) == 1
+    assert read_reproduced(folder, cell)["history"] == undisturbed["history"]
+
+
+def test_a_refusal_is_a_result_of_a_cell(small, monkeypatch):
+    def refuse(*_, **__):
+        raise ModelError("is constant", where="layer La", remedy="leave it out")
+
+    monkeypatch.setattr(cells, "cross_predict", refuse)
+    compute(*small, CELL)
+    error = {"what": "is constant", "where": "layer La", "remedy": "leave it out"}
+    assert read_reproduced(small[1], CELL)["error"] == error
+
+
+def test_a_survey_that_cannot_be_read_is_no_result_of_a_cell(small, monkeypatch):
+    def gone(*_):
+        raise InputError("no such file", where="samples.csv")
+
+    monkeypatch.setattr("orecast.papers.study.read_survey", gone)
+    for work in (lambda: compute(*small, CELL), lambda: train_whole(*small, CELL.entry)):
+        with pytest.raises(InputError, match="no such file"):
+            work()
+    assert read_reproduced(small[1], CELL) is None
+
+
+@pytest.mark.parametrize("kind", [RunError, OSError])
+def test_a_full_disk_ends_the_training_for_the_maps(small, monkeypatch, kind):
+    def full(*_):
+        raise kind("cannot write a checkpoint")
+
+    monkeypatch.setattr(Bench, "fitted", full)
+    with pytest.raises(kind, match="checkpoint"):
+        train_whole(*small, CELL.entry)
+
+
+def test_a_refusal_of_the_training_is_left_to_the_maps(small, monkeypatch):
+    asked = []
+
+    def refuse(_, entry):
+        asked.append(entry.stem)
+        raise ModelError("is constant")
+
+    monkeypatch.setattr(Bench, "fitted", refuse)
+    train_whole(*small, CELL.entry)
+    assert asked == [CELL.entry]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "draw"),
+    [
+        (maps, "_mapped", lambda bench, folder: maps.make_maps(bench, folder)),
+        (explained, "_weigh_layers", lambda bench, folder: explained.explain(bench, folder)),
+        (explained, "_draw_guided", lambda bench, folder: explained.explain(bench, folder)),
+        (generated, "_grown", lambda bench, _: generated.examine_generators(bench)),
+        (weights, "_weights", lambda bench, _: weights.count_weights(bench.plan, ["Au"])),
+    ],
+)
+def test_at_the_end_too_a_full_disk_is_no_refusal(small, monkeypatch, tmp_path, module, name, draw):
+    raised = []
+
+    def fails(*_):
+        raise raised[-1]
+
+    plan, folder = small
+    entry = replace(plan.entries[0], grow=({"method": "vae", "n": 1},))
+    experiment = replace(plan.experiment, models=(entry,))
+    bench = Bench(replace(plan, experiment=experiment), folder)
+    monkeypatch.setattr(Bench, "fitted", lambda *_: None)
+    monkeypatch.setattr(explained, "_weighed", lambda _: entry)
+    monkeypatch.setattr(explained, "_guided", lambda _: entry)
+    for other in ("_weigh_layers", "_draw_guided"):
+        monkeypatch.setattr(explained, other, lambda *_: None)
+    monkeypatch.setattr(module, name, fails)
+    raised.append(ModelError("is constant"))
+    draw(bench, tmp_path)
+    raised.append(RunError("cannot write (No space left on device)"))
+    with pytest.raises(RunError, match="No space left"):
+        draw(bench, tmp_path)
