@@ -194,7 +194,13 @@ def test_impossible_options(options, words):
         ensemble(**options)
 
 
-def test_a_members_option_refused_in_fit_says_whose_it_is(district):
-    model = ensemble(member_options={"random-forest": {"trees": 0}})
+def test_a_members_impossible_option_says_whose_it_is():
     with pytest.raises(ConfigError, match=r"^model\.options\.member_options\.random-forest\.trees"):
+        ensemble(member_options={"random-forest": {"trees": 0}})
+
+
+def test_a_members_option_refused_in_fit_says_whose_it_is(district):
+    layer = {"single-layer": {"layer": "no such layer"}}
+    model = ensemble(members=["single-layer"], member_options=layer)
+    with pytest.raises(ConfigError, match=r"^model\.options\.member_options\.single-layer\.layer"):
         model.fit(*district, seed=0)

@@ -187,7 +187,7 @@ def test_a_last_batch_of_one_does_no_harm(district):
         ("network.json", None, "description cannot be used: it is not there"),
         ("network.json", "{", "description cannot be used: it is no JSON"),
         ("network.json", "{}", "description cannot be used: it lacks 'training'"),
-        ("network.json", '{"training": {"epochs": 0}}', "cannot be used: epochs: Input should be"),
+        ("network.json", '{"training": {"epochs": 0}}', "cannot be used: 'epochs'"),
         ("network.json", '{"name": "resnet81", "options": {}, "training": {}}', "did you mean"),
         ("network.safetensors", None, "broken or absent"),
         ("network.safetensors", "\x80\x04.", "broken or absent"),
