@@ -24,12 +24,12 @@ from orecast.metrics import (
     negative_draws,
     paired_difference,
     percentiles,
+    prediction_area,
     prediction_area_of,
     prediction_rate,
     success_rate,
     top_share,
 )
-from orecast.metrics import curves as prediction_area
 
 DEPOSITS = 50
 

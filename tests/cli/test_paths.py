@@ -23,8 +23,11 @@ def asked(monkeypatch, tmp_path):
         found.extend(words)
         raise RunError("no work is done here")
 
-    for name in ("run_survey", "compare", "predict", "reproduce", "propose_run"):
-        monkeypatch.setattr(f"orecast.workflow.{name}", work)
+    for name in (
+        *("workflow.run_survey", "workflow.run_comparison", "workflow.run_prediction"),
+        *("workflow.propose_run", "papers.reproduce"),
+    ):
+        monkeypatch.setattr(f"orecast.{name}", work)
     monkeypatch.setattr("orecast.simulation.simulate", lambda *_: None)
     monkeypatch.setattr(
         "orecast.simulation.write_district", lambda _, folder: found.append(folder) or file

@@ -84,7 +84,7 @@ def test_settings_are_handed_on_as_such(orecast, tmp_path, monkeypatch):
         return prediction_
 
     prediction_ = prediction()
-    monkeypatch.setattr("orecast.workflow.predict", predict)
+    monkeypatch.setattr("orecast.workflow.run_prediction", predict)
     other = tmp_path / "other.toml"
     other.write_text("[samples]\npath = 'samples.csv'\n", encoding="utf-8")
     assert orecast("predict", tmp_path, other, "--set", "model.name=svm")[0] == 0

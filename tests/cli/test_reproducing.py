@@ -13,7 +13,7 @@ def ending(monkeypatch):
                 raise how
             return how
 
-        monkeypatch.setattr("orecast.workflow.reproduce", work)
+        monkeypatch.setattr("orecast.papers.reproduce", work)
 
     return end
 

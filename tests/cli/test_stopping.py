@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 BEGIN = """
 import sys, time
+import orecast.papers
 import orecast.workflow
 from orecast.cli import main, stopping
 
@@ -24,21 +25,21 @@ def begun():
     print("begun", flush=True)
 """
 COMMANDS = {  # the name of each, the work that it calls, whether it can go on
-    ("run", "run.toml"): ("run_survey", True),
-    ("compare", "run.toml"): ("compare", True),
-    ("reproduce", "mfaf"): ("reproduce", True),
-    ("predict", "run", "run.toml"): ("predict", False),
-    ("check", "run.toml"): ("check", False),
+    ("run", "run.toml"): ("workflow.run_survey", True),
+    ("compare", "run.toml"): ("workflow.run_comparison", True),
+    ("reproduce", "mfaf"): ("papers.reproduce", True),
+    ("predict", "run", "run.toml"): ("workflow.run_prediction", False),
+    ("check", "run.toml"): ("workflow.check", False),
 }
 SLEEPING = "begun(); time.sleep(600)"
 KEPT = "Stopped. What is finished is kept; go on with the same and --resume"
 
 
-def orecast(folder, body, *words, work="run_survey"):
+def orecast(folder, body, *words, work="workflow.run_survey"):
     """A command whose work is replaced by statements; it is returned when they have begun."""
     (folder / "run.toml").write_text("[samples]\npath = 'samples.csv'\n", encoding="utf-8")
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    code = f"{BEGIN}\ndef work(*_, **__):\n{lines}\norecast.workflow.{work} = work\nmain()\n"
+    code = f"{BEGIN}\ndef work(*_, **__):\n{lines}\norecast.{work} = work\nmain()\n"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *words],
         cwd=folder,

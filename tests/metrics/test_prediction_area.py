@@ -10,10 +10,10 @@ from orecast.metrics import (
     Intersection,
     PredictionArea,
     percentiles,
+    prediction_area,
     prediction_area_of,
     success_rate,
 )
-from orecast.metrics import curves as prediction_area
 
 shares = st.lists(st.integers(0, 40).map(lambda k: k / 40), min_size=1, max_size=12)
 

@@ -56,7 +56,7 @@ def test_a_scale_keeps_its_ends_where_the_map_seldom_has_their_colours():
 def test_no_global_state_is_touched():
     code = (
         "import sys, matplotlib as m; before = m.rcParams.copy()\n"
-        "from orecast.report import drawing, maps, curves, layers\n"
+        "from orecast.report import drawing, maps, curves\n"
         "drawing.to_png(drawing.new_figure(1, 1))\n"
         "keys = [k for k in before if k != 'backend']\n"  # asking for it would choose one
         "print('matplotlib.pyplot' in sys.modules, len(keys) > 300, end=' ')\n"

@@ -12,9 +12,10 @@ from orecast.grid import windows_touching
 from orecast.sampling.augmentation import grow
 from orecast.sampling.windows import Scaling, Windows
 from orecast.training import Network, build_model
-from orecast.training.data import TrainingBatches, Trims, fitting_trim, lies_on_map, turned
+from orecast.training.data import TrainingBatches, turned
 from orecast.training.generators import build_step
 from orecast.training.pretraining import MaskedBatches
+from orecast.training.reading import Trims, fitting_trim, lies_on_map
 
 ROWS, COLUMNS = 24, 31
 SCALING = Scaling(np.zeros(1, np.float32), np.ones(1, np.float32))

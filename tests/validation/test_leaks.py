@@ -25,8 +25,8 @@ from orecast.splits.building import PACKAGE
 from orecast.splits.cutting import cut
 from orecast.splits.spatial import Spatial
 from orecast.training import build_model
-from orecast.training.data import Trims
 from orecast.training.generators import augmenter_names, build_step
+from orecast.training.reading import Trims
 from orecast.validation import Recipe, cross_predict
 
 SIZE = 5

@@ -19,8 +19,8 @@ from orecast.splits import build_protocol
 from orecast.splits.spatial import Spatial
 from orecast.survey.concentrations import lowest_seen
 from orecast.workflow import run_survey
+from orecast.workflow.audit import finished as audit_finished
 from orecast.workflow.audit import folds as auditing_folds
-from orecast.workflow.audit import runs as auditing_finished
 from orecast.workflow.audit import runs as auditing_runs
 from orecast.workflow.audit.auditing import Severity, write_audit
 from orecast.workflow.audit.finished import read_finished
@@ -410,7 +410,7 @@ def test_evidence_fitted_to_all_samples_is_caught_alone(edited, monkeypatch):
 
 def test_zeros_below_the_lowest_value_of_all_are_refitted(edited, monkeypatch):
     folder = edited()
-    read_again = auditing_finished.read_survey
+    read_again = audit_finished.read_survey
 
     def with_zeros(config):
         survey = read_again(config)
@@ -418,7 +418,7 @@ def test_zeros_below_the_lowest_value_of_all_are_refitted(edited, monkeypatch):
         values = np.where(zeros, lowest_seen(survey.values, zeros), survey.values)
         return replace(survey, values=values, zeros=zeros, censored=survey.censored | zeros)
 
-    monkeypatch.setattr(auditing_finished, "read_survey", with_zeros)
+    monkeypatch.setattr(audit_finished, "read_survey", with_zeros)
     assert not audit_run(folder).leaks
     monkeypatch.setattr(auditing_folds, "refitted", lambda evidence, *_: evidence)
     assert codes(audit_run(folder), Severity.LEAK) == {"fitted-evidence"}

@@ -19,7 +19,7 @@ from orecast.errors import CapacityError, ConfigError, ModelError, RunError
 from orecast.metrics import bootstrap_mean, paired_difference
 from orecast.workflow.compare import cells as comparison_cells
 from orecast.workflow.compare.cells import CELLS, compute, read_cell
-from orecast.workflow.compare.comparing import Compared, compare, named
+from orecast.workflow.compare.comparing import Compared, named, run_comparison
 from orecast.workflow.compare.plan import Cell, Choice, Plan, parse_choices
 from orecast.workflow.compare.summary import summarise
 from orecast.workflow.run.running import run_survey
@@ -51,7 +51,7 @@ def compared(district, once):
     """The whole comparison, by two processes."""
 
     def make(folder):
-        found = compare(plan_of(district), folder / "comparison", jobs=2)
+        found = run_comparison(plan_of(district), folder / "comparison", jobs=2)
         told = {"computed": found.computed, "sound": found.sound}
         (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
@@ -98,7 +98,7 @@ def test_a_window_larger_than_the_grid_is_refused_before_any_cell(district, tmp_
         (district,), (Choice("logistic-regression"),), settings=(*SMALL, "sampling.window=99")
     )
     with pytest.raises(ConfigError, match="larger than the grid"):
-        compare(plan, tmp_path / "out")
+        run_comparison(plan, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -106,7 +106,7 @@ def test_a_resumed_comparison_computes_only_what_is_missing(compared, district, 
     folder = shutil.copytree(compared.folder, tmp_path / "comparison")
     before = {p: p.stat().st_mtime_ns for p in (folder / "cells").iterdir()}
     pages = {n: (folder / f"comparison.{n}").read_bytes() for n in ("html", "md", "csv")}
-    again = compare(plan_of(district), folder, resume=True)
+    again = run_comparison(plan_of(district), folder, resume=True)
     assert again.computed == 0
     assert {p: p.stat().st_mtime_ns for p in (folder / "cells").iterdir()} == before
     assert again.content == compared.content
@@ -116,13 +116,13 @@ def test_a_resumed_comparison_computes_only_what_is_missing(compared, district, 
 
 def test_a_comparison_is_not_replaced_or_mixed_unasked(compared, district, tmp_path):
     with pytest.raises(RunError, match="--resume"):
-        compare(plan_of(district), compared.folder)
+        run_comparison(plan_of(district), compared.folder)
     other = Plan((district,), (Choice("logistic-regression"),), settings=SMALL[:3])
     with pytest.raises(RunError, match="--overwrite"):
-        compare(other, compared.folder, resume=True)
+        run_comparison(other, compared.folder, resume=True)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RunError, match="no run"):
-        compare(plan_of(district), tmp_path, overwrite=True)
+        run_comparison(plan_of(district), tmp_path, overwrite=True)
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_killed_half_leaves_whole_cells_and_one_process_ends_as_two(compared, 
     assert 0 < len(left) < 8
     assert all("row" in json.loads(path.read_text(encoding="utf-8")) for path in left)
     (folder / "cells" / "half.json.part").write_text("{")
-    done = compare(plan_of(district), folder, jobs=1, resume=True)
+    done = run_comparison(plan_of(district), folder, jobs=1, resume=True)
     assert done.computed == 8 - len(left)
     assert not list((folder / "cells").glob("*.part"))
     assert untimed(done.content) == untimed(compared.content)
@@ -155,7 +155,7 @@ def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path)
     folder = tmp_path / "comparison"
     shutil.copytree(compared.folder, folder)
     plan = plan_of(district, f"{MODELS},single-layer:layer=Unobtainium")
-    found = compare(plan, folder, jobs=1, resume=True)
+    found = run_comparison(plan, folder, jobs=1, resume=True)
     assert found.computed == 4
     assert not found.sound
     cell = found.content["cells"][4]
@@ -163,7 +163,7 @@ def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path)
     for name in ("html", "md", "csv"):
         page = (folder / f"comparison.{name}").read_text(encoding="utf-8")
         assert "Unobtainium" in page.replace("single-layer:layer=Unobtainium", "")
-    assert compare(plan, folder, resume=True).computed == 0  # a refusal stands as well
+    assert run_comparison(plan, folder, resume=True).computed == 0  # a refusal stands as well
 
 
 @pytest.mark.parametrize("kind", [RunError, CapacityError, OSError, MemoryError])
@@ -219,7 +219,7 @@ def test_names_and_options_are_judged_before_anything_is_read(
         changes["protocols"] = parse_choices(changes["protocols"], "--protocols")
     plan = plan_of(district, models, **changes)
     with pytest.raises((ConfigError, ModelError), match=message):
-        compare(plan, tmp_path / "comparison")
+        run_comparison(plan, tmp_path / "comparison")
     assert not (tmp_path / "comparison").exists()
 
 
@@ -265,7 +265,7 @@ def test_a_run_that_is_named_twice_is_refused(district, tmp_path, monkeypatch):
     monkeypatch.setattr("orecast.workflow.compare.comparing.read_survey", None)
     again = district.parent / "." / ".." / district.parent.name / "run.toml"
     with pytest.raises(ConfigError, match=r"run\.toml: is named twice"):
-        compare(Plan((district, again), settings=SMALL), tmp_path / "out")
+        run_comparison(Plan((district, again), settings=SMALL), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -290,7 +290,7 @@ def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
         (bare, "ensemble:members=['svm','gk-dcn']", "model.weight, for model ensemble"),
     ):
         with pytest.raises((ConfigError, ModelError), match=words):
-            compare(plan_of(run, f"logistic-regression,{model}"), tmp_path / "out")
+            run_comparison(plan_of(run, f"logistic-regression,{model}"), tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
 
@@ -300,7 +300,7 @@ def test_what_one_survey_cannot_give_is_told_first_and_a_result(district, bare, 
         plan_of(district, "fault-distance", protocols=(), seeds=1), runs=(district, bare)
     )
     warned, begun = [], []
-    found = compare(
+    found = run_comparison(
         plan,
         tmp_path / "out",
         jobs=1,
@@ -312,7 +312,7 @@ def test_what_one_survey_cannot_give_is_told_first_and_a_result(district, bare, 
     assert not late
     assert ["row" in cell for cell in found.content["cells"]] == [True, False]
     again = replace(plan, models=parse_choices("fault-distance,gk-dcn:width=4", "--models"))
-    kept = compare(again, tmp_path / "out", jobs=1, resume=True, warn=warned.append)
+    kept = run_comparison(again, tmp_path / "out", jobs=1, resume=True, warn=warned.append)
     assert [words[:6] for words in warned[1:]] == ["gk-dcn"]
     assert kept.computed == 2
 
@@ -321,8 +321,8 @@ def test_a_refused_model_changes_nothing_of_a_resumed_comparison(compared, distr
     folder = tmp_path / "comparison"
     shutil.copytree(compared.folder, folder)
     with pytest.raises(ModelError, match="for model resgcn"):
-        compare(plan_of(district, f"{MODELS},resgcn"), folder, resume=True)
-    assert compare(plan_of(district), folder, resume=True).computed == 0
+        run_comparison(plan_of(district, f"{MODELS},resgcn"), folder, resume=True)
+    assert run_comparison(plan_of(district), folder, resume=True).computed == 0
 
 
 def test_models_default_to_the_runs_own_and_what_learns_from_deposits(district):

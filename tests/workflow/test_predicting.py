@@ -18,7 +18,7 @@ from orecast.sampling import fit_scaling
 from orecast.simulation import load_preset, simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation.fitted import read_fitted
-from orecast.workflow import predict, run_survey
+from orecast.workflow import run_prediction, run_survey
 from orecast.workflow.predict.layers import as_trained, trained_layers
 from orecast.workflow.predict.scores import read_trained
 
@@ -75,7 +75,7 @@ def other(once):
 def predicted(trained, other, tmp_path_factory):
     folder = tmp_path_factory.mktemp("predicted") / "other"
     told = []
-    found = predict(trained, read(other), folder, progress=lambda *now: told.append(now))
+    found = run_prediction(trained, read(other), folder, progress=lambda *now: told.append(now))
     return found, told
 
 
@@ -115,7 +115,7 @@ def test_on_its_own_area_the_map_is_the_runs_bit_for_bit(model, trained, distric
     asked = (district, tmp_path / "run", model, "training.epochs=2")
     run = trained if model == FOREST else run_of(*asked)
     for name, source in {"whole": run / "run.toml", "bare": district}.items():
-        found = predict(run, read(source), tmp_path / name)
+        found = run_prediction(run, read(source), tmp_path / name)
         for file in ("prospectivity.tif", "applicability.tif"):
             assert np.array_equal(
                 read_raster(found.folder / file).values,
@@ -127,7 +127,7 @@ def test_on_its_own_area_the_map_is_the_runs_bit_for_bit(model, trained, distric
 
 
 def test_deposits_where_it_learned_are_not_called_unseen(trained, district, tmp_path):
-    found = predict(trained, read(district), tmp_path / "same")
+    found = run_prediction(trained, read(district), tmp_path / "same")
     n = len(pd.read_csv(district.parent / "deposits.csv"))
     assert found.metrics["scores"] == []
     words = found.metrics["protocol"]["deposits"]
@@ -158,7 +158,7 @@ def test_deposits_of_the_other_area_are_scored_as_never_seen(predicted, other):
 @pytest.mark.parametrize(("preset", "seed"), [("demo", 1), ("null", 0)])
 def test_every_mapped_deposit_of_another_district_is_scored(trained, tmp_path, preset, seed):
     path = write_district(simulate(preset, seed), tmp_path / "district")
-    found = predict(trained, read(path), tmp_path / "predicted")
+    found = run_prediction(trained, read(path), tmp_path / "predicted")
     for rows, table in (("scores", "deposits"), ("undiscovered", "truth/undiscovered")):
         mapped = read_raster(found.folder / "prospectivity.tif")
         at = mapped.grid.cell(pd.read_csv(path.parent / f"{table}.csv")[["X", "Y"]].to_numpy())
@@ -207,7 +207,7 @@ def test_dissimilarity_is_that_of_cells_from_the_training_places(predicted, trai
 
 def test_rescaled_each_layer_has_mean_0_and_variance_1(trained, other, predicted, tmp_path):
     """Then neither a factor nor a constant in a layer of the other area matters to the map."""
-    found = predict(trained, read(other), tmp_path / "rescaled", rescale=True)
+    found = run_prediction(trained, read(other), tmp_path / "rescaled", rescale=True)
     run = read_trained(trained)
     config = as_trained(read(other), run)
     evidence = trained_layers(read_survey(config), config, run)
@@ -228,7 +228,7 @@ def test_a_moved_run_predicts_without_its_survey(trained, other, predicted, tmp_
     gone = table.replace("samples.csv", "gone.csv").replace("faults.gpkg", "gone.gpkg")
     (tmp_path / "moved" / "run.toml").write_text(gone, encoding="utf-8")
     reseal(tmp_path / "moved")
-    found = predict(tmp_path / "moved", read(other), tmp_path / "again")
+    found = run_prediction(tmp_path / "moved", read(other), tmp_path / "again")
     first, second = (f.read_bytes() for f in (
         predicted[0].folder / "prospectivity.tif", found.folder / "prospectivity.tif"))  # fmt: skip
     assert first == second
@@ -259,7 +259,7 @@ def test_what_the_model_learned_by_is_the_runs_whatever_a_shared_file_says(
     """The district's own file names a resnet18, which is told; and nothing of it is recorded."""
     assert tomllib.loads(other.read_text(encoding="utf-8"))["model"]["name"] == "resnet18"
     given = ["sampling.window=5", "training.epochs=7", "validation.folds=3", "seed=9"]
-    found = predict(trained, read(other, given), tmp_path / "shared")
+    found = run_prediction(trained, read(other, given), tmp_path / "shared")
     (said,) = (w for w in found.warnings if w.startswith("not used"))
     for words in ("seed is 0", "sampling.window is 3", "model.name is random-forest"):
         assert words in said
@@ -295,13 +295,13 @@ def test_settings_of_learning_are_refused_before_anything_is_read(
 ):
     gone = [*settings, "samples.path='gone.csv'"]
     with pytest.raises(OrecastError, match=words):
-        predict(trained, read(other, gone), tmp_path / "out", settings=gone)
+        run_prediction(trained, read(other, gone), tmp_path / "out", settings=gone)
     assert not (tmp_path / "out").exists()
 
 
 def test_settings_that_are_the_runs_own_are_no_matter(trained, other, tmp_path):
     given = ["model={name='random-forest'}", "sampling.window=3", "title='There'"]
-    found = predict(trained, read(other, given), tmp_path / "out", settings=given)
+    found = run_prediction(trained, read(other, given), tmp_path / "out", settings=given)
     assert not [w for w in found.warnings if w.startswith("not used")]
 
 
@@ -314,7 +314,7 @@ def test_an_unwritable_place_is_refused_before_anything_is_read(
     monkeypatch.setattr("os.access", lambda path, mode: path.name != "closed")
     config = read(other, ["samples.path='gone.csv'"])
     with pytest.raises(OrecastError, match=r"(a-file: is a file|closed: cannot be written)"):
-        predict(trained, config, tmp_path / place)
+        run_prediction(trained, config, tmp_path / place)
     assert (tmp_path / "a-file").read_text(encoding="utf-8") == "mine"
     assert not list((tmp_path / "closed").iterdir())
 
@@ -334,7 +334,7 @@ def test_an_element_that_the_model_reads_is_not_to_be_left_out(
     samples.to_csv(tmp_path / "samples.csv", index=False)
     here = [f"samples.path='{(tmp_path / 'samples.csv').as_posix()}'"]
     with pytest.raises(OrecastError, match=words) as caught:
-        predict(trained, read(other, here), tmp_path / "out")
+        run_prediction(trained, read(other, here), tmp_path / "out")
     assert ("samples.ignore" in str(caught.value)) == (column == "Tl_ppm")
 
 
@@ -343,7 +343,7 @@ def test_without_deposits_it_is_a_map_alone(trained, other, tmp_path):
     start, end = table.index("[deposits]"), table.index("[faults]")
     bare = shutil.copytree(other.parent, tmp_path / "there") / "bare.toml"
     bare.write_text(table[:start] + table[end:], encoding="utf-8")
-    found = predict(trained, read(bare), tmp_path / "bare")
+    found = run_prediction(trained, read(bare), tmp_path / "bare")
     assert found.metrics["scores"] == found.metrics["undiscovered"] == []
     assert found.metrics["protocol"]["deposits"] is None
     assert len(gpd.read_file(found.folder / "targets.gpkg", layer="deposits")) == 0
@@ -395,7 +395,7 @@ BAD = {
 def test_what_cannot_be_predicted_is_refused_and_nothing_written(name, trained, other, tmp_path):
     run, settings, words = BAD[name]
     with pytest.raises(OrecastError, match=words) as caught:
-        predict(run(trained) if run else trained, read(other, settings), tmp_path / "out")
+        run_prediction(run(trained) if run else trained, read(other, settings), tmp_path / "out")
     assert caught.value.where or caught.value.remedy
     assert not (tmp_path / "out").exists()
 
@@ -403,12 +403,12 @@ def test_what_cannot_be_predicted_is_refused_and_nothing_written(name, trained, 
 @pytest.mark.slow
 def test_a_model_guided_by_a_layer_needs_it_there_too(district, other, tmp_path):
     run = run_of(district, tmp_path / "run", GUIDED, "training.epochs=1")
-    found = predict(run, read(other), tmp_path / "there")
+    found = run_prediction(run, read(other), tmp_path / "there")
     assert np.isfinite(map_of(found.folder)).mean() > 0.5
     with pytest.raises(
         OrecastError, match=r"reads .*fault_rings; the survey makes .*and not fault"
     ):
-        predict(run, read(other, ["faults.rings=[]"]), tmp_path / "out")
+        run_prediction(run, read(other, ["faults.rings=[]"]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -418,7 +418,7 @@ def test_a_window_larger_than_the_other_area_is_refused(trained, other, tmp_path
     (run / "model" / "recipe.json").write_text(json.dumps(recipe | {"size": 99}), encoding="utf-8")
     reseal(run)
     with pytest.raises(OrecastError, match=r"sampling\.window: windows of 99 cells are larger"):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 def broken(trained, tmp_path):
@@ -452,7 +452,7 @@ def test_a_broken_run_is_refused(file, content, words, sealed, trained, other, t
     else:
         words = f"1 file is not as the run wrote them: {file}"
     with pytest.raises(OrecastError, match=words) as caught:
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
     assert "pickle" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -466,14 +466,14 @@ def test_flipped_bytes_of_any_file_are_named(seed, trained, other, tmp_path):
     content[rng.integers(len(content))] ^= 1 << rng.integers(8)
     (run / file).write_bytes(content)
     with pytest.raises(OrecastError, match=re.escape(f"not as the run wrote them: {file}")):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 def test_a_run_of_another_format_is_refused(trained, other, tmp_path, rewrite):
     run = broken(trained, tmp_path)
     rewrite(run / "provenance.json", lambda said: said.pop("format"))
     with pytest.raises(OrecastError, match=r"format 1, .* reads format 2 alone.*--overwrite"):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 def test_places_of_another_model_are_refused(trained, other, tmp_path, reseal):
@@ -484,7 +484,7 @@ def test_places_of_another_model_are_refused(trained, other, tmp_path, reseal):
     np.savez_compressed(run / "model" / "places.npz", **narrow)
     reseal(run)
     with pytest.raises(OrecastError, match=r"places\.npz and recipe\.json are of different models"):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -499,7 +499,7 @@ def test_a_layer_that_the_recipe_made_is_not_to_be_had_elsewhere(
     (run / "model" / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
     reseal(run)
     with pytest.raises(OrecastError, match=f"reads made: .*{words}"):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -513,7 +513,7 @@ def test_a_model_of_places_is_refused(model, trained, other, tmp_path, reseal):
     (run / "run.toml").write_text(f"model = {model}\n{text[:start]}{text[end:]}", encoding="utf-8")
     reseal(run)
     with pytest.raises(OrecastError, match="where it lies"):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 def test_a_map_of_anomalies_is_no_model_of_another_area(trained, other, tmp_path, reseal):
@@ -522,21 +522,21 @@ def test_a_map_of_anomalies_is_no_model_of_another_area(trained, other, tmp_path
     (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     reseal(run)
     with pytest.raises(OrecastError, match="learned from no deposits"):
-        predict(run, read(other), tmp_path / "out")
+        run_prediction(run, read(other), tmp_path / "out")
 
 
 def test_nothing_is_written_over_by_accident(trained, other, predicted, tmp_path):
     config = read(other)
     for place in (trained, trained / "inside"):
         with pytest.raises(OrecastError, match="own folder"):
-            predict(trained, config, place, overwrite=True)
+            run_prediction(trained, config, place, overwrite=True)
     copy = shutil.copytree(predicted[0].folder, tmp_path / "there")
     with pytest.raises(OrecastError, match="--overwrite begins again"):
-        predict(trained, config, copy)
+        run_prediction(trained, config, copy)
     again = shutil.copytree(trained, tmp_path / "a-run")
     with pytest.raises(OrecastError, match="with its model"):
-        predict(trained, config, again, overwrite=True)
-    found = predict(trained, config, copy, overwrite=True)
+        run_prediction(trained, config, again, overwrite=True)
+    found = run_prediction(trained, config, copy, overwrite=True)
     assert {p.name for p in found.folder.iterdir()} - {".orecast"} == FILES
 
 

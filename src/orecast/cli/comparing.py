@@ -69,8 +69,7 @@ def compare(
     Example: orecast compare a.toml b.toml --protocols leave-deposit-out,paper --seeds 5
     """
     from orecast.cli.show import errors, one_of, progress_bar, warn
-    from orecast.workflow import Plan, parse_choices
-    from orecast.workflow import compare as work
+    from orecast.workflow import Plan, parse_choices, run_comparison
 
     one_of(resume=resume, overwrite=overwrite)
     plan = Plan(
@@ -83,7 +82,7 @@ def compare(
         baselines=baselines,
     )
     with progress_bar() as tell:
-        done = work(
+        done = run_comparison(
             *(plan, output),
             jobs=jobs,
             resume=resume,

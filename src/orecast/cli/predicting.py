@@ -44,11 +44,11 @@ def predict(
     """
     from orecast.cli.show import progress_bar
     from orecast.config import read
-    from orecast.workflow import predict as work
+    from orecast.workflow import run_prediction
 
     config = read(other, settings)
     with progress_bar() as tell:
-        found = work(
+        found = run_prediction(
             *(run, config, output),
             rescale=rescale,
             overwrite=overwrite,

@@ -22,7 +22,7 @@ from orecast.papers.experiments import Entry, PaperTable
 from orecast.papers.plan import Reproduction
 from orecast.papers.study import Bench
 from orecast.sampling import Sampling, fit_scaling
-from orecast.sampling.windows import tile_sampling
+from orecast.sampling.places import tile_sampling
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
 from orecast.training import Network

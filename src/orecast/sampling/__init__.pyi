@@ -1,6 +1,7 @@
 from .augmentation import slide
 from .fault_control import FaultControl, fit_fault_control
 from .negatives import NegativeRule, choose_negatives
+from .places import deposit_groups, deposit_sampling
 from .windows import (
     WEIGHT,
     Fold,
@@ -11,8 +12,6 @@ from .windows import (
     Scaling,
     SplitProtocol,
     Windows,
-    deposit_groups,
-    deposit_sampling,
     fit_scaling,
 )
 

@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 
 from orecast.errors import ConfigError, SamplingError, nearest
 from orecast.grid import Grid
-from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling, tile_sampling
+from orecast.sampling.places import tile_sampling
+from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling
 from orecast.splits.cutting import check_number
 
 REGISTERED = {"paper": "Paper"}

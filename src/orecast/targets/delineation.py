@@ -14,7 +14,7 @@ from orecast import config
 from orecast.errors import AlignmentError, ConfigError, RunError
 from orecast.grid import Grid
 from orecast.mapping.classes import NAMES
-from orecast.sampling.windows import tile_sampling
+from orecast.sampling.places import tile_sampling
 
 if TYPE_CHECKING:
     import geopandas as gpd

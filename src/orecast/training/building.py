@@ -77,8 +77,8 @@ def build_model(
     factory = known[name].load()
     model: Model
     if known[name].module.startswith(_NETWORKS):
-        from orecast.training.data import fitting_trim
         from orecast.training.network import NETWORK_OPTIONS, Network
+        from orecast.training.reading import fitting_trim
 
         of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
         _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from orecast.errors import RunError
 from orecast.sampling.windows import Windows
-from orecast.training.data import Trims, fitting_trim, windows_at_once
+from orecast.training.data import windows_at_once
+from orecast.training.reading import Trims, fitting_trim
 
 Optimiser = torch.optim.Optimizer
 

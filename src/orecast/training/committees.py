@@ -21,12 +21,13 @@ from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError, nearest
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
-from orecast.sampling.windows import Bools, Ints, Model, Needs, Windows, deposit_groups
+from orecast.sampling.places import deposit_groups
+from orecast.sampling.windows import Bools, Ints, Model, Needs, Windows
 from orecast.splits.spatial import halved
 from orecast.training import build_model, load_model
 from orecast.training.building import COMMITTEE_STATE
-from orecast.training.data import readable_cells, windows_among
 from orecast.training.needs import check_needs
+from orecast.training.reading import readable_cells, windows_among
 
 REGISTERED = {
     "ensemble": "Ensemble",

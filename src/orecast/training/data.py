@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,12 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from orecast.config import Training
-from orecast.config.method import most_shift
-from orecast.errors import ModelError, SamplingError
-from orecast.grid import window_start, windows_touching
-from orecast.sampling.augmentation import Copies, Grown, Slid
-from orecast.sampling.windows import Bools, Floats, Ints, Needs, Windows
+from orecast.errors import ModelError
+from orecast.sampling.windows import Floats, Ints, Windows
+from orecast.training.reading import Trims, fitting_trim
 
 Flips = bool | Literal["alone"]
 
@@ -122,129 +118,3 @@ def windows_at_once(size: int) -> int:
     (246, 16)
     """
     return int(np.clip(20_000 // size**2, 16, 2048))
-
-
-def fitting_trim(trim: int, size: int) -> int:
-    """How far windows of ``size`` cells are moved; one cell is the place itself, and is not.
-
-    Raises SamplingError where a window that is moved so far would leave its place outside.
-
-    >>> fitting_trim(16, 224), fitting_trim(16, 1)
-    (16, 0)
-    """
-    if size == 1:
-        return 0
-    most = most_shift(size)
-    if trim > most:
-        remedy = f"set it to {most} or less" if most else "set it to 0"
-        raise SamplingError(
-            f"a trim of {trim} cells moves the place out of its window of {size}",
-            where="training.trim",
-            remedy=f"{remedy}, or widen sampling.window",
-        )
-    return trim
-
-
-def of_places(training: Training, needs: Needs) -> Training:
-    """The recipe of a network with such needs: one of elements alone, their graph, is not trimmed.
-
-    It reads the window's own cell and no other, and another place has another label.
-    """
-    return training.model_copy(update={"trim": 0}) if needs.elements_only else training
-
-
-class Trims:
-    """Windows, each read at a place drawn from those up to ``trim`` cells beside its own.
-
-    Rows and columns are moved by a whole number of cells each. So a window of ``size + 2 trim``
-    cells is trimmed to ``size`` at random, as Gao et al. (2022, Appl. Sci. 12, 11433) trim 256 to
-    224; unmoved, it is trimmed to the middle.
-
-    All places that may be read are as likely: those with a value in every layer, whose window
-    holds no hidden cell and reaches no farther beyond the grid's edge than the row's own. Where
-    there is no other, a window stays. So does a row that lies nowhere on the map to be moved:
-    one that growth turned, mixed, gave noise or had a generator make.
-    """
-
-    def __init__(self, X: Windows, trim: int) -> None:
-        self.X = X
-        self.trim = trim
-        self.free = unhidden_cells(X)
-        self.lies = lies_on_map(X)
-
-    @property
-    def around(self) -> Windows:
-        """The larger windows of the rows that are moved, ``(m, n_layers, size + 2 trim, ...)``."""
-        return self.X.moved(self.X.at[self.lies]).of_size(self.X.size + 2 * self.trim)
-
-    def drawn(self, rows: Ints, rng: np.random.Generator) -> Windows:
-        """Return some of the windows, each at a place drawn; nothing is read of them yet."""
-        X = self.X.take(rows)
-        at = np.where(self.lies[rows, None], self._places(X.at, rng), X.at)
-        return _at_places(X, at, self.lies[rows])
-
-    def _places(self, at: Ints, rng: np.random.Generator) -> Ints:
-        """One of the places that may be read for each of ``at``, ``(b, 2)`` both."""
-        steps = np.arange(-self.trim, self.trim + 1)
-        moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
-        to = at[:, None] + moves  # (b, m, 2)
-        first = window_start(self.X.size)  # of the places whose window is whole; behind it the last
-        last = np.array(self.free.shape) - self.X.size + first
-        low, high = np.minimum(at, first)[:, None], np.maximum(at, last)[:, None]
-        may = np.asarray(((to >= low) & (to <= high)).all(axis=-1))
-        may[may] = self.free[tuple(to[may].T)]
-        may[:, len(moves) // 2] = True  # the place itself
-        nth = rng.integers(may.sum(axis=1))
-        return np.asarray(
-            to[np.arange(len(at)), (may.cumsum(axis=1) > nth[:, None]).argmax(axis=1)]
-        )
-
-
-def lies_on_map(X: Windows) -> Bools:
-    """Which windows are those of the map at their cells, neither turned nor made, ``(n,)``."""
-    lies = np.ones(len(X), dtype=bool)
-    if not isinstance(X, Grown):
-        return lies
-    for number in np.unique(X.part):
-        here, part = X.part == number, X.parts[number]
-        if isinstance(part, Copies):
-            lies[here] = lies_on_map(part.source)[part.origin[X.row[here], 0]]
-        else:
-            lies[here] = isinstance(part, Slid)
-    return lies
-
-
-def _at_places(X: Windows, at: Ints, lies: Bools) -> Windows:
-    """The windows read at cells ``at`` ``(n, 2)``, but for those that lie nowhere."""
-    if not isinstance(X, Grown):
-        return X.moved(at)
-    rows = np.flatnonzero(lies)
-    slid = Slid(X, rows[:, None], at[rows])
-    return replace(X.replaced(slid, np.arange(len(X))), at=at)
-
-
-def readable_cells(X: Windows) -> Bools:
-    """Cells that ``X`` may see and that have values in all layers, ``(rows, columns)``.
-
-    Where no scaling fills what a window misses, those whose whole window has values.
-    """
-    seen = np.ones(X.stack.shape[1:], dtype=bool) if X.hidden is None else ~X.hidden
-    for layer in X.stack:
-        seen = seen & np.isfinite(layer)
-    if X.scaling is None:
-        gaps = windows_touching(np.pad(~seen, X.size, constant_values=True), X.size)
-        seen = seen & ~gaps[X.size : -X.size, X.size : -X.size]
-    return seen
-
-
-def unhidden_cells(X: Windows) -> Bools:
-    """Readable cells whose window shares no cell with what ``X`` hides, ``(rows, columns)``."""
-    cells = readable_cells(X)
-    return cells if X.hidden is None else cells & ~windows_touching(X.hidden, X.size)
-
-
-def windows_among(X: Windows, cells: Bools, n: int, rng: np.random.Generator) -> Windows:
-    """Windows at up to ``n`` of the ``cells`` ``(rows, columns)``, in the map's order."""
-    flat = np.flatnonzero(cells)
-    drawn = np.sort(rng.choice(flat, size=min(n, len(flat)), replace=False))
-    return X.moved(np.column_stack(np.unravel_index(drawn, cells.shape)))

@@ -30,7 +30,7 @@ from orecast.training.acceleration import (
     suits_channels_last,
 )
 from orecast.training.checkpoints import Checkpoint, fingerprint
-from orecast.training.data import TrainingBatches, fitting_trim, gather, of_places
+from orecast.training.data import TrainingBatches, gather
 from orecast.training.inference import (
     Answer,
     Thinned,
@@ -41,6 +41,7 @@ from orecast.training.inference import (
 )
 from orecast.training.needs import Prepared, check_needs, needs_of
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
+from orecast.training.reading import fitting_trim, of_places
 from orecast.training.searching import (
     rehearse_search,
     resolve_searched,

@@ -14,7 +14,8 @@ from orecast.errors import SamplingError
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration
 from orecast.training.checkpoints import Checkpoint
-from orecast.training.data import Flips, TrainingBatches, unhidden_cells, windows_among
+from orecast.training.data import Flips, TrainingBatches
+from orecast.training.reading import unhidden_cells, windows_among
 from orecast.training.trainer import Progress, local_randomness, train
 
 TRANSDUCTIVE = (

@@ -2,9 +2,9 @@ from .audit.auditing import Audit, write_audit
 from .audit.runs import audit_run
 from .audit.windows import audit_windows
 from .checking import check, propose_run, write_checks
-from .compare.comparing import Compared, compare
+from .compare.comparing import Compared, run_comparison
 from .compare.plan import Plan, parse_choices
-from .predict.predicting import Prediction, predict
+from .predict.predicting import Prediction, run_prediction
 from .run.job import AUTO, SUMMARY, stands_for
 from .run.running import Summary, run_survey
 
@@ -19,10 +19,10 @@ __all__ = [
     "audit_run",
     "audit_windows",
     "check",
-    "compare",
     "parse_choices",
-    "predict",
     "propose_run",
+    "run_comparison",
+    "run_prediction",
     "run_survey",
     "stands_for",
     "write_audit",

@@ -49,7 +49,7 @@ def test_a_recipe_is_configuration(system: str) -> None:
 def test_a_survey_has_the_layers_that_are_asked_for(system: str) -> None:
     survey = EXPERIMENT[system]["survey"]
     if survey.endswith(".toml"):
-        assert (FOLDER.parents[2] / survey).is_file()
+        assert (FOLDER.parents[3] / survey).is_file()
         return
     assert survey in presets()
     symbols = set(load_preset(survey).symbols)

@@ -39,7 +39,7 @@ class Compared:
     sound: bool
 
 
-def compare(
+def run_comparison(
     plan: Plan,
     output: Path,
     *,

@@ -76,7 +76,7 @@ class _Drawn:
     metrics: dict[str, Any]
 
 
-def predict(
+def run_prediction(
     run: Path,
     config: Config,
     output: Path,

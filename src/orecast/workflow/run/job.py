@@ -29,7 +29,7 @@ from orecast.splits import build_protocol
 from orecast.survey import Survey
 from orecast.survey.rasters import matches
 from orecast.training import build_model, model_names, unknown_model
-from orecast.training.data import fitting_trim
+from orecast.training.reading import fitting_trim
 from orecast.validation import Recipe
 from orecast.workflow.places import Places
 from orecast.workflow.recipes import Baseline, baselines, model_recipe, trusted
