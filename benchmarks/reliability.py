@@ -45,7 +45,7 @@ from orecast.splits.spatial import Spatial
 from orecast.validation import Calibration, OutOfFold, cross_predict
 from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import chosen
+from orecast.workflow.run.choosing import chosen
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

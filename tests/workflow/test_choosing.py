@@ -6,7 +6,13 @@ from orecast.config import parse, to_toml
 from orecast.errors import ConfigError
 from orecast.registry import entries
 from orecast.training import build_model
-from orecast.workflow.run.job import SAMPLING, WITH_DEPOSITS, WITHOUT_DEPOSITS, chosen, stands_for
+from orecast.workflow.run.choosing import (
+    SAMPLING,
+    WITH_DEPOSITS,
+    WITHOUT_DEPOSITS,
+    chosen,
+    stands_for,
+)
 
 SAMPLES = {"samples": {"path": "s.csv"}}
 DEPOSITS = {"deposits": {"path": "d.csv"}}

@@ -14,7 +14,7 @@ from orecast.run import write_json
 from orecast.survey import Survey, checks, propose, read_survey
 from orecast.training.generators import outline_step
 from orecast.workflow.recipes import growth_plan
-from orecast.workflow.run.job import require_known
+from orecast.workflow.run.choosing import require_known
 
 # what a comment of TOML, or UTF-8, cannot hold; names of files, sheets and columns may
 _UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")

@@ -31,7 +31,8 @@ from orecast.splits.building import PACKAGE as PROTOCOLS
 from orecast.training import build_model
 from orecast.training.needs import check_layers
 from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, trusted
-from orecast.workflow.run.job import Job, chosen, require_known
+from orecast.workflow.run.choosing import chosen, require_known
+from orecast.workflow.run.job import Job
 
 DENSITY = "sampling-density"
 NETWORKS = "orecast.models.networks"

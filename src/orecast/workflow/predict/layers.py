@@ -15,7 +15,7 @@ from orecast.evidence import Evidence, build_evidence
 from orecast.survey import Survey, read_survey
 from orecast.workflow.places import require_room
 from orecast.workflow.predict.scores import Trained
-from orecast.workflow.run.job import chosen
+from orecast.workflow.run.choosing import chosen
 
 LEARNED = (
     *("seed", "screening", "sampling", "validation"),

@@ -15,8 +15,9 @@ from orecast.training import build_model
 from orecast.workflow.checking import require_known_names
 from orecast.workflow.recipes import trusted
 from orecast.workflow.run.anomalies import map_anomalies
+from orecast.workflow.run.choosing import chosen
 from orecast.workflow.run.final_map import draw_map
-from orecast.workflow.run.job import Job, Progress, Provenance, chosen
+from orecast.workflow.run.job import Job, Progress, Provenance
 from orecast.workflow.run.preparing import prepare
 from orecast.workflow.run.validating import validate
 
