@@ -15,15 +15,13 @@ import resource
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
+from orecast.arrays import Floats
 from orecast.composition import clr
 from orecast.simulation import District, presets, simulate
 from orecast.simulation.laboratory import header
-
-Floats = NDArray[np.float64]
 
 
 def element_layers(district: District) -> dict[str, Floats]:

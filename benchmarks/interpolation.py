@@ -11,15 +11,13 @@ from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.stats import gmean
 
+from orecast.arrays import Floats
 from orecast.composition import clr
 from orecast.evidence.interpolate.idw import InverseDistance
 from orecast.evidence.interpolate.kriging import OrdinaryKriging, Variogram
-
-Floats = NDArray[np.float64]
 
 EXTENT = 100_000.0
 NEIGHBOURS = 12

@@ -23,14 +23,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Ints
 from orecast.config import Training, parse
 from orecast.evidence import Evidence, build_evidence
 from orecast.mapping import predict_map
 from orecast.metrics import Interval, bootstrap_mean, conformal_area, percentiles, share_interval
 from orecast.report.drawing import FAINT, INK, MODEL, RECOMMENDED, new_figure, to_png
-from orecast.sampling import Ground
+from orecast.sampling import MapGeometry
 from orecast.simulation import District, load_preset, simulate
 from orecast.simulation.laboratory import header
 from orecast.simulation.preset import Discovery
@@ -41,9 +41,6 @@ from orecast.training import build_model
 from orecast.validation import OutOfFold, Recipe, cross_predict
 from orecast.workflow.places import place_deposits
 from orecast.workflow.scoring import held_out_row
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 WINDOW = 3
 CONFIDENCE = 0.9
@@ -125,7 +122,7 @@ def one(seed: int, *, model: str, known: int, further: int, biased: bool) -> Tol
     places = place_deposits(survey.deposits, evidence, WINDOW, survey.findings)
     needs = build_model(model, {}, Training()).needs
     recipe = Recipe(lambda: build_model(model, {}, Training()), WINDOW, labels=needs.labels)
-    protocol = Spatial(Ground(evidence.valid, CONFIG.evidence.cell_size, WINDOW), 5, seed)
+    protocol = Spatial(MapGeometry(evidence.valid, CONFIG.evidence.cell_size, WINDOW), 5, seed)
     oof = cross_predict(recipe, evidence, places.sampling, protocol, seed=seed)
     row = held_out_row(model, "model", "spatial", oof, places, seed=seed)
     at = unknown(found, evidence)

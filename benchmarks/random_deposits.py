@@ -18,22 +18,20 @@ import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Ints
 from orecast.config import Config, ModelOptions, read
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence, build_evidence
 from orecast.metrics import auc, bootstrap_mean, confusion
-from orecast.sampling import Ground, Sampling, deposit_sampling
+from orecast.sampling import MapGeometry, Sampling, deposit_sampling
 from orecast.splits import build_protocol
 from orecast.survey import read_survey
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import ground_of
+from orecast.workflow.run.job import geometry_of
 from orecast.workflow.scoring import held_out_row
-
-Ints = NDArray[np.int64]
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "eskay" / "run.toml"
@@ -79,7 +77,12 @@ def recipe_of(name: str, config: Config, evidence: Evidence) -> Recipe:
 
 
 def spatial_row(
-    name: str, recipe: Recipe, evidence: Evidence, sampling: Sampling, ground: Ground, seed: int
+    name: str,
+    recipe: Recipe,
+    evidence: Evidence,
+    sampling: Sampling,
+    ground: MapGeometry,
+    seed: int,
 ) -> dict[str, float]:
     """Mean percentile of held-out places with its interval, under spatial folds."""
     protocol = build_protocol("spatial", {}, ground, n_folds=5, seed=seed)
@@ -90,7 +93,7 @@ def spatial_row(
 
 
 def paper_scores(
-    recipe: Recipe, evidence: Evidence, sampling: Sampling, ground: Ground, seed: int
+    recipe: Recipe, evidence: Evidence, sampling: Sampling, ground: MapGeometry, seed: int
 ) -> tuple[float, float]:
     """AUC and accuracy of randomly split windows."""
     protocol = build_protocol("paper", {}, ground, n_folds=5, seed=seed)
@@ -110,7 +113,7 @@ def main() -> None:
     evidence = build_evidence(survey, config)
     size = config.sampling.window
     cells = place_deposits(survey.deposits, evidence, size, survey.findings).sampling.at
-    ground = ground_of(survey, evidence, size)
+    ground = geometry_of(survey, evidence, size)
     print(f"{len(cells)} places, {given.seeds} seeds; 0.5 is right")
     print(f"{'model':22s}{'pattern':10s}{'spatial folds':26s}{'0.5 inside':14s}random split")
     for name in given.models:

@@ -27,8 +27,8 @@ from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation import cross_predict
 from orecast.workflow.places import place_deposits
-from orecast.workflow.run.job import Job, Provenance
 from orecast.workflow.run.choosing import chosen
+from orecast.workflow.run.job import Job, Provenance
 from orecast.workflow.run.preparing import prepare
 from orecast.workflow.scoring import held_out_row, ranked
 

@@ -29,27 +29,23 @@ from pathlib import Path
 
 import numpy as np
 from interval_coverage import CONFIG, WINDOW, district, survey_of, unknown
-from numpy.typing import NDArray
 from scipy import special
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Config, parse
 from orecast.evidence import build_evidence
 from orecast.mapping import predict_map
 from orecast.metrics import Interval, bootstrap_mean, brier, fit_rank_curve, percentiles
 from orecast.report.drawing import FAINT, INK, MODEL, RECOMMENDED, new_figure, plain_axes, to_png
-from orecast.sampling import Ground
+from orecast.sampling import MapGeometry
 from orecast.simulation import District
 from orecast.splits.spatial import Spatial
 from orecast.validation import Calibration, OutOfFold, cross_predict
 from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import model_recipe
 from orecast.workflow.run.choosing import chosen
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 CLASSES = np.array([0.5, 1.0, 2.0, 4.0])  # times the mean
 NAMES = ("under a half", "a half to 1", "1 to 2", "2 to 4", "over 4")
@@ -115,7 +111,7 @@ def one(seed: int, *, model: str, known: int, further: int, biased: bool, null: 
     evidence = build_evidence(survey, config)
     ore = place_deposits(survey.deposits, evidence, WINDOW, survey.findings).sampling
     recipe = model_recipe(config, evidence, None)
-    ground = Ground(evidence.valid, config.evidence.cell_size, WINDOW)
+    ground = MapGeometry(evidence.valid, config.evidence.cell_size, WINDOW)
     oof = cross_predict(
         recipe, evidence, ore, Spatial(ground, 5), seed=seed, inner=Spatial(ground, 2)
     )

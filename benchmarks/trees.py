@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from sklearn import ensemble
 from threadpoolctl import threadpool_limits
 
+from orecast.arrays import Floats
 from orecast.models.classical.anomaly import IsolationForest
 from orecast.models.classical.trees import GradientBoosting, RandomForest
 from orecast.sampling import Windows
 
 Table = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 
 def windows(table: Table) -> Windows:

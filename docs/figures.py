@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Ints
 from orecast.config import read
 from orecast.evidence import Evidence, build_evidence
 from orecast.grid import crs_name, windows_over
@@ -35,14 +36,14 @@ from orecast.report.drawing import (
 )
 from orecast.report.maps import fold_edges
 from orecast.report.reading import Raster
-from orecast.sampling import Fold, Ground
+from orecast.sampling import Fold, MapGeometry
 from orecast.simulation import simulate, write_district
 from orecast.splits import build_protocol
 from orecast.survey import Survey, read_survey
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import ground_of
+from orecast.workflow.run.job import geometry_of
 from orecast.workflow.scoring import held_out_row
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 IMAGES = Path(__file__).parent / "images"
 SHOWN = 4  # the fold of folds.png
@@ -76,7 +75,7 @@ class Mapped:
     survey: Survey
     evidence: Evidence
     places: Places
-    ground: Ground
+    ground: MapGeometry
     recipe: Recipe
 
 
@@ -90,7 +89,7 @@ def mapped(preset: str, seed: int) -> Mapped:
     size = config.sampling.window
     places = place_deposits(survey.deposits, evidence, size, survey.findings)
     recipe = model_recipe(config, evidence, survey.barren)
-    return Mapped(survey, evidence, places, ground_of(survey, evidence, size), recipe)
+    return Mapped(survey, evidence, places, geometry_of(survey, evidence, size), recipe)
 
 
 def draw_folds(found: Mapped) -> Figure:

@@ -19,11 +19,8 @@ from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import AlignmentError, ConfigError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 class Bounds(NamedTuple):

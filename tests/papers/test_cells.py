@@ -14,7 +14,7 @@ from orecast.papers import maps as explained
 from orecast.papers.cells import compute, read_reproduced, train_whole
 from orecast.papers.experiments import read_experiment
 from orecast.papers.plan import ReproducedCell, Reproduction
-from orecast.papers.study import SCRATCH, Bench, prepare_bench
+from orecast.papers.study import SCRATCH, Study, prepare_study
 from orecast.validation import answer_path
 
 CELL = ReproducedCell("one-layer", "spatial", 0)
@@ -32,7 +32,7 @@ def prepared(district, tmp_path_factory):
     )
     plan = Reproduction.of(experiment, "smoke", survey=str(district))
     folder = tmp_path_factory.mktemp("prepared")
-    prepare_bench(plan, folder)
+    prepare_study(plan, folder)
     (folder / "cells").mkdir()
     return plan, folder
 
@@ -41,7 +41,7 @@ def prepared(district, tmp_path_factory):
 def small(prepared, monkeypatch):
     """The same, no cell of it computed, and nothing of it read."""
     plan, folder = prepared
-    monkeypatch.setattr(cells, "_benches", {})
+    monkeypatch.setattr(cells, "_studies", {})
     for path in [*(folder / "cells").iterdir(), *folder.rglob("fold-*.npz")]:
         path.unlink()
     assert CELL in plan.cells
@@ -107,7 +107,7 @@ def test_a_full_disk_ends_the_training_for_the_maps(small, monkeypatch, kind):
     def full(*_):
         raise kind("cannot write a checkpoint")
 
-    monkeypatch.setattr(Bench, "fitted", full)
+    monkeypatch.setattr(Study, "fitted", full)
     with pytest.raises(kind, match="checkpoint"):
         train_whole(*small, CELL.entry)
 
@@ -119,7 +119,7 @@ def test_a_refusal_of_the_training_is_left_to_the_maps(small, monkeypatch):
         asked.append(entry.stem)
         raise ModelError("is constant")
 
-    monkeypatch.setattr(Bench, "fitted", refuse)
+    monkeypatch.setattr(Study, "fitted", refuse)
     train_whole(*small, CELL.entry)
     assert asked == [CELL.entry]
 
@@ -127,11 +127,11 @@ def test_a_refusal_of_the_training_is_left_to_the_maps(small, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "name", "draw"),
     [
-        (maps, "_mapped", lambda bench, folder: maps.make_maps(bench, folder)),
-        (explained, "_weigh_layers", lambda bench, folder: explained.explain(bench, folder)),
-        (explained, "_draw_guided", lambda bench, folder: explained.explain(bench, folder)),
-        (generated, "_grown", lambda bench, _: generated.examine_generators(bench)),
-        (weights, "_weights", lambda bench, _: weights.count_weights(bench.plan, ["Au"])),
+        (maps, "_mapped", lambda study, folder: maps.make_maps(study, folder)),
+        (explained, "_weigh_layers", lambda study, folder: explained.explain(study, folder)),
+        (explained, "_draw_guided", lambda study, folder: explained.explain(study, folder)),
+        (generated, "_grown", lambda study, _: generated.examine_generators(study)),
+        (weights, "_weights", lambda study, _: weights.count_weights(study.plan, ["Au"])),
     ],
 )
 def test_at_the_end_too_a_full_disk_is_no_refusal(small, monkeypatch, tmp_path, module, name, draw):
@@ -143,15 +143,15 @@ def test_at_the_end_too_a_full_disk_is_no_refusal(small, monkeypatch, tmp_path, 
     plan, folder = small
     entry = replace(plan.entries[0], grow=({"method": "vae", "n": 1},))
     experiment = replace(plan.experiment, models=(entry,))
-    bench = Bench(replace(plan, experiment=experiment), folder)
-    monkeypatch.setattr(Bench, "fitted", lambda *_: None)
+    study = Study(replace(plan, experiment=experiment), folder)
+    monkeypatch.setattr(Study, "fitted", lambda *_: None)
     monkeypatch.setattr(explained, "_weighed", lambda _: entry)
     monkeypatch.setattr(explained, "_guided", lambda _: entry)
     for other in ("_weigh_layers", "_draw_guided"):
         monkeypatch.setattr(explained, other, lambda *_: None)
     monkeypatch.setattr(module, name, fails)
     raised.append(ModelError("is constant"))
-    draw(bench, tmp_path)
+    draw(study, tmp_path)
     raised.append(RunError("cannot write (No space left on device)"))
     with pytest.raises(RunError, match="No space left"):
-        draw(bench, tmp_path)
+        draw(study, tmp_path)

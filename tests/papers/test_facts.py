@@ -44,10 +44,10 @@ def test_a_screening_has_the_auc_of_labels_and_that_of_decision_values():
     )
     plan = SimpleNamespace(experiment=read_experiment("resnet50"), entries=[None])
     places = SimpleNamespace(sampling=None)
-    bench = SimpleNamespace(
+    study = SimpleNamespace(
         plan=plan, evidence=evidence, deposits=places, recipe=lambda entry, seed: Known()
     )
-    found = count_facts(bench, [])["screening"]
+    found = count_facts(study, [])["screening"]
     assert set(found) == {"Au", "Ag"}
     for name, told in found.items():
         labels = svm_auc(LAYERS[name], ORE, "labels")

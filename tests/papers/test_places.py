@@ -13,7 +13,7 @@ from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.papers import study
 from orecast.papers.experiments import Windows
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.workflow.places import Places
 
 UTM = CRS.from_epsg(32645)
@@ -26,7 +26,7 @@ def evidence(rows=8, columns=12, side=10.0):
 
 
 def ground(of, size):
-    return Ground(of.valid, 10.0, size)
+    return MapGeometry(of.valid, 10.0, size)
 
 
 def test_tiles_of_four_cells_every_four_hold_the_deposits_inside_them():

@@ -10,8 +10,8 @@ from orecast.sampling.augmentation import (
     Smote,
     Step,
     Turning,
+    check_growth,
     grow,
-    rehearse,
 )
 
 STACK = np.random.default_rng(0).normal(size=(2, 60, 60)).astype(np.float32)
@@ -48,7 +48,7 @@ def test_every_window_serves_as_often_give_or_take_one():
     assert set(served[:11].tolist()) == {2, 3}
 
 
-def test_a_rehearsal_makes_as_many_rows_and_learns_nothing(monkeypatch):
+def test_a_check_of_the_fit_makes_as_many_rows_and_learns_nothing(monkeypatch):
     plan = [Step(Slide, label=1), Step(Smote, balance=True), Step(Noise, times=1.5)]
     whole = grow(*labelled(11, 200), plan, seed=0)
 
@@ -56,18 +56,18 @@ def test_a_rehearsal_makes_as_many_rows_and_learns_nothing(monkeypatch):
         raise AssertionError("learned")
 
     monkeypatch.setattr(Smote, "fit", fit)
-    found = rehearse(*labelled(11, 200), plan, seed=0)
+    found = check_growth(*labelled(11, 200), plan, seed=0)
     np.testing.assert_array_equal(found.y, whole.y)
     np.testing.assert_array_equal(found.X.at[found.y == 0], whole.X.at[whole.y == 0])
 
 
-def test_a_rehearsal_meets_what_growing_would():
+def test_a_check_of_the_fit_meets_what_growing_would():
     with pytest.raises(SamplingError, match="neighbours to 3 or less"):
-        rehearse(*labelled(4, 30), [Step(Smote, n=3)], seed=0)
+        check_growth(*labelled(4, 30), [Step(Smote, n=3)], seed=0)
     with pytest.raises(SamplingError, match="let slide come before"):
-        rehearse(*labelled(9, 30), [Step(Smote, n=3), Step(Slide)], seed=0)
+        check_growth(*labelled(9, 30), [Step(Smote, n=3), Step(Slide)], seed=0)
     with pytest.raises(ConfigError, match="only what changes single windows"):
-        rehearse(*labelled(9, 30), [Step(Smote, share=0.5)], seed=0)
+        check_growth(*labelled(9, 30), [Step(Smote, share=0.5)], seed=0)
 
 
 def test_noise_on_half_changes_half_the_rows_in_place():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orecast.errors import ConfigError, OrecastError, SamplingError
 from orecast.grid import window_rows
 from orecast.registry import entries, load
-from orecast.sampling import Ground, Sampling, deposit_groups
+from orecast.sampling import MapGeometry, Sampling, deposit_groups
 from orecast.splits import build_protocol
 from orecast.splits.building import PACKAGE
 
@@ -33,7 +33,7 @@ def district(seed, size, n=40):
     valid[20:30, 40:50] = False
     at = places(rng, n)
     at = at[valid[at[:, 0], at[:, 1]]]
-    return Ground(valid, 1000.0, size), Sampling.of(at, 1.0, deposit_groups(at, size))
+    return MapGeometry(valid, 1000.0, size), Sampling.of(at, 1.0, deposit_groups(at, size))
 
 
 def build(name, ground, n_folds=5, seed=0, **options):
@@ -163,7 +163,7 @@ def test_folds_are_made_when_they_are_asked_for(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_too_little_to_cut_is_refused_with_a_remedy(name):
-    ground = Ground(np.ones((7, 7), dtype=bool), 1000.0, 7)
+    ground = MapGeometry(np.ones((7, 7), dtype=bool), 1000.0, 7)
     one = Sampling.of(np.array([[3, 3]]), 1.0, np.zeros(1, dtype=np.int64))
     with pytest.raises(OrecastError, match="Remedy"):
         build(name, ground).folds(one, 0.0)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orecast.errors import SamplingError
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.splits.blocks import Blocks
 
 SHAPE = (40, 80)
@@ -14,7 +14,7 @@ def ground(size=3):
     valid = np.ones(SHAPE, dtype=bool)
     valid[:10, :10] = False  # a whole block without evidence
     valid[12:18, 30:37] = False
-    return Ground(valid, 1000.0, size)
+    return MapGeometry(valid, 1000.0, size)
 
 
 def scattered(seed, n=60):

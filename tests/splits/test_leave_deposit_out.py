@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from orecast.errors import SamplingError
-from orecast.sampling import Ground, deposit_sampling
+from orecast.sampling import MapGeometry, deposit_sampling
 from orecast.splits.leave_out import LeaveDepositOut
 
 AT = np.array([[0, 5], [0, 7], [0, 25], [0, 46]])
@@ -12,7 +12,7 @@ def test_each_group_is_held_out_with_the_cells_nearest_to_it():
     """Windows of 3 around columns 5 and 7 share column 6; borders run at 16 and between 35, 36."""
     valid = np.ones((1, 60), dtype=bool)
     valid[0, 20] = False
-    protocol = LeaveDepositOut(Ground(valid, 1000.0, 3))
+    protocol = LeaveDepositOut(MapGeometry(valid, 1000.0, 3))
     folds = protocol.folds(deposit_sampling(AT, 3)[0], 1000.0)
     assert [f.test.tolist() for f in folds] == [[0, 1], [2], [3]]
     assert [f.train.tolist() for f in folds] == [[2, 3], [0, 1, 3], [0, 1, 2]]
@@ -29,12 +29,12 @@ def test_each_group_is_held_out_with_the_cells_nearest_to_it():
 
 
 def test_one_group_alone_is_refused():
-    ground = Ground(np.ones((1, 60), dtype=bool), 1000.0, 3)
+    ground = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
     with pytest.raises(SamplingError, match=r"2 places of ore form 1 group.*use spatial"):
         LeaveDepositOut(ground).folds(deposit_sampling(AT[:2], 3)[0], 0.0)
 
 
 def test_a_buffer_over_everything_is_refused():
-    ground = Ground(np.ones((1, 60), dtype=bool), 1000.0, 3)
+    ground = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
     with pytest.raises(SamplingError, match=r"43 km .*leaves \d places"):
         LeaveDepositOut(ground).folds(deposit_sampling(AT, 3)[0], 20_000.0)

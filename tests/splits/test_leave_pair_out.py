@@ -4,14 +4,14 @@ from sklearn.metrics import roc_auc_score
 
 from orecast.errors import SamplingError
 from orecast.metrics import percentiles
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.splits.leave_out import LeavePairOut
 
 SHAPE = (30, 40)
 RNG = np.random.default_rng(0)
 VALID = RNG.random(SHAPE) > 0.3
 AT = RNG.permutation(np.argwhere(VALID))[:9]
-GROUND = Ground(VALID, 1000.0, 3)
+GROUND = MapGeometry(VALID, 1000.0, 3)
 ORE = Sampling.of(AT, 1.0)
 
 
@@ -78,6 +78,6 @@ def test_too_few_pairs_and_no_background_are_refused():
     only = np.zeros(SHAPE, dtype=bool)
     only[tuple(AT.T)] = True
     with pytest.raises(SamplingError, match="9 places of ore and 0 valid cells"):
-        LeavePairOut(Ground(only, 1000.0, 3)).folds(ORE, 0.0)
+        LeavePairOut(MapGeometry(only, 1000.0, 3)).folds(ORE, 0.0)
     with pytest.raises(SamplingError, match=r"leaves [01] places"):
         LeavePairOut(GROUND).folds(ORE, 9000.0)

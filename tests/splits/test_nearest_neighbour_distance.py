@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orecast.errors import SamplingError
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.splits.nearest_neighbour_distance import NearestNeighbourDistance, match_distances
 
 SHAPE = (60, 90)
@@ -92,7 +92,7 @@ def nearest_learned(sampling, folds):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_folds_match_the_map_and_keep_the_buffer(seed):
-    ground = Ground(np.ones(SHAPE, dtype=bool), 1000.0, 1)
+    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 1)
     sampling = clustered(seed)
     protocol = NearestNeighbourDistance(ground, least=0.0)
     folds = protocol.folds(sampling, 0.0)
@@ -111,7 +111,7 @@ def test_folds_match_the_map_and_keep_the_buffer(seed):
 
 
 def test_a_place_is_ranked_among_the_unseen_cells_around_it():
-    ground = Ground(np.ones(SHAPE, dtype=bool), 1000.0, 5)
+    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 5)
     sampling = clustered(0)
     for fold in NearestNeighbourDistance(ground).folds(sampling, 1000.0):
         (at,) = sampling.at[fold.test]
@@ -125,7 +125,7 @@ def test_a_place_is_ranked_among_the_unseen_cells_around_it():
 
 
 def test_a_wide_buffer_needs_no_matching_and_too_wide_a_one_is_refused():
-    ground = Ground(np.ones(SHAPE, dtype=bool), 1000.0, 5)
+    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 5)
     rng = np.random.default_rng(1)
     at = np.unique(np.column_stack([rng.integers(0, 60, 50), rng.integers(0, 90, 50)]), axis=0)
     protocol = NearestNeighbourDistance(ground)
@@ -137,7 +137,7 @@ def test_a_wide_buffer_needs_no_matching_and_too_wide_a_one_is_refused():
 
 
 def test_phi_limits_how_far_places_are_taken():
-    ground = Ground(np.ones(SHAPE, dtype=bool), 1000.0, 1)
+    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 1)
     sampling = clustered(2)
     free = nearest_learned(sampling, NearestNeighbourDistance(ground, least=0.0).folds(sampling, 0))
     near = NearestNeighbourDistance(ground, phi=6000, least=0.0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from orecast.errors import ConfigError, SamplingError
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.splits.negative_draws import NegativeDraws, nearest_samples
 
 SHAPE = (20, 30)
@@ -12,7 +12,7 @@ SAMPLES = np.array([[2, 2], [2, 8], [10, 15], [10, 20], [19, 29], [5, 5]])
 def ground(samples=SAMPLES):
     valid = np.ones(SHAPE, dtype=bool)
     valid[5, 5] = False
-    return Ground(valid, 1000.0, 3, samples)
+    return MapGeometry(valid, 1000.0, 3, samples)
 
 
 def test_candidates_are_valid_samples_far_from_every_place():
@@ -66,6 +66,6 @@ def test_no_sample_with_evidence_is_refused():
 
 
 def test_draws_without_end_are_refused():
-    ground = Ground(np.ones((9, 9), dtype=bool), 100.0, 3)
+    ground = MapGeometry(np.ones((9, 9), dtype=bool), 100.0, 3)
     with pytest.raises(ConfigError, match=r"validation\.options\.draws: .*from 2 to 100000"):
         NegativeDraws(ground, draws=10**9)

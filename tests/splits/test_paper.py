@@ -3,11 +3,11 @@ import pytest
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.metrics import Confusion
-from orecast.sampling import Ground, Sampling, slide
+from orecast.sampling import MapGeometry, Sampling, slide
 from orecast.splits.paper import DEFINITIONS, GivenSplit, Paper
 
 SHAPE = (60, 90)
-GROUND = Ground(np.ones(SHAPE, dtype=bool), 1000.0, 9)
+GROUND = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 9)
 
 
 def grown(n=10, shift=1, seed=0):
@@ -74,7 +74,7 @@ def test_resgcn_has_ten_folds_whatever_is_asked():
 def test_resnet50_tests_numbered_tiles_behind_the_windows_it_slid():
     valid = np.ones(SHAPE, dtype=bool)
     valid[:5, :8] = False  # the middle of the first tile of 5 x 7.5 cells
-    protocol = Paper(Ground(valid, 1000.0, 5), definition="resnet50")
+    protocol = Paper(MapGeometry(valid, 1000.0, 5), definition="resnet50")
     slid = grown(8)
     rows = protocol.rows(slid)
     assert len(rows) == len(slid) + 143

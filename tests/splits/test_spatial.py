@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 
 from orecast.errors import SamplingError
 from orecast.grid import window_rows
-from orecast.sampling import Ground, Sampling, deposit_groups, deposit_sampling
+from orecast.sampling import MapGeometry, Sampling, deposit_groups, deposit_sampling
 from orecast.splits.spatial import Spatial, halved
 
 SHAPE = (60, 90)
 
 
 def ground(size):
-    return Ground(np.ones(SHAPE, dtype=bool), 1000.0, size)
+    return MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, size)
 
 
 def places(rng, n):

@@ -253,7 +253,7 @@ def test_weights_that_fit_for_one_layer_and_not_for_the_surveys_are_refused_befo
     network.check_options()  # 11 numbers a hidden unit with one layer, and one more for each
     many = replace(X, stack=np.repeat(X.stack[:1], 4, axis=0), names=("a", "b", "c", "d"))
     with pytest.raises(CapacityError, match="for autoencoder of") as caught:
-        network.rehearse(many, y, group, seed=0)
+        network.check_fit(many, y, group, seed=0)
     assert caught.value.where == "model.options.width"
     assert caught.value.remedy == "set width to 512 or less"
 

@@ -7,7 +7,7 @@ from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Scaling, Windows
 from orecast.training import Network, build_model, load_model
 from orecast.training.searching import (
-    rehearse_search,
+    check_search,
     resolve_searched,
     search_epochs,
     to_choose,
@@ -207,7 +207,7 @@ def test_a_search_goes_on_where_it_was_killed(deposits, tmp_path):
     assert len(told) == len(fresh)
 
 
-def test_a_rehearsal_asks_each_candidate_until_one_is_possible(deposits):
+def test_a_check_of_the_fit_asks_each_candidate_until_one_is_possible(deposits):
     asked = []
 
     def check(candidate):
@@ -215,23 +215,23 @@ def test_a_rehearsal_asks_each_candidate_until_one_is_possible(deposits):
         if candidate["cut"] < 3:
             raise ModelError(f"no {candidate['cut']}")
 
-    rehearse_search({"cut": (1, 2, 3, 4)}, check, *deposits)
+    check_search({"cut": (1, 2, 3, 4)}, check, *deposits)
     assert asked == [1, 2, 3]
     with pytest.raises(ModelError, match="no 1"):
-        rehearse_search({"cut": (1, 2)}, check, *deposits)
+        check_search({"cut": (1, 2)}, check, *deposits)
 
 
-def test_a_rehearsal_needs_groups_to_choose_by(deposits):
+def test_a_check_of_the_fit_needs_groups_to_choose_by(deposits):
     X, y, _ = deposits
     with pytest.raises(SamplingError, match="are one group"):
-        rehearse_search({"cut": (3,)}, lambda candidate: None, X, y, np.where(y == 1, 0, -1))
-    rehearse_search({}, lambda candidate: None, X, y, np.where(y == 1, 0, -1))
+        check_search({"cut": (3,)}, lambda candidate: None, X, y, np.where(y == 1, 0, -1))
+    check_search({}, lambda candidate: None, X, y, np.where(y == 1, 0, -1))
 
 
-def test_a_network_rehearses_its_search_and_trains_nothing(deposits):
+def test_a_network_checks_its_search_and_trains_nothing(deposits):
     X, y, group = deposits
     network = Network("resgcn", ADAPTIVE, RECIPE)
-    network.rehearse(X, y, group, seed=0)
+    network.check_fit(X, y, group, seed=0)
     assert not hasattr(network, "net_")
     with pytest.raises(SamplingError, match="are one group"):
-        network.rehearse(X, y, np.where(y == 1, 0, -1), seed=0)
+        network.check_fit(X, y, np.where(y == 1, 0, -1), seed=0)

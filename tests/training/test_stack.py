@@ -198,10 +198,10 @@ def test_members_that_learn_from_no_labels_cannot_be_weighted():
         stack("random", "fault-distance")
 
 
-def test_a_rehearsal_meets_what_a_fit_would_and_fits_nothing(deposits):
+def test_a_check_of_the_fit_meets_what_a_fit_would_and_fits_nothing(deposits):
     X, y, group = deposits
     model = stack("random-forest", "logistic-regression")
-    model.rehearse(X, y, group, seed=0)
+    model.check_fit(X, y, group, seed=0)
     assert not hasattr(model, "fitted_")
     with pytest.raises(SamplingError, match="one group"):
-        model.rehearse(X, y, np.where(y == 1, 0, -1), seed=0)
+        model.check_fit(X, y, np.where(y == 1, 0, -1), seed=0)

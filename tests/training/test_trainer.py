@@ -226,7 +226,7 @@ def test_compiled_networks_learn_the_same_weights(district, monkeypatch):
     monkeypatch.setattr(torch, "compile", eager)
     recipe = Training(epochs=1)
     net = trained(district, recipe, settings=Acceleration(CPU.device, "float32", False, True))
-    assert [lesson.net for lesson in compiled] == [net]
+    assert [module.net for module in compiled] == [net]
     for value, other in zip(
         net.state_dict().values(), trained(district, recipe).state_dict().values(), strict=True
     ):

@@ -184,7 +184,7 @@ def test_a_network_refuses_it_before_anything_is_trained(district):
     with pytest.raises(SamplingError, match=r"training\.trim"):
         build_model("resnet18", {}, training, window=5)
     model = Network("resnet18", {"width": 2}, training)
-    for met in (model.rehearse, model.fit):
+    for met in (model.check_fit, model.fit):
         with pytest.raises(SamplingError, match=r"training\.trim"):
             met(*district, seed=0)
 

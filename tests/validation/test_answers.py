@@ -8,7 +8,7 @@ import pytest
 from orecast.config import Training
 from orecast.errors import RunError
 from orecast.metrics import percentiles
-from orecast.sampling import Ground
+from orecast.sampling import MapGeometry
 from orecast.splits.spatial import Spatial
 from orecast.training import build_model
 from orecast.training.generators import build_step
@@ -22,7 +22,7 @@ def recipe():
 
 
 def spatial(evidence, n=4):
-    return Spatial(Ground(evidence.valid, 1000.0, SIZE), n)
+    return Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), n)
 
 
 class Voting:

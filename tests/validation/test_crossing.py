@@ -8,7 +8,7 @@ from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.metrics import bootstrap_mean, percentiles, share_interval
-from orecast.sampling import Ground, NegativeRule, deposit_sampling
+from orecast.sampling import MapGeometry, NegativeRule, deposit_sampling
 from orecast.splits import build_protocol
 from orecast.splits.paper import Paper
 from orecast.splits.spatial import Spatial
@@ -24,7 +24,7 @@ def recipe(name="logistic-regression", **options):
 
 
 def spatial(evidence, n=4):
-    return Spatial(Ground(evidence.valid, 1000.0, SIZE), n)
+    return Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), n)
 
 
 def test_each_cell_with_evidence_is_spoken_for_once(evidence, places):
@@ -71,7 +71,7 @@ def test_a_stopped_validation_goes_on_where_it_stopped(evidence, places, tmp_pat
 
 
 def test_the_paper_protocol_grows_first_and_flatters(evidence, places):
-    protocol = Paper(Ground(evidence.valid, 1000.0, SIZE), 4)
+    protocol = Paper(MapGeometry(evidence.valid, 1000.0, SIZE), 4)
     forest = recipe("random-forest", trees=30)
     answer = cross_predict(forest, evidence, places, protocol, seed=0)
     y = answer.sampling.y[answer.rows]
@@ -101,7 +101,7 @@ def test_barren_places_that_a_fold_may_not_see_are_said_with_a_remedy(evidence, 
     hidden[tuple(barren.T)] = True
     known = Recipe(recipe().model, SIZE, barren=barren)
     with pytest.raises(SamplingError, match=r"\[barren\]: no barren place .*leave \[barren\] out"):
-        known.rehearse(evidence, places, hidden=hidden, seed=0)
+        known.check_fit(evidence, places, hidden=hidden, seed=0)
 
 
 def test_negatives_keep_their_distance_in_cells(evidence, places):
@@ -112,7 +112,7 @@ def test_negatives_keep_their_distance_in_cells(evidence, places):
 
 
 def leave_pair_out(evidence, pairs):
-    ground = Ground(evidence.valid, 1000.0, SIZE)
+    ground = MapGeometry(evidence.valid, 1000.0, SIZE)
     return build_protocol("leave-pair-out", {"pairs": pairs}, ground, n_folds=5, seed=0)
 
 

@@ -10,7 +10,7 @@ from scipy import special
 from orecast.config import Training
 from orecast.grid import windows_touching
 from orecast.metrics import percentiles
-from orecast.sampling import Ground
+from orecast.sampling import MapGeometry
 from orecast.splits.spatial import Spatial
 from orecast.training import build_model
 from orecast.validation import Calibration, Recipe, cross_predict, inner
@@ -51,7 +51,7 @@ def calibrated(evidence, ore, model=None, *, hidden=None, folds=2, labels=True):
     recipe = Recipe(model, SIZE, labels=labels)
     fitted = recipe.fit(evidence, ore, hidden=hidden, seed=0)
     model.built = 0
-    protocol = Spatial(Ground(evidence.valid, 1000.0, SIZE), folds)
+    protocol = Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), folds)
     return calibrate_inside(recipe, fitted, evidence, ore, protocol, hidden=hidden, seed=0)
 
 
@@ -103,7 +103,7 @@ def test_places_are_ranked_among_the_cells_of_their_inner_fold(
     found = calibrated(evidence, places)
     recipe = Recipe(Counted(), SIZE)
     ranks = []
-    for fold in Spatial(Ground(evidence.valid, 1000.0, SIZE), 2).folds(places, evidence.reach):
+    for fold in Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), 2).folds(places, evidence.reach):
         fitted = recipe.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
         region = fitted.predict(np.argwhere(fold.region & evidence.valid))
         assert 300 < len(region) < 2000
@@ -122,8 +122,8 @@ def test_each_models_scale_is_its_own_affair(evidence, places):
 
     def told(*ways):
         recipe = Recipe(Stretched(*ways), SIZE)
-        protocol = Spatial(Ground(evidence.valid, 1000.0, SIZE), 3)
-        within = Spatial(Ground(evidence.valid, 1000.0, SIZE), 2)
+        protocol = Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), 3)
+        within = Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), 2)
         return cross_predict(recipe, evidence, places, protocol, seed=0, inner=within)
 
     plain, stretched = told(lambda s: s), told(np.sqrt, np.square, lambda s: s / 8)
@@ -136,7 +136,7 @@ def test_each_models_scale_is_its_own_affair(evidence, places):
 
 
 def test_probabilities_rise_within_a_region_and_sum_to_its_share_of_the_places(evidence, places):
-    ground = Ground(evidence.valid, 1000.0, SIZE)
+    ground = MapGeometry(evidence.valid, 1000.0, SIZE)
     recipe, within = Recipe(Counted(), SIZE), Spatial(ground, 2)
     answer = cross_predict(recipe, evidence, places, Spatial(ground, 3), seed=0, inner=within)
     probabilities = answer.probabilities

@@ -18,7 +18,7 @@ from orecast.config import Screening, Training
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.registry import entries
-from orecast.sampling import Ground, NegativeRule, deposit_sampling
+from orecast.sampling import MapGeometry, NegativeRule, deposit_sampling
 from orecast.sampling.augmentation import grow
 from orecast.splits import build_protocol
 from orecast.splits.building import PACKAGE
@@ -100,7 +100,7 @@ def recipe(name="logistic-regression", **given):
 
 
 def ground(evidence, size=SIZE):
-    return Ground(evidence.valid, 1000.0, size)
+    return MapGeometry(evidence.valid, 1000.0, size)
 
 
 def western(evidence, places, size):

@@ -12,7 +12,7 @@ from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.metrics import f1_optimal_threshold
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.sampling.augmentation import Copying, Step
 from orecast.splits.paper import GivenSplit, Paper
 from orecast.training import build_model
@@ -75,7 +75,7 @@ def rows_of(ore, barren, step=18):
 def published(model, wide, rows, definition, plan=(), size=9, **options):
     recipe = Recipe(model.build, size, shift=0, plan=tuple(plan))
     recipe = replace(recipe, **{k: options.pop(k) for k in ("labels", "screening") if k in options})
-    protocol = Paper(Ground(wide.valid, 1000.0, size), definition=definition)
+    protocol = Paper(MapGeometry(wide.valid, 1000.0, size), definition=definition)
     rows = protocol.rows(rows)
     told = {"seed": 0, "words": "given"} | options
     return published_predict(recipe, wide, rows, protocol, **told)
@@ -95,7 +95,7 @@ def sides(oof, k=0):
 def test_a_trim_counts_in_what_both_sides_share(wide, trim, all_share):
     """Places 18 cells apart on every side, whose windows have 9 cells."""
     rows = rows_of(30, 70)
-    protocol = Paper(Ground(wide.valid, 1000.0, 9, trim=trim), definition="ssgsnet")
+    protocol = Paper(MapGeometry(wide.valid, 1000.0, 9, trim=trim), definition="ssgsnet")
     protocol.folds(protocol.rows(rows), 0.0)
     share = int(protocol.words.split(" %")[0].rsplit(" ", 1)[1])
     assert share > 80 if all_share else share == 0
@@ -159,7 +159,7 @@ def test_mfaf_grows_either_part_from_its_own_places(wide):
 def test_elements_are_screened_where_the_paper_screened(definition, kept, wide):
     """A layer that tells the labels learned from, and the opposite of those tested."""
     rows = rows_of(40, 60)
-    protocol = Paper(Ground(wide.valid, 1000.0, 3), definition=definition)
+    protocol = Paper(MapGeometry(wide.valid, 1000.0, 3), definition=definition)
     (fold,) = protocol.folds(rows, 0.0)
     values = np.random.default_rng(9).normal(size=SHAPE).astype(np.float32) / 100
     values[tuple(rows.at.T)] += rows.y
@@ -203,7 +203,7 @@ def test_resnet50_leaves_the_tiles_that_it_tests_as_they_are(wide):
     assert sum(sides(oof)[1]) == 144
     answer = oof.answers[0]
     tiles = oof.sampling.take(answer.test)
-    protocol = Paper(Ground(wide.valid, 1000.0, 9), definition="resnet50")
+    protocol = Paper(MapGeometry(wide.valid, 1000.0, 9), definition="resnet50")
     expected = protocol.rows(rows).take(np.arange(235, 235 + 144))
     np.testing.assert_array_equal(tiles.at, expected.at)
     np.testing.assert_array_equal(tiles.y, expected.y)
@@ -256,7 +256,7 @@ def test_the_authors_own_split_is_taken_as_it_is(wide):
     rows = rows_of(84, 84, 20)
     order = np.random.default_rng(3).permutation(168)
     train, test = np.sort(order[:136]), np.sort(order[136:])
-    ground = Ground(wide.valid, 1000.0, 9)
+    ground = MapGeometry(wide.valid, 1000.0, 9)
     split = GivenSplit(train, test, ground, "gk-dcn")
     model = Remembering()
     plan = (build_step("slide", {"shift": 1}),)
@@ -301,7 +301,7 @@ def test_a_stopped_test_goes_on_where_it_stopped(definition, wide, tmp_path):
 
 
 def test_cross_predict_hands_over(evidence, places):
-    protocol = Paper(Ground(evidence.valid, 1000.0, 5), definition="ssgsnet")
+    protocol = Paper(MapGeometry(evidence.valid, 1000.0, 5), definition="ssgsnet")
     recipe = Recipe(
         lambda: build_model("logistic-regression", {}, Training()), 5, shift=0, plan=(QUARTERS,)
     )

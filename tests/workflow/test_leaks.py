@@ -12,7 +12,7 @@ import pytest
 
 from orecast.config import Training
 from orecast.evidence import build_evidence, refitted
-from orecast.sampling import Ground, NegativeRule, Sampling, deposit_sampling
+from orecast.sampling import MapGeometry, NegativeRule, Sampling, deposit_sampling
 from orecast.splits.spatial import Spatial
 from orecast.survey import read_survey
 from orecast.survey.concentrations import lowest_seen
@@ -79,7 +79,7 @@ def told(survey, evidence, config, sampling, fold, window, folder, *, refit=True
         sampling,
         Fixed(fold),
         seed=0,
-        inner=Spatial(Ground(evidence.valid, 1000.0, window), 2),
+        inner=Spatial(MapGeometry(evidence.valid, 1000.0, window), 2),
         refit=(lambda hidden: refitted(evidence, survey, config, hidden)) if refit else None,
         spread=True,
     )
@@ -105,7 +105,7 @@ def both(name, configured, folder, folds, **options):
     at = grid.cell(np.column_stack([survey.deposits.geometry.x, survey.deposits.geometry.y]))
     places, _ = deposit_sampling(at, window)
     cells = grid.cell(np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y]))
-    cut = Spatial(Ground(evidence.valid, 1000.0, window), 3).folds(places, evidence.reach)
+    cut = Spatial(MapGeometry(evidence.valid, 1000.0, window), 3).folds(places, evidence.reach)
     for k in folds:
         fold = cut[k]
         inside = grid.inside(cells)

@@ -17,7 +17,7 @@ from orecast.survey import read_survey
 from orecast.training import build_model
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow import check, run_survey
-from orecast.workflow.run.job import ground_of
+from orecast.workflow.run.job import geometry_of
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ORECAST_DATA", ROOT.parent / "shared" / "data"))
@@ -80,7 +80,7 @@ def eskay():
         config = read(ROOT / "examples" / "eskay" / "run.toml")
         survey = read_survey(config)
     evidence = build_evidence(survey, config)
-    return evidence, ground_of(survey, evidence, config)
+    return evidence, geometry_of(survey, evidence, config)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from orecast.arrays import Bools, Floats
 from orecast.errors import ConfigError, InputError, nearest
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 FRACTION = 0.65  # of the limit: least distortion of the covariances (Martín-Fernández et al. 2003)
 

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Floats
 from orecast.errors import ConfigError, InputError, nearest
 
-Floats = NDArray[np.float64]
 Names = Sequence[str] | None
 
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from orecast.arrays import Bools, Floats
 from orecast.errors import ConfigError, ModelError, SamplingError, nearest
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Definition = Literal["decision", "labels"]
 Measures = dict[str, Floats]
 

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from orecast.arrays import Floats
 from orecast.composition.logratio import alr, clr, ilr, log
 from orecast.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from orecast.config import Composition
-
-Floats = NDArray[np.float64]
 
 
 def log_ratios(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats32
 from orecast.config import Config, Layer
 from orecast.errors import AlignmentError
 from orecast.evidence.nouns import Evidence
@@ -16,7 +16,6 @@ from orecast.grid import Bounds, Grid, crs_name
 if TYPE_CHECKING:
     from orecast.survey.nouns import Raster, Survey
 
-Floats = NDArray[np.float32]
 
 _MUCH_FINER = 0.5  # of the grid's cell: below it a cell is averaged, not sampled
 
@@ -39,7 +38,7 @@ def with_rasters(evidence: Evidence, survey: Survey, config: Config) -> Evidence
     return evidence
 
 
-def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floats, str]:
+def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floats32, str]:
     """Values at the grid's cells by CRS and transform, ``(rows, columns)``, and how, in words.
 
     Classes take the nearest cell, or the most frequent one where the raster is much finer;
@@ -66,7 +65,7 @@ def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floa
     return values, f"{words.get(name, name)} from {crs_name(raster.grid.crs)}"
 
 
-def _warp(raster: Raster, grid: Grid, resampling: str) -> Floats:
+def _warp(raster: Raster, grid: Grid, resampling: str) -> Floats32:
     from rasterio.crs import CRS
     from rasterio.warp import Resampling, reproject
 

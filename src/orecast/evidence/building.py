@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools
 from orecast.capacity import require_memory
 from orecast.config import Config, EvidenceOptions
 from orecast.errors import AlignmentError, ConfigError, InputError, nearest
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
     from orecast.config import Config
     from orecast.survey.nouns import Findings, Survey
-
-Bools = NDArray[np.bool_]
 
 
 def refitted(evidence: Evidence, survey: Survey, config: Config, hidden: Bools) -> Evidence:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast import registry
+from orecast.arrays import Bools, Floats
 from orecast.composition import impute, log_ratios
 from orecast.config import Config, EvidenceOptions
 from orecast.errors import InputError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
     from orecast.survey.nouns import Findings, Survey
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _BLOCK = 1 << 18  # cells interpolated at a time
 

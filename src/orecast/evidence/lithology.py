@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.config import Geology
 from orecast.errors import AlignmentError, InputError, nearest
 from orecast.evidence.nouns import Evidence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from orecast.survey.nouns import Survey
-
-Floats = NDArray[np.float64]
 
 
 def with_geology(evidence: Evidence, survey: Survey, options: Geology) -> Evidence:

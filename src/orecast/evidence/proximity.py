@@ -10,6 +10,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.capacity import require_memory
 from orecast.config import Faults
 from orecast.errors import ConfigError, InputError
@@ -20,8 +21,6 @@ from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
     from orecast.survey.nouns import Survey
-
-Floats = NDArray[np.float64]
 
 
 def sampling_density(survey: Survey, grid: Grid, radius: float) -> NDArray[np.float32]:

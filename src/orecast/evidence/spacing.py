@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from orecast.arrays import Floats
 from orecast.errors import InputError
-
-Floats = NDArray[np.float64]
 
 _SHARE = 0.95  # of the samples that find enough neighbours within the proposed radius
 _MOST_VISITED = 10_000_000  # neighbours, all places together: a few seconds

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Floats32
 from orecast.errors import InputError, SamplingError
 from orecast.run import BROKEN_ARRAYS
-from orecast.sampling.windows import WEIGHT, Floats, Windows
+from orecast.sampling.windows import WEIGHT, Windows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ def require_windows(X: Windows) -> None:
         raise SamplingError("no window is given to explain")
 
 
-def shown_layer(X: Windows) -> tuple[str, Floats]:
+def shown_layer(X: Windows) -> tuple[str, Floats32]:
     """Name and values ``(n, size, size)`` of the layer to draw behind what is explained.
 
     The weight of knowledge where there is one, else the first layer; values as a model reads them.
@@ -78,7 +79,7 @@ def window_grid(rows: int, windows: int) -> tuple[Figure, list[list[Axes]]]:
     return figure, grid.tolist()
 
 
-def grey_window(axes: Axes, windows: Floats, n: int) -> None:
+def grey_window(axes: Axes, windows: Floats32, n: int) -> None:
     """Draw one of windows ``(n, size, size)`` in pale greys, dark high, on one scale for all."""
     low, high = float(np.nanmin(windows)), float(np.nanmax(windows))
     axes.imshow(windows[n], "Greys", vmin=low, vmax=high, interpolation="nearest", alpha=0.6)
@@ -129,7 +130,6 @@ def write_figure(figure: Figure, path: Path) -> None:
     figure.savefig(path)
 
 
-Reals = NDArray[np.float64]
 MOST_LAYERS = 20
 _WIDTH = 6.0
 _ROW = 0.27  # inches
@@ -138,7 +138,7 @@ _BINS = 120
 _HALF_ROW = 0.42
 
 
-def swarm_figure(names: Sequence[str], values: Reals, features: Floats) -> Figure:
+def swarm_figure(names: Sequence[str], values: Floats, features: Floats32) -> Figure:
     """Draw values ``(n, C)``, a row a layer in the order given, the first ``MOST_LAYERS``."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -172,7 +172,7 @@ def swarm_figure(names: Sequence[str], values: Reals, features: Floats) -> Figur
     return figure
 
 
-def means_figure(names: Sequence[str], means: Reals) -> Figure:
+def means_figure(names: Sequence[str], means: Floats) -> Figure:
     """Draw mean |values| ``(C,)``, a bar a layer in the order given, the first ``MOST_LAYERS``."""
     shown = min(len(names), MOST_LAYERS)
     figure, axes = _rows(names)
@@ -184,7 +184,7 @@ def means_figure(names: Sequence[str], means: Reals) -> Figure:
     return figure
 
 
-def swarm_offsets(values: Reals, width: float) -> Reals:
+def swarm_offsets(values: Floats, width: float) -> Floats:
     """How far from its row's middle each point stands, ``(n,)``, near ones side by side.
 
     Points whose values fall into one bin of ``width`` go above and below in turn. The fullest bin
@@ -203,7 +203,7 @@ def swarm_offsets(values: Reals, width: float) -> Reals:
     return offsets
 
 
-def unit_colours(values: Floats) -> Reals:
+def unit_colours(values: Floats32) -> Floats:
     """Values from their 5th to their 95th percentile as 0 to 1, ``(n,)``; alike ones are 0.5."""
     low, high = np.nanpercentile(values, [5, 95])
     if high <= low:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats32
 from orecast.errors import ModelError
 from orecast.explanation._drawing import (
     grey_window,
@@ -21,7 +22,7 @@ from orecast.explanation._drawing import (
     window_title,
     write_figure,
 )
-from orecast.sampling.windows import Floats, Windows
+from orecast.sampling.windows import Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,11 +41,11 @@ class GradCam:
     probabilities; ``window`` ``(n, size, size)`` the values of ``layer``, to draw beneath.
     """
 
-    heat: Floats
-    peak: Floats
+    heat: Floats32
+    peak: Floats32
     score: NDArray[np.float64]
     layer: str
-    window: Floats
+    window: Floats32
 
     def save(self, path: Path) -> None:
         """Write the arrays as ``.npz``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orecast.arrays import Floats32
 from orecast.errors import ModelError
 from orecast.explanation._drawing import (
     BLUE,
@@ -27,7 +28,7 @@ from orecast.explanation._drawing import (
     write_figure,
 )
 from orecast.grid import window_start
-from orecast.sampling.windows import Floats, Windows
+from orecast.sampling.windows import Windows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,11 +51,11 @@ class SamplingOffsets:
     beneath.
     """
 
-    positions: Floats
-    regular: Floats
-    modulation: Floats
+    positions: Floats32
+    regular: Floats32
+    modulation: Floats32
     layer: str
-    window: Floats
+    window: Floats32
 
     def save(self, path: Path) -> None:
         """Write the arrays as ``.npz``."""
@@ -150,7 +151,7 @@ def sampling_offsets(network: Network, X: Windows) -> SamplingOffsets:
     )
 
 
-def _from_the_middle(network: Network, x: Tensor) -> tuple[Floats, Floats, Floats]:
+def _from_the_middle(network: Network, x: Tensor) -> tuple[Floats32, Floats32, Floats32]:
     """Positions ``(L, b, 9, 2)``, regular ``(L, 9, 2)`` and modulation ``(L, b, 9)`` of windows."""
     import torch
 
@@ -178,6 +179,6 @@ def _middle(size: int, side: int) -> tuple[int, int]:
     return window_start(size) // stride, stride
 
 
-def _in_window_cells(at: Floats, stride: int) -> Floats:
+def _in_window_cells(at: Floats32, stride: int) -> Floats32:
     """Positions on a map in cells of the window: both count from the centre of a first cell."""
     return ((at + np.float32(0.5)) * stride - np.float32(0.5)).astype(np.float32)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError
 from orecast.explanation._drawing import (
     means_figure,
@@ -21,13 +21,12 @@ from orecast.explanation._drawing import (
     write_figure,
 )
 from orecast.grid import window_start
-from orecast.sampling.windows import Bools, Floats, Ints, Windows
+from orecast.sampling.windows import Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Scores = NDArray[np.float64]
-Predict = Callable[[Windows], Scores]
+Predict = Callable[[Windows], Floats]
 
 _WRITTEN = 1 << 24  # values of windows written out at a time, 64 MiB
 _SAME = 1e-3  # scores that differ by less are one score
@@ -42,8 +41,8 @@ class Shapley:
     """
 
     names: tuple[str, ...]
-    values: Scores
-    features: Floats
+    values: Floats
+    features: Floats32
     base: float
 
     def save(self, path: Path) -> None:
@@ -142,11 +141,17 @@ def shapley_values(
 
 
 def _added(
-    predict: Predict, X: Windows, own: Floats, other: Floats, walk: Ints, whole: Scores, none: float
-) -> Scores:
+    predict: Predict,
+    X: Windows,
+    own: Floats32,
+    other: Floats32,
+    walk: Ints,
+    whole: Floats,
+    none: float,
+) -> Floats:
     """Mean of what each layer adds in orders ``(P, C)`` to windows ``(b, C, k, k)``, ``(b, C)``.
 
-    Scores with all layers of their own are ``whole`` ``(b,)``, with none of them ``none``.
+    Floats with all layers of their own are ``whole`` ``(b,)``, with none of them ``none``.
     """
     place = np.argsort(walk, axis=1)  # (P, C)
     count, layers = walk.shape
@@ -162,18 +167,20 @@ def _added(
     return np.asarray(by_layer.mean(axis=0).T)
 
 
-def _scores(predict: Predict, X: Windows, own: Floats, other: Floats, coalitions: Bools) -> Scores:
+def _scores(
+    predict: Predict, X: Windows, own: Floats32, other: Floats32, coalitions: Bools
+) -> Floats:
     """Scores of windows of whose layers some are their own ``(m, C)``, the rest another's."""
     mixed = np.where(coalitions[:, None, :, None, None], own, other)  # (m, b, C, k, k)
     return predict(_written(mixed.reshape(-1, *own.shape[1:]), X)).reshape(len(coalitions), -1)
 
 
-def _raw(X: Windows) -> Floats:
+def _raw(X: Windows) -> Floats32:
     """Values of windows as they stand in the stack, ``(n, C, k, k)``; NaN where nothing is read."""
     return replace(X, scaling=None).batch()
 
 
-def _means(values: Floats) -> Floats:
+def _means(values: Floats32) -> Floats32:
     """Mean of each layer over the cells of a window that hold a value, ``(n, C)``; NaN of none."""
     missing = np.isnan(values)
     with np.errstate(invalid="ignore"):
@@ -181,7 +188,7 @@ def _means(values: Floats) -> Floats:
         return np.asarray(total / (~missing).sum(axis=(2, 3)), dtype=np.float32)
 
 
-def _written(values: Floats, X: Windows) -> Windows:
+def _written(values: Floats32, X: Windows) -> Windows:
     """Windows like ``X`` over values ``(n, C, k, k)``, which stand below each other in a stack."""
     n, layers, size, _ = values.shape
     stack = np.ascontiguousarray(values.transpose(1, 0, 2, 3)).reshape(layers, n * size, size)
@@ -218,7 +225,7 @@ def _require_counts(drawn: int, permutations: int) -> None:
         )
 
 
-def _require_windows_suffice(written: Scores, scores: Scores) -> None:
+def _require_windows_suffice(written: Floats, scores: Floats) -> None:
     """Compare scores of the windows on their map with those of the same windows taken out of it."""
     if not np.allclose(written, scores, rtol=0, atol=_SAME, equal_nan=True):
         raise ModelError(

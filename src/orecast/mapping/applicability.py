@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from orecast.arrays import Floats
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.sampling import Windows
 from orecast.validation import Fitted
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _DISTANCES_AT_ONCE = 2**22  # 32 MiB
 

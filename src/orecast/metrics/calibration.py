@@ -9,12 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Bools, Floats
 from orecast.errors import SamplingError
 from orecast.metrics.curves import known_percentiles
 from orecast.metrics.intervals import share_interval
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 By = Literal["quantile", "width"]
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Floats
 from orecast.errors import SamplingError
 from orecast.metrics.scores import outranked
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

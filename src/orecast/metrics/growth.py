@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from orecast.arrays import Floats
 
 _LEVEL = 0.01  # chance of a false alarm among all layers, and among all pairs
 _NEAREST = 0.01  # real rows that lie nearer to another than the distance that a copy keeps

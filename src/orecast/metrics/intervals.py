@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Floats
+
 _RESAMPLES = 4000
 _FEWEST = 3  # fewer deposits, or groups of them, say nothing about their spread
 
@@ -144,7 +146,6 @@ def _expanded_tail(level: float, n: int) -> float:
     return float(special.ndtr(math.sqrt(n / (n - 1)) * t))
 
 
-Floats = NDArray[np.float64]
 _ALL_SIGNS = 4096  # as many patterns of signs are counted one by one
 _DRAWS = 9999
 _BLOCK = 1 << 22  # signs drawn at a time

@@ -9,12 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.metrics.scores import auc
 
 Real = NDArray[np.generic]
 Floating = NDArray[np.floating]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 Keys = NDArray[np.uint64]
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -119,7 +118,6 @@ def _hashed(words: NDArray[np.unsignedinteger]) -> Keys:
     return key
 
 
-Floats = NDArray[np.float64]
 _DIMENSIONS = 64
 _ROWS_AT_ONCE = 512
 _BY_CHANCE = 0.01  # windows that may lie as near by chance, of all of them

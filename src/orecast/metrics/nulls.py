@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import SamplingError
 from orecast.metrics.intervals import bootstrap_mean
 from orecast.metrics.scores import percentiles
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 _FEWEST_INSIDE = 2 / 3  # of the deposits, for a shift to count
 _TRIES = 200  # shifts tried for each that is wanted
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Floats, Ints
 from orecast.metrics.intervals import Interval, bootstrap, share_interval
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Real = NDArray[np.floating]
 _BLOCK = 1 << 15  # cells that are sorted at a time: they stay in the processor's cache
 _ROUNDING = 1e-12  # of a percentile, so that 0.95 lies within the best 0.05

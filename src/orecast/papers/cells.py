@@ -18,7 +18,7 @@ from orecast.errors import REFUSALS
 from orecast.metrics import auc, confusion
 from orecast.papers.experiments import Entry
 from orecast.papers.plan import ReproducedCell, Reproduction, is_network
-from orecast.papers.study import SCRATCH, Bench
+from orecast.papers.study import SCRATCH, Study
 from orecast.run import damaged_file, read_sealed, write_json, write_sealed
 from orecast.sampling.augmentation import grow
 from orecast.splits import build_protocol
@@ -64,32 +64,32 @@ def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
-def examine_generators(bench: Bench) -> list[dict[str, Any]]:
+def examine_generators(study: Study) -> list[dict[str, Any]]:
     """Grow all that is known once by each plan that draws rows, and look at what it made.
 
     A row a step: the entry that it was first run for, and ``validation.grown.examined``.
     """
     found: list[dict[str, Any]] = []
     done: list[Any] = []
-    for entry in bench.plan.entries:
-        plan = entry.grow or bench.plan.experiment.grow
+    for entry in study.plan.entries:
+        plan = entry.grow or study.plan.experiment.grow
         if plan in done or not any(step["method"] in GENERATED for step in plan):
             continue
         done.append(plan)
         try:
-            found += [{"run": entry.name, **told} for told in _grown(bench, entry)]
+            found += [{"run": entry.name, **told} for told in _grown(study, entry)]
         except REFUSALS as error:
             found.append({"run": entry.name, "sentence": f"Refused: {error.what}."})
     return found
 
 
-def _grown(bench: Bench, entry: Entry) -> list[dict[str, Any]]:
-    recipe, seed = bench.recipe(entry, 0), 0
-    if bench.rows is not None:
-        evidence, rows = bench.rows.evidence, bench.rows.sampling
+def _grown(study: Study, entry: Entry) -> list[dict[str, Any]]:
+    recipe, seed = study.recipe(entry, 0), 0
+    if study.rows is not None:
+        evidence, rows = study.rows.evidence, study.rows.sampling
     else:
-        evidence = bench.evidence
-        rows, _ = recipe.grown(evidence, bench.places.sampling, evidence.valid, seed)
+        evidence = study.evidence
+        rows, _ = recipe.grown(evidence, study.places.sampling, evidence.valid, seed)
     windows = recipe.windows(evidence, rows, visible=evidence.valid, hidden=None, seed=seed)
     return examined(grow(windows, rows.y, rows.group, recipe.plan, seed=seed))
 
@@ -99,7 +99,7 @@ RANKED_CELLS = {"smoke": 200, "hour": 500, "full": 2000}
 """Cells of a fold's region among which its held-out deposits are ranked."""
 _CURVE_POINTS = 200
 Content = dict[str, Any]
-_benches: dict[tuple[Path, str], Bench] = {}
+_studies: dict[tuple[Path, str], Study] = {}
 
 
 def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
@@ -107,11 +107,11 @@ def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
 
     Raises RunError or OSError where a file cannot be written or read; the cell is then absent.
     """
-    bench, entry = _bench(plan, folder), plan.entry(cell.entry)
+    study, entry = _study(plan, folder), plan.entry(cell.entry)
     begun = time.perf_counter()
     told: Content
     try:
-        told = _Computed(bench, entry, cell).content()
+        told = _Computed(study, entry, cell).content()
     except REFUSALS as error:
         told = {"error": error.as_dict()}
     content = {
@@ -130,19 +130,19 @@ def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
 
     What the data refuse is left to whoever asks for the map.
     """
-    bench = _bench(plan, folder)
+    study = _study(plan, folder)
     with suppress(*REFUSALS):
-        bench.fitted(plan.entry(stem))
+        study.fitted(plan.entry(stem))
 
 
-def _bench(plan: Reproduction, folder: Path) -> Bench:
-    """The bench with its survey and evidence read: files that cannot be are no cell's refusal."""
+def _study(plan: Reproduction, folder: Path) -> Study:
+    """The study with its survey and evidence read: files that cannot be are no cell's refusal."""
     key = (folder, plan.experiment.system)
-    if key not in _benches:
-        bench = Bench(plan, folder)
-        _ = bench.survey, bench.evidence
-        _benches[key] = bench
-    return _benches[key]
+    if key not in _studies:
+        study = Study(plan, folder)
+        _ = study.survey, study.evidence
+        _studies[key] = study
+    return _studies[key]
 
 
 def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
@@ -153,9 +153,9 @@ def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
 class _Computed:
     """A cell in the making; what an interrupted one has done stands in ``.orecast``."""
 
-    def __init__(self, bench: Bench, entry: Entry, cell: ReproducedCell) -> None:
-        self.bench, self.entry, self.cell = bench, entry, cell
-        self.scratch = bench.folder / SCRATCH / Path(cell.file).stem
+    def __init__(self, study: Study, entry: Entry, cell: ReproducedCell) -> None:
+        self.study, self.entry, self.cell = study, entry, cell
+        self.scratch = study.folder / SCRATCH / Path(cell.file).stem
         self.history: dict[int, Content] = {}
 
     def content(self) -> Content:
@@ -169,7 +169,7 @@ class _Computed:
         self.scratch.mkdir(parents=True, exist_ok=True)
         # The first fold's training is what is recorded, also where another is the first to go on.
         record = None if answer_path(self.scratch, 0).is_file() else self._record
-        recipe = self.bench.recipe(self.entry, self.cell.seed, self.scratch, record)
+        recipe = self.study.recipe(self.entry, self.cell.seed, self.scratch, record)
         found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
         return found | {"history": [self.history[k] for k in sorted(self.history)] or None}
 
@@ -178,21 +178,21 @@ class _Computed:
         write_json(self.scratch / "history.json", list(self.history.values()))
 
     def _paper(self, recipe: Recipe) -> Content:
-        bench, seed = self.bench, self.cell.seed
-        options = bench.config(self.entry, seed).validation
-        if bench.rows is None:
+        study, seed = self.study, self.cell.seed
+        options = study.config(self.entry, seed).validation
+        if study.rows is None:
             protocol = build_protocol(
-                "paper", options.options, bench.ground, n_folds=options.folds, seed=seed
+                "paper", options.options, study.ground, n_folds=options.folds, seed=seed
             )
-            sampling = bench.places.sampling
+            sampling = study.places.sampling
             oof = cross_predict(
-                recipe, bench.evidence, sampling, protocol, seed=seed, store=self.scratch
+                recipe, study.evidence, sampling, protocol, seed=seed, store=self.scratch
             )
             return _published(oof)
-        rows = bench.rows
+        rows = study.rows
         if rows.train is not None and rows.test is not None:
             split: Any = GivenSplit(
-                rows.train, rows.test, bench.ground, bench.plan.experiment.system
+                rows.train, rows.test, study.ground, study.plan.experiment.system
             )
         else:
             split = build_protocol(
@@ -204,20 +204,20 @@ class _Computed:
         return _published(oof)
 
     def _spatial(self, recipe: Recipe) -> Content:
-        bench, seed = self.bench, self.cell.seed
-        folds = bench.config(self.entry, seed).validation.folds
+        study, seed = self.study, self.cell.seed
+        folds = study.config(self.entry, seed).validation.folds
         oof = cross_predict(
             recipe,
-            bench.evidence,
-            bench.places.sampling,
-            build_protocol("spatial", {}, bench.ground, n_folds=folds, seed=seed),
+            study.evidence,
+            study.places.sampling,
+            build_protocol("spatial", {}, study.ground, n_folds=folds, seed=seed),
             seed=seed,
-            refit=bench.refit(self.entry, seed),
+            refit=study.refit(self.entry, seed),
             own_labels=True,
-            cells=RANKED_CELLS[bench.plan.kind],
+            cells=RANKED_CELLS[study.plan.kind],
             store=self.scratch,
         )
-        row = held_out_row(self.entry.name, "model", "spatial", oof, bench.places, seed=seed)
+        row = held_out_row(self.entry.name, "model", "spatial", oof, study.places, seed=seed)
         scores = {name: interval["value"] for name, interval in row["called"].items()}
         curve = row["success_rate"]
         return {

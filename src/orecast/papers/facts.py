@@ -9,27 +9,27 @@ import numpy as np
 
 from orecast.composition import screen
 from orecast.papers.experiments import PaperTable
-from orecast.papers.study import Bench
+from orecast.papers.study import Study
 from orecast.splits import build_protocol
 
 Facts = dict[str, dict[str, dict[str, float]]]
 Content = dict[str, Any]
 
 
-def count_facts(bench: Bench, cells: list[Content]) -> Facts:
+def count_facts(study: Study, cells: list[Content]) -> Facts:
     """Figures of the paper's tables that are no scores: by table, row and column."""
-    experiment = bench.plan.experiment
+    experiment = study.plan.experiment
     published = [c for c in cells if c["protocol"] == "paper" and "error" not in c]
     facts: Facts = {}
     for table in experiment.paper.tables:
         if table.kind == "screening":
-            facts[table.id] = _screened(bench)
+            facts[table.id] = _screened(study)
         elif table.id in ("windows", "tiles") and table.kind == "counts" and published:
-            facts[table.id] = _counted(bench, table, published[0])
+            facts[table.id] = _counted(study, table, published[0])
     return facts
 
 
-def _counted(bench: Bench, table: PaperTable, cell: Content) -> dict[str, dict[str, float]]:
+def _counted(study: Study, table: PaperTable, cell: Content) -> dict[str, dict[str, float]]:
     """Rows learned from and tested, grown ones among them; and before growth, where they differ."""
     names = [column.name for column in table.columns]
     counts = cell["counts"]
@@ -43,8 +43,8 @@ def _counted(bench: Bench, table: PaperTable, cell: Content) -> dict[str, dict[s
         "training, grown": learned,
         "test, grown": tested,
     }
-    if bench.rows is not None and any(row.name == "training, grown" for row in table.rows):
-        by_row |= _before_growth(bench)
+    if study.rows is not None and any(row.name == "training, grown" for row in table.rows):
+        by_row |= _before_growth(study)
     return {
         row.name: {name: float(by_row[row.name][name]) for name in names if name in every}
         for row in table.rows
@@ -52,14 +52,14 @@ def _counted(bench: Bench, table: PaperTable, cell: Content) -> dict[str, dict[s
     }
 
 
-def _before_growth(bench: Bench) -> dict[str, dict[str, float]]:
-    assert bench.rows is not None
-    options = bench.config().validation
+def _before_growth(study: Study) -> dict[str, dict[str, float]]:
+    assert study.rows is not None
+    options = study.config().validation
     protocol = build_protocol(
-        "paper", options.options, bench.rows.ground, n_folds=options.folds, seed=0
+        "paper", options.options, study.rows.ground, n_folds=options.folds, seed=0
     )
-    fold = protocol.folds(bench.rows.sampling, 0.0)[0]
-    y = bench.rows.sampling.y
+    fold = protocol.folds(study.rows.sampling, 0.0)[0]
+    y = study.rows.sampling.y
     parts = {"training": y[fold.train], "test": y[fold.test]}
     return {
         name: {"ore": float(np.sum(part == 1)), "barren": float(np.sum(part == 0))}
@@ -67,14 +67,14 @@ def _before_growth(bench: Bench) -> dict[str, dict[str, float]]:
     }
 
 
-def _screened(bench: Bench) -> dict[str, dict[str, float]]:
+def _screened(study: Study) -> dict[str, dict[str, float]]:
     """AUC by hard labels, its standard error and Z of each element alone, as the papers have it.
 
     On the known deposits and as many barren places; and the AUC of the machine's decision values.
     """
-    evidence, seed = bench.evidence, 0
-    recipe = replace(bench.recipe(bench.plan.entries[0], seed), shift=0, ratio=1.0, barren=None)
-    rows, _ = recipe.grown(evidence, bench.deposits.sampling, evidence.valid, seed)
+    evidence, seed = study.evidence, 0
+    recipe = replace(study.recipe(study.plan.entries[0], seed), shift=0, ratio=1.0, barren=None)
+    rows, _ = recipe.grown(evidence, study.deposits.sampling, evidence.valid, seed)
     elements = [name for name in evidence.names if evidence.kind(name) == "element"]
     values = np.stack([evidence.layer(name)[tuple(rows.at.T)] for name in elements], axis=1)
     found = screen("svm-auc", values, rows.y, elements, definition="labels")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats32, Ints
 from orecast.config import Classes
 from orecast.errors import REFUSALS, ConfigError
 from orecast.evidence import Evidence, build_evidence
@@ -20,7 +21,7 @@ from orecast.mapping import classify
 from orecast.mapping.classes import NAMES
 from orecast.papers.experiments import Entry, PaperTable
 from orecast.papers.plan import Reproduction
-from orecast.papers.study import Bench
+from orecast.papers.study import Study
 from orecast.sampling import Sampling, fit_scaling
 from orecast.sampling.places import tile_sampling
 from orecast.simulation import simulate, write_district
@@ -54,59 +55,59 @@ def _guided(plan: Reproduction) -> Entry | None:
     return next((entry for entry in plan.entries if entry.model == "gk-dcn"), None)
 
 
-def explain(bench: Bench, folder: Path) -> None:
+def explain(study: Study, folder: Path) -> None:
     """Write what the paper's figures of samples, layers, heat and offsets are drawn from."""
-    experiment = bench.plan.experiment
+    experiment = study.plan.experiment
     if any(figure.kind == "boxplot" for figure in experiment.paper.figures):
-        _write_samples(bench, folder / SAMPLES)
+        _write_samples(study, folder / SAMPLES)
     if any(figure.id == "elements" for figure in experiment.paper.figures):
-        _write_layers(bench, folder / LAYERS)
-    weighed, guided = _weighed(bench.plan), _guided(bench.plan)
+        _write_layers(study, folder / LAYERS)
+    weighed, guided = _weighed(study.plan), _guided(study.plan)
     if weighed is not None:
         with suppress(*REFUSALS):  # its cells say why
-            _weigh_layers(bench, bench.fitted(weighed), folder / SHAPLEY)
+            _weigh_layers(study, study.fitted(weighed), folder / SHAPLEY)
     if guided is not None:
         with suppress(*REFUSALS):
-            _draw_guided(bench, guided, folder)
+            _draw_guided(study, guided, folder)
 
 
-def _write_samples(bench: Bench, path: Path) -> None:
+def _write_samples(study: Study, path: Path) -> None:
     """Concentrations of whole samples in mg/kg, and their log-ratios."""
-    config = bench.config()
+    config = study.config()
     plain = config.model_copy(
         update={"composition": config.composition.model_copy(update={"transform": "none"})}
     )
-    names, raw = survey_ratios(bench.survey, plain)
-    of_clr, clr = survey_ratios(bench.survey, config)
+    names, raw = survey_ratios(study.survey, plain)
+    of_clr, clr = survey_ratios(study.survey, config)
     assert names == of_clr
     whole = np.isfinite(raw).all(axis=1)
     np.savez_compressed(path, names=names, raw=raw[whole], clr=clr[whole])
 
 
-def _write_layers(bench: Bench, path: Path) -> None:
+def _write_layers(study: Study, path: Path) -> None:
     """The layers learned from, every so many cells."""
-    evidence, names = bench.evidence, bench.plan.layers() or bench.evidence.names
+    evidence, names = study.evidence, study.plan.layers() or study.evidence.names
     step = lattice_step(evidence, _POINTS)
     values = np.stack([evidence.layer(name)[::step, ::step] for name in names])
     np.savez_compressed(path, names=names, values=values)
 
 
-def _weigh_layers(bench: Bench, fitted: Fitted, path: Path) -> None:
+def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
     """Shapley values of the layers at windows over the map, against others of it."""
-    cells = np.argwhere(bench.evidence.valid)
-    most = _EXPLAINED[bench.plan.kind]
+    cells = np.argwhere(study.evidence.valid)
+    most = _EXPLAINED[study.plan.kind]
     drawn = np.random.default_rng([0, 43]).choice(len(cells), 2 * most, replace=False)
     windows = fitted.windows.moved(cells[drawn])
     found = shapley_values(fitted.model.predict, windows.take(slice(most)), windows, seed=0)
     found.save(path)
 
 
-def _draw_guided(bench: Bench, entry: Entry, folder: Path) -> None:
+def _draw_guided(study: Study, entry: Entry, folder: Path) -> None:
     """Where the guided network looks, at windows of deposits."""
-    fitted = bench.fitted(entry)
+    fitted = study.fitted(entry)
     model = fitted.model
     assert isinstance(model, Network)
-    windows = fitted.windows.moved(bench.deposits.sampling.at[:_DRAWN])
+    windows = fitted.windows.moved(study.deposits.sampling.at[:_DRAWN])
     grad_cam(model, windows).save(folder / GRAD_CAM)
     sampling_offsets(model, windows).save(folder / OFFSETS)
 
@@ -116,8 +117,6 @@ MAPPED = ("map", "classes", "second-area")
 """Tables that are read off a map of the entries that stand in them."""
 _WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # on a map where the paper names no number
 _SMALLEST = 2  # lattice points of a prospect
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 Facts = dict[str, dict[str, dict[str, Any]]]
 """By table, row and column: a figure, or why there is none."""
 
@@ -130,7 +129,7 @@ class Mapped:
     of areas ``called`` ore, and of those ``known`` to hold a deposit; ``deposits`` on the lattice.
     """
 
-    score: Floats
+    score: Floats32
     step: int
     deposits: Ints
     areas: NDArray[np.int32]
@@ -210,19 +209,19 @@ def mapped_entries(plan: Reproduction) -> list[Entry]:
     ]
 
 
-def make_maps(bench: Bench, folder: Path) -> Facts:
+def make_maps(study: Study, folder: Path) -> Facts:
     """Draw the maps of all entries that stand in tables of maps; return what the tables count."""
-    plan, facts = bench.plan, Facts()
+    plan, facts = study.plan, Facts()
     if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
         for entry in plan.entries:
             with suppress(*REFUSALS):  # its cells say why
-                mapped = _mapped(bench, [bench.fitted(entry)])
+                mapped = _mapped(study, [study.fitted(entry)])
                 mapped.save(folder / f"{entry.stem}.npz")
                 predicted = float(np.isfinite(mapped.score).sum())
                 facts["windows"] = {"grown": {"unknown": predicted}}
     for table, entries in _tables(plan):
         try:
-            facts[table.id] = _read_off(bench, table, entries, folder)
+            facts[table.id] = _read_off(study, table, entries, folder)
         except REFUSALS as error:
             blank = {column.name: error.what for column in table.columns}
             facts[table.id] = {row.name: dict(blank) for row in table.rows}
@@ -241,39 +240,39 @@ def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]
 
 
 def _read_off(
-    bench: Bench, table: PaperTable, entries: tuple[Entry, ...], folder: Path
+    study: Study, table: PaperTable, entries: tuple[Entry, ...], folder: Path
 ) -> dict[str, dict[str, Any]]:
-    sources = [bench.plan.experiment.source(entry) for entry in entries]
-    fitted = [bench.fitted(entry) for entry in sources]
+    sources = [study.plan.experiment.source(entry) for entry in entries]
+    fitted = [study.fitted(entry) for entry in sources]
     row = table.rows[0].name
     names = tuple(column.name for column in table.columns)
     if table.id == "second-area":
-        return {row: {names[0]: _covered(bench, fitted[0], folder)}}
-    mapped = _mapped(bench, fitted)
+        return {row: {names[0]: _covered(study, fitted[0], folder)}}
+    mapped = _mapped(study, fitted)
     mapped.save(folder / f"{sources[0].stem}.npz")
     if table.id == "classes":
         return _classes(mapped)
     if len(names) == 3:
         return {row: mapped.counts(names)}
-    return {row: dict(zip(names, _in_class_a(bench, mapped), strict=True))}
+    return {row: dict(zip(names, _in_class_a(study, mapped), strict=True))}
 
 
-def _mapped(bench: Bench, fitted: list[Fitted]) -> Mapped:
-    tiles = _tiles(bench)
-    most = bench.plan.experiment.places.unknown or _WINDOWS["full"]
-    most = min(most, _WINDOWS[bench.plan.kind])
+def _mapped(study: Study, fitted: list[Fitted]) -> Mapped:
+    tiles = _tiles(study)
+    most = study.plan.experiment.places.unknown or _WINDOWS["full"]
+    most = min(most, _WINDOWS[study.plan.kind])
     if tiles is not None:
-        return map_tiles(fitted[0], bench.evidence, bench.deposits, tiles)
-    return map_lattice(fitted, bench.evidence, bench.deposits, most)
+        return map_tiles(fitted[0], study.evidence, study.deposits, tiles)
+    return map_lattice(fitted, study.evidence, study.deposits, most)
 
 
-def _tiles(bench: Bench) -> tuple[int, int] | None:
+def _tiles(study: Study) -> tuple[int, int] | None:
     """Numbered tiles, down and across, where the paper maps by them."""
-    places, size = bench.plan.experiment.places, bench.ground.size
+    places, size = study.plan.experiment.places, study.ground.size
     if places.tested_tiles is not None:
         return places.tested_tiles
     if places.kind == "tiles":
-        rows, columns = bench.ground.shape
+        rows, columns = study.ground.shape
         return max(1, rows // size), max(1, columns // size)
     return None
 
@@ -291,31 +290,31 @@ def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
     }
 
 
-def _in_class_a(bench: Bench, mapped: Mapped) -> tuple[float, float]:
+def _in_class_a(study: Study, mapped: Mapped) -> tuple[float, float]:
     """Known deposits in class A, and deposits kept aside (later discoveries) that lie in it."""
     try:
         values = classify(mapped.score, Classes(rule="histogram")).values
     except ConfigError:
         return np.nan, np.nan
-    aside = bench.survey.held_back
+    aside = study.survey.held_back
     known = float((values[tuple(mapped.deposits.T)] == 1).sum())
     if aside is None:
         return known, np.nan
-    at = bench.evidence.grid.cell(np.column_stack([aside.geometry.x, aside.geometry.y]))
-    at = at[bench.evidence.grid.inside(at)] // mapped.step
+    at = study.evidence.grid.cell(np.column_stack([aside.geometry.x, aside.geometry.y]))
+    at = at[study.evidence.grid.inside(at)] // mapped.step
     at = np.minimum(at, np.array(values.shape) - 1)
     return known, float((values[tuple(at.T)] == 1).sum())
 
 
-def _covered(bench: Bench, fitted: Fitted, folder: Path) -> float:
+def _covered(study: Study, fitted: Fitted, folder: Path) -> float:
     """Share of a second district's tiles with known ore that the trained model calls ore.
 
     Its layers are standardised by themselves, as the paper normalises each map.
     """
-    second = bench.plan.experiment.second_area
+    second = study.plan.experiment.second_area
     assert second is not None
     path = write_district(simulate(second.survey, second.seed), folder / SECOND)
-    other = Bench(replace(bench.plan, survey=str(path)), folder)
+    other = Study(replace(study.plan, survey=str(path)), folder)
     config = other.config()
     survey = read_survey(config)
     evidence = build_evidence(survey, config)
@@ -324,7 +323,7 @@ def _covered(bench: Bench, fitted: Fitted, folder: Path) -> float:
     windows = replace(fitted.windows, stack=stack, scaling=fit_scaling(stack, evidence.valid))
     nowhere = Sampling.of(np.empty((0, 2), dtype=np.int64), np.nan)
     there = Fitted(fitted.model, windows, nowhere, fitted.words)
-    tiles = _tiles(bench)
+    tiles = _tiles(study)
     assert tiles is not None
     mapped = map_tiles(there, evidence, places, tiles)
     mapped.save(folder / "second-area.npz")

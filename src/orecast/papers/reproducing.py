@@ -22,7 +22,7 @@ from orecast.papers.facts import count_facts
 from orecast.papers.maps import MAPS, explain, explained_entries, make_maps, mapped_entries
 from orecast.papers.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerprint, is_network
 from orecast.papers.report import write_reproduction
-from orecast.papers.study import FACTS, Bench, prepare_bench, survey_file, survey_table
+from orecast.papers.study import FACTS, Study, prepare_study, survey_file, survey_table
 from orecast.run import Run, versions
 from orecast.workflow.recipes import declared
 from orecast.workflow.run.job import Progress, Provenance
@@ -71,7 +71,7 @@ def reproduce(
         if not run.done("survey"):
             tell("Building evidence", 0, 1)
             with run.stage("survey") as part:
-                prepare_bench(plan, part)
+                prepare_study(plan, part)
                 run.carry(CELLS, part)
             tell("Building evidence", 1, 1)
         missing = [cell for cell in plan.cells if read_reproduced(folder, cell) is None]
@@ -124,16 +124,16 @@ def _write_results(
 ) -> None:
     """Maps, explanations, tables and pictures, of the cells in ``folder`` into ``part``."""
     tell("Drawing maps", 0, 1)
-    bench = Bench(plan, folder)
-    cells = [_told(bench, cell) for cell in plan.cells]
+    study = Study(plan, folder)
+    cells = [_told(study, cell) for cell in plan.cells]
     (part / MAPS).mkdir()
-    facts = make_maps(bench, part / MAPS)
+    facts = make_maps(study, part / MAPS)
     if not any((part / MAPS).iterdir()):
         (part / MAPS).rmdir()
-    for table, rows in count_facts(bench, [cell for cell in cells if cell]).items():
+    for table, rows in count_facts(study, [cell for cell in cells if cell]).items():
         for row, figures in rows.items():
             facts.setdefault(table, {}).setdefault(row, {}).update(figures)
-    explain(bench, part)
+    explain(study, part)
     tell("Drawing maps", 1, 1)
     survey = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     content = {
@@ -147,14 +147,14 @@ def _write_results(
         "cells": cells,
         "facts": facts,
         "weights": count_weights(plan, survey["layers"]),
-        "generated": examine_generators(bench),
+        "generated": examine_generators(study),
     }
     write_reproduction(part, plan.shown, content)
 
 
-def _told(bench: Bench, cell: ReproducedCell) -> dict[str, Any] | None:
+def _told(study: Study, cell: ReproducedCell) -> dict[str, Any] | None:
     """A finished cell, with what its model says must be said with its leak-free scores."""
-    content = read_reproduced(bench.folder, cell)
+    content = read_reproduced(study.folder, cell)
     if content is None or "error" in content or cell.protocol != "spatial":
         return content
-    return content | {"declares": declared(bench.config(bench.plan.entry(cell.entry), cell.seed))}
+    return content | {"declares": declared(study.config(study.plan.entry(cell.entry), cell.seed))}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from scipy.spatial import cKDTree
 
+from orecast.arrays import Ints
 from orecast.config import Config, parse, read_toml
 from orecast.errors import ConfigError, InputError, SamplingError
 from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, write_evidence
@@ -23,7 +24,7 @@ from orecast.papers.experiments import Entry
 from orecast.papers.experiments import Windows as AuthorsWindows
 from orecast.papers.plan import Reproduction
 from orecast.run import write_json
-from orecast.sampling import Ground, Sampling
+from orecast.sampling import MapGeometry, Sampling
 from orecast.sampling.augmentation import Slide, Step
 from orecast.simulation import load_preset, presets, simulate, write_district
 from orecast.simulation.laboratory import ANALYTES
@@ -33,9 +34,8 @@ from orecast.validation import Fitted, Recipe
 from orecast.workflow.audit.windows import read_labels, read_window_pair
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import ground_of
+from orecast.workflow.run.job import geometry_of
 
-Ints = NDArray[np.int64]
 _NOWHERE = CRS.from_epsg(3857)  # rows of a table lie nowhere; a grid has some CRS
 
 
@@ -47,14 +47,20 @@ class Rows:
     """
 
     evidence: Evidence
-    ground: Ground
+    ground: MapGeometry
     sampling: Sampling
     train: Ints | None = None
     test: Ints | None = None
 
 
 def tile_rows(
-    evidence: Evidence, ground: Ground, ore: Ints, *, step: int, counts: tuple[int, int], seed: int
+    evidence: Evidence,
+    ground: MapGeometry,
+    ore: Ints,
+    *,
+    step: int,
+    counts: tuple[int, int],
+    seed: int,
 ) -> Rows:
     """Tiles of a window's size cut every ``step`` cells; those that hold a deposit are ore.
 
@@ -142,7 +148,7 @@ def _as_table(
             name, column[:, None], kind="element", origin="the samples' own values", reach=0.0
         )
     at = np.column_stack([np.arange(n), np.zeros(n, dtype=np.int64)])
-    ground = Ground(np.ones((n, 1), dtype=bool), 1.0, 1)
+    ground = MapGeometry(np.ones((n, 1), dtype=bool), 1.0, 1)
     return Rows(evidence, ground, Sampling.of(at, labels, group))
 
 
@@ -160,7 +166,7 @@ def _ore_places(
 
 
 def authors_rows(
-    files: AuthorsWindows, survey: Survey, evidence: Evidence, ground: Ground, config: Config
+    files: AuthorsWindows, survey: Survey, evidence: Evidence, ground: MapGeometry, config: Config
 ) -> Rows:
     """Find the authors' windows, learned from and tested, on the rasters they were cut from.
 
@@ -226,7 +232,7 @@ _SEED = 0  # of a simulated survey
 Record = Callable[[int, float, float], None]
 
 
-def prepare_bench(plan: Reproduction, folder: Path) -> None:
+def prepare_study(plan: Reproduction, folder: Path) -> None:
     """Write the survey, where it is simulated, its evidence, and what is to be told of it."""
     if plan.simulated:
         write_district(simulate(plan.survey, _SEED), folder / SURVEY)
@@ -305,7 +311,7 @@ def survey_table(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Study:
     """What every cell of a reproduction shares."""
 
     plan: Reproduction
@@ -336,9 +342,9 @@ class Bench:
         return read_evidence(self.folder / EVIDENCE)
 
     @cached_property
-    def ground(self) -> Ground:
+    def ground(self) -> MapGeometry:
         """What protocols must know of the map."""
-        return ground_of(self.survey, self.evidence, self.config())
+        return geometry_of(self.survey, self.evidence, self.config())
 
     @cached_property
     def deposits(self) -> Places:

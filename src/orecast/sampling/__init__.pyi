@@ -5,7 +5,7 @@ from .places import deposit_groups, deposit_sampling
 from .windows import (
     WEIGHT,
     Fold,
-    Ground,
+    MapGeometry,
     Model,
     Needs,
     Sampling,
@@ -19,7 +19,7 @@ __all__ = [
     "WEIGHT",
     "FaultControl",
     "Fold",
-    "Ground",
+    "MapGeometry",
     "Model",
     "Needs",
     "NegativeRule",

@@ -17,9 +17,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Floats32, Ints
 from orecast.errors import ConfigError, OrecastError, SamplingError
 from orecast.grid import window_start, windows_touching
-from orecast.sampling.windows import WEIGHT, Bools, Floats, Ints, Sampling, Scaling, Windows
+from orecast.sampling.windows import WEIGHT, Sampling, Scaling, Windows
 
 REGISTERED = {
     "copy": "Copying",
@@ -40,7 +41,7 @@ class Part(Protocol):
         ``o`` is 0 where a generator made the row: no single window stands behind it.
         """
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Make some rows, in the layers, size and scaling of ``view``: ``(b, C, size, size)``."""
 
 
@@ -84,7 +85,7 @@ class Grown(Windows):
             raise SamplingError(f"windows grown at {self.size} cells cannot be read at {size}")
         return replace(self, size=size)
 
-    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats:
+    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats32:
         """Materialise some of the windows, ``(b, n_layers, size, size)`` float32."""
         part, row = self.part[rows], self.row[rows]
         values = np.empty((len(part), *self.shape[1:]), dtype=np.float32)
@@ -124,7 +125,7 @@ class Copies:
     source: Windows
     origin: Ints  # (m, 1)
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' own windows."""
         return through(view, self.source).batch(self.origin[rows, 0])
 
@@ -137,7 +138,7 @@ class Slid:
     origin: Ints  # (m, 1)
     at: Ints
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The windows at the rows' cells."""
         return through(view, self.source.moved(self.at[rows])).batch()
 
@@ -155,16 +156,16 @@ class Units:
         """Units of the values that windows read."""
         return cls(X.names, X.size, X.scaling)
 
-    def seen(self, values: Floats, view: Windows) -> Floats:
+    def seen(self, values: Floats32, view: Windows) -> Floats32:
         """Values ``(b, C, size, size)`` as ``view`` reads: layers, middle and scaling."""
         mean, spread = self._ratio(view)
         return np.asarray(self._cut(values, view) * spread + mean)
 
-    def steps_seen(self, steps: Floats, view: Windows) -> Floats:
+    def steps_seen(self, steps: Floats32, view: Windows) -> Floats32:
         """Differences between values ``(b, C, size, size)`` as ``view`` reads them."""
         return np.asarray(self._cut(steps, view) * self._ratio(view)[1])
 
-    def _cut(self, values: Floats, view: Windows) -> Floats:
+    def _cut(self, values: Floats32, view: Windows) -> Floats32:
         first = window_start(self.size) - window_start(view.size)
         middle = slice(first, first + view.size)
         return values[:, self._layers(view), middle, middle]
@@ -172,7 +173,7 @@ class Units:
     def _layers(self, view: Windows) -> Ints:
         return np.array([self.names.index(name) for name in view.names])
 
-    def _ratio(self, view: Windows) -> tuple[Floats, Floats]:
+    def _ratio(self, view: Windows) -> tuple[Floats32, Floats32]:
         """What to multiply values with and to add, ``(C, 1, 1)`` each."""
         own = _affine(self.scaling, len(self.names))[:, self._layers(view)]
         other = _affine(view.scaling, len(view.names))
@@ -216,7 +217,7 @@ def as_they_lie(X: Windows) -> bool:
     )
 
 
-def _affine(scaling: Scaling | None, layers: int) -> Floats:
+def _affine(scaling: Scaling | None, layers: int) -> Floats32:
     """Mean and spread, ``(2, n_layers)``."""
     if scaling is None:
         return np.stack([np.zeros(layers, np.float32), np.ones(layers, np.float32)])
@@ -377,7 +378,7 @@ class Noisy:
     spread: float
     units: Units
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' windows and their noise."""
         values = through(view, self.source).batch(self.origin[rows, 0])
         shape = (1, len(self.units.names), self.units.size, self.units.size)
@@ -389,7 +390,7 @@ class Noisy:
         return values
 
 
-def keyed_normal(key: np.uint64, shape: tuple[int, ...]) -> Floats:
+def keyed_normal(key: np.uint64, shape: tuple[int, ...]) -> Floats32:
     """Standard normal numbers that follow from a key alone.
 
     By the counter-based generator of Salmon et al. (2011), Parallel random numbers: as easy as
@@ -434,7 +435,7 @@ class Turned:
     origin: Ints  # (m, 1)
     way: Ints
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' windows, turned."""
         values = through(view, self.source).batch(self.origin[rows, 0])
         way = self.way[rows]
@@ -444,7 +445,7 @@ class Turned:
         return values
 
 
-def turned(values: Floats, way: int) -> Floats:
+def turned(values: Floats32, way: int) -> Floats32:
     """Turn windows ``(b, C, k, k)`` one of eight ways; 0 leaves them.
 
     >>> turned(np.array([[[[1, 2], [3, 4]]]], dtype=np.float32), 5)[0, 0].tolist()
@@ -593,7 +594,6 @@ def _with_values(X: Windows, at: Ints) -> Bools:
     return known
 
 
-Doubles = NDArray[np.float64]
 _VALUES_HELD, _VALUES_AT_ONCE = 2**22, 2**18
 _ROWS_AT_ONCE = 1024
 
@@ -655,9 +655,9 @@ class Between:
 
     source: Windows
     origin: Ints  # (m, 2)
-    share: Doubles
+    share: Floats
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' points on their lines."""
         source = through(view, self.source)
         a, b = (source.batch(self.origin[rows, end]) for end in (0, 1))
@@ -692,7 +692,7 @@ def _nearest_of(X: Windows, rows: Ints, k: int) -> Ints:
     return np.asarray(np.take_along_axis(who, order, axis=1))
 
 
-def _squares_apart(a: Doubles, b: Doubles) -> Doubles:
+def _squares_apart(a: Floats, b: Floats) -> Floats:
     """Squared distance of each row of ``a`` to each of ``b``."""
     products = a @ b.T
     own, others = (np.einsum("ij,ij->i", v, v) for v in (a, b))
@@ -705,7 +705,7 @@ def _blocks(X: Windows, values: int) -> list[Ints]:
     return [np.arange(k, min(k + step, len(X))) for k in range(0, len(X), step)]
 
 
-def _read(X: Windows, rows: Ints) -> Doubles:
+def _read(X: Windows, rows: Ints) -> Floats:
     """Values of some windows, ``(b, C k k)``, a few windows at a time."""
     few = max(1, _VALUES_AT_ONCE // math.prod(X.shape[1:]))
     values = np.empty((len(rows), math.prod(X.shape[1:])))
@@ -716,7 +716,7 @@ def _read(X: Windows, rows: Ints) -> Doubles:
     return values
 
 
-def _require_values(batch: Floats, names: tuple[str, ...]) -> None:
+def _require_values(batch: Floats32, names: tuple[str, ...]) -> None:
     gaps = ~np.isfinite(batch).all(axis=(0, 2, 3))
     if gaps.any():
         raise SamplingError(
@@ -726,7 +726,6 @@ def _require_values(batch: Floats, names: tuple[str, ...]) -> None:
         )
 
 
-Labels = NDArray[np.float64]
 _WHERE = "sampling.grow"
 _WORDS = {1.0: "ore", 0.0: "barren"}
 _AMOUNTS = ("times", "n", "to", "share")
@@ -784,7 +783,7 @@ class Step:
         numbers = [name for name in _AMOUNTS if getattr(self, name) is not None]
         return numbers + ["balance"] * (self.balance is not False)
 
-    def amounts(self, y: Labels) -> dict[float, int | None]:
+    def amounts(self, y: Floats) -> dict[float, int | None]:
         """Rows to make for each class, of what is there before the step; None for all there are.
 
         Raises SamplingError where a class that is to be grown has no row, or too many already, and
@@ -841,13 +840,13 @@ class Growth(NamedTuple):
     """
 
     X: Grown
-    y: Labels
+    y: Floats
     group: Ints
     origin: Ints
     made: tuple[Made, ...] = ()
 
 
-def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
+def grow(X: Windows, y: Floats, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
     """Grow windows ``(n, C, k, k)`` by one step after the other, each on what those before made.
 
     Each class is grown from its own rows alone. Rows that are there keep their order, new ones
@@ -869,12 +868,12 @@ def grow(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int)
     return growth
 
 
-def rehearse(X: Windows, y: Labels, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
+def check_growth(X: Windows, y: Floats, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
     """Grow as ``grow`` does, but for what must be learned first: turned windows stand for that.
 
     As many rows of each class, and all that ``grow`` raises but what learning itself does.
     """
-    steps = [replace(step, build=partial(_rehearsed, step.build)) for step in plan]
+    steps = [replace(step, build=partial(_untrained, step.build)) for step in plan]
     return grow(X, y, group, steps, seed=seed)
 
 
@@ -891,7 +890,7 @@ class _StandIn(Turning):
         self.learner.check(X)
 
 
-def _rehearsed(build: Callable[[], Augmenter]) -> Augmenter:
+def _untrained(build: Callable[[], Augmenter]) -> Augmenter:
     augmenter = build()
     learns = not (augmenter.per_row or isinstance(augmenter, Slide))
     return _StandIn(augmenter) if learns else augmenter

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import SamplingError
-from orecast.sampling.windows import Bools, Ints
-
-Doubles = NDArray[np.float64]
 
 _FEWEST = 3  # deposits: through two, a line of two numbers always goes
 _REMEDY = "name a layer as model.weight"
@@ -32,7 +30,7 @@ class FaultControl:
     coefficient: float
     limits: tuple[float, float]
 
-    def __call__(self, distance: object) -> Doubles:
+    def __call__(self, distance: object) -> Floats:
         """Density at distances in metres over that at the nearest, in (0, 1]; NaN stays NaN."""
         near, far = self.limits
         clipped = np.clip(np.asarray(distance, dtype=np.float64), near, far)
@@ -88,7 +86,7 @@ def fit_fault_control(
     return FaultControl(-float(slope), at_a_kilometre, (float(cell_size), float(cells.max())))
 
 
-def _densities(cells: Doubles, ore: Doubles, nearest: float) -> tuple[Doubles, Doubles, Doubles]:
+def _densities(cells: Floats, ore: Floats, nearest: float) -> tuple[Floats, Floats, Floats]:
     """Distance of each class, deposits per m² in it, and their number, each ``(n_classes,)``.
 
     Of the distances of all cells and of the deposits', none below ``nearest``, a cell's side.

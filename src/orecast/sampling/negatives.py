@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from orecast.arrays import Bools, Floats32, Ints
 from orecast.errors import SamplingError
-from orecast.sampling.windows import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def choose_negatives(
     ore: Ints,
     candidates: Bools,
     *,
-    target: Floats | None = None,
-    faults: Floats | None = None,
+    target: Floats32 | None = None,
+    faults: Floats32 | None = None,
     seed: int,
 ) -> tuple[Ints, str]:
     """Draw ``n`` barren cells and say how, ``(n, 2)`` and a sentence.
@@ -95,7 +95,7 @@ def _distance_to(
 
 
 def _low_clusters(
-    rule: NegativeRule, target: Floats, candidates: Bools, ore: Ints, seed: int
+    rule: NegativeRule, target: Floats32, candidates: Bools, ore: Ints, seed: int
 ) -> tuple[Bools, str]:
     """Cells in the lowest clusters of the target, and how many deposits lie in these."""
     from sklearn.cluster import KMeans
@@ -126,7 +126,7 @@ def _low_clusters(
     )
 
 
-def _logarithm(target: Floats, candidates: Bools) -> Floats:
+def _logarithm(target: Floats32, candidates: Bools) -> Floats32:
     """Natural logarithms of concentrations; raises SamplingError where one is not above zero."""
     if (target[candidates] <= 0).any():
         raise SamplingError(

@@ -8,7 +8,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from orecast.sampling.windows import Ints, Sampling
+from orecast.arrays import Ints
+from orecast.sampling.windows import Sampling
 
 
 def deposit_groups(at: Ints, size: int) -> Ints:

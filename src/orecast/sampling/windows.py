@@ -10,11 +10,9 @@ from typing import Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats32, Ints
 from orecast.grid import window_rows
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 WEIGHT = "weight"
 """Kind of the layer that says how much geological knowledge speaks for ore at a cell."""
 
@@ -62,8 +60,8 @@ class Sampling:
 class Scaling:
     """Mean and spread of each layer, ``(n_layers,)``, fitted on visible cells alone."""
 
-    mean: Floats
-    spread: Floats
+    mean: Floats32
+    spread: Floats32
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class Windows:
     the mean of what was visible.
     """
 
-    stack: Floats  # (n_layers, rows, columns)
+    stack: Floats32  # (n_layers, rows, columns)
     names: tuple[str, ...]
     at: Ints  # (n, 2)
     size: int
@@ -104,7 +102,7 @@ class Windows:
         """Return windows of another size at the same cells."""
         return replace(self, size=size)
 
-    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats:
+    def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats32:
         """Materialise some of the windows, ``(b, n_layers, size, size)`` float32."""
         at = self.at[rows]
         r, c = window_rows(at, self.size)
@@ -122,12 +120,12 @@ class Windows:
             values[np.isnan(values)] = 0.0
         return np.ascontiguousarray(values, dtype=np.float32)
 
-    def batches(self, size: int = 1024) -> Iterator[Floats]:
+    def batches(self, size: int = 1024) -> Iterator[Floats32]:
         """All windows in order, a batch at a time."""
         for start in range(0, len(self), size):
             yield self.batch(slice(start, start + size))
 
-    def centre(self) -> Floats:
+    def centre(self) -> Floats32:
         """Values at each window's own cell, ``(n, n_layers)``."""
         return self.of_size(1).batch()[:, :, 0, 0]
 
@@ -168,7 +166,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Ground:
+class MapGeometry:
     """The map that a protocol cuts: the cells where all layers have a value, and the window.
 
     ``cell_size`` in metres; ``samples`` the cells that hold a sample ``(m, 2)``, None where the
@@ -212,7 +210,7 @@ class Fold:
 
 
 class SplitProtocol(Protocol):
-    """A way to cut a sampling into folds: built from a Ground, a number of folds and a seed."""
+    """Cuts a sampling into folds: built from a MapGeometry, a number of folds and a seed."""
 
     grow_first: bool  # True for `paper` alone
     words: str  # how it cut, once it has
@@ -222,7 +220,7 @@ class SplitProtocol(Protocol):
         ...
 
 
-def fit_scaling(stack: Floats, visible: Bools) -> Scaling:
+def fit_scaling(stack: Floats32, visible: Bools) -> Scaling:
     """Mean and standard deviation of each layer over the visible cells, NaN left out.
 
     ``stack`` is ``(n_layers, rows, columns)``, ``visible`` ``(rows, columns)``. A layer that is

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from orecast.arrays import Floats, Ints
 from orecast.errors import ConfigError
 from orecast.grid import Grid
 from orecast.simulation.faults import Fault, distance_to, intersections, traces
@@ -16,9 +17,6 @@ from orecast.simulation.preset import Discovery, Preset, System
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def potential(

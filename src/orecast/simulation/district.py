@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from orecast.arrays import Floats
 from orecast.errors import ConfigError
 from orecast.grid import Grid
 from orecast.simulation import deposits as ore
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-Floats = NDArray[np.float64]
 
 # One stream of random numbers for each process: what one draws does not move the others, so that
 # presets that differ in one thing alone share the rest at the same seed.

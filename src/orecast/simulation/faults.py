@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.grid import Bounds, Grid
 from orecast.simulation.preset import FaultSet, Preset
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry import LineString
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

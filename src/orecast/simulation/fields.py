@@ -7,16 +7,14 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import ndtr
 
+from orecast.arrays import Floats, Ints
 from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_matrix
-
-Floats = NDArray[np.float64]
 
 
 def gaussian_fields(
@@ -55,7 +53,6 @@ def uniform(field: Floats) -> Floats:
     return np.asarray(ndtr(standardised(field)))
 
 
-Ints = NDArray[np.int64]
 _NEIGHBOURS = [(-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)]
 
 

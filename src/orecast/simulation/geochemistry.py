@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from orecast.arrays import Floats
 from orecast.composition import closure
 from orecast.grid import Grid
 from orecast.simulation.faults import Traces
@@ -20,7 +21,6 @@ from orecast.simulation.preset import Haloes, Preset
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 WHOLE = 1e6
 """Sum of a composition with its unmeasured rest, in mg/kg."""
 

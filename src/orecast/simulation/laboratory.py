@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.grid import Grid
 
 if TYPE_CHECKING:
@@ -126,7 +127,6 @@ ROCKS: Mapping[str, tuple[float, float, float, float, float]] = MappingProxyType
     }
 )
 """Rocks, and where each stands on the five associations."""
-Floats = NDArray[np.float64]
 _CANDIDATES = 6
 
 

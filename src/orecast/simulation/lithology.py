@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from orecast.arrays import Floats
 from orecast.grid import Grid
 from orecast.simulation.fields import gaussian_fields, standardised
 from orecast.simulation.preset import Unit
@@ -16,7 +17,6 @@ from orecast.simulation.preset import Unit
 if TYPE_CHECKING:
     import geopandas as gpd
 
-Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]
 
 

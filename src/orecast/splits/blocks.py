@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from orecast.arrays import Ints
 from orecast.errors import SamplingError
-from orecast.sampling.windows import Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import FEWEST_TO_LEARN_FROM, check_number, cut, kilometres
 
 REGISTERED = {"blocks": "Blocks"}
@@ -34,7 +35,7 @@ class Blocks:
     what lies within the buffer of that edge is not learned from.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0
     block: float | None = None

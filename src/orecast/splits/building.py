@@ -7,7 +7,7 @@ from typing import Any
 
 from orecast import registry
 from orecast.errors import ConfigError, nearest
-from orecast.sampling.windows import Ground, SplitProtocol
+from orecast.sampling.windows import MapGeometry, SplitProtocol
 
 PACKAGE = "orecast.splits"
 
@@ -15,7 +15,7 @@ _COMMON = ("ground", "n_folds", "seed")  # what every protocol is given
 
 
 def build_protocol(
-    name: str, options: dict[str, Any], ground: Ground, *, n_folds: int, seed: int
+    name: str, options: dict[str, Any], ground: MapGeometry, *, n_folds: int, seed: int
 ) -> SplitProtocol:
     """Return the protocol registered under ``name``; ``options`` are its own fields.
 

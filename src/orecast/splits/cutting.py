@@ -10,9 +10,10 @@ from typing import Any, overload
 
 import numpy as np
 
+from orecast.arrays import Bools, Ints
 from orecast.errors import ConfigError, SamplingError
 from orecast.grid import widened, windows_over, windows_touching
-from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 
 FEWEST_TO_LEARN_FROM = 2
 
@@ -38,7 +39,7 @@ class LazyFolds(Sequence[Fold]):
         return LazyFolds(len(numbers), lambda i: self.make(numbers[i]))
 
 
-def cut(ground: Ground, reach: float, sampling: Sampling, test: Ints, region: Bools) -> Fold:
+def cut(ground: MapGeometry, reach: float, sampling: Sampling, test: Ints, region: Bools) -> Fold:
     """Return the fold that tests rows ``test`` in ``region`` and learns from what is left.
 
     Hidden are the windows of the region and of the tested rows, and whatever lies within twice
@@ -50,7 +51,7 @@ def cut(ground: Ground, reach: float, sampling: Sampling, test: Ints, region: Bo
     return Fold(learners(sampling, test, hidden, ground.size), test, hidden, region)
 
 
-def concealed(mask: Bools, ground: Ground, reach: float) -> Bools:
+def concealed(mask: Bools, ground: MapGeometry, reach: float) -> Bools:
     """Cells that the windows of ``mask`` cover, and those within twice the ``reach`` of one.
 
     ``(rows, columns)``. Only the surroundings of ``mask`` are computed.

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from orecast.arrays import Bools, Ints
 from orecast.errors import SamplingError
 from orecast.grid import nearest_place
-from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import (
     LazyFolds,
     check_number,
@@ -39,7 +40,7 @@ class LeaveDepositOut:
     data allow, at the price of a fit a group; ``n_folds`` and ``seed`` change nothing.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0
     words: str = field(default="", init=False)
@@ -98,7 +99,7 @@ class LeavePairOut:
     are drawn from all, spread evenly over the places; ``n_folds`` changes nothing.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0
     pairs: int | None = None

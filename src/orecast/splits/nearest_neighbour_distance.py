@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.grid import widened, window_rows, windows_touching
-from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import (
     LazyFolds,
     check_number,
@@ -23,7 +23,6 @@ from orecast.splits.cutting import (
 
 REGISTERED = {"nearest-neighbour-distance": "NearestNeighbourDistance"}
 
-Floats = NDArray[np.float64]
 
 _OWN_GROUND = 2.0  # cells around a tested place that are ranked with it at the least: 13
 
@@ -46,7 +45,7 @@ class NearestNeighbourDistance:
     local; no other cell of the map stays unseen. ``n_folds`` and ``seed`` change nothing.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0
     phi: float | None = None

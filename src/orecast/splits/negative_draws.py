@@ -8,8 +8,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
+from orecast.arrays import Bools, Ints
 from orecast.errors import SamplingError
-from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import check_number, kilometres
 
 REGISTERED = {"negative-draws": "NegativeDraws"}
@@ -32,7 +33,7 @@ class NegativeDraws:
     ``nearest_samples``; ``n_folds`` and ``seed`` change nothing in the cut.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0
     min_distance: float = 5000.0
@@ -79,7 +80,7 @@ class NegativeDraws:
         return [Fold(np.empty(0, dtype=np.int64), test, nothing, region)]
 
 
-def sampled_cells(ground: Ground) -> Bools:
+def sampled_cells(ground: MapGeometry) -> Bools:
     """Valid cells with a sample; all valid ones of a gridded survey, ``(rows, columns)``."""
     if ground.samples is None:
         return ground.valid.copy()
@@ -88,7 +89,7 @@ def sampled_cells(ground: Ground) -> Bools:
     return held & ground.valid
 
 
-def nearest_samples(at: Ints, ground: Ground) -> Ints:
+def nearest_samples(at: Ints, ground: MapGeometry) -> Ints:
     """Return the valid cell with a sample that is nearest to each cell ``at``, ``(n, 2)``.
 
     Of equals the northernmost, then the westernmost. Raises SamplingError where there is none.

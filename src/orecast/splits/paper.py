@@ -12,10 +12,11 @@ from affine import Affine
 from pyproj import CRS
 from scipy.spatial import cKDTree
 
+from orecast.arrays import Bools, Ints
 from orecast.errors import ConfigError, SamplingError, nearest
 from orecast.grid import Grid
 from orecast.sampling.places import tile_sampling
-from orecast.sampling.windows import Bools, Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import check_number
 
 REGISTERED = {"paper": "Paper"}
@@ -126,7 +127,7 @@ class Paper:
     score it is.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0
     definition: str = "grown-split"
@@ -256,7 +257,7 @@ class GivenSplit:
 
     train: Ints
     test: Ints
-    ground: Ground
+    ground: MapGeometry
     definition: str
     words: str = field(default="", init=False)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Ints
 from orecast.errors import SamplingError
 from orecast.grid import nearest_place
-from orecast.sampling.windows import Fold, Ground, Ints, Sampling
+from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import FEWEST_TO_LEARN_FROM, cut, kilometres
 
 REGISTERED = {"spatial": "Spatial"}
@@ -25,7 +26,7 @@ class Spatial:
     then shares a cell, or a sample behind a cell, with a test window. ``words`` says how it cut.
     """
 
-    ground: Ground
+    ground: MapGeometry
     n_folds: int = 5
     seed: int = 0  # nothing is drawn; every protocol takes one
     words: str = field(default="", init=False)

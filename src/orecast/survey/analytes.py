@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.config import Samples
 from orecast.errors import ConfigError, InputError, nearest
 from orecast.survey.concentrations import holds_no_number
@@ -27,8 +27,6 @@ from orecast.survey.elements import (
 )
 from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.tables import Table
-
-Floats = NDArray[np.float64]
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
 _MISFIT = 30.0  # the default unit is doubted where the median is this far from the crust's

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats
 from orecast.errors import InputError
 from orecast.survey.nouns import Element, Findings
 from orecast.survey.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def lowest_seen(values: Floats, zeros: Bools, rows: Bools | None = None) -> Floats:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats
 from orecast.config import Config, Deposits
 from orecast.errors import AlignmentError, InputError, SamplingError
 from orecast.grid import Bounds, Grid
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from pyproj import CRS
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 FEWEST = 3
 FEW = 10

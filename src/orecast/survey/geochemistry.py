@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats
 from orecast.config import Config, Gridded, Samples
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, Grid
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from pyproj import CRS
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _FEWEST_SAMPLES = 3
 # A continuous quantity seldom ties at its very lowest value.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats
 from orecast.config import Gridded
 from orecast.errors import AlignmentError, InputError, nearest
 from orecast.grid import Grid, crs_name
@@ -23,9 +24,6 @@ from orecast.survey.elements import Header, parse_header
 from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.projection import parse_crs, utm_zone
 from orecast.survey.rasters import matches, read_raster, require_held
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 # Interpolation in single precision leaves specks of this share of the median where it means zero.
 _RESIDUE = float(np.finfo(np.float32).eps)

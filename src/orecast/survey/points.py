@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from orecast.arrays import Floats
 from orecast.config import Columns
 from orecast.errors import ConfigError, InputError
 from orecast.grid import crs_name
@@ -29,7 +30,6 @@ from orecast.survey.projection import (
 from orecast.survey.tables import Table, read_table
 from orecast.survey.vectors import is_vector, of_shape, read_frame
 
-Floats = NDArray[np.float64]
 Kind = Literal["metres", "degrees"]
 
 WGS84 = CRS.from_epsg(4326)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod, Proj, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
+from orecast.arrays import Floats
 from orecast.errors import AlignmentError, ConfigError, InputError
 from orecast.grid import Bounds, crs_name
 from orecast.survey.nouns import Findings
@@ -16,7 +17,6 @@ from orecast.survey.nouns import Findings
 if TYPE_CHECKING:
     import geopandas as gpd
 
-Floats = NDArray[np.float64]
 
 _NOTABLE_STRETCH = 0.002  # five times the 0.04 % by which UTM shrinks its own centre line
 _POLAR = 84.0  # degrees of latitude up to which UTM is defined; no survey lies beyond

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.config import Samples, path_text
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
@@ -142,7 +142,6 @@ def _rarest(values: Any, distinct: Any) -> float:
     return float(min(distinct, key=lambda v: int((values == v).sum())))
 
 
-Floats = NDArray[np.float64]
 _COMMODITY = re.compile(r"commod|矿种|metal|element|mineral|ore_?type|style|type", re.I)
 _MOST_KINDS = 30
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)

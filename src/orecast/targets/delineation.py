@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast import config
+from orecast.arrays import Floats, Ints
 from orecast.errors import AlignmentError, ConfigError, RunError
 from orecast.grid import Grid
 from orecast.mapping.classes import NAMES
@@ -77,8 +78,6 @@ def write_tiles(tiles: gpd.GeoDataFrame, folder: Path) -> None:
         ) from error
 
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Reasons = Mapping[int, str] | Callable[[list[Ints]], list[str]]
 Measure = Callable[[list[Ints]], Sequence[float]]
 """A figure of each target from all targets' cells, each ``(n_cells, 2)``."""

@@ -18,11 +18,12 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from orecast import registry
+from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError, nearest
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling.places import deposit_groups
-from orecast.sampling.windows import Bools, Ints, Model, Needs, Windows
+from orecast.sampling.windows import Model, Needs, Windows
 from orecast.splits.spatial import halved
 from orecast.training import build_model, load_model
 from orecast.training.building import COMMITTEE_STATE
@@ -34,7 +35,6 @@ REGISTERED = {
     "stack": "Stack",
 }
 
-Floats = NDArray[np.float64]
 Progress = Callable[[int, int, float], None]
 _ARRAYS = "ensemble.npz"
 
@@ -166,14 +166,14 @@ class Committee(ABC):
         with _blamed_on(name):
             return model.fit(X, y, group, seed=seed)
 
-    def rehearse(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+    def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
         """Raise what ``fit`` would of these windows and labels, before anything is trained."""
         check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
         for name in self.members:
-            rehearsed = getattr(self._built(name), "rehearse", None)
-            if rehearsed is not None:
+            check = getattr(self._built(name), "check_fit", None)
+            if check is not None:
                 with _blamed_on(name):
-                    rehearsed(X, y, group, seed=seed)
+                    check(X, y, group, seed=seed)
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "fitted_"):
@@ -497,9 +497,9 @@ class Stack(Committee):
         ]
         return self
 
-    def rehearse(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+    def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
         """As of every committee, and where the deposits cannot be cut into parts."""
-        super().rehearse(X, y, group, seed=seed)
+        super().check_fit(X, y, group, seed=seed)
         part = inner_parts(X.at, y, group, X.size, self.inner_folds)
         for k in range(int(part.max()) + 1):
             _require_classes(y[self._seen(X, part == k)], k)

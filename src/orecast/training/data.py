@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from orecast.arrays import Floats32, Ints
 from orecast.errors import ModelError
-from orecast.sampling.windows import Floats, Ints, Windows
+from orecast.sampling.windows import Windows
 from orecast.training.reading import Trims, fitting_trim
 
 Flips = bool | Literal["alone"]
@@ -87,7 +88,7 @@ def gather(X: Windows, rows: Ints | slice) -> Tensor:
     return torch.from_numpy(values)
 
 
-def _require_finite(values: Floats, names: tuple[str, ...]) -> None:
+def _require_finite(values: Floats32, names: tuple[str, ...]) -> None:
     bad = np.asarray(~np.isfinite(values).all(axis=(0, 2, 3)))
     if bad.any():
         layers = [names[number] for number in np.flatnonzero(bad)]

@@ -18,10 +18,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from orecast import registry
+from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
 from orecast.run import why_broken, write_json
-from orecast.sampling.windows import Ints, Windows
+from orecast.sampling.windows import Windows
 from orecast.training.acceleration import (
     Acceleration,
     acceleration,
@@ -43,7 +44,7 @@ from orecast.training.needs import Prepared, check_needs, needs_of
 from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
 from orecast.training.reading import fitting_trim, of_places
 from orecast.training.searching import (
-    rehearse_search,
+    check_search,
     resolve_searched,
     search_epochs,
     to_choose,
@@ -164,7 +165,7 @@ class Network:
         self._learned(net, X.names, X.size, seed)
         return self
 
-    def rehearse(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> None:
+    def check_fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> None:
         """Raise what ``fit`` would of these windows and labels, before anything is trained."""
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
@@ -172,7 +173,7 @@ class Network:
         self._outline(len(X.names), X.size)
         if hasattr(self.factory, "prepare"):
             check = partial(self._prepared, X, y, seed)
-            rehearse_search(to_choose(self.factory, self.options), check, X, y, group)
+            check_search(to_choose(self.factory, self.options), check, X, y, group)
 
     def _outline(self, channels: int, size: int) -> nn.Module:
         """The network without weights; raises ConfigError where training it would not fit."""

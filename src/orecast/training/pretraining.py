@@ -52,14 +52,14 @@ def pretrain(
     Optimiser, rate and its course are those of ``training``, over ``training.pretrain`` epochs.
     Raises as ``train``.
     """
-    lesson = training.model_copy(update={"epochs": training.pretrain})
+    schedule = training.model_copy(update={"epochs": training.pretrain})
     batches = MaskedBatches(X, training.batch, seed=seed, flips=training.flips, trim=training.trim)
     with local_randomness(int(np.random.default_rng([seed, 15]).integers(2**63))):
         restorer = Restorer(net, len(X.names), X.size)
     train(
         restorer,
         batches,
-        lesson,
+        schedule,
         seed=seed,
         settings=settings,
         loss=masked_squares,

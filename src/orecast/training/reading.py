@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from orecast.arrays import Bools, Ints
 from orecast.config import Training
 from orecast.config.method import most_shift
 from orecast.errors import SamplingError
 from orecast.grid import window_start, windows_touching
 from orecast.sampling.augmentation import Copies, Grown, Slid
-from orecast.sampling.windows import Bools, Ints, Needs, Windows
+from orecast.sampling.windows import Needs, Windows
 
 
 def fitting_trim(trim: int, size: int) -> int:

@@ -8,10 +8,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import ConfigError, ModelError, SamplingError
-from orecast.sampling.windows import Bools, Ints, Model, Windows
+from orecast.sampling.windows import Model, Windows
 from orecast.training.committees import apart, inner_parts, member_seed
 
 ADAPTIVE = "adaptive"
@@ -19,7 +19,6 @@ ADAPTIVE = "adaptive"
 
 FOLDS = 3
 
-Floats = NDArray[np.float64]
 Candidate = dict[str, Any]
 Searched = Mapping[str, tuple[Any, ...]]
 Build = Callable[[Candidate], Model]
@@ -106,7 +105,7 @@ def resolve_searched(
     return chosen
 
 
-def rehearse_search(
+def check_search(
     searched: Searched,
     check: Callable[[Candidate], object],
     X: Windows,

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ModelError
-from orecast.sampling.windows import Ints, Windows
+from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration, unfolded_convolutions
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
 from orecast.training.data import TrainingBatches, gather, windows_at_once
@@ -144,7 +145,7 @@ def train(
         local_randomness(seed),
         unfolded_convolutions(net) if on_cpu else nullcontext(),
     ):
-        step = _step(Lesson(net, loss), optimiser, settings)
+        step = _step(LossModule(net, loss), optimiser, settings)
         for epoch in range(first, training.epochs):
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(epoch, training)
@@ -164,7 +165,7 @@ def train(
                 progress(done, training.epochs, mean)
 
 
-class Lesson(nn.Module):
+class LossModule(nn.Module):
     """A network and the loss it lowers: ``(B, C, k, k)`` and labels to the batch's mean loss."""
 
     def __init__(self, net: nn.Module, loss: Loss) -> None:
@@ -181,11 +182,11 @@ class Lesson(nn.Module):
 
 
 def _step(
-    lesson: Lesson, optimiser: torch.optim.Optimizer, settings: Acceleration
+    module: LossModule, optimiser: torch.optim.Optimizer, settings: Acceleration
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Return what takes one step on a batch and its labels, and gives the loss before it."""
     fabric = _fabric(settings)
-    called: Any = torch.compile(lesson) if settings.compiled else lesson
+    called: Any = torch.compile(module) if settings.compiled else module
     model, stepper = fabric.setup(called, optimiser, move_to_device=False, _reapply_compile=False)
 
     def step(x: Tensor, y: Tensor) -> Tensor:

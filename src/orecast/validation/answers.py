@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import RunError
 from orecast.metrics import percentiles
 from orecast.metrics.growth import examine
@@ -20,9 +21,6 @@ from orecast.sampling import Fold, Sampling
 from orecast.sampling.augmentation import Growth
 from orecast.validation.inner import Calibration
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Draws = NDArray[np.float32]  # (m, n_cells)
 
 

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.sampling import Fold, Sampling, SplitProtocol
 from orecast.splits.paper import Paper
 from orecast.validation.answers import (
-    Bools,
     Draws,
-    Floats,
     FoldAnswer,
-    Ints,
     OutOfFold,
     answer_path,
     keep_answer,

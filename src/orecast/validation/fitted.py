@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats32, Ints
 from orecast.errors import ModelError, RunError, SamplingError
 from orecast.evidence import Evidence
 from orecast.run import BROKEN_ARRAYS, why_broken
@@ -26,9 +27,6 @@ from orecast.sampling import (
 from orecast.sampling.augmentation import Growth
 from orecast.training import load_model
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 KNOWLEDGE = "knowledge"
 """Name of the layer that holds the weight."""
 
@@ -50,13 +48,13 @@ class Guidance:
 
     @classmethod
     def by_faults(
-        cls, layer: str, distance: Floats, visible: Bools, deposits: Ints, cell_size: float
+        cls, layer: str, distance: Floats32, visible: Bools, deposits: Ints, cell_size: float
     ) -> Self:
         """Fit the influence of faults; raises SamplingError (see ``fit_fault_control``)."""
         return cls(layer, fit_fault_control(distance, visible, deposits, cell_size))
 
     @classmethod
-    def by_range(cls, layer: str, values: Floats, visible: Bools) -> Self:
+    def by_range(cls, layer: str, values: Floats32, visible: Bools) -> Self:
         """Take a layer that lies in [0, 1] as it is, else from its lowest visible value on.
 
         Raises SamplingError where it is the same at every visible cell.
@@ -71,15 +69,15 @@ class Guidance:
             )
         return cls(layer) if low >= 0 and high <= 1 else cls(layer, limits=(low, high))
 
-    def weight(self, values: Floats) -> Floats:
+    def weight(self, values: Floats32) -> Floats32:
         """Weights ``(rows, columns)`` of the layer's values, of this area or another."""
         if self.control is not None:
             return self.control(values).astype(np.float32)
         low, high = self.limits
-        weight: Floats = np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+        weight: Floats32 = np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
         return weight
 
-    def joined(self, windows: Windows, values: Floats) -> Windows:
+    def joined(self, windows: Windows, values: Floats32) -> Windows:
         """Scaled windows with the weight behind their layers, which alone is not scaled."""
         scaling = windows.scaling
         assert scaling is not None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from orecast.validation.fitted import Fitted
     from orecast.validation.recipe import Recipe
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 _BACKGROUND = 2000  # cells that stand for an inner fold's region
 

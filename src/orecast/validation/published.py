@@ -11,21 +11,13 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
 from orecast.metrics import f1_optimal_threshold
 from orecast.sampling import Fold, Model, Sampling, Windows
 from orecast.sampling.augmentation import Step, grow
 from orecast.splits.paper import Definition
-from orecast.validation.answers import (
-    Bools,
-    Floats,
-    FoldAnswer,
-    Ints,
-    OutOfFold,
-    answer_path,
-    keep_answer,
-    read_answer,
-)
+from orecast.validation.answers import FoldAnswer, OutOfFold, answer_path, keep_answer, read_answer
 from orecast.validation.fitted import counted, labels_of
 from orecast.validation.recipe import Recipe
 

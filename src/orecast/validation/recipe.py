@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Ints
 from orecast.composition import screen
 from orecast.config import Screening
 from orecast.errors import SamplingError
@@ -22,11 +22,8 @@ from orecast.sampling import (
     fit_scaling,
     slide,
 )
-from orecast.sampling.augmentation import Growth, Step, grow, rehearse
+from orecast.sampling.augmentation import Growth, Step, check_growth, grow
 from orecast.validation.fitted import Fitted, Guidance, counted
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 _UNLABELLED = 20_000  # cells that a model without labels learns from
 
@@ -67,7 +64,7 @@ class Recipe:
         rows, words = self.rows(evidence, ore, hidden=hidden, seed=seed)
         return self.fit_rows(evidence, rows, visible=visible, hidden=hidden, seed=seed, words=words)
 
-    def rehearse(
+    def check_fit(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
     ) -> tuple[Windows, Sampling, Growth | None]:
         """Raise what ``fit`` would before anything is trained; return its windows and rows.
@@ -78,9 +75,9 @@ class Recipe:
         visible = evidence.valid if hidden is None else evidence.valid & ~hidden
         rows, _ = self.rows(evidence, ore, hidden=hidden, seed=seed)
         windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
-        growth = self._growth(windows, rows, rehearse, seed)
+        growth = self._growth(windows, rows, check_growth, seed)
         X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
-        met: Callable[..., None] | None = getattr(self.model(), "rehearse", None)
+        met: Callable[..., None] | None = getattr(self.model(), "check_fit", None)
         if met is not None:
             met(X, y, group, seed=seed)
         return windows, rows, growth

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Ints
 from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid, windows_touching
@@ -17,7 +18,6 @@ from orecast.survey import Findings
 if TYPE_CHECKING:
     import geopandas as gpd
 
-Ints = NDArray[np.int64]
 
 FEWEST_DEPOSITS = 3
 NONE_MAPPED = "no deposit of it lies where the map has a value"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.metrics import (
     Interval,
     auc,
@@ -27,9 +28,6 @@ from orecast.metrics import average_precision as precision_of_ranks
 from orecast.validation import FoldAnswer, OutOfFold
 from orecast.workflow.places import Places
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 TOP_AREAS = (0.01, 0.05, 0.10)
 _RELIABILITY_BINS = 10
 

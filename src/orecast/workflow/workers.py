@@ -50,7 +50,7 @@ def work_off(
         return
     progress(what, 0, len(tasks))
     try:
-        with crew(min(jobs, len(tasks))) as pool:
+        with worker_pool(min(jobs, len(tasks))) as pool:
             with _undisturbed():
                 waiting = [pool.submit(task) for task in tasks]
             for k, done in enumerate(as_completed(waiting)):
@@ -65,7 +65,7 @@ def work_off(
 
 
 @contextmanager
-def crew(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Processes of one thread each, that end when the block fails or this process does.
 
     All are begun anew, so that one and many of them compute the same. Detectors with an option

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.config import EvidenceOptions
 from orecast.errors import ConfigError, InputError
 from orecast.evidence.interpolate.neighbours import Buckets, fill_buckets
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.config import EvidenceOptions
 from orecast.errors import ConfigError
 from orecast.evidence.interpolate.base import Interpolator, Part
@@ -22,8 +22,6 @@ from orecast.evidence.interpolate.neighbours import (
 from orecast.kernels import compiled
 
 REGISTERED = {"idw": "InverseDistance"}
-
-Floats = NDArray[np.float64]
 
 
 class InverseDistance(Interpolator):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.errors import ConfigError, nearest
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.neighbours import first_guess, nearest_places, room
@@ -20,7 +20,6 @@ REGISTERED = {
     "kriging": "OrdinaryKriging",
 }
 
-Floats = NDArray[np.float64]
 MODELS = ("spherical", "exponential", "gaussian")
 _LAGS = 20
 _MOST_PLACES = 20_000  # pairs grow with the square; more places are thinned evenly

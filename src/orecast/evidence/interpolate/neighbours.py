@@ -11,13 +11,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from orecast.arrays import Floats, Ints
 from orecast.kernels import compiled
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 CHUNK = 2048  # targets that one thread takes at a time
 

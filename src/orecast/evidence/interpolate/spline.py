@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.neighbours import first_guess, nearest_places, room
 from orecast.kernels import compiled
@@ -57,7 +57,6 @@ def solve(a, b, n) -> bool:  # type: ignore[no-untyped-def]
     return True
 
 
-Floats = NDArray[np.float64]
 _CHUNK = 256  # targets that one thread takes at a time
 
 

@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError, RunError, SamplingError, nearest
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling import Needs, Windows
-
-Floats = NDArray[np.float64]
-Features = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 _STATE, _ARRAYS = "detector.json", "detector.npz"
 _VALUES_AT_ONCE = 2**24
@@ -152,14 +148,14 @@ class Detector(ABC):
             raise ModelError("has not been fitted", where=type(self).__name__)
 
 
-def centre(X: Windows) -> Features:
+def centre(X: Windows) -> Floats32:
     """Values at each window's own cell, ``(n, n_layers)``; NaN is refused."""
     values = X.centre()
     _refuse_gaps(values, X.names)
     return values
 
 
-def features(X: Windows, kind: str) -> Features:
+def features(X: Windows, kind: str) -> Floats32:
     """Features of each window: its own cell's, or with "window" also its mean and spread.
 
     ``(n, n_layers)``, or ``(n, 3 * n_layers)``: values, means, standard deviations. NaN is refused.
@@ -225,7 +221,7 @@ def _parts(X: Windows) -> Iterator[Windows]:
         yield X.take(slice(start, start + size))
 
 
-def _refuse_gaps(values: Features, names: tuple[str, ...]) -> None:
+def _refuse_gaps(values: Floats32, names: tuple[str, ...]) -> None:
     gaps = ~np.isfinite(values)
     if not gaps.any():
         return

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from orecast.arrays import Floats, Ints
 from orecast.errors import ConfigError, ModelError
 from orecast.models.classical._base import (
     MOST_TREES,
     Detector,
-    Floats,
-    Ints,
     centre,
     is_number,
     positive_number,

@@ -6,15 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from orecast.arrays import Floats
 from orecast.errors import ConfigError, SamplingError
-from orecast.models.classical._base import (
-    Detector,
-    Floats,
-    centre,
-    one_of,
-    positive_number,
-    whole_number,
-)
+from orecast.models.classical._base import Detector, centre, one_of, positive_number, whole_number
 from orecast.models.classical.anomaly import blocks, standardisation
 from orecast.sampling import Windows
 

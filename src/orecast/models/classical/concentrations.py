@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError, nearest
-from orecast.models.classical._base import Floats, centre, number_of, one_of, only
+from orecast.models.classical._base import centre, number_of, one_of, only
 from orecast.models.classical.anomaly import AnomalyDetector
 from orecast.sampling import Windows
 

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
-from orecast.models.classical._base import Floats, centre, one_of
+from orecast.models.classical._base import centre, one_of
 from orecast.models.classical.concentrations import (
     ConcentrationDetector,
     logarithms,

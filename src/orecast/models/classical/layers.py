@@ -7,17 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Floats32
 from orecast.errors import ConfigError, ModelError
 from orecast.metrics import auc
-from orecast.models.classical._base import (
-    Detector,
-    Features,
-    Floats,
-    centre,
-    number_of,
-    one_of,
-    only,
-)
+from orecast.models.classical._base import Detector, centre, number_of, one_of, only
 from orecast.sampling import Needs, Windows
 
 REGISTERED = {
@@ -123,7 +116,7 @@ def _values(X: Windows, layer: str) -> Floats:
     return centre(only(X, number_of(X, layer)))[:, 0].astype(np.float64)
 
 
-def _sign(values: Features | Floats, y: Floats) -> float:
+def _sign(values: Floats32 | Floats, y: Floats) -> float:
     return 1.0 if auc(values[y == 1], values[y == 0]) >= 0.5 else -1.0
 
 

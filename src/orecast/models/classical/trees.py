@@ -10,15 +10,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError
 from orecast.kernels import compiled
 from orecast.models.classical._base import (
     MOST_JOBS,
     MOST_TREES,
     Detector,
-    Features,
-    Floats,
-    Ints,
     features,
     one_of,
     positive_number,
@@ -61,7 +59,7 @@ class TreeEnsemble(Detector):
 
     nodes_: Counts  # (t,) of each tree
     column_: Counts  # (m,)
-    threshold_: Features  # (m,), infinite at a leaf
+    threshold_: Floats32  # (m,), infinite at a leaf
     value_: Floats  # (m,), 0 but at a leaf
     columns_: int  # of the table that the trees were grown on
 
@@ -110,7 +108,7 @@ class TreeEnsemble(Detector):
             root.astype(np.uint32), column, threshold, left.astype(np.uint32), value
         )
 
-    def _sum_of_leaves(self, rows: Features, threads: int = 1) -> Floats:
+    def _sum_of_leaves(self, rows: Floats32, threads: int = 1) -> Floats:
         """Sum over the trees, in their order, of the value of each row's leaf, ``(n,)``.
 
         ``rows`` are ``(n, columns_)`` and hold no NaN. Threads share the rows, and change no bit.
@@ -151,7 +149,7 @@ class SupervisedTrees(TreeEnsemble):
         self._keep(self._grown(table, y, state), table.shape[1])
 
     @abstractmethod
-    def _grown(self, table: Features, y: Floats, state: int) -> list[Grown]:
+    def _grown(self, table: Floats32, y: Floats, state: int) -> list[Grown]:
         """Trees grown on a table ``(n, n_features)`` and labels ``(n,)``."""
 
 
@@ -160,7 +158,7 @@ class _Trees(NamedTuple):
 
     root: Counts  # (t,)
     column: Counts  # (m,)
-    threshold: Features  # (m,)
+    threshold: Floats32  # (m,)
     left: Counts  # (m,)
     value: Floats  # (m,)
 
@@ -209,7 +207,7 @@ def _by_level(tree: Grown) -> Ints:
     return np.concatenate(levels)
 
 
-def _rounded_down(threshold: Floats) -> Features:
+def _rounded_down(threshold: Floats) -> Floats32:
     """The largest float32 that is not above each threshold.
 
     >>> _rounded_down(np.array([0.5, 0.1])).astype(float).tolist()
@@ -248,7 +246,7 @@ class RandomForest(SupervisedTrees):
         whole_number(self.jobs, "jobs", MOST_JOBS)
         super()._check_options()
 
-    def _grown(self, table: Features, y: Floats, state: int) -> list[Grown]:
+    def _grown(self, table: Floats32, y: Floats, state: int) -> list[Grown]:
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
@@ -306,7 +304,7 @@ class GradientBoosting(SupervisedTrees):
         positive_number(self.rate, "rate")
         super()._check_options()
 
-    def _grown(self, table: Features, y: Floats, state: int) -> list[Grown]:
+    def _grown(self, table: Floats32, y: Floats, state: int) -> list[Grown]:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits
 

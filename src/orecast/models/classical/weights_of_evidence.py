@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from orecast.arrays import Bools, Floats
 from orecast.errors import ConfigError, ModelError
-from orecast.models.classical._base import Detector, Floats
+from orecast.models.classical._base import Detector
 from orecast.models.classical.concentrations import own_values
 from orecast.sampling import Windows
 
 REGISTERED = {"weights-of-evidence": "WeightsOfEvidence"}
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from orecast.arrays import Floats32, Ints
 from orecast.errors import ConfigError, ModelError, ThresholdError
 from orecast.kernels import compiled
 from orecast.models.networks.blocks import TwoPart
@@ -280,8 +280,6 @@ class Isomorphism(nn.Module):
         return mixed
 
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 Edges = tuple[Ints, Ints]
 """Of node i: whom it hears of is ``origin[start[i]:start[i + 1]]``."""
 _FAST = {"reassoc", "contract"}  # sums in vectors; their order is fixed once compiled
@@ -384,13 +382,13 @@ def _of_weight(outer: Tensor, inner: Tensor) -> Tensor:
 
 @_compiled
 def _score(
-    h: Floats,
-    target: Floats,
-    source: Floats,
+    h: Floats32,
+    target: Floats32,
+    source: Floats32,
     start: Ints,
     origin: Ints,
-    halves: Floats,
-    scores: Floats,
+    halves: Floats32,
+    scores: Floats32,
 ) -> None:
     """Both halves of the scores ``(2, H, N, B)``, and scores ``(H, E, B)`` less their largest."""
     (heads, width), (_, n, b) = target.shape, h.shape
@@ -423,12 +421,12 @@ def _score(
 
 @_compiled
 def _attend(
-    h: Floats,
+    h: Floats32,
     start: Ints,
     origin: Ints,
-    bias: Floats,
-    shares: Floats,
-    out: Floats,
+    bias: Floats32,
+    shares: Floats32,
+    out: Floats32,
 ) -> None:
     """Bring ``shares`` ``(H, E, B)`` to a sum of 1 at each node, and mix by them, with the bias."""
     heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
@@ -458,7 +456,7 @@ def _attend(
 
 
 @_compiled
-def _elu(active: Floats, kept: Floats, out: Floats) -> None:
+def _elu(active: Floats32, kept: Floats32, out: Floats32) -> None:
     """Bend ``active`` by ELU, in place; ``out`` is ``exp(min(active, 0))``, then that and ``kept``.
 
     Near 0 it is exact to the rounding of 1, where torch's own is to that of x.
@@ -473,7 +471,7 @@ def _elu(active: Floats, kept: Floats, out: Floats) -> None:
 
 
 @_compiled
-def _elu_back(gradient: Floats, active: Floats, passed: Floats, of_bias: Floats) -> None:
+def _elu_back(gradient: Floats32, active: Floats32, passed: Floats32, of_bias: Floats32) -> None:
     """Pass the gradient on by the slope of what ELU gave, and sum it up for the bias."""
     features, n, b = active.shape
     for f in range(features):
@@ -488,14 +486,14 @@ def _elu_back(gradient: Floats, active: Floats, passed: Floats, of_bias: Floats)
 
 @_compiled
 def _attend_back(
-    passed: Floats,
-    h: Floats,
+    passed: Floats32,
+    h: Floats32,
     start: Ints,
     origin: Ints,
-    halves: Floats,
-    shares: Floats,
-    of_h: Floats,
-    of_halves: Floats,
+    halves: Floats32,
+    shares: Floats32,
+    of_h: Floats32,
+    of_halves: Floats32,
 ) -> None:
     """Add to the gradients of ``h`` and of both halves of the scores."""
     heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
@@ -532,13 +530,13 @@ def _attend_back(
 
 @_compiled
 def _score_back(
-    h: Floats,
-    target: Floats,
-    source: Floats,
-    of_halves: Floats,
-    of_h: Floats,
-    of_target: Floats,
-    of_source: Floats,
+    h: Floats32,
+    target: Floats32,
+    source: Floats32,
+    of_halves: Floats32,
+    of_h: Floats32,
+    of_target: Floats32,
+    of_source: Floats32,
 ) -> None:
     """Add to the gradient of ``h`` what the scores give, and set those of their weights."""
     (heads, width), (_, n, b) = target.shape, h.shape

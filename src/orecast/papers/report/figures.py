@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from orecast.papers.experiments import Entry, Experiment, PaperFigure
 from orecast.papers.report import maps
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 _WIDTH = 6.6
 _WHOSE = {PUBLISHED: "paper", PAPER: "ours, as the paper cut", OURS: "ours"}
-Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Ints
 from orecast.papers.report.tables import Arrays, ScoredMap
 from orecast.report.drawing import (
     FAINT,
@@ -34,9 +34,6 @@ _VEIL = 0.5  # of white over what is not called ore
 _SMALLEST = 4.2  # points of a tile's number; below it, only the tiles called ore are numbered
 _DOT, _RIM = 20, 0.9  # area of a deposit's mark and width of its rim, in points
 _MOST_LAYERS = 20
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def scored(maps: Mapping[str, ScoredMap], cell: float | None) -> Figure:

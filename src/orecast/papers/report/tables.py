@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Ints
 from orecast.errors import RunError
 from orecast.metrics.scores import CALLED
 from orecast.papers.experiments import ONE_LAYER, Column, Entry, Experiment, PaperTable
@@ -20,8 +21,6 @@ from orecast.run import BROKEN_ARRAYS
 if TYPE_CHECKING:
     from orecast.explanation import GradCam, SamplingOffsets, Shapley
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Arrays = Mapping[str, NDArray[Any]]
 
 

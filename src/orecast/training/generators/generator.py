@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from orecast.arrays import Floats32, Ints
 from orecast.errors import ModelError, SamplingError
 from orecast.sampling.augmentation import (
     OPTIONS,
@@ -25,7 +26,7 @@ from orecast.sampling.augmentation import (
     require_rows,
     require_whole,
 )
-from orecast.sampling.windows import WEIGHT, Floats, Ints, Windows
+from orecast.sampling.windows import WEIGHT, Windows
 from orecast.training.acceleration import best_device, suited_process
 from orecast.training.checkpoints import fingerprint, restore_weights, write_weights
 from orecast.training.data import TrainingBatches, gather, windows_at_once
@@ -288,7 +289,7 @@ class Drawn:
     """
 
     generator: Generator
-    latent: Floats
+    latent: Floats32
     key: NDArray[np.uint64]
 
     @property
@@ -296,11 +297,11 @@ class Drawn:
         """No window stands behind a row, ``(m, 0)``."""
         return np.empty((len(self.key), 0), dtype=np.int64)
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Draw some rows."""
         return self.generator.units_.seen(self.values(rows), view)
 
-    def values(self, rows: Ints) -> Floats:
+    def values(self, rows: Ints) -> Floats32:
         """Draw some rows as the generator learned them, ``(b, C, k, k)``."""
         generator, size = self.generator, self.generator.units_.size
         shape = (1, len(generator.axes_.back), size, size)
@@ -318,7 +319,7 @@ class Drawn:
 class Kept:
     """Rows that are kept as values, ``(m, C, k, k)``."""
 
-    values: Floats
+    values: Floats32
     units: Units
 
     @property
@@ -326,6 +327,6 @@ class Kept:
         """No window stands behind a row, ``(m, 0)``."""
         return np.empty((len(self.values), 0), dtype=np.int64)
 
-    def batch(self, rows: Ints, view: Windows) -> Floats:
+    def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Some of the rows."""
         return self.units.seen(self.values[rows], view)

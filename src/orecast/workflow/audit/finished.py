@@ -12,12 +12,12 @@ from orecast.config import Config, read
 from orecast.errors import OrecastError, RunError
 from orecast.evidence import Evidence, read_evidence
 from orecast.run import file_hash, verify_finished
-from orecast.sampling import Ground
+from orecast.sampling import MapGeometry
 from orecast.survey import Findings, Survey, read_survey
 from orecast.validation import Recipe
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import ground_of
+from orecast.workflow.run.job import geometry_of
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Finished:
     survey: Survey | None
 
     @property
-    def ground(self) -> Ground:
+    def ground(self) -> MapGeometry:
         """The map as the run's protocols knew it."""
-        return ground_of(self.survey, self.evidence, self.config)
+        return geometry_of(self.survey, self.evidence, self.config)
 
     @cached_property
     def recipe(self) -> Recipe:

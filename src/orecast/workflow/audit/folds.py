@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence, build_evidence, refitted
 from orecast.grid import window_rows
 from orecast.sampling import Fold, Sampling, SplitProtocol, slide
@@ -17,10 +18,6 @@ from orecast.survey import Findings, Survey
 from orecast.survey.concentrations import lowest_seen
 from orecast.validation import published_folds
 from orecast.workflow.audit.finished import Finished
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 _LEAST_LEFT = 0.01  # of a concentration that is lowered to see what follows it
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Bools
 from orecast.errors import REFUSALS
 from orecast.evidence import Evidence, refitted
 from orecast.metrics import auc, confusion
@@ -27,7 +27,6 @@ from orecast.workflow.audit.folds import (
 from orecast.workflow.places import Places
 from orecast.workflow.recipes import declared
 
-Bools = NDArray[np.bool_]
 DEFAULT = "spatial"
 
 

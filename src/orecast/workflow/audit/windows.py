@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Bools, Ints
 from orecast.errors import InputError
 from orecast.metrics.leakage import (
     SplitClaims,
@@ -26,7 +27,6 @@ from orecast.metrics.leakage import (
 from orecast.workflow.audit.auditing import Audit, Check, Severity
 
 Real = NDArray[np.floating]
-Ints = NDArray[np.int64]
 
 
 def read_window_pair(train_path: Path, test_path: Path) -> tuple[Real, Real]:
@@ -114,7 +114,6 @@ def _sides(windows: Real) -> str:
     return f"{height} x {width} cells with {channels} channels"
 
 
-Bools = NDArray[np.bool_]
 MUCH_LOWER = 0.1  # AUC by which a fair split lowers what a random one claims
 ALMOST_PERFECT = 0.95  # AUC that one cell alone seldom earns
 MOSTLY = 0.5  # share of tested cells that must mark a place for it to be missed

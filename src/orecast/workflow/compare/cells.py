@@ -34,11 +34,11 @@ def compute(folder: Path, key: str, cell: Cell) -> None:
     Its seconds do not count what all cells of a process share: the survey, read once. Raises
     RunError or OSError where a file cannot be written or read; the cell is then absent.
     """
-    bench = read_bench(folder, key, cell.survey)
+    job = read_job(folder, key, cell.survey)
     begun = time.perf_counter()
     told: dict[str, Any]
     try:
-        told = _scored(bench, cell)
+        told = _scored(job, cell)
     except REFUSALS as error:
         told = {"error": error.as_dict()}
     content = {
@@ -58,41 +58,41 @@ def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
     return read_sealed(folder / CELLS / cell.file)
 
 
-def bench_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
+def job_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
     """A survey with its deposits on the evidence, as every cell on it starts from."""
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
     return Job(config, run, Provenance(config, []), _untold, survey, evidence, places)
 
 
-def rivals(bench: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
+def rivals(job: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
     """Every baseline by name, and those that cannot be had here with the reason."""
-    stand_in = Cell("", _STAND_IN, SPATIAL, bench.seed, "baseline")
-    return replace(bench, config=configured(bench.config, stand_in)).rivals()
+    stand_in = Cell("", _STAND_IN, SPATIAL, job.seed, "baseline")
+    return replace(job, config=configured(job.config, stand_in)).rivals()
 
 
 @cache
-def read_bench(folder: Path, key: str, survey: str) -> Job:
+def read_job(folder: Path, key: str, survey: str) -> Job:
     """A survey of a comparison that is prepared: read once in a process, for one ``key``."""
     config = read(folder / survey / "run.toml")
     evidence = read_evidence(folder / survey / "evidence")
-    return bench_of(config, Run(folder, key), read_survey(config), evidence)
+    return job_of(config, Run(folder, key), read_survey(config), evidence)
 
 
-def _scored(bench: Job, cell: Cell) -> dict[str, Any]:
+def _scored(job: Job, cell: Cell) -> dict[str, Any]:
     """The cell's row, how its folds were cut, and what the model declares."""
     if cell.role == "baseline":
-        job = replace(bench, config=bench.config.model_copy(update={"seed": cell.seed}))
-        rival = rivals(bench)[0][cell.model.name]
+        job = replace(job, config=job.config.model_copy(update={"seed": cell.seed}))
+        rival = rivals(job)[0][cell.model.name]
         return _held_out(job, cell, rival.recipe, rival.evidence)
-    config = configured(bench.config, cell)
-    recipe = model_recipe(config, bench.evidence, bench.survey.barren)
+    config = configured(job.config, cell)
+    recipe = model_recipe(config, job.evidence, job.survey.barren)
     said = {"declares": declared(config)}
     if cell.protocol == SPATIAL:
-        return said | _held_out(replace(bench, config=config), cell, recipe, bench.evidence)
+        return said | _held_out(replace(job, config=config), cell, recipe, job.evidence)
     # A job of its own: what is refitted for so many other folds is not kept.
     job = Job(
-        *(config, bench.run, bench.provenance, _untold),
-        *(bench.survey, bench.evidence, bench.places),
+        *(config, job.run, job.provenance, _untold),
+        *(job.survey, job.evidence, job.places),
     )
     row = row_beside(job, recipe)
     return said | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}

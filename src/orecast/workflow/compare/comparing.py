@@ -17,7 +17,7 @@ from orecast.evidence import build_evidence, write_evidence
 from orecast.report.comparison import write_comparison
 from orecast.run import Run, versions, write_json
 from orecast.survey import read_survey
-from orecast.workflow.compare.cells import CELLS, bench_of, compute, read_bench, read_cell, rivals
+from orecast.workflow.compare.cells import CELLS, compute, job_of, read_cell, read_job, rivals
 from orecast.workflow.compare.plan import Cell, Plan, Refused, judge, refusals
 from orecast.workflow.compare.summary import summarise
 from orecast.workflow.places import require_room
@@ -129,7 +129,7 @@ def _judge_missing(
         for name, config in configs.items()
     }
     refused = {
-        name: refusals(read_bench(folder, key, name), asked) if asked else {}
+        name: refusals(read_job(folder, key, name), asked) if asked else {}
         for name, asked in compared.items()
     }
     return judge(refused, compared)
@@ -141,18 +141,18 @@ def _prepare(plan: Plan, configs: dict[str, Config], run: Run, tell: Progress) -
     Returns what the surveys refuse of the models; see ``judge``.
     """
     compared = {name: plan.models_of(config) for name, config in configs.items()}
-    benches: dict[str, Job] = {}
+    built: dict[str, Job] = {}
     refused: dict[str, Refused] = {}
     with run.stage("surveys") as folder:
         for k, (name, config) in enumerate(configs.items()):
             tell("Building evidence", k, len(configs))
-            benches[name] = _built(name, config, run)
-            refused[name] = refusals(benches[name], compared[name])
+            built[name] = _built(name, config, run)
+            refused[name] = refusals(built[name], compared[name])
         sentences = judge(refused, compared)
-        for name, bench in benches.items():
-            write_evidence(bench.evidence, folder / name / "evidence")
-            (folder / name / "run.toml").write_text(to_toml(bench.config), encoding="utf-8")
-            write_json(folder / name / "survey.json", _facts(name, bench))
+        for name, job in built.items():
+            write_evidence(job.evidence, folder / name / "evidence")
+            (folder / name / "run.toml").write_text(to_toml(job.config), encoding="utf-8")
+            write_json(folder / name / "survey.json", _facts(name, job))
         tell("Building evidence", len(configs), len(configs))
         run.carry(CELLS, folder)
     return sentences
@@ -169,22 +169,22 @@ def _built(name: str, config: Config, run: Run) -> Job:
         )
     evidence = build_evidence(survey, config)
     require_room(evidence.grid, config.sampling.window)
-    return bench_of(config, run, survey, evidence)
+    return job_of(config, run, survey, evidence)
 
 
-def _facts(name: str, bench: Job) -> dict[str, Any]:
+def _facts(name: str, job: Job) -> dict[str, Any]:
     """All of ``survey.json``."""
-    others, left_out = rivals(bench)
+    others, left_out = rivals(job)
     return {
         "name": name,
-        "title": bench.config.title,
-        "deposits": len(bench.places.deposit),
-        "groups": bench.places.sampling.group.tolist(),
-        "cells": int(bench.evidence.valid.sum()),
-        "layers": len(bench.evidence.names),
+        "title": job.config.title,
+        "deposits": len(job.places.deposit),
+        "groups": job.places.sampling.group.tolist(),
+        "cells": int(job.evidence.valid.sum()),
+        "layers": len(job.evidence.names),
         "baselines": list(others),
         "left_out": left_out,
-        "layer_null": layer_null(bench),
+        "layer_null": layer_null(job),
     }
 
 

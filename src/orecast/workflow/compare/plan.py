@@ -25,7 +25,7 @@ from orecast.errors import (
     nearest,
 )
 from orecast.report.comparison import BEST_LAYER
-from orecast.sampling import Ground
+from orecast.sampling import MapGeometry
 from orecast.splits import build_protocol
 from orecast.splits.building import PACKAGE as PROTOCOLS
 from orecast.training import build_model
@@ -182,7 +182,7 @@ class Plan:
         if self.seeds < 1:
             raise ConfigError(f"{self.seeds} seeds", where="--seeds", remedy="ask for 1 or more")
         window = config.sampling.window
-        anywhere = Ground(np.ones((1, 1), dtype=bool), 1e-9, window, None)
+        anywhere = MapGeometry(np.ones((1, 1), dtype=bool), 1e-9, window, None)
         for protocol in self.all_protocols:
             with told_of(f"protocol {protocol.label}"):
                 registry.entry(PROTOCOLS, protocol.name, what="protocol")
@@ -290,13 +290,13 @@ def _written(option: tuple[str, Any]) -> str:
 Refused = dict[str, CapacityError | ConfigError | ModelError]
 
 
-def refusals(bench: Job, models: Iterable[Choice]) -> Refused:
+def refusals(job: Job, models: Iterable[Choice]) -> Refused:
     """Why models cannot be had on a survey, by their labels; nothing is trained."""
     found: Refused = {}
     for model in models:
         try:
             with told_of(f"model {model.label}"):
-                _rehearse(bench, model)
+                _check_first_fits(job, model)
         except (CapacityError, ConfigError, ModelError) as error:
             found[model.label] = error
     return found
@@ -323,16 +323,16 @@ def judge(refused: Mapping[str, Refused], compared: Mapping[str, Iterable[Choice
     ]
 
 
-def _rehearse(bench: Job, model: Choice) -> None:
+def _check_first_fits(job: Job, model: Choice) -> None:
     """Raise ConfigError or ModelError where the survey's layers do not meet a model's needs.
 
     Too few places to learn from are no such matter, and for its cells to tell.
     """
-    config = configured(bench.config, Cell("", model, SPATIAL, bench.seed, "model"))
-    recipe = model_recipe(config, bench.evidence, bench.survey.barren)
-    ore = bench.places.sampling
+    config = configured(job.config, Cell("", model, SPATIAL, job.seed, "model"))
+    recipe = model_recipe(config, job.evidence, job.survey.barren)
+    ore = job.places.sampling
     try:
-        windows, *_ = recipe.rehearse(bench.evidence, ore, hidden=None, seed=bench.seed)
+        windows, *_ = recipe.check_fit(job.evidence, ore, hidden=None, seed=job.seed)
     except SamplingError:
         return
     check_layers(config.model.name, recipe.model().needs, windows)

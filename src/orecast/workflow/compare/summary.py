@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats
 from orecast.metrics import bootstrap_mean, paired_difference
 from orecast.report.comparison import BEST_LAYER, SPATIAL, is_layer, is_leaky
 from orecast.workflow.scoring import CONTROLS, LITTLE
 
-Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 

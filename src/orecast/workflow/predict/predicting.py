@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats32, Ints
 from orecast.config import Config, to_toml
 from orecast.errors import ConfigError, RunError
 from orecast.evidence import Evidence
@@ -38,8 +38,6 @@ from orecast.workflow.run.job import Progress, Provenance
 if TYPE_CHECKING:
     import geopandas as gpd
 
-Ints = NDArray[np.int64]
-Map = NDArray[np.float32]
 
 _OF_LEARNING = ("no-deposits", "barren-unused")  # findings that matter to a run alone
 _SAID = ("not-used", "other-rocks")  # findings that matter to the map
@@ -69,7 +67,7 @@ class _Area:
 
 @dataclass(frozen=True)
 class _Drawn:
-    score: Map
+    score: Floats32
     applicable: Applicability
     classes: Classes
     targets: gpd.GeoDataFrame
@@ -228,7 +226,7 @@ def _unseen(area: _Area) -> dict[str, Unseen]:
     }
 
 
-def _classes(area: _Area, score: Map, unseen: Unseen | None) -> Classes:
+def _classes(area: _Area, score: Floats32, unseen: Unseen | None) -> Classes:
     """Classes by the scores from which they began on the run's own map."""
     options = area.trained.config.classes.model_copy(
         update={"rule": "probability", "probability": area.trained.thresholds}
@@ -240,7 +238,7 @@ def _classes(area: _Area, score: Map, unseen: Unseen | None) -> Classes:
 
 
 def _targets(
-    area: _Area, score: Map, classes: Classes, applicable: Applicability
+    area: _Area, score: Floats32, classes: Classes, applicable: Applicability
 ) -> gpd.GeoDataFrame:
     """Ranked polygons, each with the elements behind it and its share that may be trusted."""
     fitted = area.fitted
@@ -266,7 +264,7 @@ def _targets(
 
 def _metrics(
     area: _Area,
-    score: Map,
+    score: Floats32,
     applicable: Applicability,
     classes: Classes,
     unseen: dict[str, Unseen],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Floats, Ints
 from orecast.config import Config, read
 from orecast.errors import ModelError, RunError
 from orecast.evidence import FAULT_DISTANCE, Evidence, read_evidence
@@ -139,8 +140,6 @@ def _files(folder: Path) -> list[dict[str, str]]:
     ]
 
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Row = dict[str, Any]
 UNSEEN = "unseen"
 

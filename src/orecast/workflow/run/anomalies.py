@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orecast.arrays import Floats32, Ints
 from orecast.errors import SamplingError
 from orecast.explanation import elements_behind
 from orecast.mapping import classify, predict_map
@@ -26,8 +26,6 @@ from orecast.workflow.run.final_map import write_classes
 from orecast.workflow.run.job import Job, Progress
 from orecast.workflow.run.validating import score_each
 
-Ints = NDArray[np.int64]
-Map = NDArray[np.float32]
 Row = dict[str, Any]
 
 NOBODY = NOWHERE.sampling
@@ -35,7 +33,7 @@ MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
 
 
 def map_anomalies(job: Job) -> None:
-    """Map what stands out, by a model that is told no deposit; score it on deposits held back.
+    """Map anomalies by a model that learns from no deposit; score it on deposits held back.
 
     The map is the mean of models that learned from different cells, and their spread its
     uncertainty. Deposits of ``[held_back]`` are only scored.
@@ -89,7 +87,7 @@ def _members(job: Job, recipe: Recipe) -> list[Fitted]:
     return fitted
 
 
-def _metrics(job: Job, score: Map) -> dict[str, Any]:
+def _metrics(job: Job, score: Floats32) -> dict[str, Any]:
     name = job.config.model.name
     rows, left_out = _scored(job, score)
     if rows:
@@ -126,7 +124,7 @@ def _metrics(job: Job, score: Map) -> dict[str, Any]:
     }
 
 
-def _scored(job: Job, score: Map) -> tuple[list[Row], dict[str, str]]:
+def _scored(job: Job, score: Floats32) -> tuple[list[Row], dict[str, str]]:
     """The map, and every detector and layer beside it, on deposits that none of them saw.
 
     Beside the rows it is returned what cannot be had, by name with the reason.
@@ -140,7 +138,7 @@ def _scored(job: Job, score: Map) -> tuple[list[Row], dict[str, str]]:
     rivals, _ = job.rivals()
     blind = {n: r for n, r in rivals.items() if not r.recipe.labels} if _asked(job) else {}
 
-    def draw(name: str, rival: Baseline, folder: Path, told: Progress) -> tuple[str, Map]:
+    def draw(name: str, rival: Baseline, folder: Path, told: Progress) -> tuple[str, Floats32]:
         path = folder / "map.npz"
         drawn = _read_map(path)
         if drawn is None:
@@ -163,23 +161,23 @@ def _asked(job: Job) -> bool:
     return job.config.validation.baselines
 
 
-def _read_map(path: Path) -> Map | None:
+def _read_map(path: Path) -> Floats32 | None:
     """A map that an interrupted run has drawn; None where it has not, or the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as kept:
-            drawn: Map = kept["map"]
+            drawn: Floats32 = kept["map"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     return drawn
 
 
-def _keep_map(path: Path, drawn: Map) -> None:
+def _keep_map(path: Path, drawn: Floats32) -> None:
     beside = path.with_suffix(".part.npz")
     np.savez(beside, map=drawn)
     os.replace(beside, path)
 
 
-def _unseen_row(job: Job, name: str, role: str, score: Map, cells: Ints) -> Row:
+def _unseen_row(job: Job, name: str, role: str, score: Floats32, cells: Ints) -> Row:
     known = score[np.isfinite(score)]
     percentile = percentiles(score[tuple(cells.T)], known)
     return {
@@ -191,7 +189,7 @@ def _unseen_row(job: Job, name: str, role: str, score: Map, cells: Ints) -> Row:
     }
 
 
-def _drawn_rows(job: Job, maps: list[tuple[str, str, Map]], cells: Ints) -> list[Row]:
+def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) -> list[Row]:
     """The same maps, as the public benchmark of detectors scores them.
 
     Raises SamplingError where no sample lies far enough from every deposit.

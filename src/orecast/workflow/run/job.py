@@ -24,7 +24,7 @@ from orecast.evidence import Evidence, refitted, sampling_density
 from orecast.mapping import classify, read_raster, write_raster
 from orecast.metrics import percentiles
 from orecast.run import FORMAT, Run, file_hash, versions
-from orecast.sampling import Ground, SplitProtocol
+from orecast.sampling import MapGeometry, SplitProtocol
 from orecast.splits import build_protocol
 from orecast.survey import Survey
 from orecast.survey.rasters import matches
@@ -192,9 +192,9 @@ class Job:
         return self.recipe(where, at_epoch), at_fold
 
     @cached_property
-    def ground(self) -> Ground:
+    def ground(self) -> MapGeometry:
         """What protocols must know of the map."""
-        return ground_of(self.survey, self.evidence, self.config)
+        return geometry_of(self.survey, self.evidence, self.config)
 
     def protocol(self, name: str, folds: int | None = None) -> SplitProtocol:
         """Return a protocol for this run's window and grid; ``spatial`` takes no options.
@@ -269,7 +269,7 @@ class Job:
         write_raster(path, values, self.evidence.grid, description=description)
 
 
-def ground_of(survey: Survey | None, evidence: Evidence, config: Config) -> Ground:
+def geometry_of(survey: Survey | None, evidence: Evidence, config: Config) -> MapGeometry:
     """The map that protocols cut, with the cells that hold samples where the survey is there."""
     grid, samples = evidence.grid, None
     if survey is not None and survey.samples is not None:
@@ -278,4 +278,4 @@ def ground_of(survey: Survey | None, evidence: Evidence, config: Config) -> Grou
         samples = np.unique(at[grid.inside(at)], axis=0)
     window = config.sampling.window
     trim = fitting_trim(config.training.trim, window)
-    return Ground(evidence.valid, min(grid.cell_size), window, samples, trim)
+    return MapGeometry(evidence.valid, min(grid.cell_size), window, samples, trim)

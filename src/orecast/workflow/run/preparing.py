@@ -39,7 +39,7 @@ def prepare(
         places = place_deposits(survey.deposits, evidence, window, survey.findings)
         say_gaps(evidence, window, survey.findings)
         job = Job(config, run, provenance, progress, survey, evidence, places)
-        _rehearse(job)
+        _check_first_fits(job)
         if done:
             _recall_findings(run, survey)
         else:
@@ -64,7 +64,7 @@ def _recall_evidence(run: Run) -> Evidence:
         raise RunError(error.what, where=error.where, remedy=remedy) from None
 
 
-def _rehearse(job: Job) -> None:
+def _check_first_fits(job: Job) -> None:
     """Meet every refusal of the settings before anything is written or trained."""
     if job.config.targets.tiles is not None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles, where="targets.tiles")
@@ -81,7 +81,7 @@ def _rehearse(job: Job) -> None:
     refused = []
     for ore, hidden in learned:
         try:
-            windows, rows, growth = recipe.rehearse(evidence, ore, hidden=hidden, seed=job.seed)
+            windows, rows, growth = recipe.check_fit(evidence, ore, hidden=hidden, seed=job.seed)
         except ThresholdError as error:  # the remedy has to suit all
             refused.append(error)
     if refused:
@@ -95,7 +95,7 @@ def _rehearse(job: Job) -> None:
     ):  # these fit in a moment
         recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
     if job.config.validation.protocol != "spatial":
-        _rehearse_protocol(job, recipe)
+        _check_protocol(job, recipe)
 
 
 def _require_draws(job: Job) -> None:
@@ -140,7 +140,7 @@ def _say_reversed(job: Job, name: str) -> None:
         )
 
 
-def _rehearse_protocol(job: Job, recipe: Recipe) -> None:
+def _check_protocol(job: Job, recipe: Recipe) -> None:
     """Cut the folds of another protocol than ``spatial``, and look at the first."""
     places, evidence = job.places.sampling, job.evidence
     protocol = job.protocol(job.config.validation.protocol)

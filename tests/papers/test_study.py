@@ -3,7 +3,7 @@ import pytest
 from orecast.errors import ConfigError
 from orecast.papers.experiments import read_experiment
 from orecast.papers.plan import Reproduction
-from orecast.papers.study import _a_place, _require, prepare_bench
+from orecast.papers.study import _a_place, _require, prepare_study
 from orecast.training.generators import build_step
 
 
@@ -35,7 +35,7 @@ def test_a_survey_that_lacks_elements_is_refused_with_those_that_have_them(
 ):
     plan = Reproduction.of(read_experiment(system), "smoke", survey="demo")
     with pytest.raises(ConfigError, match=f"lacks .*{lacking}") as caught:
-        prepare_bench(plan, tmp_path)
+        prepare_study(plan, tmp_path)
     assert caught.value.where == "--survey demo"
     assert known in caught.value.remedy
 
