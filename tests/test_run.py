@@ -1,10 +1,11 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import zipfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,16 @@ import pytest
 
 from orecast.config import Training
 from orecast.errors import RunError
-from orecast.run import Run, file_hash, read_sealed, why_broken, write_json, write_sealed
+from orecast.run import (
+    Run,
+    content_hash,
+    file_hash,
+    read_sealed,
+    require_own,
+    why_broken,
+    write_json,
+    write_sealed,
+)
 
 
 def begin(folder, key="k", **options):
@@ -75,6 +85,30 @@ def test_a_stage_whose_file_is_gone_is_done_again(tmp_path):
     again = begin(run.folder, resume=True)
     assert again.done("evidence")
     assert not again.done("map")
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        ("layers/Au", []),
+        ("metrics.json", ["evidence"]),  # of two stages
+        ("folds.tif", ["evidence"]),
+        ("map.tif", ["evidence", "validation"]),
+        ("report.html", ["evidence", "validation", "map"]),
+    ],
+)
+def test_what_depends_on_a_stage_whose_file_is_gone_is_done_again_too(tmp_path, gone, left):
+    run = begin(tmp_path / "run")
+    written(run, "evidence", layers__Au="gold")
+    written(run, "validation", **{"metrics.json": "some", "folds.tif": "folds"})
+    written(run, "map", **{"metrics.json": "all", "map.tif": "map"})
+    written(run, "report", **{"report.html": "report"})
+    (run.folder / gone).unlink()
+    again = begin(run.folder, resume=True)
+    stages = ("evidence", "validation", "map", "report")
+    assert [name for name in stages if again.done(name)] == left
+    assert ("report.html" in again.hashes()) is ("report" in left)
+    assert ("metrics.json" in again.hashes()) is ("validation" in left)
 
 
 def test_what_cells_have_put_there_is_carried_over_unless_all_begins_again(tmp_path):
@@ -163,6 +197,38 @@ def test_a_full_disk_ends_in_a_message_and_leaves_nothing(tmp_path):
     ):
         raise OSError(28, "No space left on device")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_at_the_lock_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(path, *arguments, **options):
+        stream = opened(path, *arguments, **options)
+        stream.flush = no_space
+        return stream
+
+    def no_space():
+        raise OSError(28, "No space left on device")
+
+    opened, folder = Path.open, tmp_path / "deep" / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(RunError, match=r"run: cannot write \(No space left.*free space"):
+            begin(folder)
+    assert not list(tmp_path.iterdir())
+    with Run.begin(folder, "k", resume=False) as run:
+        written(run, "map", a="a")
+    assert run.done("map")
+
+
+def test_a_full_disk_between_the_stages_is_named_too(tmp_path):
+    folder = tmp_path / "run"
+    run = Run.begin(folder, "k", resume=False)
+    (run.scratch("folds") / "fold").write_text("half")
+    (folder / ".orecast" / "journal.json.part").write_text("half")
+    with pytest.raises(RunError, match=r"run: cannot write \(No space left"), run:
+        raise OSError(28, "No space left on device")
+    assert not folder.exists()
+    with pytest.raises(OSError, match="another"), Run.begin(folder, "k", resume=False):
+        raise OSError(5, "another")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
@@ -318,12 +384,90 @@ def test_all_damaged_files_are_counted_in_one_message(tmp_path):
         begin(run.folder, resume=True)
 
 
-def test_what_a_user_may_change_is_no_damage(tmp_path):
+def geopackage(path, note="gossan"):
+    """Write what of a GeoPackage matters here: a layer, and a table into which QGIS writes."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE gpkg_contents (table_name TEXT, last_change TEXT)")
+        database.execute("INSERT INTO gpkg_contents VALUES ('targets', '2026-01-01')")
+        database.execute("CREATE TABLE targets (fid INTEGER PRIMARY KEY, geom BLOB, note TEXT)")
+        rows = [(b"outline" * 200, f"{note} {k}") for k in range(20)]
+        database.executemany("INSERT INTO targets (geom, note) VALUES (?, ?)", rows)
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A run whose only stage has written ``targets.gpkg``; its folder."""
     run = begin(tmp_path / "run")
-    written(run, "map", **{"targets.gpkg": "as written", "run.toml": "seed = 0"})
-    (run.folder / "targets.gpkg").write_text("opened in QGIS")
-    (run.folder / "run.toml").write_text("seed = 0  # mine")
-    assert begin(run.folder, resume=True).done("map")
+    with run.stage("map") as part:
+        geopackage(part / "targets.gpkg")
+    return run.folder
+
+
+def test_a_geopackage_that_was_only_opened_is_not_damaged(packed):
+    path = packed / "targets.gpkg"
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("UPDATE gpkg_contents SET last_change = '2026-02-02'")
+        database.execute("CREATE TABLE layer_styles (styleQML TEXT)")
+    assert path.read_bytes() != before
+    assert begin(packed, resume=True).done("map")
+    assert {p.name for p in packed.iterdir()} == {".orecast", "targets.gpkg"}
+
+
+def damaged(content, how):
+    """Bytes of a file, cut short or altered."""
+    middle = len(content) // 2
+    if how == "cut short":
+        return content[:middle]
+    if how == "empty":
+        return b""
+    return content[:middle] + bytes(b ^ 255 for b in content[middle:][:8]) + content[middle + 8 :]
+
+
+@pytest.mark.parametrize("how", ["cut short", "empty", "altered", "edited"])
+def test_a_damaged_geopackage_is_named(packed, how):
+    path = packed / "targets.gpkg"
+    if how == "edited":
+        path.unlink()
+        geopackage(path, note="mine")
+    else:
+        path.write_bytes(damaged(path.read_bytes(), how))
+    with pytest.raises(RunError, match=r"1 file is not as the run wrote them: targets\.gpkg"):
+        begin(packed, resume=True)
+    path.unlink()
+    assert not begin(packed, resume=True).done("map")
+
+
+def test_the_hash_of_a_geopackage_is_that_of_its_layers(tmp_path):
+    for name, note in (("a", "gossan"), ("b", "gossan"), ("c", "none")):
+        geopackage(tmp_path / f"{name}.gpkg", note)
+    first, second, other = (content_hash(tmp_path / f"{name}.gpkg") for name in "abc")
+    assert first == second != other
+
+
+def test_a_geopackage_whose_bytes_are_those_that_were_hashed_is_not_damaged(packed):
+    journal = packed / ".orecast" / "journal.json"
+    state = json.loads(journal.read_text())
+    state["hashes"]["targets.gpkg"] = file_hash(packed / "targets.gpkg")
+    journal.write_text(json.dumps(state))
+    assert begin(packed, resume=True).done("map")
+
+
+def test_a_run_s_own_configuration_is_compared_as_its_other_files_are(tmp_path):
+    run = begin(tmp_path / "run")
+    written(run, "evidence", **{"run.toml": "seed = 0"})
+    path = run.folder / "run.toml"
+    require_own(path)
+    path.write_text("seed = ")
+    with pytest.raises(RunError, match=r"1 file is not as the run wrote them: run\.toml"):
+        begin(run.folder, resume=True)
+    with pytest.raises(RunError, match=r"run\.toml: is not as the run wrote it.*--overwrite"):
+        require_own(path)
+    path.unlink()
+    assert not begin(run.folder, resume=True).done("evidence")
+    (tmp_path / "run.toml").write_text("seed = ")
+    require_own(tmp_path / "run.toml")  # of no run
 
 
 @pytest.mark.parametrize("change", ["format", "numpy", "orecast"])

@@ -10,6 +10,7 @@ next one finishes the replacement.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -17,11 +18,12 @@ import logging
 import os
 import platform
 import shutil
+import sqlite3
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -41,8 +43,14 @@ LIBRARIES = (
 
 _SCRATCH = ".orecast"
 _JOURNAL = "journal.json"
-_OPENED = ".gpkg"
-"""QGIS writes into a GeoPackage that it only opens: another hash does not mean damage."""
+_LOCK = "lock"
+_GEOPACKAGE = ".gpkg"
+_OF_READERS = (
+    *(b"gpkg_contents", b"gpkg_ogr_contents", b"gpkg_extensions"),
+    *(b"layer_styles", b"qgis_", b"sqlite_"),
+)
+"""How tables of a GeoPackage begin into which QGIS writes: times, counts, styles, projects."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOST_NAMED = 5
 
 _log = logging.getLogger("orecast")
@@ -69,6 +77,7 @@ class Run:
         self._hashes: dict[str, str] = {}  # of every file of theirs
         self._stale: list[str] = []  # names that an overwritten run had written
         self._carried: list[str] = []  # names whose files belong to no stage
+        self._made = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
         self._lock: _Lock | None = None
 
     @classmethod
@@ -87,11 +96,11 @@ class Run:
             raise RunError(
                 "the folder exists and is no run", where=str(folder), remedy="name another output"
             )
-        run._lock = _Lock.taken(folder)
         try:
+            run._lock = _Lock.taken(folder)
             run._go_on(resume=resume, overwrite=overwrite)
-        except BaseException:
-            run.close()
+        except BaseException as error:
+            run.__exit__(type(error), error)
             raise
         return run
 
@@ -158,38 +167,53 @@ class Run:
         self._stale = list(state["stale"])
         if state["landing"]:
             self._land(**state["landing"])
-        # A run.toml with another comment is the same configuration: the key compares it.
-        hashes = {name: value for name, value in self._hashes.items() if name != "run.toml"}
-        if files := _damaged(self.folder, hashes):
+        self._keep_whole()
+        if files := _damaged(self.folder, self._hashes):
             raise RunError(
                 _said(files, f"not as the {kind} wrote them"),
                 where=where,
-                remedy="delete them and type the same line: --resume computes them again",
+                remedy=f"delete them and type the line that began the {kind}, with --resume: it "
+                "computes them again",
             )
+
+    def _keep_whole(self) -> None:
+        """Forget the first stage that lacks a file, and all after it, which depend on it."""
+        whole: dict[str, list[str]] = {}
+        for stage, names in self._stages.items():
+            files = [file for file in self._hashes if file.split("/")[0] in names]
+            if not all((self.folder / file).exists() for file in (*names, *files)):
+                break
+            whole[stage] = names
+        kept = {name for names in whole.values() for name in names}
+        self._stages = whole
+        self._hashes = {f: value for f, value in self._hashes.items() if f.split("/")[0] in kept}
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         self.close()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise _unwritten(error, self.folder) from error
 
     def close(self) -> None:
         """Give the folder back to other processes; a folder without a finished stage goes."""
+        scratch = self.folder / _SCRATCH
+        begun = self._journal.is_file()
         if self._lock is not None:
+            for name in () if begun else _entries(scratch) - {_LOCK}:
+                with suppress(OSError):
+                    _remove(scratch / name)
             self._lock.release()
             self._lock = None
-        if not self._journal.is_file():
-            for path in (self.folder / _SCRATCH, self.folder):
+        if not begun:
+            for path in (scratch, self.folder, *self._made):
                 with suppress(OSError):
                     path.rmdir()
 
     def done(self, name: str) -> bool:
-        """Whether a stage has been finished, and all that it wrote is still there."""
-        if name not in self._stages:
-            return False
-        wrote = self._stages[name]
-        files = (file for file in self._hashes if file.split("/")[0] in wrote)
-        return all((self.folder / file).exists() for file in (*wrote, *files))
+        """Whether a stage has been finished, and it and all before it are still there."""
+        return name in self._stages
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Path]:
@@ -214,11 +238,7 @@ class Run:
             self._write_journal(landing)
             self._land(**landing)
         except OSError as error:
-            raise RunError(
-                f"cannot write ({error.strerror or error})",
-                where=error.filename if isinstance(error.filename, str) else str(self.folder),
-                remedy="free space or name a writable output folder",
-            ) from error
+            raise _unwritten(error, self.folder) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -246,7 +266,7 @@ class Run:
         if part is None:
             return dict(self._hashes)
         return {
-            path.relative_to(part).as_posix(): file_hash(path)
+            path.relative_to(part).as_posix(): content_hash(path)
             for path in sorted(part.rglob("*"))
             if path.is_file() and path.relative_to(part).parts[0] not in self._carried
         }
@@ -269,7 +289,7 @@ class Run:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"cannot write ({error.strerror})", where=str(path)) from error
+            raise _unwritten(error, path) from error
         return path
 
     def finish(self) -> None:
@@ -311,17 +331,13 @@ class _Lock:
     @classmethod
     def taken(cls, folder: Path) -> _Lock:
         """Lock a folder, made where absent; RunError where another process has locked it."""
-        path = folder / _SCRATCH / "lock"
+        path = folder / _SCRATCH / _LOCK
         while True:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 stream = path.open("a+", encoding="utf-8")
             except OSError as error:
-                raise RunError(
-                    f"cannot write ({error.strerror or error})",
-                    where=str(path),
-                    remedy="free space or name a writable output folder",
-                ) from error
+                raise _unwritten(error, folder) from error
             if not _locked(stream, folder):
                 stream.seek(0)
                 holder = stream.read().strip() or "another process"
@@ -335,17 +351,23 @@ class _Lock:
                 if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
                     break
             stream.close()  # its file was removed by the process that ended just now
-        stream.truncate(0)
+        lock = cls(stream, path)
         since = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        stream.write(f"process {os.getpid()} on {platform.node()}, since {since}\n")
-        stream.flush()
-        return cls(stream, path)
+        try:
+            stream.truncate(0)
+            stream.write(f"process {os.getpid()} on {platform.node()}, since {since}\n")
+            stream.flush()
+        except OSError as error:
+            lock.release()
+            raise _unwritten(error, folder) from error
+        return lock
 
     def release(self) -> None:
         """Remove the lock's file, then close it: the lock ends with it."""
         with suppress(OSError):
             self._path.unlink()
-        self._stream.close()
+        with suppress(OSError):  # of a full disk, what is not written yet
+            self._stream.close()
         if sys.platform == "win32":
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -381,6 +403,24 @@ def _locked(stream: Any, folder: Path) -> bool:
 def holds_run(folder: Path) -> bool:
     """Whether a folder is that of a run or a comparison, finished or not."""
     return (folder / _SCRATCH / _JOURNAL).is_file()
+
+
+def require_own(path: Path) -> None:
+    """Raise RunError where a configuration is a run's own, and not as the run wrote it."""
+    try:
+        state = json.loads((path.parent / _SCRATCH / _JOURNAL).read_text(encoding="utf-8"))
+        damaged = state["kind"] == "run" and _damaged(
+            path.parent, {path.name: state["hashes"][path.name]}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if damaged:
+        raise RunError(
+            "is not as the run wrote it",
+            where=str(path),
+            remedy="delete it and type the line that began the run, with --resume; or that line "
+            "with --overwrite",
+        )
 
 
 def verify_finished(folder: Path) -> None:
@@ -440,10 +480,19 @@ def _damaged(folder: Path, hashes: dict[str, str]) -> list[str]:
     return [
         file
         for file, value in hashes.items()
-        if not file.endswith(_OPENED)
-        and (folder / file).is_file()
-        and file_hash(folder / file) != value
+        if (folder / file).is_file()
+        and content_hash(folder / file) != value
+        and file_hash(folder / file) != value  # a GeoPackage's, as earlier versions kept it
     ]
+
+
+def _unwritten(error: OSError, folder: Path) -> RunError:
+    """Return the error of a file or folder that cannot be written."""
+    return RunError(
+        f"cannot write ({error.strerror or error})",
+        where=error.filename if isinstance(error.filename, str) else str(folder),
+        remedy="free space or name a writable output folder",
+    )
 
 
 def _said(files: list[str], what: str) -> str:
@@ -588,6 +637,33 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file; of a GeoPackage that of its layers, as QGIS writes into what it opens."""
+    return _layers_hash(path) if path.suffix == _GEOPACKAGE else file_hash(path)
+
+
+def _layers_hash(path: Path) -> str:
+    """SHA-256 of all in a GeoPackage but what its readers write; empty where it is broken."""
+    found = hashlib.sha256()
+    try:
+        address = f"{path.resolve().as_uri()}?immutable=1"  # nothing is written beside it
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            database.text_factory = bytes
+            if database.execute("PRAGMA integrity_check").fetchall() != [(b"ok",)]:
+                return ""
+            entries = database.execute("SELECT name, tbl_name, sql FROM sqlite_master").fetchall()
+            for name, table, sql in sorted(entries, key=lambda entry: entry[:2]):
+                if table.startswith(_OF_READERS):
+                    continue
+                found.update(repr((name, table, sql)).encode())
+                if name == table and not (sql or b"").startswith(b"CREATE VIRTUAL"):
+                    rows = database.execute(f'SELECT * FROM "{name.decode()}"')
+                    found.update("\n".join(sorted(map(repr, rows))).encode())
+    except (sqlite3.Error, ValueError):
+        return ""
+    return found.hexdigest()
 
 
 def _finite(value: Any) -> Any:

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from orecast.errors import OrecastError
+
 
 def process(*words):
     """The command line in a process of its own."""
@@ -144,6 +146,37 @@ def test_a_whole_run_ends_in_a_summary(district, tmp_path):
     assert "percentile" in answer.stdout
     assert "Of deposits held out, by the same rule out of fold: A " in answer.stdout
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_the_remedies_of_a_run_s_damaged_configuration_work(
+    orecast, district, tmp_path, monkeypatch
+):
+    def stopped(job):
+        raise OrecastError("stopped")
+
+    small = [
+        "evidence={cell_size=1000, radius=1500}",
+        "sampling.window=3",
+        "validation={folds=2, baselines=false, inner_folds=0}",
+    ]
+    settings = [word for setting in small for word in ("--set", setting)]
+    line = ("run", district, "--model", "logistic-regression", *settings, "-o", tmp_path / "run")
+    own = tmp_path / "run" / "run.toml"
+    with monkeypatch.context() as patch:
+        patch.setattr("orecast.workflow.run.running.validate", stopped)
+        assert "stopped" in orecast(*line).stderr
+    own.write_text(own.read_text(encoding="utf-8")[:-3], encoding="utf-8")
+    said = orecast(*line, "--resume").stderr
+    assert "1 file is not as the run wrote them: run.toml. Remedy: delete them and type" in said
+    own.write_text("title = ", encoding="utf-8")
+    said = orecast("run", own, "--resume").stderr
+    assert f"{own}: is not as the run wrote it. Remedy: delete it and type the line that" in said
+    own.unlink()
+    assert orecast(*line, "--resume").returncode == 0
+    assert orecast("run", own, "--resume").returncode == 0
+    own.write_text("title = ", encoding="utf-8")
+    assert orecast(*line, "--overwrite").returncode == 0
 
 
 def test_a_listed_model_or_preset_is_offered(orecast):

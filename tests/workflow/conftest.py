@@ -3,7 +3,7 @@ import json
 import pytest
 
 from orecast.config import read
-from orecast.run import file_hash
+from orecast.run import content_hash
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def reseal():
         path = folder / "provenance.json"
         content = json.loads(path.read_text(encoding="utf-8"))
         files = [file for file in content["outputs"] if (folder / file).is_file()]
-        content["outputs"] = {file: file_hash(folder / file) for file in files}
+        content["outputs"] = {file: content_hash(folder / file) for file in files}
         path.write_text(json.dumps(content), encoding="utf-8")
         return folder
 

@@ -181,6 +181,15 @@ def test_a_small_area_with_tied_elements_is_mapped_to_the_end(asked):
     assert all(reason.split(":")[-1].strip() in page for reason in reasons.values())
 
 
+def test_a_finished_run_says_the_same_when_it_is_resumed(asked):
+    config = asked(tied=3)
+    first = run_survey(config)
+    assert first.metrics["anomalies"]
+    again = run_survey(config, resume=True)
+    assert again.metrics.keys() == first.metrics.keys()
+    assert again.targets == first.targets
+
+
 def test_a_model_that_refuses_still_ends_the_run(asked):
     with pytest.raises(ModelError, match="follow from one another"):
         run_survey(asked(tied=3, model={"name": "mahalanobis"}))

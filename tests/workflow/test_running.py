@@ -1,4 +1,5 @@
 import json
+import shutil
 import tomllib
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from orecast.errors import (
     ThresholdError,
 )
 from orecast.mapping import classify, predict_map, read_raster
+from orecast.run import content_hash
 from orecast.workflow import run_survey
 from orecast.workflow.run import final_map, job, running, validating
 from orecast.workflow.run.job import input_files
@@ -232,6 +234,81 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     for file in ("prospectivity.tif", "out_of_fold.tif", "targets.csv"):
         assert (config.output / file).read_bytes() == (whole / file).read_bytes()
     assert metrics_of(config.output)["scores"] == metrics_of(whole)["scores"]
+
+
+def contents(folder):
+    """The hash of each file of a run, but of those that hold times or figures."""
+    timed = {"report.html", "provenance.json"}
+    files = [path for path in folder.rglob("*") if path.is_file() and ".orecast" not in path.parts]
+    found = {path.relative_to(folder).as_posix(): path for path in files}
+    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    return provenance["outputs"], {
+        name: None if name in timed or "figures" in path.parts else content_hash(path)
+        for name, path in found.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("metrics.json", "targets.gpkg", "report.html"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in sorted(FILES - {"metrics.json", "targets.gpkg", "report.html"})
+            if name != "recommended.tif"  # written with baselines alone
+        ),
+    ],
+)
+def test_a_file_that_was_deleted_is_computed_again_with_all_that_depends_on_it(
+    configured, alone, tmp_path, name
+):
+    config = configured("validation.baselines=false")
+    shutil.copytree(alone, tmp_path / "run")
+    place = tmp_path / "run" / name
+    expected, metrics = contents(alone), metrics_of(alone)
+    for path in [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file()):
+        path.unlink()
+        summary = run_survey(config, resume=True)
+        assert contents(config.output) == expected, path
+        assert summary.metrics.keys() == metrics.keys()
+        assert [p.name for p in (config.output / ".orecast").iterdir()] == ["journal.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("targets.gpkg", "cut"), ("targets.gpkg", "altered"), ("run.toml", "cut")],
+)
+def test_damage_of_a_finished_run_is_named(configured, alone, tmp_path, name, how):
+    config = configured("validation.baselines=false")
+    shutil.copytree(alone, tmp_path / "run")
+    whole = (config.output / name).read_bytes()
+    middle = len(whole) // 2
+    rest = b"" if how == "cut" else b"\0\xff\0\xff\0\xff\0\xff" + whole[middle + 8 :]
+    (config.output / name).write_bytes(whole[:middle] + rest)
+    with pytest.raises(RunError, match=f"1 file is not as the run wrote them: {name}.*delete"):
+        run_survey(config, resume=True)
+
+
+@pytest.mark.slow
+def test_what_was_found_is_said_once_however_often_a_run_is_resumed(configured, monkeypatch):
+    config = configured("validation={folds=1000, baselines=false, inner_folds=0}")
+
+    def killed(*_, **__):
+        raise Killed
+
+    def said():
+        checks = json.loads((config.output / "checks.json").read_text(encoding="utf-8"))
+        return [finding["code"] for finding in checks["findings"]].count("fewer-folds")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(final_map, "predict_map", killed)
+        with pytest.raises(Killed):
+            run_survey(config)
+    run_survey(config, resume=True)
+    assert said() == 1
+    (config.output / "folds.tif").unlink()
+    run_survey(config, resume=True)
+    assert said() == 1
 
 
 def test_a_run_is_not_begun_over_another_by_accident(finished, configured):

@@ -16,7 +16,7 @@ from orecast.cli.predicting import predict
 from orecast.cli.reproducing import reproduce
 from orecast.cli.show import path
 from orecast.cli.stopping import Commands
-from orecast.errors import OrecastError
+from orecast.errors import ConfigError, OrecastError
 
 app = typer.Typer(
     cls=Commands,
@@ -169,9 +169,14 @@ def run_(
     """
     from orecast.cli.show import one_of
     from orecast.config import read
+    from orecast.run import require_own
 
     one_of(resume=resume, overwrite=overwrite)
-    config = read(run, settings, model=model, output=output)
+    try:
+        config = read(run, settings, model=model, output=output)
+    except ConfigError:
+        require_own(run)
+        raise
     _go(config, resume=resume, overwrite=overwrite)
 
 

@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass
 class Findings:
-    """What has been found so far, in the order of finding.
+    """What has been found so far, each once, in the order of finding.
 
     >>> f = Findings()
     >>> f.warning("duplicate-places", "samples.csv", "224 samples share a place with another")
@@ -51,15 +51,19 @@ class Findings:
 
     def info(self, code: str, where: str, what: str, remedy: str = "", **data: Any) -> None:
         """Add a fact worth knowing."""
-        self.items.append(Finding(Level.INFO, code, where, what, remedy, data))
+        self._add(Finding(Level.INFO, code, where, what, remedy, data))
 
     def warning(self, code: str, where: str, what: str, remedy: str = "", **data: Any) -> None:
         """Add what may mislead."""
-        self.items.append(Finding(Level.WARNING, code, where, what, remedy, data))
+        self._add(Finding(Level.WARNING, code, where, what, remedy, data))
 
     def refusal(self, code: str, where: str, what: str, remedy: str = "", **data: Any) -> None:
         """Add what was refused though the run goes on."""
-        self.items.append(Finding(Level.REFUSAL, code, where, what, remedy, data))
+        self._add(Finding(Level.REFUSAL, code, where, what, remedy, data))
+
+    def _add(self, finding: Finding) -> None:
+        if finding not in self.items:
+            self.items.append(finding)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.items)

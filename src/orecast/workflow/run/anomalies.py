@@ -15,7 +15,6 @@ from orecast.errors import SamplingError
 from orecast.explanation import elements_behind
 from orecast.mapping import classify, predict_map
 from orecast.metrics import bootstrap_mean, negative_draws, percentiles
-from orecast.run import write_json
 from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDraws, nearest_samples
 from orecast.targets import delineate, number_tiles, write_targets, write_tiles
@@ -39,6 +38,7 @@ def map_anomalies(job: Job) -> None:
     uncertainty. Deposits of ``[held_back]`` are only scored.
     """
     if job.run.done("map"):
+        job.recall_metrics()
         return
     with job.provenance.timed("map"):
         recipe = job.recipe("final", lambda done, total, loss: None)
@@ -75,7 +75,7 @@ def map_anomalies(job: Job) -> None:
                 down, across = job.config.targets.tiles
                 tiles = number_tiles(score, classes.values, grid, down, across, nothing)
                 write_tiles(tiles, folder)
-            write_json(folder / "metrics.json", job.metrics)
+            job.write_found(folder)
 
 
 def _members(job: Job, recipe: Recipe) -> list[Fitted]:

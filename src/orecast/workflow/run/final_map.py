@@ -22,7 +22,6 @@ from orecast.mapping import (
     write_raster,
 )
 from orecast.metrics import bootstrap_mean, conformal_p, percentiles, prediction_rate, success_rate
-from orecast.run import write_json
 from orecast.targets import (
     delineate,
     number_tiles,
@@ -83,7 +82,7 @@ def draw_map(job: Job) -> None:
             write_targets(targets, job.survey.deposits, folder)
             if tiles is not None:
                 write_tiles(tiles, folder)
-            write_json(folder / "metrics.json", job.metrics)
+            job.write_found(folder)
 
 
 def write_classes(job: Job, folder: Path, classes: Classes) -> None:

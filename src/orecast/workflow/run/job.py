@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import platform
 import sys
 import time
@@ -23,10 +24,10 @@ from orecast.errors import ConfigError
 from orecast.evidence import Evidence, refitted, sampling_density
 from orecast.mapping import classify, read_raster, write_raster
 from orecast.metrics import percentiles
-from orecast.run import FORMAT, Run, file_hash, versions
+from orecast.run import FORMAT, Run, file_hash, versions, write_json
 from orecast.sampling import MapGeometry, SplitProtocol
 from orecast.splits import build_protocol
-from orecast.survey import Survey
+from orecast.survey import Survey, checks
 from orecast.survey.rasters import matches
 from orecast.training import build_model
 from orecast.training.reading import fitting_trim
@@ -263,6 +264,16 @@ class Job:
             mine = fold == k
             ranks[mine] = percentiles(held_out[mine], held_out[mine])
         return ranks
+
+    def recall_metrics(self) -> None:
+        """Take over the metrics of an interrupted run."""
+        text = (self.run.folder / "metrics.json").read_text(encoding="utf-8")
+        self.metrics = json.loads(text)
+
+    def write_found(self, folder: Path) -> None:
+        """Write the metrics, and what has been found, as far as they are known."""
+        write_json(folder / "metrics.json", self.metrics)
+        write_json(folder / "checks.json", checks(self.survey))
 
     def write(self, path: Path, values: NDArray[np.float32], description: str) -> None:
         """Write a map on the evidence's grid."""

@@ -91,8 +91,7 @@ Row = dict[str, Any]
 def validate(job: Job) -> None:
     """Test the configured model and the baselines; write scores, out-of-fold map, uncertainty."""
     if job.run.done("validation"):
-        text = (job.run.folder / "metrics.json").read_text(encoding="utf-8")
-        job.metrics = json.loads(text)
+        job.recall_metrics()
         return
     with job.provenance.timed("validation"):
         answer = _test_model(job)
@@ -132,7 +131,7 @@ def validate(job: Job) -> None:
             )
             words = "Standard deviation of the prospectivity between the folds' models"
             job.write(folder / "uncertainty.tif", answer.spread, words)
-            write_json(folder / "metrics.json", job.metrics)
+            job.write_found(folder)
 
 
 def _say_fewer_folds(job: Job, folds: int) -> None:
