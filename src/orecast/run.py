@@ -491,7 +491,7 @@ def _sync(path: Path) -> None:
 
 def _require_writable(folder: Path) -> None:
     """Raise RunError where the folder could not be made, or nothing written into it."""
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))
     while not os.path.lexists(place):
         place = place.parent
     remedy = "name another output"
