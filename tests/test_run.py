@@ -549,3 +549,17 @@ def test_a_sealed_file_is_read_as_it_was_written_or_named(tmp_path, text):
         path.write_text(damage, encoding="utf-8")
         with pytest.raises(RunError, match=r"cell\.json: the file is damaged.*delete it"):
             read_sealed(path)
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "checks.json"
+    write_json(path, {"a": 1})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(path, {"a": 2})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]

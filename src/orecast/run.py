@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from pydantic import ValidationError
 
@@ -540,7 +540,7 @@ def _sync(path: Path) -> None:
 
 def _require_writable(folder: Path) -> None:
     """Raise RunError where the folder could not be made, or nothing written into it."""
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))
     while not os.path.lexists(place):
         place = place.parent
     remedy = "name another output"
@@ -551,14 +551,40 @@ def _require_writable(folder: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside and rename; NaN becomes null."""
+    """Write JSON whole or not at all; NaN becomes null."""
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n"
+    with written_whole(path) as stream:
+        stream.write(text.encode())
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Write a file beside and rename it; a failure leaves what was there."""
     beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(beside, path)
+    try:
+        with beside.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; a failure removes those that were made, if empty."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for place in made:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, files, tmp_pa
     for words, message in (
         (("--windows", files["train"], gone), "no such file"),
         (("--windows", files["train"], files["y"]), "has shape"),
-        (("--windows", tmp_path, tmp_path), "no .npy file"),
+        (("--windows", tmp_path, tmp_path), "is a folder"),
         ((*pair, "--labels", files["y_test"], files["y_test"]), "for 30 windows"),
         ((tmp_path,), "not a finished run"),
         ((files["train"],), "not a finished run"),

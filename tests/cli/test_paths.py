@@ -98,6 +98,14 @@ def test_a_path_that_no_file_can_have_is_wrong_usage(orecast, asked, words, word
     assert message in " ".join(complained.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_link_to_itself_is_wrong_usage(orecast, asked, words):
+    Path("loop").symlink_to("loop")
+    code, said, complained = orecast(*("loop" if w == "WORD" else w for w in words))
+    assert (code, said, asked) == (2, "", [])
+    assert "leads back to itself" in " ".join(complained.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("survey", ["", "a\0b", "a\nb", "~nosuchuser/run.toml", "\udcff"])
 def test_a_survey_that_does_not_exist_ends_in_one_message(orecast, tmp_path, monkeypatch, survey):
     monkeypatch.chdir(tmp_path)

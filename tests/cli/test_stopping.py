@@ -119,6 +119,22 @@ def test_an_import_ends_before_the_command_does(tmp_path):
     assert (tmp_path / "whole").exists()
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_it_is_stopped_while_it_is_loaded_too(tmp_path, number):
+    slow = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
+    (tmp_path / "typer.py").write_text(slow, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orecast", "models"],
+        cwd=tmp_path,  # where modules are looked for first
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == "begun\n"
+    assert stop(process, number) == (130, "Stopped.")
+
+
 def test_asked_twice_it_ends_at_once(tmp_path):
     body = f"""
 try:

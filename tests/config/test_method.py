@@ -3,6 +3,8 @@ import pytest
 from orecast.config import Config, parse
 from orecast.errors import ConfigError
 
+LENGTHS = ["evidence.cell_size", "evidence.radius", "sampling.distance", "sampling.fault_distance"]
+
 
 @pytest.mark.parametrize(
     ("key", "most"),
@@ -12,6 +14,8 @@ from orecast.errors import ConfigError
         ("training.rate", 1e30),
         ("training.final_rate", 1e30),
         ("training.step_factor", 1.0),
+        *((key, 1e8) for key in LENGTHS),
+        ("validation.folds", 255),
     ],
 )
 def test_figures_beyond_all_sense_are_refused_with_their_key(key, most):

@@ -2,19 +2,24 @@ import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from pyogrio.errors import DataSourceError
 
 from orecast.config import read
 from orecast.errors import RunError
 from orecast.simulation import District, files, write_district
 
 Simulated = Callable[[str, int], District]
+WRITERS = {
+    "samples.csv": "_write_table",
+    "faults.gpkg": "_write_vectors",
+    "dem.tif": "_write_raster",
+}
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +145,28 @@ def test_what_fails_half_way_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_vectors_that_cannot_be_written_are_a_run_error(
-    district: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["samples.csv", "faults.gpkg", "dem.tif"])
+def test_a_full_disk_is_one_error_and_leaves_nothing(
+    folder: Path,
+    district: Simulated,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise DataSourceError("disk I/O error")
+    resource = pytest.importorskip("resource")  # a limit of size, which Windows lacks
+    write, (before, most) = getattr(files, WRITERS[name]), resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    monkeypatch.setattr(gpd.GeoDataFrame, "to_file", broken)
-    with pytest.raises(RunError, match="disk I/O error"):
-        write_district(district("demo", 0), tmp_path)
+    def cut(*content: Any) -> None:
+        if content[-1].name == name:
+            resource.setrlimit(resource.RLIMIT_FSIZE, ((folder / name).stat().st_size // 2, most))
+        write(*content)
+
+    monkeypatch.setattr(files, WRITERS[name], cut)
+    try:
+        with pytest.raises(RunError, match=r"cannot be written \(File too large\).*Remedy"):
+            write_district(district("demo", 0), tmp_path / "new" / "demo")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+    assert not list(tmp_path.iterdir())
+    assert capfd.readouterr().err == ""

@@ -42,6 +42,27 @@ def _samples_file(name, content):
     return spoil
 
 
+def _folder(section, suffix=".csv"):
+    def spoil(d):
+        path = d.folder / f"folder{suffix}"
+        path.mkdir()
+        (path / "inside.csv").touch()
+        if section == "layers":
+            d.table["layers"] = [{"path": path.name}]
+        else:
+            d.table[section]["path"] = path.name
+
+    return spoil
+
+
+def _link(target):
+    def spoil(d):
+        (d.folder / "folder.csv").symlink_to(target)
+        d.table["samples"]["path"] = "folder.csv"
+
+    return spoil
+
+
 def _lonlat(x, y):
     def spoil(d):
         d.samples = d.samples.rename(columns={"X": "lon", "Y": "lat"})
@@ -177,6 +198,35 @@ CASES = {
         "no file matches",
     ),
     "missing deposits": (_set("deposits", path="no.csv"), InputError, "no.csv", "no such file"),
+    "folder as samples": (
+        _folder("samples"),
+        InputError,
+        "folder.csv",
+        "is a folder",
+        "inside.csv",
+    ),
+    "folder as deposits": (_folder("deposits", ".gpkg"), InputError, "folder.gpkg", "is a folder"),
+    "folder as a layer": (_folder("layers", ".tif"), InputError, "folder.tif", "is a folder"),
+    "link to itself": (_link("folder.csv"), InputError, "folder.csv", "leads back to itself"),
+    "link to nothing": (_link("gone.csv"), InputError, "folder.csv", "a link to gone.csv"),
+    "columns of a missing file": (
+        _set("deposits", path="no.gpkg", x="X", y="Y"),
+        InputError,
+        "no.gpkg",
+        "no such file",
+    ),
+    "columns of a broken file": (
+        _broken_gpkg("deposits", x="X", y="Y"),
+        InputError,
+        "broken.gpkg",
+        "cannot be opened",
+    ),
+    "labels in a missing file": (
+        _set("deposits", path="no.csv", align="pixels"),
+        InputError,
+        "no.csv",
+        "no such file",
+    ),
     "empty file": (_samples_file("e.csv", b""), InputError, "e.csv", "empty"),
     "header alone": (_samples_file("h.csv", b"X,Y,Au_ppb\n"), InputError, "h.csv", "no rows"),
     "one column": (_samples_file("o.csv", b"Au\n1\n2\n"), InputError, "o.csv", "delimiter"),

@@ -180,11 +180,13 @@ def test_layers_of_a_geopackage_are_told_apart(district):
     [
         (["deposits.csv"], "neither a table"),
         (["absent.csv"], "no such file"),
-        ([], "no files"),
+        ([], "holds no file of a kind that is read"),
+        (["empty"], "empty: holds no file of a kind that is read"),
     ],
 )
 def test_what_cannot_be_told_is_refused(district, names, says):
     district.write()
+    (district.folder / "empty").mkdir()
 
     with pytest.raises(InputError, match=says):
         propose([district.folder / name for name in names], Path(district.folder))

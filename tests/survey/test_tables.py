@@ -17,7 +17,7 @@ ROWS = "样品号{d}X{d}Y{d}Au_ppb\n甲{d}1{p}5{d}2{p}5{d}<0{p}5\n乙{d}3{p}5{d}
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gbk", "gb18030"]
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "gbk", "gb18030"]
 )
 @pytest.mark.parametrize(
     ("delimiter", "point"),
@@ -46,6 +46,9 @@ def test_any_encoding_delimiter_and_decimal_mark(tmp_path, encoding, delimiter, 
         ("样品编号,金", "utf-8", "UTF-8"),
         ("样品编号,金", "utf-16", "UTF-16"),
         ("sample,gold,x", "utf-16-be", "UTF-16"),
+        ("样品编号,金", "utf-32", "UTF-32"),
+        ("sample,gold", "utf-32-be", "UTF-32"),
+        ("sample,gold", "utf-32-le", "UTF-32"),
         ("sample,gold", "ascii", "UTF-8"),
     ],
 )

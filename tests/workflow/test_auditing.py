@@ -262,7 +262,7 @@ def test_files_that_are_no_arrays_are_refused(tmp_path):
     text, several = tmp_path / "a.npy", tmp_path / "b.npz"
     text.write_text("no array")
     np.savez(several, a=np.zeros(3))
-    files = {text: "no .npy", several: "several", tmp_path / "c": "no such", tmp_path: "no .npy"}
+    files = {text: "no .npy", several: "several", tmp_path / "c": "no such", tmp_path: "folder"}
     for path, words in files.items():
         with pytest.raises(InputError, match=words):
             audit_windows((path, path))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from orecast.config import read
-from orecast.errors import InputError
+from orecast.errors import InputError, RunError
 from orecast.workflow import propose_run
 
 
@@ -43,6 +43,28 @@ def test_a_file_of_any_name_does_too(samples, name):
     config = read(samples.with_name("run.toml"))
     assert config.samples.path == samples
     assert config.model.name == "auto"
+
+
+def test_where_it_cannot_be_written_the_old_one_stays(samples, monkeypatch):
+    output = samples.with_name("run.toml")
+    output.write_text("mine", encoding="utf-8")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunError, match=r"No space left on device.*--output"):
+        propose_run([samples], output, overwrite=True)
+    with pytest.raises(RunError, match=r"No space left on device.*--output"):
+        propose_run([samples], samples.parent / "new" / "one" / "run.toml")
+    assert output.read_text(encoding="utf-8") == "mine"
+    assert sorted(samples.parent.iterdir()) == [output, samples]
+
+
+def test_a_folder_that_is_missing_is_made(samples):
+    output = samples.parent / "new" / "one" / "run.toml"
+    propose_run([samples], output)
+    assert read(output).samples.path == samples
 
 
 def test_a_name_that_is_no_utf8_is_refused_and_nothing_is_written(samples):

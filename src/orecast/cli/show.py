@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,11 @@ def path(word: str) -> Path:
 
     if fault := path_fault(str(word)):
         raise typer.BadParameter(fault)
+    try:
+        os.stat(word)
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # of which Path.resolve makes a RuntimeError
+            raise typer.BadParameter(f"{word} is a link that leads back to itself") from None
     return Path(word)
 
 

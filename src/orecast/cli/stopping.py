@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -14,7 +13,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from orecast import cli
+
 _PATIENCE = 5.0  # s in which what is half-written is removed
 _SHOW_CURSOR = "\x1b[?25h"  # which a progress bar hides
 
@@ -36,9 +36,7 @@ class Commands(TyperGroup):
         def end() -> None:
             if first.acquire(blocking=False):
                 cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
-                with suppress(OSError):
-                    os.write(2, f"{cursor}{self._words(ctx)}\n".encode())
-                os._exit(130)  # the interpreter's own end fails where C code was interrupted
+                cli.end(f"{cursor}{self._words(ctx)}")
 
         def stop(number: int, frame: FrameType | None) -> None:
             nonlocal asked, stopped
@@ -53,7 +51,7 @@ class Commands(TyperGroup):
             sys.unraisablehook = lambda lost: None
             raise KeyboardInterrupt
 
-        before = {number: signal.signal(number, stop) for number in _SIGNALS}
+        before = {number: signal.signal(number, stop) for number in cli.SIGNALS}
         try:
             return super().invoke(ctx)
         except BaseException as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from orecast.config.section import FilePath, Positive, Section
+from orecast.config.section import FilePath, Length, Section
 
 Align = Literal["crs", "pixels"]
 _MISSING = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
@@ -64,7 +64,7 @@ class Gridded(Section):
     """Unit of an element, by symbol; ppm, and % for oxides, when left out."""
     ignore: list[str] = []
     """Rasters that are no elements, by file stem."""
-    reach: Positive | None = None
+    reach: Length | None = None
     """How far the interpolation behind the rasters reached, in metres; two cells if left out."""
 
 
@@ -106,9 +106,9 @@ class Faults(Vectors):
 
     distance: bool = True
     """A layer of distance to the nearest fault."""
-    rings: list[Positive] = []
+    rings: list[Length] = []
     """Outer radii of buffers in metres, such as [500, 1000, …, 3000], coded to one layer."""
-    density: Positive | None = None
+    density: Length | None = None
     """A layer of fault length per area within this radius in metres."""
     intersections: bool = False
     """A layer of distance to the nearest fault intersection."""
@@ -138,5 +138,5 @@ class Layer(Section):
     """Placed by CRS and transform, or, where its header is wrong, "pixels"."""
     categories: bool = False
     """Values are classes: aligned to the nearest cell instead of bilinearly."""
-    reach: Positive | None = None
+    reach: Length | None = None
     """How far a datum behind the raster moves a cell, in metres; two of its cells if left out."""

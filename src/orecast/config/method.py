@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from orecast.config.section import Positive, Section
+from orecast.config.section import Length, Positive, Section
 
 
 def _at_least_one_cell(size: int) -> int:
@@ -70,7 +70,7 @@ class Composition(Section):
 class EvidenceOptions(Section):
     """From samples to layers on one grid."""
 
-    cell_size: Positive | None = None
+    cell_size: Length | None = None
     """Cell size in metres; proposed from the sampling density when left out."""
     interpolator: str = "idw"
     """"idw", "kriging" or "spline"."""
@@ -78,7 +78,7 @@ class EvidenceOptions(Section):
     """Nearest samples used for a cell."""
     power: Positive = 2.0
     """Power of the inverse distance."""
-    radius: Positive | None = None
+    radius: Length | None = None
     """Search radius in metres: the layers' reach; proposed from the spacing when left out."""
     layers: list[str] | None = None
     """Layers to learn from; all of them when left out."""
@@ -127,9 +127,9 @@ class SamplingOptions(Section):
     """Barren cells: any, far from deposits, or in low clusters of the target element."""
     ratio: Positive | None = None
     """Barren windows for each ore window; 1, by "auto" 5."""
-    distance: Positive | None = None
+    distance: Length | None = None
     """Negatives keep this far from deposits, in metres; one window when left out."""
-    fault_distance: Positive | None = None
+    fault_distance: Length | None = None
     """Negatives by k-means keep this far from faults, in metres."""
     target: str | None = None
     """The element whose clusters k-means judges; needed by "kmeans"."""
@@ -175,8 +175,8 @@ class Validation(Section):
     """"spatial" keeps deposits whole and buffers them; another one is tested beside it."""
     options: dict[str, Any] = {}
     """Options of that protocol, such as {block = 20000}; without deposits of "negative-draws"."""
-    folds: Annotated[int, Field(ge=2)] = 5
-    """Number of folds."""
+    folds: Annotated[int, Field(ge=2, le=255)] = 5  # numbered from 0 in a map of bytes
+    """Number of folds; fewer where the deposits cannot be cut into so many."""
     inner_folds: Annotated[int, Field(ge=0)] = 2
     """Folds inside each training part, by which threshold and calibration are chosen; 0: none."""
     baselines: bool = True

@@ -80,3 +80,4 @@ def _value(match: re.Match[str]) -> str:
 
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Length = Annotated[Positive, Field(le=1e8)]  # metres; no two places on Earth lie as far apart

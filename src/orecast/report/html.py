@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import struct
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 from orecast.errors import RunError
 from orecast.report.drawing import DPI
+from orecast.run import made_folder, written_whole
 
 _PIXELS_AN_INCH = 120
 
@@ -78,8 +78,9 @@ def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) 
     """
     try:
         for file, content in {**beside, name: page.encode("utf-8")}.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            _write(folder / file, content)
+            path = folder / file
+            with made_folder(path.parent), written_whole(path) as stream:
+                stream.write(content)
     except OSError as error:
         raise RunError(
             f"cannot write ({error.strerror or error})",
@@ -87,12 +88,6 @@ def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) 
             remedy="free space or name a writable folder",
         ) from error
     return folder / name
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _resource(name: str) -> str:

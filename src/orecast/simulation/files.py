@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from orecast.errors import RunError
 from orecast.grid import Grid, crs_name
+from orecast.run import made_folder
 from orecast.simulation.district import District
 
 if TYPE_CHECKING:
@@ -45,8 +47,7 @@ def write_district(district: District, folder: Path) -> Path:
             remedy="name a new folder with --output",
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=".part-") as name:
+        with made_folder(folder), TemporaryDirectory(dir=folder, prefix=".part-") as name:
             part = Path(name)
             _write_observed(district, part)
             _write_truth(district, part / "truth")
@@ -58,7 +59,7 @@ def write_district(district: District, folder: Path) -> Path:
         raise RunError(
             f"the district cannot be written ({error.strerror or error})",
             where=str(folder),
-            remedy="name a folder that can be written, on a disk with room",
+            remedy="free space, or name a writable folder with --output",
         ) from None
     return folder / "run.toml"
 
@@ -159,31 +160,31 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def _write_vectors(frame: gpd.GeoDataFrame, path: Path) -> None:
-    from pyogrio.errors import DataSourceError
+    import pyogrio
 
-    try:
-        frame.to_file(path, driver="GPKG", engine="pyogrio")
-    except DataSourceError as error:
-        raise OSError(str(error)) from None
+    # assembled in memory, as a raster is: on a full disk GDAL has many errors, or none
+    assembled = BytesIO()
+    pyogrio.write_dataframe(frame, assembled, layer=path.stem, driver="GPKG")
+    path.write_bytes(assembled.getbuffer())
 
 
 def _write_raster(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
-    import rasterio
+    from rasterio.io import MemoryFile
 
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=grid.shape[1],
-        height=grid.shape[0],
-        count=1,
-        dtype="float32",
-        crs=grid.crs.to_wkt(),
-        transform=grid.transform,
-        nodata=np.nan,
-        compress="deflate",
-    ) as file:
-        file.write(values.astype(np.float32), 1)
+    with MemoryFile() as assembled:
+        with assembled.open(
+            driver="GTiff",
+            width=grid.shape[1],
+            height=grid.shape[0],
+            count=1,
+            dtype="float32",
+            crs=grid.crs.to_wkt(),
+            transform=grid.transform,
+            nodata=np.nan,
+            compress="deflate",
+        ) as file:
+            file.write(values.astype(np.float32), 1)
+        path.write_bytes(assembled.getbuffer())
 
 
 @contextmanager

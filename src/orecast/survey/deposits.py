@@ -22,6 +22,7 @@ from orecast.survey.rasters import (
     read_values,
     require_registered,
 )
+from orecast.survey.tables import require_file
 from orecast.survey.vectors import matching, require_overlap
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def read_deposits(
     Records of one place are one deposit. Raises AlignmentError, with both extents, where all lie
     outside.
     """
+    require_file(section.path)
     if is_raster(section.path):
         table, xy = _marked_cells(section, setting, region, findings)
     else:

@@ -124,13 +124,14 @@ def read_points(
 
 def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
     path = section.path  # type: ignore[attr-defined]
+    frame = read_frame(path, section.layer)
     if section.x or section.y:
         raise ConfigError(
             "the file has geometries, so that columns of positions mean nothing",
             where=str(path),
             remedy=f"remove {setting}.x and {setting}.y",
         )
-    frame = of_shape(read_frame(path, section.layer), "point", str(path), findings, noun=setting)
+    frame = of_shape(frame, "point", str(path), findings, noun=setting)
     own = frame.crs
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
     frame = frame.explode()  # a multipoint is as many rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,15 @@ from orecast.survey.nouns import listed
 from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values
-from orecast.survey.tables import TABLES, Table, as_numbers, read_table, require_utf8, sheets
+from orecast.survey.tables import (
+    TABLES,
+    Table,
+    as_numbers,
+    read_table,
+    require_place,
+    require_utf8,
+    sheets,
+)
 from orecast.survey.vectors import VECTORS, bounds_of, gdal_leaves_nothing, is_vector, read_frame
 
 if TYPE_CHECKING:
@@ -143,6 +151,7 @@ def _rarest(values: Any, distinct: Any) -> float:
 
 
 _COMMODITY = re.compile(r"commod|矿种|metal|element|mineral|ore_?type|style|type", re.I)
+_KINDS = tuple(dict.fromkeys((*TABLES, *VECTORS, ".tif", ".tiff", ".asc")))
 _MOST_KINDS = 30
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
 _UNIT = re.compile(
@@ -156,7 +165,7 @@ _MEDIA = {
 }
 
 
-def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[str]]:
+def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Tell samples, deposits, faults, geology, area and layers apart by what the files hold.
 
     Tables are told by their columns, vector files by their geometry, rasters by their names and
@@ -183,22 +192,26 @@ def propose(paths: Iterable[Path], folder: Path) -> tuple[dict[str, Any], list[s
     return draft.table, draft.notes
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
+def _files(paths: Collection[Path]) -> list[Path]:
     """The files named, and those in the folders named, a run's own folder left out."""
     files: list[Path] = []
     for path in paths:
         if os.path.isdir(path):
             files += sorted(_files_in(path))
-        elif os.path.exists(path):
-            files.append(path)
         else:
-            raise InputError("no such file", where=str(path), remedy="check the path")
+            require_place(path)
+            files.append(path)
+    if not files:
+        raise InputError(
+            "holds no file of a kind that is read",
+            where=listed([str(path) for path in paths]),
+            remedy=f"name the survey's files, which end in {', '.join(_KINDS)}",
+        )
     return list(dict.fromkeys(files))
 
 
 def _files_in(top: Path) -> Iterator[Path]:
     """Files of known kinds in a folder and those within it."""
-    kinds = (*TABLES, *VECTORS, ".tif", ".tiff", ".asc")
     for folder, inside, names in os.walk(top):
         inside[:] = [name for name in inside if not name.startswith(".")]
         if holds_run(Path(folder)):
@@ -206,7 +219,7 @@ def _files_in(top: Path) -> Iterator[Path]:
             continue
         for path in (Path(folder, name) for name in names):
             suffix = path.suffix.lower()
-            if suffix in kinds and (suffix != ".json" or _may_be_geojson(path)):
+            if suffix in _KINDS and (suffix != ".json" or _may_be_geojson(path)):
                 yield path
 
 
@@ -474,7 +487,7 @@ def _complete(files: list[Path], draft: Draft) -> None:
     if "samples" not in draft.table and "gridded" not in draft.table:
         raise InputError(
             f"neither a table with {FEWEST_ELEMENTS} elements nor rasters of elements are among "
-            f"{names or 'no files'}" + "".join(f"; {n}" for n in draft.notes),
+            f"{names}" + "".join(f"; {n}" for n in draft.notes),
             remedy="name the file of samples, with headers such as Au_ppb",
         )
     if "deposits" not in draft.table:

@@ -7,7 +7,9 @@ that whatever is refused later can still say where it stands.
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 import re
 import zipfile
 from collections import Counter
@@ -145,19 +147,41 @@ def sheets(path: Path) -> tuple[str, ...]:
 
 
 def require_file(path: Path) -> None:
-    """Raise InputError where there is no such file, or an empty one; offer names near it."""
-    try:
-        missing = path.is_dir() or not path.exists()
-    except OSError as error:  # such as a name that is too long, or a folder that is closed
-        raise InputError(
-            f"cannot be read ({error.strerror})", where=str(path), remedy="check the path"
-        ) from None
-    if missing:
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        remedy = nearest(path.name, beside) if beside else "check the path"
-        raise InputError("no such file", where=str(path), remedy=remedy)
+    """Raise InputError where there is no such file, or an empty one, or a folder."""
+    require_place(path)
+    if path.is_dir():
+        inside = _files_in(path)
+        remedy = f"name one of its files: {listed(inside)}" if inside else "name a file"
+        raise InputError("is a folder, where a file is needed", where=str(path), remedy=remedy)
     if path.stat().st_size == 0:
         raise InputError("the file is empty", where=str(path), remedy="check the export")
+
+
+def require_place(path: Path) -> None:
+    """Raise InputError where there is neither a file nor a folder; offer names near it."""
+    remedy = "check the path"
+    try:
+        path.stat()
+        return
+    except (FileNotFoundError, NotADirectoryError):
+        what, beside = "no such file", _files_in(path.parent)
+        if path.is_symlink():
+            what, remedy = f"is a link to {path.readlink()}, where no file is", "mend the link"
+        elif beside:
+            remedy = nearest(path.name, beside)
+    except OSError as error:  # such as a name that is too long, or a folder that is closed
+        what = f"cannot be read ({error.strerror})"
+        if error.errno == errno.ELOOP:
+            what, remedy = "is a link that leads back to itself", "name the file itself"
+    raise InputError(what, where=str(path), remedy=remedy) from None
+
+
+def _files_in(folder: Path) -> list[str]:
+    """Names of the files in a folder, in order; none where it is no folder, or closed."""
+    try:
+        return sorted(name for name in os.listdir(folder) if os.path.isfile(folder / name))
+    except OSError:
+        return []
 
 
 def in_short(error: BaseException) -> str:
@@ -178,20 +202,24 @@ def require_utf8(path: Path) -> None:
 def decoded(raw: bytes) -> tuple[str, str]:
     """Decode a text file's bytes; return the text and the name of the encoding.
 
-    A byte-order mark decides; then zero bytes mean UTF-16; then valid UTF-8; then GB 18030 where
-    the bytes above 127 come in pairs, as Chinese characters do; then Windows-1252.
+    A byte-order mark decides; then zero bytes mean UTF-16, or, where most bytes are zeros, UTF-32;
+    then valid UTF-8; then GB 18030 where the bytes above 127 come in pairs, as Chinese characters
+    do; then Windows-1252.
 
     >>> decoded("样品号,金".encode("gbk")), decoded("Au_µg/kg".encode("cp1252"))
     (('样品号,金', 'GB 18030'), ('Au_µg/kg', 'Windows-1252'))
     """
+    if raw.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return raw.decode("utf-32"), "UTF-32"
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16"), "UTF-16"
     if raw.startswith(b"\xef\xbb\xbf"):
         return raw.decode("utf-8-sig"), "UTF-8"
     head = raw[:4096]
     if head.count(0) > len(head) // 4:
-        little = head[1::2].count(0) > head[0::2].count(0)
-        return raw.decode("utf-16-le" if little else "utf-16-be"), "UTF-16"
+        size = 4 if head.count(0) > len(head) * 5 // 8 else 2  # bytes of a character
+        little = head[size - 1 :: size].count(0) > head[0::size].count(0)
+        return raw.decode(f"utf-{8 * size}-{'le' if little else 'be'}"), f"UTF-{8 * size}"
     try:
         return raw.decode("utf-8"), "UTF-8"
     except UnicodeDecodeError:
@@ -278,7 +306,7 @@ def _read_text(path: Path) -> Table:
         text, encoding = decoded(path.read_bytes())
     except UnicodeDecodeError:
         raise InputError(
-            "the file is no text in UTF-8, UTF-16, GB 18030 or Windows-1252",
+            "the file is no text in UTF-8, UTF-16, UTF-32, GB 18030 or Windows-1252",
             where=str(path),
             remedy="save it again as CSV in UTF-8",
         ) from None

@@ -259,7 +259,7 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         ) from None
     except Exception as error:  # GDAL and pyogrio raise many kinds for one broken file
         raise InputError(
-            f"cannot be opened as a vector file; it is broken or no such file ({in_short(error)})",
+            f"cannot be opened as a vector file; it is broken or none ({in_short(error)})",
             where=str(path),
             remedy="export it again, with all of its parts",
         ) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import RunError
 from orecast.metrics import percentiles
 from orecast.metrics.growth import examine
-from orecast.run import BROKEN_ARRAYS, damaged_file
+from orecast.run import BROKEN_ARRAYS, damaged_file, written_whole
 from orecast.sampling import Fold, Sampling
 from orecast.sampling.augmentation import Growth
 from orecast.validation.inner import Calibration
@@ -157,13 +156,9 @@ def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
         arrays["draws"] = draws
     if answer.called is not None:
         arrays["called"] = answer.called
-    beside = path.with_suffix(".part.npz")
     try:
-        with beside.open("wb") as stream:
+        with written_whole(path) as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(beside, path)
     except OSError as error:
         raise RunError(
             f"cannot write ({error.strerror or error})",

@@ -10,7 +10,7 @@ from typing import Any
 from orecast import registry
 from orecast.config import Config, parse, to_toml
 from orecast.errors import ConfigError, RunError, nearest
-from orecast.run import write_json
+from orecast.run import made_folder, write_json, written_whole
 from orecast.survey import Survey, checks, propose, read_survey
 from orecast.training.generators import outline_step
 from orecast.workflow.recipes import growth_plan
@@ -41,9 +41,14 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
     notes = [_UNWRITABLE.sub(lambda m: ascii(m[0])[1:-1], note) for note in notes]
     head = "".join(f"# {note}\n" for note in notes)
     try:
-        output.write_text(head + "\n" + to_toml(config, comments=True), encoding="utf-8")
+        with made_folder(output.parent), written_whole(output) as stream:
+            stream.write((head + "\n" + to_toml(config, comments=True)).encode())
     except OSError as error:
-        raise RunError(f"cannot write ({error.strerror})", where=str(output)) from None
+        raise RunError(
+            f"cannot write ({error.strerror})",
+            where=str(output),
+            remedy="free space, or name a file in a writable folder with --output",
+        ) from None
     return notes
 
 
@@ -73,12 +78,13 @@ def write_checks(found: dict[str, Any], path: Path) -> None:
     if path.exists() and not _is_checks(path):
         raise RunError("another file stands there", where=str(path), remedy="name one with --write")
     try:
-        write_json(path, found)
+        with made_folder(path.parent):
+            write_json(path, found)
     except OSError as error:
         raise RunError(
             f"cannot write ({error.strerror})",
             where=str(path),
-            remedy="name a writable place with --write",
+            remedy="free space, or name a file in a writable folder with --write",
         ) from None
 
 

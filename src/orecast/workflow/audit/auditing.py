@@ -97,7 +97,9 @@ def write_audit(audit: Audit, path: Path) -> None:
         write_json(path, audit.as_dict())
     except OSError as error:
         raise RunError(
-            f"cannot write ({error.strerror})", where=str(path), remedy="name a writable place"
+            f"cannot write ({error.strerror})",
+            where=str(path),
+            remedy="free space, or name a file in a writable folder with --write",
         ) from None
 
 

@@ -24,6 +24,7 @@ from orecast.metrics.leakage import (
     sharing_groups,
     split_claims,
 )
+from orecast.survey.tables import require_file
 from orecast.workflow.audit.auditing import Audit, Check, Severity
 
 Real = NDArray[np.floating]
@@ -69,10 +70,9 @@ def read_labels(path: Path, n: int) -> Ints:
 
 
 def _read_array(path: Path) -> NDArray[Any]:
+    require_file(path)
     try:
         found = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError("no such file", where=str(path)) from None
     except (OSError, ValueError, EOFError) as error:
         what = "holds Python objects" if "Object arrays" in str(error) else "is no .npy file"
         remedy = "save a plain array of numbers with numpy.save"
