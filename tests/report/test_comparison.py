@@ -218,7 +218,7 @@ def test_the_csv_holds_every_row_and_the_markdown_every_table(tmp_path, content)
 
 
 def test_a_broken_file_is_named(tmp_path, content):
-    with pytest.raises(RunError, match="no comparison that can be read"):
+    with pytest.raises(RunError, match="not a comparison, or damaged"):
         write_comparison(tmp_path)
     del content["surveys"][0]["scores"][0]["failed"]
     with pytest.raises(RunError, match=r"comparison\.json"):
