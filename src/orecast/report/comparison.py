@@ -165,7 +165,11 @@ def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
 
 def spatial_table(rows: Sequence[Row], reference: str) -> Table:
     """Set maps beside each other under leak-free folds, the best first."""
-    references = [n for n in dict.fromkeys((reference, BEST_LAYER)) if _anyone_against(rows, n)]
+    references = [
+        name
+        for name in dict.fromkeys((reference, BEST_LAYER))
+        if any(name in row.get("paired", {}) for row in rows)
+    ]
     head = (
         "Map",
         "Percentile",
@@ -283,10 +287,6 @@ def reason(row: Row) -> str:
     return "; ".join(dict.fromkeys(failed["what"] for failed in row["failed"]))
 
 
-def _anyone_against(rows: Sequence[Row], name: str) -> bool:
-    return any(name in row.get("paired", {}) for row in rows)
-
-
 def _words(rows: Sequence[Row], protocol: str) -> str:
     """Return how a protocol made its folds, from its first finished cell."""
     sentences = (r["sentence"] for r in rows if r["protocol"] == protocol and r["sentence"])
@@ -383,7 +383,8 @@ def to_markdown(content: Row, surveys: Sequence[Row]) -> str:
     """The page's sentences and tables without its pictures."""
     lines = [f"# {_title(content)}", ""]
     for survey, tables in zip(content["surveys"], surveys, strict=True):
-        lines += [f"## {survey['title']}", "", *_paragraphs(survey["sentences"])]
+        lines += [f"## {survey['title']}", ""]
+        lines += [line for sentence in survey["sentences"] for line in (sentence, "")]
         for name, words in tables["declares"].items():
             lines += [f"{name} declares: {'; '.join(words)}.", ""]
         layers = tables["layers"].part(0, FIRST_LAYERS) if tables["spatial"] else None
@@ -446,10 +447,6 @@ def _caption(name: str) -> html.Caption:
         "AUC of each model under each protocol, joined by a line; the table below has the same "
         "figures.",
     )
-
-
-def _paragraphs(sentences: Sequence[str]) -> list[str]:
-    return [line for sentence in sentences for line in (sentence, "")]
 
 
 def _markdown(table: Table) -> str:

@@ -76,8 +76,9 @@ def scores(metrics: Metrics) -> Figure:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     for label, score in zip(axes.get_yticklabels(), shown, strict=False):
-        label.set(color=_ink(score, metrics), fontfamily=families())
-        label.set_fontweight("bold" if _colour(score, metrics) != FAINT else "normal")
+        colour = _colour(score, metrics)
+        label.set(color=INK if colour == FAINT else colour, fontfamily=families())
+        label.set_fontweight("normal" if colour == FAINT else "bold")
     return figure
 
 
@@ -202,11 +203,6 @@ def _colour(score: Score, metrics: Metrics) -> str:
     if score.is_model:
         return MODEL
     return RECOMMENDED if metrics.recommends(score) else FAINT
-
-
-def _ink(score: Score, metrics: Metrics) -> str:
-    colour = _colour(score, metrics)
-    return INK if colour == FAINT else colour
 
 
 def _row_label(score: Score, metrics: Metrics) -> str:

@@ -78,8 +78,11 @@ def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) 
     """
     try:
         for file, content in {**beside, name: page.encode("utf-8")}.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            _write(folder / file, content)
+            path = folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            part.write_bytes(content)
+            os.replace(part, path)
     except OSError as error:
         raise RunError(
             f"cannot write ({error.strerror or error})",
@@ -87,12 +90,6 @@ def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) 
             remedy="free disk space, or name a folder that can be written",
         ) from error
     return folder / name
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _resource(name: str) -> str:

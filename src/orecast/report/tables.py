@@ -188,7 +188,7 @@ def elements(survey: Mapping[str, Any]) -> Table:
             significant(e.get("min")),
             significant(e.get("median")),
             significant(e.get("max")),
-            _percent(e.get("share_at_lowest")),
+            number(100 * e["share_at_lowest"], 1) if e.get("share_at_lowest") is not None else DASH,
         )
         for e in survey.get("elements", [])
     ]
@@ -252,10 +252,6 @@ def significant(value: object) -> str:
     digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     text = number(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _percent(share: object) -> str:
-    return number(100 * share, 1) if isinstance(share, int | float) else DASH
 
 
 def words(key: str) -> str:
