@@ -7,7 +7,7 @@
 Every figure of the page comes from the folders' ``reproduction.json`` and ``comparison.json`` and
 the papers' tables. A system without a folder keeps the section and the pictures that the page has;
 where it has none, it gets its structure, its choices and the command alone. Pictures are copied to
-``images/systems/``. Smoke runs are refused: they say nothing of the methods.
+``images/systems/``. Smoke runs are refused: they show nothing about the methods.
 """
 
 from __future__ import annotations
@@ -63,33 +63,35 @@ AGAIN, TOGETHER, ELSEWHERE = "Run it again", "All systems", "On a real survey th
 INTRODUCTION = """\
 # Five published systems, as printed and leak-free
 
-*Made by `python docs/systems.py` from finished runs; no figure is typed by hand.*
+*Made by `python docs/systems.py` from finished runs. No figure is typed by hand.*
 
 ## Two protocols
 
 {protocols} The network, its settings and the survey are the same under both.
 
-The five papers report the first kind alone. Two grow their windows or samples and split the copies
-at random. One splits first, then grows the tested part too. In two, tested windows share ground
-with windows that were learned from. So their figures tell how well a network recognises what it
-has all but seen, and not where ore lies. Only one study area is public. The other four systems run
-on simulated districts of the published statistics, so that a difference from the paper's figures
-may be the ground's as well as the network's. Compare our two columns with each other.
+The five papers report the first kind alone. Two augment their windows or samples and then split the
+copies at random. One splits first, then augments the tested part too. In two, tested windows
+overlap training windows. So their figures show how well a network recognises what it has all but
+seen, not where ore lies.
+
+Only one study area is public. The other four systems run on simulated districts with the published
+statistics. There, a difference from the paper's figures may come from the area as well as from the
+network. Compare our two columns with each other.
 
 ## How to read the tables
 
-- **paper** is what is printed. **Ours, as the paper cut** is the same split on our survey, under
-  the paper's own definition of each score; where that is not what its name says, a line below the
-  table tells, and the standard score has a column beside it. **Ours, leak-free** is the protocol
-  `spatial`.
-- After ± stands the standard deviation over seeds: how far a repetition on the same ground may lie
-  off. It says nothing about other ground.
-- **Percentile**: the share of a held-out region that its deposits outrank. 50 is chance. Brackets
-  hold its 95\u00a0% interval over deposits, from the lowest end of all seeds to the highest. Where
-  it reaches below 50, a model cannot be told from chance, however high the score beside it.
-- A dash is a figure that does not exist; the reason stands below the table.
-- A capped run is smaller than the paper's. What was cut down is listed with each system, and
-  figures of a capped run speak of the capped network.
+- **paper** is what is printed. **Ours, as the paper cut** is the same split on our survey, with the
+  paper's own definition of each score. If a score's name usually means something else, a line below
+  the table says so, and the standard score has a column beside it. **Ours, leak-free** is the
+  protocol `spatial`.
+- The figure after ± is the standard deviation over seeds: how far a repetition in the same area may
+  differ. It does not apply to other areas.
+- **Percentile**: the share of a held-out region's cells that score lower than its deposits. 50 is
+  chance. Brackets hold its 95\u00a0% interval over deposits, from the lowest end of all seeds to
+  the highest. If it reaches below 50, the model does not differ from chance.
+- A dash is a figure that does not exist; the reason is below the table.
+- A capped run is smaller than the paper's. Each system lists what was reduced. The figures of a
+  capped run are those of the reduced network.
 
 ## {again}
 
@@ -97,9 +99,9 @@ may be the ground's as well as the network's. Compare our two columns with each 
     python docs/structures.py
     python docs/systems.py {folders}
 
-`--hour` is what two cores finish in about an hour; without it the recipe runs in full, which may
-take days there. `--resume` goes on after a stop. `--smoke` takes minutes and proves that everything
-runs: nothing published is printed beside it, and this page refuses it."""
+`--hour` runs what two cores finish in about an hour. Without it the recipe runs in full, which may
+take days there; a GPU is better. `--resume` continues after a stop. `--smoke` takes minutes and
+only tests that everything runs: no published figures are beside it, and this page refuses it."""
 
 Content = Mapping[str, Any]
 
@@ -108,17 +110,15 @@ def read_run(folder: Path) -> dict[str, Any]:
     """Return what a finished run wrote; a smoke run ends the script."""
     path = folder / "reproduction.json"
     if not path.is_file():
-        raise SystemExit(f"{folder}: has no reproduction.json, so that no run has finished there")
+        raise SystemExit(f"{folder}: not a finished run: reproduction.json is missing")
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if content["kind"] == "smoke":
-        raise SystemExit(
-            f"{folder}: a smoke run, which says nothing about the methods; leave out --smoke"
-        )
+        raise SystemExit(f"{folder}: a smoke run; run it again without --smoke")
     return content
 
 
-def standing_page() -> dict[str, str]:
-    """Return the sections of the page as it stands, by title."""
+def present_page() -> dict[str, str]:
+    """Return the sections that the page has now, by title."""
     page = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
     _, *found = re.split("^## ", page, flags=re.MULTILINE)
     return {part.partition("\n")[0]: f"## {part}".rstrip() for part in found}
@@ -160,7 +160,7 @@ def section(system: str, content: Content | None, images: Mapping[str, str]) -> 
         "### What was run",
         *what_was_run(content),
         again,
-        "### What stands",
+        "### Result",
         what_stands(content),
         *_shown(content, images),
         legend(content),
@@ -181,10 +181,10 @@ def _cost(content: Content) -> str:
     cells = content["cells"]
     refused = sum(1 for cell in cells if cell.get("error"))
     hours = sum(cell["seconds"] for cell in cells) / 3600
-    told = f", of which {refused} were refused" if refused else ""
+    words = f", of which {refused} were refused" if refused else ""
     return (
-        f"{len(cells)} runs of a model, protocol and seed{told}; {hours:.1f} hours added up, where "
-        "some ran side by side."
+        f"{len(cells)} runs of a model, protocol and seed{words}; {hours:.1f} hours added up, some "
+        "of them side by side."
     )
 
 
@@ -225,27 +225,26 @@ def shrunk(path: Path) -> bytes:
     return content
 
 
-def all_systems(runs: Mapping[str, Content], standing: str) -> list[str]:
+def all_systems(runs: Mapping[str, Content], present: str) -> list[str]:
     """Return the closing table: the compared models of every system under both protocols.
 
-    A system that was not run keeps its rows of the ``standing`` section.
+    A system that was not run keeps its rows of the ``present`` section.
     """
     rows: list[tuple[str, ...]] = []
     for system in systems():
         if system in runs:
             rows += _compared(system, runs[system])
         else:
-            kept = (line for line in standing.splitlines() if line.startswith(f"| {system} "))
+            kept = (line for line in present.splitlines() if line.startswith(f"| {system} "))
             rows += [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in kept]
     head = ("System", "Model", "AUC, as the paper cut (%)", "Percentile, leak-free", "Above chance")
     table = Table(TOGETHER, head, rows, frozenset({2, 3}))
     words = (
-        "Both columns tell which share of the places beside it a place of ore outranks, and have "
-        "50 as chance. "
-        "The AUC is the standard one, whatever a paper calls so; an asterisk marks a backbone with "
-        "MFAF's framework. Means over seeds ± their standard "
+        "Both columns give the share of the places beside it that a place of ore outranks; 50 is "
+        "chance. The AUC is the standard one, even if a paper uses the name for another score. An "
+        "asterisk marks a backbone with MFAF's framework. Means over seeds ± their standard "
         "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "
-        "One model in forty lies above chance by luck alone."
+        "One model in forty is above chance by luck alone."
     )
     return [f"## {TOGETHER}", words, aligned(table)]
 
@@ -291,12 +290,12 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
         f"{surveys}. One seed, whole deposits held out; brackets hold 95\u00a0% intervals over "
         "groups of deposits. Widths behind a colon are narrower than the published ones. "
         "`gk-cnn` and `gk-dcn` are guided by a density of faults, as the survey has no fault "
-        "lines. Element graphs, and what their paper compared them with, read a cell's own "
-        "elements; the others read windows of 9 cells in all layers. "
-        f"The best of {len(ranked)} is flattered by being picked, and the recipe of `auto` was "
-        "chosen with a look at this survey.",
+        "lines. Element graphs, and the models that their paper compares them with, read a cell's "
+        "own elements; the others read windows of 9 cells in all layers. Picking the best of "
+        f"{len(ranked)} makes it look better than it is. This survey was also used to choose the "
+        "recipe of `auto`.",
         aligned(Table("Elsewhere", head, rows, frozenset({1, 2}))),
-        f"Made by these, whose folders `python docs/systems.py` takes too:\n\n{commands}",
+        f"Made by these commands; `python docs/systems.py` takes their folders too:\n\n{commands}",
     ]
 
 
@@ -306,9 +305,9 @@ def interval_words(interval: Mapping[str, float]) -> str:
     return f"{value} ({low}–{high})"
 
 
-def introduction(runs: Mapping[str, Content], standing: str) -> str:
-    """Return the page's head, with the commands of these runs and the ``standing`` ones."""
-    lines = (line.strip() for line in standing.splitlines())
+def introduction(runs: Mapping[str, Content], present: str) -> str:
+    """Return the page's head, with the commands of these runs and the ``present`` ones."""
+    lines = (line.strip() for line in present.splitlines())
     kept = {line.split()[2]: line for line in lines if line.startswith("orecast reproduce ")}
     kept |= {system: command(system, content) for system, content in runs.items()}
     found = [kept.get(system) or command(system, None) for system in systems()]
@@ -327,7 +326,7 @@ def main(folders: Sequence[str]) -> None:
     found = [(path.parent, read_run(path.parent)) for path in compared if not path.is_file()]
     runs = {content["system"]: content for _, content in found}
     if not folders or len(runs) < len(found):
-        raise SystemExit("name the folders of finished runs, of reproductions one a system")
+        raise SystemExit("name the folders of finished runs, one reproduction for each system")
     beside: dict[str, bytes] = {}
     images: dict[str, dict[str, str]] = {system: {} for system in systems()}
     for folder, content in found:
@@ -335,19 +334,19 @@ def main(folders: Sequence[str]) -> None:
             path = f"images/systems/{content['system']}-{key}.png"
             images[content["system"]][key] = path
             beside[path] = picture
-    standing = standing_page()
-    paragraphs = [introduction(runs, standing.get(AGAIN, ""))]
+    present = present_page()
+    paragraphs = [introduction(runs, present.get(AGAIN, ""))]
     for system in systems():
         title = TITLES[system]
-        if system in runs or title not in standing:
+        if system in runs or title not in present:
             paragraphs += section(system, runs.get(system), images[system])
         else:
-            paragraphs.append(standing[title])
-    paragraphs += all_systems(runs, standing.get(TOGETHER, ""))
+            paragraphs.append(present[title])
+    paragraphs += all_systems(runs, present.get(TOGETHER, ""))
     if comparisons:
         paragraphs += elsewhere(comparisons)
-    elif ELSEWHERE in standing:
-        paragraphs.append(standing[ELSEWHERE])
+    elif ELSEWHERE in present:
+        paragraphs.append(present[ELSEWHERE])
     drawn = (path for s in runs for path in (DOCS / "images" / "systems").glob(f"{s}-*.png"))
     for old in set(drawn) - {DOCS / path for path in beside}:
         old.unlink()

@@ -33,9 +33,9 @@ def row(name, value, *, role="model", protocol="spatial", failed=(), **more):
     }
     if value is not None:
         known["percentile"] = {"value": value, "low": value - 0.1, "high": value + 0.1}
-    told = {"name": name, "role": role, "protocol": protocol, "sentence": "five folds"}
-    told |= {"seeds": [0, 1], "seconds": 2.5, "failed": list(failed)}
-    return told | (known if value is not None else {}) | more
+    fields = {"name": name, "role": role, "protocol": protocol, "sentence": "five folds"}
+    fields |= {"seeds": [0, 1], "seconds": 2.5, "failed": list(failed)}
+    return fields | (known if value is not None else {}) | more
 
 
 def leaky(name, auc):
@@ -156,8 +156,8 @@ def test_what_failed_is_told_once_a_reason_and_layers_are_counted(tmp_path, cont
     why = {"seed": 0, "what": "no folds", "where": None, "remedy": None}
     for k, score in enumerate(survey["scores"]):
         if score["protocol"] == "spatial":
-            told = {n: score[n] for n in ("role", "protocol", "sentence", "seeds", "seconds")}
-            survey["scores"][k] = {"name": score["name"], **told, "failed": [why]}
+            fields = {n: score[n] for n in ("role", "protocol", "sentence", "seeds", "seconds")}
+            survey["scores"][k] = {"name": score["name"], **fields, "failed": [why]}
     tables = survey_tables(survey, content["protocols"])
     assert tables["spatial"] is None
     maps = "forest, logistic:strength=2, best-layer, broken, 5 single layers"
@@ -218,7 +218,7 @@ def test_the_csv_holds_every_row_and_the_markdown_every_table(tmp_path, content)
 
 
 def test_a_broken_file_is_named(tmp_path, content):
-    with pytest.raises(RunError, match="no comparison that can be read"):
+    with pytest.raises(RunError, match="not a comparison, or damaged"):
         write_comparison(tmp_path)
     del content["surveys"][0]["scores"][0]["failed"]
     with pytest.raises(RunError, match=r"comparison\.json"):
@@ -232,7 +232,7 @@ def test_names_are_no_markup(tmp_path, content):
     assert "&lt;b&gt;Bold&lt;/b&gt; &amp; co" in page
 
 
-def test_dots_stand_at_the_figures(content):
+def test_dots_are_at_the_figures(content):
     rows = [r for r in content["surveys"][0]["scores"] if r.get("percentile")][:3]
     drawn = percentiles(rows, "forest").axes[0]
     dots = {(round(d.get_xdata()[0]), d.get_ydata()[0]): d.get_color() for d in drawn.lines}

@@ -93,9 +93,9 @@ def test_success_rates_are_drawn_as_they_are(content):
     assert len(lines) == 2 + 3 + 2  # model and recommended, three baselines, fit and chance
 
 
-def test_the_final_maps_own_curve_is_dashed_and_called_a_training_fit(content):
+def test_the_final_maps_own_curve_is_dashed_and_named_a_training_fit(content):
     lines = lines_of(curves.success_rate(read(content)))
-    fit = lines["final map: training fit, it saw these deposits"]
+    fit = lines["final map: training fit (it has seen these deposits)"]
     assert fit.get_linestyle() == "--"
     assert np.allclose(fit.get_xdata(), 100 * np.array(content["training_fit"]["area"]))
     content["training_fit"] = None

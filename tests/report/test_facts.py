@@ -89,8 +89,8 @@ def test_what_the_map_leaves_out_is_said(fabricate):
             entry[name] = kept
     assert facts.gaps(RunReading.of(made.write())) == [
         "63\u00a0% of the area could be mapped; elsewhere some layer has no value.",
-        "1 of 5 known deposits lies where the evidence has no value; it was neither learned from "
-        "nor tested.",
+        "1 of 5 known deposits lies where the evidence has no value; it was used neither for "
+        "training nor for testing.",
     ]
 
 
@@ -100,8 +100,8 @@ def test_deposits_that_are_only_named_are_counted(fabricate):
     lost = {"deposits": ["Deposit A", "Deposit C"]}
     made.findings = [{"level": "warning", "code": "deposits-without-evidence", "data": lost}]
     assert facts.gaps(RunReading.of(made.write())) == [
-        "2 of 5 known deposits lie where the evidence has no value; they were neither learned "
-        "from nor tested."
+        "2 of 5 known deposits lie where the evidence has no value; they were used neither "
+        "for training nor for testing."
     ]
 
 
@@ -116,8 +116,8 @@ def test_every_map_is_explained_once():
     said = dict(facts.meanings(names))
     assert list(said) == ["resnet18", "layer X", "fault-distance"]
     assert said["resnet18"] == "Residual network of 18 layers (He et al. 2016)"
-    assert "nearest always being best" in said["fault-distance"]
-    assert "learned in each fold" in said["layer X"]
+    assert "nearest cell is the best" in said["fault-distance"]
+    assert "each fold learns" in said["layer X"]
 
 
 def test_every_model_and_baseline_is_explained():
@@ -145,7 +145,7 @@ def test_what_was_not_recorded_is_left_out(fabricate):
     assert said["Begun"] == "yesterday"
 
 
-def test_what_was_learned_from_is_told_with_what_growth_added(fabricate):
+def test_the_windows_learned_from_and_what_augmentation_added(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
     added = [("slide", 1, 72), ("gan", 0, 0), ("noise", 0, 40)]
     made.metrics["learned_from"] = {
@@ -155,8 +155,8 @@ def test_what_was_learned_from_is_told_with_what_growth_added(fabricate):
         "added": [{"method": m, "label": label, "rows": n} for m, label, n in added],
     }
     assert dict(facts.made(RunReading.of(made.write())))["Learned from"] == (
-        "3 windows of ore and 15 barren (barren cells drawn at random); growth added 72 ore by "
-        "slide, 40 barren by noise"
+        "3 windows of ore and 15 negative (barren cells drawn at random); augmentation added 72 "
+        "ore by slide, 40 negative by noise"
     )
 
 

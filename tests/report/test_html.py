@@ -51,7 +51,7 @@ def test_a_name_that_nothing_fills_is_an_error():
 
 def test_what_cannot_be_written_is_named_and_nothing_is_left_half(tmp_path):
     (tmp_path / "figures").write_text("in the way")
-    with pytest.raises(RunError, match=r"cannot write .*free space or name a writable"):
+    with pytest.raises(RunError, match=r"cannot write .*free disk space, or name a folder"):
         write_page(tmp_path, "page.html", "page", {"figures/a.png": b"png"})
     assert [p.name for p in tmp_path.iterdir()] == ["figures"]
     page = write_page(tmp_path / "new", "page.html", "Å", {"figures/a.png": b"png"})

@@ -125,12 +125,12 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Configured model: resnet18",
         "How far to trust it",
         "Leak-free scores of the model and of each baseline",
-        "Called ore or not: accuracy and its kin",
-        "unexplored rather than proven barren",
-        "The best of 39 layers picked afterwards averages 62 % by chance",
-        "It is a training fit",
+        "Accuracy, precision, recall; prediction-area",
+        "are unknown, not barren",
+        "By chance, the best of 39 layers picked afterwards averages 62 %",
+        "the curve is a training fit",
         "Prediction-area plot, out of fold",
-        "cells with a deposit where",
+        "cells with a deposit; ",
         "How sure it is, and where",
         "of the area hold a further deposit",
         "Map out of fold",
@@ -138,12 +138,12 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Uncertainty",
         "Spread of the folds’ models",
         "87 % of the map lies in the model’s area of applicability",
-        "Chance that a cell holds a deposit",
+        "Probability that a cell holds a deposit",
         "Baselines that were left out",
         "sampling-density : a gridded survey has no samples to count",
         "Targets by rank (12 of 12)",
         "Refused: left out of the run",
-        "Warnings: may mislead",
+        "Warnings: please check",
         "Evidence layers (9)",
         "The folds",
         "orecast run run.toml --set output=../again",
@@ -166,7 +166,7 @@ def test_a_recommended_baseline_is_explained_under_its_map(fabricate):
     made = small(fabricate)
     made.metrics["verdict"]["recommended"] = "best-layer"
     words = captions(RunReading.of(made.write()))["recommended"].text
-    assert "by best-layer (the one layer that ranks the training deposits best" in words
+    assert "by best-layer (the layer that ranks the training deposits best" in words
 
 
 def test_the_same_run_gives_the_same_page(run_folder, ordinary, tmp_path):
@@ -203,8 +203,8 @@ def test_published_scores_are_never_shown_alone(fabricate, new_score):
     text = words_of(made)
     beside = text[text.index("As published, beside leak-free folds") :]
     assert "resnet18 0.98 0.70 (0.62–0.78) 71 (63–79)" in beside
-    assert "scores of gan are withheld" in text
-    assert "99" not in beside[: beside.index("withheld")]
+    assert "scores of gan are not shown" in text
+    assert "99" not in beside[: beside.index("are not shown")]
 
 
 @pytest.mark.usefixtures("blank_figures")
@@ -215,7 +215,7 @@ def test_a_run_with_published_scores_only_shows_none(fabricate):
     text = report_of(made)
     figures = {p.stem for p in (made.folder / "figures").iterdir()}
     assert figures == NAMES - PLOTS
-    assert "withheld" in text
+    assert "are not shown" in text
     trust = Page(text).text.split("How far to trust it")[2]
     assert "0.71" not in trust.split("How sure it is")[0]
     assert "71 (" not in trust.split("How sure it is")[0]
@@ -229,7 +229,7 @@ def test_other_protocols_are_shown_with_their_sentence(fabricate, new_score):
         new_score("resnet18", "model", 0.987, half=None, protocol="paper"),
     ]
     text = words_of(made)
-    start = text.index("Each protocol asks a question of its own")
+    start = text.index("Each protocol tests something else")
     row = text.index("resnet18 leave-deposit-out 81 (73–89) 0.80 (0.72–0.88) 71 (63–79)", start)
     said = text.index("leave-deposit-out : 4 folds, each one group of deposits.", row)
     assert said < text.index("As published, beside leak-free folds", said)
@@ -241,11 +241,9 @@ def test_a_run_of_before_is_still_rendered(fabricate):
     text = report_of(made)
     words = Page(text).text
     assert {p.stem for p in (made.folder / "figures").iterdir()} == OLD
-    assert (
-        "Configured model: resnet18 (recommended is layer Ba, of which this run holds no" in words
-    )
+    assert "Configured model: resnet18 (recommended is layer Ba, but this run has no map" in words
     for absent in (
-        "Called ore",
+        "Scores at a threshold",
         "picked afterwards averages",
         "applicability",
         "Brier",
@@ -255,7 +253,7 @@ def test_a_run_of_before_is_still_rendered(fabricate):
 
 
 @pytest.mark.usefixtures("blank_figures")
-def test_the_models_map_stands_alone_where_it_is_recommended(fabricate):
+def test_the_models_map_is_alone_where_it_is_recommended(fabricate):
     made = small(fabricate)
     made.metrics["verdict"]["recommended"] = "resnet18"
     text = report_of(made)
@@ -264,27 +262,27 @@ def test_the_models_map_stands_alone_where_it_is_recommended(fabricate):
     assert 'class="pair"' not in text
 
 
-def test_a_map_of_anomalies_speaks_of_no_deposit_it_learned_from(fabricate):
+def test_a_map_of_anomalies_names_no_deposit_it_learned_from(fabricate):
     made = fabricate(layers=2).forget_deposits(8)
     text = Page(report_of(made)).text
     figures = {p.stem for p in (made.folder / "figures").iterdir()}
     assert figures == {"prospectivity", "uncertainty", "classes", "scores", "layers"}
     assert "A map of anomalies: no deposit was learned from." in text
     assert "Map of anomalies: isolation-forest" in text
-    assert "percentile is the share of the map’s cells that score below it" in text
-    assert "If the 8 places of deposits kept back were independent" in text
+    assert "is the share of the map’s cells that score lower" in text
+    assert "If the 8 places of deposits held back were independent" in text
     assert "negative-draws : Nothing learned from deposits; 8 places of ore." in text
     for absent in ("held-out", "held out", "out of fold", "training fit", "the folds", "Folds"):
         assert absent not in text.split("Run it again")[0], absent
     assert "recommended" not in text
 
 
-def test_a_map_of_anomalies_without_any_deposit_says_that_nothing_tells_its_worth(fabricate):
+def test_a_map_of_anomalies_without_any_deposit_has_no_scores(fabricate):
     made = fabricate(layers=1).forget_deposits(0)
     text = Page(report_of(made)).text
     assert "No deposit was given to score this map by" in text
     assert "Other protocols" not in text
-    assert "unexplored rather than proven barren" not in text
+    assert "are unknown, not barren" not in text
 
 
 def test_scores_of_a_map_of_anomalies_that_cannot_be_had_are_listed(fabricate):
@@ -297,11 +295,11 @@ def test_scores_of_a_map_of_anomalies_that_cannot_be_had_are_listed(fabricate):
     assert "negative-draws : none lies 5 km away" in text
 
 
-def test_deposits_held_back_where_the_map_has_no_value_are_said(fabricate):
+def test_deposits_held_back_where_the_map_has_no_value_are_reported(fabricate):
     made = fabricate(layers=1).forget_deposits(0)
     made.metrics["left_out"] = {"held_back": "no deposit of it lies where the map has a value"}
     text = Page(report_of(made)).text
-    assert "No deposit that was kept back lies where the map has a value. It shows" in text
+    assert "No deposit that was held back lies where the map has a value. It shows" in text
     assert "held_back : no deposit of it lies where the map has a value" in text
     assert "Name a file of deposits" not in text
     made = small(fabricate)
@@ -319,7 +317,7 @@ def test_the_prediction_rate_is_of_the_deposits_held_back(fabricate):
     }
     text = Page(report_of(made)).text
     assert (made.folder / "figures" / "prediction_rate.png").is_file()
-    held_back = text.index("4 deposits were kept aside")
+    held_back = text.index("4 deposits were held back")
     assert (
         held_back < text.index("Prediction rate of the deposits held back") < text.index("by thr")
     )
@@ -348,12 +346,12 @@ def test_figures_that_seem_to_disagree_are_explained(ordinary):
         scores < text.index("What each map is") < text.index("Nearness to the training") < targets
     )
     assert "each deposit within its own held-out region, so the two shares can differ" in text
-    assert "classes begin at the scores that its model gives to the best of the cells" in text
-    core = text.index("A target’s class is the best it holds: around a core of A")
+    assert "each fold draws the classes by the best of the cells that its model may see" in text
+    core = text.index("A target’s class is the best class of its cells. A class A target")
     assert text.index("12 targets, ranked") < core < targets
 
 
-def test_what_the_map_leaves_out_stands_below_it(fabricate):
+def test_what_the_map_leaves_out_is_below_it(fabricate):
     made = small(fabricate)
     made.metrics["folds"][0]["deposits"] = []
     made.metrics["scores"][0]["per_deposit"] = made.metrics["scores"][0]["per_deposit"][1:]
@@ -364,11 +362,11 @@ def test_what_the_map_leaves_out_stands_below_it(fabricate):
     assert start < text.index(" ".join(said.split())) < text.index("How far to trust it", start)
 
 
-def test_a_reach_of_nought_is_explained_where_there_is_one(run_folder, ordinary):
-    assert "drawn from the map, no samples" not in ordinary[1]
+def test_a_reach_of_zero_is_explained(run_folder, ordinary):
+    assert "comes from a map, not from samples" not in ordinary[1]
     run = RunReading.of(run_folder)
     run.layers[:] = [replace(run.layers[0], reach=0.0)]
-    assert "A reach of 0: drawn from the map, no samples behind it." in render(run, {})
+    assert "A reach of 0 means that the layer comes from a map" in render(run, {})
 
 
 def test_no_undiscovered_no_word_of_them(ordinary):
@@ -387,7 +385,7 @@ def test_as_little_as_a_run_can_hold(fabricate):
     made.layers = []
     text = Page(report_of(made)).text
     assert "No connected area is large enough to be a target" in text
-    assert "Nothing was found in the data" in text
+    assert "The checks of the data found nothing" in text
     assert "training fit" not in text
     assert "No. 0" in text
     assert {p.stem for p in (made.folder / "figures").iterdir()} == NAMES - {"layers"}
@@ -430,7 +428,7 @@ def test_a_blank_map_is_drawn(fabricate):
 @pytest.mark.usefixtures("blank_figures")
 def test_a_folder_that_cannot_be_written_is_named(run_folder, tmp_path):
     (tmp_path / "figures").write_text("in the way")
-    with pytest.raises(RunError, match=r"cannot write .*free space or name a writable"):
+    with pytest.raises(RunError, match=r"cannot write .*free disk space, or name a folder"):
         write_report(run_folder, into=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["figures"]
 

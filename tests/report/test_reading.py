@@ -101,7 +101,7 @@ def test_a_missing_column_is_named(folder):
 def test_a_layer_with_a_reach_that_is_no_number_is_named(folder):
     with rasterio.open(folder / "evidence" / "00_Ag.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as f:
         f.update_tags(reach="far")
-    with pytest.raises(RunError, match=r"00_Ag.tif: reach 'far' is no number"):
+    with pytest.raises(RunError, match=r"00_Ag.tif: reach 'far' is not a number"):
         _ = RunReading.of(folder).layers
 
 

@@ -41,7 +41,7 @@ def test_anomalies_are_scored_on_the_whole_map_and_none_is_recommended(fabricate
     assert table.head == ("Map", "Percentile")
     assert [row[0] for row in table.rows] == ["isolation-forest", "mahalanobis"]
     assert table.stressed == {0: "model"}
-    assert "none of them saw" in table.caption
+    assert "no map has seen" in table.caption
 
 
 def test_calls_by_hand(content):
@@ -50,7 +50,7 @@ def test_calls_by_hand(content):
         "mcc": {"value": -0.1, "low": -0.31, "high": 0.02},
         "kappa": None,
     }
-    table = score_tables.called(read(content))
+    table = score_tables.at_threshold(read(content))
     assert table.head[0:3] == ("Map", "Accuracy, balanced (%)", "Precision (%)")
     cells = dict(zip(table.head, table.rows[0], strict=True))
     assert cells["Accuracy, balanced (%)"] == "58 (52–65)"
@@ -62,7 +62,7 @@ def test_calls_by_hand(content):
 
 def test_maps_that_called_nothing_are_left_out_and_no_other_is_stressed(content):
     content["scores"][0]["called"] = {}
-    table = score_tables.called(read(content))
+    table = score_tables.at_threshold(read(content))
     assert "resnet18" not in [row[0] for row in table.rows]
     assert table.stressed == {}
 

@@ -38,7 +38,7 @@ def test_targets_by_rank_with_places(run_folder):
     assert table.rows[0][5:9] == ("96", "0.75", "100", "0.43")
     assert table.rows[0][9:11] == ("Au, As, Sb", "1.5")
     assert float(table.rows[0][-1]) == pytest.approx(42.26, abs=0.3)
-    assert table.head.index("Elements that stand out") not in table.figures
+    assert table.head.index("Elements behind it") not in table.figures
 
 
 def test_columns_without_a_figure_are_left_out_and_the_rest_keep_their_kind():

@@ -42,7 +42,8 @@ Row = Mapping[str, Any]
 def percentiles(rows: Sequence[Row], reference: str) -> Figure:
     """Draw each map's mean percentile with its interval, the best on top.
 
-    Compared models are filled, baselines grey; ``reference`` is the model others are held against.
+    Compared models are filled, baselines grey; others are compared with
+    ``reference``.
     """
     drawn = rows[:MOST_MAPS]
     figure = new_figure(_WIDTH, 0.95 + 0.26 * len(drawn))
@@ -138,8 +139,8 @@ SPATIAL = "spatial"
 def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
     """Every table of one survey: ``spatial``, ``layers``, ``claims``, ``others`` and ``failed``.
 
-    None stands for one with nothing to show. ``declares`` is what models say must be said with
-    their scores, by name; ``meanings`` what the maps are.
+    None is a table with nothing to show. ``declares`` are sentences that go with a
+    model's scores, by name; ``meanings`` what the maps are.
     """
     rows = survey["scores"]
     spatial = [r for r in rows if r["protocol"] == SPATIAL]
@@ -164,12 +165,16 @@ def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
 
 def spatial_table(rows: Sequence[Row], reference: str) -> Table:
     """Set maps beside each other under leak-free folds, the best first."""
-    rivals = [n for n in dict.fromkeys((reference, BEST_LAYER)) if _anyone_against(rows, n)]
+    references = [
+        name
+        for name in dict.fromkeys((reference, BEST_LAYER))
+        if any(name in row.get("paired", {}) for row in rows)
+    ]
     head = (
         "Map",
         "Percentile",
         "± between seeds",
-        *(f"Against {name}" for name in rivals),
+        *(f"Against {name}" for name in references),
         *("AUC", "Top 5\u00a0% (%)", "Average precision", "Brier skill (%)", "Seconds"),
     )
     body = [
@@ -177,7 +182,7 @@ def spatial_table(rows: Sequence[Row], reference: str) -> Table:
             _named(row),
             estimate(_estimate(row.get("percentile")), percent=True, digits=0),
             _points(row.get("seeds_sd")),
-            *(_difference(row.get("paired", {}).get(name)) for name in rivals),
+            *(_difference(row.get("paired", {}).get(name)) for name in references),
             number(_known(row.get("auc"))),
             _points((row.get("top_area") or {}).get("0.05"), digits=0),
             _two_figures(row.get("average_precision")),
@@ -209,7 +214,7 @@ def other_table(rows: Sequence[Row], protocol: str) -> Table:
         )
         for row in rows
     ]
-    leaky = ", which leaks: what is tested has all but been learned from"
+    leaky = ", which leaks: tested windows are near-copies of training windows"
     caption = f"Protocol {protocol}{leaky if is_leaky(protocol) else ''}"
     return Table(caption, head, body, frozenset(range(1, len(head)))).filled()
 
@@ -244,7 +249,7 @@ def claimed(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 
 
 def failed_table(rows: Sequence[Row]) -> Table | None:
-    """Set what could not be computed, once a reason; None where everything could."""
+    """Set what could not be computed, by reason; None if everything could."""
     found: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         for failed in row["failed"]:
@@ -273,7 +278,7 @@ def is_layer(row: Row) -> bool:
 
 
 def is_leaky(protocol: str) -> bool:
-    """Whether a protocol, by its label, tests what has all but been learned from."""
+    """Whether a protocol, by its label, tests near-copies of what was learned from."""
     return protocol.partition(":")[0] == "paper"
 
 
@@ -282,14 +287,10 @@ def reason(row: Row) -> str:
     return "; ".join(dict.fromkeys(failed["what"] for failed in row["failed"]))
 
 
-def _anyone_against(rows: Sequence[Row], name: str) -> bool:
-    return any(name in row.get("paired", {}) for row in rows)
-
-
 def _words(rows: Sequence[Row], protocol: str) -> str:
-    """How a protocol cut, as its first finished cell says."""
-    said = (r["sentence"] for r in rows if r["protocol"] == protocol and r["sentence"])
-    text = next(said, "")
+    """Return how a protocol made its folds, from its first finished cell."""
+    sentences = (r["sentence"] for r in rows if r["protocol"] == protocol and r["sentence"])
+    text = next(sentences, "")
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
@@ -332,8 +333,8 @@ FIRST_LAYERS = 3
 def write_comparison(folder: Path) -> Path:
     """Write ``comparison.html``, ``.md``, ``.csv`` and ``figures/`` beside ``comparison.json``.
 
-    Returns the page's path. The page holds its pictures and its style, and asks nothing of the
-    network. Raises RunError where the JSON is no comparison's, or nothing can be written.
+    Returns the page's path. The page holds its pictures and its style, and loads nothing
+    from the network. Raises RunError if the JSON is not a comparison's, or writing fails.
     """
     path = folder / "comparison.json"
     try:
@@ -341,7 +342,7 @@ def write_comparison(folder: Path) -> Path:
         surveys = [survey_tables(s, content["protocols"]) for s in content["surveys"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"is no comparison that can be read ({type(error).__name__}: {error})",
+            f"not a comparison, or damaged ({type(error).__name__}: {error})",
             where=str(path),
             remedy="make it again with orecast compare",
         ) from None
@@ -382,7 +383,8 @@ def to_markdown(content: Row, surveys: Sequence[Row]) -> str:
     """The page's sentences and tables without its pictures."""
     lines = [f"# {_title(content)}", ""]
     for survey, tables in zip(content["surveys"], surveys, strict=True):
-        lines += [f"## {survey['title']}", "", *_paragraphs(survey["sentences"])]
+        lines += [f"## {survey['title']}", ""]
+        lines += [line for sentence in survey["sentences"] for line in (sentence, "")]
         for name, words in tables["declares"].items():
             lines += [f"{name} declares: {'; '.join(words)}.", ""]
         layers = tables["layers"].part(0, FIRST_LAYERS) if tables["spatial"] else None
@@ -400,7 +402,7 @@ def to_markdown(content: Row, surveys: Sequence[Row]) -> str:
 
 def _page(content: Row, surveys: Sequence[Row], pngs: Mapping[str, bytes]) -> str:
     pictures = {name: html.Picture.of(png, _caption(name)) for name, png in pngs.items()}
-    told = {
+    values = {
         "title": _title(content),
         "content": content,
         "surveys": list(zip(content["surveys"], surveys, strict=True)),
@@ -408,7 +410,7 @@ def _page(content: Row, surveys: Sequence[Row], pngs: Mapping[str, bytes]) -> st
         "first_layers": FIRST_LAYERS,
         "spent": duration(sum(cell["seconds"] for cell in content["cells"])),
     }
-    return html.render_template("comparison.html", pictures, told)
+    return html.render_template("comparison.html", pictures, values)
 
 
 def _title(content: Row) -> str:
@@ -436,19 +438,15 @@ def _caption(name: str) -> html.Caption:
         return html.Caption(
             f"Mean percentile of held-out places with 95\u00a0% intervals, at most "
             f"{MOST_MAPS} maps. Orange is the reference, blue the models compared, grey "
-            "the baselines; of the single layers the best alone, picked afterwards.",
+            "the baselines. Of the single layers only the best is drawn, picked afterwards.",
             "Mean percentile of held-out places with its interval for each map, best on top; the "
             "table below has the same figures.",
         )
     return html.Caption(
-        "AUC that each protocol claims for each model. The papers’ own cuts are diamonds.",
+        "AUC that each protocol claims for each model. The papers’ own protocols are diamonds.",
         "AUC of each model under each protocol, joined by a line; the table below has the same "
         "figures.",
     )
-
-
-def _paragraphs(sentences: Sequence[str]) -> list[str]:
-    return [line for sentence in sentences for line in (sentence, "")]
 
 
 def _markdown(table: Table) -> str:

@@ -40,7 +40,7 @@ _WIDTH = 6.3
 
 
 def shown_and_rest(metrics: Metrics, most: int = MOST_ROWS) -> tuple[list[Score], list[Score]]:
-    """Split the fair scores: the model, the recommended and the best, and what remains."""
+    """Split the fair scores: the model, the recommended and the best ones, and the rest."""
     known = [s for s in metrics.fair if s.percentile.known]
     wanted = [s for s in known if s.is_model or metrics.recommends(s)]
     wanted += [s for s in known if s not in wanted]
@@ -49,7 +49,7 @@ def shown_and_rest(metrics: Metrics, most: int = MOST_ROWS) -> tuple[list[Score]
 
 
 def scores(metrics: Metrics) -> Figure:
-    """Draw the mean percentile of deposits that were not seen with its interval, best on top."""
+    """Draw the mean percentile of unseen deposits with its interval, best on top."""
     shown, rest = shown_and_rest(metrics)
     shown.sort(key=lambda s: -s.percentile.value)
     rows = len(shown) + bool(rest)
@@ -68,7 +68,7 @@ def scores(metrics: Metrics) -> Figure:
     axes.set_ylim(rows - 0.4, -0.6)
     low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_interval]])
     axes.set_xlim(min(low, 0), 100)
-    whose = "deposits kept back" if metrics.anomalies else "held-out deposits"
+    whose = "deposits held back" if metrics.anomalies else "held-out deposits"
     axes.set_xlabel(f"Mean percentile of {whose} (50 is chance)", fontsize=8.5, color=INK)
     plain_axes(axes)
     axes.grid(axis="x", color=RULE, linewidth=0.5)
@@ -76,8 +76,9 @@ def scores(metrics: Metrics) -> Figure:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     for label, score in zip(axes.get_yticklabels(), shown, strict=False):
-        label.set(color=_ink(score, metrics), fontfamily=families())
-        label.set_fontweight("bold" if _colour(score, metrics) != FAINT else "normal")
+        colour = _colour(score, metrics)
+        label.set(color=INK if colour == FAINT else colour, fontfamily=families())
+        label.set_fontweight("normal" if colour == FAINT else "bold")
     return figure
 
 
@@ -106,7 +107,7 @@ def success_rate(metrics: Metrics) -> Figure:
             linewidth=1.0,
             linestyle=(0, (4, 2)),
             zorder=2,
-            label="final map: training fit, it saw these deposits",
+            label="final map: training fit (it has seen these deposits)",
         )
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)
@@ -204,11 +205,6 @@ def _colour(score: Score, metrics: Metrics) -> str:
     return RECOMMENDED if metrics.recommends(score) else FAINT
 
 
-def _ink(score: Score, metrics: Metrics) -> str:
-    colour = _colour(score, metrics)
-    return INK if colour == FAINT else colour
-
-
 def _row_label(score: Score, metrics: Metrics) -> str:
     roles = ["the model"] if score.is_model else []
     if metrics.recommends(score):
@@ -222,7 +218,7 @@ def _deposit_label(deposit: DepositScore) -> str:
 
 
 _TRUST_WIDTH = 5.6
-_AREA = "#b25d00"  # darker than the palette's orange, so that its letters can be read
+_AREA = "#b25d00"  # darker than the palette's orange, so that text in it can be read
 
 
 def prediction_area(plot: PredictionArea) -> Figure:
@@ -251,7 +247,7 @@ def prediction_area(plot: PredictionArea) -> Figure:
     if np.isfinite(plot.normalised_density):
         words += f"\nnormalised density {plot.normalised_density:.2f}"
     axes.text(
-        min(max(x, 28), 72),  # between the two lines, where they stand widest apart
+        min(max(x, 28), 72),  # between the two lines, where they are farthest apart
         4,
         words,
         ha="center",
@@ -291,7 +287,13 @@ def prediction_rate(rate: PredictionRate) -> Figure:
     )
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.9, linestyle=":", label="chance")
     axes.plot(
-        area, captured, "o-", color=MODEL, linewidth=1.8, markersize=3.5, label="final map, in all"
+        area,
+        captured,
+        "o-",
+        color=MODEL,
+        linewidth=1.8,
+        markersize=3.5,
+        label="final map, total",
     )
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)
@@ -312,30 +314,30 @@ def prediction_rate(rate: PredictionRate) -> Figure:
 
 
 def reliability(table: Reliability) -> Figure:
-    """Draw the number of cells with a deposit in each bin of told chance beside the number told.
+    """Draw the cells with a deposit, observed and predicted, in each bin of probability.
 
     Bins without a cell are left out; the bars are Wilson's intervals.
     """
     count = np.asarray(table.count, dtype=np.float64)
-    held = count > 0
-    told, seen, low, high = (
-        (np.asarray(values) * count)[held]
+    filled = count > 0
+    predicted, observed, low, high = (
+        (np.asarray(values) * count)[filled]
         for values in (table.predicted, table.observed, table.low, table.high)
     )
-    bins = np.arange(held.sum())
+    bins = np.arange(filled.sum())
     figure = new_figure(_TRUST_WIDTH, 3.7)
     axes = figure.add_subplot()
     axes.vlines(bins, low, high, color=MODEL, linewidth=1.6, zorder=3)
-    axes.plot(bins, seen, "o", color=MODEL, markersize=5.5, zorder=4, label="observed")
+    axes.plot(bins, observed, "o", color=MODEL, markersize=5.5, zorder=4, label="observed")
     axes.hlines(
-        told, bins - 0.3, bins + 0.3, color=_AREA, linewidth=2.2, zorder=5, label="predicted"
+        predicted, bins - 0.3, bins + 0.3, color=_AREA, linewidth=2.2, zorder=5, label="predicted"
     )
     axes.set_xlim(-0.6, len(bins) - 0.4)
     axes.set_ylim(bottom=0)
     axes.locator_params(axis="y", integer=True)
-    chances = np.asarray(table.predicted)[held]
-    axes.set_xticks(bins, [f"{100 * chance:.2g}" for chance in chances])
-    axes.set_xlabel("Mean chance told to the cells of a bin (%)", fontsize=8.5, color=INK)
+    means = np.asarray(table.predicted)[filled]
+    axes.set_xticks(bins, [f"{100 * mean:.2g}" for mean in means])
+    axes.set_xlabel("Mean predicted probability of a bin’s cells (%)", fontsize=8.5, color=INK)
     axes.set_ylabel("Cells with a known deposit", fontsize=8.5, color=INK)
     plain_axes(axes)
     axes.grid(axis="y", color=RULE, linewidth=0.5)

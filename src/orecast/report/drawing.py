@@ -33,7 +33,7 @@ logging.getLogger("matplotlib").addFilter(
 MODEL = "#0072b2"
 RECOMMENDED = "#d55e00"
 OTHERS = ("#009e73", "#cc79a7", "#e69f00")
-# Families that hold Chinese, Japanese and Korean letters, tried where DejaVu has none.
+# Families with Chinese, Japanese and Korean letters, for what DejaVu lacks.
 _WIDE = (
     "Noto Sans CJK SC",
     "Source Han Sans SC",
@@ -60,9 +60,9 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
 def to_png(figure: Figure) -> bytes:
     """Draw a figure as PNG of 256 colours, the same bytes for the same figure.
 
-    A palette makes the file of a map less than half as large. It is laid over the colours that
-    occur, however seldom, so that a scale keeps its ends: a colour moves by some 10 levels in 256
-    at most, by about one on average.
+    A palette makes the file of a map less than half as large. It covers all colours that occur,
+    rare ones too, so that a scale keeps its ends. A colour changes by some 10 levels in 256 at
+    most, by about one on average.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image  # matplotlib's own way to PNG
@@ -77,7 +77,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def plain_axes(axes: Axes) -> None:
-    """Leave the two axes that carry figures, drawn thin."""
+    """Keep only the two axes with figures, drawn thin."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
@@ -86,7 +86,7 @@ def plain_axes(axes: Axes) -> None:
 def lettering(text: str, most: int = 30) -> str:
     """Return a text as matplotlib can set it: one line, shortened, no formula, no leading mark.
 
-    A letter that no installed font holds becomes an empty square.
+    A letter that no installed font has becomes an empty square.
 
     >>> lettering("A$1$ and a great deal more", most=12)
     'A\\\\$1\\\\$ and a…'
@@ -99,13 +99,13 @@ def lettering(text: str, most: int = 30) -> str:
 
 
 def can_letter(text: str) -> bool:
-    """Whether an installed font holds every letter of a text."""
+    """Whether the installed fonts have every letter of a text."""
     return all(ord(c) in _letters() or unicodedata.category(c).startswith("Z") for c in text)
 
 
 @cache
 def families() -> list[str]:
-    """Font families to set texts in, those with wide letters behind matplotlib's own."""
+    """Font families for texts: matplotlib's own, then those with wide letters."""
     from matplotlib import font_manager
 
     installed = {font.name for font in font_manager.fontManager.ttflist}
@@ -144,7 +144,7 @@ class Sheet(NamedTuple):
     axes: Axes
     image: AxesImage
     gaps: bool  # whether some cells have no data
-    narrow: bool  # whether the key stands at the side
+    narrow: bool  # whether the key is at the side
 
 
 def scaled_sheet(
@@ -169,7 +169,7 @@ def scaled_sheet(
 
 
 def new_sheet(raster: Raster, colours: object, low: float, high: float) -> Sheet:
-    """Draw axes in kilometres with the raster, the scale bar and north below it, out of its way."""
+    """Draw the raster on axes in kilometres, with the scale bar and north below it."""
     west, east, south, north = raster.extent_km
     ratio = (north - south) / (east - west)
     wide = _WIDTH - _LEFT - _RIGHT
@@ -201,7 +201,7 @@ def new_sheet(raster: Raster, colours: object, low: float, high: float) -> Sheet
     axes.locator_params(axis="y", nbins=max(2, int(tall / 0.6)))
     axes.tick_params(labelsize=7.5, length=3, color=FAINT, labelcolor=INK)
     axes.tick_params(axis="y", labelrotation=90)
-    # A label that is turned would run into the easting's at the corner.
+    # A turned label would overlap the easting's at the corner.
     least = 0.22 / tall * (north - south)
     axes.set_yticks([y for y in axes.get_yticks() if south + least <= y <= north])
     for label in axes.get_yticklabels():
@@ -222,9 +222,9 @@ def write_beside(
     taken: NDArray[np.float64],
     bold: bool = False,
 ) -> None:
-    """Write each text beside its place, the first first; one without a free place is left out.
+    """Write each text beside its place, in order; one without a free place is left out.
 
-    ``at`` ``(n, 2)`` and ``taken`` ``(m, 2)``, where marks stand, in the axes' kilometres.
+    ``at`` ``(n, 2)`` and ``taken`` ``(m, 2)``, the positions of marks, in the axes' kilometres.
     """
     points = 72 / axes.figure.dpi
     frame = axes.get_window_extent().padded(-_EDGE / points)
@@ -237,7 +237,7 @@ def write_beside(
         inside = [p for p in places if frame.contains(p[0] / points, p[1] / points)]
         free = [p for p in inside if all(_apart(p, other, room) for other in written)]
         clear = [p for p in free if all(_apart(p, mark, _MARK_ROOM) for mark in marks)]
-        # The best ranks are worth a covered mark; the table lists what is not written.
+        # The best ranks may cover a mark; the table lists those that are not written.
         best = (clear or (free if number < _ALWAYS else []))[:1]
         for place in best:
             written.append(place)
@@ -260,7 +260,7 @@ def _apart(a: Sequence[float], b: Sequence[float], room: tuple[float, float]) ->
 
 
 def add_key(sheet: Sheet, keys: list[Artist]) -> None:
-    """Set the legend below the map, at its right, with what grey and hatched means."""
+    """Set the legend below the map, at its right, with the meaning of grey and hatched."""
     from matplotlib.patches import Patch
 
     blank = Patch(facecolor=_BLANK, edgecolor="#b3b7ba", hatch="/////", linewidth=0)
@@ -291,7 +291,7 @@ def add_key(sheet: Sheet, keys: list[Artist]) -> None:
 
 
 def scale_length(width_km: float) -> float:
-    """Return a round length for a scale bar: 1, 2 or 5 times a power of ten, a quarter at most.
+    """Return a round length for a scale bar: 1, 2 or 5 times a power of ten, at most a quarter.
 
     >>> scale_length(117), scale_length(26), scale_length(0.9)
     (20.0, 5.0, 0.2)
@@ -302,7 +302,7 @@ def scale_length(width_km: float) -> float:
 
 
 def colour_limits(values: NDArray[np.float32]) -> tuple[float, float]:
-    """2nd and 98th percentile of the finite values, apart even where all are alike."""
+    """2nd and 98th percentile of the finite values; different even if all values are equal."""
     known = values[np.isfinite(values)]
     if known.size == 0:
         return 0.0, 1.0
@@ -314,7 +314,7 @@ def colour_limits(values: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _beyond(raster: Raster, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
-    """Which ends of the scale have values beyond them, and so an arrow."""
+    """Which ends of the scale have values beyond them and get an arrow."""
     below, above = (raster.values < low).any(), (raster.values > high).any()
     if below and above:
         return "both"

@@ -1,4 +1,4 @@
-"""Web pages: templates, pictures inlined, written with what stands beside them."""
+"""Web pages: templates, inlined pictures, the page and its files written together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIXELS_AN_INCH = 120
 
 
 class Caption(NamedTuple):
-    """A label above the picture, a text below it, and the alternative where it cannot be seen."""
+    """A label above the picture, a text below it, and one for readers who cannot see it."""
 
     text: str
     alt: str
@@ -32,7 +32,7 @@ class Picture:
 
     uri: str
     caption: Caption
-    width: int  # CSS pixels, so that letters have one size in all figures
+    width: int  # CSS pixels, so that letters have the same size in all figures
     height: int
 
     @classmethod
@@ -44,7 +44,7 @@ class Picture:
 
 
 def render_template(page: str, pictures: Mapping[str, Picture], content: Mapping[str, Any]) -> str:
-    """Set a page from its template beside this file; a name that nothing fills is an error."""
+    """Render a page from its template beside this file; an unknown name is an error."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -61,7 +61,7 @@ def render_template(page: str, pictures: Mapping[str, Picture], content: Mapping
 
 
 def typeset(text: str) -> str:
-    """Give figures a true minus sign, and a per cent sign behind a space where no line breaks.
+    """Use a true minus sign, and a no-break space before a per cent sign.
 
     >>> typeset("52% of the area, 4 % (-9 to 18) less")
     '52\\xa0% of the area, 4\\xa0% (−9 to 18) less'
@@ -71,7 +71,7 @@ def typeset(text: str) -> str:
 
 
 def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) -> Path:
-    """Write a page and the files beside it, each whole or not at all; return the page's path.
+    """Write a page and the files beside it, each completely or not at all; return the page's path.
 
     ``beside`` holds contents by path within ``folder``. Raises RunError naming what cannot be
     written.
@@ -85,7 +85,7 @@ def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) 
         raise RunError(
             f"cannot write ({error.strerror or error})",
             where=str(error.filename or folder),
-            remedy="free space or name a writable folder",
+            remedy="free disk space, or name a folder that can be written",
         ) from error
     return folder / name
 

@@ -74,7 +74,7 @@ def layers(run: RunReading) -> Figure:
     return figure
 
 
-# As in the colour table of classes.tif: ordered by lightness, so that colour is not all that tells.
+# As in the colour table of classes.tif; ordered by lightness, for readers who see no colour.
 CLASS_COLOURS = {"A": "#d7191c", "B": "#fd8d3c", "C": "#fed976", "none": "#f3f3f1"}
 _LEFT_OUT = "#5f666c"
 _OUTSIDE, _CROSSED = "#9aa0a5", "#b9bec2"
@@ -97,14 +97,14 @@ def prospectivity(run: RunReading) -> Figure:
 
 
 def recommended(run: RunReading) -> Figure:
-    """Draw the map of the baseline that is recommended in the model's place."""
+    """Draw the map of the baseline that is recommended instead of the model."""
     sheet = scaled_sheet(run.raster("recommended"), "Prospectivity", "viridis")
     add_key(sheet, _mark_deposits(sheet.axes, run))
     return sheet.figure
 
 
 def out_of_fold(run: RunReading) -> Figure:
-    """Draw the map in which no cell was seen, its folds' regions, deposits numbered by fold."""
+    """Draw the out-of-fold map, its folds' regions, deposits numbered by fold."""
     sheet = scaled_sheet(run.raster("out_of_fold"), "Prospectivity, out of fold", "viridis")
     keys = _mark_deposits(sheet.axes, run)
     if run.metrics.protocol.folds > 1:
@@ -124,7 +124,7 @@ def uncertainty(run: RunReading) -> Figure:
 
 
 def applicability(run: RunReading) -> Figure:
-    """Draw how unlike the training places each cell is; what is too unlike is grey and crossed."""
+    """Draw how unlike the training places each cell is; beyond the limit, grey and crossed."""
     from matplotlib import colormaps
     from matplotlib.patches import Patch
 
@@ -146,10 +146,10 @@ def applicability(run: RunReading) -> Figure:
 
 
 def probability(run: RunReading) -> Figure:
-    """Draw the calibrated chance, in per cent, that a cell holds a deposit."""
+    """Draw the calibrated probability, in per cent, that a cell holds a deposit."""
     raster = run.raster("probability")
-    chance = replace(raster, values=100 * raster.values)
-    sheet = scaled_sheet(chance, "Chance of a deposit in a cell (%)", "viridis")
+    percent = replace(raster, values=100 * raster.values)
+    sheet = scaled_sheet(percent, "Probability of a deposit in a cell (%)", "viridis")
     add_key(sheet, _mark_deposits(sheet.axes, run))
     return sheet.figure
 
@@ -199,7 +199,7 @@ def _rings(geometries: Iterable[object]) -> list[NDArray[np.float64]]:
 
 
 def _mark_deposits(axes: Axes, run: RunReading) -> list[Artist]:
-    """Mark the deposits; those without evidence hollow and grey, the ground showing through."""
+    """Mark the deposits; those without evidence are hollow and grey."""
     size = 22 if len(run.deposits) <= 100 else 9
     kinds = [
         (~run.left_out, "known deposit", "white", "black"),
@@ -269,7 +269,7 @@ def _outline_folds(axes: Axes, folds: Raster) -> list[Artist]:
 
 
 def _hatch(axes: Axes, mask: NDArray[np.bool_], raster: Raster) -> None:
-    """Cross what the mask holds, faintly and as thin as a key's."""
+    """Cross the cells of the mask with thin, faint lines, as in the key."""
     drawn = axes.contourf(
         mask.astype(np.float32),
         levels=[0.5, 1.5],

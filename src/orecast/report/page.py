@@ -32,11 +32,11 @@ def write_report(folder: Path, into: Path | None = None) -> Path:
     """Draw a finished run's figures and write its ``report.html``; return the page's path.
 
     Writes ``report.html`` and ``figures/`` into ``into``, the run's folder when left out. A file
-    of the run that stands in ``into`` already, as in a stage that is being written, is read from
-    there, every other from ``folder``. The page holds its pictures and style, and asks nothing of
-    the network.
+    of the run that is already in ``into``, as in a stage that is being written, is read from
+    there, every other from ``folder``. The page holds its pictures and style, and loads nothing
+    from the network.
     Raises RunError naming the file that is missing, broken or cannot be written, and ConfigError
-    where ``run.toml`` does not hold.
+    where ``run.toml`` is not valid.
     """
     into = folder if into is None else into
     run = RunReading.of(folder, newer=into)
@@ -53,7 +53,7 @@ def render(run: RunReading, pngs: dict[str, bytes]) -> str:
 
 
 def _figures(run: RunReading) -> dict[str, Callable[[], Figure]]:
-    """Every figure that this run has something for, by name, not yet drawn."""
+    """Every figure that this run has data for, by name, not yet drawn."""
     return _maps(run) | _plots(run)
 
 
@@ -93,7 +93,7 @@ def _plots(run: RunReading) -> dict[str, Callable[[], Figure]]:
 
 
 def _content(run: RunReading) -> dict[str, Any]:
-    """What the template sets beside the pictures."""
+    """Return what the template sets beside the pictures."""
     metrics = run.metrics
     survey = run.checks.get("survey", {})
     folder = home(run.provenance)
@@ -104,7 +104,7 @@ def _content(run: RunReading) -> dict[str, Any]:
         "metrics": metrics,
         "scores": tables.scores(metrics),
         "scores_shown": curves.MOST_ROWS,
-        "called": tables.called(metrics),
+        "at_threshold": tables.at_threshold(metrics),
         "crossings": tables.crossings(metrics),
         "other": tables.other_protocols(metrics),
         "sentences": {s.protocol: s.sentence for s, _ in metrics.other if s.sentence},

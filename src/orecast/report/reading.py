@@ -39,7 +39,7 @@ Sentence = Annotated[str, AfterValidator(lambda text: _ended(text))]
 
 
 def _ended(text: str) -> str:
-    """One line of whole sentences with true minus signs; no line begins with a per cent sign."""
+    """Return the text as one line of whole sentences, typeset."""
     text = typeset(" ".join(text.split()))
     return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?。" else ".")
 
@@ -106,7 +106,7 @@ class PredictionArea(_Part):
 
 
 class Reliability(_Part):
-    """Chances told and shares observed, bin by bin, with Wilson's interval of the latter.
+    """Predicted probabilities and observed shares by bin, with Wilson's interval of the shares.
 
     ``count`` are the cells of a bin, ``ore`` those of them with a known deposit.
     """
@@ -145,8 +145,8 @@ class DepositScore(_Part):
 class Score(_Part):
     """All scores of the model or of one baseline under one protocol.
 
-    ``places`` holds a percentile a place; deposits that share a cell are one place. ``called``
-    are scores of ore called or not, at a threshold chosen inside training.
+    ``places`` has a percentile for each place; deposits that share a cell are one place. ``called``
+    has accuracy, precision, recall and others at a threshold chosen inside training.
     """
 
     name: str
@@ -176,7 +176,7 @@ class Score(_Part):
 
 
 class Protocol(_Part):
-    """How the folds were cut."""
+    """How the folds were made."""
 
     name: str
     folds: int
@@ -238,7 +238,7 @@ class Undiscovered(_Part):
 
 
 class LayerNull(_Part):
-    """The best layer picked afterwards, and what the best one scores on deposits shifted."""
+    """The best layer picked afterwards, and the best layer's score for shifted deposits."""
 
     layer: Text = ""
     sign: int = 1
@@ -252,7 +252,7 @@ class LayerNull(_Part):
 
 
 class Conformal(_Part):
-    """Best share of the area that holds a further deposit with a stated confidence."""
+    """Best share of the area that contains a further deposit with this confidence."""
 
     area: Number
     confidence: Number
@@ -261,7 +261,7 @@ class Conformal(_Part):
 
 
 class Applicability(_Part):
-    """Dissimilarity from the training places up to which the model is where it was tested."""
+    """Largest dissimilarity from the training places at which the scores apply."""
 
     threshold: Number
     share_inside: Number
@@ -269,7 +269,7 @@ class Applicability(_Part):
 
 
 class GrownRows(_Part):
-    """What a generator made of a class's rows, and how like them it is."""
+    """Rows that a generator made for a class, and how similar they are to the real ones."""
 
     method: Text
     label: int
@@ -278,7 +278,7 @@ class GrownRows(_Part):
 
 
 class Added(_Part):
-    """Windows that a step of growth added to a class."""
+    """Windows that a step of augmentation added to a class."""
 
     method: Text
     label: int
@@ -286,7 +286,7 @@ class Added(_Part):
 
 
 class LearnedFrom(_Part):
-    """Windows that the final model learned from, and how the barren ones were chosen."""
+    """Windows that the final model learned from, and how the negative ones were chosen."""
 
     ore: int
     barren: int
@@ -297,9 +297,9 @@ class LearnedFrom(_Part):
 class Metrics(_Part):
     """The whole of ``metrics.json``.
 
-    ``anomalies`` says that no deposit was learned from: the map shows what stands out, and its
-    scores, if any, are of deposits kept back. ``declares`` is what the model says must be said
-    with its scores, such as that it has seen held-out ground.
+    ``anomalies``: no model learned from a deposit. The map shows anomalies, and its scores, if any,
+    are of deposits held back. ``declares`` are sentences that go with the model's scores, such as
+    that it has seen held-out cells.
     """
 
     model: str
@@ -330,10 +330,10 @@ class Metrics(_Part):
 
     @property
     def fair(self) -> list[Score]:
-        """Scores the run stands by: the model, then baselines from best to worst.
+        """Leak-free scores: the model, then baselines from best to worst.
 
-        They are those under leak-free spatial folds, or, of a map of anomalies, those of deposits
-        that no map saw.
+        They are those under spatial folds or, of a map of anomalies, those of deposits that no map
+        has seen.
         """
         rows = [s for s in self.scores if s.protocol == ("unseen" if self.anomalies else "spatial")]
         return sorted(rows, key=lambda s: (not s.is_model, _downwards(s.percentile.value)))
@@ -399,7 +399,7 @@ _MOST_PIXELS = 900  # on the longer side of a map, which 200 dpi print 4.5 inche
 
 @dataclass(frozen=True)
 class Raster:
-    """One band, read no finer than a page can show; nodata is NaN."""
+    """One band, no finer than a page can show; nodata is NaN."""
 
     values: NDArray[np.float32]  # (rows, columns), decimated
     bounds: Bounds
@@ -415,22 +415,22 @@ class Raster:
 
 @dataclass(frozen=True)
 class LayerFile:
-    """An evidence layer's file and what its tags say of it."""
+    """An evidence layer's file and its tags."""
 
     path: Path
     name: str
     kind: str
     unit: str
     origin: str
-    reach: float  # metres; NaN where the file does not say
+    reach: float  # metres; NaN if the file has none
 
 
 @dataclass(frozen=True)
 class RunReading:
-    """What a run's folder holds; rasters and tables are read when asked for."""
+    """What a run's folder holds; rasters and tables are read on first use."""
 
     folder: Path
-    newer: Path  # files of the stage in the making, which stand before the folder's own
+    newer: Path  # files of the stage being written, read in place of the folder's own
     config: Config
     metrics: Metrics
     checks: dict[str, Any]
@@ -438,15 +438,15 @@ class RunReading:
 
     @classmethod
     def of(cls, folder: Path, newer: Path | None = None) -> RunReading:
-        """Open a run's folder; a file that stands in ``newer`` is taken from there.
+        """Open a run's folder; a file that is in ``newer`` is read from there.
 
         Raises RunError naming the file that is missing or broken.
         """
         newer = newer or folder
-        paths = {name: _standing(name, folder, newer) for name in _NEEDED}
+        paths = {name: _path_of(name, folder, newer) for name in _NEEDED}
         metrics = read_metrics(paths["metrics.json"])
-        for name in _told(metrics):
-            _standing(name, folder, newer)
+        for name in _maps_of(metrics):
+            _path_of(name, folder, newer)
         return cls(
             folder,
             newer,
@@ -457,16 +457,16 @@ class RunReading:
         )
 
     def path(self, name: str) -> Path:
-        """Where a file of the run stands; raises RunError where it does not."""
-        return _standing(name, self.folder, self.newer)
+        """Return a file's path; raises RunError if it is missing."""
+        return _path_of(name, self.folder, self.newer)
 
     def has(self, name: str) -> bool:
-        """Whether a file stands that only some runs write."""
+        """Whether a file exists that only some runs write."""
         return any((place / name).is_file() for place in (self.newer, self.folder))
 
     @property
     def has_recommended(self) -> bool:
-        """Whether a baseline is recommended in the model's place and its map was drawn."""
+        """Whether a baseline is recommended instead of the model and its map was drawn."""
         other = self.metrics.verdict.recommended != self.metrics.model
         return other and self.has("recommended.tif")
 
@@ -501,7 +501,7 @@ class RunReading:
 
         path = self.path("targets.csv")
         try:
-            # "NA" is no missing value here: Na, the element, may well be a target's first.
+            # "NA" is not a missing value here: Na, the element, may be a target's first.
             table = pd.read_csv(path, keep_default_na=False, na_values=[""])
         except pd.errors.EmptyDataError:
             return pd.DataFrame()
@@ -522,17 +522,17 @@ class RunReading:
         return _count_mapped(self.path("prospectivity.tif"))
 
 
-def _told(metrics: Metrics) -> list[str]:
-    """Maps that a run has written if its metrics speak of them."""
-    told = {
+def _maps_of(metrics: Metrics) -> list[str]:
+    """Files of the maps that a run with these metrics has written."""
+    written = {
         "out_of_fold.tif": not metrics.anomalies,
         "applicability.tif": metrics.applicability is not None,
         "probability.tif": metrics.calibration is not None,
     }
-    return [name for name, is_told in told.items() if is_told]
+    return [name for name, exists in written.items() if exists]
 
 
-def _standing(name: str, folder: Path, newer: Path) -> Path:
+def _path_of(name: str, folder: Path, newer: Path) -> Path:
     for place in (newer, folder):
         if (place / name).is_file():
             return place / name
@@ -576,7 +576,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
     if not isinstance(content, dict):
-        raise RunError("holds no JSON object", where=str(path), remedy=_REMEDY)
+        raise RunError("is not a JSON object", where=str(path), remedy=_REMEDY)
     return content
 
 
@@ -608,7 +608,7 @@ def _layer_file(path: Path) -> LayerFile:
     try:
         reach = float(tags.get("reach", "nan"))
     except ValueError:
-        raise RunError(f"reach {tags['reach']!r} is no number", where=str(path)) from None
+        raise RunError(f"reach {tags['reach']!r} is not a number", where=str(path)) from None
     return LayerFile(
         path, name, tags.get("kind", ""), tags.get("unit", ""), tags.get("origin", ""), reach
     )

@@ -16,28 +16,28 @@ from orecast.report.tables import estimate, number, probability
 
 
 def layer_null(metrics: Metrics) -> str:
-    """Say what the best of the layers, picked afterwards, scores, and what it does by chance."""
+    """Return the score of the best layer, picked afterwards, and what picking scores by chance."""
     null = metrics.layer_null
     if null is None:
         return ""
     if null.why_not:
         return (
-            "What the best single layer, picked afterwards, scores by chance could not be told: "
-            f"{null.why_not}"
+            "The score by chance of the best single layer, picked afterwards, could not be "
+            f"computed: {null.why_not}"
         )
     end = "high" if null.sign > 0 else "low"
     return (
         f"Picked afterwards from {null.layers} layers, the best is {null.layer} ({end} is ore): "
         f"it ranks the known deposits above {number(100 * null.value, 0)}\u00a0% of the whole map. "
-        f"The best of {null.layers} layers picked afterwards averages "
-        f"{number(100 * null.mean, 0)}\u00a0% by chance, and 95 of 100 times stays below "
-        f"{number(100 * null.high, 0)}\u00a0%, as {number(null.draws, 0)} random shifts of the "
-        f"deposits’ pattern show (p\u00a0=\u00a0{probability(null.p)})."
+        f"By chance, the best of {null.layers} layers picked afterwards averages "
+        f"{number(100 * null.mean, 0)}\u00a0% and is below {number(100 * null.high, 0)}\u00a0% in "
+        f"95 of 100 cases ({number(null.draws, 0)} random shifts of the deposits’ pattern, "
+        f"p\u00a0=\u00a0{probability(null.p)})."
     ).replace("=\u00a0<", "<\u00a0")
 
 
 def applicability(metrics: Metrics) -> str:
-    """Say how much of the map is like the places that the model learned from."""
+    """Return how much of the map is similar to the places that the model learned from."""
     area = metrics.applicability
     if area is None:
         return ""
@@ -47,37 +47,36 @@ def applicability(metrics: Metrics) -> str:
         digits = 1 if area.share_inside > 0.99 else 0
         lies = f"{number(100 * area.share_inside, digits)}\u00a0% of the map lies"
     return (
-        f"{lies} in the model’s area of applicability: there the evidence is no more unlike the "
-        "training places than these are unlike each other (a dissimilarity of "
+        f"{lies} in the model’s area of applicability. There the evidence differs from the "
+        "training places no more than these differ from each other (a dissimilarity of "
         f"{number(area.threshold, 2)} or less; the map’s median is "
-        f"{number(area.median_dissimilarity, 2)}). Outside it no score on this page speaks for "
-        "the map."
+        f"{number(area.median_dissimilarity, 2)}). Outside it no score on this page applies."
     )
 
 
 def calibration(metrics: Metrics) -> str:
-    """Say what the calibrated chances are made to add up to, and whether they beat a constant."""
+    """Return what the calibrated probabilities add up to, and whether they are better than one."""
     model = next((s for s in metrics.fair if s.is_model), None)
     if model is None or not model.brier_skill.known:
         return ""
     skill = model.brier_skill
     if skill.has_interval and skill.low > 0:
-        words = "they say more than one chance everywhere would"
+        words = "they are better than the same probability everywhere"
     elif skill.has_interval and skill.high < 0:
-        words = "one chance everywhere would have said more"
+        words = "the same probability everywhere is better"
     else:
-        words = "they cannot be told from one chance everywhere"
+        words = "they are not different from the same probability everywhere"
     known = sum(model.reliability.ore) if model.reliability else 0
-    seen = f" where {known} hold a known one" if known else ""
+    seen = f"; {known} cells hold a known one" if known else ""
     return (
-        f"Out of fold, the chances add up to {number(model.expected_deposits, 1)} cells with a "
-        f"deposit{seen}, as they are made to. Their Brier skill is "
+        "Out of fold, the calibrated probabilities add up to "
+        f"{number(model.expected_deposits, 1)} cells with a deposit{seen}. Their Brier skill is "
         f"{estimate(skill, percent=False, digits=3)}: {words}."
     )
 
 
 def map_label(metrics: Metrics, *, drawn: bool) -> str:
-    """Say what the model's map is; ``drawn`` says whether the recommended one stands before it."""
+    """Return what the model's map is; ``drawn``: the recommended map is shown before it."""
     if metrics.anomalies:
         return f"Map of anomalies: {metrics.model}"
     if metrics.verdict.recommended == metrics.model:
@@ -85,8 +84,8 @@ def map_label(metrics: Metrics, *, drawn: bool) -> str:
     if drawn:
         return f"Configured model: {metrics.model}"
     return (
-        f"Configured model: {metrics.model} (recommended is {metrics.verdict.recommended}, of "
-        "which this run holds no map)"
+        f"Configured model: {metrics.model} (recommended is {metrics.verdict.recommended}, but "
+        "this run has no map of it)"
     )
 
 
@@ -106,19 +105,19 @@ _MONTHS = (
 )
 _HEADINGS = {
     "refusal": "Refused: left out of the run",
-    "warning": "Warnings: may mislead",
+    "warning": "Warnings: please check",
     "info": "For information",
 }
 _BASELINES = {
-    "best-layer": "The one layer that ranks the training deposits best, chosen anew in each fold",
-    "deposit-distance": "Nearness to the training deposits, no layer used",
-    "fault-distance": "Nearness to a mapped fault, the nearest always being best",
-    "sampling-density": "How densely the ground was sampled, which says where people looked",
-    "random": "Noise, which knows nothing",
-    "layer X": "Layer X alone, whether high or low is best being learned in each fold, of "
-    "fault_distance too",
+    "best-layer": "The layer that ranks the training deposits best, chosen anew in each fold",
+    "deposit-distance": "Nearness to the training deposits; uses no layer",
+    "fault-distance": "Nearness to a mapped fault; the nearest cell is the best",
+    "sampling-density": "Density of samples: where people have looked",
+    "random": "Random numbers",
+    "layer X": "Layer X alone; each fold learns whether high or low is best, also for "
+    "fault_distance",
 }
-_CLASSES = {1: "ore", 0: "barren"}
+_CLASSES = {1: "ore", 0: "negative"}
 _WELL_COVERED = 0.8
 
 
@@ -132,7 +131,7 @@ class Finding:
 
 
 def area_sentence(run: RunReading) -> str:
-    """Say how large the map is and where it lies."""
+    """Return how large the map is and where it lies."""
     raster = run.raster("prospectivity", most=1)
     cells, square_km = run.mapped_cells
     b = raster.bounds
@@ -145,7 +144,7 @@ def area_sentence(run: RunReading) -> str:
 
 
 def findings(checks: Mapping[str, Any], folder: str = "") -> list[tuple[str, list[Finding]]]:
-    """Findings by level under a heading, refusals first; a level without any is left out.
+    """Return findings by level under a heading, refusals first, without empty levels.
 
     ``folder``, which all input files share, is left off their paths.
     """
@@ -167,7 +166,7 @@ def _finding(found: Mapping[str, str], folder: str) -> Finding:
 
 
 def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was read, counted, as name and text; what there is none of is left out."""
+    """Return counts of what was read, as name and text, without zeros."""
     survey = checks.get("survey", {})
     deposits = survey.get("deposits") or {}
     facts = {
@@ -182,7 +181,7 @@ def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def chance(metrics: Metrics) -> str:
-    """Say how far chance alone moves the mean percentile of so many places; empty if unknown.
+    """Return how much the mean percentile of so many places varies by chance; empty if unknown.
 
     The mean of n independent uniform percentiles has a standard deviation of 1 / sqrt(12 n).
     """
@@ -191,26 +190,26 @@ def chance(metrics: Metrics) -> str:
     if model is None or not n:
         return ""
     shared = " (deposits in one cell are one place)" if n < len(model.per_deposit) else ""
-    whose = "deposits kept back" if metrics.anomalies else "held-out deposits"
+    whose = "deposits held back" if metrics.anomalies else "held-out deposits"
     half = number(196 / math.sqrt(12 * n), 0)
     return (
-        f"If the {n} places of {whose}{shared} were independent of each other, chance "
-        f"alone would keep their mean within 50\u00a0±\u00a0{half} in 95\u00a0% of cases. "
-        "Neighbours are not independent, so chance reaches further than that"
+        f"If the {n} places of {whose}{shared} were independent, their mean would by chance "
+        f"be within 50\u00a0±\u00a0{half} in 95\u00a0% of cases. Neighbours are not independent, "
+        "so the range is wider"
         + (
             "."
             if metrics.anomalies
-            else "; the interval beside each score allows for it by drawing neighbours together."
+            else "; the interval beside each score allows for this by drawing neighbours together."
         )
     )
 
 
 def gaps(run: RunReading) -> list[str]:
-    """Say what share of the area was mapped where it is small, and which deposits fell outside."""
-    said = []
+    """Return the share of the area mapped, if it is small, and how many deposits fell outside."""
+    found = []
     share = _data(run.checks, "coverage").get("share")
     if isinstance(share, int | float) and share < _WELL_COVERED:
-        said.append(
+        found.append(
             f"{number(100 * share, 0)}\u00a0% of the area could be mapped; elsewhere some layer "
             "has no value."
         )
@@ -218,21 +217,21 @@ def gaps(run: RunReading) -> list[str]:
     n, of = int(run.left_out.sum()) or len(named), len(run.deposits)
     if n:
         lie, they = ("lies", "it was") if n == 1 else ("lie", "they were")
-        said.append(
-            f"{n} of {of} known deposits {lie} where the evidence has no value; {they} neither "
-            "learned from nor tested."
+        found.append(
+            f"{n} of {of} known deposits {lie} where the evidence has no value; {they} used "
+            "neither for training nor for testing."
         )
-    return said
+    return found
 
 
 def _data(checks: Mapping[str, Any], code: str) -> Mapping[str, Any]:
-    """What the first finding of a code holds; nothing where there is none."""
+    """Return the data of the first finding of a code; empty if there is none."""
     found = (f.get("data") for f in checks.get("findings", []) if f.get("code") == code)
     return next(found, None) or {}
 
 
 def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
-    """What maps of these names are, each once, in their order; a single layer is ``layer X``.
+    """Return what maps of these names are, each once, in order; a single layer is ``layer X``.
 
     A model's options, behind a colon, are left off.
     """
@@ -256,7 +255,7 @@ def home(provenance: Mapping[str, Any]) -> str:
 
 
 def made(run: RunReading) -> list[tuple[str, str]]:
-    """Seed, buffer, cost and versions, as name and text; what was not recorded is left out."""
+    """Return seed, buffer, cost and versions, as name and text; without what was not recorded."""
     p = run.provenance
     buffer = run.metrics.protocol.hidden_buffer_m
     stages = ", ".join(f"{name} {duration(s)}" for name, s in p.get("seconds", {}).items())
@@ -267,7 +266,7 @@ def made(run: RunReading) -> list[tuple[str, str]]:
         "Folds": str(run.metrics.protocol.folds or ""),
         "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
         "Learned from": _learned_from(run.metrics),
-        "Grown rows": " ".join(_grown(run.metrics)),
+        "Generated rows": " ".join(_grown(run.metrics)),
         "Begun": when(p.get("started")),
         "Duration before this page": duration(p.get("total_seconds")),
         "By stage": stages,
@@ -279,25 +278,25 @@ def made(run: RunReading) -> list[tuple[str, str]]:
 
 
 def _learned_from(metrics: Metrics) -> str:
-    """Windows of either class, the rule of the barren ones, and what each step of growth added."""
+    """Windows of either class, how negatives were chosen, what each augmentation step added."""
     found = metrics.learned_from
     if found is None:
         return ""
     rule = f" ({found.rule})" if found.rule else ""
-    said = f"{found.ore} windows of ore and {found.barren} barren{rule}"
+    windows = f"{found.ore} windows of ore and {found.barren} negative{rule}"
     added = [f"{a.rows} {_CLASSES[a.label]} by {a.method}" for a in found.added if a.rows]
-    return f"{said}; growth added {', '.join(added)}" if added else said
+    return f"{windows}; augmentation added {', '.join(added)}" if added else windows
 
 
 def _grown(metrics: Metrics) -> list[str]:
-    """A sentence or more for each class that a generator grew."""
+    """Sentences on each class that a generator added rows to."""
     return [
         f"{g.rows} {_CLASSES[g.label]} windows by {g.method}. {g.sentence}" for g in metrics.grown
     ]
 
 
 def when(moment: object) -> str:
-    """Write an ISO moment as a date that cannot be misread; as it stands where it is none.
+    """Write an ISO moment as a date that cannot be misread; other text is unchanged.
 
     >>> when("2026-03-04T09:26:00+00:00"), when(None)
     ('4 March 2026, 09:26 UTC', '')
@@ -353,24 +352,24 @@ def _heads(run: RunReading) -> dict[str, Caption]:
     listed = f"with {targets} ranked targets"
     label = map_label(m, drawn=run.has_recommended)
     outlines = (
-        "Outlines are targets, numbered by rank; a rank that found no free place is left to the "
+        "Outlines are targets, numbered by rank. A number without a free place is only in the "
         "table."
     )
     if m.anomalies:
-        text = f"What stands out from the survey, by {m.model}: no deposit was learned from."
+        text = f"Anomalies of the survey, by {m.model}, which learned from no deposit."
         alt = f"Map of anomalies {listed}; the targets are listed with their places under Targets."
         return {"prospectivity": Caption(f"{text} {outlines}", alt, label)}
     return {
         "recommended": Caption(
             f"Prospectivity by {name}{_meaning(name)}, from models that learned from every known "
-            "deposit; the first lines say why it is recommended. In the run’s folder it is "
-            f"recommended.tif. Targets, classes and chances below are of the map by {m.model}.",
+            "deposit. The first lines give the reason. In the run’s folder it is recommended.tif. "
+            f"Targets, classes and probabilities below are of the map by {m.model}.",
             f"Map of prospectivity by {name}, which is recommended, with {n} known deposits.",
             f"Recommended map: {name}",
         ),
         "prospectivity": Caption(
             f"Prospectivity by {m.model}, from models that learned from every known deposit. "
-            f"{outlines} How well such a map finds deposits it has not seen is told below.",
+            f"{outlines} How well such a map finds deposits it has not seen is shown below.",
             f"Map of prospectivity {listed} and {n} known deposits; the targets are listed with "
             "their places under Targets.",
             label,
@@ -379,19 +378,21 @@ def _heads(run: RunReading) -> dict[str, Caption]:
 
 
 def _meaning(name: str) -> str:
-    """What the map of a baseline is, in brackets; nothing where no one has said it."""
-    said = meanings([name])
-    return f" ({said[0][1][:1].lower()}{said[0][1][1:]})" if said else ""
+    """Return what the map of a baseline is, in brackets; empty if there is no description."""
+    found = meanings([name])
+    return f" ({found[0][1][:1].lower()}{found[0][1][1:]})" if found else ""
 
 
 def _ranks(run: RunReading) -> dict[str, Caption]:
     m = run.metrics
     rest = len(curves.shown_and_rest(m)[1])
-    summed = f" The grey bar sums up the {rest} baselines that are not drawn." if rest else ""
-    whose = "deposits kept back" if m.anomalies else "the held-out deposits"
+    summed = (
+        f" The grey bar is the range of the {rest} baselines that are not drawn." if rest else ""
+    )
+    whose = "deposits held back" if m.anomalies else "the held-out deposits"
     fit = (
-        " The dashed curve is the final map’s own. It is a training fit, since that map has seen "
-        "every deposit, and is no measure of success."
+        " The dashed curve is the final map’s own. That map has seen every deposit, so the curve "
+        "is a training fit, not a measure of success."
         if m.training_fit
         else ""
     )
@@ -422,21 +423,20 @@ def _thresholds(run: RunReading) -> dict[str, Caption]:
     return {
         "prediction_rate": Caption(
             "Prediction rate of the deposits held back, on the final map, by classes of equal "
-            "area. Bars that do not fall from left to right say that the map’s order is partly "
-            "noise.",
+            "area. If bars do not fall from left to right, the map’s order is partly noise.",
             "Curve of the share of the deposits held back that is captured against the share of "
             f"the area searched, for the final map by {model}.",
         ),
         "prediction_area": Caption(
-            "Prediction-area plot, out of fold. The lines cross where as large a share of the "
-            "deposits is kept as of the ground is spared; the normalised density is the share of "
-            "the deposits over the share of the area there, and 1 is chance.",
-            f"Prediction-area plot of {model}; the crossing stands in the table below.",
+            "Prediction-area plot, out of fold. The lines cross where the share of deposits "
+            "captured equals the share of the area left out. The normalised density is the share "
+            "of deposits divided by the share of area there; 1 is chance.",
+            f"Prediction-area plot of {model}; the crossing is in the table above.",
         ),
         "reliability": Caption(
-            "Reliability of the calibrated chances, out of fold: cells with a known deposit "
+            "Reliability of the calibrated probabilities, out of fold: cells with a known deposit "
             "predicted and observed, bin by bin, with Wilson’s 95\u00a0% intervals.",
-            "Cells with a deposit predicted and observed in bins of told chance.",
+            "Cells with a deposit, predicted and observed, in bins of probability.",
         ),
     }
 
@@ -451,35 +451,34 @@ def _sureness(run: RunReading) -> dict[str, Caption]:
         "which deposits were learned from."
     )
     regions = (
-        " Black lines part the regions of the folds, each scored by a model of its own."
+        " Black lines separate the folds’ regions; each region has its own model."
         if run.has("folds.tif")
         else ""
     )
-    outside = "Grey, crossed ground is outside: the model has met nothing like it."
+    outside = "Grey, crossed cells are outside: no training place is similar."
     if m.applicability and m.applicability.share_inside == 1:
         outside = "No cell is outside."
     return {
         "out_of_fold": Caption(
             "Each cell is scored by a model that has not seen its surroundings. Deposits are "
-            f" numbered by the fold that hid them.{regions} This is the map that the scores "
-            "above are taken from.",
+            f"numbered by the fold that hid them.{regions} The scores above are of this map.",
             "Map of prospectivity in which every cell was scored by a model that had not seen its "
             f"surroundings, with {n} known deposits.",
             "Map out of fold",
         ),
         "uncertainty": Caption(spread, "Map of the spread of the models.", "Uncertainty"),
         "applicability": Caption(
-            f"How unlike the places learned from each cell is. {outside}",
+            f"How different each cell is from the training places. {outside}",
             "Map of dissimilarity from the training places; cells outside the area of "
             "applicability are grey.",
             "Area of applicability",
         ),
         "probability": Caption(
-            "Chance that a cell holds a deposit like the known ones, by its rank in this map, "
-            "calibrated on ranks out of fold. The chances add up to the number of places with a "
-            "known deposit: what is not yet found is not in them.",
-            "Map of the calibrated chance that a cell holds a deposit.",
-            "Calibrated chance",
+            "Probability that a cell holds a deposit like the known ones, by its rank in this map, "
+            "calibrated on ranks out of fold. The probabilities add up to the number of places "
+            "with a known deposit; deposits not yet found are not in them.",
+            "Map of the calibrated probability that a cell holds a deposit.",
+            "Calibrated probability",
         ),
     }
 
@@ -489,8 +488,8 @@ def _rest(run: RunReading) -> dict[str, Caption]:
     classes = (
         "Potential classes of the map."
         if m.anomalies
-        else "Potential classes of the final map. Deposits counted here were seen by that map; "
-        "what the classes hold out of fold is in the table."
+        else "Potential classes of the final map. That map has seen the deposits counted here; the "
+        "table has the counts out of fold."
     )
     more = (
         f" The first {maps.MOST_LAYERS} of {len(run.layers)}; the rest are in the table."

@@ -31,7 +31,7 @@ class Table:
         return replace(self, rows=self.rows[start:stop], stressed=stressed)
 
     def filled(self) -> Table:
-        """Return it without columns in which no row has anything."""
+        """Return the table without its empty columns."""
         columns = range(len(self.head))
         empty = {i for i in columns if self.rows and all(row[i] == DASH for row in self.rows)}
         kept = [i for i in range(len(self.head)) if i not in empty]
@@ -45,7 +45,7 @@ class Table:
 
 
 def number(value: object, digits: int = 2) -> str:
-    """Write a number with thin spaces between thousands; a dash where there is none.
+    """Write a number with thin spaces between thousands; a dash if there is none.
 
     >>> number(1234567.0, 0), number(-0.5), number(-0.3, 0), number(float("nan")), number(None)
     ('1\\u202f234\\u202f567', '−0.50', '0', '–', '–')
@@ -54,7 +54,7 @@ def number(value: object, digits: int = 2) -> str:
         return DASH if value is None or isinstance(value, float) else str(value)
     text = f"{value:,.{digits}f}"
     if not text.strip("-0.,"):
-        text = text.lstrip("-")  # what rounds to nought has no sign
+        text = text.lstrip("-")  # what rounds to zero has no sign
     return text.replace(",", "\u202f").replace("-", "−")
 
 
@@ -116,7 +116,7 @@ _TARGET_COLUMNS: dict[str, tuple[str, int | None, float]] = {  # head, digits or
     "conformal_p": ("Conformal p", 2, 1),
     "applicable_share": ("Applicable (%)", 0, 100),
     "expected_deposits": ("Deposits expected", 2, 1),
-    "top_elements": ("Elements that stand out", None, 1),
+    "top_elements": ("Elements behind it", None, 1),
     "nearest_deposit_km": ("Nearest deposit (km)", 1, 1),
     "lon": ("Longitude", 4, 1),
     "lat": ("Latitude", 4, 1),
@@ -155,7 +155,7 @@ def layers(run: RunReading) -> Table:
         )
         for la in run.layers
     ]
-    head = ("Layer", "Kind", "Unit", "Reach (km)", "How it came about")
+    head = ("Layer", "Kind", "Unit", "Reach (km)", "How it was made")
     return Table(f"Evidence layers ({len(rows)})", head, rows, frozenset({3}))
 
 
@@ -176,7 +176,7 @@ def folds(metrics: Metrics) -> Table:
 
 
 def elements(survey: Mapping[str, Any]) -> Table:
-    """Set the elements as ``checks.json`` counts them: unit, gaps, spread, pile at the lowest."""
+    """Set the elements as ``checks.json`` has them: unit, gaps, range, share at the lowest."""
     rows = [
         (
             str(e.get("symbol", DASH)),
@@ -188,7 +188,7 @@ def elements(survey: Mapping[str, Any]) -> Table:
             significant(e.get("min")),
             significant(e.get("median")),
             significant(e.get("max")),
-            _percent(e.get("share_at_lowest")),
+            number(100 * e["share_at_lowest"], 1) if e.get("share_at_lowest") is not None else DASH,
         )
         for e in survey.get("elements", [])
     ]
@@ -254,10 +254,6 @@ def significant(value: object) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _percent(share: object) -> str:
-    return number(100 * share, 1) if isinstance(share, int | float) else DASH
-
-
 def words(key: str) -> str:
     """Return a key of the file as words."""
     return key.replace("_", " ")
@@ -268,7 +264,7 @@ def _kilometres(metres: float) -> str:
 
 
 _SHARES = (0.01, 0.05, 0.10)
-_CALLED = {  # key: (head, whether it is a share); accuracy is balanced, as both sides weigh alike
+_AT_THRESHOLD = {  # key: (head, whether it is a share); accuracy is balanced
     "balanced_accuracy": ("Accuracy, balanced (%)", True),
     "precision": ("Precision (%)", True),
     "recall": ("Recall (%)", True),
@@ -281,9 +277,9 @@ _CALLED = {  # key: (head, whether it is a share); accuracy is balanced, as both
 
 
 def scores(metrics: Metrics) -> Table:
-    """Set the model beside every baseline; columns that no map has a figure for are left out."""
+    """Set the model beside every baseline, without empty columns."""
     if metrics.anomalies:
-        caption = "Scores of each map on deposits that none of them saw"
+        caption = "Scores of each map on deposits that no map has seen"
     else:
         caption = "Leak-free scores of the model and of each baseline"
     head = (
@@ -305,7 +301,7 @@ def scores(metrics: Metrics) -> Table:
 
 
 def _roles(metrics: Metrics) -> dict[int, str]:
-    """What to stress among the rows of the fair scores: the model and the recommended map."""
+    """Return the rows of the fair scores to stress: the model and the recommended map."""
     stressed = {}
     for row, score in enumerate(metrics.fair):
         roles = ["model"] if score.is_model else []
@@ -328,13 +324,17 @@ def _score_cells(score: Score) -> tuple[str, ...]:
     )
 
 
-def called(metrics: Metrics) -> Table:
-    """Set what each map scores where its cells are called ore or not."""
-    rows = [(s.name, *(_called_cell(s, key) for key in _CALLED)) for s in metrics.fair if s.called]
-    head = ("Map", *(head for head, _ in _CALLED.values()))
+def at_threshold(metrics: Metrics) -> Table:
+    """Set each map's accuracy, precision, recall at the threshold chosen inside training."""
+    rows = [
+        (s.name, *(_threshold_cell(s, key) for key in _AT_THRESHOLD))
+        for s in metrics.fair
+        if s.called
+    ]
+    head = ("Map", *(head for head, _ in _AT_THRESHOLD.values()))
     stressed = _roles(metrics) if len(rows) == len(metrics.fair) else {}
     return Table(
-        "Called ore or not, 95\u00a0% intervals in brackets",
+        "Scores at a threshold on the rank, 95\u00a0% intervals in brackets",
         head,
         rows,
         frozenset(range(1, len(head))),
@@ -342,14 +342,14 @@ def called(metrics: Metrics) -> Table:
     ).filled()
 
 
-def _called_cell(score: Score, key: str) -> str:
-    _, share = _CALLED[key]
+def _threshold_cell(score: Score, key: str) -> str:
+    _, share = _AT_THRESHOLD[key]
     value = score.called.get(key, UNKNOWN)
     return estimate(value, percent=share, digits=0 if share else 2)
 
 
 def crossings(metrics: Metrics) -> Table:
-    """Set where each map's prediction-area plot crosses, and how good its chances are."""
+    """Set where each map's prediction-area plot crosses, and how good its probabilities are."""
     shown = [s for s in metrics.fair if s.prediction_area is not None or s.brier.known]
     rows = []
     for s in shown:
@@ -376,7 +376,7 @@ def crossings(metrics: Metrics) -> Table:
     )
     stressed = _roles(metrics) if len(rows) == len(metrics.fair) else {}
     return Table(
-        "Where the prediction-area plot crosses, and calibrated chances",
+        "Where the prediction-area plot crosses, and calibrated probabilities",
         head,
         rows,
         frozenset(range(1, len(head))),
