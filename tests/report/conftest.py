@@ -304,7 +304,7 @@ class Fabricated:
                 "level": "warning",
                 "code": "duplicate-places",
                 "where": "samples.csv",
-                "what": "224 samples share a place with another",
+                "what": "224 samples share a place",
                 "remedy": "they were averaged; set samples.duplicates to keep them",
                 "data": {},
             },
