@@ -68,7 +68,7 @@ def test_more_cells_than_memory_holds_are_refused_with_a_size_that_fits(
 ):
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 20e6)
     survey = survey_of(scattered, area=area)
-    with pytest.raises(CapacityError, match="are needed at least for a grid of") as caught:
+    with pytest.raises(CapacityError, match="of memory are needed for a grid of") as caught:
         propose_grid(survey, EvidenceOptions(cell_size=size), layers=3)
     assert caught.value.where == "evidence.cell_size"
     proposed = float(re.fullmatch(r"set it to (\S+) or more", caught.value.remedy)[1])
@@ -100,7 +100,7 @@ def test_samples_on_one_line_need_a_study_area(scattered, survey_of):
 @pytest.mark.parametrize("away", [(1e9, 0), (0, 5e8), (-4e10, 4e10)])
 def test_a_stray_sample_is_named_where_its_grid_is_too_large(away, scattered, survey_of):
     xy = np.concatenate([scattered, scattered[:1] + away])
-    with pytest.raises(CapacityError, match="are needed at least for a grid of") as caught:
+    with pytest.raises(CapacityError, match="of memory are needed for a grid of") as caught:
         propose_grid(survey_of(xy), EvidenceOptions(cell_size=1.0))
     x, y = xy[-1]
     assert f"remove the sample at {x:.0f}, {y:.0f}, far from the others" in caught.value.remedy
