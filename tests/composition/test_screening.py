@@ -194,7 +194,7 @@ def test_what_cannot_be_screened_is_refused():
         screen("pca", X, y, NAMES, keep=["Xx"])
     with pytest.raises(SamplingError, match="labels must be 1"):
         screen("pca", X, y * 2, NAMES)
-    with pytest.raises(ModelError, match="do not go together"):
+    with pytest.raises(ModelError, match="do not match"):
         screen("pca", X, y[:-1], NAMES)
     with pytest.raises(ConfigError, match="did you mean labels"):
         svm_auc(X[:, 0], y, "label")
