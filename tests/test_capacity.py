@@ -81,7 +81,7 @@ def test_too_large_a_request_is_refused_with_figure_place_and_remedy(system):
     with pytest.raises(CapacityError) as caught:
         require_memory(9 * GB, "it", where="key", remedy=lambda fits: f"{fits / 1024:.0f}")
     assert str(caught.value) == (
-        "key: 9 GB of memory are needed at least for it, and 8.19 GB are available. Remedy: 4000000"
+        "key: at least 9 GB of memory are needed for it; 8.19 GB are available. Remedy: 4000000"
     )
     with pytest.raises(CapacityError, match=r"1e\+12 TB"):
         require_memory(1e300, "it", where="a.tif", remedy=str)
@@ -94,7 +94,7 @@ def test_too_small_an_address_space_is_refused(system, monkeypatch):
     monkeypatch.setattr(capacity, "_address_limit", lambda: 6.0 * GB)
     system("proc/self/statm", 0)
     require_addresses(5 * GB, "it")
-    with pytest.raises(OrecastError, match=r"^ulimit -v: it takes .*\(ulimit -v 8800000\)"):
+    with pytest.raises(OrecastError, match=r"^ulimit -v: it needs .*\(ulimit -v 8800000\)"):
         require_addresses(7 * GB, "it")
     require_loadable("json", 1e9)
     with pytest.raises(OrecastError, match=r"^ulimit -v: no_such_library"):

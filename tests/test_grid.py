@@ -129,6 +129,6 @@ def test_nearest_place_names_the_row():
         Affine(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan),
     ],
 )
-def test_a_transform_that_is_no_place_is_refused(transform):
-    with pytest.raises(AlignmentError, match=r"no place.*export it again"):
+def test_an_invalid_transform_is_refused(transform):
+    with pytest.raises(AlignmentError, match=r"no valid position.*export it again"):
         Grid(UTM, transform, (2, 2))

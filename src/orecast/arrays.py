@@ -1,4 +1,4 @@
-"""Types of arrays, by what they hold."""
+"""Array types by their values."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""How much memory this process may still take; what would take more is refused beforehand."""
+"""The memory available to this process; requests for more are refused in advance."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from orecast.errors import CapacityError, OrecastError
 
 try:
     import resource
-except ImportError:  # Windows, which has no such limits
+except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 _SYSTEM, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
-_ENOUGH = 4e9  # bytes of addresses for a small run, which libraries and their threads mostly take
-_UNKNOWN = 2.0**40  # bytes, where the system does not say: enough to refuse what has no sense
+_ENOUGH = 4e9  # bytes of addresses for a small run, mostly for libraries and their threads
+_UNKNOWN = 2.0**40  # bytes, if the system gives no value: refuses only impossible requests
 
 _REFUSALS = (
     "can't allocate memory",  # torch, on a CPU
@@ -28,15 +28,15 @@ _REFUSALS = (
     "not enough memory",
     "out of memory",  # CUDA
     "can't start new thread",
-    "failed to map segment",  # a library that is loaded
+    "failed to map segment",  # loading a library
 )
 
 
 def available_memory() -> float:
-    """Bytes that this process may still take.
+    """Bytes that this process can still use.
 
-    The least of what the machine has free, what the control groups around the process have left (a
-    container's or a batch system's limit), and what is left of its address space (``ulimit -v``).
+    The minimum of the machine's free memory, the rest of the control groups' limits (of a container
+    or a batch system), and the rest of the address space (``ulimit -v``).
     """
     return min(_free(), _left_of_addresses(), *_left_to_groups())
 
@@ -48,17 +48,17 @@ def require_memory(
     where: str,
     remedy: Callable[[float], str],
 ) -> None:
-    """Raise CapacityError where ``size`` bytes are more than there are.
+    """Raise CapacityError if ``size`` bytes for ``what`` are not available.
 
-    They are for ``what``. ``remedy`` is called with half of the bytes available: what it
-    proposes to fit into them still fits when other processes have taken some.
+    ``remedy`` is called with half of the available bytes, so that its proposal still fits if other
+    processes use some memory.
 
     >>> require_memory(1e6, "it", where="key", remedy=lambda fits: "ask for less")
     """
     available = available_memory()
     if size > available:
         raise CapacityError(
-            f"{bytes_in_words(size)} of memory are needed at least for {what}, and "
+            f"at least {bytes_in_words(size)} of memory are needed for {what}; "
             f"{bytes_in_words(available)} are available",
             where=where,
             remedy=remedy(available / 2),
@@ -66,27 +66,27 @@ def require_memory(
 
 
 def bytes_in_words(size: float) -> str:
-    """Bytes as a message says them.
+    """Bytes as text for a message.
 
     >>> bytes_in_words(1.234e9), bytes_in_words(5e6), bytes_in_words(3e15)
     ('1.23 GB', '5 MB', '3,000 TB')
     """
-    size = min(size, 1e24)  # a request without sense may be for infinitely many
+    size = min(size, 1e24)  # a wrong request may be infinite
     unit, scale = next(((u, s) for u, s in (("TB", 1e12), ("GB", 1e9)) if size >= s), ("MB", 1e6))
     return f"{float(f'{size / scale:.3g}'):,g} {unit}"
 
 
 def require_addresses(size: float, what: str) -> None:
-    """Raise OrecastError where the limit of the address space leaves less than ``size`` bytes.
+    """Raise OrecastError if less than ``size`` bytes of the address space are left.
 
-    Libraries that are loaded beyond it end in aborts, endless waits and tracebacks of their own.
+    Otherwise libraries abort, wait forever or raise their own errors.
     """
     limit, left = _address_limit(), _left_of_addresses()
     if left < size:
         enough = max(_ENOUGH, math.ceil(1.25 * (limit - left + size) / 1e8) * 1e8)
         raise OrecastError(
-            f"{what} takes some {bytes_in_words(size)} of addresses, and of the limit of "
-            f"{bytes_in_words(limit)} there are {bytes_in_words(left)} left",
+            f"{what} needs about {bytes_in_words(size)} of addresses; "
+            f"{bytes_in_words(left)} of the limit of {bytes_in_words(limit)} are left",
             where="ulimit -v",
             remedy=f"raise it (ulimit -v {enough / 1000:.0f}), or remove it (ulimit -v unlimited)",
         )
@@ -94,10 +94,10 @@ def require_addresses(size: float, what: str) -> None:
 
 @cache
 def require_loadable(library: str, beside: float) -> None:
-    """Raise OrecastError where a library and ``beside`` bytes are too much for the address space.
+    """Raise OrecastError if a library and ``beside`` bytes do not fit the address space.
 
-    How much it takes differs from build to build; so, where there is a limit, it is loaded once in
-    a process of its own.
+    The need differs between builds. If there is a limit, the library is therefore loaded once in a
+    separate process.
     """
     if _address_limit() == math.inf or not _lines(_SYSTEM / "self/statm"):
         return
@@ -107,13 +107,13 @@ def require_loadable(library: str, beside: float) -> None:
             [sys.executable, "-c", shown], capture_output=True, text=True, timeout=100, check=True
         )
         taken = float(done.stdout) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, subprocess.SubprocessError, ValueError):  # ended as libraries do
+    except (OSError, subprocess.SubprocessError, ValueError):  # the library ended the process
         taken = _address_limit()
-    require_addresses(taken + beside, f"{library}, and work with it,")
+    require_addresses(taken + beside, f"{library} (with its working memory)")
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, addresses or threads could not be had.
+    """Whether an error is about missing memory, addresses or threads.
 
     >>> lacks_memory(MemoryError()), lacks_memory(RuntimeError("can't start new thread"))
     (True, True)
@@ -130,14 +130,14 @@ def lacks_memory(error: BaseException) -> bool:
 
 
 def out_of_memory() -> OrecastError:
-    """Return what to say where memory ended in spite of all estimates."""
+    """The error for memory that ran out despite the checks."""
     limit = _address_limit()
     limited = "" if limit == math.inf else f" within the limit of {bytes_in_words(limit)}"
     raised = "raise the limit (ulimit -v), " if limited else ""
     return OrecastError(
         f"not enough memory{limited}; {bytes_in_words(available_memory())} are left",
-        remedy=f"{raised}end other programs, give larger cells (evidence.cell_size), a smaller "
-        "model or training.batch, or fewer --jobs",
+        remedy=f"{raised}end other programs, or use larger cells (evidence.cell_size), a "
+        "smaller model or training.batch, or fewer --jobs",
     )
 
 
@@ -146,7 +146,7 @@ def _free() -> float:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     names = getattr(os, "sysconf_names", {})
-    if {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys():  # macOS says how much there is
+    if {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys():  # macOS gives the total
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return _UNKNOWN
 
@@ -167,9 +167,9 @@ def _left_of_addresses() -> float:
 
 
 def _left_to_groups() -> Iterator[float]:
-    """What each control group around the process has left, by version 1 or 2 of the interface.
+    """Bytes left in each control group of the process, by version 1 or 2 of the interface.
 
-    Within a container the group's own folder may not be there; its limit stands at the top then.
+    In a container the group's own folder may be missing; then its limit is at the top.
     """
     for line in _lines(_SYSTEM / "self/cgroup"):
         _, controllers, path = line.split(":", 2)
@@ -189,13 +189,13 @@ def _left_to_groups() -> Iterator[float]:
 
 
 def _file_cache(folder: Path) -> int:
-    """Bytes of files that a group keeps in memory and gives back when others are asked for."""
+    """Bytes of cached files of a group, which are freed when memory is needed."""
     values = dict(line.split() for line in _lines(folder / "memory.stat"))
     return int(values.get("total_inactive_file", values.get("inactive_file", 0)))
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines of a file of the system; none where it is not there."""
+    """Lines of a system file; none if it is missing."""
     try:
         return path.read_text().splitlines()
     except OSError:

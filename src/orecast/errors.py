@@ -1,16 +1,16 @@
-"""What can go wrong, each with the place and the remedy.
+"""The errors of orecast, each with the place and the remedy.
 
     OrecastError
-    ├── ConfigError      the configuration is at fault (unknown key, impossible value)
-    ├── InputError       a file is missing, broken, or holds what cannot be used
-    │   └── AlignmentError   layers do not share a place, a projection or a shape
-    ├── SamplingError    too few deposits, no negatives, no folds that can be cut
-    ├── ModelError       a model's declared needs are not met, or its weights do not fit
-    │   └── ThresholdError   a threshold is above all that it is held against
-    ├── CapacityError    more memory is asked for than there is
+    ├── ConfigError      the configuration is wrong (unknown key, impossible value)
+    ├── InputError       a file is missing, broken or not usable
+    │   └── AlignmentError   layers differ in place, projection or shape
+    ├── SamplingError    too few deposits, no negatives, or folds are not possible
+    ├── ModelError       a model's requirements are not met, or its weights do not fit
+    │   └── ThresholdError   a threshold is above all values it is compared with
+    ├── CapacityError    there is not enough memory
     └── RunError         a run's folder cannot be written, read or resumed
 
-The command line prints the message and exits with 1; a traceback is a defect.
+The command line prints the message and exits with 1; a traceback is a bug.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_NAMES = 100
 
 
 class OrecastError(Exception):
-    """Says what is wrong, where (file, column, row, layer), and what to do.
+    """What is wrong, where (file, column, row, layer), and what to do.
 
     >>> print(OrecastError("no such column", where="a.csv, column 'Au'", remedy="set samples.x"))
     a.csv, column 'Au': no such column. Remedy: set samples.x
@@ -37,32 +37,32 @@ class OrecastError(Exception):
         super().__init__(f"{place}{what.rstrip('.')}{advice}")
 
     def as_dict(self) -> dict[str, str | None]:
-        """As a file of results holds it."""
+        """The error as data for a results file."""
         return {"what": self.what, "where": self.where, "remedy": self.remedy}
 
 
 class ConfigError(OrecastError):
-    """The configuration is at fault."""
+    """The configuration is wrong."""
 
 
 class InputError(OrecastError):
-    """A file is missing, broken, or holds what cannot be used."""
+    """A file is missing, broken or not usable."""
 
 
 class AlignmentError(InputError):
-    """Layers do not share a place, a projection or a shape."""
+    """Layers differ in place, projection or shape."""
 
 
 class SamplingError(OrecastError):
-    """Too few deposits, no negatives, or no folds that can be cut."""
+    """Too few deposits, no negatives, or folds are not possible."""
 
 
 class ModelError(OrecastError):
-    """A model's declared needs are not met, or its weights do not fit."""
+    """A model's requirements are not met, or its weights do not fit."""
 
 
 class ThresholdError(ModelError):
-    """A threshold is above all that it is held against, of which ``largest`` is the largest."""
+    """A threshold is above all values it is compared with; ``largest`` is the largest of them."""
 
     def __init__(
         self, what: str, *, largest: float, where: str | None = None, remedy: str | None = None
@@ -72,7 +72,7 @@ class ThresholdError(ModelError):
 
 
 class CapacityError(OrecastError):
-    """More memory is asked for than there is."""
+    """There is not enough memory."""
 
 
 class RunError(OrecastError):
@@ -80,16 +80,15 @@ class RunError(OrecastError):
 
 
 REFUSALS = (ConfigError, InputError, SamplingError, ModelError)
-"""What the data or the settings do not allow of, and will not when it is tried again.
+"""Errors of the data or the settings, which occur again when a run is repeated.
 
-Where many methods are computed this is the result of one of them. A RunError and a
-CapacityError are not: what a full disk or a small machine has stopped is computed when the run is
-resumed.
+If many methods are computed, such an error is the result of one of them. RunError and
+CapacityError are not: after a full disk or too little memory, the run can be resumed.
 """
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Offer the nearest known names, or all of them, 100 at most, when none is near.
+    """A remedy with the nearest known names; if none is near, all (at most 100).
 
     >>> nearest("resnet81", ["resnet18", "resnet34", "logistic-regression"])
     'did you mean resnet18 or resnet34?'

@@ -1,9 +1,9 @@
-"""The only place that knows pixel centres, edges, windows and tiles.
+"""Grid geometry: cell centres, edges, windows and tiles; no other module computes them.
 
-North is up, row 0 is the northernmost, values sit at pixel centres. A position is
-``(x, y)`` in the grid's CRS; a cell is ``(row, column)``. A window of ``size`` cells at
-``(row, column)`` spans ``row - size // 2`` up to and excluding ``row - size // 2 + size``:
-centred when odd, one cell towards the north-west when even.
+North is up, row 0 is the northernmost, values are at cell centres. A position is ``(x, y)`` in the
+grid's CRS; a cell is ``(row, column)``. A window of ``size`` cells at ``(row, column)`` has rows
+from ``row - size // 2`` to ``row - size // 2 + size``, excluded. It is centred for an odd size, and
+shifted by half a cell to the north-west for an even size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from orecast.errors import AlignmentError, ConfigError
 
 
 class Bounds(NamedTuple):
-    """West, south, east, north, at the outer edges, in the CRS's units."""
+    """West, south, east, north of the outer edges, in the CRS's units."""
 
     west: float
     south: float
@@ -36,7 +36,7 @@ class Bounds(NamedTuple):
         return f"x {x}, y {y}"
 
     def overlaps(self, other: Bounds) -> bool:
-        """Whether the two share an area."""
+        """Whether both have a common area."""
         return (
             self.west < other.east
             and other.west < self.east
@@ -46,13 +46,13 @@ class Bounds(NamedTuple):
 
 
 def _span(low: float, high: float) -> str:
-    """Whole units where they tell the ends apart, as metres do and degrees do not."""
+    """In whole units if that is precise enough: for metres, not for degrees."""
     whole = 1000 <= high - low < 1e12
     return f"{low:.0f} to {high:.0f}" if whole else f"{low:.6g} to {high:.6g}"
 
 
 class Tile(NamedTuple):
-    """A rectangle of cells, and the larger one read to compute it."""
+    """A rectangle of cells, and the larger rectangle needed to compute it."""
 
     rows: slice
     columns: slice
@@ -89,14 +89,14 @@ class Grid:
         t = self.transform
         if not all(map(math.isfinite, (t.a, t.c, t.e, t.f))):
             raise AlignmentError(
-                f"the raster has no place (pixel width {t.a:g}, height {t.e:g}, "
+                f"the raster has no valid position (pixel width {t.a:g}, height {t.e:g}, "
                 f"corner {t.c:g}, {t.f:g})",
                 remedy="export it again with its georeference",
             )
         if t.b != 0 or t.d != 0:
             raise AlignmentError(
-                "the raster is rotated or sheared, which a north-up grid cannot hold",
-                remedy="warp it to a north-up grid first (gdalwarp does)",
+                "the raster is rotated or sheared; it must be north-up",
+                remedy="first warp it to a north-up grid (gdalwarp)",
             )
         if t.a <= 0 or t.e >= 0:
             raise AlignmentError(
@@ -104,13 +104,17 @@ class Grid:
                 remedy="flip it so that row 0 is the northernmost",
             )
         if min(self.shape) < 1:
-            raise AlignmentError(f"the grid has no cells (shape {self.shape})")
+            raise AlignmentError(
+                f"the grid has no cells (shape {self.shape})", remedy="export the raster again"
+            )
 
     @classmethod
     def covering(cls, bounds: Bounds, cell_size: float, crs: CRS) -> Grid:
-        """Return the grid whose edges are the multiples of ``cell_size`` around ``bounds``."""
+        """The grid around ``bounds`` with edges at multiples of ``cell_size``."""
         if not cell_size > 0:
-            raise ConfigError(f"cell size must be positive, not {cell_size!r}")
+            raise ConfigError(
+                f"the cell size must be positive, not {cell_size!r}", where="evidence.cell_size"
+            )
         west = math.floor(bounds.west / cell_size) * cell_size
         north = math.ceil(bounds.north / cell_size) * cell_size
         columns = max(1, math.ceil((bounds.east - west) / cell_size))
@@ -151,9 +155,9 @@ class Grid:
         return np.column_stack([xx.ravel(), yy.ravel()])
 
     def cell(self, xy: ArrayLike) -> Ints:
-        """Row and column of the cell that holds each position, ``(n, 2)``.
+        """Row and column of the cell of each position, ``(n, 2)``.
 
-        Positions outside the grid give rows and columns outside its shape; ask ``contains``.
+        Positions outside the grid give rows and columns outside its shape; see ``contains``.
         """
         xy = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
         t = self.transform
@@ -199,9 +203,9 @@ class Grid:
     ) -> NDArray[np.int32]:
         """Number ``down * across`` near-equal tiles from 1, row by row from the north-west.
 
-        Returns ``(rows, columns)``, each cell the number of its tile, as the numbered prospects of
-        Gao et al. (2022, Appl. Sci. 12, 11433) on 12 x 12 tiles. Raises ConfigError, whose place is
-        the key ``where``, for more tiles than cells.
+        Returns the tile number of each cell, ``(rows, columns)``. Gao et al. (2022, Appl. Sci. 12,
+        11433) number prospects in this way, with 12 x 12 tiles. Raises ConfigError, with the key
+        ``where``, for more tiles than cells.
 
         >>> Grid.covering(Bounds(0, 0, 4, 2), 1, CRS("EPSG:32645")).numbered_tiles(2, 2).tolist()
         [[1, 1, 2, 2], [3, 3, 4, 4]]
@@ -211,7 +215,7 @@ class Grid:
             raise ConfigError(
                 f"{down} x {across} numbered tiles do not fit a grid of {rows} x {columns} cells",
                 where=where,
-                remedy="ask for fewer tiles or a smaller cell size",
+                remedy="set fewer tiles or a smaller evidence.cell_size",
             )
         r = np.arange(rows) * down // rows
         c = np.arange(columns) * across // columns
@@ -224,7 +228,7 @@ class Grid:
 
 
 def window_start(size: int) -> int:
-    """How far a window of ``size`` cells begins before its own cell."""
+    """How many cells a window of ``size`` cells begins before its own cell."""
     return size // 2
 
 
@@ -252,12 +256,12 @@ def windows_over(mask: Bools, size: int) -> Bools:
     >>> windows_over(np.array([[False, False, True, False]]), 2).tolist()
     [[False, True, True, False]]
     """
-    turned = mask[::-1, ::-1]  # a window of even size reaches further back than forth
+    turned = mask[::-1, ::-1]  # a window of even size has one more cell before than after its own
     return windows_touching(turned, size)[::-1, ::-1]
 
 
 def widened(mask: Bools, cells: float) -> Bools:
-    """``mask`` and every cell whose centre lies within ``cells`` of one of its own."""
+    """``mask`` and all cells with centres within ``cells`` of one of its cells."""
     from scipy.ndimage import distance_transform_edt
 
     if cells <= 0 or not mask.any():
@@ -277,6 +281,6 @@ def nearest_place(at: ArrayLike, shape: tuple[int, int]) -> Ints:
 
 
 def crs_name(crs: CRS) -> str:
-    """Return ``EPSG:n`` where the CRS has a code, its name otherwise."""
+    """``EPSG:n`` if the CRS has a code, else its name."""
     code = crs.to_epsg()
     return f"EPSG:{code}" if code else crs.name

@@ -1,4 +1,4 @@
-"""Kernels compiled by numba, kept on disk wherever that is possible."""
+"""Kernels compiled by numba, cached on disk if possible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from orecast.capacity import require_addresses
 
-require_addresses(8e8, "compiling")  # LLVM ends the process where it finds no more
+require_addresses(8e8, "compiling")  # LLVM ends the process if there is no more address space
 
 from numba import njit  # noqa: E402
 
@@ -15,11 +15,11 @@ Kernel = Callable[..., Any]
 
 
 def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
-    """Compile a function with the ``options`` of ``numba.njit``; its machine code is kept on disk.
+    """Compile a function with the ``options`` of ``numba.njit``; cache its machine code on disk.
 
-    It stands beside the source, in the user's cache, or where ``NUMBA_CACHE_DIR`` says. Where none
-    can be written, as in a read-only installation without a home, it is compiled in every process.
-    No folder that all users may write takes their place: what is read from there is executed.
+    The cache is beside the source, in the user's cache folder, or in ``NUMBA_CACHE_DIR``. If none
+    is writable (a read-only installation without a home folder), each process compiles again. A
+    folder that all users can write is never used, because code from the cache is executed.
     """
 
     def compile_(function: Kernel) -> Kernel:

@@ -1,10 +1,10 @@
-"""Names to factories, without importing them.
+"""Find factories by name without importing them.
 
-Each file that offers something opens with a literal table of its names::
+Each file with factories has a literal table of their names::
 
     REGISTERED = {"random-forest": "RandomForest"}
 
-The table is read as text, so that listing what exists costs no import of what it needs.
+The table is read as text, so listing the names imports nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from orecast.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered name: where its factory stands and the first line of its docstring."""
+    """A registered name: the place of its factory, and the first line of its docstring."""
 
     name: str
     module: str
@@ -38,9 +38,9 @@ class Entry:
 
 @cache
 def entries(*packages: str) -> MappingProxyType[str, Entry]:
-    """Everything registered in packages such as ``orecast.models.networks``, or in single modules.
+    """All entries of packages such as ``orecast.models.networks``, or of single modules.
 
-    Raises ValueError where one name is registered twice.
+    Raises ValueError if a name is registered twice.
     """
     found: dict[str, Entry] = {}
     for module, path in (pair for package in packages for pair in _modules(package)):
@@ -55,7 +55,7 @@ def entries(*packages: str) -> MappingProxyType[str, Entry]:
 
 
 def _modules(package: str) -> Iterator[tuple[str, Path]]:
-    """The modules of a package with their files; of a module itself."""
+    """The modules of a package with their files; for a module, itself."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise ValueError(f"there is no {package}")
@@ -68,7 +68,7 @@ def _modules(package: str) -> Iterator[tuple[str, Path]]:
 
 
 def load(package: str, name: str, *, what: str, where: str | None = None) -> Any:
-    """Import the factory registered under ``name``; ``what`` and ``where`` are said without one.
+    """Import the factory registered under ``name``; ``what`` and ``where`` are for the error.
 
     Raises ConfigError with the nearest names.
     """
@@ -76,7 +76,7 @@ def load(package: str, name: str, *, what: str, where: str | None = None) -> Any
 
 
 def entry(package: str, name: str, *, what: str, where: str | None = None) -> Entry:
-    """What is registered under ``name``, not imported; ConfigError with the nearest names."""
+    """The entry of ``name``, not imported; ConfigError with the nearest names."""
     known = entries(package)
     if name not in known:
         raise ConfigError(f"unknown {what} {name!r}", where=where, remedy=nearest(name, known))
@@ -84,7 +84,7 @@ def entry(package: str, name: str, *, what: str, where: str | None = None) -> En
 
 
 def _read(path: Path, module: str) -> list[Entry]:
-    """Entries of one file's table, from its text alone."""
+    """Entries of one file's table, from its text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     summaries = {
         node.name: (ast.get_docstring(node) or "").partition("\n")[0]

@@ -105,8 +105,8 @@ def test_check_and_init_need_no_deposits(orecast, without_deposits, tmp_path):
     assert answer.returncode == 0, answer.stderr
     first = answer.stdout.partition("\n")[0]
     assert first.startswith("warning")
-    assert "no deposits are known: the run is a map of anomalies" in first
-    assert "none known: the run is a map of anomalies" in answer.stdout
+    assert "no deposits are given: the run maps anomalies" in first
+    assert "none: the run maps anomalies" in answer.stdout
     found = json.loads((tmp_path / "checks.json").read_text(encoding="utf-8"))["survey"]
     assert (found["deposits"]["n"], found["held_back"]) == (0, 24)
 
@@ -114,9 +114,9 @@ def test_check_and_init_need_no_deposits(orecast, without_deposits, tmp_path):
     files = [folder / n for n in ("samples.csv", "faults.gpkg", "geology.gpkg")]
     answer = orecast("init", *files, "-o", run)
     assert answer.returncode == 0, answer.stderr
-    assert "no file holds deposits" in answer.stdout
+    assert "no file has deposits" in answer.stdout
     text = run.read_text(encoding="utf-8")
-    assert "# no file holds deposits" in text
+    assert "# no file has deposits" in text
     assert "[deposits]\n" not in text
     assert orecast("check", run).returncode == 0
 

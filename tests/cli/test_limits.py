@@ -44,7 +44,7 @@ def district(tmp_path_factory):
 @pytest.mark.parametrize("gigabytes", [0.06, 0.1, 0.15, 0.35, 0.7])
 def test_an_address_space_that_libraries_do_not_fit_into(gigabytes):
     message = refused(limited(gigabytes, "models"))
-    assert "ulimit -v: orecast takes some 750 MB of addresses" in message
+    assert "ulimit -v: orecast needs about 750 MB of addresses" in message
     assert "ulimit -v 4000000" in message
 
 
@@ -62,7 +62,7 @@ def test_an_address_space_in_which_no_kernel_is_compiled(gigabytes, district, tm
 @pytest.mark.parametrize("gigabytes", [1.5, 2.5])
 def test_an_address_space_in_which_no_network_is_trained(gigabytes, district, tmp_path):
     message = refused(limited(gigabytes, "run", district, "-o", tmp_path / "run"))
-    assert "ulimit -v: torch, and work with it, takes some" in message
+    assert "ulimit -v: torch (with its working memory) needs about" in message
     assert not (tmp_path / "run").exists()
 
 
@@ -71,7 +71,7 @@ def test_cells_that_memory_does_not_hold(district, tmp_path):
     words = ("run", district, "--model", "random-forest", "-o", tmp_path / "run")
     message = refused(limited(6, *words, "--set", "evidence.cell_size=2"))
     assert "Error evidence.cell_size: " in message
-    assert "are needed at least for a grid of 12,000 x 15,000 cells" in message
+    assert "of memory are needed for a grid of 12,000 x 15,000 cells" in message
     assert not (tmp_path / "run").exists()
 
 

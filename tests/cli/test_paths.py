@@ -86,10 +86,10 @@ COMMANDS = [
     ("word", "message"),
     [
         ("", "is empty"),
-        ("a\0b", r"holds '\x00'"),
-        ("a\nb", r"holds '\n'"),
-        ("\x1b[2J", r"holds '\x1b'"),
-        ("\udcff", r"holds '\udcff'"),
+        ("a\0b", r"contains '\x00'"),
+        ("a\nb", r"contains '\n'"),
+        ("\x1b[2J", r"contains '\x1b'"),
+        ("\udcff", r"contains '\udcff'"),
     ],
 )
 def test_a_path_that_no_file_can_have_is_wrong_usage(orecast, asked, words, word, message):

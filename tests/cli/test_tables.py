@@ -33,7 +33,7 @@ def summary(deposits, **more):
         },
         "undiscovered": {"n": 24, "percentile": INTERVAL, "fault_distance": None},
     }
-    return Summary(Path("run"), metrics | more, [], ["no deposits are known"], 1.0)
+    return Summary(Path("run"), metrics | more, [], ["no deposits are given"], 1.0)
 
 
 def shown(capsys, **more):

@@ -192,9 +192,9 @@ def test_what_cannot_be_screened_is_refused():
         screen("svm_auc", X, y, NAMES)
     with pytest.raises(ConfigError, match=r"screening\.keep"):
         screen("pca", X, y, NAMES, keep=["Xx"])
-    with pytest.raises(SamplingError, match="labels are 1"):
+    with pytest.raises(SamplingError, match="labels must be 1"):
         screen("pca", X, y * 2, NAMES)
-    with pytest.raises(ModelError, match="do not go together"):
+    with pytest.raises(ModelError, match="do not match"):
         screen("pca", X, y[:-1], NAMES)
     with pytest.raises(ConfigError, match="did you mean labels"):
         svm_auc(X[:, 0], y, "label")

@@ -54,10 +54,10 @@ def test_the_unit_of_a_whole_sample_does_not_matter(transform):
     ("options", "message"),
     [
         ({"parts": ["Au", "Cuu"]}, "did you mean Cu"),
-        ({"parts": ["Au", "Cu", "Au"]}, "'Au' is named 2 times"),
+        ({"parts": ["Au", "Cu", "Au"]}, "'Au' occurs 2 times"),
         ({"parts": ["Au"]}, "needs two parts"),
         ({"transform": "alr", "denominator": "Fe"}, "composition.denominator"),
-        ({"transform": "alr", "denominator": "Zn", "parts": ["Au", "Cu"]}, "is no part"),
+        ({"transform": "alr", "denominator": "Zn", "parts": ["Au", "Cu"]}, "is not a part"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

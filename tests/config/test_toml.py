@@ -74,8 +74,8 @@ def test_overrides(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("deposits.path = 's'", ["either [samples] or [gridded]"]),
-        ("samples.path='s'\ngridded.path='*'\ndeposits.path='d'", ["not both"]),
+        ("deposits.path = 's'", ["neither [samples] nor [gridded]"]),
+        ("samples.path='s'\ngridded.path='*'\ndeposits.path='d'", ["both [samples] and [gridded]"]),
         ("sampels.path='s'\ndeposits.path='d'", ["unknown key 'sampels'", "did you mean samples"]),
         (
             "samples.path='s'\ndeposits.path='d'\n[sampling]\nwindw=3",
@@ -116,7 +116,10 @@ def test_overrides(tmp_path):
         ),
         (
             "samples.path='s'\ndeposits.path='d'\nsampling={window=2, shift=1}",
-            ["'sampling.shift'", "at most 0 keeps a deposit in its window of 2 (found 1)"],
+            [
+                "'sampling.shift'",
+                "must be at most 0, or a deposit leaves its window of 2 (found 1)",
+            ],
         ),
         (
             "samples.path='s'\ndeposits.path='d'\ntraining.flips='along'",
@@ -210,13 +213,14 @@ def test_all_mistakes_of_a_configuration_are_in_one_message(tmp_path):
     assert str(caught.value).split("\n") == [
         f"{path}: 7 mistakes:",
         "  'seed': must be at least 0 (found -1)",
-        "  'faults.path': there is no home folder ~nosuchuser; a file of that name is written "
+        "  'faults.path': there is no home folder ~nosuchuser; for a file with this name, write "
         "./~nosuchuser (found '~nosuchuser/f.gpkg')",
         "  'geology.column' is missing; set geology.column",
         "  unknown key 'model.nme'; did you mean name?",
         "  'training.batch': must be a whole number (found 'many')",
         "  'classes.area': takes 3 values (found [0.1, 0.2])",
-        "  a run needs either [samples] or [gridded]; orecast init writes a run.toml of your files",
+        "  there is neither [samples] nor [gridded]; a run needs one; "
+        "add one, or make a run.toml with `orecast init`",
     ]
 
 
@@ -322,24 +326,30 @@ def test_paths_and_texts_of_any_letters_are_written_and_read_back(name, text, co
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("model.options = " + "[" * 3000 + "]" * 3000, "brackets stand more than 32 deep"),
-        ("model.options = " + "{a=" * 3000 + "1" + "}" * 3000, "brackets stand more than 32 deep"),
+        ("model.options = " + "[" * 3000 + "]" * 3000, "brackets are nested more than 32 deep"),
+        (
+            "model.options = " + "{a=" * 3000 + "1" + "}" * 3000,
+            "brackets are nested more than 32 deep",
+        ),
         ("model.options = " + "{a=" * 99 + "1" + "}" * 99, "'model.options.a.a"),
         ("model.options." + ".".join("a" * 2000) + " = 1", "more than 32 tables or lists deep"),
         ("[" + ".".join("a" * 500) + "]\nx = 1", "more than 32 tables or lists deep"),
-        ("seed = " + "9" * 5000, "integer of thousands of digits"),
-        ("model.options.width = -" + "9" * 5000, "integer of thousands of digits"),
-        ("model.options.width = 0x" + "f" * 5000, "'model.options.width': an integer has at most"),
-        ("seed = 18446744073709551616", "'seed': an integer has at most 64 bits"),
+        ("seed = " + "9" * 5000, "integer has thousands of digits"),
+        ("model.options.width = -" + "9" * 5000, "integer has thousands of digits"),
+        (
+            "model.options.width = 0x" + "f" * 5000,
+            "'model.options.width': the integer has more than",
+        ),
+        ("seed = 18446744073709551616", "'seed': the integer has more than 64 bits"),
         ("evidence.cell_size = 1e999", "'evidence.cell_size': must be a finite number (found inf)"),
         ("seed = 2020-01-01", "'seed': must be a whole number (found 2020-01-01)"),
         ("evidence.power = 10:00:00", "'evidence.power': must be a number (found 10:00:00)"),
         ("title = 'a\0b'", "not valid TOML"),
         ("samples.path = 's.csv'\nsamples.path = 's.csv'", "not valid TOML"),
         ("output = ''", "'output': the path is empty"),
-        ('output = "a\\u0000b"', r"'output': the path holds '\x00'"),
-        ('output = "a\\nb"', r"'output': the path holds '\n'"),
-        ('output = "\\u001b[2J"', r"'output': the path holds '\x1b'"),
+        ('output = "a\\u0000b"', r"'output': the path contains '\x00'"),
+        ('output = "a\\nb"', r"'output': the path contains '\n'"),
+        ('output = "\\u001b[2J"', r"'output': the path contains '\x1b'"),
         ("output = '~nosuchuser/x'", "'output': there is no home folder ~nosuchuser"),
         (
             "layers = [{path = 'a.tif'}, {path = '~nosuchuser'}]",
@@ -428,9 +438,9 @@ def test_a_folder_and_a_model_are_taken_as_they_are(tmp_path, monkeypatch, name)
 def test_a_folder_that_no_file_can_have_is_refused(tmp_path):
     path = write(tmp_path, "[samples]\npath = 's.csv'\n")
     for name in ("a\nb", "a\0b", "\udcff"):
-        with pytest.raises(ConfigError, match="'output': the path holds"):
+        with pytest.raises(ConfigError, match="'output': the path contains"):
             read(path, output=Path(name))
-        with pytest.raises(ConfigError, match="the path holds"):
+        with pytest.raises(ConfigError, match="the path contains"):
             read_toml(Path(name))
     assert path_fault("a/b ü😀") is None
     inside = tmp_path / "line\nfeed"
@@ -439,5 +449,5 @@ def test_a_folder_that_no_file_can_have_is_refused(tmp_path):
     except OSError:
         return  # Windows has no such names
     write(inside, "[samples]\npath = 's.csv'\n")
-    with pytest.raises(ConfigError, match="holds"):
+    with pytest.raises(ConfigError, match="contains"):
         read(inside / "run.toml")

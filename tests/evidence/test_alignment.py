@@ -120,4 +120,4 @@ def test_layers_follow_their_tables(survey_of, config_of):
     assert [evidence.data[n].attrs["reach"] for n in evidence.names] == [140, 900, 200]
     assert {evidence.kind(n) for n in evidence.names} == {"raster"}
     assert (evidence.layer("units") % 1 == 0).all()
-    assert "header put aside" in evidence.data["index"].attrs["origin"]
+    assert "its header is ignored" in evidence.data["index"].attrs["origin"]

@@ -83,7 +83,7 @@ def test_samples_beyond_the_grid_count(survey_of):
 
 def test_a_gridded_survey_is_refused(survey_of):
     grid = grid_of()
-    with pytest.raises(InputError, match="no samples to count") as error:
+    with pytest.raises(InputError, match="sampling density is unknown") as error:
         sampling_density(survey_of(gridded=grid), grid, radius=300)
     assert error.value.remedy
 

@@ -129,7 +129,7 @@ def test_density_adds_up_to_the_lines_length(grid):
 @pytest.mark.parametrize("radius", [2501.0, 1e12, 1e300])
 def test_a_radius_of_density_wider_than_the_map_is_refused(radius, grid):
     lines = [LineString([(0, 0), (900, 900)])]
-    with pytest.raises(ConfigError, match="wider than the map") as caught:
+    with pytest.raises(ConfigError, match="larger than the map") as caught:
         fault_density(lines, grid, radius)
     assert caught.value.where == "faults.density"
     proposed = float(caught.value.remedy.split()[-1])

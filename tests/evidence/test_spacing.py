@@ -52,7 +52,7 @@ def test_few_samples_have_a_radius():
 
 
 def test_one_place_has_no_spacing():
-    with pytest.raises(InputError, match="1 place"):
+    with pytest.raises(InputError, match="at one place"):
         propose_cell_size(np.ones((5, 2)))
 
 

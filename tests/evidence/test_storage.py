@@ -115,7 +115,7 @@ def test_an_index_that_was_tampered_with_is_refused(evidence, tmp_path, entry):
         else:
             index["layers"][0][key] = value
     path.write_text(json.dumps(index), encoding="utf-8")
-    with pytest.raises(InputError, match="no list of layers"):
+    with pytest.raises(InputError, match="not a list of layers"):
         read_evidence(tmp_path)
 
 

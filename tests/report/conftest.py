@@ -231,7 +231,7 @@ class Fabricated:
                 "of Ba at 0.76 (0.68 to 0.84), picked afterwards as the best of 39 layers.",
             },
             "undiscovered": None,
-            "left_out": {"sampling-density": "a gridded survey has no samples to count"},
+            "left_out": {"sampling-density": "a gridded survey has sampling density is unknown"},
             "layer_null": {
                 "layer": "Ba",
                 "sign": -1,
@@ -304,7 +304,7 @@ class Fabricated:
                 "level": "warning",
                 "code": "duplicate-places",
                 "where": "samples.csv",
-                "what": "224 samples share a place with another",
+                "what": "224 samples share a place",
                 "remedy": "they were averaged; set samples.duplicates to keep them",
                 "data": {},
             },

@@ -140,7 +140,7 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "87 % of the map lies in the model’s area of applicability",
         "Probability that a cell holds a deposit",
         "Baselines that were left out",
-        "sampling-density : a gridded survey has no samples to count",
+        "sampling-density : a gridded survey has sampling density is unknown",
         "Targets by rank (12 of 12)",
         "Refused: left out of the run",
         "Warnings: please check",

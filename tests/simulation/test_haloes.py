@@ -8,8 +8,8 @@ from orecast.simulation.geochemistry import (
     SUITES,
     ZONES,
     barren_anomalies,
-    dealt_strengths,
     enrichment,
+    shuffled_strengths,
 )
 from orecast.simulation.preset import Preset, load_preset
 
@@ -84,11 +84,11 @@ def test_no_strength_no_halo(preset: Preset, grid: Grid) -> None:
 def test_strengths_vary_alike_for_every_seed_and_rise_with_size() -> None:
     size = np.random.default_rng(9).permutation(np.linspace(-2, 2, 41))
     for seed in (0, 1):
-        strengths = dealt_strengths(2.0, 0.4, size, np.random.default_rng(seed))
+        strengths = shuffled_strengths(2.0, 0.4, size, np.random.default_rng(seed))
         assert np.median(strengths) == pytest.approx(2.0, rel=0.12)
         assert np.log(strengths).std() == pytest.approx(0.4, rel=0.3)
         assert np.corrcoef(strengths, size)[0, 1] > 0.4
-    assert not dealt_strengths(0.0, 0.4, size, np.random.default_rng(0)).any()
+    assert not shuffled_strengths(0.0, 0.4, size, np.random.default_rng(0)).any()
 
 
 def test_barren_anomalies_look_like_ore_and_know_nothing_of_it(preset: Preset, grid: Grid) -> None:

@@ -199,15 +199,15 @@ def test_a_preset_states_only_what_differs(demo: dict[str, Any]) -> None:
     [
         (("haloes", "strenght"), 1.0, "'haloes.strenght'"),
         (("haloes", "strength"), -1.0, "'haloes.strength'"),
-        (("haloes", "front"), ["As", "Te"], "haloes hold Te, which is not analysed"),
+        (("haloes", "front"), ["As", "Te"], "haloes contain Te, which is not analysed"),
         (("system", "known"), 41, "more deposits are known than there are"),
-        (("system", "twins"), 13, "more twins than known deposits"),
-        (("sampling", "duplicates"), 601, "more field duplicates than samples"),
+        (("system", "twins"), 13, "more twins than other known deposits"),
+        (("sampling", "duplicates"), 601, "more field duplicates than other samples"),
         (("extent", "cell"), 0, "'extent.cell'"),
         (("major", "barren"), 1.5, "'major.barren'"),
         (("elements", "Aau"), {}, "unknown element 'Aau'"),
         (("elements", "Au"), {"unit": "pbb"}, "unknown unit 'pbb'.*did you mean ppb"),
-        (("elements", "Fe2O3"), {"median": 101}, "medians exceed the whole"),
+        (("elements", "Fe2O3"), {"median": 101}, "medians sum to more than 100 %"),
         (("background", "barren_anomalies"), "many", "'background.barren_anomalies'"),
     ],
 )
@@ -233,7 +233,7 @@ def test_units_are_refused_that_do_not_make_a_map(demo: dict[str, Any]) -> None:
         parse_preset(short, "own")
     for unit in uncut["units"]:
         unit["kind"] = "intrusion"
-    with pytest.raises(ConfigError, match="no unit of strata"):
+    with pytest.raises(ConfigError, match="no unit of kind strata"):
         parse_preset(uncut, "own")
 
 

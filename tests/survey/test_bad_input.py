@@ -247,7 +247,7 @@ CASES = {
         "export it again",
     ),
     "surplus cells": (_ragged, InputError, "row 7", "6 cells", "quote"),
-    "columns named twice": (_twice_named, InputError, "'Au_ppb'", "more than once", "rename"),
+    "columns named twice": (_twice_named, InputError, "'Au_ppb'", "repeats names", "rename"),
     "sheet of a csv": (_set("samples", layer="a"), InputError, "samples.csv", "remove"),
     # columns
     "missing column x": (_set("samples", x="Xx", y="Y"), InputError, "'Xx'", "did you mean X"),
@@ -338,7 +338,7 @@ CASES = {
             "t.csv", b"Au,Cu,Zn,As,Pb,Ag,Ni,Co,Cr,Fe,Mn," * 2 + b"X\n" + b"1," * 22 + b"5\n"
         ),
         InputError,
-        "more than once in the header: 'Ag', 'As'",
+        "the header repeats names: 'Ag', 'As'",
         "and 1 more",
     ),
     "infinite position": (_cell("X", 6, "-inf"), InputError, "row 6, column 'X'", "infinite"),
@@ -363,7 +363,7 @@ CASES = {
         "row 7, column 'Au_ppb'",
         'zeros = "below"',
     ),
-    "constant element": (_column("Zn_ppm", 5.0), InputError, "'Zn_ppm'", "constant", "ignore"),
+    "constant element": (_column("Zn_ppm", 5.0), InputError, "'Zn_ppm'", "are the same", "ignore"),
     "all-missing element": (
         _column("Zn_ppm", -9999),
         InputError,
@@ -386,22 +386,22 @@ CASES = {
         "samples.csv",
         "3 of 3 elements",
         "Au 40 of 40, Cu 40 of 40, Fe2O3 40 of 40",
-        "give a survey in which elements were detected",
+        "use a survey with detected elements",
     ),
     "every element under a limit": (
         _set("samples", detection_limits={"Au": 1e6, "Cu": 1e6, "Fe2O3": 1e6}),
         InputError,
         "3 of 3 elements",
-        "Remedy: give",
+        "Remedy: use",
     ),
     "all-zero element": (_column("Zn_ppm", 0.0), InputError, "'Zn_ppm'", "above zero", "ignore"),
     "no row with a position": (_column("X", np.nan), InputError, "samples.csv", "no row"),
-    "samples on one line": (_column("X", 500_000.0), InputError, "samples.csv", "one line"),
+    "samples on one line": (_column("X", 500_000.0), InputError, "samples.csv", "the same x"),
     "two samples": (
         lambda d: setattr(d, "samples", d.samples.iloc[:2]),
         InputError,
         "samples.csv",
-        "2 sample(s)",
+        "too few samples: 2",
     ),
     # places
     "no CRS": (
@@ -425,7 +425,7 @@ CASES = {
         AlignmentError,
         "samples.csv",
         "The_World_From_Space",
-        "check the CRS",
+        "check the file's CRS",
     ),
     "working CRS of another continent": (
         lambda d: d.table.update(crs="EPSG:26910"),
@@ -477,7 +477,7 @@ CASES = {
         lambda d: [_cell(c, r, 0.0)(d) for c in "XY" for r in (12, 30)],
         InputError,
         "row 12 (x 0, y 0)",
-        "as far off: row 30",
+        "also far away: row 30",
     ),
     "one sample at zero degrees": (
         lambda d: (
@@ -496,7 +496,7 @@ CASES = {
         ),
         InputError,
         "samples.csv, row 12",
-        "is no longitude and latitude",
+        "is not a longitude and latitude",
     ),
     "degrees without CRS": (
         lambda d: (
@@ -524,11 +524,11 @@ CASES = {
         "deposits.crs",
     ),
     "deposits swapped": (_deposits(swap=True), InputError, "deposits.csv", "exchange"),
-    "two deposits": (_deposits(keep=2), SamplingError, "deposits.csv", "fewer than 3", "add"),
+    "two deposits": (_deposits(keep=2), SamplingError, "deposits.csv", "at least 3", "add"),
     "filter leaves two": (
         _set("deposits", where={"name": ["Alpha", "Beta"]}),
         SamplingError,
-        "2 deposit(s)",
+        "too few deposits: 2",
         "deposits.where",
     ),
     "filter by no column": (
@@ -541,7 +541,7 @@ CASES = {
         _set("deposits", where={"commodity": "Ag"}),
         InputError,
         "deposits.csv, column 'commodity'",
-        "may name Au, Cu",
+        "use one of Au, Cu",
     ),
     "pixels of a table": (
         _set("deposits", align="pixels"),
@@ -591,7 +591,7 @@ CASES = {
         _vector("geology", HERE, columns={"unit": [""]}, column="unit"),
         InputError,
         "geology.gpkg, column 'unit'",
-        "blank",
+        "no polygon has a unit",
         "geology.column",
     ),
     "geology without CRS": (
@@ -670,7 +670,7 @@ CASES = {
         lambda d: _own_crs(d, "geology", HERE, column="unit"),
         AlignmentError,
         "geology.shp",
-        "cannot be brought to EPSG:32645",
+        "cannot be transformed",
     ),
     "deposits in a CRS of their own": (
         lambda d: _own_crs(d, "deposits", [Point(WEST + i, SOUTH + i) for i in range(9)]),
@@ -697,14 +697,14 @@ CASES = {
         _layer(transform=Affine(np.nan, 0, np.nan, 0, np.nan, 0)),
         AlignmentError,
         "magnetics.tif",
-        "no place",
+        "no valid position",
         "georeference",
     ),
     "a layer of infinite cells": (
         _layer(transform=Affine(np.inf, 0, 0, 0, -np.inf, 0)),
         AlignmentError,
         "magnetics.tif",
-        "no place",
+        "no valid position",
     ),
     "a layer of 40,000 x 40,000 cells": (
         lambda d: (_layer()(d), _sparse(d.folder / "magnetics.tif", 40_000)),
@@ -724,7 +724,7 @@ CASES = {
         ConfigError,
         "layers[1]",
         "'magnetics'",
-        "set name",
+        "another name",
     ),
     "pixels without a grid": (
         _layer(settings={"align": "pixels"}),
@@ -747,7 +747,7 @@ CASES = {
         _gridded(lambda d: d.raster("Zn.tif", values=np.ones((20, 20)))),
         InputError,
         "layer Zn",
-        "constant",
+        "the same value",
         "gridded.ignore",
     ),
     "raster of zeros": (

@@ -131,13 +131,13 @@ def test_the_first_text_is_shown_with_its_row_and_the_number_of_the_rest():
     ["bdl", "BDL", "b.d.", "<LOD", "n.d.", "ND", "<MDL", "not detected", "below limit", "＜DL"],
 )
 def test_words_for_below_the_limit_are_to_be_written_with_their_limit(word):
-    with pytest.raises(InputError, match='write it as "<" and the detection limit'):
+    with pytest.raises(InputError, match='write "<" and the limit'):
         read(["1", word, "2"])
 
 
 @pytest.mark.parametrize("word", ["lost", "tungsten", "1..2", "broken"])
 def test_other_words_are_to_be_corrected(word):
-    with pytest.raises(InputError, match="correct the cell, add the text to missing"):
+    with pytest.raises(InputError, match="correct the cell, add the text to `missing`"):
         read(["1", word, "2"])
 
 

@@ -6,7 +6,7 @@ from shapely.geometry import MultiPoint, box
 
 from orecast.errors import AlignmentError, InputError
 from orecast.survey import Findings
-from orecast.survey.deposits import interval_half_width, judge_number
+from orecast.survey.deposits import check_number, interval_half_width
 
 CRS = "EPSG:32645"
 WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
@@ -111,14 +111,14 @@ def test_polygons_of_deposits_are_refused_with_the_remedy(district):
     frame.to_file(district.folder / "d.gpkg")
     district.table["deposits"] = {"path": "d.gpkg"}
 
-    with pytest.raises(InputError, match=r"holds Polygon, and deposits must be points.*centroids"):
+    with pytest.raises(InputError, match=r"has Polygon; deposits must be points.*centroids"):
         district.read()
 
 
 def test_ten_deposits_raise_no_warning():
     findings = Findings()
 
-    judge_number(10, "d.csv", findings)
+    check_number(10, "d.csv", findings)
 
     assert not len(findings)
 

@@ -48,7 +48,7 @@ def test_the_survey_is_described_in_tables(survey):
     assert [s.title for s in (overview, elements, layers)] == ["survey", "elements", "layers"]
     assert [row[0] for row in elements.rows] == ["Au", "Cu", "Fe2O3", "Zn"]
     assert [row[0] for row in layers.rows] == ["geology", "magnetics"]
-    assert dict(overview.rows)["deposits"] == "4; by chance their mean percentile is 50 ± 28"
+    assert dict(overview.rows)["deposits"] == "4; a random map gives a mean percentile of 50 ± 28"
     for section in (overview, elements, layers):
         assert all(len(row) == len(section.columns) for row in section.rows)
 

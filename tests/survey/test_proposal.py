@@ -73,16 +73,16 @@ def test_paths_are_relative_to_the_folder_of_the_configuration(district):
     assert (beside / table["deposits"]["path"]).resolve() == district.folder / "deposits.csv"
 
 
-def test_a_crs_that_nothing_tells_is_not_guessed(district):
+def test_an_unknown_crs_is_not_guessed(district):
     district.write()
 
     table, notes = propose([district.folder], district.folder)
 
     assert "crs" not in table["samples"]
-    assert any("no CRS is known for X and Y" in note for note in notes)
+    assert any("the CRS is unknown for X and Y" in note for note in notes)
 
 
-def test_degrees_are_taken_as_wgs84_and_said(district):
+def test_degrees_are_read_as_wgs84_and_reported(district):
     to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
     lon, lat = to_degrees.transform(district.samples["X"], district.samples["Y"])
     district.samples["lon"], district.samples["lat"] = lon, lat
@@ -99,7 +99,7 @@ def test_degrees_are_taken_as_wgs84_and_said(district):
     assert any("WGS 84" in note for note in notes)
 
 
-def test_units_are_judged_by_the_crust_only_where_no_header_names_one(district):
+def test_units_without_a_header_are_estimated_from_the_crust(district):
     rng = np.random.default_rng(1)
     district.samples = district.samples.rename(columns={"Au_ppb": "AU", "Fe2O3 %": "FE2O3"})
     district.samples["AU"] = rng.lognormal(0.5, 0.5, 40)
@@ -108,24 +108,24 @@ def test_units_are_judged_by_the_crust_only_where_no_header_names_one(district):
     table, notes = propose([district.folder], district.folder)
 
     assert table["samples"]["units"] == {"Au": "ppb", "Fe2O3": "%"}
-    assert any("judged" in note for note in notes)
+    assert any("estimated units" in note for note in notes)
 
 
-def test_of_two_columns_of_one_element_the_second_is_ignored_and_said(district):
+def test_the_second_column_of_an_element_is_ignored_and_reported(district):
     district.samples["Au_FA_ppb"] = district.samples["Au_ppb"]
     district.write()
 
     table, notes = propose([district.folder], district.folder)
 
     assert table["samples"]["ignore"] == ["Au_FA_ppb"]
-    assert any("Au_FA_ppb is Au as Au_ppb is" in note for note in notes)
+    assert any("ignored Au_FA_ppb; Au_ppb is Au too" in note for note in notes)
 
 
 @pytest.mark.parametrize(
     ("name", "medium"),
     [("stream_sediments.csv", "stream-sediment"), ("soil-2019.csv", "soil"), ("a.csv", None)],
 )
-def test_the_medium_is_told_by_the_name(district, name, medium):
+def test_the_medium_is_taken_from_the_file_name(district, name, medium):
     district.write()
     (district.folder / "samples.csv").rename(district.folder / name)
 
@@ -158,11 +158,11 @@ def test_rasters_of_elements_are_a_gridded_survey_and_labels_its_deposits(distri
         {"path": "other/gravity.tif"},
         {"path": "other/terrane.tif", "categories": True},
     ]
-    assert any("xx.tif: holds coordinates" in note for note in notes)
+    assert any("xx.tif: ignored; it has coordinates" in note for note in notes)
     assert len(read_survey(parse(table, where="t", folder=district.folder)).deposits) == 3
 
 
-def test_layers_of_a_geopackage_are_told_apart(district):
+def test_layers_of_a_geopackage_are_distinguished(district):
     district.write()
     path = district.geology()
     faults = gpd.read_file(district.faults())
@@ -178,13 +178,13 @@ def test_layers_of_a_geopackage_are_told_apart(district):
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (["deposits.csv"], "neither a table"),
+        (["deposits.csv"], "no table with 3 elements"),
         (["absent.csv"], "no such file"),
         ([], "holds no file of a kind that is read"),
         (["empty"], "empty: holds no file of a kind that is read"),
     ],
 )
-def test_what_cannot_be_told_is_refused(district, names, says):
+def test_unusable_files_are_refused(district, names, says):
     district.write()
     (district.folder / "empty").mkdir()
 
@@ -202,7 +202,7 @@ def test_without_deposits_a_map_of_anomalies_is_proposed(district):
     assert config.deposits is None
     assert config.model.name == "auto"
     note = notes[-1]
-    assert note.startswith("no file holds deposits: the run will be a map of anomalies")
+    assert note.startswith("no file has deposits: the run will map anomalies")
     assert "[deposits]" in note
     assert "[held_back]" in note
 
@@ -246,7 +246,7 @@ def test_a_first_sheet_with_positions_needs_no_layer(district):
 @pytest.mark.parametrize(
     ("column", "values", "says"),
     [
-        ("commodity", None, 'holds Au (3), Cu (1): set deposits.where = {commodity = "Au"}'),
+        ("commodity", None, 'has Au (3), Cu (1): set deposits.where = {commodity = "Au"}'),
         ("Main metal", None, 'deposits.where = {"Main metal" = "Au"}'),
         ("commodity", ["Au"] * 4, None),
         ("remarks", None, None),
@@ -265,7 +265,7 @@ def test_deposits_are_counted_and_their_kinds_named(district, column, values, sa
     assert says in note if says else "deposits.where" not in note
 
 
-def test_x_and_y_that_look_like_degrees_are_called_so(district):
+def test_x_and_y_that_look_like_degrees_are_reported(district):
     district.samples["X"], district.samples["Y"] = np.linspace(87, 88, 40), 41.0
     district.samples.loc[3, "X"] = np.nan
     district.write()
@@ -273,12 +273,13 @@ def test_x_and_y_that_look_like_degrees_are_called_so(district):
     _, notes = propose([district.folder], district.folder)
 
     assert any(
-        n.startswith("samples.csv: no CRS") and 'degrees: set crs = "EPSG:4326"' in n for n in notes
+        n.startswith("samples.csv: the CRS") and 'degrees: set crs = "EPSG:4326"' in n
+        for n in notes
     )
-    assert not any(n.startswith("deposits.csv: no CRS") and "degrees" in n for n in notes)
+    assert not any(n.startswith("deposits.csv: the CRS") and "degrees" in n for n in notes)
 
 
-def test_polygons_named_deposits_are_spoken_of(district):
+def test_polygons_named_deposits_are_reported(district):
     district.write()
     frame = gpd.read_file(district.geology())
     frame.to_file(district.folder / "gold_deposits.gpkg")
@@ -301,10 +302,12 @@ def test_a_survey_in_which_nothing_is_detected_is_refused_with_counts(district, 
     district.samples.loc[:9, "Au_ppb"] = "NA"
     district.write()
 
-    with pytest.raises(InputError, match="3 of 3 elements lies below detection") as caught:
+    with pytest.raises(
+        InputError, match="3 of 3 elements all values are below detection"
+    ) as caught:
         propose([district.folder / "samples.csv"], district.folder)
     assert "samples.csv: " in str(caught.value)
-    assert "Au 30 of 30, Cu 40 of 40, Fe2O3 40 of 40. Remedy: give" in str(caught.value)
+    assert "Au 30 of 30, Cu 40 of 40, Fe2O3 40 of 40. Remedy: use" in str(caught.value)
 
 
 def test_marks_are_counted_with_a_decimal_comma_and_in_a_geopackage(district):

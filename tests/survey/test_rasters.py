@@ -99,8 +99,8 @@ def test_a_folder_means_the_rasters_in_it(district):
         ("*.asc", "no file matches"),
         ("c.tif", "no file matches"),
         ("**/c.tif", "no file matches"),
-        ("missing/*.tif", "there is no folder .*missing. Remedy: mend the path"),
-        ("missing/**/c.tif", "there is no folder .*missing. Remedy: mend the path"),
+        ("missing/*.tif", "there is no folder .*missing. Remedy: correct the path"),
+        ("missing/**/c.tif", "there is no folder .*missing. Remedy: correct the path"),
     ],
 )
 def test_a_pattern_that_finds_nothing_says_what_is_missing(district, pattern, what):
@@ -146,7 +146,7 @@ def test_the_cell_that_is_proposed_for_a_large_raster_fits(district, monkeypatch
     path = district.raster("m.tif", values=np.arange(160_000.0).reshape(400, 400))
     with pytest.raises(CapacityError, match="a grid of 400 x 400 cells") as caught:
         read_raster(path, crs=None, setting="crs")
-    cell = float(caught.value.remedy.split()[4])
+    cell = float(caught.value.remedy.split()[5])
     with rasterio.open(path) as source:
         fewer = round(400 * source.transform.a / cell)
     smaller = district.raster("s.tif", values=np.arange(float(fewer**2)).reshape(fewer, fewer))

@@ -102,13 +102,13 @@ def test_elements_may_be_chosen_by_column_or_symbol(district):
     assert district.read().symbols == ("Fe2O3", "Au")
 
 
-def test_a_unit_that_no_header_names_is_said_and_doubted_by_the_crust(district):
+def test_an_assumed_unit_is_reported_and_compared_with_the_crust(district):
     district.samples = district.samples.rename(columns={"Au_ppb": "AU", "Fe2O3 %": "FE"})
     findings = district.read().findings
 
     assumed = findings.of("assumed-units")[0]
     assert assumed.data["units"] == {"Au": "ppm", "Fe": "ppm"}
-    assert "Au commonly come in ppb" in assumed.what
+    assert "Au are often given in ppb" in assumed.what
     (doubt,) = findings.of("doubtful-units")
     assert doubt.data["fits"] == {"Au": "ppb", "Fe": "%"}
     assert 'samples.units = {Au = "ppb", Fe = "%"}' in doubt.remedy
@@ -232,12 +232,12 @@ def test_the_medium_is_spoken_of(district, medium, code):
     assert codes == ({code} if code else set())
 
 
-def test_a_stream_sediment_speaks_for_its_catchment(district):
+def test_a_stream_sediment_represents_its_catchment(district):
     district.table["samples"]["medium"] = "stream-sediment"
 
     what = district.read().findings.of("stream-sediment")[0].what
 
-    assert "catchment upstream, not for the circle around it" in what
+    assert "upstream catchment, not the area around its sample" in what
 
 
 def test_all_layers_come_in_the_surveys_crs(district):

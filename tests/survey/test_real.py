@@ -131,8 +131,8 @@ def test_tianshan_misregistered_layers_are_refused_with_both_extents(real_data, 
         read_survey(_tianshan(real_data, **changes))
 
     message = str(caught.value)
-    assert "theirs x 49" in message
-    assert "the survey's x 565321 to 854321" in message
+    assert "its extent is x 49" in message
+    assert "the survey's is x 565321 to 854321" in message
     assert 'align = "pixels"' in message
 
 

@@ -217,13 +217,13 @@ def test_rows_between_take_no_memory(tmp_path):
     [
         (
             [far_cell(i, "XFD") for i in range(5, 25)],
-            "16,384 columns wide.* 100,000 cells by row 7",
+            "16,384 columns and .* 100,000 cells by row 7",
         ),
-        ([far_cell(10**12, "A")], "rows beyond the 1,048,576"),
+        ([far_cell(10**12, "A")], "more than 1,048,576 rows"),
         ([far_cell(9, "AAAA")], "cannot be opened"),
     ],
 )
-def test_a_sheet_that_claims_too_much_is_refused(tmp_path, monkeypatch, cells, says):
+def test_a_sheet_that_is_too_large_is_refused(tmp_path, monkeypatch, cells, says):
     monkeypatch.setattr("orecast.survey.tables._MOST_CELLS", 100_000)
     with pytest.raises(InputError, match=rf"b\.xlsx: .*{says}.*Remedy: .*CSV"):
         read_table(book_with(tmp_path / "b.xlsx", *cells))
@@ -234,7 +234,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_refused_unopened(tmp_path):
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/media/picture.emf", bytes(501_000_000), compresslevel=1)
 
-    with pytest.raises(InputError, match=r"MB unpack to 501 MB; at most 500 MB.*CSV"):
+    with pytest.raises(InputError, match=r"MB unpacks to 501 MB; the limit is 500 MB.*CSV"):
         read_table(path)
 
 

@@ -17,7 +17,7 @@ def held_back(district):
     return district
 
 
-def test_it_is_read_and_says_what_the_run_will_be(unexplored):
+def test_it_is_read_and_the_run_is_reported(unexplored):
     survey = unexplored.read()
 
     assert survey.deposits is None
@@ -25,8 +25,8 @@ def test_it_is_read_and_says_what_the_run_will_be(unexplored):
     (found,) = survey.findings.of("no-deposits")
     assert found.level == Level.WARNING
     assert found.what == (
-        "no deposits are known: the run is a map of anomalies, by a model that needs none, and "
-        "nothing tests it"
+        "no deposits are given: the run maps anomalies with a model that needs no deposits; "
+        "nothing tests the map"
     )
     assert "[held_back]" in found.remedy
     assert not survey.findings.of("few-deposits")
@@ -38,7 +38,7 @@ def test_deposits_held_back_test_it(unexplored):
     assert survey.deposits is None
     assert survey.held_back["name"].tolist() == ["Alpha", "Beta", "Gamma", "Delta"]
     (found,) = survey.findings.of("no-deposits")
-    assert found.what.endswith("by a model that needs none; the deposits held back test it")
+    assert found.what.endswith("needs no deposits; the deposits of [held_back] test the map")
     assert found.remedy == ""
 
 
@@ -64,7 +64,7 @@ def test_a_gridded_survey_needs_none_either(unexplored):
     assert survey.findings.of("no-deposits")
 
 
-def test_barren_places_are_read_and_said_to_go_unused(unexplored):
+def test_barren_places_are_read_and_reported_as_unused(unexplored):
     unexplored.table["barren"] = {"path": "deposits.csv", "crs": "EPSG:32645"}
 
     survey = unexplored.read()
@@ -72,7 +72,7 @@ def test_barren_places_are_read_and_said_to_go_unused(unexplored):
     assert len(survey.barren) == 4
     (found,) = survey.findings.of("barren-unused")
     assert found.where.endswith("deposits.csv")
-    assert found.remedy == "give [deposits], or leave [barren] out"
+    assert found.remedy == "add [deposits], or remove [barren]"
 
 
 def test_with_deposits_none_of_this_is_said(district):
@@ -91,7 +91,7 @@ def test_the_counts_and_the_tables_hold_no_deposit(unexplored):
     assert counts["deposits"] == {"n": 0, "outside": 0, "half_width": None}
     assert counts["held_back"] is None
     overview = dict(describe(survey)[0].rows)
-    assert overview["deposits"] == "none known: the run is a map of anomalies"
+    assert overview["deposits"] == "none: the run maps anomalies"
     assert "deposits held back" not in overview
 
 
@@ -99,4 +99,4 @@ def test_held_back_deposits_are_counted(unexplored):
     survey = held_back(unexplored).read()
 
     assert checks(survey)["survey"]["held_back"] == 4
-    assert dict(describe(survey)[0].rows)["deposits held back"] == "4; scored at the end"
+    assert dict(describe(survey)[0].rows)["deposits held back"] == "4; used only to test the map"

@@ -1,4 +1,4 @@
-"""Values below detection, replaced so that the ratios of what was measured stay as they are.
+"""Replace values below detection without changing the ratios of measured values.
 
 Martín-Fernández, J.A., Barceló-Vidal, C. & Pawlowsky-Glahn, V. (2003), Dealing with zeros and
 missing values in compositional data sets using nonparametric imputation, Mathematical Geology 35,
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from orecast.arrays import Bools, Floats
 from orecast.errors import ConfigError, InputError, nearest
 
-FRACTION = 0.65  # of the limit: least distortion of the covariances (Martín-Fernández et al. 2003)
+FRACTION = 0.65  # of the limit: least change of the covariances (Martín-Fernández et al. 2003)
 
 
 def impute(
@@ -32,26 +32,23 @@ def impute(
 ) -> Floats:
     """Replace the values below detection; returns ``(n, n_elements)``.
 
-    ``values`` ``(n, n_elements)`` hold the detection limit where ``censored`` is true, unless
-    ``limits`` ``(n_elements,)`` or ``(n, n_elements)`` gives it. NaN, a missing value, stays NaN.
+    ``values`` ``(n, n_elements)`` are the detection limit where ``censored`` is true, unless
+    ``limits`` ``(n_elements,)`` or ``(n, n_elements)`` gives it. NaN (missing) stays NaN.
 
-    A replacement r is 0.65 of the limit ("multiplicative", Martín-Fernández et al. 2003), which
-    needs no other row, or the geometric mean of the log-normal below the limit, whose mean and
-    spread are the column's maximum-likelihood estimates under censoring ("lognormal",
-    Palarea-Albaladejo & Martín-Fernández 2013). Those are learned from the rows ``fitted_on``
-    ``(n,)``, from all where they are left out, and hold for every row; no label has a part in them.
-    The measured values of the row are then multiplied by ``1 - sum(r) / total``.
+    "multiplicative": the replacement r is 0.65 of the limit (Martín-Fernández et al. 2003); it
+    uses no other row. "lognormal": r is the geometric mean of the log-normal below the limit, with
+    the column's maximum-likelihood mean and spread under censoring (Palarea-Albaladejo &
+    Martín-Fernández 2013). They are fitted on the rows ``fitted_on`` ``(n,)``, by default all, and
+    used for every row; labels are not used. The measured values of the row are then multiplied by
+    ``1 - sum(r) / total``.
 
-    ``total`` is the whole that the row belongs to, in the unit of the values: 1e6 for mg/kg. Where
-    only traces were measured, what was not (the residual part of the rock) stands between their sum
-    and the total and is scaled with them, so that the whole still closes and no ratio of two
-    measured parts changes. The factor is then next to one, as it should be: a trace below its limit
-    says nearly nothing about the mass of the others. A row that sums to more than the total (an
-    over-closed analysis) is its own whole.
+    ``total`` is the whole of a row, in the unit of the values: 1e6 for mg/kg. If only traces were
+    measured, the unmeasured rest of the rock is scaled with them: the whole stays closed, no ratio
+    of two measured parts changes, and the factor is near one. If a row sums to more than the total,
+    its sum is the whole.
 
-    Raises InputError naming the column: a value or limit that is not positive and finite, no
-    measured value to stand for the censored ones, and for "lognormal" fewer than two distinct ones
-    to learn from.
+    Raises InputError with the column: for a value or limit that is not positive and finite, a
+    column without a measured value, and for "lognormal" fewer than two distinct measured values.
 
     >>> impute([[1000.0, 200.0], [2000.0, 300.0]], [[True, False], [False, False]]).tolist()
     [[650.0, 199.87], [2000.0, 300.0]]
@@ -59,7 +56,7 @@ def impute(
     x = np.array(values, dtype=np.float64)
     below = np.asarray(censored, dtype=np.bool_)
     if x.ndim != 2 or below.shape != x.shape:
-        raise InputError(f"values of shape {x.shape} do not go with censored of {below.shape}")
+        raise InputError(f"values of shape {x.shape} do not match censored of shape {below.shape}")
     below = below & ~np.isnan(x)
     limit = x if limits is None else np.broadcast_to(np.asarray(limits, dtype=np.float64), x.shape)
     labels = list(names) if names is not None else [str(i) for i in range(x.shape[1])]
@@ -79,13 +76,13 @@ def impute(
 
 
 def _replaced(x: Floats, below: Bools, replacement: Floats, total: float) -> Floats:
-    """Put the replacements in and close the row's whole again."""
+    """Insert the replacements and close each row to its whole."""
     measured = np.where(below | np.isnan(x), 0.0, x).sum(axis=1)
     whole = np.maximum(total, measured)
     factor = 1.0 - replacement.sum(axis=1) / whole
     if (factor <= 0).any():
         raise InputError(
-            "the limits of detection add up to more than the whole sample",
+            "the detection limits sum to more than the whole sample",
             where=f"row {np.argmax(factor <= 0)}",
             remedy="check the units of the limits",
         )
@@ -105,28 +102,28 @@ def _lognormal(
         measured = x[~below[:, j] & ~np.isnan(x[:, j]) & fitted_on, j]
         if len(np.unique(measured)) < 2:
             raise InputError(
-                "fewer than two distinct measured values, from which no spread can be estimated"
-                + ("" if fitted_on.all() else ", outside the cells that a fold hides"),
+                "fewer than two distinct measured values; the spread cannot be estimated"
+                + ("" if fitted_on.all() else " outside the cells that a fold hides"),
                 where=f"column {name!r}",
-                remedy='set composition.censored = "multiplicative", or leave the column out',
+                remedy='set composition.censored = "multiplicative", or leave out the column',
             )
         bound = np.log(limit[below[:, j], j])
         known = np.log(limit[below[:, j] & fitted_on, j])
         mean, spread = censored_normal(np.log(measured), known)
         z = (bound - mean) / spread
         hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(z))  # pdf / cdf
-        # Below the limit by definition; the bound guards against rounding far down the tail.
+        # It is below the limit by definition; the bound corrects rounding far in the tail.
         expected = np.minimum(mean - spread * hazard, np.nextafter(bound, -np.inf))
         replacement[below[:, j], j] = np.exp(expected)
     return replacement
 
 
 def censored_normal(measured: Floats, bounds: Floats) -> tuple[float, float]:
-    """Maximum-likelihood mean and spread of a normal, some of whose values lie below bounds.
+    """Maximum-likelihood mean and spread of a normal with values below bounds.
 
-    ``measured`` ``(n,)`` are seen, of ``bounds`` ``(m,)`` it is known only that the value is lower.
-    Olsen, R.J. (1978, Econometrica 46, 1211): the likelihood is concave in 1 / spread and
-    mean / spread, so that its maximum is the only one.
+    ``measured`` ``(n,)`` are known values; for ``bounds`` ``(m,)`` the value is only known to be
+    lower. Olsen, R.J. (1978, Econometrica 46, 1211): the likelihood is concave in 1 / spread and
+    mean / spread, so it has one maximum.
     """
     from scipy.optimize import minimize
     from scipy.special import log_ndtr
@@ -150,16 +147,16 @@ def censored_normal(measured: Floats, bounds: Floats) -> tuple[float, float]:
 
 
 def _check(x: Floats, below: Bools, limit: Floats, names: Sequence[str]) -> None:
-    """Refuse, with the column's name, what cannot be replaced or kept."""
+    """Refuse values that cannot be replaced or kept, with the column's name."""
     for j in range(x.shape[1]):
         where = f"column {names[j]!r}"
         present = ~np.isnan(x[:, j])
         measured = present & ~below[:, j]
         if below[:, j].any() and not measured.any():
             raise InputError(
-                f"no value was measured, all {int(below[:, j].sum())} lie below detection",
+                f"all {int(below[:, j].sum())} values are below detection",
                 where=where,
-                remedy="leave the column out",
+                remedy="leave out the column",
             )
         for what, rows, column in (
             ("detection limit", below[:, j], limit[:, j]),

@@ -1,8 +1,8 @@
 """Closure and the log-ratio transforms, each with its inverse.
 
-A composition is a row of positive parts, ``(n, n_parts)``; only its ratios carry information, so
-any selection of the columns (a sub-composition) is as good as the whole and need not sum to
-anything. NaN is a missing part; what each transform makes of it is said in its docstring.
+A composition is a row of positive parts, ``(n, n_parts)``. Only its ratios have information, so a
+selection of the columns (a sub-composition) can be used and need not have a fixed sum. NaN is a
+missing part; the docstring of each transform says how it is treated.
 
 Aitchison, J. (1986), The Statistical Analysis of Compositional Data, Chapman & Hall.
 Egozcue, J.J. et al. (2003), Isometric logratio transformations for compositional data analysis,
@@ -26,7 +26,7 @@ def closure(x: ArrayLike, total: float = 1.0, names: Names = None) -> Floats:
     """Scale each row to the sum ``total``.
 
     ``x`` is ``(n, n_parts)`` in any one unit; the result sums to ``total`` over the parts that a
-    row has, and stays NaN at those it lacks. Zeros are parts like others here.
+    row has, and is NaN at missing parts. Zeros are allowed.
 
     Raises InputError for a negative or infinite value, and for a row that sums to zero.
 
@@ -34,15 +34,15 @@ def closure(x: ArrayLike, total: float = 1.0, names: Names = None) -> Floats:
     [[25.0, 75.0]]
     """
     x = _table(x)
-    _refuse(x, (x < 0) | np.isinf(x), "negative or infinite", names)
+    _require_none(x, (x < 0) | np.isinf(x), "negative or infinite", names)
     present = ~np.isnan(x)
     sums = np.where(present, x, 0.0).sum(axis=1, keepdims=True)
     empty = (sums[:, 0] == 0) & present.any(axis=1)
     if empty.any():
         raise InputError(
-            "all parts are zero, so that there is nothing to close",
+            "all parts are zero; the row cannot be closed",
             where=f"row {np.argmax(empty)}",
-            remedy="leave the row out, or replace its zeros first",
+            remedy="leave out the row, or replace its zeros first",
         )
     with np.errstate(invalid="ignore"):
         return np.asarray(x * (total / np.where(sums == 0, np.nan, sums)))
@@ -51,21 +51,21 @@ def closure(x: ArrayLike, total: float = 1.0, names: Names = None) -> Floats:
 def log(x: ArrayLike, names: Names = None) -> Floats:
     """Natural logarithm of each part, ``(n, n_parts)``; NaN stays NaN.
 
-    Raises InputError naming the column that holds a zero, negative or infinite value.
+    Raises InputError with the column of a zero, negative or infinite value.
     """
     x = _table(x)
-    _refuse(x, (x <= 0) | np.isinf(x), "zero, negative or infinite", names)
+    _require_none(x, (x <= 0) | np.isinf(x), "zero, negative or infinite", names)
     return np.asarray(np.log(x))
 
 
 def clr(x: ArrayLike, names: Names = None) -> Floats:
     """Centred log-ratio, ``ln(x / g(x))`` with g the geometric mean of the row (Aitchison 1986).
 
-    ``x`` is ``(n, n_parts)``, and so is the result; its rows sum to zero. A row that lacks parts is
-    centred on those it has and stays NaN at the others: its values then refer to another centre
-    than a full row's. A row with fewer than two parts is NaN throughout.
+    ``x`` is ``(n, n_parts)``, and so is the result; its rows sum to zero. A row with missing
+    parts is centred on the others and is NaN at the missing ones: its centre then differs from that
+    of a full row. A row with fewer than two parts is all NaN.
 
-    Raises InputError naming the column that holds a zero, negative or infinite value.
+    Raises InputError with the column of a zero, negative or infinite value.
 
     >>> clr([[1.0, np.e, np.e**2]]).round(12).tolist()
     [[-1.0, 0.0, 1.0]]
@@ -88,13 +88,13 @@ def clr(x: ArrayLike, names: Names = None) -> Floats:
 def inverse_clr(y: ArrayLike, total: float = 1.0) -> Floats:
     """Composition of each row of clr values, ``(n, n_parts)``, closed to ``total``.
 
-    NaN stays NaN, and the other parts close without it.
+    NaN stays NaN, and the other parts are closed without it.
 
     >>> inverse_clr(clr([[0.2, 0.3, 0.5]])).round(12).tolist()
     [[0.2, 0.3, 0.5]]
     """
     y = _table(y)
-    _refuse(y, np.isinf(y), "infinite", None)
+    _require_none(y, np.isinf(y), "infinite", None)
     highest = np.where(np.isnan(y), -np.inf, y).max(axis=1, keepdims=True)
     return closure(np.exp(y - np.where(np.isinf(highest), 0.0, highest)), total)
 
@@ -102,10 +102,10 @@ def inverse_clr(y: ArrayLike, total: float = 1.0) -> Floats:
 def alr(x: ArrayLike, denominator: int | str = -1, names: Names = None) -> Floats:
     """Additive log-ratio, ``ln(x / x_denominator)`` (Aitchison 1986), ``(n, n_parts - 1)``.
 
-    ``denominator`` is a column number, or a name where ``names`` are given; its own column is left
-    out. A missing part is NaN in its own column alone; a row without denominator is NaN throughout.
+    ``denominator`` is a column number, or a name if ``names`` are given; its own column is left
+    out. A missing part is NaN in its own column; a row without denominator is all NaN.
 
-    Raises InputError as ``clr`` does, ConfigError for a denominator that is no part.
+    Raises InputError like ``clr``, ConfigError for a denominator that is not a part.
 
     >>> alr([[1.0, 2.0, 4.0]], 0).round(6).tolist()
     [[0.693147, 1.386294]]
@@ -133,10 +133,10 @@ def ilr(x: ArrayLike, names: Names = None) -> Floats:
     """Isometric log-ratio (Egozcue et al. 2003), ``(n, n_parts - 1)``.
 
     Coordinate i = 1 … n_parts - 1 is ``sqrt(i / (i + 1)) * ln(g(x_1 … x_i) / x_{i+1})``, so that
-    Euclidean distances are Aitchison's. A row that lacks any part is NaN throughout, since it has
-    no place in that basis.
+    Euclidean distances are Aitchison's. A row with a missing part is all NaN, because it has no
+    coordinates in that basis.
 
-    Raises InputError as ``clr`` does.
+    Raises InputError like ``clr``.
 
     >>> ilr([[1.0, 1.0, np.e]]).round(6).tolist()
     [[0.0, -0.816497]]
@@ -156,9 +156,9 @@ def inverse_ilr(y: ArrayLike, total: float = 1.0) -> Floats:
 
 
 def ilr_basis(n_parts: int) -> Floats:
-    """Orthonormal basis of the clr plane, ``(n_parts, n_parts - 1)``, a coordinate a column.
+    """Orthonormal basis of the clr plane, ``(n_parts, n_parts - 1)``, one column per coordinate.
 
-    Egozcue et al. (2003), eq. 18: each balance sets the first i parts against the next.
+    Egozcue et al. (2003), eq. 18: each balance compares the first i parts with the next.
     """
     i = np.arange(1, n_parts, dtype=np.float64)
     part = np.arange(n_parts)[:, None]
@@ -175,7 +175,7 @@ def _table(x: ArrayLike) -> Floats:
     return x
 
 
-def _refuse(x: Floats, bad: NDArray[np.bool_], what: str, names: Names) -> None:
+def _require_none(x: Floats, bad: NDArray[np.bool_], what: str, names: Names) -> None:
     """Raise InputError naming the first column with a bad value, its row and their number."""
     if not bad.any():
         return
@@ -186,7 +186,7 @@ def _refuse(x: Floats, bad: NDArray[np.bool_], what: str, names: Names) -> None:
         f"{count} of {len(x)} values {'is' if count == 1 else 'are'} {what}, "
         f"the first in row {row} ({x[row, column]:g})",
         where=f"column {_name(column, names)}",
-        remedy="mark it as censored or missing, or leave the column out",
+        remedy="mark it as censored or missing, or leave out the column",
     )
 
 
@@ -200,7 +200,7 @@ def _column(part: int | str, n_parts: int, names: Names) -> int:
         known = list(names or ())
         if part not in known:
             raise ConfigError(
-                f"the denominator {part!r} is no part of the composition",
+                f"the denominator {part!r} is not a part of the composition",
                 where="composition.denominator",
                 remedy=nearest(part, known) if known else "name the parts",
             )

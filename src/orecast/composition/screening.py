@@ -1,7 +1,7 @@
-"""Which elements tell ore from barren ground, as functions of ``(X, y)``.
+"""Select the elements that separate ore from negative places, as functions of ``(X, y)``.
 
-A fold refits them on its training part. Rows that are copies of one another (slid windows) make
-every statistic look surer than it is: give each deposit once.
+A fold refits them on its training part. Copied rows (shifted windows) make each statistic too
+certain: pass each deposit once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ THRESHOLDS = {"svm-auc": 2.58, "correlation": 0.2, "pca": 0.3}
 
 @dataclass(frozen=True)
 class Screening:
-    """What a screening measured and kept; one entry an element.
+    """The result of a screening; one entry per element.
 
-    ``statistic`` is compared with ``threshold``; ``measures`` holds what it was computed from,
-    each ``(n_elements,)``. An element that could not be judged has a NaN statistic and is dropped,
-    unless it was to be kept in any case.
+    ``statistic`` is compared with ``threshold``; ``measures`` are the values it was computed from,
+    each ``(n_elements,)``. An element without a statistic (NaN) is dropped, unless it must be kept.
     """
 
     method: str
@@ -40,11 +39,11 @@ class Screening:
 
     @property
     def kept_names(self) -> tuple[str, ...]:
-        """Names of the elements kept, in order; possibly none."""
+        """Names of the kept elements, in order; can be empty."""
         return tuple(n for n, k in zip(self.names, self.kept, strict=True) if k)
 
     def table(self) -> list[dict[str, str | float | bool]]:
-        """One row an element: its name, measures, statistic, and whether it is kept."""
+        """One row per element: its name, measures, statistic, and whether it is kept."""
         return [
             {
                 "element": name,
@@ -67,28 +66,28 @@ def screen(
     definition: Definition = "decision",
     seed: int = 0,
 ) -> Screening:
-    """Judge every element by one method.
+    """Screen all elements by one method.
 
     ``X`` ``(n, n_elements)`` are values at ``n`` places, NaN where missing; ``y`` ``(n,)`` is 1
-    for ore, 0 for barren, NaN for places that are left out.
+    for ore, 0 for negative, NaN for places that are left out.
 
     - "svm-auc": Z_AUC of a one-element support-vector machine above 2.58 (``svm_auc``, ``z_auc``);
-      ``definition`` and ``seed`` are its own.
-    - "correlation": absolute point-biserial correlation with ``y`` above 0.2. The papers draw
-      Pearson's r between elements; which of them goes with ore only the labels can say.
-    - "pca": absolute loading above 0.3 on the component that separates ore from barren best, of
+      ``definition`` and ``seed`` belong to it.
+    - "correlation": absolute point-biserial correlation with ``y`` above 0.2. The papers show
+      Pearson's r between elements, but only labels show which element is related to ore.
+    - "pca": absolute loading above 0.3 on the component that best separates ore and negatives, of
       the correlation matrix's components with an eigenvalue above one (Kaiser 1960), or the first.
       A loading is the element's correlation with the component. Rows with a NaN are dropped.
     - "none": keeps all.
 
-    Raises ConfigError for an unknown method or element to keep, SamplingError where ``y`` holds
-    fewer than two places of either class.
+    Raises ConfigError for an unknown method or element to keep, SamplingError if ``y`` has fewer
+    than two places of a class.
     """
     X, y, names = _checked(X, y, names)
     for name in keep:
         if name not in names:
             raise ConfigError(
-                f"{name!r} is no element of the survey",
+                f"{name!r} is not an element of the survey",
                 where="screening.keep",
                 remedy=nearest(name, names),
             )
@@ -136,13 +135,13 @@ def svm_auc(
 ) -> float:
     """AUC of one element under a support-vector machine (RBF kernel, balanced classes).
 
-    ``x`` ``(n,)`` are values, ``y`` ``(n,)`` 1 or 0. Each place is judged by a machine that was
-    not fitted on it (stratified folds, as many as the rarer class allows up to ``folds``): within
-    its own training set this kernel separates noise as well. "decision" ranks the places by their
-    decision value; "labels" takes the hard labels, whose AUC is the balanced accuracy, as the
-    published tables fit. A constant element gives 0.5.
+    ``x`` ``(n,)`` are values, ``y`` ``(n,)`` 1 or 0. Each place is scored by a machine that was not
+    fitted on it (stratified folds, at most ``folds``, fewer if the rarer class is small): in its
+    own training set this kernel separates even noise. "decision" ranks the places by their
+    decision value; "labels" uses the predicted labels, whose AUC is the balanced accuracy, as in
+    the published tables. A constant element gives 0.5.
 
-    Raises SamplingError for fewer than two places of either class, ConfigError for a definition.
+    Raises SamplingError for fewer than two places of a class, ConfigError for a definition.
     """
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -178,8 +177,8 @@ def _by_svm(X: Floats, y: Floats, definition: Definition, seed: int) -> tuple[Fl
         rows = present[:, j]
         auc[j] = svm_auc(X[rows, j], y[rows], definition, seed=seed)
     z = np.full_like(auc, np.nan)
-    judged = ~np.isnan(auc)
-    z[judged] = z_auc(auc[judged], n_pos[judged], n_neg[judged])
+    known = ~np.isnan(auc)
+    z[known] = z_auc(auc[known], n_pos[known], n_neg[known])
     return z, {"auc": auc, "n_pos": n_pos.astype(float), "n_neg": n_neg.astype(float)}
 
 
@@ -218,16 +217,16 @@ def _by_components(X: Floats, y: Floats) -> tuple[Floats, Measures]:
 def _checked(
     X: ArrayLike, y: ArrayLike, names: Sequence[str]
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """Labelled rows alone; refuse shapes that do not go together and labels that are none."""
+    """The labelled rows; refuse shapes that do not match and invalid labels."""
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if X.ndim != 2 or y.shape != X.shape[:1] or len(names) != X.shape[1]:
         raise ModelError(
-            f"values {X.shape}, labels {y.shape} and {len(names)} names do not go together",
+            f"values {X.shape}, labels {y.shape} and {len(names)} names do not match",
             where="screening",
         )
     if np.isinf(X).any():
         name = names[int(np.argmax(np.isinf(X).any(axis=0)))]
-        raise ModelError("holds infinite values", where=f"layer {name}")
+        raise ModelError("the layer has infinite values", where=f"layer {name}")
     labelled = ~np.isnan(y)
     _need_both(y[labelled])
     return X[labelled], y[labelled], tuple(names)
@@ -236,10 +235,10 @@ def _checked(
 def _need_both(y: Floats) -> None:
     n_pos, n_neg = int((y == 1).sum()), int((y == 0).sum())
     if n_pos + n_neg < len(y):
-        raise SamplingError("labels are 1 (ore), 0 (barren) or NaN", where="screening")
+        raise SamplingError("labels must be 1 (ore), 0 (negative) or NaN", where="screening")
     if min(n_pos, n_neg) < 2:
         raise SamplingError(
-            f"{n_pos} ore and {n_neg} barren places are too few to judge an element by",
+            f"{n_pos} ore and {n_neg} negative places are too few to screen elements",
             where="screening",
-            remedy='set screening.method = "none", or give more deposits',
+            remedy='set screening.method = "none", or add more deposits',
         )

@@ -1,4 +1,4 @@
-"""From concentrations of samples to the values that are interpolated."""
+"""Transform concentrations of samples into the values to interpolate."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def log_ratios(
 
     ``values`` ``(n, n_elements)`` are concentrations in mg/kg, positive or NaN, of ``symbols``.
     Returns ``(n, n_names)``: for "clr", "log" and "none" (mg/kg) the names are the parts', for
-    "ilr" ``ilr1``, ``ilr2`` …, for "alr" ``Au/Al`` …. No ratio depends on a closure before it.
+    "ilr" ``ilr1``, ``ilr2`` …, for "alr" ``Au/Al`` …. No ratio depends on an earlier closure.
 
     Raises ConfigError for an unknown or repeated part, fewer than two parts, or an additive
-    log-ratio of an absent denominator; InputError naming the column of a value without logarithm.
+    log-ratio with a missing denominator; InputError with the column of a value without logarithm.
 
     >>> from orecast.config import Composition
     >>> names, values = log_ratios([[1.0, 2.0]], ["Au", "Cu"], Composition(transform="ilr"))
@@ -42,16 +42,16 @@ def log_ratios(
         return parts, log(x, parts)
     if len(parts) < 2:
         raise ConfigError(
-            f"a log-ratio needs two parts, there is {len(parts)}",
+            f"a log-ratio needs two parts; there is {len(parts)}",
             where="composition.parts",
-            remedy='name more parts, or set composition.transform = "log"',
+            remedy='add more parts, or set composition.transform = "log"',
         )
     if options.transform == "clr":
         return parts, clr(x, parts)
     if options.transform == "ilr":
         return tuple(f"ilr{i}" for i in range(1, len(parts))), ilr(x, parts)
     denominator = options.denominator
-    assert denominator is not None  # the configuration sees to it
+    assert denominator is not None  # the configuration requires it
     return (
         tuple(f"{p}/{denominator}" for p in parts if p != denominator),
         alr(x, denominator, parts),
@@ -64,10 +64,14 @@ def _parts(symbols: Sequence[str], options: Composition) -> tuple[str, ...]:
     for part, count in Counter(parts).items():
         if part not in symbols:
             raise ConfigError(
-                f"{part!r} is no element of the survey",
+                f"{part!r} is not an element of the survey",
                 where="composition.parts",
                 remedy=nearest(part, symbols),
             )
         if count > 1:
-            raise ConfigError(f"{part!r} is named {count} times", where="composition.parts")
+            raise ConfigError(
+                f"{part!r} occurs {count} times",
+                where="composition.parts",
+                remedy="remove the repetitions",
+            )
     return parts

@@ -1,8 +1,8 @@
 """The run's configuration: typed, validated, TOML in and out.
 
-Every field is documented where it stands; the same words are the comments of the ``run.toml``
-that ``orecast init`` writes. Paths may hold ``${VARIABLE}`` or ``${VARIABLE:-fallback}`` and are
-taken relative to the file they stand in; ``$${`` is a ``${`` of a name, and ``./~`` a ``~``.
+Every field has a docstring; ``orecast init`` writes it as a comment into ``run.toml``. A path may
+contain ``${VARIABLE}`` or ``${VARIABLE:-fallback}`` and is relative to the file that contains it.
+In a path, ``$${`` means ``${`` and ``./~`` means ``~``.
 """
 
 from orecast.config.inputs import (

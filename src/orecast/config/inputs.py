@@ -1,4 +1,4 @@
-"""The tables that name a survey's files; a field's docstring is its comment in ``run.toml``."""
+"""The tables of a survey's files; a field's docstring is its comment in ``run.toml``."""
 
 # ruff: noqa: RUF012
 # Pydantic copies a mutable default for each instance.
@@ -16,56 +16,56 @@ _MISSING = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
 
 
 class Columns(Section):
-    """Columns of a table that hold positions."""
+    """Position columns of a table."""
 
     x: str | None = None
     """Column of eastings or longitudes; found by its name when left out."""
     y: str | None = None
     """Column of northings or latitudes; found by its name when left out."""
     crs: str | None = None
-    """CRS of the positions, such as "EPSG:32645"; needed where the file does not carry one."""
+    """CRS of the positions, such as "EPSG:32645"; needed if the file has none."""
     layer: str | None = None
     """Layer of a GeoPackage, or sheet of a workbook; the first when left out."""
 
 
 class Samples(Columns):
-    """The samples: a table or a vector file of points, one row a sample."""
+    """The samples: a table or a vector file of points, one row per sample."""
 
     path: FilePath
     """CSV, TSV, Excel, Parquet, GeoPackage, Shapefile or GeoJSON."""
     elements: list[str] | None = None
-    """Columns to take as elements; recognised from the headers when left out."""
+    """Columns that are elements; recognised from the headers when left out."""
     rename: dict[str, str] = {}
     """Element symbol of a column whose header is not recognised, such as {gold = "Au"}."""
     units: dict[str, str] = {}
     """Unit of a column, by symbol: "ppb", "ppm", "%", "g/t", "mg/kg", "ug/kg"."""
     ignore: list[str] = []
-    """Columns that are no elements, whatever their header looks like."""
+    """Columns to ignore, even if their header looks like an element."""
     missing: list[str | int | float] = list(_MISSING)
     """Codes of missing values."""
     detection_limits: dict[str, float] = {}
     """Detection limit by symbol, in the column's unit; values at or below it are censored."""
     negatives: Literal["below", "refuse"] = "below"
-    """A negative value means "below this limit", as laboratories write it, or is refused."""
+    """A negative value means "below this limit", as some laboratories write, or is refused."""
     zeros: Literal["below", "refuse"] = "below"
     """A zero means "below the lowest value seen", or is refused with the column's name."""
     duplicates: Literal["average", "keep"] = "average"
     """Samples at one place are averaged (geometric mean) or kept."""
     medium: Literal["stream-sediment", "soil", "rock", "till", "unknown"] = "unknown"
-    """What was sampled; a stream sediment speaks for its catchment upstream."""
+    """What was sampled; a stream sediment represents its upstream catchment."""
 
 
 class Gridded(Section):
-    """A survey that comes as rasters of elements, all on one grid."""
+    """A survey of rasters, one per element, all on one grid."""
 
     path: FilePath
-    """A glob of rasters, one an element, named by the element: "geochemistry/*.tif"."""
+    """Pattern of the rasters, one per element, named by the element: "geochemistry/*.tif"."""
     units: dict[str, str] = {}
     """Unit of an element, by symbol; ppm, and % for oxides, when left out."""
     ignore: list[str] = []
-    """Rasters that are no elements, by file stem."""
+    """Rasters to ignore, by file name without suffix."""
     reach: Length | None = None
-    """How far the interpolation behind the rasters reached, in metres; two cells if left out."""
+    """Search radius used to make the rasters, in metres; two cells when left out."""
 
 
 class Deposits(Columns):
@@ -76,16 +76,16 @@ class Deposits(Columns):
     where: dict[str, str | float | list[str] | list[float]] = {}
     """Keep the rows with these values, such as {commodity = ["Au", "Ag"]}."""
     value: float = 1.0
-    """Value that marks a deposit, where the file is a raster."""
+    """Value that marks a deposit, if the file is a raster."""
     align: Align = "crs"
-    """A raster is placed by its CRS and transform, or, where its header is wrong, "pixels"."""
+    """Place a raster by its CRS and transform or, if its header is wrong, by "pixels"."""
 
 
 class Barren(Deposits):
     """Places known to be barren, used as negatives."""
 
     value: float = 0.0
-    """Value that marks a barren place, where the file is a raster."""
+    """Value that marks a barren place, if the file is a raster."""
 
 
 class Vectors(Section):
@@ -96,33 +96,33 @@ class Vectors(Section):
     layer: str | None = None
     """Layer of a GeoPackage; the first when left out."""
     crs: str | None = None
-    """CRS, where the file carries none."""
+    """CRS, if the file has none."""
     where: dict[str, str | float | list[str] | list[float]] = {}
     """Keep the features with these values."""
 
 
 class Faults(Vectors):
-    """Fault lines, and the layers to make of them."""
+    """Fault lines, and the layers to make from them."""
 
     distance: bool = True
-    """A layer of distance to the nearest fault."""
+    """Make a layer of the distance to the nearest fault."""
     rings: list[Length] = []
-    """Outer radii of buffers in metres, such as [500, 1000, …, 3000], coded to one layer."""
+    """Outer radii of buffers in metres, such as [500, 1000, …, 3000], coded in one layer."""
     density: Length | None = None
-    """A layer of fault length per area within this radius in metres."""
+    """Make a layer of fault length per area, within this radius in metres."""
     intersections: bool = False
-    """A layer of distance to the nearest fault intersection."""
+    """Make a layer of the distance to the nearest fault intersection."""
 
 
 class Geology(Vectors):
-    """Geological polygons, and the layers to make of them."""
+    """Geological polygons, and the layers to make from them."""
 
     column: str
     """Column of the rock unit or class."""
     coding: Literal["one-hot", "code"] = "one-hot"
-    """A layer a class (the most widespread ones), or one coded layer."""
+    """One layer for each of the largest classes, or one coded layer."""
     classes: Annotated[int, Field(ge=1)] = 12
-    """With one-hot, how many of the most widespread classes get a layer; the rest share one."""
+    """With one-hot, how many of the largest classes get a layer; the others share one."""
 
 
 class Layer(Section):
@@ -131,12 +131,12 @@ class Layer(Section):
     path: FilePath
     """GeoTIFF or ASCII grid."""
     name: str | None = None
-    """Name of the layer; the file's stem when left out."""
+    """Name of the layer; the file name without suffix when left out."""
     crs: str | None = None
-    """CRS, where the file carries none."""
+    """CRS, if the file has none."""
     align: Align = "crs"
-    """Placed by CRS and transform, or, where its header is wrong, "pixels"."""
+    """Place it by CRS and transform or, if its header is wrong, by "pixels"."""
     categories: bool = False
-    """Values are classes: aligned to the nearest cell instead of bilinearly."""
+    """The values are classes: take the nearest cell, do not interpolate."""
     reach: Length | None = None
-    """How far a datum behind the raster moves a cell, in metres; two of its cells if left out."""
+    """How far a datum of the raster influences a cell, in metres; two cells when left out."""

@@ -27,7 +27,7 @@ def _at_least_one_cell(size: int) -> int:
 
 
 def most_shift(window: int) -> int:
-    """How many cells a window may be slid each way, so that its own cell stays in it.
+    """How many cells a window can be shifted in each direction and still contain its cell.
 
     >>> [most_shift(window) for window in (1, 2, 3, 9)]
     [0, 0, 1, 4]
@@ -36,7 +36,7 @@ def most_shift(window: int) -> int:
 
 
 Window = Annotated[int, AfterValidator(_at_least_one_cell)]
-Channel = Literal[  # detectors that need no labels and read a cell's own values alone
+Channel = Literal[  # detectors without labels that use only the cell's own values
     "mahalanobis",
     "isolation-forest",
     "one-class-svm",
@@ -49,16 +49,16 @@ Channel = Literal[  # detectors that need no labels and read a cell's own values
 
 
 class Composition(Section):
-    """Log-ratios, taken on the samples before interpolation."""
+    """Log-ratios of the samples, computed before interpolation."""
 
     transform: Literal["clr", "ilr", "alr", "log", "none"] = "clr"
-    """Centred, isometric or additive log-ratio, the plain logarithm, or concentrations."""
+    """Centred, isometric or additive log-ratio, logarithm, or plain concentrations."""
     parts: list[str] | None = None
-    """The fixed list of elements that form the composition; all of them when left out."""
+    """Elements of the composition; all when left out."""
     denominator: str | None = None
-    """The element that the additive log-ratio divides by."""
+    """The divisor element of the additive log-ratio."""
     censored: Literal["multiplicative", "lognormal"] = "multiplicative"
-    """Values below detection: 0.65 of the limit, or the log-normal mean below it."""
+    """Values below detection become 0.65 of the limit, or the log-normal mean below it."""
 
     @model_validator(mode="after")
     def _alr_needs_a_denominator(self) -> Self:
@@ -68,7 +68,7 @@ class Composition(Section):
 
 
 class EvidenceOptions(Section):
-    """From samples to layers on one grid."""
+    """Layers on one grid from the samples."""
 
     cell_size: Length | None = None
     """Cell size in metres; proposed from the sampling density when left out."""
@@ -79,70 +79,70 @@ class EvidenceOptions(Section):
     power: Positive = 2.0
     """Power of the inverse distance."""
     radius: Length | None = None
-    """Search radius in metres: the layers' reach; proposed from the spacing when left out."""
+    """Search radius in metres, which is the layers' reach; proposed when left out."""
     layers: list[str] | None = None
-    """Layers to learn from; all of them when left out."""
+    """Layers to use; all when left out."""
 
 
 class Screening(Section):
-    """Which elements to keep, refitted in every fold."""
+    """Selection of elements, fitted anew in each fold."""
 
     method: Literal["none", "svm-auc", "correlation", "pca"] = "none"
-    """By the AUC of a support-vector machine (Z above the threshold), correlation, or PCA."""
+    """Select by the AUC of a support-vector machine (its Z), by correlation, or by PCA."""
     threshold: Positive | None = None
-    """Z_AUC above 2.58, |r| above 0.2, or |loading| above 0.3 when left out."""
+    """Lower limit; when left out 2.58 for Z_AUC, 0.2 for |r|, 0.3 for |loading|."""
     keep: list[str] = []
-    """Elements kept whatever the screening says."""
+    """Elements that are always kept."""
 
 
 class Grow(Section):
-    """A step of growth: training windows made of others; one amount is named, but for slide."""
+    """A step that makes more training windows; it needs one amount, except slide."""
 
     method: str
-    """copy, turns, noise, slide, smote, vae or gan; slide without an amount takes all positions."""
+    """copy, turns, noise, slide, smote, vae or gan; slide without an amount uses all positions."""
     options: dict[str, Any] = {}
     """Options of that method."""
     label: Literal[0, 1] | None = None
-    """The class to grow, 1 ore or 0 barren; both when left out."""
+    """The class to grow, 1 ore or 0 negative; both when left out."""
     balance: bool = False
-    """Grow the smaller class until both are even."""
+    """Grow the smaller class to the size of the other."""
     times: Positive | None = None
-    """Grow a class to so many times its windows."""
+    """Grow a class to this multiple of its windows."""
     n: Annotated[int, Field(ge=0)] | None = None
-    """Grow a class by so many windows."""
+    """Grow a class by this number of windows."""
     to: Annotated[int, Field(ge=0)] | None = None
-    """Grow a class to so many windows in all."""
+    """Grow a class to this total number of windows."""
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     """Change this share of a class's windows in place."""
 
 
 class SamplingOptions(Section):
-    """What is learned from."""
+    """Training samples."""
 
     window: Window = 9
-    """Cells on a window's side."""
+    """Side of a window, in cells."""
     shift: Annotated[int, Field(ge=0)] | None = None
-    """Deposits' windows are slid by up to so many cells in training; 1 if it fits, by "auto" 0."""
+    """Most cells to shift deposits' windows in training; when left out 1 if it fits, "auto": 0."""
     negatives: Literal["random", "distance", "kmeans"] = "distance"
-    """Barren cells: any, far from deposits, or in low clusters of the target element."""
+    """Negative cells: any, far from deposits, or in low clusters of the target element."""
     ratio: Positive | None = None
-    """Barren windows for each ore window; 1, by "auto" 5."""
+    """Negative windows per ore window; when left out 1, "auto": 5."""
     distance: Length | None = None
-    """Negatives keep this far from deposits, in metres; one window when left out."""
+    """Least distance of negatives from deposits, in metres; one window when left out."""
     fault_distance: Length | None = None
-    """Negatives by k-means keep this far from faults, in metres."""
+    """Least distance of k-means negatives from faults, in metres."""
     target: str | None = None
-    """The element whose clusters k-means judges; needed by "kmeans"."""
+    """The element that k-means clusters; needed by "kmeans"."""
     clusters: Annotated[int, Field(ge=2)] = 5
     """Number of clusters of k-means."""
     barren_clusters: Annotated[int, Field(ge=1)] | None = None
-    """So many of the lowest are barren; three fifths of them when left out."""
+    """How many of the lowest clusters are negative; three fifths when left out."""
     grow: list[Grow] = []
-    """Steps by which training windows are grown, one after the other."""
+    """Steps that make more training windows, one after the other."""
 
     @property
     def growth(self) -> tuple[int, float]:
-        """``shift`` and ``ratio``, or what a model that is named has where they are left out."""
+        """``shift`` and ``ratio``, with the defaults of a named model."""
         shift = min(1, most_shift(self.window)) if self.shift is None else self.shift
         return shift, 1.0 if self.ratio is None else self.ratio
 
@@ -152,7 +152,7 @@ class SamplingOptions(Section):
         window = info.data.get("window")
         if shift is not None and window is not None and shift > most_shift(window):
             raise ValueError(
-                f"at most {most_shift(window)} keeps a deposit in its window of {window}"
+                f"must be at most {most_shift(window)}, or a deposit leaves its window of {window}"
             )
         return shift
 
@@ -162,64 +162,64 @@ class SamplingOptions(Section):
             raise ValueError('negatives = "kmeans" needs target, an element such as "Au"')
         if self.barren_clusters is not None and self.barren_clusters >= self.clusters:
             raise ValueError(
-                f"barren_clusters must be less than clusters ({self.clusters}): the highest hold "
-                "what is sought"
+                f"barren_clusters must be less than clusters ({self.clusters}): the highest "
+                "clusters are not negative"
             )
         return self
 
 
 class Validation(Section):
-    """How the map is tested."""
+    """Validation of the map."""
 
     protocol: str = "spatial"
-    """"spatial" keeps deposits whole and buffers them; another one is tested beside it."""
+    """"spatial" keeps deposits whole, with a buffer; another one is an additional test."""
     options: dict[str, Any] = {}
-    """Options of that protocol, such as {block = 20000}; without deposits of "negative-draws"."""
+    """Options of the protocol, such as {block = 20000}; without deposits, of "negative-draws"."""
     folds: Annotated[int, Field(ge=2, le=255)] = 5  # numbered from 0 in a map of bytes
-    """Number of folds; fewer where the deposits cannot be cut into so many."""
+    """Number of folds."""
     inner_folds: Annotated[int, Field(ge=0)] = 2
-    """Folds inside each training part, by which threshold and calibration are chosen; 0: none."""
+    """Folds in each training part, to choose threshold and calibration; 0: none."""
     baselines: bool = True
-    """Score single layers, distances and the classical methods beside the model."""
+    """Also score single layers, distances and classical methods."""
 
     @model_validator(mode="after")
     def _one_inner_fold_is_none(self) -> Self:
         if self.inner_folds == 1:
-            raise ValueError("inner_folds is 0, or at least 2")
+            raise ValueError("inner_folds must be 0, or at least 2")
         return self
 
 
 class UncertaintyOptions(Section):
-    """How far the map can be trusted, cell by cell."""
+    """Uncertainty of the map, cell by cell."""
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Models of so many seeds, averaged, in each fold and for the final map."""
+    """Number of seeds; their models are averaged, in each fold and for the final map."""
     dropout: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Passes with dropout left on (Monte-Carlo dropout), for networks that have it; 0: none."""
+    """Passes with dropout (Monte-Carlo dropout), for networks that have it; 0: none."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
-    """Of the share of the map that holds a further deposit (conformal)."""
+    """Confidence of the share of the map that contains a further deposit (conformal)."""
 
 
 class ModelOptions(Section):
     """The model."""
 
     name: str = "auto"
-    """A registered name, which ``orecast models`` lists; "auto" is what was measured to do best."""
+    """A name from ``orecast models``; "auto" chooses the model that was best in tests."""
     options: dict[str, Any] = {}
-    """Options of that model."""
+    """Options of the model."""
     channels: list[Channel] = []
-    """Detectors whose scores, fitted without labels in the fold, are layers for it too."""
+    """Detectors, fitted without labels in the fold, whose scores are additional layers."""
     weight: str | None = None
-    """Layer that guides models by knowledge; the influence of faults, fitted, when left out."""
+    """Layer for knowledge-guided models; the fitted influence of faults when left out."""
 
 
 class Training(Section):
-    """How networks are trained."""
+    """Training of networks."""
 
     epochs: Annotated[int, Field(ge=1)] = 30
-    """Fixed number of epochs; stopping early on one or two deposits is noise."""
+    """Fixed number of epochs; with few deposits, early stopping is unreliable."""
     batch: Annotated[int, Field(ge=2)] = 32
-    """Windows in a batch."""
+    """Windows per batch."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     """Optimiser."""
     rate: Annotated[Positive, Field(le=1e30)] = 1e-3
@@ -229,21 +229,21 @@ class Training(Section):
     decay: Annotated[float, Field(ge=0)] = 1e-4
     """Weight decay."""
     schedule: Literal["constant", "cosine", "step"] = "cosine"
-    """Course of the learning rate."""
+    """How the learning rate changes."""
     step_epochs: Annotated[int, Field(ge=1)] = 30
     """With "step", epochs between two drops."""
     step_factor: Annotated[Positive, Field(le=1)] = 0.5
-    """With "step", what the rate is multiplied by."""
+    """With "step", the factor of the rate at each drop."""
     final_rate: Annotated[float, Field(ge=0, le=1e30)] = 0.0
     """With "cosine", the rate at the end."""
     flips: bool | Literal["alone"] = True
-    """Flip and turn training windows at random; "alone": flips, and no quarter turns."""
+    """Flip and turn training windows at random; "alone": only flips, no quarter turns."""
     trim: Annotated[int, Field(ge=0)] = 0
-    """Training windows are read up to so many cells beside their places, anew in each epoch."""
+    """Shift training windows at random by up to this many cells, anew in each epoch."""
     pretrain: Annotated[int, Field(ge=0)] = 0
-    """Epochs before these, without labels, in which a network restores masked windows; 0: none."""
+    """Epochs without labels before training: the network restores masked windows; 0: none."""
     pretrain_on: Literal["visible", "all"] = "visible"
-    """On windows that a fold may see, or all: held-out ground is seen then, and the run says so."""
+    """Pretrain on the fold's windows, or on all (also held-out areas; the run reports it)."""
 
     @property
     def all_epochs(self) -> int:
@@ -263,27 +263,27 @@ class Classes(Section):
     """Potential classes A, B, C."""
 
     rule: Literal["area", "histogram", "probability"] = "area"
-    """By share of area, by the papers' histogram rule, or by fixed probabilities."""
+    """Classes by share of area, by the papers' histogram rule, or by fixed probabilities."""
     area: tuple[float, float, float] = (0.01, 0.05, 0.10)
-    """Share of the mapped area within A, within A and B, within A, B and C."""
+    """Shares of the mapped area in A, in A and B, and in A, B and C."""
     probability: tuple[float, float, float] = (0.95, 0.90, 0.85)
     """Lowest score of A, B and C."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not 0 < self.area[0] < self.area[1] < self.area[2] <= 1:
-            raise ValueError("area takes three rising shares between 0 and 1")
+            raise ValueError("area must have three rising shares between 0 and 1")
         if not 1 >= self.probability[0] > self.probability[1] > self.probability[2] >= 0:
-            raise ValueError("probability takes three falling scores between 1 and 0")
+            raise ValueError("probability must have three falling scores between 1 and 0")
         return self
 
 
 class Targets(Section):
-    """From classes to ranked polygons."""
+    """Ranked target polygons from classes."""
 
     smallest: Annotated[int, Field(ge=1)] = 4
-    """Cells that a target has at least."""
+    """Fewest cells of a target."""
     most: Annotated[int, Field(ge=1)] = 50
-    """Targets kept at the most."""
+    """Most targets."""
     tiles: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
-    """Also sum the map up by numbered tiles, down and across, such as [12, 12]: tiles.gpkg."""
+    """Also write tiles.gpkg, the map by numbered tiles (down, across), such as [12, 12]."""

@@ -1,4 +1,4 @@
-"""The whole configuration: the survey's tables, the method's, and the run's own keys."""
+"""The whole configuration: keys of the run, tables of the survey and of the method."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ class Config(Section):
     """A run's configuration."""
 
     title: str = "orecast run"
-    """Printed on the report."""
+    """Title of the report."""
     output: FilePath = Path("run")
     """The run's folder."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Every random choice follows from it."""
+    """Seed of all random numbers."""
     crs: str | None = None
-    """Projected CRS to work in; that of the samples when left out (a UTM zone for lon/lat)."""
+    """Projected CRS of the run; the samples' CRS when left out (a UTM zone for lon/lat)."""
     area: Vectors | None = None
     """Polygon of the study area."""
     samples: Samples | None = None
-    """The samples of a point survey; a run has these or [gridded]."""
+    """The samples of a point survey; a run has either these or [gridded]."""
     gridded: Gridded | None = None
-    """The rasters of a gridded survey; a run has these or [samples]."""
+    """The rasters of a gridded survey; a run has either these or [samples]."""
     deposits: Deposits | None = None
-    """Known deposits to learn from; without them, the run is a map of anomalies."""
+    """Known deposits for training; without them, the run maps anomalies."""
     barren: Barren | None = None
     """Known barren places."""
     held_back: Deposits | None = None
-    """Deposits kept aside, such as later discoveries: scored at the end, never learned from."""
+    """Deposits only for a final test, such as later discoveries; never used in training."""
     faults: Faults | None = None
     """Fault lines."""
     geology: Geology | None = None
@@ -64,15 +64,15 @@ class Config(Section):
     composition: Composition = Composition()
     """Log-ratios."""
     evidence: EvidenceOptions = EvidenceOptions()
-    """Layers."""
+    """Layers of evidence."""
     screening: Screening = Screening()
-    """Choice of elements."""
+    """Selection of elements."""
     sampling: SamplingOptions = SamplingOptions()
-    """Samples."""
+    """Training samples."""
     validation: Validation = Validation()
-    """Folds."""
+    """Validation."""
     uncertainty: UncertaintyOptions = UncertaintyOptions()
-    """Trust."""
+    """Uncertainty."""
     model: ModelOptions = ModelOptions()
     """Model."""
     training: Training = Training()

@@ -1,4 +1,4 @@
-"""What all tables of the configuration share: strictness, paths, positive figures."""
+"""Common parts of all configuration tables: strict keys, paths, positive numbers."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ class Section(BaseModel):
 
 
 def path_fault(text: str) -> str | None:
-    """What no file's path may have, in words; None where nothing is wrong.
+    """What is wrong with a path, as text; None if nothing is.
 
-    Libraries below cut a path at a control character or leave it out, and bytes that are no text
+    Libraries cut a path at a control character or ignore the character. Bytes that are not text
     cannot be written into ``run.toml``.
 
     >>> path_fault("data/a.csv"), path_fault("a\\nb")
-    (None, "holds '\\\\n', a character that no path may have")
+    (None, "contains '\\\\n', a character that is not allowed in a path")
     """
     if not text:
         return "is empty"
     kinds = {unicodedata.category(letter): letter for letter in text}
-    if "Cs" in kinds:  # a byte of the command line that could not be read
-        return f"holds {kinds['Cs']!r}, which is no {sys.getfilesystemencoding()} text"
-    return f"holds {kinds['Cc']!r}, a character that no path may have" if "Cc" in kinds else None
+    if "Cs" in kinds:  # a byte of the command line that is not text
+        return f"contains {kinds['Cs']!r}, which is not {sys.getfilesystemencoding()} text"
+    if "Cc" not in kinds:
+        return None
+    return f"contains {kinds['Cc']!r}, a character that is not allowed in a path"
 
 
 def _path(given: Any) -> Any:
-    """The path of a text, its variables and the folder of a user filled in."""
+    """The path of a text, with variables and ``~`` replaced."""
     if not isinstance(given, str | Path):
         return given
     whole = str(given) if isinstance(given, Path) else _VARIABLE.sub(_value, given)
@@ -51,12 +53,12 @@ def _path(given: Any) -> Any:
     except RuntimeError:
         user = Path(whole).parts[0]
         raise ValueError(
-            f"there is no home folder {user}; a file of that name is written ./{user}"
+            f"there is no home folder {user}; for a file with this name, write ./{user}"
         ) from None
 
 
 def path_text(path: Path) -> str:
-    """A path as a ``run.toml`` writes it, so that it is read back as it is.
+    """A path in the form of ``run.toml``; reading it gives the same path.
 
     >>> path_text(Path("~a/${b}"))
     './~a/$${b}'

@@ -1,4 +1,4 @@
-"""TOML to configuration and back."""
+"""Read and write configurations as TOML."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from orecast.config.section import Section, path_fault, path_text
 from orecast.errors import ConfigError, nearest
 
 _SURVEYS = ("samples", "gridded")
-_DEEPEST = 32  # tables and lists inside each other; recursion ends at some hundreds
-_MOST = 20  # mistakes that are written out
+_DEEPEST = 32  # tables and lists inside each other; Python's recursion has a limit
+_MOST = 20  # mistakes shown in a message
 _WHOLE, _NUMBER, _LIST = "must be a whole number", "must be a number", "must be a list, in brackets"
-_TABLE = "must be a table: its keys stand below its name in square brackets"
-_WORDS = {  # of each type of error that pydantic finds, with its context filled in
+_TABLE = "must be a table: write its keys below its name in square brackets"
+_WORDS = {  # by pydantic's type of error; its context is filled in
     "model_type": _TABLE,
     "model_attributes_type": _TABLE,
     "dict_type": "must be a table, in braces",
@@ -30,7 +30,7 @@ _WORDS = {  # of each type of error that pydantic finds, with its context filled
     "tuple_type": _LIST,
     "too_long": "takes {max_length} values",
     "string_type": "must be a text, in quotes",
-    "string_unicode": "must be a text, and holds bytes that are none",
+    "string_unicode": "must be a text, but contains bytes that are not text",
     "path_type": "must be the path of a file, in quotes",
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
@@ -62,8 +62,7 @@ Mistake = tuple[str, str | None]  # what is wrong, with its key; the remedy
 def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -> Config:
     """Validate a table; relative paths are taken from ``folder``.
 
-    Raises ConfigError that names every mistake's key, and the nearest known one where it is
-    unknown.
+    Raises ConfigError with the key of each mistake; for an unknown key, with the nearest known one.
     """
     mistakes: list[Mistake] = []
     config = None
@@ -72,12 +71,21 @@ def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -
     except ValidationError as error:
         mistakes += _explained(error.errors(include_url=False), table)
     samples, gridded = (table.get(name) is not None for name in _SURVEYS)
-    if samples == gridded and not any(_meant_a_survey(key) for key in table):
-        what = "a run needs either [samples] or [gridded]" + (", not both" if samples else "")
-        mistakes.append((what, "orecast init writes a run.toml of your files"))
+    if samples == gridded and not any(_is_misspelt_survey(key) for key in table):
+        what = (
+            "there are both [samples] and [gridded]; a run needs only one"
+            if samples
+            else "there is neither [samples] nor [gridded]; a run needs one"
+        )
+        mistakes.append(
+            (
+                what,
+                "add one, or make a run.toml with `orecast init`" if not samples else "remove one",
+            )
+        )
     if config is None or mistakes:
         raise _error(mistakes, where)
-    return config if folder is None else _anchored(config, folder)
+    return config if folder is None else _resolved(config, folder)
 
 
 def read(
@@ -89,9 +97,9 @@ def read(
 ) -> Config:
     """Read a ``run.toml``; each override is ``key.of.table=value`` with a TOML value.
 
-    ``model`` names a model in place of the file's, whose options go with it; overrides may give it
-    others. ``output`` is a folder in place of the file's, relative to where the process stands.
-    Raises ConfigError that names file and key.
+    ``model`` replaces the file's model and its options; overrides can set new options. ``output``
+    replaces the file's folder and is relative to the current folder. Raises ConfigError with file
+    and key.
     """
     table = read_toml(path)
     if model is not None:
@@ -107,39 +115,43 @@ def read(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file as it is written; raises ConfigError that names it."""
+    """Read a TOML file without validation; raises ConfigError with its name."""
     if fault := path_fault(str(path)):
-        raise ConfigError(f"the path {fault}", where=str(path), remedy="name another file")
-    if path.is_char_device():  # such as /dev/zero, which never ends
-        raise ConfigError("is no file", where=str(path), remedy="name a run.toml")
+        raise ConfigError(f"the path {fault}", where=str(path), remedy="use another file")
+    if path.is_char_device():  # for example /dev/zero, which has no end
+        raise ConfigError(
+            "this is not a file", where=str(path), remedy="give the path of a run.toml"
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
-            "no such file", where=str(path), remedy="orecast init writes one"
+            "no such file", where=str(path), remedy="check the path, or make it with `orecast init`"
         ) from None
     except IsADirectoryError:
-        raise ConfigError("is a folder", where=str(path), remedy="name its run.toml") from None
+        raise ConfigError(
+            "this is a folder", where=str(path), remedy="give the run.toml in it"
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(
-            "is no UTF-8 text", where=str(path), remedy="save the file with encoding UTF-8"
+            "the file is not UTF-8 text", where=str(path), remedy="save it with encoding UTF-8"
         ) from None
     except OSError as error:
-        raise ConfigError(f"cannot be read ({error.strerror})", where=str(path)) from None
+        raise ConfigError(f"the file cannot be read ({error.strerror})", where=str(path)) from None
     try:
         return _loaded(text, str(path))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"is not valid TOML: {error}",
+            f"the file is not valid TOML: {error}",
             where=str(path),
             remedy="put texts in quotes, and write paths with / or in single quotes",
         ) from None
 
 
 def read_value(text: str, where: str) -> Any:
-    """Read a value as TOML writes it; a bare word is a text, as a shell user writes it.
+    """Read a TOML value; a word without quotes is a text.
 
-    Raises ConfigError that names ``where``.
+    Raises ConfigError with ``where``.
 
     >>> read_value("[1, 2]", "--set"), read_value("resnet34", "--set")
     ([1, 2], 'resnet34')
@@ -152,32 +164,32 @@ def read_value(text: str, where: str) -> Any:
 
 
 def to_toml(config: Config, *, comments: bool = False) -> str:
-    """Write a configuration as TOML, with every field's documentation where ``comments``."""
+    """Write a configuration as TOML; with ``comments``, each field's docstring too."""
     document = tomlkit.document()
     _fill(document, config, comments)
     return tomlkit.dumps(document)
 
 
 def _loaded(text: str, where: str) -> dict[str, Any]:
-    """The table of a TOML text; raises ConfigError where it is one that nothing can be done with.
+    """The table of a TOML text; raises ConfigError if it is too deep or has too large integers.
 
-    Raises TOMLDecodeError where it is no TOML.
+    Raises TOMLDecodeError if it is not TOML.
     """
     try:
         table = tomllib.loads(text)
     except RecursionError:
         raise ConfigError(
-            f"brackets stand more than {_DEEPEST} deep in each other",
+            f"brackets are nested more than {_DEEPEST} deep",
             where=where,
-            remedy="look for brackets that are too many",
+            remedy="remove surplus brackets",
         ) from None
     except tomllib.TOMLDecodeError:
         raise
-    except ValueError:  # of int(), which takes no thousands of digits
+    except ValueError:  # from int(), for thousands of digits
         raise ConfigError(
-            "holds an integer of thousands of digits",
+            "an integer has thousands of digits",
             where=where,
-            remedy="write 18 digits at the most",
+            remedy="write at most 18 digits",
         ) from None
     if mistakes := list(_unusable(table)):
         raise _error(mistakes, where)
@@ -185,36 +197,36 @@ def _loaded(text: str, where: str) -> dict[str, Any]:
 
 
 def _unusable(value: Any, key: str = "", depth: int = 0) -> Iterator[Mistake]:
-    """What is deeper, or larger, than can be written again or handed on."""
+    """Values that are nested too deep, and integers too large to be written."""
     if depth > _DEEPEST:
-        yield f"{key!r}: stands more than {_DEEPEST} tables or lists deep", None
+        yield f"{key!r}: is nested more than {_DEEPEST} tables or lists deep", None
     elif isinstance(value, dict | list):
         inside = value.items() if isinstance(value, dict) else enumerate(value)
         for name, inner in inside:
             yield from _unusable(inner, f"{key}.{name}".removeprefix("."), depth + 1)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield f"{key!r}: an integer has at most 64 bits", None
+        yield f"{key!r}: the integer has more than 64 bits", None
 
 
 def _set(table: dict[str, Any], override: str) -> None:
     key, sign, text = override.partition("=")
     if not sign or not key.strip():
-        raise ConfigError(f"--set takes key=value, not {_cut(repr(override))}")
+        raise ConfigError(f"--set needs key=value, not {_cut(repr(override))}")
     where = f"--set {_cut(override)}"
     value = read_value(text, where)
     *tables, last = key.strip().split(".")
     if len(tables) > _DEEPEST:
-        raise ConfigError(f"the key stands more than {_DEEPEST} tables deep", where=where)
+        raise ConfigError(f"the key is nested more than {_DEEPEST} tables deep", where=where)
     place: Any = table
     for name in tables:
         place = _inside(place, name, where)
     if not isinstance(place, dict):
-        raise ConfigError(f"{'.'.join(tables)!r} is no table", where=where)
+        raise ConfigError(f"{'.'.join(tables)!r} is not a table", where=where)
     place[last] = value
 
 
 def _inside(place: Any, name: str, where: str) -> Any:
-    """The table of a name, made where absent; of an array of tables the one of a number from 0."""
+    """The table of a name, made if missing; in an array of tables, the one with this number."""
     if isinstance(place, dict):
         return place.setdefault(name, {})
     if isinstance(place, list) and name in map(str, range(len(place))):
@@ -223,7 +235,7 @@ def _inside(place: Any, name: str, where: str) -> Any:
 
 
 def _error(mistakes: list[Mistake], where: str) -> ConfigError:
-    """One error of all mistakes, a line each where there are several."""
+    """One error for all mistakes; if there are several, one line each."""
     if len(mistakes) == 1:
         what, remedy = mistakes[0]
         return ConfigError(what, where=where, remedy=remedy)
@@ -233,13 +245,13 @@ def _error(mistakes: list[Mistake], where: str) -> ConfigError:
     return ConfigError("\n  ".join([f"{len(mistakes)} mistakes:", *lines]), where=where)
 
 
-def _meant_a_survey(key: str) -> bool:
-    """Whether an unknown key is one of the tables of which a run needs one, misspelt."""
+def _is_misspelt_survey(key: str) -> bool:
+    """Whether an unknown key is probably ``samples`` or ``gridded``, misspelt."""
     return key not in Config.model_fields and nearest(key, _SURVEYS).startswith("did you mean")
 
 
 def _explained(errors: list[ErrorDetails], table: Mapping[str, Any]) -> list[Mistake]:
-    """Each mistake once, in our words; a value of several kinds has an error for each kind."""
+    """Each mistake once; pydantic gives one error for each allowed type of a value."""
     by_key: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
     for error in errors:
         key = error["loc"] if _is_missing(error) else _known(error["loc"], table)
@@ -248,12 +260,12 @@ def _explained(errors: list[ErrorDetails], table: Mapping[str, Any]) -> list[Mis
 
 
 def _is_missing(error: ErrorDetails) -> bool:
-    """Whether a key is missing; a value missing in a list is one too few."""
+    """Whether a key is missing, not a value in a list."""
     return error["type"] == "missing" and isinstance(error["loc"][-1], str)
 
 
 def _known(loc: tuple[int | str, ...], table: Mapping[str, Any]) -> tuple[int | str, ...]:
-    """How far an error's place is one of the table; the rest names a kind, or what it lacks."""
+    """The part of an error's location that is in the table; the rest is a type or is missing."""
     place: Any = table
     for k, part in enumerate(loc):
         try:
@@ -275,10 +287,10 @@ def _mistake(key: tuple[int | str, ...], errors: list[ErrorDetails]) -> Mistake:
 
 
 def _words(key: tuple[int | str, ...], errors: list[ErrorDetails]) -> str:
-    """What a value must be."""
+    """As text: what a value must be."""
     error = next((e for e in errors if e["type"] == "finite_number"), errors[0])
     kind = error["type"]
-    if kind == "missing":  # in a list of so many values, each of the last has its error
+    if kind == "missing":  # a list with too few values has one error per missing value
         return f"takes {int(errors[-1]['loc'][-1]) + 1} values"
     if len(error["loc"]) > len(key) and kind != "finite_number":
         names = (str(e["loc"][len(key)]) for e in errors)
@@ -306,22 +318,22 @@ def _section_at(loc: list[int | str]) -> type[Section]:
     return section
 
 
-def _anchored(section: Any, folder: Path) -> Any:
-    """Return a section with its relative paths taken from ``folder``."""
+def _resolved(section: Any, folder: Path) -> Any:
+    """A section whose relative paths are resolved from ``folder``."""
     changes: dict[str, Any] = {}
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, Path):
             changes[name] = Path(os.path.normpath(folder / value))
         elif isinstance(value, Section):
-            changes[name] = _anchored(value, folder)
+            changes[name] = _resolved(value, folder)
         elif isinstance(value, list) and value and isinstance(value[0], Section):
-            changes[name] = [_anchored(item, folder) for item in value]
+            changes[name] = [_resolved(item, folder) for item in value]
     return section.model_copy(update=changes)
 
 
 def _fill(table: Any, section: Section, comments: bool, path: str = "") -> None:
-    """Plain values before tables, as TOML needs it; of a table that is absent the keys' names."""
+    """Write plain values before tables, as TOML needs; a missing table as a comment of keys."""
     nested = []
     for name, info in type(section).model_fields.items():
         value, kind = getattr(section, name), _section_in(info.annotation)
@@ -354,7 +366,7 @@ def _fill(table: Any, section: Section, comments: bool, path: str = "") -> None:
 
 
 def _section_in(annotation: Any) -> type[Section] | None:
-    """The section that a field holds, alone, in a list or as an alternative; None for a value."""
+    """The section type of a field (alone, in a list or optional); None for a plain value."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next(filter(None, map(_section_in, get_args(annotation))), None)

@@ -1,4 +1,4 @@
-"""Evidence: from a survey to named layers on one grid, each with its origin and its reach."""
+"""Make evidence from a survey: named layers on one grid, each with origin and reach."""
 
 import lazy_loader
 

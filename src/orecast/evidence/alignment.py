@@ -1,4 +1,4 @@
-"""Supporting rasters onto the evidence grid."""
+"""Align supporting rasters with the evidence grid."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from orecast.config import Config, Layer
 from orecast.errors import AlignmentError
 from orecast.evidence.nouns import Evidence
 from orecast.grid import Bounds, Grid, crs_name
+from orecast.survey.projection import bounds_in
 
 if TYPE_CHECKING:
     from orecast.survey.nouns import Raster, Survey
 
 
-_MUCH_FINER = 0.5  # of the grid's cell: below it a cell is averaged, not sampled
+_MUCH_FINER = 0.5  # of the grid's cell: smaller raster cells are averaged, not sampled
 
 
 def with_rasters(evidence: Evidence, survey: Survey, config: Config) -> Evidence:
-    """Add the survey's supporting rasters, each as its table in the configuration says."""
+    """Add the survey's supporting rasters by their tables in the configuration."""
     tables = {layer.name or layer.path.stem: layer for layer in config.layers}
     for raster in survey.rasters:
         options = tables.get(raster.name, Layer(path=Path(raster.source)))
         values, how = align(raster, evidence.grid, categories=options.categories)
         if options.align == "pixels":
-            how = "placed by row and column, as asked, its header put aside"
+            how = "placed by row and column; the georeference in its header is ignored"
         evidence = evidence.adding(
             raster.name,
             values,
@@ -39,18 +40,18 @@ def with_rasters(evidence: Evidence, survey: Survey, config: Config) -> Evidence
 
 
 def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floats32, str]:
-    """Values at the grid's cells by CRS and transform, ``(rows, columns)``, and how, in words.
+    """Values at the grid's cells by CRS and transform, ``(rows, columns)``, and the method as text.
 
-    Classes take the nearest cell, or the most frequent one where the raster is much finer;
-    quantities are interpolated bilinearly, or averaged where it is much finer. Nodata takes no part
-    in either, and where only nodata lies a cell is NaN. Raises AlignmentError, with both extents,
-    where the two do not overlap or no value falls on the grid.
+    Classes take the nearest cell or, if the raster is much finer, the most frequent class.
+    Quantities are interpolated bilinearly or, if it is much finer, averaged. Nodata is ignored; a
+    cell with only nodata is NaN. Raises AlignmentError, with both extents, if the two do not
+    overlap or the grid gets no value.
     """
     if raster.grid == grid:
         return raster.values.astype(np.float32), "on the same grid"
-    extent = _bounds_in(raster.grid, grid)
+    extent = bounds_in(raster.grid.bounds, raster.grid.crs, grid.crs)
     if not extent.overlaps(grid.bounds):
-        raise _apart(raster, grid, extent, "does not overlap the survey's grid")
+        raise _alignment_error(raster, grid, extent, "the layer does not overlap the survey's grid")
     much_finer = _cell_in_metres(raster.grid, grid) < _MUCH_FINER * min(grid.cell_size)
     name = {
         (False, False): "bilinear",
@@ -60,7 +61,7 @@ def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floa
     }[categories, much_finer]
     values = _warp(raster, grid, name)
     if np.isnan(values).all():
-        raise _apart(raster, grid, extent, "has no value on the survey's grid")
+        raise _alignment_error(raster, grid, extent, "the layer has no value on the survey's grid")
     words = {"nearest": "nearest cell", "mode": "most frequent class", "average": "averaged"}
     return values, f"{words.get(name, name)} from {crs_name(raster.grid.crs)}"
 
@@ -84,26 +85,17 @@ def _warp(raster: Raster, grid: Grid, resampling: str) -> Floats32:
     return values
 
 
-def _bounds_in(source: Grid, grid: Grid) -> Bounds:
-    """Outer edges of a raster in another grid's CRS."""
-    if source.crs == grid.crs:
-        return source.bounds
-    from pyproj import Transformer
-
-    transformer = Transformer.from_crs(source.crs, grid.crs, always_xy=True)
-    return Bounds(*transformer.transform_bounds(*source.bounds))
-
-
 def _cell_in_metres(source: Grid, grid: Grid) -> float:
     """Longer side of a raster's cell in the units of the grid's CRS."""
-    bounds = _bounds_in(source, grid)
+    bounds = bounds_in(source.bounds, source.crs, grid.crs)
     rows, columns = source.shape
     return max((bounds.east - bounds.west) / columns, (bounds.north - bounds.south) / rows)
 
 
-def _apart(raster: Raster, grid: Grid, extent: Bounds, what: str) -> AlignmentError:
+def _alignment_error(raster: Raster, grid: Grid, extent: Bounds, what: str) -> AlignmentError:
     return AlignmentError(
-        f"{what}. The layer: {extent}. The survey: {grid.bounds} ({crs_name(grid.crs)})",
+        f"{what}. Extent of the layer: {extent}; of the survey: {grid.bounds} "
+        f"({crs_name(grid.crs)})",
         where=f"layer {raster.name} ({raster.source})",
-        remedy='correct its CRS or transform, or, where its header is wrong, set align = "pixels"',
+        remedy='correct its CRS or transform; or, if its header is wrong, set align = "pixels"',
     )

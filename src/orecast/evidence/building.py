@@ -1,4 +1,4 @@
-"""Evidence layers on one grid, and those fitted to concentrations refitted in a fold."""
+"""Build evidence layers on one grid; refit the fitted ones in a fold."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from orecast.config import Config, EvidenceOptions
 from orecast.errors import AlignmentError, ConfigError, InputError, nearest
 from orecast.evidence.alignment import with_rasters
 from orecast.evidence.elements import (
+    interpolated_layers,
     interpolator_class,
-    laid_out,
     limits_of_zeros,
     parts_of,
     sample_places,
@@ -32,30 +32,29 @@ from orecast.survey.nouns import Findings
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from orecast.config import Config
-    from orecast.survey.nouns import Findings, Survey
+    from orecast.survey.nouns import Survey
 
 
 def refitted(evidence: Evidence, survey: Survey, config: Config, hidden: Bools) -> Evidence:
-    """Evidence as it would be, had all that is fitted been fitted outside ``hidden`` alone.
+    """Evidence with everything that is fitted refitted on the data outside ``hidden``.
 
-    ``evidence`` is what ``build_evidence`` makes of the survey, ``hidden`` ``(rows, columns)`` the
-    cells that a fold must not see. Fitted are the variograms of kriging, the log-normals of
-    censored values, and the limits of zeros that have none of their own. All samples remain data:
-    beyond ``hidden`` widened by the reach no concentration within it moves a value.
+    ``evidence`` comes from ``build_evidence``; ``hidden`` ``(rows, columns)`` are the cells that a
+    fold must not use. Fitted are kriging variograms, log-normals of censored values, and limits of
+    zeros without a known limit. All samples are still interpolated: farther than the reach from
+    ``hidden``, no concentration within it changes a value.
 
-    Element layers alone are new, the others shared, and no cell gains or loses its value. The very
-    same evidence is returned where nothing that is fitted would change. Raises InputError where
-    the samples outside do not allow of a fit, such as an element measured within ``hidden`` alone.
+    Only element layers are new; the others are shared, and the same cells have values. If no
+    fitted value would change, the same object is returned. Raises InputError if the samples
+    outside are not enough, for example an element measured only within ``hidden``.
     """
     seen = seen_rows(survey, evidence.grid, hidden)
     names = [name for name in evidence.names if evidence.kind(name) == "element"]
     if not names or seen.all() or not _changes(survey, config, seen):
         return evidence
-    told = replace(survey, findings=Findings())  # the map's findings hold here too, and stand there
-    ratios, values = survey_ratios(told, config, seen)
+    quiet = replace(survey, findings=Findings())  # its findings are reported already
+    ratios, values = survey_ratios(quiet, config, seen)
     kept = [k for k, name in enumerate(ratios) if name in names]
-    layers, _, _ = laid_out(values[:, kept], evidence.grid, told, config, seen)
+    layers, _, _ = interpolated_layers(values[:, kept], evidence.grid, quiet, config, seen)
     data = evidence.data
     for k, layer in zip(kept, layers, strict=True):
         before = data[ratios[k]]
@@ -67,8 +66,8 @@ def refitted(evidence: Evidence, survey: Survey, config: Config, hidden: Bools) 
 def seen_rows(survey: Survey, grid: Grid, hidden: Bools) -> Bools:
     """Samples, or cells of a gridded survey, outside ``hidden`` ``(rows, columns)``, ``(n,)``.
 
-    A sample off the grid goes with the cell nearest to it, which is as near to a fold's region as
-    the sample or nearer: whoever lies within the buffer around it is hidden, on the grid or off.
+    A sample outside the grid belongs to its nearest cell, which is at least as near to a fold's
+    region: every sample within the fold's buffer is hidden, on the grid or outside.
     """
     if survey.gridded is not None:
         return ~hidden.ravel()
@@ -77,7 +76,7 @@ def seen_rows(survey: Survey, grid: Grid, hidden: Bools) -> Bools:
 
 
 def _changes(survey: Survey, config: Config, seen: Bools) -> bool:
-    """Whether anything that is fitted can differ where it is learned from the rows seen alone."""
+    """Whether any fitted value can change if it is fitted on the rows ``seen``."""
     if survey.gridded is None and interpolator_class(config).learns:
         return True
     columns = parts_of(survey, config)
@@ -91,18 +90,17 @@ def _changes(survey: Survey, config: Config, seen: Bools) -> bool:
 
 
 _A_LAYER, _A_CELL = 9, 48
-"""Bytes of a cell: in a layer, in the stack that it is copied to, and in the mask of what is
-missing; and while distances are computed."""
-_LITTLE = 0.9  # of the cells that others cover; below it a layer is named for what it takes away
+"""Bytes per cell: of a layer, its copy in the stack and its mask; and while computing distances."""
+_LITTLE = 0.9  # of the cells that the others cover; a layer that covers less is reported
 
 
 def build_evidence(survey: Survey, config: Config) -> Evidence:
-    """Build every layer that the configuration asks for, on one grid.
+    """Build all configured layers on one grid.
 
-    Elements first, then faults, geology and supporting rasters. A cell beyond the data's reach,
-    or whose centre lies outside the study area, is NaN. What was proposed and how much of the
-    grid the layers cover is added to ``survey.findings``. Raises ConfigError for a layer that
-    does not exist, AlignmentError where the layers have no cell in common.
+    First elements, then faults, geology and supporting rasters. A cell beyond the data's reach,
+    or with its centre outside the study area, is NaN. Proposed values and the coverage of the
+    layers are added to ``survey.findings``. Raises ConfigError for a layer that does not exist,
+    AlignmentError if the layers have no cell in common.
     """
     grid = propose_grid(survey, config.evidence, _expected_layers(survey, config))
     evidence = with_elements(Evidence.empty(grid), survey, config)
@@ -119,12 +117,12 @@ def build_evidence(survey: Survey, config: Config) -> Evidence:
 
 
 def propose_grid(survey: Survey, options: EvidenceOptions, layers: int = 1) -> Grid:
-    """Return a gridded survey's own grid; for samples, one over them or over the study area.
+    """The grid of a gridded survey; for samples, one over the study area or over the samples.
 
-    Its edges are multiples of the cell size, which is configured or proposed from the spacing;
-    half a cell is added around the samples, so that none lies on the outermost edge. Raises
-    ConfigError where the cell size does not suit the area, CapacityError where so many ``layers``
-    would not fit into memory.
+    Its edges are multiples of the cell size, which is configured or proposed from the spacing.
+    Half a cell is added around the samples, so that none lies on the outer edge. Raises
+    ConfigError if the cells are too large for the area, CapacityError if so many ``layers`` do
+    not fit into memory.
     """
     if survey.gridded is not None:
         return survey.gridded
@@ -135,8 +133,8 @@ def propose_grid(survey: Survey, options: EvidenceOptions, layers: int = 1) -> G
         survey.findings.info(
             "cell-size-proposed",
             "evidence.cell_size",
-            f"cells of {size:g} m, at most half the mean distance between nearest samples",
-            "set evidence.cell_size",
+            f"proposed cells of {size:g} m: half the mean distance between nearest samples or less",
+            "to change it, set evidence.cell_size",
             cell_size=size,
         )
     extent = _around(xy, 0)
@@ -146,9 +144,10 @@ def propose_grid(survey: Survey, options: EvidenceOptions, layers: int = 1) -> G
     bounds = Bounds(*map(float, survey.area.total_bounds))
     if not bounds.overlaps(_around(xy, size)):
         raise AlignmentError(
-            f"no sample lies in the study area. The area: {bounds}. The samples: {extent}",
+            f"all samples lie outside the study area. Extent of the area: {bounds}; "
+            f"of the samples: {extent}",
             where="area",
-            remedy="check the CRS of both",
+            remedy="check area.crs and the CRS of the samples",
         )
     _check_cells(bounds, size, layers)
     return Grid.covering(bounds, size, survey.crs)
@@ -164,17 +163,17 @@ def _check_cells(
 ) -> None:
     """Raise ConfigError for cells too large for an extent, CapacityError for too many for memory.
 
-    ``margin`` is how many cells are added to the extent on either axis.
+    ``margin`` is the number of cells added to the extent along each axis.
     """
     sides = extent.north - extent.south, extent.east - extent.west
     if min(sides) < (2 - margin) * size:
         raise ConfigError(
-            f"cells of {size:g} m leave fewer than two on a side of the survey, which is "
-            f"{sides[1]:g} m by {sides[0]:g} m",
+            f"cells of {size:g} m are too large: a side of the survey ({sides[1]:g} m by "
+            f"{sides[0]:g} m) has fewer than two",
             where="evidence.cell_size",
             remedy=f"set it to {round_down(min(sides) / 2):g} or less"
             if min(sides) > 0
-            else "give the study area as [area]: the samples lie on one line",
+            else "add the study area as [area]: the samples lie on one line",
         )
 
     def taken(cell: float) -> float:
@@ -187,7 +186,7 @@ def _check_cells(
             cell *= 1.05
         cell = round_up(cell)
         larger = f"set it to {cell:g} or more" if min(sides) >= (2 - margin) * cell else ""
-        return ", or ".join(filter(None, (larger, stray))) or "give a smaller study area as [area]"
+        return ", or ".join(filter(None, (larger, stray))) or "set a smaller study area as [area]"
 
     rows, columns = (_count(side / size + margin) for side in sides)
     require_memory(
@@ -203,19 +202,19 @@ def _count(number: float) -> str:
 
 
 def _stray(xy: NDArray[np.float64]) -> str:
-    """What to do about a sample without which all others would lie in a tenth of the extent."""
+    """As text: correct a sample, if the others lie in a tenth of the extent."""
     low, high = np.quantile(xy, (0.05, 0.95), axis=0)
     if not (high - low < 0.1 * np.ptp(xy, axis=0)).any():
         return ""
     x, y = xy[np.abs(xy - np.median(xy, axis=0)).sum(axis=1).argmax()]
-    return f"correct or leave out the sample at {x:.0f}, {y:.0f}, far from the others"
+    return f"correct or remove the sample at {x:.0f}, {y:.0f}, far from the others"
 
 
 def _expected_layers(survey: Survey, config: Config) -> int:
-    """How many layers the configuration asks for, at most."""
-    asked, faults, geology = config.evidence.layers, config.faults, config.geology
+    """The largest number of layers that the configuration can give."""
+    names, faults, geology = config.evidence.layers, config.faults, config.geology
     count = len(parts_of(survey, config))
-    count = count if asked is None else min(count, len(asked))
+    count = count if names is None else min(count, len(names))
     if faults is not None:
         parts = (faults.distance, faults.rings, faults.density is not None, faults.intersections)
         count += sum(map(bool, parts))
@@ -228,7 +227,7 @@ def _expected_layers(survey: Survey, config: Config) -> int:
 
 
 def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:
-    """Cells whose centres lie within the study area, ``(rows, columns)``; all without one."""
+    """Cells with their centres in the study area, ``(rows, columns)``; without area, all."""
     if area is None:
         return np.ones(grid.shape, dtype=np.bool_)
     from rasterio.features import geometry_mask
@@ -236,30 +235,30 @@ def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:
     mask = geometry_mask(area.geometry, out_shape=grid.shape, transform=grid.transform, invert=True)
     if not mask.any():
         raise AlignmentError(
-            f"no cell's centre lies in the study area. The area: {Bounds(*area.total_bounds)}. "
-            f"The grid: {grid.bounds}",
+            "no cell has its centre in the study area. Extent of the area: "
+            f"{Bounds(*area.total_bounds)}; of the grid: {grid.bounds}",
             where="area",
-            remedy="check its CRS, and that it is a polygon larger than a cell",
+            remedy="check area.crs; the area must be larger than a cell",
         )
     return np.asarray(mask)
 
 
 def _selected(evidence: Evidence, names: list[str] | None) -> Evidence:
-    """Keep the layers named, in that order."""
+    """Keep the named layers, in this order."""
     if names is None:
         kept = evidence
     else:
         for name in names:
             if name not in evidence.names:
                 raise ConfigError(
-                    f"no layer {name!r}",
+                    f"there is no layer {name!r}",
                     where="evidence.layers",
                     remedy=nearest(name, evidence.names) if evidence.names else None,
                 )
         kept = replace(evidence, data=evidence.data[names])
     if not kept.names:
         raise InputError(
-            "no layer could be made", remedy="name samples, rasters, faults or geology"
+            "the evidence has no layer", remedy="add samples, rasters, faults or geology"
         )
     return kept
 
@@ -269,15 +268,15 @@ def _masked(evidence: Evidence, inside: Bools) -> Evidence:
         return evidence
     outside = ~inside
     for name in evidence.names:
-        evidence.layer(name)[outside] = np.nan  # built here, so that no one else holds it
+        evidence.layer(name)[outside] = np.nan  # built here, so nothing else uses it
     return evidence
 
 
 def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> None:
-    """Say what share of the area has every layer, and which layers take much of it away.
+    """Report the share of the area that has all layers, and layers with large gaps.
 
-    ``inside`` ``(rows, columns)`` is the study area. Raises AlignmentError where no cell has
-    every layer.
+    ``inside`` ``(rows, columns)`` is the study area. Raises AlignmentError if no cell has all
+    layers.
     """
     valid, area = evidence.valid & inside, int(inside.sum())
     shares = {
@@ -286,25 +285,26 @@ def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> No
     if not valid.any():
         listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
         raise AlignmentError(
-            f"no cell has a value in every layer; of the area they cover: {listed}",
+            f"no cell has a value in all layers; the layers cover of the area: {listed}",
             where="evidence",
-            remedy="leave the layer that covers least out, or give a larger evidence.radius",
+            remedy="leave the layer that covers least out of evidence.layers, or set a larger "
+            "evidence.radius",
         )
     findings.info(
         "coverage",
         "evidence",
-        f"{100 * valid.sum() / area:.0f} % of the area's {area} cells have a value in every layer, "
-        f"within a reach of {evidence.reach:g} m; the rest is nodata",
+        f"{100 * valid.sum() / area:.0f} % of the area's {area} cells have a value in all layers "
+        f"(reach {evidence.reach:g} m); the others are nodata",
         share=float(valid.sum() / area),
         layers=shares,
     )
-    _report_thieves(evidence, inside, findings)
+    _report_gaps(evidence, inside, findings)
 
 
-def _report_thieves(evidence: Evidence, inside: Bools, findings: Findings) -> None:
-    """Name the layers without which the map would cover clearly more.
+def _report_gaps(evidence: Evidence, inside: Bools, findings: Findings) -> None:
+    """Report layers without which the map would cover clearly more.
 
-    Layers of one coverage, such as the classes of one geological map, are judged together.
+    Layers with the same coverage, such as the classes of one geological map, are one group.
     """
     coverages: dict[bytes, list[str]] = {}
     for name in evidence.names:
@@ -319,8 +319,8 @@ def _report_thieves(evidence: Evidence, inside: Bools, findings: Findings) -> No
             findings.warning(
                 "layer-covers-little",
                 f"layer {', '.join(names)}",
-                f"takes {100 * alone / (valid + alone):.0f} % away of the area that all other "
+                f"missing in {100 * alone / (valid + alone):.0f} % of the area that all other "
                 "layers cover",
-                "leave it out by evidence.layers, or give one that covers the area",
+                "leave it out of evidence.layers, or use one that covers the area",
                 cells=alone,
             )

@@ -1,4 +1,4 @@
-"""Concentrations to layers: log-ratios on the samples first, interpolation second."""
+"""Layers from concentrations: first log-ratios of the samples, then interpolation."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _BLOCK = 1 << 18  # cells interpolated at a time
 
 
 def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidence:
-    """Add a layer for each log-ratio of the survey's elements that is asked for.
+    """Add a layer for each configured log-ratio of the survey's elements.
 
-    The order matters: log-ratios of interpolated concentrations are other numbers, for the mean
-    of logarithms is not the logarithm of the mean.
+    The order matters: log-ratios of interpolated concentrations differ, because the mean of
+    logarithms is not the logarithm of the mean.
     """
     names, values = survey_ratios(survey, config)
-    asked = config.evidence.layers
-    kept = [k for k, name in enumerate(names) if asked is None or name in asked]
+    chosen = config.evidence.layers
+    kept = [k for k, name in enumerate(names) if chosen is None or name in chosen]
     if not kept:
         return evidence
     names, values = tuple(names[k] for k in kept), values[:, kept]
-    _refuse_empty(names, values)
-    layers, reach, how = laid_out(values, evidence.grid, survey, config)
+    _require_values(names, values)
+    layers, reach, how = interpolated_layers(values, evidence.grid, survey, config)
     unit = {"none": "mg/kg", "log": "ln(mg/kg)"}.get(config.composition.transform, "log-ratio")
     for name, layer in zip(names, layers, strict=True):
         evidence = evidence.adding(
@@ -47,13 +47,13 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     return evidence
 
 
-def laid_out(
+def interpolated_layers(
     values: Floats, grid: Grid, survey: Survey, config: Config, fitted_on: Bools | None = None
 ) -> tuple[NDArray[np.float32], float, str]:
-    """Lay log-ratios ``(n, n_layers)`` out on the grid: layers, their reach, how they came about.
+    """Interpolate log-ratios ``(n, n_layers)``: layers, their reach, and the method as text.
 
-    The layers are ``(n_layers, rows, columns)``. An interpolator learns from the samples
-    ``fitted_on`` ``(n,)`` alone.
+    The layers are ``(n_layers, rows, columns)``. The interpolator is fitted on the samples
+    ``fitted_on`` ``(n,)``.
     """
     transform = _in_words(config)
     if survey.gridded is not None:
@@ -69,18 +69,17 @@ def laid_out(
 def survey_ratios(
     survey: Survey, config: Config, fitted_on: Bools | None = None
 ) -> tuple[tuple[str, ...], Floats]:
-    """Names and values of the configured log-ratios, one row a sample or cell.
+    """Names and values of the configured log-ratios, one row per sample or cell.
 
-    Censored values are imputed first; a part that a sample lacks stays lacking. Only the parts of
-    the composition are looked at, so that an element left out of it cannot refuse the survey.
-    With ``fitted_on`` ``(n,)`` the limits of zeros, and the log-normals of censored values, are
-    learned from those rows alone.
+    Censored values are imputed first; missing parts stay missing. Only the parts of the
+    composition are used: another element cannot cause an error. With ``fitted_on`` ``(n,)`` the
+    limits of zeros and the log-normals of censored values are learned from those rows only.
     """
     options = config.composition
     columns = parts_of(survey, config)
     if not columns:
         raise InputError(
-            "no element was recognised", where="samples", remedy="set samples.elements"
+            "the composition has no element", where="samples", remedy="set samples.elements"
         )
     values = survey.values[:, columns]
     if fitted_on is not None and survey.zeros is not None:
@@ -95,20 +94,20 @@ def survey_ratios(
         names=[survey.symbols[k] for k in columns],
         fitted_on=fitted_on,
     )
-    _report_lacking(survey, ppm[:, columns])
+    _report_missing_parts(survey, ppm[:, columns])
     return log_ratios(ppm, survey.symbols, options)
 
 
 def parts_of(survey: Survey, config: Config) -> list[int]:
-    """Columns of the survey's elements that are parts of the composition."""
+    """Columns of the survey's elements that belong to the composition."""
     parts = config.composition.parts
     return [k for k, symbol in enumerate(survey.symbols) if parts is None or symbol in parts]
 
 
 def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
-    """Limit that zeros of each column are read as below, learned from ``rows``, ``(n_columns,)``.
+    """Limit below which zeros of each column are read, learned from ``rows``, ``(n_columns,)``.
 
-    Raises InputError for an element with zeros that has no other value in those rows.
+    Raises InputError for an element with zeros that has no other value in these rows.
     """
     assert survey.zeros is not None
     zeros = survey.zeros[:, columns]
@@ -116,35 +115,34 @@ def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
     for k in np.flatnonzero(zeros.any(axis=0) & np.isinf(limits)):
         symbol = survey.symbols[columns[int(k)]]
         raise InputError(
-            "no value above zero outside the cells that a fold hides, from which the limit of its "
-            "zeros could be learned",
+            "a fold hides all values above zero; the limit of the zeros cannot be learned",
             where=f"element {symbol}",
-            remedy=f"leave {symbol} out by composition.parts, or cut more folds, which hide less",
+            remedy=f"leave {symbol} out of composition.parts, or set more validation.folds",
         )
     return limits
 
 
-def _report_lacking(survey: Survey, ppm: Floats) -> None:
-    lacking = np.isnan(ppm)
-    some = int((lacking.any(axis=1) & ~lacking.all(axis=1)).sum())
+def _report_missing_parts(survey: Survey, ppm: Floats) -> None:
+    missing = np.isnan(ppm)
+    some = int((missing.any(axis=1) & ~missing.all(axis=1)).sum())
     if some:
         survey.findings.warning(
             "incomplete-compositions",
             "samples" if survey.gridded is None else "gridded",
-            f"{some} of {len(ppm)} rows lack some part of the composition; where log-ratios are "
-            "centred, theirs are centred on the parts that are there",
-            "leave rarely measured elements out by composition.parts",
+            f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
+            "log-ratios use the parts that are present",
+            "leave rarely measured elements out of composition.parts",
             rows=some,
         )
 
 
-def _refuse_empty(names: tuple[str, ...], values: Floats) -> None:
+def _require_values(names: tuple[str, ...], values: Floats) -> None:
     for name, column in zip(names, values.T, strict=True):
         if np.isnan(column).all():
             raise InputError(
-                "has no value at any sample",
+                "no sample has a value",
                 where=f"layer {name}",
-                remedy="leave the element, or those that are missing beside it, out by "
+                remedy="leave the element, or those that are missing with it, out of "
                 "composition.parts",
             )
 
@@ -160,30 +158,32 @@ def _in_words(config: Config) -> str:
 
 
 def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
-    asked = config.gridded.reach if config.gridded is not None else None
-    if asked is not None:
-        return asked
+    chosen = config.gridded.reach if config.gridded is not None else None
+    if chosen is not None:
+        return chosen
     reach = 2 * max(grid.cell_size)
     findings.warning(
         "assumed-reach",
         "gridded.reach",
-        f"how far the interpolation behind the rasters reached is unknown; {reach:g} m, two "
-        "cells, are assumed, and the folds are buffered by twice that",
-        "set gridded.reach to the search radius the rasters were made with",
+        f"the search radius used to make the rasters is unknown; {reach:g} m (two cells) is "
+        "assumed, and folds are buffered by twice that",
+        "set gridded.reach to the search radius of the rasters",
     )
     return reach
 
 
 def sample_places(survey: Survey) -> Floats:
-    """Positions of the samples, ``(n, 2)``; InputError where the survey has none."""
+    """Positions of the samples, ``(n, 2)``; InputError if there are none."""
     if survey.samples is None or not len(survey.samples):
-        raise InputError("the survey has no samples", where="samples")
+        raise InputError(
+            "the survey has no samples", where="samples", remedy="add a section [samples]"
+        )
     points = survey.samples.geometry
     return np.column_stack([points.x.to_numpy(), points.y.to_numpy()]).astype(np.float64)
 
 
 def interpolator_class(config: Config) -> type[Interpolator]:
-    """Class of the configured interpolator; ConfigError where none has the name."""
+    """Class of the configured interpolator; ConfigError for an unknown name."""
     name = config.evidence.interpolator
     found: type[Interpolator] = registry.load(
         "orecast.evidence.interpolate", name, what="interpolator"
@@ -194,7 +194,7 @@ def interpolator_class(config: Config) -> type[Interpolator]:
 def _fitted(
     survey: Survey, config: Config, values: Floats, fitted_on: Bools | None = None
 ) -> Interpolator:
-    """Return the configured interpolator, fitted, with the configured or a proposed radius."""
+    """The configured interpolator, fitted, with the configured or the proposed radius."""
     options: EvidenceOptions = config.evidence
     xy = sample_places(survey)
     factory = interpolator_class(config)
@@ -204,16 +204,16 @@ def _fitted(
         survey.findings.info(
             "radius-proposed",
             "evidence.radius",
-            f"a search radius of {radius:g} m, within which 95 % of the samples find a third of "
-            f"the {options.neighbours} neighbours; folds are buffered by twice that",
-            "set evidence.radius",
+            f"proposed a search radius of {radius:g} m: within it, 95 % of the samples have a "
+            f"third of the {options.neighbours} neighbours; folds are buffered by twice that",
+            "to change it, set evidence.radius",
             radius=radius,
         )
     return factory.configured(options, radius).fit(xy, values, fitted_on)
 
 
 def interpolate_onto(grid: Grid, interpolator: Interpolator, n_layers: int) -> NDArray[np.float32]:
-    """Values at the cell centres, ``(n_layers, rows, columns)``, a block of rows at a time."""
+    """Values at the cell centres, ``(n_layers, rows, columns)``, computed in blocks of rows."""
     rows, columns = grid.shape
     layers = np.empty((n_layers, rows, columns), dtype=np.float32)
     step = max(1, _BLOCK // columns)

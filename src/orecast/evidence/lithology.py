@@ -1,4 +1,4 @@
-"""Geological polygons as layers: one a class, or one coded layer, at cell centres."""
+"""Layers from geological polygons at cell centres: one per class, or one coded layer."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def with_geology(evidence: Evidence, survey: Survey, options: Geology) -> Evidence:
-    """Add the layers that the configuration asks of the survey's geology; reach 0, as mapped."""
+    """Add the configured layers of the survey's geology; their reach is 0."""
     if survey.geology is None:
-        raise InputError("no polygons were read", where="geology", remedy="give geology.path")
+        raise InputError("there are no polygons", where="geology", remedy="set geology.path")
     codes, classes = lithology_codes(survey.geology, options.column, evidence.grid)
     if options.coding == "code":
         legend = "; ".join(f"{k} {name}" for k, name in enumerate(classes, start=1))
@@ -30,7 +30,7 @@ def with_geology(evidence: Evidence, survey: Survey, options: Geology) -> Eviden
             "geology",
             codes,
             kind="lithology",
-            origin=f"{options.column} at the cell's centre, most widespread first: {legend}",
+            origin=f"{options.column} at the cell's centre, largest area first: {legend}",
             reach=0,
             unit="class",
         )
@@ -39,7 +39,7 @@ def with_geology(evidence: Evidence, survey: Survey, options: Geology) -> Eviden
             f"geology={name}",
             values,
             kind="lithology",
-            origin=f"1 where {options.column} at the cell's centre is {name}, 0 where another",
+            origin=f"1 if {options.column} at the cell's centre is {name}, else 0",
             reach=0,
             unit="0 or 1",
         )
@@ -51,10 +51,9 @@ def lithology_codes(
 ) -> tuple[Floats, tuple[str, ...]]:
     """Class at each cell's centre, ``(rows, columns)``, and the names of classes 1, 2, ….
 
-    Class 1 covers most cells, equals in order of name. NaN where no polygon covers the centre, or
-    the one that does names no class; where polygons overlap, the later one holds. Raises InputError
-    for a missing column or geometries that are no polygons, AlignmentError where no polygon
-    covers a cell.
+    Class 1 covers the most cells; ties are in order of name. NaN if no polygon covers the centre,
+    or if its polygon has no class. Where polygons overlap, the last one counts. Raises InputError
+    for a missing column or for other geometries, AlignmentError if no polygon covers a cell.
     """
     from rasterio.features import rasterize
 
@@ -65,24 +64,26 @@ def lithology_codes(
             remedy=nearest(column, [str(c) for c in polygons.columns if c != "geometry"]),
         )
     kept = polygons[~(polygons.geometry.isna() | polygons.geometry.is_empty)]
-    strange = set(kept.geometry.geom_type) - {"Polygon", "MultiPolygon"}
-    if strange:
+    other = set(kept.geometry.geom_type) - {"Polygon", "MultiPolygon"}
+    if other:
         raise InputError(
-            f"geology must be polygons, not {', '.join(sorted(strange))}", where="geology"
+            f"geology must be polygons, not {', '.join(sorted(other))}",
+            where="geology",
+            remedy="give the layer of rock units",
         )
     names = [_class_name(value) for value in kept[column]]
     numbers = {name: k for k, name in enumerate(sorted(set(names) - {""}), start=1)}
     shapes = zip(kept.geometry, (numbers.get(name, 0) for name in names), strict=True)
-    # GDAL burns a cell where its centre lies within the polygon.
+    # GDAL marks a cell if its centre lies within the polygon.
     burnt = (
         rasterize(shapes, out_shape=grid.shape, transform=grid.transform, fill=0, dtype="int32")
         if len(kept)
         else np.zeros(grid.shape, dtype=np.int32)
     )
     if not burnt.any():
-        extent = f" (theirs: {Bounds(*kept.total_bounds)})" if len(kept) else ""
+        extent = f" (their extent: {Bounds(*kept.total_bounds)})" if len(kept) else ""
         raise AlignmentError(
-            f"no polygon covers a cell of the grid{extent}; the grid: {grid.bounds}",
+            f"no polygon covers a cell of the grid{extent}; the grid's is {grid.bounds}",
             where="geology",
             remedy="check the CRS of the geology",
         )
@@ -90,16 +91,16 @@ def lithology_codes(
 
 
 def _class_name(value: Any) -> str:
-    """Name of a class, empty where there is none."""
+    """Name of a class, empty if there is none."""
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # codes read as 3.0 beside a missing one
+        value = int(value)  # integer codes are read as 3.0 if one is missing
     return str(value).strip()
 
 
 def _by_area(burnt: NDArray[np.int32], names: list[str]) -> tuple[Floats, tuple[str, ...]]:
-    """Renumber the classes by the number of their cells; those without any are dropped."""
+    """Number the classes by their cells, largest first; drop classes without cells."""
     cells = np.bincount(burnt.ravel(), minlength=len(names) + 1)[1:]
     order = [k for k in np.argsort(-cells, kind="stable") if cells[k] > 0]
     rank = np.full(len(names) + 1, np.nan)
@@ -109,10 +110,10 @@ def _by_area(burnt: NDArray[np.int32], names: list[str]) -> tuple[Floats, tuple[
 
 
 def one_hot(codes: Floats, classes: tuple[str, ...], most: int) -> dict[str, Floats]:
-    """A layer a class for the ``most`` first classes, and "other" for the rest, by name.
+    """One layer for each of the first ``most`` classes, and "other" for the rest, by name.
 
-    ``codes`` ``(rows, columns)`` number the classes from 1, NaN outside; so are the layers. A
-    class that itself is named "other" is counted among the rest.
+    ``codes`` ``(rows, columns)`` number the classes from 1 and are NaN outside, as are the layers.
+    A class named "other" is counted with the rest.
 
     >>> one_hot(np.array([[1.0, 2, 3, np.nan]]), ("granite", "schist", "gabbro"), 1)["other"]
     array([[ 0.,  1.,  1., nan]])

@@ -1,4 +1,4 @@
-"""Evidence: named layers on one grid, each with its origin and its reach."""
+"""Evidence: named layers on one grid, each with origin and reach."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from orecast.grid import Grid
 Kind = Literal["element", "fault", "lithology", "raster"]
 
 FAULT_DISTANCE = "fault_distance"
-"""Name of the layer that holds the distance in metres to the nearest fault."""
+"""Name of the layer with the distance in metres to the nearest fault."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Layers on one grid, ``data`` with dims (y, x), float32, NaN outside the data's reach.
 
-    Each variable's attributes: ``kind``, ``origin`` (how it came about, a sentence), ``unit`` and
-    ``reach`` in metres: how far from a cell a datum may lie and still have moved its value.
+    Attributes of each variable: ``kind``, ``origin`` (how it was made, in one sentence), ``unit``,
+    and ``reach``: how far, in metres, a datum influences a cell.
     """
 
     grid: Grid
@@ -45,13 +45,16 @@ class Evidence:
         reach: float,
         unit: str = "",
     ) -> Evidence:
-        """Return this evidence with one more layer, ``values`` of the grid's shape."""
+        """This evidence with one more layer; ``values`` has the grid's shape."""
         if values.shape != self.grid.shape:
             raise AlignmentError(
-                f"has shape {values.shape}, the grid {self.grid.shape}", where=f"layer {name}"
+                f"the shape {values.shape} differs from the grid's {self.grid.shape}",
+                where=f"layer {name}",
             )
         if name in self.data:
-            raise ConfigError("two layers have this name", where=f"layer {name}")
+            raise ConfigError(
+                "two layers have this name", where=f"layer {name}", remedy="rename one of them"
+            )
         layer = xr.DataArray(
             np.ascontiguousarray(values, dtype=np.float32),
             dims=("y", "x"),
@@ -72,7 +75,7 @@ class Evidence:
     def layer(self, name: str) -> NDArray[np.float32]:
         """Values of one layer, ``(rows, columns)``."""
         if name not in self.data:
-            raise ConfigError(f"no layer {name!r}", remedy=nearest(name, self.names))
+            raise ConfigError(f"there is no layer {name!r}", remedy=nearest(name, self.names))
         values: NDArray[np.float32] = self.data[name].to_numpy()
         return values
 
@@ -82,7 +85,7 @@ class Evidence:
 
     @cached_property
     def stack(self) -> NDArray[np.float32]:
-        """All layers, ``(n_layers, rows, columns)``; held once, all else are views."""
+        """All layers, ``(n_layers, rows, columns)``; the only copy: the variables are its views."""
         stack = np.stack([self.layer(name) for name in self.names])
         for values, name in zip(stack, self.names, strict=True):
             self.data[name].data = values

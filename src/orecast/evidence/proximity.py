@@ -1,4 +1,4 @@
-"""Distance and density layers: faults, deposits, sampling."""
+"""Distance and density layers of faults, deposits and samples."""
 
 from __future__ import annotations
 
@@ -27,19 +27,18 @@ def sampling_density(survey: Survey, grid: Grid, radius: float) -> NDArray[np.fl
     """Samples per km² around each cell's centre, ``(rows, columns)``; 0 beyond ``radius`` of all.
 
     Epanechnikov's kernel in the plane, ``2 / (π r²) (1 - d² / r²)`` within ``radius`` metres
-    (Silverman 1986, Density Estimation for Statistics and Data Analysis, eq. 4.4): exact, to the
-    samples' own positions, and without the ties of a plain count. Samples that lie outside the
-    grid count as well; those averaged into one place count once. Towards the edge of the sampled
-    ground the density falls off within a radius, as nothing is corrected: there are no samples
-    beyond. The layer's reach is ``radius``.
+    (Silverman 1986, Density Estimation for Statistics and Data Analysis, eq. 4.4), computed from
+    the samples' exact positions; a plain count would give ties. Samples outside the grid count
+    too; those averaged at one place count once. There is no edge correction: the density decreases
+    within one radius of the edge of the sampled area. The layer's reach is ``radius``.
 
-    Raises InputError where the survey is gridded, ConfigError unless the radius is positive.
+    Raises InputError for a gridded survey, ConfigError unless the radius is positive.
     """
     if survey.gridded is not None:
         raise InputError(
-            "a gridded survey has no samples to count; its density of sampling is unknown",
+            "a gridded survey has no samples; the sampling density is unknown",
             where="gridded",
-            remedy="leave the map of sampling density out, or give the samples themselves",
+            remedy="leave out the map of sampling density, or use the samples as [samples]",
         )
     if not (math.isfinite(radius) and radius > 0):
         raise ConfigError(f"the radius of a density must be positive, not {radius!r}")
@@ -59,13 +58,13 @@ def _row_sum(x: Floats, dy: Floats, at: Floats, radius: float) -> Floats:
     """Sum of ``1 - d² / r²`` over the samples within the radius, at the centres ``at`` of a row.
 
     ``x`` and ``dy`` are the samples' easting and distance north of the row, ``(n,)``. Along a row
-    a sample adds one parabola over one run of cells, ``a + 2 u t - t²`` at t in radii: so that the
-    sums of its three coefficients change where runs begin and end, and nowhere else.
+    a sample adds one parabola to one run of cells, ``a + 2 u t - t²`` at t in radii. The sums of
+    the three coefficients change only where runs begin and end.
     """
     half = np.sqrt(np.maximum(radius**2 - dy**2, 0))
     begin = np.searchsorted(at, x - half)
     end = np.searchsorted(at, x + half, side="right")
-    middle = at.mean()  # small numbers, so that little is lost where large ones cancel
+    middle = at.mean()  # small numbers reduce rounding errors when they cancel
     u, t = (x - middle) / radius, (at - middle) / radius
 
     def sums(coefficient: Floats) -> Floats:
@@ -79,17 +78,17 @@ def _row_sum(x: Floats, dy: Floats, at: Floats, radius: float) -> Floats:
 
 
 Lines = NDArray[np.object_]
-MOST_EXACT_CELLS = 250_000  # up to here distances are taken to the lines themselves
-_SNAP = 0.1  # metres: an end drawn onto another line lies on it only to rounding
-_PIECES = 4  # a line is summed in pieces of at most this part of a cell
-_A_SUMMED_CELL = 40  # bytes: lengths, their sum, and the disc, transformed and back
+MOST_EXACT_CELLS = 250_000  # up to here distances to the lines are exact
+_SNAP = 0.1  # metres: an end drawn on another line differs from it by rounding
+_PIECES = 4  # pieces of a line are at most a cell divided by this
+_A_SUMMED_CELL = 40  # bytes: lengths, their sum and the disc, with their transforms
 
 
 def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence:
-    """Add the layers that the configuration asks of the survey's faults."""
+    """Add the configured layers of the survey's faults."""
     grid, findings = evidence.grid, survey.findings
     if survey.faults is None:
-        raise InputError("no fault lines were read", where="faults", remedy="give faults.path")
+        raise InputError("there are no fault lines", where="faults", remedy="set faults.path")
     lines = fault_lines(survey.faults.geometry)
     if options.distance or options.rings:
         distance, how = fault_distance(lines, grid), _how(grid)
@@ -100,7 +99,7 @@ def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence
             )
         if options.rings:
             radii = ", ".join(f"{r:g}" for r in options.rings)
-            origin = f"rings of {radii} m around faults, innermost highest, 0 beyond; {how}"
+            origin = f"rings of {radii} m around faults, highest at the fault, 0 outside; {how}"
             rings = fault_rings(distance, options.rings)
             evidence = evidence.adding(
                 "fault_rings", rings, kind="fault", origin=origin, reach=0, unit="ring"
@@ -121,7 +120,7 @@ def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence
             findings.warning(
                 "no-fault-intersections",
                 "faults",
-                "no two faults cross or abut, so that there is no layer of intersections",
+                "no two faults cross or meet; there is no layer of intersections",
                 "snap the ends of faults that should meet, or set faults.intersections = false",
             )
             return evidence
@@ -137,34 +136,33 @@ def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence
 
 
 def fault_lines(geometries: Iterable[Any]) -> Lines:
-    """Take the single lines of a collection of shapely geometries, ``(n_lines,)``.
+    """The single lines of a collection of shapely geometries, ``(n_lines,)``.
 
-    Empty ones are dropped. Raises InputError where another kind of geometry stands among them,
-    or nothing is left.
+    Empty lines are dropped. Raises InputError for other geometries, or if no line is left.
     """
     import shapely
 
     given = np.array([g for g in geometries if g is not None and not g.is_empty], dtype=object)
     parts: Lines = shapely.get_parts(given)
-    strange = {g.geom_type for g in parts} - {"LineString", "LinearRing"}
-    if strange:
+    other = {g.geom_type for g in parts} - {"LineString", "LinearRing"}
+    if other:
         raise InputError(
-            f"faults must be lines, not {', '.join(sorted(strange))}",
+            f"faults must be lines, not {', '.join(sorted(other))}",
             where="faults",
             remedy="give the layer of fault traces",
         )
     lines: Lines = shapely.force_2d(parts[shapely.length(parts) > 0])
     if not len(lines):
-        raise InputError("holds no fault line", where="faults", remedy="leave [faults] out")
+        raise InputError("there is no fault line", where="faults", remedy="remove [faults]")
     return lines
 
 
 def fault_distance(lines: Sequence[Any] | Lines, grid: Grid) -> Floats:
     """Distance in metres from each cell's centre to the nearest line, ``(rows, columns)``.
 
-    To the lines themselves on grids of up to ``MOST_EXACT_CELLS`` cells. On larger ones between
-    the centres of cells, by an exact Euclidean distance transform of the cells that the lines
-    touch: off by half a cell's diagonal at most. Lines outside the grid count as well.
+    On grids of up to ``MOST_EXACT_CELLS`` cells the distance is exact. On larger grids it is
+    between cell centres, from a Euclidean distance transform of the cells that the lines touch:
+    the error is at most half a cell's diagonal. Lines outside the grid count too.
     """
     lines = fault_lines(lines)
     if _is_small(grid):
@@ -196,20 +194,20 @@ def _distance_to_lines(lines: Lines, grid: Grid) -> Floats:
 
 
 def _distance_to_touched_cells(lines: Lines, grid: Grid) -> Floats:
-    """Transform a grid so wide that no line beyond it is nearer to a cell than one on it."""
+    """Use a grid so wide that no line outside it is nearer to a cell than one inside."""
     coarse = _coarsened(grid)
     touched = _touched(lines, coarse)
     if not touched.any():
         return _distance_to_lines(lines, grid)
     farthest = float(_transform(touched, coarse).max()) + 2 * _half_diagonal(coarse)
-    wider = _reaching(lines, grid, farthest)
+    wider = _widened_to_lines(lines, grid, farthest)
     (row, column), (rows, columns) = _offset(wider, grid), grid.shape
     distance = _transform(_touched(lines, wider), wider)
     return distance[row : row + rows, column : column + columns]
 
 
 def _coarsened(grid: Grid) -> Grid:
-    """Return a grid over the same area, of cells ten times as wide."""
+    """A grid over the same area with cells ten times as wide."""
     t, (rows, columns) = grid.transform, grid.shape
     transform = Affine(10 * t.a, 0, t.c, 0, 10 * t.e, t.f)
     return Grid(grid.crs, transform, (-(-rows // 10), -(-columns // 10)))
@@ -219,7 +217,7 @@ def _transform(touched: NDArray[np.bool_], grid: Grid) -> Floats:
     from scipy.ndimage import distance_transform_edt
 
     width, height = grid.cell_size
-    # The nearest touched cell of each; SciPy's own step from there to the distance takes longer.
+    # The nearest touched cell of each cell; computing the distance here is faster than in SciPy.
     row, column = distance_transform_edt(
         ~touched, sampling=(height, width), return_distances=False, return_indices=True
     )
@@ -243,8 +241,8 @@ def _touched(lines: Lines, grid: Grid) -> NDArray[np.bool_]:
     return np.asarray(touched, dtype=np.bool_)
 
 
-def _reaching(lines: Lines, grid: Grid, margin: float) -> Grid:
-    """Widen the grid by whole cells over the lines within ``margin`` of it."""
+def _widened_to_lines(lines: Lines, grid: Grid, margin: float) -> Grid:
+    """Widen the grid by whole cells to hold the lines within ``margin`` of it."""
     import shapely
 
     west, south, east, north = grid.bounds
@@ -277,9 +275,9 @@ def _offset(wider: Grid, grid: Grid) -> tuple[int, int]:
 def fault_rings(distance: Floats, radii: Sequence[float]) -> Floats:
     """Code buffers around faults to one layer of ``distance``'s shape.
 
-    With n rising radii in metres: n up to the first, n - 1 up to the second, …, 0 beyond the last,
-    so that higher is nearer (six rings of 500 to 3000 m reclassified to one layer: Earth Science
-    51(3), 2026). Raises ConfigError where the radii do not rise.
+    With n rising radii in metres: n up to the first, n - 1 up to the second, …, 0 beyond the last.
+    A higher code is nearer (six rings of 500 to 3000 m reclassified to one layer: Earth Science
+    51(3), 2026). Raises ConfigError if the radii do not rise.
 
     >>> fault_rings(np.array([0.0, 500, 501, 9999]), [500, 1000]).tolist()
     [2.0, 2.0, 1.0, 0.0]
@@ -287,8 +285,9 @@ def fault_rings(distance: Floats, radii: Sequence[float]) -> Floats:
     edges = np.asarray(radii, dtype=np.float64)
     if not len(edges) or not (edges > 0).all() or not (np.diff(edges) > 0).all():
         raise ConfigError(
-            f"the radii of the rings must be positive and rise, not {list(radii)}",
+            f"the radii of the rings must be positive and rising, not {list(radii)}",
             where="faults.rings",
+            remedy="sort them, such as [500, 1000, 1500]",
         )
     return (len(edges) - np.searchsorted(edges, distance, side="left")).astype(np.float64)
 
@@ -296,10 +295,9 @@ def fault_rings(distance: Floats, radii: Sequence[float]) -> Floats:
 def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Floats:
     """Length of lines per area within ``radius`` metres, km/km², ``(rows, columns)``.
 
-    Lines are cut to pieces of a quarter cell, summed by cell, and the sums added up over the cells
-    whose centres lie within the radius. Lines beyond the grid's edge count; nothing is known of
-    the land there but the lines given. Raises ConfigError for a radius that is wider than the map,
-    CapacityError for one that takes more memory than there is.
+    Lines are cut into pieces of a quarter cell and summed by cell; these sums are added over the
+    cells with centres within the radius. Lines outside the grid count too. Raises ConfigError if
+    the radius is larger than the map, CapacityError if there is too little memory.
     """
     import shapely
     from scipy.signal import oaconvolve
@@ -316,7 +314,7 @@ def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Fl
     pieces = shapely.segmentize(fault_lines(lines), min(width, height) / _PIECES)
     length = _length_by_cell(pieces, wider)
     total = np.asarray(oaconvolve(length, kernel, mode="same"), dtype=np.float64)
-    total[total < 1e-9 * length.max(initial=0.0)] = 0.0  # the transform's rounding
+    total[total < 1e-9 * length.max(initial=0.0)] = 0.0  # rounding errors of the transform
     row, column = _offset(wider, grid)
     inner = total[row : row + grid.shape[0], column : column + grid.shape[1]]
     return np.asarray(inner / (kernel.sum() * grid.cell_area) * 1000.0)  # m/m² to km/km²
@@ -327,10 +325,10 @@ def _check_radius(radius: float, grid: Grid) -> None:
     sides = np.array([east - west, north - south])
     if radius > np.hypot(*sides):
         raise ConfigError(
-            f"a radius of {radius:g} m is wider than the map, which is {sides[0]:g} m by "
-            f"{sides[1]:g} m: all cells would have nearly one density",
+            f"a radius of {radius:g} m is larger than the map ({sides[0]:g} m by {sides[1]:g} m): "
+            "all cells would have nearly the same density",
             where="faults.density",
-            remedy=f"set it to a small part of that, such as {round_up(min(sides) / 10):g}",
+            remedy=f"set it to a small part of the map, such as {round_up(min(sides) / 10):g}",
         )
 
     def taken(radius: float) -> float:
@@ -340,7 +338,7 @@ def _check_radius(radius: float, grid: Grid) -> None:
     def remedy(fits: float) -> str:
         smaller = next((r for r in radius * 0.9 ** np.arange(100) if taken(r) <= fits), None)
         return (
-            "give a larger evidence.cell_size"
+            "set a larger evidence.cell_size"
             if smaller is None
             else f"set it to {round_down(smaller):g} or less"
         )
@@ -351,7 +349,7 @@ def _check_radius(radius: float, grid: Grid) -> None:
 
 
 def _disc(radius: float, width: float, height: float) -> Floats:
-    """Cells whose centres lie within the radius of the middle one's."""
+    """Cells with centres within the radius of the middle cell's centre."""
     across, down = int(radius / width), int(radius / height)
     x = np.arange(-across, across + 1) * width
     y = np.arange(-down, down + 1) * height
@@ -359,7 +357,7 @@ def _disc(radius: float, width: float, height: float) -> Floats:
 
 
 def _length_by_cell(pieces: Lines, grid: Grid) -> Floats:
-    """Sum the lengths of the lines' pieces by the cell that holds their middle."""
+    """Sum the lengths of line pieces by the cell of their middle."""
     import shapely
 
     xy, owner = shapely.get_coordinates(pieces, return_index=True)
@@ -377,8 +375,8 @@ def _length_by_cell(pieces: Lines, grid: Grid) -> Floats:
 def fault_intersections(lines: Sequence[Any] | Lines) -> Floats:
     """Places where three or more branches of faults meet, ``(n, 2)``.
 
-    Crossings and abutting faults count, to a decimetre. Two traces that go on end to end are one
-    fault drawn in two, and do not; nor do ends that stop short of another fault.
+    Crossing and abutting faults count, to a decimetre. Two traces that meet end to end are one
+    fault and do not count; nor do ends that do not reach another fault.
 
     >>> from shapely import LineString
     >>> cross = [LineString([(0, 0), (2, 2)]), LineString([(0, 2), (2, 0)])]
@@ -387,7 +385,7 @@ def fault_intersections(lines: Sequence[Any] | Lines) -> Floats:
     """
     import shapely
 
-    # The union cuts every line where it meets another; merging rejoins where just two ends meet.
+    # The union cuts lines where they meet; merging joins them again where only two ends meet.
     noded = shapely.union_all(fault_lines(lines), grid_size=_SNAP)
     branches = shapely.get_parts(shapely.line_merge(noded))
     ends = np.concatenate(

@@ -1,4 +1,4 @@
-"""Cell size and search radius, proposed from how densely the samples lie."""
+"""Propose cell size and search radius from the spacing of the samples."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy.spatial import cKDTree
 from orecast.arrays import Floats
 from orecast.errors import InputError
 
-_SHARE = 0.95  # of the samples that find enough neighbours within the proposed radius
-_MOST_VISITED = 10_000_000  # neighbours, all places together: a few seconds
+_SHARE = 0.95  # of the samples have enough neighbours within the proposed radius
+_MOST_VISITED = 10_000_000  # neighbours of all places together; takes a few seconds
 
 
 def nearest_distances(xy: Floats, order: int = 1) -> Floats:
     """Distance from each distinct place to its ``order``-th nearest other, ``(n_places,)`` metres.
 
-    ``xy`` is ``(n, 2)``. With fewer other places than ``order`` the farthest is taken. An order of
-    thousands is looked up from some of many places, spread evenly. Raises InputError where all
-    samples share one place.
+    ``xy`` is ``(n, 2)``. With fewer other places than ``order``, the farthest is used. For a large
+    order only an even selection of the places is used. Raises InputError if all samples are at
+    one place.
 
     >>> nearest_distances(np.array([[0.0, 0], [3, 4], [0, 0]])).tolist()
     [5.0, 5.0]
@@ -27,9 +27,9 @@ def nearest_distances(xy: Floats, order: int = 1) -> Floats:
     places = np.unique(np.asarray(xy, dtype=np.float64), axis=0)
     if len(places) < 2:
         raise InputError(
-            f"{len(xy)} samples lie at {len(places)} place, so that there is no spacing",
+            f"all {len(xy)} samples are at one place; the spacing cannot be computed",
             where="samples",
-            remedy="check the columns of x and y, or give evidence.cell_size and evidence.radius",
+            remedy="check samples.x and samples.y, or set evidence.cell_size and evidence.radius",
         )
     rank = min(order, len(places) - 1)
     some = places[:: max(1, len(places) * rank // _MOST_VISITED)]
@@ -40,9 +40,9 @@ def propose_cell_size(xy: Floats) -> float:
     """Half the mean spacing of the nearest pairs, rounded down to 1, 2 or 5 times a power of ten.
 
     After Hengl (2006, Computers & Geosciences 32, 1283-1298): a cell is at most half the mean
-    distance between the closest pairs, and no finer than 0.05 sqrt(A / N) for N places on an
-    area A (taken as their bounding box), which keeps pairs a few metres apart from asking for a
-    grid that the survey cannot fill. ``xy`` is ``(n, 2)`` in metres; so is the result.
+    distance between the closest pairs, and at least 0.05 sqrt(A / N) for N places in an area A
+    (their bounding box), so that pairs a few metres apart do not give cells much too small for
+    the survey. ``xy`` is ``(n, 2)`` in metres; so is the result.
 
     >>> x, y = np.meshgrid(np.arange(10) * 2000.0, np.arange(10) * 2000.0)
     >>> propose_cell_size(np.column_stack([x.ravel(), y.ravel()]))
@@ -55,11 +55,11 @@ def propose_cell_size(xy: Floats) -> float:
 
 
 def propose_radius(xy: Floats, neighbours: int) -> float:
-    """Radius in metres within which 95 % of the samples find a third of their neighbours.
+    """Radius in metres within which 95 % of the samples have a third of their neighbours.
 
-    A third of ``neighbours``, and at least three: the nearest few carry most of the weight, and
-    every metre of reach is paid for twice in the buffer around a fold. Rounded up to two
-    figures. ``xy`` is ``(n, 2)`` in metres.
+    A third of ``neighbours``, at least three: the nearest have most of the weight, and each metre
+    of reach widens the buffer of a fold by two. Rounded up to two figures. ``xy`` is ``(n, 2)`` in
+    metres.
 
     >>> x, y = np.meshgrid(np.arange(10) * 2000.0, np.arange(10) * 2000.0)
     >>> propose_radius(np.column_stack([x.ravel(), y.ravel()]), neighbours=12)
@@ -70,7 +70,7 @@ def propose_radius(xy: Floats, neighbours: int) -> float:
 
 
 def _round_down_125(value: float) -> float:
-    # The factor keeps 0.9999999 of a step from falling to the one below.
+    # The factor keeps 0.9999999 of a step from being rounded down to the next.
     exponent = math.floor(math.log10(value * (1 + 1e-9)))
     unit = 10.0**exponent
     lead = value * (1 + 1e-9) / unit
@@ -79,7 +79,7 @@ def _round_down_125(value: float) -> float:
 
 
 def round_up(value: float) -> float:
-    """A positive value at two figures, not below it.
+    """A positive value rounded up to two figures.
 
     >>> round_up(1234.0), round_up(0.25)
     (1300.0, 0.25)
@@ -89,7 +89,7 @@ def round_up(value: float) -> float:
 
 
 def round_down(value: float) -> float:
-    """A positive value at two figures, not above it.
+    """A positive value rounded down to two figures.
 
     >>> round_down(1299.0), round_down(0.25)
     (1200.0, 0.25)

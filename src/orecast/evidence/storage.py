@@ -1,4 +1,4 @@
-"""Evidence on disk: a tiled GeoTIFF a layer, and their order in ``evidence.json``."""
+"""Evidence on disk: one tiled GeoTIFF per layer, and their order in ``evidence.json``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from orecast.grid import Grid
 from orecast.run import write_json
 
 _INDEX = "evidence.json"
-_LONGEST = 240  # bytes of a name; file systems take 255, with its number and suffix
+_LONGEST = 240  # bytes of a name without number and suffix; file systems allow 255 in all
 
 
 def write_evidence(evidence: Evidence, folder: Path) -> list[Path]:
     """Write each layer as ``<layer>.tif`` into ``folder``, and return the files.
 
     Tiled, compressed GeoTIFFs, float32, nodata NaN, with kind, origin, reach and unit as tags.
-    Names are made safe for files: ``Au/Al`` becomes ``Au_Al.tif``. Raises RunError where the
+    Layer names become safe file names: ``Au/Al`` becomes ``Au_Al.tif``. Raises RunError if the
     folder cannot be written.
     """
     files = file_names(evidence.names)
@@ -37,16 +37,15 @@ def write_evidence(evidence: Evidence, folder: Path) -> list[Path]:
         raise RunError(
             f"the layers cannot be written ({error})",
             where=str(folder),
-            remedy="free space on the disk, or name another output",
+            remedy="free space on the disk, or choose another output folder",
         ) from None
     return [folder / file for file in files.values()]
 
 
 def read_evidence(folder: Path) -> Evidence:
-    """Read what ``write_evidence`` wrote: the same grid, layers, order and attributes.
+    """Read the files of ``write_evidence``: the same grid, layers, order and attributes.
 
-    Raises InputError where a file is missing or broken, AlignmentError where the layers' grids
-    differ.
+    Raises InputError if a file is missing or broken, AlignmentError if the layers' grids differ.
     """
     evidence: Evidence | None = None
     for entry in _read_index(folder / _INDEX):
@@ -55,18 +54,18 @@ def read_evidence(folder: Path) -> Evidence:
             evidence = Evidence.empty(grid)
         elif grid != evidence.grid:
             raise AlignmentError(
-                f"its grid is {grid}, that of the layers before it {evidence.grid}",
+                f"its grid ({grid}) differs from that of the other layers ({evidence.grid})",
                 where=str(folder / entry["file"]),
             )
         attributes = {key: entry[key] for key in ("kind", "origin", "reach", "unit")}
         evidence = evidence.adding(entry["name"], values, **attributes)
     if evidence is None:
-        raise InputError("names no layer", where=str(folder / _INDEX))
+        raise InputError("the list of layers is empty", where=str(folder / _INDEX))
     return evidence
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
-    """File of each layer: word characters only, distinct where upper and lower case are one.
+    """File name of each layer: word characters only, distinct even if case is ignored.
 
     >>> file_names(["Au/Al", "Au Al", "CO", "Co"])
     {'Au/Al': 'Au_Al.tif', 'Au Al': 'Au_Al_2.tif', 'CO': 'CO.tif', 'Co': 'Co_2.tif'}
@@ -105,7 +104,7 @@ def _write_layer(evidence: Evidence, name: str, path: Path) -> None:
         "compress": "deflate",
         "predictor": 3,
     }
-    # Assembled in memory: on a full disk GDAL may leave a file cut short and raise nothing.
+    # Made in memory: on a full disk GDAL can write a truncated file without an error.
     with MemoryFile() as assembled:
         with assembled.open(**profile) as target:
             target.write(evidence.layer(name), 1)
@@ -123,7 +122,7 @@ def _read_layer(path: Path) -> tuple[Any, Grid]:
             grid = Grid(CRS.from_wkt(source.crs.to_wkt()), source.transform, source.shape)
             return source.read(1), grid
     except (rasterio.errors.RasterioError, AttributeError) as error:
-        raise InputError(f"cannot be read ({error})", where=str(path)) from None
+        raise InputError(f"the file cannot be read ({error})", where=str(path)) from None
 
 
 def _read_index(path: Path) -> list[dict[str, Any]]:
@@ -137,6 +136,8 @@ def _read_index(path: Path) -> list[dict[str, Any]]:
             entry["origin"], entry["unit"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"is no list of layers ({error})", where=str(path), remedy="build the evidence again"
+            f"the file is not a list of layers ({error})",
+            where=str(path),
+            remedy="build the evidence again",
         ) from None
     return list(layers)

@@ -1,4 +1,4 @@
-"""Districts with known truth: believable to a geochemist, and the same for the same seed."""
+"""Simulate realistic districts with known deposits; the same seed gives the same district."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Where ore forms, and which of it has been found."""
+"""Place deposits, and choose those that are known."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def draw_deposits(
 ) -> pd.DataFrame:
     """Draw deposits without replacement: ``X``, ``Y``, ``row``, ``column``, ``size`` and ``twin``.
 
-    ``size`` is a standard normal of log-size, its quantiles dealt out so that every seed has small
-    and large ones. ``twin`` is the number of the deposit that one lies beside, -1 for none.
-    Raises ConfigError where they do not fit at the separation asked for.
+    ``size`` is a standard normal of log-size; its quantiles are in random order, so that each seed
+    has small and large deposits. ``twin`` is the number of the neighbouring deposit, -1 for none.
+    Raises ConfigError if they do not fit at the configured separation.
     """
     import pandas as pd
 
@@ -96,7 +96,7 @@ def draw_deposits(
     cells = np.vstack([cells, *beside])
     offset = rng.uniform(-0.5, 0.5, (len(cells), 2)) * grid.cell_size
     xy = np.round(grid.xy(cells) + 0.98 * offset, 1)
-    size = _dealt_normal(len(cells), rng)
+    size = _shuffled_normal(len(cells), rng)
     return pd.DataFrame(
         {
             "X": xy[:, 0],
@@ -115,8 +115,8 @@ def discovered(
     """Choose the known deposits, ``(n,)``; ``table`` has ``exposure``, ``access`` and ``size``.
 
     Sampled without replacement with odds that rise with exposure, access and size (the keys of
-    Efraimidis & Spirakis 2006, Information Processing Letters 97, 181). A twin is known exactly
-    where its neighbour is, and the first twins' neighbours are known.
+    Efraimidis & Spirakis 2006, Information Processing Letters 97, 181). Twins and their neighbours
+    are always known.
     """
     odds = (
         discovery.exposure * table["exposure"].to_numpy()
@@ -136,7 +136,7 @@ def discovered(
 def _separated(
     probability: Floats, grid: Grid, count: int, separation: float, rng: np.random.Generator
 ) -> Ints:
-    """Cells in the order of a weighted draw without replacement, less those too near another."""
+    """Cells in the order of a weighted draw without replacement, without those too near another."""
     with np.errstate(divide="ignore"):
         key = np.log(probability.ravel()) + rng.gumbel(size=probability.size)
     order = np.argsort(-key, kind="stable")
@@ -155,13 +155,13 @@ def _separated(
 
 
 def _beside(cell: Ints, grid: Grid, rng: np.random.Generator) -> Ints:
-    """A cell to the east or west that the grid holds."""
+    """The cell to the east or west, within the grid."""
     column = cell[1] + rng.choice([-1, 1])
     if not 0 <= column < grid.shape[1]:
         column = 2 * cell[1] - column
     return np.array([cell[0], column])
 
 
-def _dealt_normal(count: int, rng: np.random.Generator) -> Floats:
+def _shuffled_normal(count: int, rng: np.random.Generator) -> Floats:
     """The quantiles of a standard normal in random order: its spread does not vary by seed."""
     return np.asarray(rng.permutation(ndtri((np.arange(count) + 0.5) / count)))

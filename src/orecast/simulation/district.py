@@ -1,4 +1,4 @@
-"""A district simulated whole: ground, ore, survey, and what only the simulation knows."""
+"""Simulate a whole district: geology, deposits, survey, and the truth."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# One stream of random numbers for each process: what one draws does not move the others, so that
-# presets that differ in one thing alone share the rest at the same seed.
+# Each process has its own stream of random numbers, so that presets that differ in one process are
+# equal in all others at the same seed.
 _STREAMS = ("terrain", "geology", "faults", "ore", "discovery", "background", "barren", "survey")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What no survey shows; all fields ``(rows, columns)`` on the district's grid."""
+    """The truth, which is not in the survey; fields ``(rows, columns)`` on the district's grid."""
 
     potential: Floats
-    """Probability that a deposit lies in the cell, sum 1."""
+    """Probability of a deposit in the cell, sum 1."""
     rock: Floats
     """Concentrations at the place itself in mg/kg, ``(n_elements, rows, columns)``."""
     sediment: Floats
     """Concentrations in the stream sediment there in mg/kg, ``(n_elements, rows, columns)``."""
     enrichment: Floats
-    """What haloes of ore add over the background, ``(n_elements, rows, columns)``."""
+    """Enrichment by haloes above the background, ``(n_elements, rows, columns)``."""
     elevation: Floats
     """Height in metres above the lowest point."""
     drainage: Floats
@@ -56,18 +56,18 @@ class Truth:
     units: Codes
     """Number of the geological unit, by its place in the preset."""
     deposits: pd.DataFrame
-    """All deposits with their properties; ``known`` tells which have been found."""
+    """All deposits with their properties; ``known`` marks those that are known."""
     barren: pd.DataFrame
     """Anomalies without ore."""
     faults: gpd.GeoDataFrame
-    """The network with ``fertile``, which the map does not show."""
+    """The faults with ``fertile``, which is not in the survey."""
     rule: str
-    """The rule by which deposits were placed, in words."""
+    """The rule for placing deposits, as text."""
 
 
 @dataclass(frozen=True)
 class District:
-    """A simulated district: what an exploration team holds, and the truth beside it."""
+    """A simulated district: the survey's data and the truth."""
 
     preset: Preset
     seed: int
@@ -82,7 +82,7 @@ class District:
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """What was analysed, in column order."""
+        """The analysed elements, in column order."""
         return self.preset.symbols
 
 
@@ -93,7 +93,7 @@ def simulate(preset: str | Preset, seed: int) -> District:
     a negative seed.
     """
     if seed < 0:
-        raise ConfigError(f"a seed is zero or more, not {seed}")
+        raise ConfigError(f"the seed must be zero or more, not {seed}")
     if isinstance(preset, str):
         preset = load_preset(preset)
     rng = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_STREAMS)}
@@ -173,7 +173,7 @@ def _described(
     """Deposits with a name, strike, halo, exposure and access, and whether each is known."""
     row, column = found["row"].to_numpy(), found["column"].to_numpy()
     distance, strike = _traces(faults, grid).nearest(found[["X", "Y"]].to_numpy())
-    strength = geochemistry.dealt_strengths(
+    strength = geochemistry.shuffled_strengths(
         preset.haloes.strength, preset.haloes.variation, found["size"].to_numpy(), rng["ore"]
     )
     commodity = preset.system.commodity

@@ -1,4 +1,4 @@
-"""A fault network: major faults along the strike, secondary ones off them, minor ones between."""
+"""A fault network: major faults along the strike, secondary faults from them, minor faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault's trace ``(n_vertices, 2)``, its order, and whether ore fluid ever used it."""
+    """A fault's trace ``(n_vertices, 2)``, its order, and whether it carried ore fluid."""
 
     trace: Floats
     order: int
@@ -98,7 +98,7 @@ def distance_to(points: Floats, grid: Grid) -> Floats:
 def fault_lines(
     faults: tuple[Fault, ...], grid: Grid, *, with_truth: bool = False
 ) -> gpd.GeoDataFrame:
-    """Lines with ``name`` and ``order`` (1 major, 2 secondary, 3 minor); ``fertile`` if asked."""
+    """Lines with ``name`` and ``order`` (1 major, 2 secondary, 3 minor); optionally ``fertile``."""
     import geopandas as gpd
 
     columns: dict[str, list[object]] = {
@@ -124,7 +124,7 @@ def _faults(
     rng.shuffle(barren)
     found = []
     for number in range(kind.count):
-        for _ in range(100):  # a trace that barely enters the area is drawn again
+        for _ in range(100):  # a trace with too little length in the area is drawn again
             side = rng.choice([-1.0, 1.0])
             bearing = preset.system.strike + side * kind.turn + rng.normal(0, 8)
             length = kind.length * math.exp(rng.normal(0, 0.35))
@@ -166,7 +166,7 @@ def _start(
 
 
 def _wander(middle: Floats, bearing: float, length: float, rng: np.random.Generator) -> Floats:
-    """A trace through ``middle``, whose bearing drifts about its own by a few degrees."""
+    """A trace through ``middle``, whose bearing varies by a few degrees."""
     steps = max(4, round(length / 1500))
     drift = np.zeros(steps)
     for k in range(1, steps):
@@ -178,7 +178,7 @@ def _wander(middle: Floats, bearing: float, length: float, rng: np.random.Genera
 
 
 def _clipped(trace: Floats, bounds: Bounds) -> Floats | None:
-    """The longest part within the area, or None where it is shorter than two kilometres."""
+    """The longest part within the area, or None if it is shorter than two kilometres."""
     import shapely
 
     parts = shapely.get_parts(shapely.clip_by_rect(shapely.LineString(trace), *bounds))

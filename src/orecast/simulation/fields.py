@@ -1,4 +1,4 @@
-"""Random fields, and the terrain made of them."""
+"""Random fields, and the terrain made from them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def standardised(field: Floats) -> Floats:
 
 
 def uniform(field: Floats) -> Floats:
-    """Carry a field to values between 0 and 1, by the normal distribution of its standard form."""
+    """Transform a field to values between 0 and 1 by the normal distribution function."""
     return np.asarray(ndtr(standardised(field)))
 
 
@@ -175,7 +175,7 @@ def _in_balance(receivers: Ints, grid: Grid) -> Floats:
 
 
 def _downstream(receivers: Ints, share: Floats) -> csc_matrix:
-    """The system (I - D): a cell's sum, less the share of it that each neighbour hands on."""
+    """The system (I - D): a cell's sum minus the shares that its neighbours pass on."""
     from scipy.sparse import csc_matrix, identity
 
     upstream = np.flatnonzero(receivers >= 0)

@@ -1,4 +1,4 @@
-"""A district as the files that a survey would hand over, the truth in a folder of its own."""
+"""Write a district as files of a survey, with the truth in a separate folder."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _TIMESTAMP = "2000-01-01T00:00:00.000Z"
 
 
 def write_district(district: District, folder: Path) -> Path:
-    """Write a district and a ``run.toml`` that maps it; returns the latter's path.
+    """Write a district and a ``run.toml`` that maps it; returns the path of ``run.toml``.
 
-    ``samples.csv``, ``deposits.csv``, ``faults.gpkg``, ``geology.gpkg``, ``area.gpkg`` and
-    ``dem.tif`` are what a team holds; ``truth/`` is what it does not: ``undiscovered.csv``,
-    ``deposits.csv`` with every property, ``barren.csv``, ``faults.gpkg`` with ``fertile``,
-    ``potential.tif`` and ``truth.json``. The same district gives the same bytes. Files of these
-    names are replaced, once all are written. Raises RunError where the folder cannot be written,
-    or holds something that is no simulated district.
+    The survey is ``samples.csv``, ``deposits.csv``, ``faults.gpkg``, ``geology.gpkg``,
+    ``area.gpkg`` and ``dem.tif``. The truth is in ``truth/``: ``undiscovered.csv``,
+    ``deposits.csv`` with all properties, ``barren.csv``, ``faults.gpkg`` with ``fertile``,
+    ``potential.tif`` and ``truth.json``. The same district gives the same bytes. Files with these
+    names are replaced after all are written. Raises RunError if the folder cannot be written, or
+    has other files than a simulated district.
     """
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
         raise RunError(
-            "the folder holds files that are no simulated district",
+            "the folder has files that are not a simulated district",
             where=str(folder),
-            remedy="name a new folder with --output",
+            remedy="give a new folder with --output",
         )
     try:
         with made_folder(folder), TemporaryDirectory(dir=folder, prefix=".part-") as name:
@@ -65,11 +65,11 @@ def write_district(district: District, folder: Path) -> Path:
 
 
 def run_toml(district: District) -> str:
-    """The configuration of a run on the district's files, beside which it stands."""
+    """The configuration of a run on the district's files, in the same folder."""
     preset = district.preset
     crs = crs_name(district.grid.crs)
     return f'''# A simulated district: preset {preset.name}, seed {district.seed}.
-# What was simulated, and where the undiscovered deposits lie, stands in truth/.
+# The truth, with the undiscovered deposits, is in truth/.
 title = "Simulated district {preset.name}, seed {district.seed}"
 
 [area]
@@ -88,7 +88,7 @@ x = "X"
 y = "Y"
 crs = "{crs}"
 
-# Scored at the end, never learned from: what a simulation knows and a survey does not.
+# Undiscovered deposits, known only in a simulation: they test the map, not used in training.
 [held_back]
 path = "truth/undiscovered.csv"
 x = "X"
@@ -108,14 +108,14 @@ column = "unit"
 name = "resnet18"
 options = {{ width = 16 }}   # 64 is the published width, for larger surveys or a GPU
 
-# A supporting raster to take in, where relief is thought to matter:
+# A supporting raster; use it if relief is important:
 # [[layers]]
 # path = "dem.tif"
 '''
 
 
 def _write_observed(district: District, folder: Path) -> None:
-    """What an exploration team holds."""
+    """Write the survey."""
     _write_table(district.samples, folder / "samples.csv")
     _write_table(district.deposits, folder / "deposits.csv")
     with _without_clock():
@@ -126,7 +126,7 @@ def _write_observed(district: District, folder: Path) -> None:
 
 
 def _write_truth(district: District, folder: Path) -> None:
-    """What only the simulation knows."""
+    """Write the truth."""
     folder.mkdir()
     truth = district.truth
     _write_table(district.undiscovered, folder / "undiscovered.csv")
@@ -189,7 +189,7 @@ def _write_raster(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
 
 @contextmanager
 def _without_clock() -> Iterator[None]:
-    """Give GeoPackages one date, so that the same district is the same file."""
+    """Give GeoPackages a fixed date, so that the same district gives the same file."""
     import pyogrio
 
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")

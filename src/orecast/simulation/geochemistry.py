@@ -76,7 +76,7 @@ def closed(amounts: Floats, preset: Preset) -> Floats:
 
 
 class Zone(NamedTuple):
-    """How far a zone reaches, and how strong it is, against the distal zone and the ore's."""
+    """Size of a zone relative to the distal zone, and its strength relative to the ore's."""
 
     size: float
     contrast: float
@@ -114,7 +114,7 @@ def enrichment(
     return added
 
 
-def dealt_strengths(
+def shuffled_strengths(
     median: float, variation: float, size: Floats, rng: np.random.Generator
 ) -> Floats:
     """Log-normal strengths, ``(n,)``, half explained by ``size``, a standard normal of log-size."""
@@ -143,7 +143,7 @@ def barren_anomalies(
             "X": xy[:, 0].round(1),
             "Y": xy[:, 1].round(1),
             "strike": faults.nearest(xy)[1].round(1),
-            "strength": dealt_strengths(
+            "strength": shuffled_strengths(
                 median, preset.haloes.variation, rng.standard_normal(count), rng
             ).round(4),
             "suite": [list(SUITES)[k % len(SUITES)] for k in range(count)],

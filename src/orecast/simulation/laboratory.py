@@ -24,12 +24,12 @@ ASSOCIATIONS = ("mafic", "felsic", "carbonate", "clay", "sulphide")
 PPM: Mapping[str, float] = MappingProxyType(
     {"ppb": 1e-3, "ng/g": 1e-3, "ppm": 1.0, "ug/g": 1.0, "mg/kg": 1.0, "%": 1e4}
 )
-"""What a value in a unit is multiplied by to give mg/kg."""
+"""Factors from units to mg/kg."""
 
 
 @dataclass(frozen=True)
 class Analyte:
-    """An element or oxide as a laboratory reports it, and how it varies in the ground."""
+    """An element or oxide as a laboratory reports it, and how it varies in rock."""
 
     unit: str
     """Unit of the column."""
@@ -54,7 +54,7 @@ class Analyte:
 
     @property
     def to_ppm(self) -> float:
-        """Turns the unit into mg/kg."""
+        """Factor from the unit to mg/kg."""
         return PPM[self.unit]
 
     @property
@@ -107,10 +107,10 @@ ANALYTES: Mapping[str, Analyte] = MappingProxyType(
         "Zr": Analyte("ppm", 270, 0.35, 10, 0.04, felsic=0.4, carbonate=-0.4),
     }
 )
-"""Every element the simulation knows, with the behaviour that a preset may override."""
+"""All elements of the simulation; a preset can override their properties."""
 ROCKS: Mapping[str, tuple[float, float, float, float, float]] = MappingProxyType(
     {
-        # how far a rock stands from the average, in standard deviations of each association
+        # difference of a rock from the average, in standard deviations of each association
         "granite": (-1.2, 1.5, -0.6, -0.3, -0.3),
         "granodiorite": (0.0, 0.8, -0.3, -0.2, 0.0),
         "migmatite": (-0.2, 0.6, -0.4, 0.1, 0.0),
@@ -126,7 +126,7 @@ ROCKS: Mapping[str, tuple[float, float, float, float, float]] = MappingProxyType
         "alluvium": (0.0, 0.0, 0.0, 0.2, 0.0),
     }
 )
-"""Rocks, and where each stands on the five associations."""
+"""Rocks, and the value of each on the five associations."""
 _CANDIDATES = 6
 
 

@@ -1,4 +1,4 @@
-"""Presets: what a simulated district is made of, as TOML files beside this one."""
+"""Presets of simulated districts, read from TOML files in this folder."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ class FaultSet:
     turn: float
     """Degrees between their strike and the district's, to either side."""
     weight: float
-    """How strongly they draw ore: the rise in log-intensity on the fault."""
+    """Rise in log-intensity of deposits on the fault."""
     reach: Positive
     """Distance in metres over which that falls to 1/e."""
     barren: Share = 0.4
-    """Share of them that never carried ore fluid, which no map shows."""
+    """Share of them that never carried ore fluid; it is not in the survey."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -121,9 +121,9 @@ class System:
     intersection_reach: Positive = 1200.0
     """Distance in metres over which that falls to 1/e."""
     hidden: float = 0.6
-    """Weight of a random field that no layer shows (heat, fluid, time)."""
+    """Weight of a random field that is not in any layer (heat, fluid, time)."""
     elsewhere: Share = 0.15
-    """Share of the intensity spread evenly: ore that follows no rule anyone knows."""
+    """Share of the intensity that is spread evenly: deposits without a rule."""
     separation: Annotated[float, Field(ge=0)] = 600.0
     """No two deposits lie closer, in metres."""
     twins: Count = 0
@@ -208,18 +208,18 @@ class Sampling:
 
 @dataclass(frozen=True, config=_STRICT)
 class Preset:
-    """Everything a simulated district follows from, but its seed."""
+    """All parameters of a simulated district, except its seed."""
 
     name: str
-    """By which it is asked for."""
+    """Name of the preset."""
     about: str
-    """One sentence: what it stands for and whose statistics it follows."""
+    """One sentence: what it represents and the source of its statistics."""
     extent: Extent
     """Place and resolution."""
     system: System
     """Where ore forms."""
     haloes: Haloes
-    """What ore leaves in the ground."""
+    """Haloes around deposits."""
     sampling: Sampling
     """What was collected."""
     units: tuple[Unit, ...]
@@ -244,7 +244,7 @@ class Preset:
         if abs(sum(u.share for u in self.units) - 1) > 1e-6:
             raise ConfigError("the units' shares do not sum to one", where=where)
         if not any(u.kind == "strata" for u in self.units):
-            raise ConfigError("there is no unit of strata to cut into", where=where)
+            raise ConfigError("there is no unit of kind strata", where=where)
         for unit in self.units:
             if unit.rock not in ROCKS:
                 raise ConfigError(
@@ -262,18 +262,18 @@ class Preset:
         for symbol in (*self.haloes.proximal, *self.haloes.distal, *self.haloes.front):
             if symbol not in self.elements:
                 raise ConfigError(
-                    f"the haloes hold {symbol}, which is not analysed",
+                    f"the haloes contain {symbol}, which is not analysed",
                     where=where,
-                    remedy=f"add {symbol} to [elements] or take it from the haloes",
+                    remedy=f"add {symbol} to [elements], or remove it from the haloes",
                 )
         if self.system.known > self.system.deposits:
             raise ConfigError("more deposits are known than there are", where=where)
         if 2 * self.system.twins > self.system.known:
-            raise ConfigError("more twins than known deposits to lie beside", where=where)
+            raise ConfigError("there are more twins than other known deposits", where=where)
         if 2 * self.sampling.duplicates > self.sampling.samples:
-            raise ConfigError("more field duplicates than samples to repeat", where=where)
+            raise ConfigError("there are more field duplicates than other samples", where=where)
         if sum(a.median * a.to_ppm for a in self.elements.values()) >= 1e6:
-            raise ConfigError("the elements' medians exceed the whole", where=where)
+            raise ConfigError("the elements' medians sum to more than 100 %", where=where)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -292,7 +292,7 @@ def presets() -> tuple[str, ...]:
 
 @cache
 def load_preset(name: str) -> Preset:
-    """Read a shipped preset. Raises ConfigError with the nearest names where there is none."""
+    """Read a shipped preset. Raises ConfigError with the nearest names for an unknown name."""
     if name not in presets():
         raise ConfigError(f"unknown preset {name!r}", remedy=nearest(name, presets()))
     text = (Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8")
@@ -300,7 +300,7 @@ def load_preset(name: str) -> Preset:
 
 
 def parse_preset(table: Mapping[str, Any], name: str) -> Preset:
-    """Validate a preset's table. Raises ConfigError that names the key."""
+    """Validate a preset's table. Raises ConfigError with the key."""
     given = dict(table.get("elements", {}))
     for symbol in given:
         if symbol not in ANALYTES:

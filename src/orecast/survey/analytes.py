@@ -1,4 +1,4 @@
-"""Which columns of the samples are elements, and in what unit."""
+"""Find the columns of a samples table that are elements, and their units."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.tables import Table
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
-_MISFIT = 30.0  # the default unit is doubted where the median is this far from the crust's
-_TOTAL_PPM = 1_050_000  # rounding and summed analytical errors may exceed 100 % a little
+_MISFIT = 30.0  # a default unit is doubtful if median and crust differ by this factor
+_TOTAL_PPM = 1_050_000  # rounding and analytical errors can give slightly more than 100 %
 
 
 def lift_units(table: Table) -> Table:
-    """Take a row of units under the header, as laboratories' certificates have it, off the rows.
+    """Move a row of units under the header, as in laboratory certificates, to ``units``.
 
-    It is one where the first cell of every column headed by an element without a unit names a
-    unit. The table's ``units`` then hold them by column.
+    The first row has units if its cell names a unit in every column whose header is an element
+    without a unit.
     """
     first = table.frame.iloc[0]
     bare = [
@@ -55,10 +55,10 @@ def lift_units(table: Table) -> Table:
 def choose_elements(
     table: Table, samples: Samples, positions: Sequence[str], findings: Findings
 ) -> tuple[Element, ...]:
-    """Elements among a table's columns: by the configuration, else by their headers.
+    """The elements among a table's columns: by the configuration, else by their headers.
 
-    What is not recognised is listed in a finding and left out. Raises InputError where nothing is
-    recognised, two columns claim one element, or the configuration names what is not there.
+    Other columns are listed in a finding and left out. Raises InputError if there is no element,
+    two columns are the same element, or the configuration names a missing column.
     """
     columns = [str(c) for c in table.frame.columns]
     ignored = set(_resolved(samples.ignore, columns, table, "samples.ignore"))
@@ -67,7 +67,7 @@ def choose_elements(
     if samples.elements is not None:
         wanted = _resolved(samples.elements, columns, table, "samples.elements")
     headers: dict[str, tuple[str, str | None]] = {}
-    strange: list[str] = []
+    unknown: list[str] = []
     for column in columns if wanted is None else wanted:
         if column in ignored or (wanted is None and column in positions):
             continue
@@ -75,24 +75,36 @@ def choose_elements(
         if column in renamed:
             headers[column] = (renamed[column], unit_in(column) or table.units.get(column))
         elif header is None:
-            strange.append(column)
+            unknown.append(column)
         elif wanted is None and holds_no_number(table.frame[column], table, samples.missing):
             findings.info(
                 "column-of-words",
                 table.where(column=column),
-                f"the header could be {header.symbol}, but the cells are words: left out",
+                f"ignored a column: its header could be {header.symbol}, but its cells are text",
             )
         else:
             headers[column] = (header.symbol, header.unit or table.units.get(column))
-    if wanted is not None and strange:
+    if wanted is not None and unknown:
         raise InputError(
-            f"{strange[0]!r} is not recognised as an element",
-            where=table.where(column=strange[0]),
-            remedy=f'set samples.rename = {{"{strange[0]}" = "…"}} with its symbol',
+            f"{unknown[0]!r} is not recognised as an element",
+            where=table.where(column=unknown[0]),
+            remedy=f'set samples.rename = {{"{unknown[0]}" = "…"}} with its symbol',
         )
-    _list_strange(strange, table, findings)
-    _require_some(headers, columns, table)
-    _refuse_twice(headers, table)
+    if unknown:
+        findings.info(
+            "unrecognised-columns",
+            str(table.path),
+            f"ignored {len(unknown)} column(s) not recognised as an element: {listed(unknown, 20)}",
+            "if one is an element, map it in samples.rename",
+            columns=unknown,
+        )
+    if not headers:
+        raise InputError(
+            f"no column is recognised as an element: {listed(columns, 20)}",
+            where=str(table.path),
+            remedy='set samples.rename, such as {gold = "Au"}',
+        )
+    _require_distinct(headers, table)
     units = units_by_symbol(samples.units, [s for s, _ in headers.values()], "samples.units")
     chosen = tuple(
         element(symbol, column, units.get(symbol) or unit)
@@ -103,15 +115,15 @@ def choose_elements(
         findings.info(
             "units-row",
             str(table.path),
-            f"the row under the header is taken as units of {len(table.units)} columns",
+            f"the row under the header gives the units of {len(table.units)} columns",
         )
-    note_assumed_units(chosen, written, str(table.path), "samples", findings)
-    note_counted_twice([e.symbol for e in chosen], str(table.path), findings)
+    report_assumed_units(chosen, written, str(table.path), "samples", findings)
+    report_element_and_oxide([e.symbol for e in chosen], str(table.path), "samples", findings)
     return chosen
 
 
 def element(symbol: str, column: str, unit: str | None) -> Element:
-    """An element with its unit, or the default where none is known."""
+    """An element with its unit, by default the default unit."""
     unit = unit or default_unit(symbol)
     return Element(symbol, column, unit, TO_PPM[unit])
 
@@ -119,33 +131,33 @@ def element(symbol: str, column: str, unit: str | None) -> Element:
 def units_by_symbol(
     units: Mapping[str, str], symbols: Iterable[str], setting: str
 ) -> dict[str, str]:
-    """The configured units, by symbol as we write it.
+    """The configured units by symbol.
 
-    Raises ConfigError for an unknown unit, or an element that the survey does not have.
+    Raises ConfigError for an unknown unit, or an element that is not in the survey.
     """
     found = {}
     for key, text in units.items():
         unit = unit_named(text)
         if unit is None:
             raise ConfigError(
-                f"{text!r} is no unit",
+                f"{text!r} is not a unit",
                 where=f"{setting}.{key}",
-                remedy='write "ppb", "ppm", "%", "g/t", "mg/kg" or "ug/kg"',
+                remedy='use "ppb", "ppm", "%", "g/t", "mg/kg" or "ug/kg"',
             )
         found[_own_symbol(key, symbols, setting)] = unit
     return found
 
 
 def limits_by_symbol(limits: Mapping[str, float], symbols: Iterable[str]) -> dict[str, float]:
-    """The configured detection limits, by symbol as we write it.
+    """The configured detection limits by symbol.
 
-    Raises ConfigError for a limit that is not above zero, or an element that is not there.
+    Raises ConfigError for a limit that is not above zero, or an element that is not in the survey.
     """
     found = {}
     for key, limit in limits.items():
         if not (limit > 0 and np.isfinite(limit)):
             raise ConfigError(
-                f"{limit:g} is no detection limit, which is above zero",
+                f"{limit:g} is not a detection limit; it must be above zero",
                 where=f"samples.detection_limits.{key}",
                 remedy="set the laboratory's limit in the column's unit",
             )
@@ -153,30 +165,30 @@ def limits_by_symbol(limits: Mapping[str, float], symbols: Iterable[str]) -> dic
     return found
 
 
-def note_assumed_units(
+def report_assumed_units(
     elements: Sequence[Element], written: set[str], where: str, setting: str, findings: Findings
 ) -> None:
-    """Say which units no header names, and what is taken."""
+    """Report the elements without a unit in the header, and the units assumed."""
     assumed = [e for e in elements if e.symbol not in written]
     if not assumed:
         return
     by_unit = defaultdict(list)
     for e in assumed:
         by_unit[e.unit].append(e.symbol)
-    what = "; ".join(f"{', '.join(symbols)} taken as {unit}" for unit, symbols in by_unit.items())
+    what = "; ".join(f"{', '.join(symbols)} read as {unit}" for unit, symbols in by_unit.items())
     often = [e.symbol for e in assumed if e.symbol in _COMMONLY_PPB]
     if often:
-        what += f". {' and '.join(often)} commonly come in ppb"
+        what += f". {' and '.join(often)} are often given in ppb"
     findings.warning(
         "assumed-units",
         where,
-        f"no header names a unit of {len(assumed)} element(s): {what}",
-        f"set {setting}.units",
+        f"the header gives no unit for {len(assumed)} element(s): {what}",
+        f"check the units, and set {setting}.units",
         units={e.symbol: e.unit for e in assumed},
     )
 
 
-def doubt_units(
+def check_units(
     elements: Sequence[Element],
     values: Floats,
     assumed: Iterable[str],
@@ -184,9 +196,9 @@ def doubt_units(
     setting: str,
     findings: Findings,
 ) -> None:
-    """Warn where an assumed unit puts the median far from the crust's and another would not."""
+    """Warn if a median is far from the crust's in the assumed unit, but not in another."""
     assumed = set(assumed)
-    doubted, fits = [], {}
+    doubtful, fits = [], {}
     for column, e in enumerate(elements):
         if e.symbol not in assumed or e.symbol not in CRUST:
             continue
@@ -196,44 +208,49 @@ def doubt_units(
         if better in (None, e.unit) or 1 / _MISFIT < times < _MISFIT:
             continue
         fits[e.symbol] = better
-        doubted.append(f"{e.symbol} {median:.3g} (as {e.unit} {times:.2g} times; {better} fits)")
+        doubtful.append(
+            f"{e.symbol} {median:.3g} (in {e.unit}: {times:.2g} times the crust's; {better} fits)"
+        )
     if fits:
         units = ", ".join(f'{symbol} = "{unit}"' for symbol, unit in fits.items())
         findings.warning(
             "doubtful-units",
             where,
-            f"the assumed unit of {len(fits)} element(s) puts the median far from the upper "
-            f"crust's: {'; '.join(doubted)}",
-            f"set {setting}.units = {{{units}}} where that is so",
+            f"in the assumed unit, the median of {len(fits)} element(s) is far from the upper "
+            f"crust's: {'; '.join(doubtful)}",
+            f"check the units; if they are wrong, set {setting}.units = {{{units}}}",
             fits=fits,
         )
 
 
-def note_counted_twice(symbols: Sequence[str], where: str, findings: Findings) -> None:
-    """Say where an element and its oxide are both there: a composition would count it twice."""
+def report_element_and_oxide(
+    symbols: Sequence[str], where: str, setting: str, findings: Findings
+) -> None:
+    """Warn if an element and its oxide are both present: a composition counts it twice."""
     twice = [f"{s} and {OXIDE_OF[s]}" for s in symbols if OXIDE_OF.get(s) in symbols]
     if twice:
         findings.warning(
             "element-and-oxide",
             where,
-            f"a composition counts twice: {'; '.join(twice)}",
-            "leave one of each out by composition.parts or ignore",
+            f"an element and its oxide are both present, and the composition counts it twice: "
+            f"{'; '.join(twice)}",
+            f"leave out one of each: add it to {setting}.ignore, or set composition.parts",
         )
 
 
 def check_totals(
     elements: Sequence[Element], values: Floats, where: str, what: str, findings: Findings
 ) -> None:
-    """Warn where the parts of a sample sum to more than the whole."""
+    """Warn about samples whose elements sum to more than 100 %."""
     totals = np.nansum(values * [e.to_ppm for e in elements], axis=1)
     over = totals > _TOTAL_PPM
     if over.any():
         findings.warning(
             "total-above-100",
             where,
-            f"in {over.sum()} {what} the parts sum to more than 100 %, up to "
+            f"in {over.sum()} {what} the elements sum to more than 100 %, up to "
             f"{totals.max() / 1e4:,.0f} %",
-            "check the units, and elements reported beside their oxides",
+            "check the units, and elements given both as element and oxide",
             n=int(over.sum()),
         )
 
@@ -244,7 +261,7 @@ def _own_symbol(key: str, symbols: Iterable[str], setting: str) -> str:
     symbol = key if key in there else symbol_named(key) or (header.symbol if header else key)
     if symbol not in there:
         raise ConfigError(
-            f"there is no element {key!r} in the survey",
+            f"the survey has no element {key!r}",
             where=f"{setting}.{key}",
             remedy=nearest(key, there),
         )
@@ -252,13 +269,13 @@ def _own_symbol(key: str, symbols: Iterable[str], setting: str) -> str:
 
 
 def _resolved(names: Sequence[str], columns: list[str], table: Table, setting: str) -> list[str]:
-    """Columns that names mean: a column itself, or the symbol of one."""
+    """The columns of names; a name is a column or the symbol of one."""
     by_symbol = {h.symbol: c for c in columns if (h := parse_header(c)) is not None}
     found = []
     for name in names:
         column = name if name in columns else by_symbol.get(symbol_named(name) or name)
         if column is None:
-            table.column(name, setting)  # raises, with the nearest names
+            table.column(name, setting)  # raises an error with the nearest names
         else:
             found.append(column)
     return found
@@ -271,7 +288,7 @@ def _renamed(rename: Mapping[str, str], table: Table) -> dict[str, str]:
         symbol = symbol_named(text)
         if symbol is None:
             raise ConfigError(
-                f"{text!r} is no element or oxide",
+                f"{text!r} is not an element or oxide",
                 where=f"samples.rename.{column}",
                 remedy=nearest(text, [*ELEMENTS, *OXIDES]),
             )
@@ -279,27 +296,7 @@ def _renamed(rename: Mapping[str, str], table: Table) -> dict[str, str]:
     return found
 
 
-def _list_strange(strange: list[str], table: Table, findings: Findings) -> None:
-    if strange:
-        findings.info(
-            "unrecognised-columns",
-            str(table.path),
-            f"{len(strange)} column(s) are no elements and are left out: {listed(strange, 20)}",
-            "name them in samples.rename where they are",
-            columns=strange,
-        )
-
-
-def _require_some(headers: Mapping[str, object], columns: list[str], table: Table) -> None:
-    if not headers:
-        raise InputError(
-            f"no column is recognised as an element among {listed(columns, 20)}",
-            where=str(table.path),
-            remedy='set samples.rename, such as {gold = "Au"}',
-        )
-
-
-def _refuse_twice(headers: Mapping[str, tuple[str, str | None]], table: Table) -> None:
+def _require_distinct(headers: Mapping[str, tuple[str, str | None]], table: Table) -> None:
     by_symbol = defaultdict(list)
     for column, (symbol, _) in headers.items():
         by_symbol[symbol].append(column)
@@ -308,5 +305,5 @@ def _refuse_twice(headers: Mapping[str, tuple[str, str | None]], table: Table) -
             raise InputError(
                 f"columns {' and '.join(map(repr, columns))} are all {symbol}",
                 where=table.where(column=columns[0]),
-                remedy="name all but one in samples.ignore",
+                remedy="add all but one to samples.ignore",
             )

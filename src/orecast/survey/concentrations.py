@@ -1,4 +1,7 @@
-"""Cells → concentrations: censored values, missing codes, limits; nothing is changed unsaid."""
+"""Read concentrations from cells: censored values, missing codes, limits.
+
+Every change to a value is reported.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def lowest_seen(values: Floats, zeros: Bools, rows: Bools | None = None) -> Floats:
-    """Lowest value of each element that is no zero, ``(n_elements,)``; infinite where none is.
+    """Lowest value of each element without zeros, ``(n_elements,)``; infinite if there is none.
 
-    ``zeros`` ``(n, n_elements)`` marks the values that stand for zeros, whose limit this is. It is
-    learned from ``rows`` ``(n,)``, from all where they are left out; NaN is passed over.
+    It is the limit of the values that ``zeros`` ``(n, n_elements)`` marks as zeros. It is taken
+    from ``rows`` ``(n,)``, by default all; NaN is ignored.
 
     >>> values, zeros = np.array([[3.0], [3.0], [9.0]]), np.array([[True], [False], [False]])
     >>> lowest_seen(values, zeros).tolist()
@@ -36,9 +39,9 @@ def lowest_seen(values: Floats, zeros: Bools, rows: Bools | None = None) -> Floa
     return np.asarray(values.min(axis=0, initial=np.inf, where=known))
 
 
-# The signs of a keyboard set to Chinese, and the minus of typesetters.
+# Full-width and typographic signs, and their plain form.
 _SIGNS = str.maketrans({"＜": "<", "≤": "<", "＞": ">", "≥": ">", "−": "-", "﹤": "<", "﹥": ">"})
-# Words for "below the detection limit", which no number stands beside.
+# Words for "below the detection limit" that come without a number.
 _BELOW = re.compile(
     r"<.*|[bm]\W*d\W*l?\W*|b\W*l\W*d\W*|n\W*d\W*|[bl]?\W*lo[dq]|l\W*l\W*d|u\W*d\W*l?|"
     r"not\W*detect.*|un\W*detect.*|non\W*detect.*|below.*|less than.*|未检出",
@@ -47,7 +50,7 @@ _BELOW = re.compile(
 
 
 class NothingDetectedError(InputError):
-    """Every one of an element's ``n`` values lies below its detection limit."""
+    """All ``n`` values of an element are below its detection limit."""
 
     def __init__(self, element: Element, n: int, table: Table, what: str) -> None:
         super().__init__(
@@ -61,7 +64,7 @@ class NothingDetectedError(InputError):
 
 @dataclass(frozen=True)
 class Reading:
-    """How cells are read; the fields are those of ``[samples]``."""
+    """How to read cells; the fields are those of ``[samples]``."""
 
     missing: tuple[str | float, ...] = (-9999.0, "")
     negatives: Literal["below", "refuse"] = "below"
@@ -80,7 +83,7 @@ def numbers(cells: pd.Series[Any], table: Table, missing: Iterable[str | float])
 
 
 def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> bool:
-    """Whether every cell that is not missing is text: a column of words, whatever its header."""
+    """Whether all cells that are not missing are text."""
     text, values, absent = _parsed(cells, table, missing)
     if text is not None:
         values = _to_number(text.str.lstrip("<>").str.strip(), table.decimal)
@@ -90,7 +93,7 @@ def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str |
 def none_detected(
     cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
 ) -> int | None:
-    """How many values a column holds where none is detected; None where one is.
+    """Number of values of a column if none is detected, else None.
 
     Below detection are ``<0.5``, ``-0.5``, 0 and words such as ``n.d.``.
     """
@@ -105,16 +108,16 @@ def none_detected(
 def nothing_detected(
     counts: Mapping[str, int], elements: int, where: str, remedy: str
 ) -> InputError:
-    """The refusal of all elements of which nothing is detected, with each one's number of values.
+    """The error for elements without a detected value, with the number of values of each.
 
-    ``elements`` is how many there are; where it is all of them no other remedy is left than
+    ``elements`` is the number of all elements. If none has a detected value, the remedy is to use
     other data.
     """
     shares = ", ".join(f"{symbol} {n:,} of {n:,}" for symbol, n in counts.items())
     if len(counts) == elements:
-        remedy = "give a survey in which elements were detected"
+        remedy = "use a survey with detected elements"
     return InputError(
-        f"every value of {len(counts)} of {elements} elements lies below detection: {shares}",
+        f"in {len(counts)} of {elements} elements all values are below detection: {shares}",
         where=where,
         remedy=remedy,
     )
@@ -130,14 +133,14 @@ def concentrations(
 ) -> tuple[Floats, Bools, Bools]:
     """Concentrations in the column's unit, which are censored, and which are zeros, each ``(n,)``.
 
-    ``<0.5`` and, where negatives mean below, ``-0.5`` are censored at 0.5; zeros at the detection
-    limit or, where none is known, at the lowest value above zero; values at or below ``limit`` at
-    ``limit``. ``>10000`` is taken as 10000 and reported. Only zeros whose limit is not known are
-    marked as such: theirs is learned from the other samples, and a fold learns it anew.
+    ``<0.5`` and, if negatives mean below a limit, ``-0.5`` are censored at 0.5; zeros at the
+    detection limit or, if it is unknown, at the lowest value above zero; values at or below
+    ``limit`` at ``limit``. ``>10000`` is read as 10000 and reported. Only zeros without a known
+    limit are marked: their limit is learned from the other samples, in each fold again.
 
-    Raises InputError at text among numbers, infinite values, negatives or zeros that the
-    configuration refuses, and columns that are empty or constant; NothingDetectedError where all
-    is censored.
+    Raises InputError for text among numbers, infinite values, negatives or zeros that the
+    configuration refuses, and empty or constant columns; NothingDetectedError if all values are
+    censored.
     """
     text, values, absent = _parsed(cells, table, reading.missing)
     below = np.zeros(len(values), dtype=bool)
@@ -146,19 +149,20 @@ def concentrations(
         above = text.str.startswith(">").to_numpy(dtype=bool) & ~absent
         marked = below | above
         values[marked] = _to_number(text[marked].str[1:].str.strip(), table.decimal)
-        _note_above(above, values, element, table, findings)
+        _report_above(above, values, element, table, findings)
     _refuse_text(cells, table, np.isnan(values) & ~absent, concentrations=True)
     _refuse_infinite(values, cells, table)
-    _refuse_marked_nonpositive(below & (values <= 0), cells, table)
+    _require_positive_limits(below & (values <= 0), cells, table)
     negative = values < 0
     if negative.any():
-        _judge_negatives(negative, values, cells, table, reading)
+        _check_negatives(negative, values, cells, table, reading)
         values, below = np.abs(values), below | negative
         findings.info(
             "negatives-below",
             table.where(column=element.column),
-            f"{negative.sum()} negative values of {element.symbol} are read as below that limit",
-            'set samples.negatives = "refuse" where they are mistakes',
+            f"{negative.sum()} negative values of {element.symbol} are read as below a limit, "
+            "such as -0.5 as <0.5",
+            'if they are errors, set samples.negatives = "refuse"',
             n=int(negative.sum()),
         )
     zero = values == 0
@@ -168,14 +172,14 @@ def concentrations(
     if limit is not None:
         under = values <= limit
         values[under], below = limit, below | under
-    _refuse_nothing(values, below, element, table)
+    _require_variation(values, below, element, table)
     return values, below, zero if limit is None else np.zeros_like(zero)
 
 
 def _parsed(
     cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
 ) -> tuple[pd.Series[str] | None, Floats, Bools]:
-    """Return stripped text (None for a column of numbers), numbers, and where missing."""
+    """Stripped text (None for a column of numbers), numbers, and which are missing."""
     import pandas as pd
 
     codes = _numeric_codes(missing)
@@ -212,7 +216,7 @@ def _to_number(text: pd.Series[str], decimal: str) -> Floats:
 
 
 def _first(where: Bools, cells: pd.Series[Any]) -> tuple[Any, Any]:
-    """Row in the file and content of the first marked cell."""
+    """File row and content of the first marked cell."""
     at = int(where.argmax())
     return cells.index[at], cells.iloc[at]
 
@@ -223,15 +227,15 @@ def _refuse_text(
     if not text.any():
         return
     row, cell = _first(text, cells)
-    remedy = "correct the cell, add the text to missing, or name the column in samples.ignore"
+    remedy = "correct the cell, add the text to `missing`, or add the column to samples.ignore"
     if concentrations and _BELOW.fullmatch(str(cell).strip().translate(_SIGNS)):
         remedy = (
-            'write it as "<" and the detection limit, such as "<0.5", where it means below the '
-            "limit; add the text to samples.missing only where nothing was analysed"
+            'if it means below detection, write "<" and the limit, such as "<0.5"; if the sample '
+            "was not analysed, add the text to samples.missing"
         )
     more = f" (and in {text.sum() - 1} further rows)" if text.sum() > 1 else ""
     raise InputError(
-        f"there is text among the numbers: {str(cell)!r}{more}",
+        f"text instead of a number: {str(cell)!r}{more}",
         where=table.where(row=row, column=str(cells.name)),
         remedy=remedy,
     )
@@ -243,40 +247,40 @@ def _refuse_infinite(values: Floats, cells: pd.Series[Any], table: Table) -> Non
         raise InputError(
             f"{infinite.sum()} infinite value(s)",
             where=table.where(row=_first(infinite, cells)[0], column=str(cells.name)),
-            remedy="correct the cell, or add its text to missing",
+            remedy="correct the cell, or add its text to `missing`",
         )
 
 
-def _refuse_marked_nonpositive(wrong: Bools, cells: pd.Series[Any], table: Table) -> None:
+def _require_positive_limits(wrong: Bools, cells: pd.Series[Any], table: Table) -> None:
     if wrong.any():
         row, cell = _first(wrong, cells)
         raise InputError(
-            f"{str(cell)!r} is no detection limit, which is above zero",
+            f"{str(cell)!r} is not a detection limit; it must be above zero",
             where=table.where(row=row, column=str(cells.name)),
             remedy="correct the cell, or add its text to samples.missing",
         )
 
 
-def _judge_negatives(
+def _check_negatives(
     negative: Bools, values: Floats, cells: pd.Series[Any], table: Table, reading: Reading
 ) -> None:
     row, cell = _first(negative, cells)
     where = table.where(row=row, column=str(cells.name))
     if reading.negatives == "refuse":
         raise InputError(
-            f"{negative.sum()} negative concentration(s), the first {cell}",
+            f"{negative.sum()} negative concentration(s); the first is {cell}",
             where=where,
-            remedy='correct them, or set samples.negatives = "below" if they mean below a limit',
+            remedy='correct them; or, if they mean below a limit, set samples.negatives = "below"',
         )
     positive = values[values > 0]
     median = float(np.median(positive)) if len(positive) else np.inf
-    deepest = -float(values[negative].min())
-    if deepest > median:
+    lowest = -float(values[negative].min())
+    if lowest > median:
         raise InputError(
-            f"{-deepest:g} would mean below {deepest:g}, yet half of the values lie below "
-            f"{median:g}: it looks like a code for missing",
+            f"{-lowest:g} would mean below {lowest:g}, but half of the values are below "
+            f"{median:g}: it is probably a code for missing",
             where=where,
-            remedy=f"add {-deepest:g} to samples.missing",
+            remedy=f"add {-lowest:g} to samples.missing",
         )
 
 
@@ -293,7 +297,7 @@ def _limit_of_zeros(
     if reading.zeros == "refuse":
         row = table.frame.index[int(zero.argmax())]
         raise InputError(
-            f"{zero.sum()} zero concentration(s), whose logarithm does not exist",
+            f"{zero.sum()} concentration(s) are zero; they have no logarithm",
             where=table.where(row=row, column=element.column),
             remedy='set samples.zeros = "below", or samples.detection_limits',
         )
@@ -306,45 +310,45 @@ def _limit_of_zeros(
     findings.warning(
         "zeros",
         where,
-        f"{zero.sum()} zeros of {element.symbol} are read as below {taken:g} {element.unit}"
-        + (", the lowest value above zero" if limit is None else ""),
-        f"set samples.detection_limits.{element.symbol}",
+        f"{zero.sum()} zeros of {element.symbol} are read as below {taken:g} {element.unit}, "
+        + ("the lowest value above zero" if limit is None else "its detection limit"),
+        f"set samples.detection_limits.{element.symbol}" if limit is None else "",
         n=int(zero.sum()),
         limit=taken,
     )
     return taken
 
 
-def _note_above(
+def _report_above(
     above: Bools, values: Floats, element: Element, table: Table, findings: Findings
 ) -> None:
     if above.any():
         findings.warning(
             "above-limit",
             table.where(column=element.column),
-            f"{above.sum()} values of {element.symbol} lie above the upper limit of the analysis "
-            f"and are taken at it ({np.nanmax(values[above]):g} {element.unit})",
-            "replace them by the over-range analysis where there is one",
+            f"{above.sum()} values of {element.symbol} are above the upper limit of the analysis; "
+            f"the limit is used ({np.nanmax(values[above]):g} {element.unit})",
+            "replace them with over-range analyses, if there are any",
             n=int(above.sum()),
         )
 
 
-def _refuse_nothing(values: Floats, below: Bools, element: Element, table: Table) -> None:
+def _require_variation(values: Floats, below: Bools, element: Element, table: Table) -> None:
     where = table.where(column=element.column)
     remedy = f"add {element.column!r} to samples.ignore"
     present = ~np.isnan(values)
     if not present.any():
-        raise InputError(f"{element.symbol} has no value at all", where=where, remedy=remedy)
+        raise InputError(f"{element.symbol} has no values", where=where, remedy=remedy)
     if below[present].all():
         raise NothingDetectedError(
             element,
             int(present.sum()),
             table,
-            f"every value of {element.symbol} lies below its detection limit",
+            f"all values of {element.symbol} are below the detection limit",
         )
     if np.ptp(values[present]) == 0:
         raise InputError(
-            f"{element.symbol} is constant ({values[present][0]:g}) and tells nothing",
+            f"all values of {element.symbol} are the same ({values[present][0]:g})",
             where=where,
             remedy=remedy,
         )

@@ -1,4 +1,4 @@
-"""Known deposits and barren places: points, or the marked cells of a raster."""
+"""Read known deposits and barren places: points, or marked cells of a raster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orecast.errors import AlignmentError, InputError, SamplingError
 from orecast.grid import Bounds, Grid
 from orecast.survey.duplicates import places
 from orecast.survey.nouns import Findings, listed
-from orecast.survey.points import Points, read_points
+from orecast.survey.points import read_points
 from orecast.survey.projection import bounds_in, moved, transformed
 from orecast.survey.rasters import (
     is_raster,
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 FEWEST = 3
 FEW = 10
-_UNIFORM_SPREAD = 1 / np.sqrt(12)  # of a percentile under chance
+_UNIFORM_SPREAD = 1 / np.sqrt(12)  # of a percentile of a random map
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where the survey speaks: its CRS, extent, grid where gridded, study area where given."""
+    """Where the survey has data: CRS, extent, grid (gridded survey) and study area (if given)."""
 
     crs: CRS
     extent: Bounds
     grid: Grid | None = None
     area: gpd.GeoDataFrame | None = None
-    margin: float = 0.0  # metres beyond the extent that still count as inside
+    margin: float = 0.0  # metres beyond the extent that count as inside
 
     def contains(self, xy: Floats) -> Bools:
-        """Whether positions ``(n, 2)`` lie in the area, or in the extent where there is none."""
+        """Whether positions ``(n, 2)`` lie in the extent and in the area, if there is one."""
         import shapely
 
         b, m = self.extent, self.margin
@@ -62,10 +62,10 @@ class Region:
 def read_deposits(
     section: Deposits, setting: str, region: Region, findings: Findings
 ) -> gpd.GeoDataFrame:
-    """Read deposits, or barren places, within the region; the rest are listed and left out.
+    """Read deposits, or barren places, in the region; others are listed and left out.
 
-    Records of one place are one deposit. Raises AlignmentError, with both extents, where all lie
-    outside.
+    Several records at one place are one deposit. Raises AlignmentError, with both extents, if all
+    lie outside.
     """
     require_file(section.path)
     if is_raster(section.path):
@@ -76,58 +76,59 @@ def read_deposits(
     return _merged(table[keep], xy[keep], section, setting, region, findings)
 
 
-def judge_number(n: int, where: str, findings: Findings) -> None:
-    """Refuse fewer than three deposits; say how little fewer than ten can show.
+def check_number(n: int, where: str, findings: Findings) -> None:
+    """Refuse fewer than three deposits; warn below ten.
 
-    The percentile of a held-out deposit under chance is uniform, with a spread of 1/√12; the mean
-    of n has an interval of ± 1.96 / √(12 n).
+    On a random map the percentile of a held-out deposit is uniform, with a standard deviation of
+    1/√12; the mean of n has a 95 % interval of ± 1.96 / √(12 n).
 
     Raises SamplingError.
     """
     if n < FEWEST:
         raise SamplingError(
-            f"{n} deposit(s) within the survey; no map can be learned or tested with fewer than "
-            f"{FEWEST}",
+            f"too few deposits: {n} in the survey; training and testing need at least {FEWEST}",
             where=where,
-            remedy="add deposits, loosen deposits.where, or widen the area",
+            remedy="add deposits, remove a condition from deposits.where, or enlarge the area",
         )
     half = interval_half_width(n)
     if n < FEW:
         findings.warning(
             "few-deposits",
             where,
-            f"{n} deposits are too few to claim anything: by chance alone the mean percentile of "
-            f"held-out deposits falls anywhere within {chance(n)} (95 %)",
-            "read the map as a hypothesis, or add deposits",
+            f"{n} deposits are too few for a conclusion: with a random map the mean percentile of "
+            f"held-out deposits is {chance(n)} (95 % interval)",
+            "use the map as a hypothesis, or add deposits",
             n=n,
             half_width=half,
         )
 
 
-def note_none_known(config: Config, findings: Findings) -> None:
-    """Say what a run without deposits is, by what it is tested, and what it leaves unused."""
-    what = "no deposits are known: the run is a map of anomalies, by a model that needs none"
+def report_no_deposits(config: Config, findings: Findings) -> None:
+    """Report that a run without deposits maps anomalies, what tests it and what is not used."""
+    what = "no deposits are given: the run maps anomalies with a model that needs no deposits"
     if config.held_back is not None:
-        findings.warning("no-deposits", "deposits", f"{what}; the deposits held back test it")
+        findings.warning(
+            "no-deposits", "deposits", f"{what}; the deposits of [held_back] test the map"
+        )
     else:
         findings.warning(
             "no-deposits",
             "deposits",
-            f"{what}, and nothing tests it",
-            "give known deposits as [deposits], to learn from them, or as [held_back], to test the "
-            "map by them",
+            f"{what}; nothing tests the map",
+            "add known deposits as [deposits] to train with them, or as [held_back] to test the "
+            "map",
         )
     if config.barren is not None:
         findings.warning(
             "barren-unused",
             str(config.barren.path),
-            "barren places are learned from beside deposits only, so that these are not used",
-            "give [deposits], or leave [barren] out",
+            "the barren places are not used: training needs deposits too",
+            "add [deposits], or remove [barren]",
         )
 
 
 def chance(n: int) -> str:
-    """The 95 % interval of that mean under chance in words, in percentiles from 0 to 100.
+    """As text: the 95 % interval of the mean percentile (0 to 100) for a random map.
 
     >>> chance(3), chance(48)
     ('50 ± 33', '50 ± 8')
@@ -136,7 +137,7 @@ def chance(n: int) -> str:
 
 
 def interval_half_width(n: int) -> float:
-    """Half the 95 % interval of the mean percentile of ``n`` held-out deposits under chance.
+    """Half the 95 % interval of the mean percentile of ``n`` held-out deposits, random map.
 
     >>> round(interval_half_width(3), 2), round(interval_half_width(48), 2)
     (0.33, 0.08)
@@ -149,7 +150,7 @@ def _points(
 ) -> tuple[Any, Floats]:
     if section.align == "pixels":
         raise AlignmentError(
-            'align = "pixels" places a raster of labels, and this is a table or vector file',
+            'align = "pixels" is for a raster of labels; this is a table or vector file',
             where=str(section.path),
             remedy=f"remove {setting}.align",
         )
@@ -158,12 +159,8 @@ def _points(
         points = points.take(
             matching(points.table, section.where, f"{setting}.where").to_numpy(dtype=bool)
         )
-    _name_rows(points)
-    return points.table.frame, moved(points.xy, points.crs, region.crs, str(section.path))
-
-
-def _name_rows(points: Points) -> None:
     points.table.frame.index.name = points.table.row_word
+    return points.table.frame, moved(points.xy, points.crs, region.crs, str(section.path))
 
 
 def _marked_cells(
@@ -173,9 +170,9 @@ def _marked_cells(
 
     if section.where:
         raise InputError(
-            f"{setting}.where filters rows, and this is a raster",
+            f"{setting}.where selects rows of a table; this is a raster",
             where=str(section.path),
-            remedy=f"set {setting}.value to the value that marks a place",
+            remedy=f"remove {setting}.where; set {setting}.value to the value that marks a deposit",
         )
     where = str(section.path)
     if section.align == "pixels":
@@ -185,17 +182,17 @@ def _marked_cells(
         values, grid = raster.values, raster.grid
         require_registered(grid, region.grid, where, f"{setting}.align")
         theirs = bounds_in(grid.bounds, grid.crs, region.crs)
-        remedy = "correct its georeference or the CRS"
+        remedy = "correct its georeference or its CRS"
         require_overlap(theirs, region.extent, f"the cells of {setting}", where, remedy)
     at = np.argwhere(values == np.float32(section.value))
     if not len(at):
         there = listed([f"{v:g}" for v in np.unique(values[~np.isnan(values)])])
         raise InputError(
-            f"no cell holds {section.value:g}",
+            f"no cell has the value {section.value:g}",
             where=where,
             remedy=f"set {setting}.value to one of {there}",
         )
-    _note_touching(values == np.float32(section.value), where, setting, findings)
+    _report_touching(values == np.float32(section.value), where, setting, findings)
     if grid is None:
         assert region.grid is not None  # on_pixels refused otherwise
         xy = region.grid.xy(at)
@@ -206,7 +203,7 @@ def _marked_cells(
     return table.rename_axis("cell"), xy
 
 
-def _note_touching(marked: Bools, where: str, setting: str, findings: Findings) -> None:
+def _report_touching(marked: Bools, where: str, setting: str, findings: Findings) -> None:
     from scipy.ndimage import label
 
     n = int(marked.sum())
@@ -215,7 +212,7 @@ def _note_touching(marked: Bools, where: str, setting: str, findings: Findings) 
         findings.info(
             "touching-cells",
             where,
-            f"the {n} cells of {setting} form {groups} places: some touch, and may be one deposit",
+            f"the {n} cells of {setting} form {groups} groups: cells that touch may be one deposit",
             n=n,
             places=groups,
         )
@@ -239,8 +236,8 @@ def _within(
         if region.contains(xy[:, ::-1]).any():
             remedy += ": x and y look swapped"
         raise AlignmentError(
-            f"all {len(xy)} of {setting} lie outside {border}: theirs {theirs}; "
-            f"the survey's {region.extent}",
+            f"all {len(xy)} {setting} lie outside {border}: their extent is {theirs}; "
+            f"the survey's is {region.extent}",
             where=str(section.path),
             remedy=remedy,
         )
@@ -249,9 +246,8 @@ def _within(
     findings.warning(
         f"{setting}-outside",
         str(section.path),
-        f"{len(rows)} of {len(xy)} {setting} lie outside {border} and are left out: "
-        f"{word} {listed(rows)}",
-        "widen the area, or drop them",
+        f"ignored {len(rows)} of {len(xy)} {setting} outside {border}: {word} {listed(rows)}",
+        "check their positions, or enlarge the area",
         rows=rows,
         positions=[[round(float(x), 1), round(float(y), 1)] for x, y in xy[~inside]],
     )
@@ -274,7 +270,7 @@ def _merged(
         findings.info(
             f"{setting}-merged",
             str(section.path),
-            f"{at.shared} of {len(xy)} {setting} share a place with an earlier one and count once: "
+            f"ignored {at.shared} of {len(xy)} {setting} at the place of an earlier one: "
             f"{table.index.name or 'row'} {listed([int(table.index[r]) for r in rows])}",
             n=at.shared,
         )

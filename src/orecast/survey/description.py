@@ -1,4 +1,4 @@
-"""A survey in numbers: the tables that ``orecast check`` shows and ``checks.json`` keeps."""
+"""Describe a survey in numbers: tables for ``orecast check``, data for ``checks.json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orecast.survey.vectors import bounds_of
 
 @dataclass(frozen=True)
 class Section:
-    """A table to show: a title, column names, and rows of numbers and words."""
+    """A table to show: title, column names, and rows of numbers and text."""
 
     title: str
     columns: tuple[str, ...]
@@ -25,7 +25,7 @@ class Section:
 
 
 def checks(survey: Survey) -> dict[str, Any]:
-    """The counts and findings as plain data, for ``checks.json``."""
+    """Counts and findings as plain data, for ``checks.json``."""
     return {
         "survey": {
             "kind": "points" if survey.gridded is None else "gridded",
@@ -46,7 +46,7 @@ def checks(survey: Survey) -> dict[str, Any]:
 
 
 def describe(survey: Survey) -> list[Section]:
-    """The survey as tables of words and numbers: overview, elements, layers."""
+    """The survey as tables: overview, elements, layers."""
     found = checks(survey)["survey"]
     what = "cells" if found["kind"] == "gridded" else "samples"
     overview: list[tuple[Any, ...]] = [
@@ -61,7 +61,7 @@ def describe(survey: Survey) -> list[Section]:
     if found["barren"] is not None:
         overview.append(("barren places", found["barren"]))
     if found["held_back"] is not None:
-        overview.append(("deposits held back", f"{found['held_back']}; scored at the end"))
+        overview.append(("deposits held back", f"{found['held_back']}; used only to test the map"))
     columns = (
         "element",
         "column",
@@ -100,7 +100,7 @@ def describe(survey: Survey) -> list[Section]:
 
 
 def elements(survey: Survey) -> list[dict[str, Any]]:
-    """Of each element: unit, counts, spread of what is there, and how many lie at the lowest."""
+    """For each element: unit, counts, range, and how many values equal the lowest."""
     found = []
     for column, e in enumerate(survey.elements):
         values, censored = survey.values[:, column], survey.censored[:, column]
@@ -125,7 +125,7 @@ def elements(survey: Survey) -> list[dict[str, Any]]:
 
 
 def layers(survey: Survey) -> list[dict[str, Any]]:
-    """Of each further layer: what it is, how much of it, where it lies, where it came from."""
+    """For each further layer: kind, size, extent and file."""
     found = []
     for kind in ("faults", "geology", "area"):
         frame = getattr(survey, kind)
@@ -154,7 +154,7 @@ def _places(survey: Survey) -> int | None:
 
 
 def _counted(found: dict[str, Any]) -> str:
-    """How many samples or cells: of a table its rows and, of those with a position, the places."""
+    """Number of samples or cells; for a table the rows, and the places of those with a position."""
     if found["rows"] is None:
         return f"{found['samples']:,}"
     return f"{found['rows']:,} rows, {found['places']:,} places"
@@ -168,8 +168,8 @@ def _deposits(survey: Survey) -> dict[str, Any]:
 
 def _deposits_in_words(n: int) -> str:
     if not n:
-        return "none known: the run is a map of anomalies"
-    return f"{n}; by chance their mean percentile is {chance(n)}"
+        return "none: the run maps anomalies"
+    return f"{n}; a random map gives a mean percentile of {chance(n)}"
 
 
 def _extent(survey: Survey) -> Bounds:

@@ -1,4 +1,4 @@
-"""Samples at one place: what they say about precision, and their average."""
+"""Samples at the same place: their precision and their average."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from orecast.arrays import Bools, Floats, Ints
 
-# A censored member of a group with detected ones counts as this share of its limit
+# In a group with detected values, a censored value counts as this share of its limit
 # (Martín-Fernández, Barceló-Vidal & Pawlowsky-Glahn 2003, Mathematical Geology 35, 253-278).
 CENSORED_SHARE = 0.65
 _FEWEST_PAIRS = 5
@@ -23,12 +23,12 @@ class Places:
 
     @property
     def shared(self) -> int:
-        """How many samples stand at a place that an earlier sample holds."""
+        """How many samples are at the place of an earlier sample."""
         return len(self.number) - len(self.first)
 
 
 def places(xy: Floats, tolerance: float = 0.01) -> Places:
-    """Number the places of positions ``(n, 2)`` in metres; within ``tolerance`` they are one.
+    """Number the places of positions ``(n, 2)`` in metres; ``tolerance`` joins near ones.
 
     >>> places(np.array([[0.0, 0], [5, 5], [0, 0]])).number.tolist()
     [0, 1, 0]
@@ -46,16 +46,16 @@ def average(
 ) -> tuple[Floats, Bools, Bools]:
     """Geometric mean of the samples at each place, ``(n_places, n_elements)`` each.
 
-    Returns the means, which of them are censored, and which stand for ``zeros``.
+    Returns the means, which of them are censored, and which are ``zeros``.
 
-    Where all members are censored, so is the mean: it lies below the geometric mean of their
-    limits. Among detected members a censored one counts as 0.65 of its limit; a mean that falls
-    below the highest limit so used is censored at that limit. Missing members are passed over.
+    If all members of a group are censored, the mean is censored at the geometric mean of their
+    limits. Among detected members a censored one counts as 0.65 of its limit; a mean below the
+    highest limit used this way is censored at that limit. Missing members are ignored.
 
-    A zero without a known limit lies below the lowest value of the whole survey, which is learned,
-    and which no fold could take out of a mean again. Beside other members it is therefore read as
-    below the lowest of them: 0.65 of it among detected ones, and one more limit among censored
-    ones. Where all members are such zeros, so is the mean.
+    The limit of a zero without a known limit is the lowest value of the whole survey. It is
+    learned, and a fold could not remove it from a mean. Therefore a zero beside other members is
+    read as below the lowest of them: 0.65 of that value among detected members, one more limit
+    among censored ones. If all members are such zeros, the mean is one too.
 
     >>> v, c = np.array([[4.0], [9.0], [2.0]]), np.array([[False], [False], [True]])
     >>> at = places(np.array([[0.0, 0], [0, 0], [7, 7]]))
@@ -65,7 +65,7 @@ def average(
     n = len(at.first)
     if at.shared == 0:
         return values.copy(), censored.copy(), zeros.copy()
-    values, censored, only_zeros = _beside_others(values, censored, zeros, at, n)
+    values, censored, only_zeros = _replace_zeros(values, censored, zeros, at, n)
     present = ~np.isnan(values)
     members = _sums(present.astype(np.float64), at, n)
     detected = _sums((present & ~censored).astype(np.float64), at, n)
@@ -79,14 +79,14 @@ def average(
     under = ~all_censored & (means < limits)
     means[under] = limits[under]
     alone = np.bincount(at.number, minlength=n) == 1
-    means[alone] = values[at.first[alone]]  # not a rounding error is added where nothing is meant
+    means[alone] = values[at.first[alone]]  # single samples keep their exact value
     return means, all_censored | under, only_zeros
 
 
-def _beside_others(
+def _replace_zeros(
     values: Floats, censored: Bools, zeros: Bools, at: Places, n: int
 ) -> tuple[Floats, Bools, Bools]:
-    """Values and censored, zeros beside others read by these, and the places of zeros alone."""
+    """Values and censored, with zeros replaced beside others; and the places with only zeros."""
     others = ~zeros & ~np.isnan(values)
     lowest = np.full((n, values.shape[1]), np.inf)
     np.minimum.at(lowest, at.number, np.where(others, values, np.inf))
@@ -103,12 +103,12 @@ def _beside_others(
 def precision(values: Floats, censored: Bools, at: Places) -> dict[int, tuple[int, float]]:
     """Robust coefficient of variation of each element from the places with several samples.
 
-    Of each place the first two detected samples a, b form a pair; half of the pairs differ by
-    less than 0.954 standard deviations (Thompson & Howarth 1973, Analyst 98, 153-160), so that
-    the coefficient is the median of |a - b| / ((a + b) / 2), over 0.954. Field duplicates give
+    The first two detected samples a, b of each place form a pair. Half of the pairs differ by
+    less than 0.954 standard deviations (Thompson & Howarth 1973, Analyst 98, 153-160), so the
+    coefficient is the median of |a - b| / ((a + b) / 2), divided by 0.954. Field duplicates give
     the precision of sampling and analysis together.
 
-    Returns {element's column: (pairs, coefficient)} where at least 5 pairs are.
+    Returns {element's column: (pairs, coefficient)} for elements with at least 5 pairs.
     """
     found = {}
     shared = np.bincount(at.number)[at.number] > 1

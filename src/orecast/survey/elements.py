@@ -1,7 +1,7 @@
-"""Headers as laboratories write them → element, unit; what is not recognised stays out.
+"""Recognise element and unit in a laboratory's column header.
 
-A header is cut into words. Exactly one word must be an element or oxide, one may be a unit, and
-the rest must be words that laboratories put there (method codes, "total"). Anything else, such as
+A header is split into words. Exactly one word must be an element or oxide, one may be a unit, and
+the others must be words that laboratories add (method codes, "total"). Anything else, such as
 ``PH``, ``NUMBER`` or ``Pb_U_age``, is not recognised.
 """
 
@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
-# Elements that laboratories report. Left out: O and H, which tables of concentrations do not
-# hold, noble gases, and what has no stable or long-lived isotope (No, At, Es, ... are words).
+# Elements that laboratories report. Left out: O and H (not in tables of concentrations), noble
+# gases, and elements without a stable or long-lived isotope (No, At, Es, ... are words).
 _ELEMENTS = """
 Li Be B C N F Na Mg Al Si P S Cl K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Rb Sr Y Zr Nb Mo
 Ru Rh Pd Ag Cd In Sn Sb Te I Cs Ba La Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au
@@ -66,20 +66,20 @@ _METHOD = re.compile(
     r"faas|cvaas|afs|hgafs|hydride|ise|col|leco|grav|aqr|ar|4a|hf|fus|mems|me|mmi|bleg|aa|wr|gf|"
     r"cv|total|tot|t|conc)[0-9]{0,3}[a-z]?"
 )
-# A single letter without a unit may as well count something or name a place.
+# A single letter without a unit may also be a count or a place.
 _AMBIGUOUS = frozenset({"n", "i"})
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a header says: the element or oxide, and the unit where one is written."""
+    """The element or oxide of a header, and its unit where one is written."""
 
     symbol: str
     unit: str | None
 
 
 def unit_named(text: str) -> str | None:
-    """Return the unit a text means: ``ppt``, ``ppb``, ``ppm``, ``%``; None for any other text.
+    """The unit that a text names: ``ppt``, ``ppb``, ``ppm``, ``%``; None for any other text.
 
     >>> unit_named("g/t"), unit_named("µg/kg"), unit_named("wt %"), unit_named("oz")
     ('ppm', 'ppb', '%', None)
@@ -89,7 +89,7 @@ def unit_named(text: str) -> str | None:
 
 
 def symbol_named(text: str) -> str | None:
-    """Return the element or oxide that a symbol means in whatever case, or None.
+    """The element or oxide of a symbol in upper or lower case, or None.
 
     >>> symbol_named("AG"), symbol_named("fe2o3"), symbol_named("PH")
     ('Ag', 'Fe2O3', None)
@@ -100,7 +100,7 @@ def symbol_named(text: str) -> str | None:
 def parse_header(header: str) -> Header | None:
     """Recognise a header such as ``Au_ppb``, ``Cu (ppm)`` or ``As_ICPMS_mg/kg``.
 
-    Returns None where it is not certain to be one element and nothing else.
+    Returns None unless the header certainly names one element and nothing else.
 
     >>> parse_header("As_ICPMS_mg/kg")
     Header(symbol='As', unit='ppm')
@@ -134,7 +134,7 @@ def parse_header(header: str) -> Header | None:
 
 
 def unit_in(header: str) -> str | None:
-    """Return the one unit that a header names, whatever its other words are.
+    """The one unit that a header names; its other words are ignored.
 
     >>> unit_in("Gold (ppb)"), unit_in("arsenic_mg/kg"), unit_in("Gold"), unit_in("ppm or ppb")
     ('ppb', 'ppm', None, None)
@@ -149,15 +149,15 @@ def unit_in(header: str) -> str | None:
 
 
 def default_unit(symbol: str) -> str:
-    """The unit taken where none is written: % for oxides, ppm for the rest."""
+    """The unit assumed where none is written: % for oxides, ppm for elements."""
     return "%" if symbol in OXIDE_OF else "ppm"
 
 
 def fitting_unit(symbol: str, median: float) -> str | None:
-    """Return the unit in which a median lies within ten times the upper crust's abundance.
+    """The unit in which a median lies within ten times of the upper crust's abundance.
 
-    None where no unit does, or the crust's abundance is not known. A word of advice, not a
-    decision: a district may well lie outside (Rudnick & Gao 2003).
+    None if no unit does, or if the crust's abundance is not known. It is a suggestion: a real
+    district may lie outside this range (Rudnick & Gao 2003).
 
     >>> fitting_unit("Fe", 3.6), fitting_unit("Au", 3.0), fitting_unit("Cu", 43.9)
     ('%', 'ppb', 'ppm')
@@ -171,6 +171,6 @@ def fitting_unit(symbol: str, median: float) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Lower case, one sign for micro, minus and brackets, whatever the keyboard was."""
+    """Lower case, with one sign each for micro, minus and brackets."""
     table = str.maketrans({"μ": "µ", "−": "-", "（": "(", "）": ")", "％": "%", "⁻": "-"})
     return " ".join(text.translate(table).lower().split())

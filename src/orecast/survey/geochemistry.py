@@ -1,4 +1,4 @@
-"""The elements of a survey, from its table of samples or its rasters, in one projected CRS."""
+"""Read a survey's elements from its samples table or its rasters, in one projected CRS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orecast.arrays import Bools, Floats
 from orecast.config import Config, Gridded, Samples
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, Grid
-from orecast.survey.analytes import check_totals, choose_elements, doubt_units, limits_by_symbol
+from orecast.survey.analytes import check_totals, check_units, choose_elements, limits_by_symbol
 from orecast.survey.concentrations import (
     NothingDetectedError,
     Reading,
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 
 _FEWEST_SAMPLES = 3
-# A continuous quantity seldom ties at its very lowest value.
+# Few measurements of a continuous quantity share the lowest value.
 _PILE_COUNT, _PILE_SHARE = 5, 0.002
 
 
 @dataclass(frozen=True)
 class Geochemistry:
-    """What was measured, and where: ``values`` ``(n_places, n_elements)`` in the file's units.
+    """Concentrations ``values`` ``(n_places, n_elements)`` in the file's units, and their places.
 
-    ``extent`` and ``spacing``, the side of the square that a sample speaks for, are in metres.
-    ``samples`` are those of a table, ``grid`` that of rasters, ``rows`` the rows of the table.
+    ``extent`` and ``spacing`` (the side of the square that one sample represents) are in metres.
+    A table gives ``samples`` and ``rows`` (its number of rows), rasters give ``grid``.
     """
 
     crs: CRS
@@ -57,15 +57,17 @@ class Geochemistry:
 
 
 def read_geochemistry(config: Config, findings: Findings) -> Geochemistry:
-    """Read and judge what ``[samples]`` or ``[gridded]`` names.
+    """Read and check the files of ``[samples]`` or ``[gridded]``.
 
-    Raises ConfigError where a run has neither, InputError with file, column and row.
+    Raises ConfigError if both are missing, InputError with file, column and row.
     """
     if config.samples is not None:
         return _from_samples(config.samples, config.crs, findings)
     if config.gridded is not None:
         return _from_grid(config.gridded, config.crs, findings)
-    raise ConfigError("a run needs either [samples] or [gridded]")
+    raise ConfigError(
+        "the configuration has no survey", remedy="add a section [samples] or [gridded]"
+    )
 
 
 def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geochemistry:
@@ -77,7 +79,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     table = points.table
     if len(points.xy) < _FEWEST_SAMPLES:
         raise InputError(
-            f"{len(points.xy)} sample(s) make no survey",
+            f"too few samples: {len(points.xy)} of at least {_FEWEST_SAMPLES}",
             where=str(table.path),
             remedy="check that the whole table was exported",
         )
@@ -92,18 +94,18 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
     where = str(table.path)
     assumed = [s for f in findings.of("assumed-units") for s in f.data["units"]]
-    doubt_units(elements, values, assumed, where, "samples", findings)
+    check_units(elements, values, assumed, where, "samples", findings)
     _report_piles(elements, values, censored, where, findings)
     at = places(xy)
     _report_duplicates(at, elements, values, censored, samples.duplicates, where, findings)
     frame = table.frame
     if samples.duplicates == "average" and at.shared:
         values, censored, zeros = average(values, censored, zeros, at)
-        # The lowest value is now that of a place, and a fold finds it again among the places.
+        # Zeros now get the lowest value of the averaged places; a fold learns it the same way.
         values = np.where(zeros, lowest_seen(values, zeros), values)
         frame, xy = frame.iloc[at.first], xy[at.first]
     check_totals(elements, values, where, "samples", findings)
-    _judge_medium(samples, findings)
+    _report_medium(samples, findings)
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
     _require_spread(extent, where)
     located = gpd.GeoDataFrame(
@@ -130,19 +132,19 @@ def _read_elements(
     limits: dict[str, float],
     findings: Findings,
 ) -> list[tuple[Floats, Bools, Bools]]:
-    """Concentrations, censored and zeros of each element; those never detected in one refusal."""
-    read, void = [], []
+    """Values, censored and zeros per element; one error names all elements never detected."""
+    read, undetected = [], []
     for e in elements:
         cells, limit = table.frame[e.column], limits.get(e.symbol)
         try:
             read.append(concentrations(cells, e, table, reading, limit, findings))
         except NothingDetectedError as error:
-            void.append(error)
-    if len(void) == 1 < len(elements):
-        raise void[0]
-    if void:
-        counts = {error.element.symbol: error.n for error in void}
-        columns = ", ".join(repr(error.element.column) for error in void)
+            undetected.append(error)
+    if len(undetected) == 1 < len(elements):
+        raise undetected[0]
+    if undetected:
+        counts = {error.element.symbol: error.n for error in undetected}
+        columns = ", ".join(repr(error.element.column) for error in undetected)
         raise nothing_detected(
             counts, len(elements), str(table.path), f"add {columns} to samples.ignore"
         )
@@ -151,16 +153,16 @@ def _read_elements(
 
 def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochemistry:
     g = read_gridded(gridded, crs, findings)
-    below = g.censored  # zeros, all of them: a raster knows no other limit
+    below = g.censored  # all are zeros: a raster has no other limit
     return Geochemistry(g.grid.crs, g.elements, g.values, below, below, g.grid.bounds, grid=g.grid)
 
 
 def _require_spread(extent: Bounds, where: str) -> None:
     if extent.east <= extent.west or extent.north <= extent.south:
         raise InputError(
-            f"all samples lie on one line or point ({extent})",
+            f"all samples have the same x or the same y ({extent})",
             where=where,
-            remedy="check the columns of positions",
+            remedy="set samples.x and samples.y to the columns with positions",
         )
 
 
@@ -185,9 +187,9 @@ def _report_piles(
     findings.warning(
         "piled-up-lowest",
         where,
-        f"values of {len(piles)} element(s) pile up at the lowest, probably a detection limit or "
-        f"half of one, and are taken as measured: {text}",
-        f"set samples.detection_limits = {{{limits}}} where they are limits",
+        f"in {len(piles)} element(s) many samples share the lowest value. It is used as measured, "
+        f"but is probably a detection limit or half of it: {text}",
+        f"if it is, set samples.detection_limits = {{{limits}}}",
         elements={e.symbol: p for e, p in piles.items()},
     )
 
@@ -205,15 +207,17 @@ def _report_duplicates(
         return
     shared_places = int((np.bincount(at.number) > 1).sum())
     what = (
-        f"{at.shared} samples stand where an earlier one does ({shared_places} places with "
+        f"{at.shared} samples are at the place of an earlier sample ({shared_places} places have "
         "several); they are "
     )
     counts: dict[str, Any] = {"n": at.shared, "places": shared_places}
     if treatment == "average":
         findings.info("duplicate-places", where, f"{what}averaged (geometric mean)", **counts)
     else:
-        remedy = 'set samples.duplicates = "average" to make them one'
-        findings.warning("duplicate-places", where, f"{what}kept", remedy, **counts)
+        remedy = 'set samples.duplicates = "average" to average them'
+        findings.warning(
+            "duplicate-places", where, f"{what}kept as separate samples", remedy, **counts
+        )
     spread = {elements[c].symbol: pair for c, pair in precision(values, censored, at).items()}
     if spread:
         worst = sorted(spread, key=lambda s: -spread[s][1])
@@ -221,26 +225,27 @@ def _report_duplicates(
         findings.info(
             "precision",
             where,
-            "coefficient of variation of sampling and analysis, from samples of one place "
+            "coefficient of variation of sampling and analysis, from samples at the same place "
             f"(Thompson & Howarth 1973): {text}",
             cv={s: spread[s][1] for s in worst},
             pairs={s: spread[s][0] for s in worst},
         )
 
 
-def _judge_medium(samples: Samples, findings: Findings) -> None:
+def _report_medium(samples: Samples, findings: Findings) -> None:
     if samples.medium == "stream-sediment":
         findings.warning(
             "stream-sediment",
             str(samples.path),
-            "a stream sediment speaks for its catchment upstream, not for the circle around it: "
+            "a stream sediment represents its upstream catchment, not the area around its sample: "
             "interpolated highs lie downstream of their source",
-            "look for the source of a target upstream of its samples",
+            "search for the source of a target upstream of its samples",
         )
     elif samples.medium == "unknown":
         findings.info(
             "unknown-medium",
             str(samples.path),
-            "what was sampled is not said; a stream sediment would speak for its catchment",
+            "the sampled medium is not given; a stream sediment would represent its upstream "
+            "catchment",
             'set samples.medium to "stream-sediment", "soil", "rock" or "till"',
         )

@@ -1,4 +1,4 @@
-"""A survey that comes as rasters, one an element, all on one grid."""
+"""Read a gridded survey: one raster per element, all on one grid."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from orecast.errors import AlignmentError, InputError, nearest
 from orecast.grid import Grid, crs_name
 from orecast.survey.analytes import (
     check_totals,
-    doubt_units,
+    check_units,
     element,
-    note_assumed_units,
-    note_counted_twice,
+    report_assumed_units,
+    report_element_and_oxide,
     units_by_symbol,
 )
 from orecast.survey.elements import Header, parse_header
@@ -25,7 +25,7 @@ from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.projection import parse_crs, utm_zone
 from orecast.survey.rasters import matches, read_raster, require_held
 
-# Interpolation in single precision leaves specks of this share of the median where it means zero.
+# Single-precision interpolation leaves values up to this share of the median instead of zero.
 _RESIDUE = float(np.finfo(np.float32).eps)
 _BLOCK_SHARE, _BLOCK_CELLS = 0.5, 25
 
@@ -41,10 +41,10 @@ class GriddedElements:
 
 
 def read_gridded(gridded: Gridded, crs: str | None, findings: Findings) -> GriddedElements:
-    """Read the rasters of a gridded survey; file stems that are no elements are left out.
+    """Read the rasters of a gridded survey; files not named by an element are left out.
 
-    Raises InputError where none is an element, a layer is empty or constant, or the CRS is not
-    projected; AlignmentError that names the raster whose grid differs from the others'.
+    Raises InputError if no file is named by an element, a layer is empty or constant, or the CRS
+    is not projected; AlignmentError, with the raster's name, if the grids differ.
     """
     paths = matches(gridded.path)
     headers = _headers(paths, gridded, findings)
@@ -67,10 +67,10 @@ def read_gridded(gridded: Gridded, crs: str | None, findings: Findings) -> Gridd
     written = set(units) | {h.symbol for h in headers.values() if h.unit}
     where = str(gridded.path)
     values = np.column_stack(columns)
-    note_assumed_units(elements, written, where, "gridded", findings)
-    note_counted_twice([e.symbol for e in elements], where, findings)
+    report_assumed_units(elements, written, where, "gridded", findings)
+    report_element_and_oxide([e.symbol for e in elements], where, "gridded", findings)
     assumed = [e.symbol for e in elements if e.symbol not in written]
-    doubt_units(elements, values, assumed, where, "gridded", findings)
+    check_units(elements, values, assumed, where, "gridded", findings)
     check_totals(elements, values, where, "cells", findings)
     return GriddedElements(grid, tuple(elements), values, np.column_stack(below))
 
@@ -80,40 +80,40 @@ def _headers(paths: list[Path], gridded: Gridded, findings: Findings) -> dict[Pa
     for name in gridded.ignore:
         if name not in stems:
             raise InputError(
-                f"there is no raster {name!r}, which gridded.ignore names",
+                f"there is no raster {name!r}; it is named in gridded.ignore",
                 where=str(gridded.path),
                 remedy=nearest(name, stems),
             )
     headers: dict[Path, Header] = {}
-    strange = []
+    unknown = []
     for path in paths:
         header = parse_header(path.stem)
         if path.stem in gridded.ignore:
             continue
         if header is None:
-            strange.append(path.name)
+            unknown.append(path.name)
             continue
         twin = next((p for p, h in headers.items() if h.symbol == header.symbol), None)
         if twin is not None:
             raise InputError(
                 f"{twin.name} and {path.name} are both {header.symbol}",
                 where=str(gridded.path),
-                remedy="name one in gridded.ignore",
+                remedy="add one of them to gridded.ignore",
             )
         headers[path] = header
     if not headers:
         raise InputError(
-            f"no raster is named by an element among {listed([p.name for p in paths])}",
+            f"no raster is named by an element: {listed([p.name for p in paths])}",
             where=str(gridded.path),
-            remedy="name the files by their element, such as Au.tif",
+            remedy="rename the files by their element, such as Au.tif",
         )
-    if strange:
+    if unknown:
         findings.info(
             "unrecognised-rasters",
             str(gridded.path),
-            f"{len(strange)} raster(s) are no elements and are left out: {listed(strange)}",
-            "rename the files by their element where they are",
-            files=strange,
+            f"ignored {len(unknown)} raster(s) not named by a known element: {listed(unknown)}",
+            "if one is an element, rename the file by its symbol, such as Au.tif",
+            files=unknown,
         )
     return headers
 
@@ -123,14 +123,14 @@ def _require_projected(grid: Grid, crs: str | None, path: Path) -> None:
     if not grid.crs.is_projected:
         zone = crs_name(utm_zone(np.array([grid.bounds[:2], grid.bounds[2:]])))
         raise InputError(
-            f"a gridded survey in {crs_name(grid.crs)} has no metres",
+            f"a gridded survey needs a projected CRS in metres; this is {crs_name(grid.crs)}",
             where=str(path),
             remedy=f"warp the rasters to a projected CRS first (gdalwarp -t_srs {zone})",
         )
     if not wanted.equals(grid.crs, ignore_axis_order=True):
         raise InputError(
-            f"the rasters are in {crs_name(grid.crs)}, the configuration asks for "
-            f"{crs_name(wanted)}; a gridded survey is worked in its own CRS",
+            f"the rasters are in {crs_name(grid.crs)}, but crs is {crs_name(wanted)}; "
+            "a gridded survey keeps its own CRS",
             where=str(path),
             remedy="remove crs, or warp the rasters first",
         )
@@ -140,9 +140,9 @@ def _require_same(grid: Grid, first: Grid, path: Path, reference: Path) -> None:
     same = grid.shape == first.shape and grid.crs == first.crs
     if not (same and grid.transform.almost_equals(first.transform, precision=1e-3)):
         raise AlignmentError(
-            f"its grid ({grid}) is not that of {reference.name} ({first})",
+            f"its grid ({grid}) differs from that of {reference.name} ({first})",
             where=f"{path}, layer {path.stem}",
-            remedy="warp it to the others' grid, or name it in gridded.ignore",
+            remedy="warp it to the grid of the others, or add it to gridded.ignore",
         )
 
 
@@ -151,25 +151,27 @@ def _concentrations(
 ) -> tuple[Floats, Bools]:
     values, shape = cells.astype(np.float64).ravel(), cells.shape
     where = f"{path}, layer {e.symbol}"
-    remedy = f"name {path.stem!r} in gridded.ignore"
+    remedy = f"add {path.stem!r} to gridded.ignore"
     positive = values[values > 0]
     if not len(positive):
-        raise InputError("no cell holds a value above zero", where=where, remedy=remedy)
+        raise InputError("no cell has a value above zero", where=where, remedy=remedy)
     if np.nanmin(values) == np.nanmax(values):
-        raise InputError(f"is constant ({positive[0]:g})", where=where, remedy=remedy)
+        raise InputError(
+            f"all cells have the same value ({positive[0]:g})", where=where, remedy=remedy
+        )
     below = values <= _RESIDUE * np.median(positive)
     if below.any():
         lowest = float(positive[positive > _RESIDUE * np.median(positive)].min())
         block = _largest_block(below.reshape(shape))
         unmeasured = ""
         if block > _BLOCK_SHARE * below.sum() and block > _BLOCK_CELLS:
-            unmeasured = f"; {block} of them adjoin: probably nothing was measured there"
+            unmeasured = f"; {block} of them are connected: probably nothing was measured there"
         findings.warning(
             "zeros",
             where,
-            f"{below.sum()} cells of {e.symbol} at zero, or under it, are read as below {lowest:g} "
-            f"{e.unit}, the lowest other value{unmeasured}",
-            f"set such cells to nodata, or {remedy}",
+            f"{below.sum()} cells of {e.symbol} are zero or negative; they are read as below "
+            f"{lowest:g} {e.unit}, the lowest other value{unmeasured}",
+            f"if nothing was measured there, set these cells to nodata, or {remedy}",
             n=int(below.sum()),
             limit=lowest,
             largest_block=block,

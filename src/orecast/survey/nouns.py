@@ -1,4 +1,4 @@
-"""A survey in memory, and what was found in its files."""
+"""A survey in memory, and the findings about its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Level(StrEnum):
-    """How much a finding weighs."""
+    """How serious a finding is."""
 
     INFO = "info"
     WARNING = "warning"
@@ -27,7 +27,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found: a stable code, where, what, what to do, and the numbers behind it."""
+    """One finding: a stable code, the place, the fact, what to do, and the numbers."""
 
     level: Level
     code: str
@@ -39,10 +39,10 @@ class Finding:
 
 @dataclass
 class Findings:
-    """What has been found so far, each once, in the order of finding.
+    """All findings so far, each once, in the order in which they were made.
 
     >>> f = Findings()
-    >>> f.warning("duplicate-places", "samples.csv", "224 samples share a place with another")
+    >>> f.warning("duplicate-places", "samples.csv", "224 samples share a place")
     >>> [x.code for x in f]
     ['duplicate-places']
     """
@@ -50,15 +50,15 @@ class Findings:
     items: list[Finding] = field(default_factory=list)
 
     def info(self, code: str, where: str, what: str, remedy: str = "", **data: Any) -> None:
-        """Add a fact worth knowing."""
+        """Add a useful fact."""
         self._add(Finding(Level.INFO, code, where, what, remedy, data))
 
     def warning(self, code: str, where: str, what: str, remedy: str = "", **data: Any) -> None:
-        """Add what may mislead."""
+        """Add something that may mislead the reader."""
         self._add(Finding(Level.WARNING, code, where, what, remedy, data))
 
     def refusal(self, code: str, where: str, what: str, remedy: str = "", **data: Any) -> None:
-        """Add what was refused though the run goes on."""
+        """Add something that was refused while the run continues."""
         self._add(Finding(Level.REFUSAL, code, where, what, remedy, data))
 
     def _add(self, finding: Finding) -> None:
@@ -72,11 +72,11 @@ class Findings:
         return len(self.items)
 
     def of(self, code: str) -> list[Finding]:
-        """Every finding with a code."""
+        """All findings with this code."""
         return [f for f in self.items if f.code == code]
 
     def extend(self, other: Findings) -> None:
-        """Add another's findings behind these."""
+        """Append the findings of ``other``."""
         self.items.extend(other.items)
 
     def as_dicts(self) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ class Findings:
 
 
 def listed(items: Sequence[object], most: int = 10) -> str:
-    """The first items, and how many there are beyond.
+    """The first ``most`` items as text, and the number of the others.
 
     >>> listed([1, 2, 3], most=2)
     '1, 2 and 1 more'
@@ -119,13 +119,13 @@ class Raster:
 
 @dataclass(frozen=True)
 class Survey:
-    """Everything read, in one projected CRS, nothing interpolated yet.
+    """All data read, in one projected CRS, before any interpolation.
 
     A point survey has ``samples``; a gridded survey has ``gridded`` rasters of elements, all on
-    one grid. ``values`` and ``censored`` hold one row a sample or a grid cell (row-major), one
-    column an element: concentrations in the file's units, NaN where missing; where ``censored``
-    the value is the detection limit itself and the truth lies below it. ``zeros`` marks those of
-    them whose limit is not known, and which stand at the lowest other value of their element.
+    one grid. ``values`` and ``censored`` have one row per sample or grid cell (row-major) and one
+    column per element. Values are concentrations in the file's units, NaN where missing. Where
+    ``censored``, the value is the detection limit; the true concentration is lower. ``zeros`` marks
+    the censored values without a known limit; they hold the lowest other value of their element.
     """
 
     crs: CRS
@@ -136,16 +136,16 @@ class Survey:
     samples: gpd.GeoDataFrame | None = None  # (n,) points; columns as read
     gridded: Grid | None = None  # the grid of a gridded survey, values row-major on it
     deposits: gpd.GeoDataFrame | None = None
-    barren: gpd.GeoDataFrame | None = None  # places the user knows to be barren
-    held_back: gpd.GeoDataFrame | None = None  # deposits scored at the end, never learned from
+    barren: gpd.GeoDataFrame | None = None  # places known to be barren
+    held_back: gpd.GeoDataFrame | None = None  # deposits scored at the end, never used in training
     faults: gpd.GeoDataFrame | None = None
     geology: gpd.GeoDataFrame | None = None
     area: gpd.GeoDataFrame | None = None
     rasters: tuple[Raster, ...] = field(default=())  # supporting layers, each on its own grid
-    rows: int | None = None  # of the file of samples, before any was left out or averaged
-    zeros: NDArray[np.bool_] | None = None  # (n, n_elements); None where there is none
+    rows: int | None = None  # rows in the samples file, before any was left out or averaged
+    zeros: NDArray[np.bool_] | None = None  # (n, n_elements); None if there are no zeros
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Names of the elements, in column order."""
+        """Symbols of the elements, in column order."""
         return tuple(e.symbol for e in self.elements)

@@ -1,4 +1,4 @@
-"""Points from a table or a vector file: which columns are positions, and in what CRS."""
+"""Read points from a table or vector file; find their position columns and CRS."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _DISAGREE = 100.0  # metres between x, y and lon, lat of one row
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns that together are a position."""
+    """Two columns that form a position."""
 
     kind: Kind
     x: str
@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Points:
-    """Rows that have a place: the table, positions ``(n, 2)``, their CRS, columns of positions."""
+    """Rows with a position: the table, positions ``(n, 2)``, CRS, position columns."""
 
     table: Table
     xy: Floats
@@ -66,7 +66,7 @@ class Points:
     position_columns: tuple[str, ...] = ()
 
     def take(self, keep: NDArray[np.bool_]) -> Points:
-        """Return some of the rows."""
+        """The rows marked by ``keep``."""
         return replace(
             self, table=replace(self.table, frame=self.table.frame[keep]), xy=self.xy[keep]
         )
@@ -100,11 +100,11 @@ def read_points(
 ) -> Points:
     """Read the points that ``[samples]`` or ``[deposits]`` names, in the CRS of their file.
 
-    Rows without a place are left out and listed. Raises InputError where there are no positions,
-    no CRS, text or infinite values among them, or positions that cannot lie in the CRS or, of
-    samples, lie away from all others.
+    Rows without a position are left out and listed. Raises InputError for missing positions, a
+    missing CRS, text or infinite values in positions, positions that cannot be in the CRS, and
+    samples far from all others.
     """
-    path = section.path  # type: ignore[attr-defined]  # every section of points has one
+    path = section.path  # type: ignore[attr-defined]  # every section with points has a path
     if is_vector(path):
         return _from_vectors(section, path_setting, findings)
     table = lift_units(read_table(path, section.layer))
@@ -127,14 +127,14 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
     frame = read_frame(path, section.layer)
     if section.x or section.y:
         raise ConfigError(
-            "the file has geometries, so that columns of positions mean nothing",
+            "the file has geometries; position columns cannot be set for it",
             where=str(path),
             remedy=f"remove {setting}.x and {setting}.y",
         )
     frame = of_shape(frame, "point", str(path), findings, noun=setting)
     own = frame.crs
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
-    frame = frame.explode()  # a multipoint is as many rows
+    frame = frame.explode()  # one row per point of a multipoint
     table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
     points = Points(table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs)
     if not np.isfinite(points.xy).all():
@@ -142,10 +142,10 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
         raise InputError(
             "a position is infinite",
             where=table.where(row=frame.index[row]),
-            remedy="correct the geometry",
+            remedy="correct the geometry of this feature",
         )
-    said = "give the file the CRS EPSG:4326" if own is not None else _set_degrees(setting)
-    _check(points, "", setting, said)
+    degrees_remedy = "give the file the CRS EPSG:4326" if own is not None else _set_degrees(setting)
+    _check(points, "", setting, degrees_remedy)
     return points
 
 
@@ -157,14 +157,14 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
     if section.x is not None or section.y is not None:
         if section.x is None or section.y is None:
             raise ConfigError(
-                "one of x and y is set",
+                "only one of x and y is set",
                 where=setting,
                 remedy=f"set both {setting}.x and {setting}.y",
             )
         swapped = position_pairs([section.x, section.y])
         if swapped and swapped[0].x == section.y:
             raise InputError(
-                f"x is set to {section.x!r} and y to {section.y!r}, which look swapped",
+                f"x is set to {section.x!r} and y to {section.y!r}; they look swapped",
                 where=str(table.path),
                 remedy=f"exchange {setting}.x and {setting}.y",
             )
@@ -172,7 +172,7 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
         return Pair(kind, section.x, section.y)
     if not pairs:
         raise InputError(
-            "no columns of positions were recognised among "
+            "no position columns were recognised among "
             + listed([str(c) for c in table.frame.columns], 20),
             where=str(table.path),
             remedy=table.or_sheet(f"set {setting}.x and {setting}.y", setting),
@@ -191,44 +191,44 @@ def _crs(section: Columns, pair: Pair, points: Points, setting: str, findings: F
         findings.info(
             "assumed-wgs84",
             str(table.path),
-            f"columns {pair.x!r} and {pair.y!r} are taken as longitude and latitude in WGS 84",
-            f"set {setting}.crs where they are in another datum",
+            f"columns {pair.x!r} and {pair.y!r} are read as longitude and latitude in WGS 84",
+            f"set {setting}.crs if they are in another datum",
         )
         return WGS84
-    what = f"the table carries no CRS for its columns {pair.x!r} and {pair.y!r}"
+    what = f"the table has no CRS for its columns {pair.x!r} and {pair.y!r}"
     degrees = look_like_degrees(points.xy)
     raise InputError(
-        f"{what}, which look like degrees" if degrees else what,
+        f"{what}; they look like degrees" if degrees else what,
         where=str(table.path),
         remedy=_set_degrees(setting) if degrees else f'set {setting}.crs, such as "EPSG:32645"',
     )
 
 
 def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
-    lost = np.asarray(np.isnan(points.xy).any(axis=1))
-    if lost.all():
+    missing_position = np.asarray(np.isnan(points.xy).any(axis=1))
+    if missing_position.all():
         raise InputError(
             "no row has a position",
             where=points.table.where(column=pair.x),
-            remedy="choose other columns for x and y",
+            remedy="set x and y to other columns",
         )
-    if lost.any():
-        rows = [int(r) for r in points.table.frame.index[lost]]
+    if missing_position.any():
+        rows = [int(r) for r in points.table.frame.index[missing_position]]
         findings.warning(
             "no-position",
             str(points.table.path),
-            f"{len(rows)} row(s) without a position are left out: {listed(rows)}",
-            "fill them in",
+            f"ignored {len(rows)} row(s) without a position: {listed(rows)}",
+            "add their positions",
             rows=rows,
         )
-    return points.take(~lost)
+    return points.take(~missing_position)
 
 
 def _set_degrees(setting: str) -> str:
     return f'set {setting}.crs = "EPSG:4326"'
 
 
-def _check(points: Points, columns: str, setting: str, said_degrees: str) -> None:
+def _check(points: Points, columns: str, setting: str, degrees_remedy: str) -> None:
     where = ", ".join(filter(None, [str(points.table.path), columns]))
     if setting == "samples":
         _refuse_strays(points, columns, setting)
@@ -236,14 +236,14 @@ def _check(points: Points, columns: str, setting: str, said_degrees: str) -> Non
         if points.crs.is_geographic:
             check_degrees(points.xy[:, 0], points.xy[:, 1], where)
         else:
-            check_projected(points.crs, points.xy, where, said_degrees)
+            check_projected(points.crs, points.xy, where, degrees_remedy)
     except InputError:
-        _refuse_strays(points, columns, setting)  # where one row is to blame, it is named
+        _refuse_strays(points, columns, setting)  # if single rows are wrong, the message names them
         raise
 
 
 def _refuse_strays(points: Points, columns: str, setting: str) -> None:
-    """Refuse rows that lie away from all others: each grid would stretch to them."""
+    """Refuse rows far from all others: every grid would extend to them."""
     far, metres = strays(points.crs, points.xy)
     if not len(far):
         return
@@ -257,9 +257,9 @@ def _refuse_strays(points: Points, columns: str, setting: str) -> None:
         shown = f"{kilometres:,.0f}" if kilometres < 1e9 else f"{kilometres:.3g}"
         what += f"lies {shown} km from the other {noun}"
     else:
-        what += "is no longitude and latitude"
+        what += "is not a longitude and latitude"
     if len(rows) > 1:
-        what += f"; as far off: {word} {listed(rows[1:])}"
+        what += f"; also far away: {word} {listed(rows[1:])}"
     raise InputError(
         what,
         where=", ".join(filter(None, [table.where(row=rows[0]), columns])),
@@ -274,7 +274,7 @@ def _compare(
     findings: Findings,
     missing: Sequence[str | float],
 ) -> None:
-    """Say so where a second pair of columns puts the rows elsewhere."""
+    """Warn if a second pair of columns gives other positions."""
     second = next((p for p in pairs if p.kind == "degrees" and p.kind != pair.kind), None)
     if second is None or not points.crs.is_projected:
         return
@@ -289,7 +289,8 @@ def _compare(
             "positions-disagree",
             str(points.table.path),
             f"columns {second.x!r}, {second.y!r} and {pair.x!r}, {pair.y!r} (as "
-            f"{crs_name(points.crs)}) put a row {np.median(apart):,.0f} m apart, in the median",
-            "check crs: one of the two is wrong",
+            f"{crs_name(points.crs)}) give positions that differ by {np.median(apart):,.0f} m "
+            "(median)",
+            "check crs and the columns: one of the two positions is wrong",
             median_metres=float(np.median(apart)),
         )

@@ -1,4 +1,4 @@
-"""Which CRS a survey works in, and positions brought into it."""
+"""Choose the CRS of a survey and transform positions into it."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
-_NOTABLE_STRETCH = 0.002  # five times the 0.04 % by which UTM shrinks its own centre line
-_POLAR = 84.0  # degrees of latitude up to which UTM is defined; no survey lies beyond
+_NOTABLE_STRETCH = 0.002  # five times the 0.04 % of UTM at its central meridian
+_POLAR = 84.0  # UTM is defined up to this latitude, in degrees
 _FAR_OUTSIDE = 20.0  # degrees beyond the area of use
-_STRAY_TIMES, _STRAY_METRES = 20.0, 100_000.0  # beyond both, a position is a mistake
+_STRAY_TIMES, _STRAY_METRES = 20.0, 100_000.0  # a position beyond both is an error
 
 
 def parse_crs(text: str, setting: str) -> CRS:
-    """Return the CRS a configuration names.
+    """The CRS that a configuration names.
 
-    Raises ConfigError with an example of one.
+    Raises ConfigError with an example.
     """
     try:
         return CRS.from_user_input(text)
     except CRSError:
         raise ConfigError(
-            f"{text!r} is no CRS", where=setting, remedy='write it as "EPSG:32645"'
+            f"{text!r} is not a CRS", where=setting, remedy='write it as "EPSG:32645"'
         ) from None
 
 
 def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) -> CRS:
-    """The CRS of a file: its own, or the configured one where it has none.
+    """The CRS of a file: its own, or the configured one if it has none.
 
-    Raises InputError where there is neither, or where the two disagree.
+    Raises InputError if both are missing, or if they differ.
     """
     if configured is not None:
         crs = parse_crs(configured, setting)
         if own is not None and own != crs and not own.equals(crs, ignore_axis_order=True):
             raise InputError(
-                f"the file says {crs_name(own)}, the configuration {crs_name(crs)}",
+                f"the file is in {crs_name(own)}, but the configuration gives {crs_name(crs)}",
                 where=where,
-                remedy=f"remove {setting}, or correct the file",
+                remedy=f"remove {setting}, or correct the file's CRS",
             )
         return own or crs
     if own is None:
         raise InputError(
-            "the file carries no CRS", where=where, remedy=f'set {setting}, such as "EPSG:32645"'
+            "the file has no CRS", where=where, remedy=f'set {setting}, such as "EPSG:32645"'
         )
     return own
 
@@ -61,10 +61,10 @@ def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) 
 def working_crs(
     source: CRS, xy: Floats, configured: str | None, where: str, findings: Findings
 ) -> CRS:
-    """The projected CRS in metres to work in: the configured, the source's, or a UTM zone.
+    """The projected CRS in metres for the run: the configured one, the file's, or a UTM zone.
 
-    Positions ``(n, 2)`` in a geographic CRS go to the UTM zone of their median, and a finding
-    says which.
+    For positions ``(n, 2)`` in a geographic CRS it is the UTM zone of their median; a finding
+    names it.
     """
     if configured is not None:
         crs = parse_crs(configured, "crs")
@@ -85,7 +85,7 @@ def working_crs(
         where,
         f"longitudes and latitudes ({crs_name(source)}) are projected to {crs_name(zone)} "
         f"({zone.name}), the UTM zone of their median",
-        "set crs to work in another projection",
+        "set crs to use another projection",
         crs=crs_name(zone),
     )
     return zone
@@ -104,7 +104,7 @@ def utm_zone(lonlat: Floats) -> CRS:
 
 
 def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
-    """Refuse longitudes and latitudes, ``(n,)`` each, that are swapped or no degrees at all.
+    """Refuse longitudes and latitudes, ``(n,)`` each, that are swapped or are not degrees.
 
     Raises InputError.
     """
@@ -116,12 +116,12 @@ def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
     raise InputError(
         f"{what} are out of range",
         where=where,
-        remedy="set crs to the projected CRS of these positions, or correct them",
+        remedy="set crs to the projected CRS of these positions, or correct the positions",
     )
 
 
 def look_like_degrees(xy: Floats) -> bool:
-    """Whether positions ``(n, 2)`` could all be longitudes and latitudes; one alone tells nothing.
+    """Whether all positions ``(n, 2)`` could be longitudes and latitudes; needs two or more.
 
     >>> look_like_degrees(np.array([[88.0, 42.0], [89.0, 41.0]]))
     True
@@ -131,17 +131,17 @@ def look_like_degrees(xy: Floats) -> bool:
 
 
 def strays(crs: CRS, xy: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Which positions ``(n, 2)`` lie away from all others, and each one's metres from the median.
+    """Which positions ``(n, 2)`` lie far from all others, and their distances from the median.
 
-    Those farther from the median position than 20 times the 95th percentile of the distances and
-    than 100 km. What is no longitude and latitude at all, under a geographic CRS, lies infinitely
-    far.
+    A stray is farther from the median position than 100 km and than 20 times the 95th percentile
+    of the distances. In a geographic CRS, a position outside the range of longitude and latitude
+    is infinitely far.
     """
     middle = np.median(xy, axis=0)
     if crs.is_geographic:
         valid = (np.abs(xy) <= (180, 90)).all(axis=1)
         if not (np.abs(middle) <= (180, 90)).all():
-            return np.empty(0, dtype=np.int64), np.empty(0)  # not one is off, but the columns
+            return np.empty(0, dtype=np.int64), np.empty(0)  # the columns are wrong, not a row
         away = np.full(len(xy), np.inf)
         from_middle = np.broadcast_to(middle, xy[valid].shape)
         away[valid] = Geod(ellps="WGS84").inv(*from_middle.T, *xy[valid].T)[2]
@@ -153,19 +153,19 @@ def strays(crs: CRS, xy: Floats) -> tuple[NDArray[np.int64], Floats]:
 
 
 def check_projected(
-    crs: CRS, xy: Floats, where: str, said_degrees: str = 'set crs = "EPSG:4326"'
+    crs: CRS, xy: Floats, where: str, degrees_remedy: str = 'set crs = "EPSG:4326"'
 ) -> None:
-    """Refuse positions ``(n, 2)`` that cannot lie in a projected CRS.
+    """Refuse positions ``(n, 2)`` that cannot be in a projected CRS.
 
     Raises InputError for degrees under a projected CRS, and for positions far outside its area of
-    use, as swapped eastings and northings are. ``said_degrees`` is the remedy for degrees.
+    use, as swapped eastings and northings are. ``degrees_remedy`` is the remedy for degrees.
     """
     if look_like_degrees(xy):
         raise InputError(
             f"positions such as {xy[0, 0]:g}, {xy[0, 1]:g} look like degrees, "
-            f"not like metres in {crs_name(crs)}",
+            f"not metres in {crs_name(crs)}",
             where=where,
-            remedy=said_degrees,
+            remedy=degrees_remedy,
         )
     corners = _corners(xy)
     lonlat = transformed(corners, crs, CRS.from_epsg(4326))
@@ -190,20 +190,20 @@ def _corners(xy: Floats) -> Floats:
 
 
 def report_stretch(crs: CRS, xy: Floats, where: str, findings: Findings) -> None:
-    """Report where distances in a CRS are off by more than 0.2 % at positions ``(n, 2)``."""
+    """Warn if distances in a CRS are wrong by more than 0.2 % at positions ``(n, 2)``."""
     lonlat = transformed(_corners(xy), crs, CRS.from_epsg(4326))
     try:
         factors = Proj(crs).get_factors(lonlat[:, 0], lonlat[:, 1])
     except ProjError:
-        return  # the projection offers no scale factors
+        return  # the projection has no scale factors
     stretch = float(np.max(np.abs(np.sqrt(np.asarray(factors.areal_scale)) - 1)))
     if np.isfinite(stretch) and stretch > _NOTABLE_STRETCH:
         findings.warning(
             "stretched-projection",
             where,
-            f"distances in {crs_name(crs)} are up to {100 * stretch:.1f} % off over this survey, "
-            "which reaches beyond the area the projection is made for",
-            "set crs to a projection centred on the survey where metres matter",
+            f"distances in {crs_name(crs)} are wrong by up to {100 * stretch:.1f} % here: the "
+            "survey extends beyond the area of the projection",
+            "set crs to a projection centred on the survey",
             stretch=stretch,
         )
 
@@ -211,22 +211,22 @@ def report_stretch(crs: CRS, xy: Floats, where: str, findings: Findings) -> None
 def moved(xy: Floats, source: CRS, target: CRS, where: str) -> Floats:
     """Positions ``(n, 2)`` in another CRS.
 
-    Raises AlignmentError where they do not exist there.
+    Raises AlignmentError if they cannot be transformed.
     """
     there = transformed(xy, source, target)
     if not np.isfinite(there).all():
         raise AlignmentError(
-            f"positions in {crs_name(source)} cannot be brought to {crs_name(target)}",
+            f"positions cannot be transformed from {crs_name(source)} to {crs_name(target)}",
             where=where,
-            remedy="check the CRS of the file and crs",
+            remedy="check the file's CRS and the setting crs",
         )
     return there
 
 
 def transformed(xy: Floats, source: CRS, target: CRS) -> Floats:
-    """Positions ``(n, 2)`` in another CRS, infinite where they do not exist there.
+    """Positions ``(n, 2)`` in another CRS, infinite where they cannot be transformed.
 
-    East stands before north, longitude before latitude, whatever the CRS's own order of axes.
+    The order is east, north or longitude, latitude, whatever the axis order of the CRS.
     """
     if source == target:
         return xy
@@ -240,27 +240,27 @@ def transformed(xy: Floats, source: CRS, target: CRS) -> Floats:
 def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFrame:
     """A layer in another CRS.
 
-    Raises AlignmentError where its positions do not exist there.
+    Raises AlignmentError if its positions cannot be transformed.
     """
     if frame.crs == crs:
         return frame
     try:
         there = frame.to_crs(crs)
-    except ProjError:  # nothing leads from one to the other, as from an engineering CRS
+    except ProjError:  # no transformation exists, for example from an engineering CRS
         there = None
     if there is None or not np.isfinite(there.total_bounds).all():
         raise AlignmentError(
-            f"positions in {crs_name(frame.crs)} cannot be brought to {crs_name(crs)}",
+            f"positions cannot be transformed from {crs_name(frame.crs)} to {crs_name(crs)}",
             where=where,
-            remedy="check the CRS of the file",
+            remedy="check the file's CRS",
         )
     return there
 
 
 def bounds_in(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
-    """Bounds in another CRS, of the edges sampled at 21 points each.
+    """Bounds in another CRS, from 21 points on each edge.
 
-    They are infinite where there are none.
+    They are infinite if they cannot be transformed.
     """
     if source == target:
         return bounds
@@ -275,7 +275,7 @@ def _require_metres(crs: CRS, where: str) -> None:
     if not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
         unit = crs.axis_info[0].unit_name if crs.axis_info else "no unit"
         raise ConfigError(
-            f"{crs_name(crs)} is not projected in metres but in {unit}",
+            f"{crs_name(crs)} is not a projected CRS in metres (its unit: {unit})",
             where=where,
             remedy="set crs to a projected CRS in metres, such as a UTM zone",
         )

@@ -1,4 +1,4 @@
-"""Look at files and propose a configuration; every decision becomes a note."""
+"""Propose a configuration from files; each decision is reported as a note."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 FEWEST_ELEMENTS = 3
 DEPOSIT = re.compile(r"deposit|occurrence|mineral|mine|showing|label|ore(?![a-z])|矿", re.I)
 BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
-NO_CRS, SET_CRS = "no CRS is known", 'set crs = "EPSG:…"'
+NO_CRS, SET_CRS = "the CRS is unknown", 'set crs = "EPSG:…"'
 
 
 @dataclass
 class Draft:
-    """A configuration in the making, and the notes on how it came about."""
+    """An unfinished configuration, and the notes on its decisions."""
 
     folder: Path
     table: dict[str, Any] = field(default_factory=dict)
@@ -55,25 +55,27 @@ class Draft:
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
 
     def relative(self, path: Path) -> str:
-        """A path as the configuration writes it.
+        """A path in the form used in the configuration.
 
-        Raises InputError for a name that UTF-8 cannot hold.
+        Raises InputError for a name that is not UTF-8.
         """
         relative = Path(os.path.relpath(path.resolve(), self.folder.resolve()))
         require_utf8(relative)
         return path_text(relative)
 
     def take(self, key: str, path: Path, content: dict[str, Any], why: str) -> None:
-        """Take a file for a part of the configuration, unless another was taken before."""
+        """Use a file for a section of the configuration, unless another file is used already."""
         if key in self.table:
-            self.notes.append(f"{path.name}: could be {key} too ({why}); left out")
+            self.notes.append(f"{path.name}: ignored; could also be {key} ({why})")
             return
         self.table[key] = {"path": self.relative(path), **content}
         self.notes.append(f"{path.name}: {key} ({why})")
 
 
-def judged_units(found: dict[str, tuple[Header, float]], name: str, draft: Draft) -> dict[str, str]:
-    """Units where no header names one: what fits the crust's abundance, else the default."""
+def estimated_units(
+    found: dict[str, tuple[Header, float]], name: str, draft: Draft
+) -> dict[str, str]:
+    """Units of headers without one: the unit that fits the crust's abundance, else the default."""
     units = {}
     for symbol, (header, median) in found.items():
         if header.unit is None:
@@ -81,7 +83,7 @@ def judged_units(found: dict[str, tuple[Header, float]], name: str, draft: Draft
     if units:
         text = ", ".join(f"{s} {u}" for s, u in units.items())
         draft.notes.append(
-            f"{name}: units are judged from the medians beside the upper crust's; check: {text}"
+            f"{name}: estimated units by comparing medians with the upper crust; check them: {text}"
         )
     return units
 
@@ -90,7 +92,7 @@ _COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I
 
 
 def propose_rasters(paths: list[Path], draft: Draft) -> None:
-    """Add what the rasters are: a gridded survey where a folder holds elements, labels, layers."""
+    """Add rasters as a gridded survey (a folder of elements), as labels, or as layers."""
     by_folder: dict[Path, list[Path]] = {}
     for path in paths:
         by_folder.setdefault(path.parent, []).append(path)
@@ -106,25 +108,25 @@ def propose_rasters(paths: list[Path], draft: Draft) -> None:
 def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draft: Draft) -> None:
     suffixes = {p.suffix for p in elements}
     pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
-    found, void = {}, {}
+    found, undetected = {}, {}
     for path in elements:
         values = read_values(path)
         header = parse_header(path.stem)
-        assert header is not None  # the elements are those whose names are headers
+        assert header is not None  # elements are the files whose names are headers
         if (values > 0).any():
             found[header.symbol] = (header, float(np.median(values[values > 0])))
         else:
-            void[header.symbol] = int((~np.isnan(values)).sum())
+            undetected[header.symbol] = int((~np.isnan(values)).sum())
     if not found:
-        raise nothing_detected(void, len(void), str(pattern), "")
-    units = judged_units(found, folder.name, draft)
+        raise nothing_detected(undetected, len(undetected), str(pattern), "")
+    units = estimated_units(found, folder.name, draft)
     content = {"units": units} if units else {}
     draft.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")
 
 
 def _propose_raster(path: Path, draft: Draft) -> None:
     if _COORDINATE.search(path.stem) or _COORDINATE.search(path.parent.name):
-        draft.notes.append(f"{path.name}: holds coordinates; left out")
+        draft.notes.append(f"{path.name}: ignored; it has coordinates")
         return
     values, place = read_values(path), place_of(path)
     if place is None:
@@ -134,10 +136,10 @@ def _propose_raster(path: Path, draft: Draft) -> None:
     distinct = np.unique(values[~np.isnan(values)])
     if len(distinct) <= 3 and BARREN.search(path.stem):
         rarest = _rarest(values, distinct)
-        draft.take("barren", path, {"value": rarest}, f"the cells that hold {rarest:g}")
+        draft.take("barren", path, {"value": rarest}, f"cells with the value {rarest:g}")
     elif len(distinct) <= 3 and DEPOSIT.search(path.stem):
         rarest = _rarest(values, distinct)
-        draft.take("deposits", path, {"value": rarest}, f"the cells that hold {rarest:g}")
+        draft.take("deposits", path, {"value": rarest}, f"cells with the value {rarest:g}")
     else:
         layer: dict[str, Any] = {"path": draft.relative(path)}
         if len(distinct) <= 30 and (values == np.round(values)).all():
@@ -166,13 +168,13 @@ _MEDIA = {
 
 
 def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Tell samples, deposits, faults, geology, area and layers apart by what the files hold.
+    """Find samples, deposits, faults, geology, area and layers by the content of the files.
 
-    Tables are told by their columns, vector files by their geometry, rasters by their names and
-    values. Returns a table for ``orecast.config.parse``, its paths relative to ``folder``, and a
-    note for each judgement. Without deposits it is a map of anomalies that is proposed.
+    Tables are recognised by their columns, vector files by their geometry, rasters by their names
+    and values. Returns a table for ``orecast.config.parse``, with paths relative to ``folder``,
+    and a note for each decision. Without deposits it proposes a map of anomalies.
 
-    Raises InputError where a file cannot be read, or there are no samples.
+    Raises InputError if a file cannot be read, or there are no samples.
     """
     draft = Draft(folder)
     files = _files(paths)
@@ -186,14 +188,14 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
                 position = _position(table, draft)
                 _propose_table(table, position and place | position, draft)
         elif not is_raster(path) and path not in vectors:
-            draft.notes.append(f"{path.name}: not of a kind that is read; left out")
+            draft.notes.append(f"{path.name}: ignored; this kind of file cannot be read")
     _place_points(draft)
     _complete(files, draft)
     return draft.table, draft.notes
 
 
 def _files(paths: Collection[Path]) -> list[Path]:
-    """The files named, and those in the folders named, a run's own folder left out."""
+    """The given files, and those in the given folders, except folders of runs."""
     files: list[Path] = []
     for path in paths:
         if os.path.isdir(path):
@@ -211,7 +213,7 @@ def _files(paths: Collection[Path]) -> list[Path]:
 
 
 def _files_in(top: Path) -> Iterator[Path]:
-    """Files of known kinds in a folder and those within it."""
+    """Files of known kinds in a folder and its subfolders."""
     for folder, inside, names in os.walk(top):
         inside[:] = [name for name in inside if not name.startswith(".")]
         if holds_run(Path(folder)):
@@ -224,7 +226,7 @@ def _files_in(top: Path) -> Iterator[Path]:
 
 
 def _may_be_geojson(path: Path) -> bool:
-    """Whether a JSON file speaks of geometries near its beginning, as any GeoJSON does."""
+    """Whether the beginning of a JSON file has a GeoJSON key."""
     with path.open("rb") as stream:
         return (
             re.search(rb'"(Feature|FeatureCollection|coordinates)"', stream.read(2**16)) is not None
@@ -232,37 +234,37 @@ def _may_be_geojson(path: Path) -> bool:
 
 
 def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:
-    """The table of a file; of a workbook, each sheet with positions, and the key that names it."""
+    """The table of a file, or each sheet with positions of a workbook; and its ``layer`` key."""
     names = sheets(path)
     found: list[tuple[Table, dict[str, Any]]] = []
     for number, name in enumerate(names):
         try:
             table = lift_units(read_table(path, name))
         except InputError:
-            continue  # empty, or no table at all
+            continue  # empty, or not a table
         if position_pairs(str(c) for c in table.frame.columns):
             found.append((table, {"layer": name} if number else {}))
             if number:
                 draft.notes.append(
-                    f'{path.name}: sheet {name!r} has columns of positions; layer = "{name}"'
+                    f'{path.name}: sheet {name!r} has position columns; layer = "{name}"'
                 )
     return found or [(lift_units(read_table(path)), {})]
 
 
 def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
-    """Columns of positions and their CRS, where another file's extent or degrees tell it."""
+    """Position columns, and their CRS if degrees or another file's extent show it."""
     name = table.path.name
     pairs = {p.kind: p for p in reversed(position_pairs(str(c) for c in table.frame.columns))}
     if not pairs:
-        draft.notes.append(f"{name}: no columns of positions were found; left out")
+        draft.notes.append(f"{name}: ignored; it has no position columns")
         return None
     if metres := pairs.get("metres"):
         place: dict[str, Any] = {"x": metres.x, "y": metres.y}
         known = _crs_around(table, metres, draft.places)
         if known is not None:
             draft.notes.append(
-                f"{name}: {metres.x} and {metres.y} are taken as {known[0]}, as they lie within "
-                f"{known[1]}; correct crs if not"
+                f"{name}: {metres.x} and {metres.y} are read as {known[0]}, because they lie "
+                f"within {known[1]}; if this is wrong, correct crs"
             )
             return place | {"crs": known[0]}
         if "degrees" not in pairs:
@@ -273,7 +275,7 @@ def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
             return place
     degrees = pairs["degrees"]
     draft.notes.append(
-        f"{name}: {degrees.x} and {degrees.y} are taken as WGS 84; correct crs if not"
+        f"{name}: {degrees.x} and {degrees.y} are read as WGS 84; if this is wrong, correct crs"
     )
     return {"x": degrees.x, "y": degrees.y, "crs": "EPSG:4326"}
 
@@ -281,7 +283,7 @@ def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
 def _crs_around(
     table: Table, pair: Pair, places: list[tuple[CRS, Bounds, str]]
 ) -> tuple[str, str] | None:
-    """The one projected CRS of files whose extent holds most of the positions, and a file."""
+    """The one projected CRS of files whose extent has most of the positions, and a file."""
     x, y = _numbers(table, pair)
     found: dict[str, str] = {}
     for crs, b, name in places:
@@ -296,7 +298,7 @@ def _numbers(table: Table, pair: Pair) -> tuple[Floats, Floats]:
 
 
 def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> None:
-    """A table with three elements or more holds samples, any other with positions deposits."""
+    """Propose a table as samples if it has three elements or more, else as deposits."""
     if place is None:
         return
     columns = [str(c) for c in table.frame.columns]
@@ -316,7 +318,7 @@ def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> 
 
 
 def _require_detected(table: Table, elements: dict[str, Header]) -> None:
-    """Refuse a table of samples in which no value of any element lies above its detection limit."""
+    """Refuse a table of samples without any value above a detection limit."""
     missing = Samples.model_fields["missing"].default
     counts: dict[str, int] = {}
     for column, header in elements.items():
@@ -340,25 +342,25 @@ def _samples(
         if header.symbol in first:
             ignore.append(column)
             draft.notes.append(
-                f"{name}: {column} is {header.symbol} as {first[header.symbol]} is; ignored"
+                f"{name}: ignored {column}; {first[header.symbol]} is {header.symbol} too"
             )
         else:
             first[header.symbol] = column
     medians = {c: _median(table, c) for c in first.values()}
     content: dict[str, Any] = {}
     bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
-    units = judged_units(bare, name, draft)
+    units = estimated_units(bare, name, draft)
     if units:
         content["units"] = units
     if ignore:
         content["ignore"] = ignore
-    strange = sorted(others - set(headers))
-    if strange:
-        draft.notes.append(f"{name}: no elements, left out: {listed(strange, 20)}")
+    unknown = sorted(others - set(headers))
+    if unknown:
+        draft.notes.append(f"{name}: ignored columns that are not elements: {listed(unknown, 20)}")
     medium = next((m for m, words in _MEDIA.items() if re.search(words, name, re.I)), None)
     if medium:
         content["medium"] = medium
-        draft.notes.append(f"{name}: medium {medium}, by the file's name")
+        draft.notes.append(f"{name}: medium {medium}, from the file name")
     else:
         draft.notes.append(f"{name}: set medium, such as stream-sediment or soil")
     return content
@@ -388,7 +390,7 @@ def _propose_vectors(path: Path, draft: Draft) -> None:
         elif kinds == {"Polygon"}:
             _propose_polygons(path, frame, place, label, draft)
         else:
-            draft.notes.append(f"{path.name}: mixes {', '.join(sorted(kinds))}; left out")
+            draft.notes.append(f"{path.name}: ignored; it mixes {', '.join(sorted(kinds))}")
 
 
 def _layers(path: Path) -> list[str | None]:
@@ -401,7 +403,7 @@ def _layers(path: Path) -> list[str | None]:
             layers = pyogrio.list_layers(path)
         names = [str(name) for name, geometry in layers if geometry is not None]
     except Exception:
-        return [None]  # the reader explains what is wrong with it
+        return [None]  # reading it later reports the error
     return [None] if len(names) <= 1 else list(names)
 
 
@@ -413,11 +415,11 @@ def _propose_polygons(
         return
     column = _unit_column(frame)
     if column is None:
-        draft.notes.append(f"{path.name}: polygons without a column of rock units; left out")
+        draft.notes.append(f"{path.name}: ignored; its polygons have no column of rock units")
         return
     if DEPOSIT.search(label):
         draft.notes.append(
-            f"{path.name}: if these polygons are deposits, write their centroids to a file: "
+            f"{path.name}: if these polygons are deposits, save their centroids to a file: "
             "deposits must be points"
         )
     classes = frame[column].nunique()
@@ -425,12 +427,12 @@ def _propose_polygons(
         "geology",
         path,
         {**place, "column": column},
-        f"{len(frame)} polygons, {classes} classes in column {column}; choose another if better",
+        f"{len(frame)} polygons, {classes} classes in column {column}; change column if needed",
     )
 
 
 def _unit_column(frame: gpd.GeoDataFrame) -> str | None:
-    """The column whose name speaks most of rock units and that holds 2 to 60 classes."""
+    """The column with 2 to 60 classes whose name fits rock units best."""
     usable = [
         str(c)
         for c in frame.columns
@@ -447,7 +449,7 @@ def _unit_column(frame: gpd.GeoDataFrame) -> str | None:
 
 
 def _place_points(draft: Draft) -> None:
-    """Points that are no samples: deposits, or barren places by the file's name."""
+    """Propose points without elements as deposits or, by the file's name, as barren places."""
     for table, place in sorted(draft.points, key=lambda p: not DEPOSIT.search(_label(*p))):
         barren = BARREN.search(_label(table, place))
         why = f"{len(table.frame)} points"
@@ -461,7 +463,7 @@ def _label(table: Table, place: dict[str, Any]) -> str:
 
 
 def _choice(table: Table) -> str:
-    """Say which column tells kinds of deposits apart, its values, and how to choose."""
+    """As text: the column with kinds of deposits, its values, and how to select one."""
     order = _COMMODITY.pattern.split("|")
     usable = [
         str(c)
@@ -474,8 +476,8 @@ def _choice(table: Table) -> str:
     counts = table.frame[column].value_counts()
     key = column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else f'"{column}"'
     return (
-        f"; column {column} holds {listed([f'{v} ({n})' for v, n in counts.items()])}: "
-        f'set deposits.where = {{{key} = "{counts.index[0]}"}} to choose'
+        f"; column {column} has {listed([f'{v} ({n})' for v, n in counts.items()])}: "
+        f'set deposits.where = {{{key} = "{counts.index[0]}"}} to select one kind'
     )
 
 
@@ -483,15 +485,15 @@ def _complete(files: list[Path], draft: Draft) -> None:
     names = listed([p.name for p in files])
     if "samples" in draft.table and "gridded" in draft.table:
         del draft.table["gridded"]
-        draft.notes.append("samples are preferred to the gridded survey, which is left out")
+        draft.notes.append("ignored the gridded survey, because there are samples")
     if "samples" not in draft.table and "gridded" not in draft.table:
         raise InputError(
-            f"neither a table with {FEWEST_ELEMENTS} elements nor rasters of elements are among "
+            f"no table with {FEWEST_ELEMENTS} elements and no rasters of elements in: "
             f"{names}" + "".join(f"; {n}" for n in draft.notes),
-            remedy="name the file of samples, with headers such as Au_ppb",
+            remedy="add the samples file; its headers must name elements, such as Au_ppb",
         )
     if "deposits" not in draft.table:
         draft.notes.append(
-            "no file holds deposits: the run will be a map of anomalies, by a model that needs "
-            "none; add [deposits] to learn from known ones, or [held_back] to test the map by them"
+            "no file has deposits: the run will map anomalies with a model that needs no deposits; "
+            "add [deposits] to train with known ones, or [held_back] to test the map with them"
         )

@@ -1,4 +1,4 @@
-"""Rasters: one band on a north-up grid with a CRS, or refused."""
+"""Read rasters: one band on a north-up grid with a CRS; others are refused."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 RASTERS = (".tif", ".tiff", ".asc", ".grd", ".img", ".vrt")
 
 _SHAPES_MAY_DIFFER = 0.1
-_TWINS_SHARE = 0.5
-# Bytes: a value, its mask, and both once more while it is filled; a concentration as float64 and
-# whether it is censored, by itself and in the table of all elements.
+_OVERLAP_SHARE = 0.5
+# Bytes per cell: value and mask, twice while nodata is filled; concentration (float64) and its
+# censored flag, twice (alone and in the table of all elements).
 _A_CELL, _A_CONCENTRATION = 14, 18
 
 
 def is_raster(path: Path) -> bool:
-    """Whether a file's name is that of a raster."""
+    """Whether a file name has the suffix of a raster."""
     return path.suffix.lower() in RASTERS
 
 
@@ -48,12 +48,12 @@ def read_raster(path: Path, *, name: str | None = None, crs: str | None, setting
 
 
 def read_values(path: Path) -> NDArray[np.float32]:
-    """Read a raster's band alone, whatever its header says of place, ``(rows, columns)``."""
+    """Read a raster's band ``(rows, columns)`` and ignore its georeference."""
     return _opened(path)[0]
 
 
 def place_of(path: Path) -> tuple[CRS, Bounds] | None:
-    """The CRS and the extent that a raster's header states; None without a CRS."""
+    """The CRS and extent in a raster's header; None without a CRS."""
     values, crs, transform = _opened(path)
     return None if crs is None else (crs, _grid(path, crs, transform, values.shape).bounds)
 
@@ -68,17 +68,17 @@ def read_layer_raster(
     survey_crs: CRS,
     survey_grid: Grid | None = None,
 ) -> Raster:
-    """Read a supporting layer placed by its CRS; it keeps its own grid.
+    """Read a supporting layer by its CRS; it keeps its own grid.
 
-    Raises AlignmentError, with both extents, where it shares no place with the survey.
+    Raises AlignmentError, with both extents, if it does not overlap the survey.
     """
     raster = read_raster(path, name=name, crs=crs, setting=setting)
     where = f"{path}, layer {raster.name}"
     require_registered(raster.grid, survey_grid, where, "align")
     theirs = bounds_in(raster.grid.bounds, raster.grid.crs, survey_crs)
-    require_overlap(theirs, extent, "its cells", where, "correct the georeference or the CRS")
+    require_overlap(theirs, extent, "its cells", where, "correct its georeference or its CRS")
     if np.isnan(raster.values).all():
-        raise InputError("every cell is nodata", where=where, remedy="remove it from layers")
+        raise InputError("every cell is nodata", where=where, remedy="remove it from [[layers]]")
     return raster
 
 
@@ -87,18 +87,18 @@ def on_pixels(
 ) -> NDArray[np.float32]:
     """Place an array on the gridded survey's grid by row and column; crop, or pad with NaN.
 
-    Raises AlignmentError without a gridded survey, or where the shapes differ by over a tenth.
+    Raises AlignmentError without a gridded survey, or if the shapes differ by over a tenth.
     """
     if reference is None:
         raise AlignmentError(
-            'align = "pixels" needs a gridded survey, whose rows and columns it means',
+            'align = "pixels" needs a gridded survey, and this survey has samples',
             where=where,
             remedy='set align = "crs"',
         )
     shape = reference.shape
-    if not _alike(values.shape, shape):
+    if not _similar(values.shape, shape):
         raise AlignmentError(
-            f"{_by(values.shape)} cells cannot match the survey's {_by(shape)} by row and column",
+            f"its {_by(values.shape)} cells do not match the survey's {_by(shape)} cells",
             where=where,
             remedy='set align = "crs"',
         )
@@ -108,8 +108,8 @@ def on_pixels(
     findings.warning(
         "aligned-by-pixels",
         where,
-        f"{_by(values.shape)} cells are placed on the survey's {_by(shape)} by row and column, "
-        "against their own header",
+        f"its {_by(values.shape)} cells are placed on the survey's {_by(shape)} by row and column; "
+        "the georeference in its header is ignored",
         "correct the file's georeference",
         shape=list(values.shape),
     )
@@ -117,34 +117,34 @@ def on_pixels(
 
 
 def require_registered(grid: Grid, survey: Grid | None, where: str, setting: str) -> None:
-    """Refuse a raster that is a gridded survey's twin in shape and cells, yet lies elsewhere.
+    """Refuse a raster with the gridded survey's shape and cell size that lies elsewhere.
 
-    Such a one has a wrong header, or the survey has: coordinates would pair wrong cells, or none.
+    One of the two headers is wrong: coordinates would pair wrong cells, or none.
 
     Raises AlignmentError with both extents.
     """
-    if survey is None or not _alike(grid.shape, survey.shape):
+    if survey is None or not _similar(grid.shape, survey.shape):
         return
     same_cells = np.allclose(grid.cell_size, survey.cell_size, rtol=1e-3)
     theirs, ours = grid.bounds, survey.bounds
-    if grid.crs != survey.crs or not same_cells or _shared(theirs, ours) >= _TWINS_SHARE:
+    if grid.crs != survey.crs or not same_cells or _covered(theirs, ours) >= _OVERLAP_SHARE:
         return
     east, north = theirs.west - ours.west, theirs.north - ours.north
     raise AlignmentError(
-        f"its {_by(grid.shape)} cells are nearly the survey's {_by(survey.shape)}, yet its header "
-        f"puts them {abs(east) / 1000:.0f} km {'east' if east > 0 else 'west'} and "
-        f"{abs(north) / 1000:.0f} km {'north' if north > 0 else 'south'} of it: theirs {theirs}; "
-        f"the survey's {ours}",
+        f"its {_by(grid.shape)} cells are like the survey's {_by(survey.shape)}, but its header "
+        f"places them {abs(east) / 1000:.0f} km {'east' if east > 0 else 'west'} and "
+        f"{abs(north) / 1000:.0f} km {'north' if north > 0 else 'south'} of it: its "
+        f"extent is {theirs}; the survey's is {ours}",
         where=where,
-        remedy=f'correct its georeference, or set {setting} = "pixels" if it matches the survey '
-        "by row and column",
+        remedy=f'correct its georeference, or set {setting} = "pixels" if its rows and columns are '
+        "those of the survey",
     )
 
 
 def matches(pattern: Path) -> list[Path]:
-    """Files that a glob names, sorted; a folder means the rasters in it.
+    """The files that match a pattern, sorted; for a folder, the rasters in it.
 
-    Raises InputError where there is none.
+    Raises InputError if there are none.
     """
     if os.path.isdir(pattern):  # where a name is too long, Path.is_dir raises
         found = sorted(p for p in pattern.iterdir() if is_raster(p))
@@ -159,14 +159,13 @@ def matches(pattern: Path) -> list[Path]:
             where=str(pattern),
             remedy='write it as "folder/*.tif"'
             if there
-            else "mend the path, or the variable such as ORECAST_DATA that the run's file takes it "
-            "from",
+            else "correct the path, or the environment variable in it, such as ORECAST_DATA",
         )
     return found
 
 
 def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: int = 1) -> None:
-    """Raise CapacityError where one raster, or so many of a gridded survey, do not fit into memory.
+    """Raise CapacityError if one raster, or all of a gridded survey, do not fit into memory.
 
     ``cell`` is the width of a cell in the unit of the CRS.
     """
@@ -176,8 +175,8 @@ def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: in
     def remedy(fits: float) -> str:
         larger = f"{float(f'{cell * (size / fits) ** 0.5:.2g}'):g}"
         return (
-            f"warp to cells of {larger} or more first (gdalwarp -r average -tr {larger} {larger}), "
-            "or cut the survey's area out (gdalwarp -te)"
+            f"first warp to cells of {larger} or more (gdalwarp -r average -tr {larger} {larger}), "
+            "or crop to the survey's area (gdalwarp -te)"
         )
 
     require_memory(
@@ -188,11 +187,11 @@ def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: in
     )
 
 
-def _alike(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+def _similar(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return all(abs(a - b) <= _SHAPES_MAY_DIFFER * b for a, b in zip(shape, other, strict=True))
 
 
-def _shared(theirs: Bounds, ours: Bounds) -> float:
+def _covered(theirs: Bounds, ours: Bounds) -> float:
     """Share of our extent that theirs covers."""
     wide = max(0.0, min(theirs.east, ours.east) - max(theirs.west, ours.west))
     high = max(0.0, min(theirs.north, ours.north) - max(theirs.south, ours.south))
@@ -223,19 +222,21 @@ def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
     except (RasterioError, CRSError, OSError) as error:
         why = in_short(error.__cause__ or error)
         raise InputError(
-            f"cannot be opened as a raster; it is broken or none ({why})",
+            f"the file cannot be opened as a raster ({why})",
             where=str(path),
             remedy="export it again as GeoTIFF",
         ) from None
     if bands != 1:
         raise InputError(
-            f"has {bands} bands where one is needed",
+            f"the raster has {bands} bands; one is needed",
             where=str(path),
-            remedy="write each band to its own file",
+            remedy="save each band to its own file",
         )
     if kind.startswith("complex"):
         raise InputError(
-            "holds complex numbers", where=str(path), remedy="write their real part or amplitude"
+            "the raster has complex numbers",
+            where=str(path),
+            remedy="save their real part or amplitude",
         )
     values = masked.astype(np.float32).filled(np.nan)
     infinite = np.argwhere(np.isinf(values))

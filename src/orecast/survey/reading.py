@@ -1,4 +1,4 @@
-"""From a configuration's files to a ``Survey``, with everything found on the way."""
+"""Read a configuration's files into a ``Survey`` with its findings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from orecast.config import Config, Vectors
 from orecast.errors import ConfigError, InputError
-from orecast.survey.deposits import Region, judge_number, note_none_known, read_deposits
+from orecast.survey.deposits import Region, check_number, read_deposits, report_no_deposits
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.nouns import Findings, Raster, Survey
 from orecast.survey.projection import transformed
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def read_survey(config: Config) -> Survey:
-    """Read and judge all that a configuration names, in one projected CRS in metres.
+    """Read and check all files of a configuration; return them in one projected CRS in metres.
 
     Raises InputError, AlignmentError, SamplingError or ConfigError with file, column, row or
-    layer, and the remedy. What can be lived with is in the survey's ``findings``.
+    layer, and the remedy. Problems that do not stop a run are in the survey's ``findings``.
     """
     findings = Findings()
     g = read_geochemistry(config, findings)
@@ -31,10 +31,10 @@ def read_survey(config: Config) -> Survey:
     region = Region(g.crs, g.extent, g.grid, area, g.spacing)
     deposits = None
     if config.deposits is None:
-        note_none_known(config, findings)
+        report_no_deposits(config, findings)
     else:
         deposits = read_deposits(config.deposits, "deposits", region, findings)
-        judge_number(len(deposits), str(config.deposits.path), findings)
+        check_number(len(deposits), str(config.deposits.path), findings)
     barren = None
     if config.barren is not None:
         barren = read_deposits(config.barren, "barren", region, findings)
@@ -70,14 +70,14 @@ def _area(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoDataFra
         outside = int((~g.samples.intersects(frame.geometry.union_all())).sum())
         if outside == len(g.samples):
             raise InputError(
-                "no sample lies within the area", where=str(a.path), remedy="check area.crs"
+                "all samples lie outside the area", where=str(a.path), remedy="check area.crs"
             )
         if outside:
             findings.info(
                 "samples-outside-area",
                 str(a.path),
-                f"{outside} of {len(g.samples)} samples lie outside the area; they still inform "
-                "its edge",
+                f"{outside} of {len(g.samples)} samples lie outside the area; they are used to "
+                "interpolate its edge",
                 n=outside,
             )
     return frame
@@ -100,9 +100,9 @@ def _geology(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoData
     nameless = units.isna() | (units.astype("str").str.strip() == "")
     if nameless.all():
         raise InputError(
-            "every polygon's unit is blank",
+            "no polygon has a unit",
             where=f"{s.path}, column {s.column!r}",
-            remedy="set geology.column to the column of the rock unit",
+            remedy="set geology.column to the column with the rock unit",
         )
     if nameless.any():
         findings.warning(
@@ -122,7 +122,7 @@ def _features(
     g: Geochemistry,
     findings: Findings,
 ) -> gpd.GeoDataFrame:
-    """Read a vector file into the survey's CRS, and refuse one that lies elsewhere."""
+    """Read a vector file into the survey's CRS; refuse one that does not overlap the survey."""
     frame = read_layer(
         vectors.path,
         kind,
@@ -146,7 +146,7 @@ def _rasters(config: Config, g: Geochemistry, findings: Findings) -> tuple[Raste
             raise ConfigError(
                 f"two layers are named {name!r}",
                 where=f"layers[{number}], {layer.path}",
-                remedy="set name of one of them",
+                remedy="give one of them another name",
             )
         if layer.align == "pixels":
             where = f"{layer.path}, layer {name}"
@@ -170,20 +170,20 @@ def _rasters(config: Config, g: Geochemistry, findings: Findings) -> tuple[Raste
 
 
 def _report_gaps(rasters: list[Raster], g: Geochemistry, findings: Findings) -> None:
-    """Say where samples stand on nodata of a supporting layer: the map will end there."""
+    """Report samples at which a supporting layer has no value: the map has no value there."""
     if g.samples is None:
         return
     xy = np.column_stack([g.samples.geometry.x, g.samples.geometry.y])
     for raster in rasters:
         at = raster.grid.cell(transformed(xy, g.crs, raster.grid.crs))
         inside = raster.grid.inside(at)
-        bare = np.ones(len(at), dtype=bool)
-        bare[inside] = np.isnan(raster.values[tuple(at[inside].T)])
-        if bare.any():
+        missing = np.ones(len(at), dtype=bool)
+        missing[inside] = np.isnan(raster.values[tuple(at[inside].T)])
+        if missing.any():
             findings.info(
                 "layer-gaps",
                 f"{raster.source}, layer {raster.name}",
-                f"{bare.sum()} of {len(bare)} samples stand where this layer has no value; the map "
-                "ends there",
-                n=int(bare.sum()),
+                f"this layer has no value at {missing.sum()} of {len(missing)} samples; the map "
+                "has no value there",
+                n=int(missing.sum()),
             )

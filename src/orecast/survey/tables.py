@@ -1,7 +1,7 @@
-"""Tables as laboratories and agencies send them: any delimiter, encoding and decimal mark.
+"""Read tables of laboratories and agencies: any delimiter, encoding and decimal mark.
 
 A frame's index is the row number in the file (the line of a text file, the row of a sheet), so
-that whatever is refused later can still say where it stands.
+that a later message can name the row.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _HEAD_ROWS, _HEAD_CHARACTERS, _HEAD_LINES = 100, 200_000, 10
 
-# A sheet holds no more rows, whatever its file claims.
+# The most rows that a sheet can hold.
 _LAST_ROW = 1_048_576
-# Limits of what a small file may unpack to, in bytes and in cells of the table.
+# The most bytes and table cells that a small file may unpack to.
 _MOST_UNPACKED, _MOST_CELLS = 500_000_000, 20_000_000
 
 
@@ -56,7 +56,7 @@ class Table:
     how: str = ""  # encoding and delimiter, in words
     row_word: str = "row"
     units: Mapping[str, str] = field(default_factory=dict)  # by column, from a row under the header
-    sheets: tuple[str, ...] = ()  # of a workbook, where there are several and none was asked for
+    sheets: tuple[str, ...] = ()  # of a workbook with several sheets, if none was chosen
 
     def where(self, *, column: str | None = None, row: Any = None) -> str:
         """Name a place in the file.
@@ -73,17 +73,17 @@ class Table:
         return place
 
     def or_sheet(self, remedy: str, section: str) -> str:
-        """A remedy, and where the workbook has other sheets, theirs before it."""
+        """A remedy; if the workbook has other sheets, choosing one of them comes first."""
         return f"{_choose_sheet(self.sheets, section)}, or {remedy}" if self.sheets else remedy
 
     def column(self, name: str, setting: str) -> pd.Series[Any]:
         """Return a column by name.
 
-        Raises InputError with the nearest names, and the setting that asked for it.
+        Raises InputError with the nearest names and the setting that names the column.
         """
         if name not in self.frame.columns:
             raise InputError(
-                f"there is no column {name!r}, which {setting} names",
+                f"there is no column {name!r}; it is named in {setting}",
                 where=str(self.path),
                 remedy=self.or_sheet(
                     nearest(name, [str(c) for c in self.frame.columns]), setting.split(".")[0]
@@ -102,9 +102,9 @@ def read_table(path: Path, sheet: str | None = None) -> Table:
     suffix = path.suffix.lower()
     if sheet is not None and suffix not in WORKBOOK:
         raise InputError(
-            f"a sheet or layer {sheet!r} was asked for, but the file has none",
+            f"the configuration names the sheet or layer {sheet!r}, but this kind of file has none",
             where=str(path),
-            remedy="remove the key layer",
+            remedy="remove the key `layer`",
         )
     if suffix in WORKBOOK:
         table = _read_workbook(path, sheet)
@@ -120,12 +120,12 @@ def read_table(path: Path, sheet: str | None = None) -> Table:
         )
     if table.frame.empty:
         remedy = table.or_sheet("check the export", "")
-        raise InputError("the table holds no rows", where=str(path), remedy=remedy)
+        raise InputError("the table has no rows", where=str(path), remedy=remedy)
     return table
 
 
 def as_numbers(cells: pd.Series[Any]) -> NDArray[np.float64]:
-    """Cells as numbers, ``(n,)``: NaN where one is none, infinite where it is too large."""
+    """Cells as numbers, ``(n,)``: NaN for other text, infinite where a number is too large."""
     import pandas as pd
 
     try:
@@ -136,18 +136,18 @@ def as_numbers(cells: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def sheets(path: Path) -> tuple[str, ...]:
-    """Names of a workbook's sheets; none where the file is no workbook or cannot be opened."""
+    """Names of a workbook's sheets; none if the file is not a workbook or cannot be opened."""
     if path.suffix.lower() not in WORKBOOK:
         return ()
     try:
         with _opened(path) as book:
             return tuple(sheet.title for sheet in book.worksheets)
-    except InputError:  # the reader explains what is wrong with it
+    except InputError:  # reading it later reports the error
         return ()
 
 
 def require_file(path: Path) -> None:
-    """Raise InputError where there is no such file, or an empty one, or a folder."""
+    """Raise InputError if the file is missing, empty or a folder."""
     require_place(path)
     if path.is_dir():
         inside = _files_in(path)
@@ -185,17 +185,19 @@ def _files_in(folder: Path) -> list[str]:
 
 
 def in_short(error: BaseException) -> str:
-    """What a library says of a broken file, on one line of 200 letters at most."""
+    """A library's error message on one line of at most 200 characters."""
     return " ".join(str(error).split())[:200]
 
 
 def require_utf8(path: Path) -> None:
-    """Raise InputError for a name that UTF-8 cannot hold, as GDAL and a configuration need it."""
+    """Raise InputError for a file name that is not UTF-8; GDAL and run.toml need UTF-8."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         raise InputError(
-            "the name is not UTF-8", where=ascii(str(path)), remedy="rename the file or its folder"
+            "the file name is not UTF-8",
+            where=ascii(str(path)),
+            remedy="rename the file or its folder",
         ) from None
 
 
@@ -234,7 +236,7 @@ def decoded(raw: bytes) -> tuple[str, str]:
 
 
 def delimiter_of(text: str) -> str | None:
-    """Return the delimiter that splits the header and the first rows alike, into most columns.
+    """The delimiter that splits header and first rows into equally many, and most, columns.
 
     >>> delimiter_of("Au;Cu;x\\n1,5;2,5;3,5\\n")
     ';'
@@ -244,14 +246,14 @@ def delimiter_of(text: str) -> str | None:
         rows = _head(text, delimiter)
         widths = Counter(len(row) for row in rows[1:])
         columns = len(rows[0]) if rows else 0
-        agreeing = widths[columns] + widths[columns + 1]  # a delimiter may end every row
+        agreeing = widths[columns] + widths[columns + 1]  # rows may end with a delimiter
         if columns > most and agreeing >= 0.8 * (len(rows) - 1):
             best, most = delimiter, columns
     return best
 
 
 def _beginning(text: str) -> str:
-    """Whole lines from the start of a text: some 200,000 characters, and ten lines at least."""
+    """Whole lines from the start of a text: about 200,000 characters, at least ten lines."""
     lines: list[str] = []
     size = 0
     for line in io.StringIO(text, newline=""):
@@ -279,7 +281,7 @@ def _head(text: str, delimiter: str) -> list[list[str]]:
 
 
 def _widths(text: str) -> str:
-    """How many cells the header and the rows have by the delimiter that gives most, in words."""
+    """In words: the cells of header and rows, by the delimiter that gives the most."""
     heads = {d: rows for d in _DELIMITERS if len(rows := _head(text, d)) > 1}
     if not heads:
         most = csv.field_size_limit()
@@ -306,7 +308,7 @@ def _read_text(path: Path) -> Table:
         text, encoding = decoded(path.read_bytes())
     except UnicodeDecodeError:
         raise InputError(
-            "the file is no text in UTF-8, UTF-16, UTF-32, GB 18030 or Windows-1252",
+            "the file is not text in UTF-8, UTF-16, UTF-32, GB 18030 or Windows-1252",
             where=str(path),
             remedy="save it again as CSV in UTF-8",
         ) from None
@@ -316,8 +318,8 @@ def _read_text(path: Path) -> Table:
     delimiter = delimiter_of(beginning)
     if delimiter is None:
         raise InputError(
-            "no delimiter (comma, semicolon, tab, bar, blank) splits the header and the rows alike"
-            + _widths(beginning),
+            "no delimiter (comma, semicolon, tab, bar, blank) splits header and rows into "
+            "equally many cells" + _widths(beginning),
             where=str(path),
             remedy="save it as CSV with one header line and as many cells in each row",
         )
@@ -345,11 +347,11 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
             na_values=[""],
             skip_blank_lines=False,
             low_memory=False,
-        ).copy()  # one block a type: of 20,000 columns each step would take a second
+        ).copy()  # one block per type: with 20,000 columns each step would take a second
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=names)
     except (pd.errors.ParserError, csv.Error) as error:
-        raise _ragged(path, str(error), reader.line_num) from None
+        raise _parse_error(path, str(error), reader.line_num) from None
     extra = frame.iloc[:, len(names) :]
     if extra.notna().any(axis=None):
         row = int(extra.notna().any(axis=1).to_numpy().argmax()) + reader.line_num + 1
@@ -360,7 +362,7 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
     return frame.dropna(how="all")
 
 
-def _ragged(path: Path, message: str, header_lines: int) -> InputError:
+def _parse_error(path: Path, message: str, header_lines: int) -> InputError:
     match = re.search(r"Expected (\d+) fields in line (\d+), saw \d+", message)
     if match:
         return _too_many_cells(path, int(match[2]) + header_lines, int(match[1]))
@@ -371,7 +373,7 @@ def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
     return InputError(
         f"the row has more than the header's {columns} cells",
         where=f"{path}, row {row}",
-        remedy="quote cells that hold the delimiter, or remove the surplus",
+        remedy="quote cells that contain the delimiter, or remove the extra cells",
     )
 
 
@@ -392,7 +394,7 @@ def _read_workbook(path: Path, sheet: str | None) -> Table:
     (_, header), *body = rows.items()
     numbers = [number for number, _ in body]
     columns = ([row[i] if i < len(row) else np.nan for _, row in body] for i in range(width))
-    # each on its own: of several columns together, one of mixed kinds decides for all
+    # column by column: together, one column of mixed types would decide for all
     kinds = (pd.Series(cells, index=numbers, dtype=object).infer_objects() for cells in columns)
     frame = pd.DataFrame(dict(enumerate(kinds)), index=numbers)
     texts = ["" if pd.isna(cell) else str(cell) for cell in header]
@@ -410,8 +412,8 @@ def _opened(path: Path) -> Iterator[Workbook]:
             unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > _MOST_UNPACKED:
             raise InputError(
-                f"the workbook's {path.stat().st_size / 1e6:,.1f} MB unpack to "
-                f"{unpacked / 1e6:,.0f} MB; at most {_MOST_UNPACKED / 1e6:.0f} MB are read",
+                f"the workbook of {path.stat().st_size / 1e6:,.1f} MB unpacks to "
+                f"{unpacked / 1e6:,.0f} MB; the limit is {_MOST_UNPACKED / 1e6:.0f} MB",
                 where=str(path),
                 remedy="save the sheet as CSV",
             )
@@ -431,11 +433,11 @@ def _opened(path: Path) -> Iterator[Workbook]:
 
 
 def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
-    """Rows that hold something, by their number in the sheet, and the number of columns.
+    """Rows with data by their number in the sheet, and the number of columns.
 
-    Whole numbers are integers; a blank cell, or one with an error, is NaN. The size that the file
-    claims is not used. Raises InputError where a cell lies so far from the others that the table
-    between them is too large.
+    Whole numbers are integers; a blank cell or an error cell is NaN. The size stated in the file
+    is not used. Raises InputError if a cell lies so far from the others that the table becomes
+    too large.
     """
     from openpyxl.cell.cell import TYPE_ERROR, TYPE_NUMERIC
 
@@ -453,7 +455,7 @@ def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
     for number, cells in enumerate(sheet.rows, 1):
         if number > _LAST_ROW:
             raise InputError(
-                f"the sheet claims rows beyond the {_LAST_ROW:,} that a sheet may have",
+                f"the sheet has more than {_LAST_ROW:,} rows, the most that a sheet can have",
                 where=str(path),
                 remedy="save it again as .xlsx or as CSV",
             )
@@ -468,7 +470,7 @@ def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
             rows[number] = row
         if len(rows) * width > _MOST_CELLS:
             raise InputError(
-                f"the sheet's table is {width:,} columns wide and holds more than "
+                f"the sheet's table has {width:,} columns and more than "
                 f"{_MOST_CELLS:,} cells by row {number:,}",
                 where=str(path),
                 remedy="clear the cells that lie far from the table, or save the sheet as CSV",
@@ -498,13 +500,13 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _names(path: Path, header: list[str]) -> list[str]:
-    """Column names without the blanks around them; a nameless column gets its number."""
+    """Column names without outer blanks; a column without a name gets its number."""
     stripped = [" ".join(name.split()) for name in header]
     twice = [name for name, n in Counter(stripped).items() if n > 1 and name]
     if twice:
         raise InputError(
-            f"names stand more than once in the header: {listed([repr(n) for n in sorted(twice)])}",
+            f"the header repeats names: {listed([repr(n) for n in sorted(twice)])}",
             where=f"{path}, column {sorted(twice)[0]!r}",
-            remedy="rename the columns so that each name stands once",
+            remedy="rename the columns so that each name occurs once",
         )
     return [name or f"column {i + 1}" for i, name in enumerate(stripped)]

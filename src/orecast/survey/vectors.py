@@ -1,4 +1,4 @@
-"""Vector files: points, lines and polygons, each refused where it is something else."""
+"""Read vector files of points, lines or polygons; other geometries are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Where = Mapping[str, str | float | list[str] | list[float]]
 
 
 def is_vector(path: Path) -> bool:
-    """Whether a file holds geometries; a Parquet file is asked for its GeoParquet metadata."""
+    """Whether a file has geometries; a Parquet file is one if it has GeoParquet metadata."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         if not os.path.isfile(path):  # where a name is too long, Path.is_file raises
@@ -46,13 +46,13 @@ def is_vector(path: Path) -> bool:
         try:
             metadata = parquet.read_schema(path).metadata or {}
         except (ArrowException, OSError):
-            return False  # the table's reader explains what is wrong with it
+            return False  # reading the table reports the error
         return b"geo" in metadata
     return suffix in VECTORS
 
 
 def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    """Read a vector file as it is; the index is the feature's number from 1.
+    """Read a vector file unchanged; the index is the feature's number from 1.
 
     Raises InputError for a missing, empty or broken file, or an unknown layer.
     """
@@ -64,33 +64,33 @@ def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         frame = _read_ogr(path, layer)
     if not len(frame):
         raise InputError(
-            "the layer holds no features",
+            "the layer has no features",
             where=_place(path, layer),
-            remedy="check the export, or name another layer",
+            remedy="check the export, or set another layer",
         )
     for name in [name for name, kind in frame.dtypes.items() if kind == "object"]:
         if frame[name].map(_is_nested).any():
             frame[name] = frame[name].astype("str").where(frame[name].notna())
     frame.index = range(1, len(frame) + 1)
-    void = frame.geometry.isna() | frame.geometry.is_empty
-    if void.all():
+    missing = frame.geometry.isna() | frame.geometry.is_empty
+    if missing.all():
         raise InputError(
             "no feature has a geometry",
             where=_place(path, layer),
-            remedy="check the export, or name another layer",
+            remedy="check the export, or set another layer",
         )
     return frame
 
 
 @contextmanager
 def gdal_leaves_nothing(path: Path) -> Iterator[None]:
-    """Remove the description that GDAL leaves beside what it opens as GML, whatever its suffix."""
+    """Remove the .gfs file that GDAL writes beside a file that it opens as GML."""
     description = path.with_suffix(".gfs")
-    theirs = description.exists()
+    existed = description.exists()
     try:
         yield
     finally:
-        if not theirs:
+        if not existed:
             description.unlink(missing_ok=True)
 
 
@@ -105,9 +105,9 @@ def read_layer(
     setting: str,
     findings: Findings,
 ) -> gpd.GeoDataFrame:
-    """Read features of one shape, filtered, repaired and brought to ``crs``.
+    """Read features of one shape; filter, repair and transform them to ``crs``.
 
-    Raises InputError where the file has another shape, no CRS, or nothing is left.
+    Raises InputError for another shape, a missing CRS, or if no feature is left.
     """
     frame = read_frame(path, layer)
     if where:
@@ -122,38 +122,38 @@ def read_layer(
 def of_shape(
     frame: gpd.GeoDataFrame, shape: Shape, place: str, findings: Findings, noun: str = ""
 ) -> gpd.GeoDataFrame:
-    """Keep the features that have a geometry, mend polygons, and refuse another shape.
+    """Keep the features that have a geometry, repair polygons, and refuse another shape.
 
-    ``noun`` is what the features are, where a message shall say so.
+    ``noun`` names the features in a message.
     """
-    void = (frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
-    if void.any():
+    missing = (frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
+    if missing.any():
         findings.warning(
             "no-geometry",
             place,
-            f"{void.sum()} feature(s) without a geometry are left out",
-            n=int(void.sum()),
+            f"ignored {missing.sum()} feature(s) without a geometry",
+            n=int(missing.sum()),
         )
-        frame = frame[~void]
+        frame = frame[~missing]
     found = set(frame.geom_type.unique())
     if not found <= _TYPES[shape]:
-        remedy = f"name a file, or set layer to one, with {shape}s"
+        remedy = f"give a file or a layer with {shape}s"
         if shape == "point":
             remedy += ", such as the centroids of these"
         raise InputError(
-            f"holds {', '.join(sorted(found))}, and {noun or 'these'} must be {shape}s",
+            f"has {', '.join(sorted(found))}; {noun or 'these'} must be {shape}s",
             where=place,
             remedy=remedy,
         )
     if shape == "polygon":
-        frame = _mended(frame, place, findings)
+        frame = _repaired(frame, place, findings)
     return frame
 
 
 def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
-    """Which rows hold the wanted values, as text or as numbers; a frame's mask.
+    """A mask of the rows with the wanted values, as text or as numbers.
 
-    Raises InputError for an unknown column, or where no row is left (the values there are named).
+    Raises InputError for an unknown column, or, with the column's values, if no row matches.
     """
     import pandas as pd
 
@@ -170,14 +170,14 @@ def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
             raise InputError(
                 f"no row has {' or '.join(map(repr, values))}",
                 where=table.where(column=name),
-                remedy=f"{setting} may name {shown}",
+                remedy=f"in {setting} use one of {shown}",
             )
         keep &= hit
     if not keep.any():
         raise InputError(
-            "no row meets every condition",
+            "no row meets all conditions",
             where=str(table.path),
-            remedy=f"loosen {setting}",
+            remedy=f"remove a condition from {setting}",
         )
     return keep
 
@@ -188,7 +188,7 @@ def bounds_of(frame: gpd.GeoDataFrame) -> Bounds:
 
 
 def require_overlap(theirs: Bounds, ours: Bounds, what: str, where: str, remedy: str) -> None:
-    """Refuse a layer that shares no place with the survey; both extents are named.
+    """Refuse a layer that does not overlap the survey; the message has both extents.
 
     Raises AlignmentError.
     """
@@ -200,13 +200,13 @@ def require_overlap(theirs: Bounds, ours: Bounds, what: str, where: str, remedy:
     )
     if not touching:
         raise AlignmentError(
-            f"{what} do not overlap the survey: theirs {theirs}; the survey's {ours}",
+            f"{what} do not overlap the survey: their extent is {theirs}; the survey's is {ours}",
             where=where,
             remedy=remedy,
         )
 
 
-def _mended(frame: gpd.GeoDataFrame, place: str, findings: Findings) -> gpd.GeoDataFrame:
+def _repaired(frame: gpd.GeoDataFrame, place: str, findings: Findings) -> gpd.GeoDataFrame:
     broken = ~frame.geometry.is_valid.to_numpy()
     if not broken.any():
         return frame
@@ -215,14 +215,14 @@ def _mended(frame: gpd.GeoDataFrame, place: str, findings: Findings) -> gpd.GeoD
     findings.info(
         "mended-polygons",
         place,
-        f"{broken.sum()} polygon(s) cross themselves and were mended",
+        f"repaired {broken.sum()} polygon(s) that cross themselves",
         n=int(broken.sum()),
     )
     return frame
 
 
 def _is_nested(cell: Any) -> bool:
-    """Whether a cell is a list or an object, as GeoJSON has them, which no table can hold."""
+    """Whether a cell is a list or an object, as in GeoJSON; a table cannot hold these."""
     return isinstance(cell, dict | list | np.ndarray)
 
 
@@ -237,7 +237,7 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         with gdal_leaves_nothing(path), quiet:
             names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
             if not names:
-                raise InputError("holds no layer", where=str(path), remedy="export it again")
+                raise InputError("the file has no layer", where=str(path), remedy="export it again")
             if layer is not None and layer not in names:
                 raise InputError(
                     f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
@@ -249,17 +249,17 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         raise InputError(
             f"its CRS cannot be read ({in_short(error)})",
             where=_place(path, layer),
-            remedy="export it again; of a shapefile the .prj may be deleted, and the key crs set",
+            remedy="export it again; or, for a shapefile, delete the .prj and set the key crs",
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(
-            f"its texts are not in the encoding that it states ({error})",
+            f"its text is not in the encoding stated in the file ({error})",
             where=_place(path, layer),
-            remedy="export it again; of a shapefile, correct or delete the .cpg",
+            remedy="export it again; or, for a shapefile, correct or delete the .cpg",
         ) from None
     except Exception as error:  # GDAL and pyogrio raise many kinds for one broken file
         raise InputError(
-            f"cannot be opened as a vector file; it is broken or none ({in_short(error)})",
+            f"the file cannot be opened as a vector file ({in_short(error)})",
             where=str(path),
             remedy="export it again, with all of its parts",
         ) from None
@@ -267,59 +267,59 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         raise InputError(
             "the layer has no geometry",
             where=_place(path, layer),
-            remedy="name a layer with geometries, or save the table as CSV",
+            remedy="give a layer with geometries, or save the table as CSV",
         )
     if len(frame.columns) == 1 and ".dbf" in parts:
         raise InputError(
-            "the shapefile's table holds no column, or is damaged",
+            "the shapefile's table has no column, or is damaged",
             where=str(parts[".dbf"]),
-            remedy="export it again, or delete the .dbf where the shapes alone are needed",
+            remedy="export it again, or delete the .dbf if only the shapes are needed",
         )
     return frame
 
 
 def _whole_parts(path: Path) -> dict[str, Path]:
-    """The files of a shapefile by their suffix, each found as long as its header claims.
+    """The files of a shapefile by their suffix, each checked to have the length in its header.
 
-    Of a shape that is cut off GDAL makes one without a geometry, and of rows that are cut off
-    fewer shapes. Layouts: ESRI Shapefile Technical Description (1998), dBASE III.
+    GDAL reads a truncated shape as one without a geometry, and truncated rows as fewer shapes.
+    Layouts: ESRI Shapefile Technical Description (1998), dBASE III.
 
-    Raises InputError that names the part.
+    Raises InputError that names the file.
     """
     parts = {p.suffix.lower(): p for p in path.parent.iterdir() if p.stem == path.stem}
     if ".shx" not in parts:
         raise InputError(
-            "a part of the shapefile is missing",
+            "this file of the shapefile is missing",
             where=str(path.with_suffix(".shx")),
             remedy="copy the shapefile again, with its .shx, .dbf and .prj",
         )
     index = parts[".shx"].read_bytes()
     _require_all(parts[".shx"], len(index), 100, "bytes of its header")
-    claimed = max(0, int.from_bytes(index[24:28], "big") * 2 - 100) // 8
-    _require_all(parts[".shx"], (len(index) - 100) // 8, claimed, "shapes")
-    # of each shape where it begins and how long it is, in words of two bytes, without its header
-    shapes = np.frombuffer(index[100 : 100 + 8 * claimed], ">i4").reshape(-1, 2).astype(np.int64)
+    stated = max(0, int.from_bytes(index[24:28], "big") * 2 - 100) // 8
+    _require_all(parts[".shx"], (len(index) - 100) // 8, stated, "shapes")
+    # offset and length of each shape in words of two bytes; the length is without its header
+    shapes = np.frombuffer(index[100 : 100 + 8 * stated], ">i4").reshape(-1, 2).astype(np.int64)
     ends = 2 * shapes.sum(axis=1) + 8
-    _require_all(path, int((ends <= path.stat().st_size).sum()), claimed, "shapes")
+    _require_all(path, int((ends <= path.stat().st_size).sum()), stated, "shapes")
     if ".dbf" not in parts:
         return parts
     with parts[".dbf"].open("rb") as file:
         rows, start, size = struct.unpack("<4xIHH", file.read(12).ljust(12, bytes(1)))
     there = max(0, parts[".dbf"].stat().st_size - start) // max(1, size)
     _require_all(parts[".dbf"], there, rows, "rows")
-    if rows != claimed:
+    if rows != stated:
         raise InputError(
-            f"its {rows:,} rows do not match the {claimed:,} shapes of {path.name}",
+            f"its {rows:,} rows do not match the {stated:,} shapes of {path.name}",
             where=str(parts[".dbf"]),
             remedy="copy or export the shapefile again, with all of its parts",
         )
     return parts
 
 
-def _require_all(path: Path, there: int, claimed: int, what: str) -> None:
-    if there < claimed:
+def _require_all(path: Path, there: int, stated: int, what: str) -> None:
+    if there < stated:
         raise InputError(
-            f"the file is cut short: {there:,} of {claimed:,} {what} are there",
+            f"the file is truncated: it has {there:,} of {stated:,} {what}",
             where=str(path),
             remedy="copy or export it again, with all of its parts",
         )
@@ -330,9 +330,9 @@ def _read_geoparquet(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
     if layer is not None:
         raise InputError(
-            f"a layer {layer!r} was asked for, but GeoParquet has none",
+            f"the configuration names the layer {layer!r}, but GeoParquet has no layers",
             where=str(path),
-            remedy="remove the key layer",
+            remedy="remove the key `layer`",
         )
     try:
         return gpd.read_parquet(path)

@@ -1,4 +1,4 @@
-"""Interpolation of scattered samples; one method a file, registered by name."""
+"""Interpolation of scattered samples: one method per file, registered by name."""
 
 import lazy_loader
 

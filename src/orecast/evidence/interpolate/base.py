@@ -1,4 +1,4 @@
-"""The contract of every interpolator, and what they share: places, missing values, reach."""
+"""The base class of all interpolators: places, missing values, reach."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from orecast.evidence.interpolate.neighbours import Buckets, fill_buckets
 
 @dataclass(frozen=True)
 class Part:
-    """Layers that have a value at the same places."""
+    """Layers with values at the same places."""
 
     layers: Ints  # (n_part,) their numbers
     buckets: Buckets  # of n places
     values: Floats  # (n, n_part), in the order of the buckets
-    count: int  # neighbours of a target at the most
-    learned: Any = None  # what the method fitted on them
+    count: int  # most neighbours of a target
+    learned: Any = None  # result of the method's fit
 
 
 class Interpolator(ABC):
-    """Local, linear and blind to labels: a target sees the nearest places within the radius.
+    """A local, linear interpolator that uses no labels, only the nearest places in the radius.
 
-    ``neighbours`` bounds how many, ``radius`` in metres how far; both hold for each layer by
-    itself, so that a value missing at a sample is replaced by the next sample that has one. More
-    neighbours than there are places are all places, and at the most ``most``.
-    Samples within a millimetre of each other are one place with their mean. A target whose
-    radius holds fewer than ``fewest`` places is NaN.
+    It uses at most ``neighbours`` places within ``radius`` metres, for each layer separately: a
+    sample without a value is replaced by the next one with a value. If ``neighbours`` exceeds the
+    number of places, all are used, but at most ``most``. Samples within a millimetre of each other
+    are one place with their mean. A target with fewer than ``fewest`` places in its radius is NaN.
 
-    A method writes ``_predict`` (and, where it fits something, ``_learn`` and ``learns``):
+    A method implements ``_predict`` and, if it fits something, ``_learn`` and ``learns``:
 
     >>> class Mean(Interpolator):
     ...     def _predict(self, part, targets):
@@ -48,9 +47,9 @@ class Interpolator(ABC):
 
     fewest: int = 1
     most: float = math.inf
-    """Neighbours from which values can be computed in a bearable time."""
+    """The most neighbours for an acceptable computing time."""
     learns: bool = False
-    """Whether something is fitted to the samples' values, beside taking them as data."""
+    """Whether the method fits something to the samples' values."""
 
     def __init__(self, neighbours: int, radius: float) -> None:
         self.neighbours = neighbours
@@ -58,27 +57,26 @@ class Interpolator(ABC):
 
     @classmethod
     def configured(cls, options: EvidenceOptions, radius: float) -> Self:
-        """Return the interpolator that a configuration asks for."""
+        """The interpolator of a configuration."""
         return cls(neighbours=options.neighbours, radius=radius)
 
     @property
     def reach(self) -> float:
-        """How far a sample may lie and still move a value, in metres."""
+        """How far a sample influences a value, in metres."""
         return float(self.radius)
 
     def describe(self) -> str:
-        """Say in words how a value came about; asked once fitted."""
+        """The method as text; call it after ``fit``."""
         return f"{self.neighbours} nearest samples within {self.radius:g} m"
 
     def fit(self, xy: Floats, values: Floats, fitted_on: Bools | None = None) -> Self:
-        """Take samples at ``xy`` ``(n, 2)`` with ``values`` ``(n, n_layers)``, NaN where missing.
+        """Fit samples at ``xy`` ``(n, 2)`` with ``values`` ``(n, n_layers)``, NaN where missing.
 
-        What a method learns it learns from the samples ``fitted_on`` ``(n,)`` alone, from all where
-        they are left out; all of them are data to interpolate.
+        A method fits on the samples ``fitted_on`` ``(n,)``, by default all; it interpolates all.
 
-        Raises ConfigError for an impossible number of neighbours or radius, and for more
-        neighbours than ``most``; InputError for positions or values that are infinite, and for a
-        layer without any value.
+        Raises ConfigError for an impossible radius or number of neighbours, and for more
+        neighbours than ``most``; InputError for infinite positions or values, and for a layer
+        without values.
         """
         self._check_options()
         xy = np.asarray(xy, dtype=np.float64)
@@ -103,26 +101,27 @@ class Interpolator(ABC):
 
     @property
     def radius_squared(self) -> float:
-        """Square of the radius, with room for the rounding of coordinates in a regular grid."""
+        """Square of the radius, enlarged for rounding of coordinates in a regular grid."""
         return float(self.radius) ** 2 * (1 + 1e-9)
 
     def _check_options(self) -> None:
         if self.neighbours < 1:
             raise ConfigError(
-                f"at least one neighbour is needed, not {self.neighbours}",
+                f"neighbours must be at least 1, not {self.neighbours}",
                 where="evidence.neighbours",
+                remedy="set it to 12",
             )
         if self.neighbours < self.fewest:
             raise ConfigError(
                 f"this interpolator needs {self.fewest} neighbours, not {self.neighbours}",
                 where="evidence.neighbours",
-                remedy=f"give at least {self.fewest}, or use idw",
+                remedy=f'set at least {self.fewest}, or evidence.interpolator = "idw"',
             )
         if not (self.radius > 0 and np.isfinite(self.radius)):
             raise ConfigError(
                 f"the search radius must be positive and finite, not {self.radius!r}",
                 where="evidence.radius",
-                remedy="folds are buffered by it, so that an endless reach cannot be validated",
+                remedy="set a finite radius in metres; folds are buffered by it",
             )
 
     def _fit_part(self, layers: Ints, xy: Floats, values: Floats, seen: Bools) -> Part:
@@ -130,8 +129,8 @@ class Interpolator(ABC):
         count = min(self.neighbours, len(means))
         if count > self.most:
             raise ConfigError(
-                f"{self.neighbours} neighbours among {len(means)} places make a system of {count} "
-                f"equations at every cell, and at most {self.most:g} are solved in a bearable time",
+                f"{self.neighbours} neighbours of {len(means)} places give {count} equations per "
+                f"cell; the limit is {self.most:g}",
                 where="evidence.neighbours",
                 remedy=f'set it to {self.most:g} or less, or set evidence.interpolator = "idw"',
             )
@@ -143,17 +142,17 @@ class Interpolator(ABC):
     def _learn(self, places: Floats, values: Floats) -> Any:
         """Fit what the method needs on places ``(n, 2)`` and values ``(n, n_part)``.
 
-        There may be none of them, where all samples with a value are hidden.
+        They are empty if all samples with a value are hidden.
         """
         return None
 
     @abstractmethod
     def _predict(self, part: Part, targets: Floats) -> Floats:
-        """Values of a part's layers at targets counted from the buckets' corner."""
+        """Values of a part's layers at targets measured from the buckets' corner."""
 
 
 def distinct_places(xy: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Merge samples within a millimetre: places ``(p, 2)`` and mean values ``(p, n_layers)``.
+    """Join samples within a millimetre: places ``(p, 2)`` and mean values ``(p, n_layers)``.
 
     >>> xy = np.array([[5.0, 0.0], [0.0, 0.0], [5.0, 0.0]])
     >>> distinct_places(xy, np.array([[1.0], [7.0], [3.0]]))[1].tolist()
@@ -178,7 +177,7 @@ def _in_buckets(xy: Floats, values: Floats) -> tuple[Buckets, Floats]:
 
 
 def _places_in_order(xy: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Distinct places and their mean values, in the order of buckets; none of no samples."""
+    """Distinct places and their mean values, in the order of the buckets."""
     if not len(xy):
         return xy, values
     buckets, means = _in_buckets(xy, values)
@@ -198,16 +197,20 @@ def _check_samples(xy: Floats, values: Floats) -> None:
         raise InputError(
             f"positions of shape {xy.shape} and values of shape {values.shape} do not match",
             where="samples",
-            remedy="give (n, 2) and (n, n_layers)",
+            remedy="pass (n, 2) and (n, n_layers)",
         )
     for what, array in (("position", ~np.isfinite(xy)), ("value", np.isinf(values))):
         rows = np.flatnonzero(array.any(axis=1))
         if len(rows):
-            raise InputError(f"the {what} is not finite", where=f"samples, row {rows[0] + 1}")
+            raise InputError(
+                f"the {what} is not finite",
+                where=f"samples, row {rows[0] + 1}",
+                remedy="correct it, or remove the sample",
+            )
     empty = np.flatnonzero(~np.isfinite(values).any(axis=0))
     if len(empty) or not len(xy):
         raise InputError(
             "no sample has a value",
             where=f"layer number {empty[0] + 1}" if len(empty) else "samples",
-            remedy="leave the layer out",
+            remedy="leave out the layer",
         )

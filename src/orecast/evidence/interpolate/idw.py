@@ -41,11 +41,11 @@ class InverseDistance(Interpolator):
 
     @classmethod
     def configured(cls, options: EvidenceOptions, radius: float) -> Self:
-        """Return the interpolator that a configuration asks for."""
+        """The interpolator of a configuration."""
         return cls(options.neighbours, radius, options.power)
 
     def describe(self) -> str:
-        """Say in words how a value came about."""
+        """The method as text."""
         return f"inverse distance to the power {self.power:g}, {super().describe()}"
 
     def _check_options(self) -> None:
@@ -92,14 +92,14 @@ def _weigh(  # type: ignore[no-untyped-def]
 
 @compiled()
 def _to_weights(squared, n, power) -> float:  # type: ignore[no-untyped-def]
-    """Turn squared distances into weights, in place; return their sum, 1 where there are none."""
+    """Replace squared distances with weights; return their sum, or 1 if there are none."""
     least = np.inf
     for p in range(n):
         least = min(least, squared[p])
     total = 0.0 if n else 1.0
     for p in range(n):
-        # Relative to the nearest, so that no power overflows: 1 for it, and, where the target is
-        # its place, 0 for all others.
+        # Relative to the nearest, to avoid overflow: its weight is 1; if the target is at its
+        # place, all others are 0.
         ratio = least / squared[p] if squared[p] > 0.0 else 1.0
         squared[p] = ratio if power == 2.0 else ratio ** (0.5 * power)
         total += squared[p]

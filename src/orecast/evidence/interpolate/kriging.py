@@ -1,4 +1,4 @@
-"""Ordinary kriging, and the variograms that it needs."""
+"""Ordinary kriging and its variograms."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ REGISTERED = {
 
 MODELS = ("spherical", "exponential", "gaussian")
 _LAGS = 20
-_MOST_PLACES = 20_000  # pairs grow with the square; more places are thinned evenly
-_BANDS = 64  # of the pairs, summed apart and then in order, so that threads cannot change a digit
+_MOST_PLACES = 20_000  # the number of pairs grows with the square; more places are thinned evenly
+_BANDS = 64  # of pairs, summed in a fixed order, so that threads cannot change the result
 
 
 @dataclass(frozen=True)
 class Variogram:
     """Semivariance against distance: ``nugget + sill * shape(h / range)``, 0 at ``h = 0``.
 
-    ``sill`` is the partial sill; ``range`` in metres is where a spherical model reaches it and
-    an exponential or Gaussian one 95 % of it (Webster & Oliver 2007, ch. 5).
+    ``sill`` is the partial sill. At ``range`` (metres) a spherical model reaches it, and an
+    exponential or Gaussian model reaches 95 % of it (Webster & Oliver 2007, ch. 5).
 
     >>> Variogram("spherical", nugget=1.0, sill=2.0, range=10.0).at(np.array([0, 5.0, 10, 99]))
     array([0.   , 2.375, 3.   , 3.   ])
@@ -49,12 +49,12 @@ class Variogram:
             )
         if not (self.nugget >= 0 and self.sill >= 0 and self.range > 0):
             raise ConfigError(
-                f"a variogram has a nugget and a sill of at least 0 and a positive range, not "
+                f"a variogram needs a nugget and a sill of at least 0 and a positive range, not "
                 f"{self.nugget!r}, {self.sill!r} and {self.range!r}"
             )
 
     def at(self, distance: Floats) -> Floats:
-        """Semivariance at distances in metres, of their shape."""
+        """Semivariance at distances in metres, in the same shape."""
         h = np.asarray(distance, dtype=np.float64)
         rise = self.nugget + self.sill * _rise(self.model, h / self.range)
         return np.where(h > 0, rise, 0.0)
@@ -68,7 +68,7 @@ class Variogram:
 
 @dataclass(frozen=True)
 class EmpiricalVariogram:
-    """Mean distance, semivariance and number of pairs of each lag that holds pairs."""
+    """Mean distance, semivariance and number of pairs of each lag with pairs."""
 
     distance: Floats  # (n_lags,)
     semivariance: Floats  # (n_lags, n_layers)
@@ -78,10 +78,10 @@ class EmpiricalVariogram:
 def empirical_variogram(places: Floats, values: Floats) -> EmpiricalVariogram:
     """Matheron's estimator, half the mean squared difference of the pairs in each lag.
 
-    ``places`` ``(n, 2)`` are distinct, ``values`` ``(n, n_layers)``. Twenty lags as wide as the
-    median spacing of the places: local kriging looks no farther than its neighbourhood, and
-    lags cut from the whole area's width would put all of that into the first. Beyond half the
-    area's diagonal pairs stand for the borders alone (Journel & Huijbregts 1978, III.B.7).
+    ``places`` ``(n, 2)`` are distinct, ``values`` ``(n, n_layers)``. There are twenty lags as wide
+    as the median spacing of the places: local kriging uses only its neighbourhood, and lags cut
+    from the width of the whole area would put all its pairs into the first lag. Pairs farther apart
+    than half the area's diagonal are not representative (Journel & Huijbregts 1978, III.B.7).
     """
     if len(places) > _MOST_PLACES:
         chosen = np.linspace(0, len(places) - 1, _MOST_PLACES).astype(np.int64)
@@ -98,7 +98,7 @@ def empirical_variogram(places: Floats, values: Floats) -> EmpiricalVariogram:
 
 @compiled(parallel=True)
 def _sum_pairs(places, values, width, bands) -> None:  # type: ignore[no-untyped-def]
-    """Add up, by lag, the number of pairs, their distances and their squared differences."""
+    """Sum by lag the number of pairs, their distances and their squared differences."""
     n, layers = values.shape
     lags = bands.shape[1]
     for band in prange(bands.shape[0]):
@@ -120,9 +120,9 @@ def fit_variogram(distance: Floats, semivariance: Floats, pairs: Floats) -> Vari
     """Fit the best of the three models to an empirical variogram, each array ``(n_lags,)``.
 
     Weighted least squares with weights ``pairs / distance**2`` (Pebesma 2004, Computers &
-    Geosciences 30, 683-691), so that short lags count most. Given a range, nugget and sill are
-    linear and at least 0; the range is searched over a geometric series from half the shortest
-    lag to twice the longest. A layer that does not vary gets a spherical model without nugget.
+    Geosciences 30, 683-691), so that short lags count most. For a given range, nugget and sill are
+    linear and at least 0; the range is chosen from a geometric series between half the shortest
+    lag and twice the longest. A constant layer gets a spherical model without nugget.
     """
     reference = float(distance.max(initial=0.0)) or 1.0
     if not len(distance) or not semivariance.max() > 0:
@@ -138,7 +138,7 @@ def fit_variogram(distance: Floats, semivariance: Floats, pairs: Floats) -> Vari
             if misfit < least * (1 - 1e-9):
                 best, least = Variogram(model, nugget, sill, float(range_)), misfit
     if best.model == "gaussian":
-        # Without a nugget its matrices are singular to rounding (Posa 1989, Math. Geol. 21, 755).
+        # Without a nugget its matrices are numerically singular (Posa 1989, Math. Geol. 21, 755).
         return Variogram("gaussian", max(best.nugget, 1e-3 * best.sill), best.sill, best.range)
     return best
 
@@ -154,14 +154,14 @@ def _nonnegative_line(ones: Floats, rise: Floats, target: Floats) -> tuple[float
             return float(first), float(second)
     only_first = max(float(p / a), 0.0)
     only_second = max(float(q / c), 0.0) if c > 0 else 0.0
-    # Of the two edges the one that explains more: the gain is (projection)² over the norm.
+    # Keep the coefficient that explains more: its gain is (projection)² over the norm.
     if only_second * q > only_first * p:
         return 0.0, only_second
     return only_first, 0.0
 
 
 def _rise(model: str, ratio: Floats) -> Floats:
-    """Shape of a model, 0 at 0 and rising to 1, at distances over the range."""
+    """Shape of a model, rising from 0 to 1, at distances divided by the range."""
     if model == "spherical":
         r = np.minimum(ratio, 1.0)
         return 1.5 * r - 0.5 * r**3
@@ -170,20 +170,21 @@ def _rise(model: str, ratio: Floats) -> Floats:
     return 1.0 - np.exp(-3.0 * ratio**2)
 
 
-_CHUNK = 256  # targets that one thread takes at a time
+_CHUNK = 256  # targets per thread at a time
 
 
 class OrdinaryKriging(Interpolator):
-    """Best linear unbiased mean of the nearest samples under a variogram fitted to each layer.
+    """Best linear unbiased mean of the nearest samples, with a variogram fitted to each layer.
 
     Weights ``w`` and multiplier ``m`` solve ``C w + m = c, sum(w) = 1`` (Chilès & Delfiner 2012,
     3.4), ``C`` the covariances among the neighbours, ``c`` those with the target. The nugget is
-    taken as error of measurement and filtered out: without one the map is exact at the samples,
-    with one it is smoother there. A singular system, as near-coincident samples under a Gaussian
-    model make, is solved with the least power of ten, from 1e-10 of the sill, on its diagonal.
+    treated as measurement error and filtered out: without it the map is exact at the samples, with
+    it the map is smoother there. A singular system (for example of nearly coincident samples with
+    a Gaussian model) is solved by adding the smallest sufficient power of ten, from 1e-10 of the
+    sill, to its diagonal.
 
-    The variogram is a statistic of the samples it is fitted on; labels have no part in it. With
-    fewer than two places to learn from it is spherical without nugget, its range the radius.
+    The variogram is fitted on samples and uses no labels. With fewer than two places it is
+    spherical without nugget, with the radius as its range.
 
     >>> xy = np.array([[0.0, 0.0], [30.0, 0.0]])
     >>> v = Variogram("exponential", nugget=0.0, sill=1.0, range=60.0)
@@ -200,8 +201,8 @@ class OrdinaryKriging(Interpolator):
         self.variogram = variogram
 
     def describe(self) -> str:
-        """Say in words how a value came about."""
-        return f"ordinary kriging under a variogram fitted to all samples, {super().describe()}"
+        """The method as text."""
+        return f"ordinary kriging with a variogram fitted to all samples, {super().describe()}"
 
     @property
     def variograms_(self) -> tuple[Variogram, ...]:
@@ -266,10 +267,10 @@ def _krige(  # type: ignore[no-untyped-def]
 
 @compiled()
 def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no-untyped-def]
-    """Solve the kriging system of one target and layer; the weights lead ``weights``."""
+    """Solve the kriging system of one target and layer; ``weights`` begins with the weights."""
     kind, nugget, sill, reach = int(model[0]), model[1], model[2], model[3]
     for p in range(n):
-        if nugget == 0.0 and away[p] == 0.0:  # the sample itself, whatever the matrix's condition
+        if nugget == 0.0 and away[p] == 0.0:  # the target is at this sample
             weights[:n] = 0.0
             weights[p] = 1.0
             return
@@ -281,7 +282,7 @@ def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no
                 matrix[p, q] = _covariance(apart[p, q], kind, sill, reach)
                 matrix[q, p] = matrix[p, q]
             matrix[p, p] = sill + nugget + jitter
-            # The multiplier is measured in sills, so that the matrix keeps one scale.
+            # The multiplier is scaled by the sill, so that the matrix has one scale.
             matrix[p, n] = sill + nugget
             matrix[n, p] = sill + nugget
             weights[p] = _covariance(away[p], kind, sill, reach)

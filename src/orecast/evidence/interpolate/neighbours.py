@@ -1,8 +1,8 @@
-"""The nearest places around a target, by buckets; compiled, shared by every interpolator.
+"""Find the nearest places of a target with buckets; compiled, used by all interpolators.
 
-After Bentley, Weide & Yao (1980, ACM TOMS 6, 563-580): places lie in square buckets, and those
-around the target are visited until no nearer place can follow. The next target along a row of cells
-finds its neighbours within the last one's distance and the step between the two.
+After Bentley, Weide & Yao (1980, ACM TOMS 6, 563-580): places are sorted into square buckets, and
+the buckets around the target are searched until no nearer place is possible. For the next target in
+a row of cells, the search radius is the last distance plus the step between the two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from orecast.arrays import Floats, Ints
 from orecast.kernels import compiled
 
-CHUNK = 2048  # targets that one thread takes at a time
+CHUNK = 2048  # targets per thread at a time
 
 
 class Buckets(NamedTuple):
@@ -28,7 +28,7 @@ class Buckets(NamedTuple):
     rows: int
     columns: int
     start: Ints  # (rows * columns + 1,)
-    x: Floats  # (n,), in the order of the buckets, counted from the western edge
+    x: Floats  # (n,), in the order of the buckets, from the western edge
     y: Floats  # (n,), from the southern edge
 
     @property
@@ -40,8 +40,8 @@ class Buckets(NamedTuple):
 def fill_buckets(places: Floats) -> tuple[Buckets, Ints]:
     """Sort distinct places ``(n, 2)`` into buckets; the second result is their order ``(n,)``.
 
-    Buckets are about as wide as the places are apart, and never more than 16 for each place, so
-    that one far outlier does not put all others into one bucket.
+    The size of a bucket is about the spacing of the places. There are at most 16 buckets per
+    place, even with one far outlier.
     """
     west, south = places.min(axis=0)
     x, y = places[:, 0] - west, places[:, 1] - south
@@ -62,7 +62,7 @@ def _bucket_size(places: Floats, width: float, height: float) -> float:
     if n == 1:
         return 1.0
     spacing = 1.5 * float(np.median(cKDTree(places).query(places, k=[2])[0]))
-    # A line of places has no area: its length over n then bounds the number of buckets.
+    # Places on a line have no area: then the length over n limits the number of buckets.
     return max(spacing, math.sqrt(width * height / (16 * n)), max(width, height) / (16 * n))
 
 
@@ -72,10 +72,10 @@ def nearest_places(  # type: ignore[no-untyped-def]
 ) -> int:
     """Write the nearest places to ``(x, y)`` into ``found`` and ``squared``; return how many.
 
-    At most ``count`` of them, none beyond the radius, in the buckets' order; of places equally far
-    the first in that order. ``x`` and ``y`` count from the buckets' corner. A circle of the squared
-    radius ``guess`` is looked into first, and then ever wider ones. ``found`` and ``squared`` are
-    as long as ``room(count)``.
+    At most ``count`` places within the radius, in the order of the buckets; ties: the first in
+    this order. ``x`` and ``y`` are measured from the buckets' corner. The search begins with a
+    circle of squared radius ``guess`` and widens it. ``found`` and ``squared`` have the length
+    ``room(count)``.
     """
     limit = min(guess, radius_squared)
     n = _within(buckets, x, y, count, limit, found, squared)
@@ -87,19 +87,19 @@ def nearest_places(  # type: ignore[no-untyped-def]
 
 @compiled()
 def room(count: int) -> int:
-    """Length of the arrays that ``nearest_places`` works in."""
+    """Length of the working arrays of ``nearest_places``."""
     return 4 * count + 16
 
 
 @compiled()
 def first_guess(buckets, count) -> float:  # type: ignore[no-untyped-def]
-    """Squared radius of a circle that holds ``count`` places, were they spread evenly."""
+    """Squared radius of a circle with ``count`` places, if they were spread evenly."""
     return buckets.size * buckets.size * (1.0 + count)  # type: ignore[no-any-return]
 
 
 @compiled()
 def next_guess(squared, n, dx, dy) -> float:  # type: ignore[no-untyped-def]
-    """Squared radius that holds the ``n`` places found before a step still after it."""
+    """Squared radius that still contains the ``n`` places found, after a step."""
     farthest = 0.0
     for p in range(n):
         farthest = max(farthest, squared[p])
@@ -110,9 +110,9 @@ def next_guess(squared, n, dx, dy) -> float:  # type: ignore[no-untyped-def]
 def _within(  # type: ignore[no-untyped-def]
     buckets, x, y, count, limit, found, squared
 ) -> int:
-    """Nearest places within a circle, whose buckets lie one behind the other in each row."""
+    """Nearest places within a circle; its buckets in a row are contiguous."""
     size = buckets.size
-    reach = math.sqrt(limit) + 1e-9 * size  # rounding must not lose a bucket at the rim
+    reach = math.sqrt(limit) + 1e-9 * size  # rounding must not lose a bucket at the edge
     bottom = max(math.floor((y - reach) / size), 0)
     top = min(math.floor((y + reach) / size), buckets.rows - 1)
     n = 0
@@ -141,7 +141,7 @@ def _within(  # type: ignore[no-untyped-def]
 
 @compiled()
 def _drop_farthest(found, squared, n, count) -> float:  # type: ignore[no-untyped-def]
-    """Leave the ``count`` nearest in their order, the earlier of equals; return the farthest's."""
+    """Keep the ``count`` nearest in order (ties: the first); return the largest distance."""
     while True:
         last = 0
         for p in range(1, n):

@@ -17,8 +17,8 @@ REGISTERED = {
 }
 
 MOST_EQUATIONS = 300
-"""A system of so many takes some 0.03 s, and every layer has one at every cell."""
-_SINGULAR = 1e-13  # pivot over the largest entry, below which a system has no one solution
+"""A system of this size takes about 0.03 s; there is one per layer and cell."""
+_SINGULAR = 1e-13  # pivot over the largest entry; below it a system has no unique solution
 
 
 @compiled()
@@ -26,7 +26,7 @@ def solve(a, b, n) -> bool:  # type: ignore[no-untyped-def]
     """Solve the leading ``n`` rows of ``a x = b`` in place, leaving ``x`` in ``b``.
 
     Gaussian elimination with partial pivoting (Golub & Van Loan 2013, alg. 3.4.1). ``a`` is
-    destroyed. Returns False where the system is singular; ``b`` then holds nothing of use.
+    overwritten. Returns False if the system is singular; ``b`` is then not usable.
     """
     largest = 0.0
     for i in range(n):
@@ -57,15 +57,15 @@ def solve(a, b, n) -> bool:  # type: ignore[no-untyped-def]
     return True
 
 
-_CHUNK = 256  # targets that one thread takes at a time
+_CHUNK = 256  # targets per thread at a time
 
 
 class ThinPlateSpline(Interpolator):
     """Surface of least bending through the nearest samples; exact at samples and on planes.
 
     Duchon (1977, Lect. Notes Math. 571, 85-100): kernel ``d² log d`` and a plane through the
-    neighbours. A plane takes three places that are not in one line: with fewer within the radius
-    a target is NaN. Between and beyond samples a spline may rise over the highest of them.
+    neighbours. A plane needs three places that are not on one line; with fewer in the radius a
+    target is NaN. Between and beyond samples a spline can exceed their highest value.
 
     >>> xy = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 20.0], [40.0, 50.0]])
     >>> plane = xy[:, :1] + 2 * xy[:, 1:]
@@ -78,7 +78,7 @@ class ThinPlateSpline(Interpolator):
     most = MOST_EQUATIONS
 
     def describe(self) -> str:
-        """Say in words how a value came about."""
+        """The method as text."""
         return f"thin-plate spline, {super().describe()}"
 
     def _predict(self, part: Part, targets: Floats) -> Floats:
@@ -115,10 +115,10 @@ def _kernel(squared) -> float:  # type: ignore[no-untyped-def]
 def _weights(  # type: ignore[no-untyped-def]
     buckets, x, y, found, n, squared, matrix, weights
 ) -> bool:
-    """Weights of the neighbours at a target; False where they lie in one line.
+    """Weights of the neighbours at a target; False if they lie on one line.
 
-    Positions count from the target in units of the farthest neighbour, which leaves the spline
-    as it is (the plane takes up the change of the kernel) and the system well conditioned.
+    Positions are measured from the target in units of the farthest distance. This does not change
+    the spline (the plane absorbs the change of the kernel) and keeps the system well conditioned.
     """
     scale = 1.0 / math.sqrt(squared[:n].max())
     for p in range(n):
