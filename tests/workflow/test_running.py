@@ -385,9 +385,12 @@ UNUSABLE = {
     "share": ((NET, "sampling.grow=[{method='gan', share=0.5}]"), "single windows"),
     "slide behind": (
         (NET, "sampling.grow=[{method='gan', n=9}, {method='slide'}]"),
-        "let slide come before",
+        "put slide before",
     ),
-    "positions": ((NET, "sampling.grow=[{method='slide', n=9999}]"), "9999 are asked for"),
+    "positions": (
+        (NET, "sampling.grow=[{method='slide', n=9999}]"),
+        "fewer than the 9999 ",
+    ),
     "below": ((NET, "sampling.grow=[{method='noise', to=3}]"), r"sampling\.grow\.0\.to: there are"),
     "no labels": (
         ("model={name='contrast'}", "sampling.grow=[{method='noise', n=3}]"),
