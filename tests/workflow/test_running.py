@@ -340,7 +340,10 @@ UNUSABLE = {
     "window and grid": ((NET, "sampling.window=25"), r"sampling\.window: .*larger than the grid"),
     "parity": (("model={name='gk-cnn'}", "sampling.window=4"), "odd number of cells"),
     "no edge": ((ELEMENTS, "model={name='resgcn', options={alpha=0.99}}"), r"alpha: no two"),
-    "one element": (("evidence.layers=['Au']", "model={name='resgcn'}"), "one element alone"),
+    "one element": (
+        ("evidence.layers=['Au']", "model={name='resgcn'}"),
+        "a graph needs at least two",
+    ),
     "faults of a cell": (
         ("model={name='resgcn'}", "sampling.window=1"),
         "resgcn reads elements alone, .*fault_distance",
