@@ -178,7 +178,7 @@ def test_too_few_windows_are_refused_in_words(name):
     fewest = build(name).fewest
     assert fewest == {"smote": 6, "vae": 10, "gan": 10}.get(name, 1)
     few = np.append(np.flatnonzero(y == 1)[: fewest - 1], np.flatnonzero(y == 0))
-    match = "no ore window to grow" if fewest == 1 else f"{name} needs at least {fewest} windows"
+    match = "no ore window to augment" if fewest == 1 else f"{name} needs at least {fewest} windows"
     with pytest.raises(SamplingError, match=match):
         grown(name, X.take(few), y[few], group[few])
 

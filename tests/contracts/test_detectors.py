@@ -154,7 +154,7 @@ def test_a_model_saved_by_another_is_refused(name, tmp_path):
     X, y = district_for(name)
     fitted(name, X, y).save(tmp_path)
     other = "random" if name != "random" else "best-layer"
-    with pytest.raises(ModelError, match="holds a"):
+    with pytest.raises(ModelError, match="contains a"):
         load(PACKAGE, other, what="model").load(tmp_path)
 
 
@@ -220,7 +220,7 @@ def test_what_needs_no_labels_says_so_and_does_not_look(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_of_another_length_are_refused(name):
     X, y = district_for(name)
-    with pytest.raises(ModelError, match="do not go together"):
+    with pytest.raises(ModelError, match="not labels of shape"):
         fitted(name, X, y[:-1])
 
 

@@ -36,12 +36,12 @@ def test_too_few_deposits_leave_the_whole_map_and_say_so():
 
 def test_the_sentence():
     assert conformal_area([0.95, 0.9, 0.8, 0.4], 0.6).as_dict()["sentence"] == (
-        "the best 20 % of the area hold a further deposit of this kind with at least 60 % "
-        "confidence, by 4 independent groups of known ones"
+        "the best 20 % of the area contain a further deposit of this kind with at least 60 % "
+        "confidence, based on 4 independent groups of known deposits"
     )
     found = conformal_area([0.9571, 0.9, 0.8, 0.4], 0.2)
     assert found.area == pytest.approx(0.0429)
-    assert found.sentence.startswith("the best 5 % of the area")  # 4 % would promise too much
+    assert found.sentence.startswith("the best 5 % of the area")  # 4 % would be too small
 
 
 @given(values, confidences)
@@ -119,7 +119,7 @@ def test_p_of_a_left_out_deposit_is_small_no_oftener_than_it_says(p):
 
 def test_what_is_refused():
     for confidence in (0, 1, 95):
-        with pytest.raises(ValueError, match="a confidence of"):
+        with pytest.raises(ValueError, match="confidence must lie"):
             conformal_area([0.5], confidence)
     with pytest.raises(SamplingError, match="no held-out place"):
         conformal_area([np.nan], 0.5)

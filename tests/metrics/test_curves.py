@@ -87,7 +87,7 @@ def test_thinning_keeps_ends_and_points_of_the_curve():
         zip(curve.area, curve.captured, strict=True)
     )
     assert thin.thinned(200) is thin
-    with pytest.raises(ValueError, match="two ends"):
+    with pytest.raises(ValueError, match="at least 2 points"):
         curve.thinned(1)
 
 

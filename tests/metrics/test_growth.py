@@ -62,8 +62,8 @@ def test_a_lost_correlation_is_named():
     assert report.beyond == ()
 
 
-def test_few_rows_tell_nothing_apart_and_it_is_said():
-    """Other laws, and no verdict that they are alike: the rows are too few to see it."""
+def test_few_rows_show_no_difference_and_the_sentence_gives_the_limit():
+    """Different distributions, but too few rows to detect it."""
     rng = np.random.default_rng(3)
     real, made = rows(45, covariance=np.eye(3)), rng.normal(0.3, 1, size=(20, 3))
     report = examine(real, made, LAYERS)
@@ -71,14 +71,15 @@ def test_few_rows_tell_nothing_apart_and_it_is_said():
     marginals, correlations = report.sentence.split(". ")[:2]
     limit = np.sqrt(-np.log(0.01 / 3 / 2) / 2 * (1 / 45 + 1 / 20))
     assert marginals.startswith(
-        "No layer's distribution can be told from that of the real rows by 20 made and 45 real "
-        f"rows, where only a distance above {limit:.2f} would show: "
+        "0 layers differ significantly in distribution from the real rows (20 generated and 45 "
+        f"real rows; a distance above {limit:.2f} would be detected): "
     )
     assert report.ks_limit == pytest.approx(limit)
     assert correlations.startswith(
-        "No correlation can be told from that of the real rows by 20 made and 45 real rows: "
+        "0 correlations differ significantly from those of the real rows "
+        "(20 generated and 45 real rows): "
     )
-    assert "where nothing would show" in examine(real[:4], made[:4]).sentence
+    assert "these are too few to detect any difference" in examine(real[:4], made[:4]).sentence
 
 
 def test_ks_distance_is_scipys():
@@ -107,11 +108,11 @@ def test_constant_layers_have_no_correlation():
 
 
 def test_what_cannot_be_held_against_each_other_is_refused():
-    with pytest.raises(ValueError, match="2 columns and made ones 3"):
+    with pytest.raises(ValueError, match="2 columns and generated ones 3"):
         examine(rows(9)[:, :2], rows(9))
-    with pytest.raises(ValueError, match="at least four"):
+    with pytest.raises(ValueError, match="n of 4 or more"):
         examine(rows(3), rows(9))
     with pytest.raises(ValueError, match="missing"):
         examine(rows(9), np.full((9, 3), np.nan))
-    with pytest.raises(ValueError, match="2 layers are named"):
+    with pytest.raises(ValueError, match="2 layer names"):
         examine(rows(9), rows(9), ("Au", "As"))

@@ -105,5 +105,5 @@ def test_none_captured_of_nine_still_has_a_width():
 
 def test_share_of_nothing():
     assert math.isnan(share_interval(0, 0).value)
-    with pytest.raises(ValueError, match="no share"):
+    with pytest.raises(ValueError, match="not a share"):
         share_interval(10, 9)

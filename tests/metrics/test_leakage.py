@@ -9,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from orecast.metrics.leakage import (
+    assign_folds,
     canonical,
     cells_apart,
-    dealt,
     marking,
     near_copies,
     number_pixels,
@@ -181,12 +181,12 @@ def test_groups_are_dealt_whole_and_evenly(seed):
     rng = np.random.default_rng(seed)
     group = rng.integers(0, 25, 120)
     y = group % 2
-    fold = dealt(y, group, 5, seed=seed)
+    fold = assign_folds(y, group, 5, seed=seed)
     assert all(len(set(fold[group == g])) == 1 for g in group)
     largest = np.bincount(group).max()
     for label in (0, 1):
         assert np.ptp(np.bincount(fold[y == label], minlength=5)) <= largest
-    alone = dealt(y, np.arange(120), 5, seed=seed)
+    alone = assign_folds(y, np.arange(120), 5, seed=seed)
     for label in (0, 1):
         assert np.ptp(np.bincount(alone[y == label], minlength=5)) <= 1
     assert np.ptp(np.bincount(alone)) <= 1

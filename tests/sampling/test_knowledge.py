@@ -101,13 +101,13 @@ def test_the_weight_is_1_on_a_fault_and_missing_where_the_distance_is():
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([(40, 2), (40, 0)], "from 2 of them.*model.weight"),
-        ([(40, 0), (40, 0)], "from 0 of them"),
+        ([(40, 2), (40, 0)], "deposits .2. to fit.*model.weight"),
+        ([(40, 0), (40, 0)], r"deposits \(0\) to fit"),
         ([(40, 9), (40, 0)], "one class of distance.*model.weight"),
         ([(40, 2), (40, 9)], r"power of \+2.2.*model.weight"),
-        ([(40, 5), (40, 5)], "do not thin out"),
+        ([(40, 5), (40, 5)], "does not fall with distance"),
     ],
 )
-def test_where_no_decay_can_be_fitted_it_is_said(rows, words):
+def test_where_no_relation_can_be_fitted_the_message_says_why(rows, words):
     with pytest.raises(SamplingError, match=words):
         fit_fault_control(*strips(rows), SIDE)

@@ -17,21 +17,21 @@ from orecast.sampling.augmentation import (
 STACK = np.random.default_rng(0).normal(size=(2, 60, 60)).astype(np.float32)
 
 
-def labelled(ore, barren, size=4):
+def labelled(ore, negative, size=4):
     rng = np.random.default_rng(1)
-    at = rng.integers(5, 55, size=(ore + barren, 2))
-    y = np.repeat([1.0, 0.0], [ore, barren])
+    at = rng.integers(5, 55, size=(ore + negative, 2))
+    y = np.repeat([1.0, 0.0], [ore, negative])
     return Windows(STACK, ("Au", "Cu"), at, size), y, np.where(y == 1, np.arange(len(y)), -1)
 
 
-def counts(*plan, ore=11, barren=30):
-    y = grow(*labelled(ore, barren), plan, seed=0).y
+def counts(*plan, ore=11, negative=30):
+    y = grow(*labelled(ore, negative), plan, seed=0).y
     return int((y == 1).sum()), int((y == 0).sum())
 
 
 def test_amounts():
     assert counts(Step(Copying, balance=True)) == (30, 30)
-    assert counts(Step(Copying, balance=True), ore=30, barren=11) == (30, 30)
+    assert counts(Step(Copying, balance=True), ore=30, negative=11) == (30, 30)
     assert counts(Step(Copying, times=3)) == (33, 90)
     assert counts(Step(Copying, times=1.5, label=1)) == (17, 30)
     assert counts(Step(Copying, n=7, label=0)) == (11, 37)
@@ -64,9 +64,9 @@ def test_a_check_of_the_fit_makes_as_many_rows_and_learns_nothing(monkeypatch):
 def test_a_check_of_the_fit_meets_what_growing_would():
     with pytest.raises(SamplingError, match="neighbours to 3 or less"):
         check_growth(*labelled(4, 30), [Step(Smote, n=3)], seed=0)
-    with pytest.raises(SamplingError, match="let slide come before"):
+    with pytest.raises(SamplingError, match="put slide before"):
         check_growth(*labelled(9, 30), [Step(Smote, n=3), Step(Slide)], seed=0)
-    with pytest.raises(ConfigError, match="only what changes single windows"):
+    with pytest.raises(ConfigError, match="cannot change windows in place"):
         check_growth(*labelled(9, 30), [Step(Smote, share=0.5)], seed=0)
 
 
@@ -135,7 +135,7 @@ def test_impossible_amounts_are_refused(amount, words):
 )
 def test_more_windows_than_memory_holds_are_refused(amount):
     first, second = Step(Copying, times=2), Step(Copying, label=1, **amount)
-    with pytest.raises(SamplingError, match=r"grow\.1: .* would result, .* hold 10 million"):
+    with pytest.raises(SamplingError, match=r"grow\.1: .* would result; .* 10 million"):
         grow(*labelled(11, 30), [first, second], seed=0)
 
 
@@ -161,7 +161,7 @@ def test_a_copy_in_place_of_its_own_window_is_refused():
         grow(*labelled(11, 30), [Step(Copying, share=0.5)], seed=0)
 
 
-def test_a_step_that_finds_nothing_missing_is_told():
+def test_a_step_that_adds_no_row_is_recorded():
     steps = [Step(Noise, balance=True), Step(Noise, balance=True), Step(Noise, label=0, times=1)]
     more = grow(*labelled(11, 30), steps, seed=0)
     assert [(m.label, m.n) for m in more.made] == [(1.0, 19), (1.0, 0), (0.0, 0)]
@@ -172,13 +172,13 @@ def test_only_single_windows_can_be_changed_in_place():
         grow(*labelled(11, 30), [Step(Smote, share=0.5)], seed=0)
 
 
-def test_a_class_that_has_more_already_cannot_be_grown_to_fewer():
+def test_a_class_that_has_more_already_cannot_be_augmented_to_fewer():
     with pytest.raises(
-        SamplingError, match=r"grow\.0\.to: there are 30 barren windows already.* 29 "
+        SamplingError, match=r"grow\.0\.to: there are 30 negative windows already.* 29 "
     ):
         grow(*labelled(11, 30), [Step(Copying, to=29)], seed=0)
 
 
-def test_a_class_that_is_not_there_cannot_be_grown():
-    with pytest.raises(SamplingError, match="no barren window to grow"):
+def test_a_class_that_is_missing_cannot_be_augmented():
+    with pytest.raises(SamplingError, match="no negative window to augment"):
         grow(*labelled(11, 0), [Step(Copying, times=2)], seed=0)

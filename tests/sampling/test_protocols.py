@@ -26,7 +26,7 @@ def places(rng, n):
 
 
 def district(seed, size, n=40):
-    """Places of ore on ground with holes and ragged edges."""
+    """Places of ore in an area with holes and ragged edges."""
     rng = np.random.default_rng(seed)
     valid = rng.random(SHAPE) > 0.02
     valid[:, :4] = False
@@ -36,8 +36,10 @@ def district(seed, size, n=40):
     return MapGeometry(valid, 1000.0, size), Sampling.of(at, 1.0, deposit_groups(at, size))
 
 
-def build(name, ground, n_folds=5, seed=0, **options):
-    return build_protocol(name, OPTIONS.get(name, {}) | options, ground, n_folds=n_folds, seed=seed)
+def build(name, geometry, n_folds=5, seed=0, **options):
+    return build_protocol(
+        name, OPTIONS.get(name, {}) | options, geometry, n_folds=n_folds, seed=seed
+    )
 
 
 def cells_of(at, size):
@@ -71,9 +73,9 @@ def test_the_room_offers_what_the_field_uses():
     reach=st.sampled_from([0.0, 1500.0, 3000.0]),
 )
 def test_no_training_window_comes_near_a_test_window(name, seed, size, reach):
-    ground, sampling = district(seed, size)
+    geometry, sampling = district(seed, size)
     try:
-        folds = build(name, ground).folds(sampling, reach)
+        folds = build(name, geometry).folds(sampling, reach)
     except SamplingError:
         reject()
     at = sampling.at
@@ -97,8 +99,8 @@ def test_no_training_window_comes_near_a_test_window(name, seed, size, reach):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_place_of_ore_is_tested_and_the_cut_is_said(name):
-    ground, sampling = district(3, 3)
-    protocol = build(name, ground)
+    geometry, sampling = district(3, 3)
+    protocol = build(name, geometry)
     if protocol.grow_first:
         sampling = sampling.joined(Sampling.of(sampling.at[:, ::-1] % 60, 0.0))
     folds = protocol.folds(sampling, 1000.0)
@@ -110,22 +112,22 @@ def test_every_place_of_ore_is_tested_and_the_cut_is_said(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"spatial", "paper"}))
-def test_regions_lie_on_valid_ground(name):
-    ground, sampling = district(4, 3)
-    for fold in sampled(build(name, ground).folds(sampling, 1000.0), np.random.default_rng(0)):
+def test_regions_lie_on_valid_cells(name):
+    geometry, sampling = district(4, 3)
+    for fold in sampled(build(name, geometry).folds(sampling, 1000.0), np.random.default_rng(0)):
         assert fold.region.any()
-        assert not (fold.region & ~ground.valid).any()
+        assert not (fold.region & ~geometry.valid).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_cuts_the_same_folds(name):
-    ground, sampling = district(5, 3)
+    geometry, sampling = district(5, 3)
     sampling = sampling.joined(Sampling.of(sampling.at[:, ::-1] % 60, 0.0))
 
     many = {"block": 9000} if name == "blocks" else {}  # so many that some hold as many deposits
 
     def cut(seed):
-        protocol = build(name, ground, seed=seed, **many)
+        protocol = build(name, geometry, seed=seed, **many)
         folds = protocol.folds(sampling, 1000.0)
         return protocol.words, [
             (f.train.tolist(), f.test.tolist(), f.hidden.tobytes(), f.region.tobytes())
@@ -139,9 +141,9 @@ def test_the_same_seed_cuts_the_same_folds(name):
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_barren_rows_are_neither_learned_from_nor_tested(name):
-    ground, sampling = district(6, 3)
+    geometry, sampling = district(6, 3)
     more = sampling.joined(Sampling.of(sampling.at[:5] % 30, 0.0))
-    alone, joined = (build(name, ground).folds(s, 0.0) for s in (sampling, more))
+    alone, joined = (build(name, geometry).folds(s, 0.0) for s in (sampling, more))
     for a, b in zip(alone, joined, strict=True):
         np.testing.assert_array_equal(a.train, b.train)
         np.testing.assert_array_equal(a.test, b.test)
@@ -149,8 +151,8 @@ def test_barren_rows_are_neither_learned_from_nor_tested(name):
 
 @pytest.mark.parametrize("name", sorted(set(LEARNING) - {"spatial", "blocks"}))
 def test_folds_are_made_when_they_are_asked_for(name):
-    ground, sampling = district(8, 3)
-    folds = build(name, ground).folds(sampling, 0.0)
+    geometry, sampling = district(8, 3)
+    folds = build(name, geometry).folds(sampling, 0.0)
     assert folds[0] is not folds[0]
     np.testing.assert_array_equal(folds[-1].test, folds[len(folds) - 1].test)
     few = folds[1:6:2]
@@ -163,20 +165,20 @@ def test_folds_are_made_when_they_are_asked_for(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_too_little_to_cut_is_refused_with_a_remedy(name):
-    ground = MapGeometry(np.ones((7, 7), dtype=bool), 1000.0, 7)
+    geometry = MapGeometry(np.ones((7, 7), dtype=bool), 1000.0, 7)
     one = Sampling.of(np.array([[3, 3]]), 1.0, np.zeros(1, dtype=np.int64))
     with pytest.raises(OrecastError, match="Remedy"):
-        build(name, ground).folds(one, 0.0)
+        build(name, geometry).folds(one, 0.0)
 
 
 def test_an_unknown_option_is_refused_with_the_nearest():
-    ground, _ = district(0, 3)
+    geometry, _ = district(0, 3)
     with pytest.raises(ConfigError, match=r"validation\.options.*blok.*did you mean block"):
-        build("blocks", ground, blok=3)
+        build("blocks", geometry, blok=3)
     with pytest.raises(ConfigError, match=r"leave validation\.options out"):
-        build("spatial", ground, block=3)
+        build("spatial", geometry, block=3)
     with pytest.raises(ConfigError, match="did you mean blocks"):
-        build("block", ground)
+        build("block", geometry)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +199,9 @@ def test_an_unknown_option_is_refused_with_the_nearest():
     ],
 )
 def test_an_impossible_value_is_refused_where_it_stands(name, option, value):
-    ground, _ = district(0, 3)
+    geometry, _ = district(0, 3)
     with pytest.raises(ConfigError) as refused:
-        build(name, ground, **{option: value})
+        build(name, geometry, **{option: value})
     assert refused.value.where == f"validation.options.{option}"
     assert refused.value.remedy
 
@@ -207,5 +209,5 @@ def test_an_impossible_value_is_refused_where_it_stands(name, option, value):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_protocol_is_built_alike(name):
     fields = [f.name for f in dataclasses.fields(load(PACKAGE, name, what="protocol")) if f.init]
-    assert fields[:3] == ["ground", "n_folds", "seed"]
+    assert fields[:3] == ["geometry", "n_folds", "seed"]
     assert " answer" in load(PACKAGE, name, what="protocol").__doc__ or name == "spatial"

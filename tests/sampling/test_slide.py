@@ -146,7 +146,7 @@ def test_a_view_of_other_size_and_layers_reads_the_slid_cells():
 def test_what_lies_nowhere_cannot_be_slid(method):
     at = [[30, 30], [60, 30], [90, 30]]
     plan = [Step(method, times=2, label=1), Step(Slide, label=1)]
-    with pytest.raises(SamplingError, match="let slide come before"):
+    with pytest.raises(SamplingError, match="put slide before"):
         grow(windows(at, 9), np.ones(3), np.arange(3), plan, seed=0)
     grow(windows(at, 9), np.ones(3), np.arange(3), plan[::-1], seed=0)
 
@@ -159,12 +159,14 @@ def test_the_place_stays_in_its_window():
 
 def test_more_than_there_are_positions_cannot_be_drawn():
     plan = [Step(Slide, label=1, to=10)]
-    with pytest.raises(SamplingError, match="1 windows can be slid to 8 positions, and 9"):
+    with pytest.raises(
+        SamplingError, match="1 windows can be slid to 8 positions, fewer than the 9"
+    ):
         grow(windows([[30, 30]], 9), np.ones(1), np.arange(1), plan, seed=0)
 
 
 def test_impossible_steps_are_refused():
-    with pytest.raises(ConfigError, match="wider than the way from -1 to 1"):
+    with pytest.raises(ConfigError, match="wider than the range from -1 to 1"):
         Slide(1, 3)
     with pytest.raises(ConfigError, match="choose turns or noise"):
         grow(

@@ -29,12 +29,12 @@ def test_each_group_is_held_out_with_the_cells_nearest_to_it():
 
 
 def test_one_group_alone_is_refused():
-    ground = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
+    geometry = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
     with pytest.raises(SamplingError, match=r"2 places of ore form 1 group.*use spatial"):
-        LeaveDepositOut(ground).folds(deposit_sampling(AT[:2], 3)[0], 0.0)
+        LeaveDepositOut(geometry).folds(deposit_sampling(AT[:2], 3)[0], 0.0)
 
 
 def test_a_buffer_over_everything_is_refused():
-    ground = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
+    geometry = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
     with pytest.raises(SamplingError, match=r"43 km .*leaves \d places"):
-        LeaveDepositOut(ground).folds(deposit_sampling(AT, 3)[0], 20_000.0)
+        LeaveDepositOut(geometry).folds(deposit_sampling(AT, 3)[0], 20_000.0)

@@ -11,7 +11,7 @@ SHAPE = (30, 40)
 RNG = np.random.default_rng(0)
 VALID = RNG.random(SHAPE) > 0.3
 AT = RNG.permutation(np.argwhere(VALID))[:9]
-GROUND = MapGeometry(VALID, 1000.0, 3)
+GEOMETRY = MapGeometry(VALID, 1000.0, 3)
 ORE = Sampling.of(AT, 1.0)
 
 
@@ -22,7 +22,7 @@ def pair(fold):
 
 def test_the_mean_percentile_over_all_pairs_is_the_auc():
     score = RNG.integers(0, 6, SHAPE).astype(float)  # with ties
-    folds = LeavePairOut(GROUND, background=14).folds(ORE, 0.0)
+    folds = LeavePairOut(GEOMETRY, background=14).folds(ORE, 0.0)
     assert len(folds) == 9 * 14
     each = [percentiles(score[tuple(AT[f.test].T)], score[f.region])[0] for f in folds]
     assert set(each) <= {0.0, 0.5, 1.0}
@@ -34,7 +34,7 @@ def test_the_mean_percentile_over_all_pairs_is_the_auc():
 
 
 def test_background_cells_are_valid_and_hold_no_deposit():
-    protocol = LeavePairOut(GROUND)
+    protocol = LeavePairOut(GEOMETRY)
     pairs = [pair(f) for f in protocol.folds(ORE, 0.0)]
     cells = {cell for _, cell in pairs}
     assert len(pairs) == len(set(pairs)) == 81
@@ -46,7 +46,7 @@ def test_background_cells_are_valid_and_hold_no_deposit():
 
 
 def test_drawn_pairs_are_spread_over_the_places():
-    protocol = LeavePairOut(GROUND, pairs=30)
+    protocol = LeavePairOut(GEOMETRY, pairs=30)
     pairs = [pair(f) for f in protocol.folds(ORE, 0.0)]
     assert len(set(pairs)) == 30
     times = np.bincount([place for place, _ in pairs], minlength=9)
@@ -55,7 +55,7 @@ def test_drawn_pairs_are_spread_over_the_places():
 
 
 def test_both_of_a_pair_are_hidden_with_their_buffer():
-    fold = LeavePairOut(GROUND).folds(ORE, 1000.0)[17]
+    fold = LeavePairOut(GEOMETRY).folds(ORE, 1000.0)[17]
     place, cell = AT[fold.test[0]], np.argwhere(fold.region)[0]
     row, column = np.indices(SHAPE)
     # three cells: a half window along each axis, then twice the reach
@@ -67,17 +67,17 @@ def test_both_of_a_pair_are_hidden_with_their_buffer():
 
 
 def test_the_fewest_places_learned_from_are_said_exactly():
-    protocol = LeavePairOut(GROUND)
+    protocol = LeavePairOut(GEOMETRY)
     fewest = min(len(f.train) for f in protocol.folds(ORE, 1500.0))
     assert f"at least {fewest} places" in protocol.words
 
 
 def test_too_few_pairs_and_no_background_are_refused():
-    with pytest.raises(SamplingError, match=r"8 pairs cannot test each of 9.*9 pairs or more"):
-        LeavePairOut(GROUND, pairs=8).folds(ORE, 0.0)
+    with pytest.raises(SamplingError, match=r"8 pairs are too few to test each of 9.*9 or more"):
+        LeavePairOut(GEOMETRY, pairs=8).folds(ORE, 0.0)
     only = np.zeros(SHAPE, dtype=bool)
     only[tuple(AT.T)] = True
     with pytest.raises(SamplingError, match="9 places of ore and 0 valid cells"):
         LeavePairOut(MapGeometry(only, 1000.0, 3)).folds(ORE, 0.0)
     with pytest.raises(SamplingError, match=r"leaves [01] places"):
-        LeavePairOut(GROUND).folds(ORE, 9000.0)
+        LeavePairOut(GEOMETRY).folds(ORE, 9000.0)

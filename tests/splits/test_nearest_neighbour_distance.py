@@ -92,28 +92,28 @@ def nearest_learned(sampling, folds):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_folds_match_the_map_and_keep_the_buffer(seed):
-    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 1)
+    geometry = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 1)
     sampling = clustered(seed)
-    protocol = NearestNeighbourDistance(ground, least=0.0)
+    protocol = NearestNeighbourDistance(geometry, least=0.0)
     folds = protocol.folds(sampling, 0.0)
     tested = nearest_learned(sampling, folds)
-    cells = np.argwhere(ground.valid)
+    cells = np.argwhere(geometry.valid)
     to_map = np.sqrt(((cells[:, None] - sampling.at[None]) ** 2).sum(axis=-1)).min(axis=1) * 1000
     plain = distances(sampling.at).min(axis=1) * 1000
     r = np.unique(to_map)
     assert (share_within(tested, r) < share_within(to_map, r) + 1 / len(sampling)).all()
-    assert (tested >= ground.buffer(0.0)).all()
+    assert (tested >= geometry.buffer(0.0)).all()
     # farther than plain leave-one-out, and nearer to the map's distances
     error = [np.abs(share_within(d, r) - share_within(to_map, r)).mean() for d in (tested, plain)]
     assert error[0] < error[1] / 2
-    assert "matching them took up to" in protocol.words
+    assert "matching them removed up to" in protocol.words
     assert f"at least {min(len(f.train) for f in folds)} places of ore" in protocol.words
 
 
 def test_a_place_is_ranked_among_the_unseen_cells_around_it():
-    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 5)
+    geometry = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 5)
     sampling = clustered(0)
-    for fold in NearestNeighbourDistance(ground).folds(sampling, 1000.0):
+    for fold in NearestNeighbourDistance(geometry).folds(sampling, 1000.0):
         (at,) = sampling.at[fold.test]
         assert fold.region[at[0], at[1]]
         assert fold.region.sum() >= 13
@@ -125,22 +125,24 @@ def test_a_place_is_ranked_among_the_unseen_cells_around_it():
 
 
 def test_a_wide_buffer_needs_no_matching_and_too_wide_a_one_is_refused():
-    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 5)
+    geometry = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 5)
     rng = np.random.default_rng(1)
     at = np.unique(np.column_stack([rng.integers(0, 60, 50), rng.integers(0, 90, 50)]), axis=0)
-    protocol = NearestNeighbourDistance(ground)
+    protocol = NearestNeighbourDistance(geometry)
     protocol.folds(Sampling.of(at, 1.0), 6000.0)
-    assert "the buffer alone sees to it" in protocol.words
+    assert "the buffer alone is enough" in protocol.words
     assert "17 km" in protocol.words
     with pytest.raises(SamplingError, match=r"leaves 0 places.*phi"):
         protocol.folds(Sampling.of(at, 1.0), 60_000.0)
 
 
 def test_phi_limits_how_far_places_are_taken():
-    ground = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 1)
+    geometry = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 1)
     sampling = clustered(2)
-    free = nearest_learned(sampling, NearestNeighbourDistance(ground, least=0.0).folds(sampling, 0))
-    near = NearestNeighbourDistance(ground, phi=6000, least=0.0)
+    free = nearest_learned(
+        sampling, NearestNeighbourDistance(geometry, least=0.0).folds(sampling, 0)
+    )
+    near = NearestNeighbourDistance(geometry, phi=6000, least=0.0)
     held = nearest_learned(sampling, near.folds(sampling, 0.0))
     assert np.median(held) < np.median(free)
     assert "up to 6 km" in near.words

@@ -7,35 +7,35 @@ from orecast.sampling import MapGeometry, Sampling, slide
 from orecast.splits.paper import DEFINITIONS, GivenSplit, Paper
 
 SHAPE = (60, 90)
-GROUND = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 9)
+GEOMETRY = MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, 9)
 
 
 def grown(n=10, shift=1, seed=0):
-    """Places of ore and of barren ground with their slid copies."""
+    """Places of ore and of negatives with their slid copies."""
     rng = np.random.default_rng(seed)
     at = np.column_stack([rng.permutation(50)[:n] + 5, rng.permutation(80)[:n] + 5])
     ore = slide(Sampling.of(at, 1.0), shift, size=9, shape=SHAPE)
-    barren = slide(Sampling.of(at[:, ::-1] % 60, 0.0), shift, size=9, shape=SHAPE)
-    return ore.joined(barren)
+    negatives = slide(Sampling.of(at[:, ::-1] % 60, 0.0), shift, size=9, shape=SHAPE)
+    return ore.joined(negatives)
 
 
 def test_grown_splits_part_the_copies_of_one_deposit():
     rows = grown(2)
-    protocol = Paper(GROUND, 4)
+    protocol = Paper(GEOMETRY, 4)
     folds = protocol.folds(rows, 5000.0)
     assert protocol.grow_first
     assert all(set(rows.origin[f.test]) & set(rows.origin[f.train]) for f in folds)
     assert sorted(np.concatenate([f.test for f in folds])) == list(range(len(rows)))
     assert not any(f.hidden.any() or f.region.any() for f in folds)
-    assert protocol.words.startswith("4 random folds of windows grown before")
-    with pytest.raises(SamplingError, match="fewer folds"):
-        Paper(GROUND, 40).folds(rows, 0.0)
+    assert protocol.words.startswith("4 random folds of windows augmented before")
+    with pytest.raises(SamplingError, match="set fewer"):
+        Paper(GEOMETRY, 40).folds(rows, 0.0)
 
 
 def test_gk_dcn_learns_from_136_windows_and_verifies_on_32():
     rows = grown(12, 1)
     rows = rows.take(np.concatenate([np.flatnonzero(rows.y == v)[:84] for v in (1, 0)]))
-    (fold,) = Paper(GROUND, definition="gk-dcn").folds(rows, 0.0)
+    (fold,) = Paper(GEOMETRY, definition="gk-dcn").folds(rows, 0.0)
     assert (len(fold.train), len(fold.test)) == (136, 32)
     assert rows.y[fold.test].sum() == 16
     assert set(rows.origin[fold.test]) & set(rows.origin[fold.train])
@@ -43,7 +43,7 @@ def test_gk_dcn_learns_from_136_windows_and_verifies_on_32():
 
 def test_ssgsnet_tests_a_fifth_of_its_grown_windows():
     rows = grown(10, 2)
-    (fold,) = Paper(GROUND, definition="ssgsnet").folds(rows, 0.0)
+    (fold,) = Paper(GEOMETRY, definition="ssgsnet").folds(rows, 0.0)
     for label in (0, 1):
         n = (rows.y == label).sum()
         assert (rows.y[fold.test] == label).sum() == round(0.2 * n)
@@ -53,7 +53,7 @@ def test_ssgsnet_tests_a_fifth_of_its_grown_windows():
 
 def test_mfaf_keeps_the_copies_of_a_place_together_and_grows_both_parts():
     rows = grown(10)
-    protocol = Paper(GROUND, definition="mfaf")
+    protocol = Paper(GEOMETRY, definition="mfaf")
     (fold,) = protocol.folds(rows, 0.0)
     learned, tested = set(rows.origin[fold.train]), set(rows.origin[fold.test])
     assert not learned & tested
@@ -64,7 +64,7 @@ def test_mfaf_keeps_the_copies_of_a_place_together_and_grows_both_parts():
 
 def test_resgcn_has_ten_folds_whatever_is_asked():
     rows = grown(10)
-    protocol = Paper(GROUND, 3, definition="resgcn")
+    protocol = Paper(GEOMETRY, 3, definition="resgcn")
     folds = protocol.folds(rows, 0.0)
     assert len(folds) == 10
     assert sorted(np.concatenate([f.test for f in folds])) == list(range(len(rows)))
@@ -86,19 +86,19 @@ def test_resnet50_tests_numbered_tiles_behind_the_windows_it_slid():
     assert rows.y[fold.test].sum() == len(ore)
     inside = rows.at[fold.test][rows.y[fold.test] == 1]
     assert {(r // 5, c * 12 // 90) for r, c in inside.tolist()} == ore
-    assert len(Paper(GROUND, definition="resnet50", tiles=[3, 4]).rows(slid)) == len(slid) + 12
+    assert len(Paper(GEOMETRY, definition="resnet50", tiles=[3, 4]).rows(slid)) == len(slid) + 12
 
 
 def test_resnet50_refuses_rows_without_tiles():
     with pytest.raises(SamplingError, match="no tile"):
-        Paper(GROUND, definition="resnet50").folds(grown(8), 0.0)
+        Paper(GEOMETRY, definition="resnet50").folds(grown(8), 0.0)
     with pytest.raises(ConfigError, match='definition = "resnet50"'):
-        Paper(GROUND, definition="resnet50", tiles=[12])
+        Paper(GEOMETRY, definition="resnet50", tiles=[12])
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS)
 def test_the_share_of_tested_windows_that_overlap_is_measured(definition):
-    protocol = Paper(GROUND, definition=definition)
+    protocol = Paper(GEOMETRY, definition=definition)
     rows = protocol.rows(grown(6, seed=3))
     folds = protocol.folds(rows, 0.0)
     shared = [
@@ -111,28 +111,28 @@ def test_the_share_of_tested_windows_that_overlap_is_measured(definition):
 @pytest.mark.parametrize("definition", DEFINITIONS)
 def test_reported_scores_are_standard_ones(definition):
     known = set(Confusion(1, 1, 1, 1).scores()) | {"auc"}
-    assert set(Paper(GROUND, definition=definition).scores.values()) <= known
+    assert set(Paper(GEOMETRY, definition=definition).scores.values()) <= known
 
 
 def test_published_scores_follow_from_published_counts_by_their_own_names():
     """The 144 tiles of Gao et al. (2022); the GAN row of ResGCN's confusion matrices."""
     tiles = Confusion(tn=108, fp=7, fn=13, tp=16).scores()
-    names = Paper(GROUND, definition="resnet50").scores
+    names = Paper(GEOMETRY, definition="resnet50").scores
     assert {k: round(tiles[v], 4) for k, v in names.items() if k != "Recall"} == {
         "Accuracy": 0.8611,
         "AUC": 0.7454,
         "F1": 0.7653,
     }
     counts = Confusion(tn=6690, fp=10, fn=700, tp=5800).scores()
-    names = Paper(GROUND, definition="resgcn").scores
+    names = Paper(GEOMETRY, definition="resgcn").scores
     published = {"Accuracy": 0.9534, "Sensitivity": 0.8933, "Specificity": 0.999, "F1": 0.9443}
     for name, value in published.items():  # means over folds against one matrix
         assert counts[names[name]] == pytest.approx(value, abs=0.015)
 
 
-def test_when_windows_are_grown_and_from_where_they_are_called_ore():
-    told = {name: (d.grow, d.threshold) for name, d in DEFINITIONS.items()}
-    assert told == {
+def test_when_windows_are_augmented_and_which_threshold_applies():
+    found = {name: (d.grow, d.threshold) for name, d in DEFINITIONS.items()}
+    assert found == {
         "grown-split": ("first", "own"),
         "gk-dcn": ("first", "f1"),
         "ssgsnet": ("first", "own"),
@@ -152,7 +152,7 @@ def test_what_a_generator_made_overlaps_nothing():
             for name in ("at", "y", "group", "origin")
         )
     )
-    protocol = Paper(GROUND)
+    protocol = Paper(GEOMETRY)
     folds = protocol.folds(both, 0.0)
     lies = both.origin >= 0
     shared = [
@@ -164,13 +164,15 @@ def test_what_a_generator_made_overlaps_nothing():
     words = f"{100 * np.mean(shared):.0f} % of the tested windows share cells"
     assert words in protocol.words
     share = 100 * 40 / len(both)
-    assert protocol.words.endswith(f"a generator that learned from both sides made {share:.0f} %")
+    assert protocol.words.endswith(
+        f"{share:.0f} % were made by a generator fitted to training and test rows"
+    )
 
 
 def test_a_given_split_is_that_of_its_authors():
     rows = grown(2)
     train, test = np.arange(30), np.arange(30, len(rows))
-    split = GivenSplit(train, test, GROUND, "gk-dcn")
+    split = GivenSplit(train, test, GEOMETRY, "gk-dcn")
     (fold,) = split.folds(rows, 0.0)
     np.testing.assert_array_equal(fold.train, train)
     np.testing.assert_array_equal(fold.test, test)
@@ -179,7 +181,7 @@ def test_a_given_split_is_that_of_its_authors():
     assert (split.defined.grow, split.defined.threshold) == ("none", "f1")
     assert split.scores == DEFINITIONS["gk-dcn"].scores
     for given in (train[:-1], np.append(train, 30)):
-        with pytest.raises(SamplingError, match="each once"):
-            GivenSplit(given, test, GROUND, "gk-dcn").folds(rows, 0.0)
+        with pytest.raises(SamplingError, match="exactly once"):
+            GivenSplit(given, test, GEOMETRY, "gk-dcn").folds(rows, 0.0)
     with pytest.raises(ConfigError, match="gk-dcn"):
-        GivenSplit(train, test, GROUND, "gk-dnc")
+        GivenSplit(train, test, GEOMETRY, "gk-dnc")

@@ -11,7 +11,7 @@ from orecast.splits.spatial import Spatial, halved
 SHAPE = (60, 90)
 
 
-def ground(size):
+def geometry(size):
     return MapGeometry(np.ones(SHAPE, dtype=bool), 1000.0, size)
 
 
@@ -32,7 +32,7 @@ def cells_of(at, size):
 def test_each_cell_is_spoken_for_by_one_fold(seed, size, reach):
     at = places(np.random.default_rng(seed), 40)
     try:
-        folds = Spatial(ground(size)).folds(Sampling.of(at, 1.0, deposit_groups(at, size)), reach)
+        folds = Spatial(geometry(size)).folds(Sampling.of(at, 1.0, deposit_groups(at, size)), reach)
     except SamplingError:
         reject()
     assert (sum(f.region.astype(int) for f in folds) == 1).all()
@@ -50,7 +50,7 @@ def test_deposits_whose_windows_share_a_cell_are_never_parted(seed, size):
         for j in range(i):
             if cells_of(at[i : i + 1], size) & cells_of(at[j : j + 1], size):
                 assert group[i] == group[j]
-    protocol = Spatial(ground(size), 3)
+    protocol = Spatial(geometry(size), 3)
     try:
         folds = protocol.folds(Sampling.of(at, 1.0, group), 0.0)
     except SamplingError:
@@ -65,7 +65,7 @@ def test_one_crowd_of_deposits_is_cut_into_blocks_and_says_so():
     at = np.array([[30, c] for c in range(5, 85, 4)])
     sampling, _ = deposit_sampling(at, 9)
     assert len(set(sampling.group)) == 1
-    protocol = Spatial(ground(9), 4)
+    protocol = Spatial(geometry(9), 4)
     folds = protocol.folds(sampling, 0.0)
     assert "crossing windows dropped" in protocol.words
     assert len(folds) == 4
@@ -76,7 +76,7 @@ def test_one_crowd_of_deposits_is_cut_into_blocks_and_says_so():
 
 def test_fewer_folds_than_asked_are_said():
     at = np.array([[5, 5], [5, 80], [50, 5], [50, 80]])
-    protocol = Spatial(ground(5), 12)
+    protocol = Spatial(geometry(5), 12)
     folds = protocol.folds(deposit_sampling(at, 5)[0], 0.0)
     assert len(folds) == 4
     assert "12 were asked for" in protocol.words
@@ -85,7 +85,7 @@ def test_fewer_folds_than_asked_are_said():
 def test_folds_that_cannot_be_cut_are_refused_with_the_distance():
     at = np.array([[30, 40], [30, 44], [31, 47]])
     with pytest.raises(SamplingError, match=r"29,000 m .*sampling\.window"):
-        Spatial(ground(9)).folds(deposit_sampling(at, 9)[0], 10_000.0)
+        Spatial(geometry(9)).folds(deposit_sampling(at, 9)[0], 10_000.0)
 
 
 @settings(deadline=None)

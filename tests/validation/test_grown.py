@@ -28,7 +28,7 @@ def test_each_generator_is_held_against_what_it_learned_from():
     assert (smote["method"], smote["label"]) == ("smote", 1)
     assert (smote["rows"], smote["learned_from"]) == (20, 30)
     assert set(smote["ks"]) == {"L0", "L1", "L2"}
-    assert "rows lie next to a real row" in smote["sentence"]
+    assert "rows are very close to a real row" in smote["sentence"]
 
 
 def test_the_second_step_is_held_against_rows_that_the_first_one_made_too():

@@ -191,7 +191,7 @@ def test_what_a_generator_made_lies_nowhere(wide):
     assert made.sum() == 20
     assert (oof.sampling.group[made] == -1).all()
     assert "0 % of the tested windows share cells" in oof.protocol_words
-    assert "a generator that learned from both sides made 25 %" in oof.protocol_words
+    assert "25 % were made by a generator fitted to training and test rows" in oof.protocol_words
 
 
 def test_resnet50_leaves_the_tiles_that_it_tests_as_they_are(wide):
@@ -267,11 +267,11 @@ def test_the_authors_own_split_is_taken_as_it_is(wide):
     np.testing.assert_array_equal(answer.test, test)
     np.testing.assert_array_equal(oof.sampling.at, rows.at)  # nothing is grown
     assert answer.learned == both(rows.y[train])
-    assert oof.protocol_words == "the authors' own windows, 136 to learn from and 32 to test"
+    assert oof.protocol_words == "the authors' own windows, 136 for training and 32 for testing"
     threshold = f1_optimal_threshold(rows.y[train], model.predict(model.learned[0][0]))
     np.testing.assert_array_equal(answer.called, answer.scores >= threshold)
     twice = GivenSplit(train, np.append(test, train[0]), ground, "gk-dcn")
-    with pytest.raises(SamplingError, match="136 rows to learn from and 33 to test are not"):
+    with pytest.raises(SamplingError, match="136 training rows and 33 test rows do not contain"):
         published_predict(recipe, wide, rows, twice, seed=0, words="")
 
 

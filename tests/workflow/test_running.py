@@ -417,7 +417,10 @@ UNUSABLE = {
     "window and grid": ((NET, "sampling.window=25"), r"sampling\.window: .*larger than the grid"),
     "parity": (("model={name='gk-cnn'}", "sampling.window=4"), "odd number of cells"),
     "no edge": ((ELEMENTS, "model={name='resgcn', options={alpha=0.99}}"), r"alpha: no two"),
-    "one element": (("evidence.layers=['Au']", "model={name='resgcn'}"), "one element alone"),
+    "one element": (
+        ("evidence.layers=['Au']", "model={name='resgcn'}"),
+        "a graph needs at least two",
+    ),
     "faults of a cell": (
         ("model={name='resgcn'}", "sampling.window=1"),
         "resgcn reads elements alone, .*fault_distance",
@@ -462,9 +465,12 @@ UNUSABLE = {
     "share": ((NET, "sampling.grow=[{method='gan', share=0.5}]"), "single windows"),
     "slide behind": (
         (NET, "sampling.grow=[{method='gan', n=9}, {method='slide'}]"),
-        "let slide come before",
+        "put slide before",
     ),
-    "positions": ((NET, "sampling.grow=[{method='slide', n=9999}]"), "9999 are asked for"),
+    "positions": (
+        (NET, "sampling.grow=[{method='slide', n=9999}]"),
+        "fewer than the 9999 ",
+    ),
     "below": ((NET, "sampling.grow=[{method='noise', to=3}]"), r"sampling\.grow\.0\.to: there are"),
     "no labels": (
         ("model={name='contrast'}", "sampling.grow=[{method='noise', n=3}]"),

@@ -1,4 +1,4 @@
-"""How far a map can be trusted: scores, curves and intervals, of arrays alone."""
+"""Measures of a map's quality: scores, curves and intervals. Input and output are arrays."""
 
 from orecast.metrics.calibration import (
     BrierScore,

@@ -21,10 +21,10 @@ By = Literal["quantile", "width"]
 class BrierScore:
     """Brier score and its parts: ``value = reliability - resolution + uncertainty + within``.
 
-    ``reliability`` is the cost of bins whose mean probability is not the share observed (0 is
-    best), ``resolution`` the gain of bins that differ in that share (more is better),
-    ``uncertainty`` what knowing the overall share alone would cost. ``within`` is what binning
-    hides: 0 where a bin holds one probability.
+    ``reliability``: cost of bins whose mean probability differs from the observed share (0 is
+    best). ``resolution``: gain of bins that differ in that share (more is better).
+    ``uncertainty``: cost of predicting the overall share everywhere. ``within``: effect of unequal
+    probabilities in one bin, 0 where each bin has a single one.
     """
 
     value: float
@@ -35,7 +35,7 @@ class BrierScore:
 
     @property
     def skill(self) -> float:
-        """Share of the uncertainty that is removed; below 0 the overall share does better."""
+        """Share of the uncertainty that is removed; below 0, the overall share is better."""
         return 1 - self.value / self.uncertainty
 
 
@@ -50,8 +50,8 @@ def brier(
     """Mean squared error of probabilities (Brier 1950, Mon. Weather Rev. 78, 1), in Murphy's parts.
 
     ``y`` ``(n,)`` 1 or 0; ``p`` ``(n,)`` within 0 to 1; ``weights`` ``(n,)``; NaN left out. The
-    parts are Murphy's (1973, J. Appl. Meteorol. 12, 595) over ``bins``, and the rest that binned
-    probabilities leave (Stephenson, Coelho & Jolliffe 2008, Weather Forecast. 23, 752). Raises
+    parts are Murphy's (1973, J. Appl. Meteorol. 12, 595) over ``bins``, and the remainder due to
+    binning (Stephenson, Coelho & Jolliffe 2008, Weather Forecast. 23, 752). Raises
     SamplingError without places of both classes.
     """
     ore, prob, w = _labelled(y, p, weights)
@@ -73,7 +73,7 @@ def brier(
 def log_loss(y: ArrayLike, p: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean negative log-likelihood in nats (Good 1952, J. R. Stat. Soc. B 14, 107).
 
-    Arguments as in ``brier``. Infinite where what came had probability 0: nothing is clipped.
+    Arguments as in ``brier``. Infinite where the observed class had probability 0: no clipping.
     """
     ore, prob, w = _labelled(y, p, weights)
     with np.errstate(divide="ignore"):
@@ -83,11 +83,11 @@ def log_loss(y: ArrayLike, p: ArrayLike, weights: ArrayLike | None = None) -> fl
 
 @dataclass(frozen=True)
 class Reliability:
-    """Probabilities told and shares observed, bin by bin; a bin without places is NaN, its count 0.
+    """Predicted probability and observed share in each bin; NaN and count 0 in an empty bin.
 
-    ``edges`` ``(k + 1,)``, a bin holding its upper edge; the others ``(k,)``: weighted mean
+    ``edges`` ``(k + 1,)``; a bin includes its upper edge. The others ``(k,)``: weighted mean
     ``predicted``, weighted share ``observed`` with Wilson's interval ``low`` to ``high``, ``count``
-    of places, ``ore`` of them positive, and the ``share`` of all weight.
+    of places, ``ore`` of them positive, and the ``share`` of the total weight.
     """
 
     edges: Floats
@@ -101,9 +101,9 @@ class Reliability:
 
     @property
     def expected_calibration_error(self) -> float:
-        """Mean of |observed - predicted|, by the bins' weight.
+        """Mean of |observed - predicted|, weighted by bin.
 
-        Naeini, Cooper & Hauskrecht (2015, AAAI). Few places in a bin raise it by themselves.
+        Naeini, Cooper & Hauskrecht (2015, AAAI). It is higher where bins hold few places.
         """
         held = self.count > 0
         return float(self.share[held] @ np.abs(self.observed - self.predicted)[held])
@@ -125,11 +125,11 @@ def reliability(
     """Reliability table of probabilities (Murphy & Winkler 1977, Appl. Stat. 26, 41).
 
     ``y`` ``(n,)`` 1 or 0; ``p`` ``(n,)`` within 0 to 1; ``weights`` ``(n,)``; NaN left out. ``by``
-    "quantile" cuts at quantiles of the places' probabilities, equals falling together, "width" at
-    equal steps from 0 to 1. Wilson's interval is that of the places counted; with weights its ends
-    move, as odds, by the ratio of the two classes' mean weights in the bin, which keeps its
-    coverage where a class has one weight (Prentice & Pyke 1979, Biometrika 66, 403). Raises
-    SamplingError without places of both classes.
+    "quantile" cuts at quantiles of the probabilities (ties stay in one bin), "width" at equal steps
+    from 0 to 1. Wilson's interval uses the number of places. With weights, the odds of its ends are
+    multiplied by the ratio of the two classes' mean weights in the bin; this keeps its coverage
+    where each class has one weight (Prentice & Pyke 1979, Biometrika 66, 403). Raises SamplingError
+    without places of both classes.
     """
     ore, prob, w = _labelled(y, p, weights)
     edges, member, total = _binned(prob, w, bins, by)
@@ -150,7 +150,7 @@ def reliability(
 def _labelled(
     y: ArrayLike, p: ArrayLike, weights: ArrayLike | None
 ) -> tuple[Bools, Floats, Floats]:
-    """Labels, probabilities and weights of the places that have all three, checked.
+    """Check labels, probabilities and weights; return those of places that have all three.
 
     Raises ValueError for lengths that differ, probabilities out of range and weights not above 0,
     SamplingError without places of both classes.
@@ -162,14 +162,14 @@ def _labelled(
     known = ~(np.isnan(labels) | np.isnan(values) | np.isnan(w))
     ore, values, w = labels[known] == 1, values[known], w[known]
     if (w <= 0).any():
-        raise ValueError("a weight is the number of cells a place stands for, above 0")
+        raise ValueError("weights (cells that a place represents) must be above 0")
     if ore.all() or not ore.any():
         raise SamplingError(
-            f"{ore.sum()} of {ore.size} places are ore; calibration needs both kinds",
+            f"{ore.sum()} of {ore.size} places are ore; calibration needs ore and background",
             remedy="add deposits, or background cells with their weights",
         )
     if values.min() < 0 or values.max() > 1:
-        raise ValueError("a probability lies between 0 and 1")
+        raise ValueError("probabilities must lie between 0 and 1")
     return ore, values, w
 
 
@@ -180,13 +180,13 @@ def _binned(p: Floats, w: Floats, bins: int, by: By) -> tuple[Floats, NDArray[np
     steps = np.linspace(0, 1, bins + 1)
     edges = steps if by == "width" else np.unique(np.quantile(p, steps))
     if edges.size == 1:
-        edges = np.repeat(edges, 2)  # every place says the same
+        edges = np.repeat(edges, 2)  # all probabilities are equal
     member = np.searchsorted(edges[1:-1], p, side="left")
     return edges, member, np.bincount(member, w, edges.size - 1).astype(np.float64)
 
 
 def _mean_weight(member: NDArray[np.intp], w: Floats, kind: Bools, bins: int) -> Floats:
-    """Mean weight of a class in each bin, and of the whole class where the bin has none of it."""
+    """Mean weight of a class in each bin; of the whole class where it is not in the bin."""
     count = np.bincount(member[kind], minlength=bins)
     mean = np.full(bins, w[kind].mean())
     np.divide(np.bincount(member[kind], w[kind], bins), count, out=mean, where=count > 0)
@@ -194,23 +194,23 @@ def _mean_weight(member: NDArray[np.intp], w: Floats, kind: Bools, bins: int) ->
 
 
 def _moved(share: Floats, odds: Floats) -> Floats:
-    """Shares whose odds are multiplied."""
+    """Multiply the odds of shares."""
     return np.asarray(share * odds / (share * odds + 1 - share))
 
 
-_AT_CHANCE = 2  # places that a rank curve adds, of a normal score of 0
-_MARGIN = 1.0  # around the intercepts that there can be, against rounding
+_AT_CHANCE = 2  # places with a normal score of 0 that are added to the fit
+_MARGIN = 1.0  # added to the range of possible intercepts, against rounding
 
 
 @dataclass(frozen=True)
 class RankCurve:
     """Probability that a cell holds ore by its rank: the log-odds are a line in the normal score.
 
-    A cell's rank is its percentile among the cells of its region, 0 to 1, its normal score the
-    quantile of the standard normal there. Ranks are spread evenly over any region and by any
-    model, so that one curve serves all. ``slope`` is at least 0: the probability never falls where
-    the rank rises, and at 0 it is the same everywhere. Where ore is rare the normal scores of
-    places of ore have the mean ``slope`` and the variance 1, and the AUC is
+    A cell's rank is its percentile among the cells of its region, 0 to 1. Its normal score is the
+    quantile of the standard normal at the rank. Ranks are uniform in any region and for any model,
+    so one curve serves all. ``slope`` is at least 0: the probability never falls with the rank, and
+    at slope 0 it is the same everywhere. Where ore is rare, the normal scores of places of ore have
+    the mean ``slope`` and the variance 1, and the AUC is
     ``Phi(slope / sqrt(2))``: the binormal ROC of equal variances (Swets 1986, Psychol. Bull. 99,
     181).
     """
@@ -218,7 +218,7 @@ class RankCurve:
     slope: float
 
     def __call__(self, ranks: ArrayLike, expected: float) -> Floats:
-        """Probabilities of all cells of a region, ``(n,)``, by their ranks; the sum is expected.
+        """Probabilities of all cells of a region, ``(n,)``, by rank; their sum is ``expected``.
 
         ``ranks`` ``(n,)`` within 0 to 1, both excluded; ``expected`` the number of cells with ore.
         Raises ValueError unless it lies between 0 and the number of cells.
@@ -242,9 +242,9 @@ class RankCurve:
 def fit_rank_curve(ranks: ArrayLike) -> RankCurve:
     """Fit a curve to the ranks of held-out places of ore, ``(n,)``, each within its own region.
 
-    The slope is the mean of their normal scores, ``_AT_CHANCE`` places more counted at 0: the
-    posterior mode under a normal prior, 0 where the mean is below. The background needs no sample,
-    since its ranks are spread evenly.
+    The slope is the mean of their normal scores and of ``_AT_CHANCE`` further places at 0: the
+    posterior mode under a normal prior. It is 0 where the mean is below 0. No background sample is
+    needed, since background ranks are uniform.
 
     >>> round(fit_rank_curve([0.5, 0.841344746, 0.977249868]).slope, 8)  # 0, 1 and 2 of 3 + 2
     0.6
@@ -256,11 +256,11 @@ def fit_rank_curve(ranks: ArrayLike) -> RankCurve:
 
 
 def rank_threshold(ranks: ArrayLike) -> float:
-    """Lowest rank to call ore for the best F1, where ore and background weigh the same.
+    """Rank threshold with the best F1, where ore and background have the same weight.
 
-    ``ranks`` ``(n,)`` of held-out places of ore, each within its own region, over which those of
-    the background are spread evenly. From rank ``r`` on the share ``1 - r`` of it is called ore.
-    Of equals the highest.
+    ``ranks`` ``(n,)`` of held-out places of ore, each within its own region. Background ranks are
+    uniform, so the share ``1 - r`` of it is predicted positive at threshold ``r``. Ties: the
+    highest is taken.
 
     >>> rank_threshold([0.9, 0.8, 0.1])  # F1 = 2 h / (h + 1 - r + 1): 0.47, 0.71, 0.69
     0.8
@@ -274,15 +274,15 @@ def _log_odds(p: float) -> float:
     return math.log(p / (1 - p))
 
 
-_ROUNDING = 1e-9  # of sums of weights, which are otherwise shares of whole numbers
+_ROUNDING = 1e-9  # tolerance for sums of weights
 
 
 @dataclass(frozen=True)
 class ConformalArea:
-    """Best share of the area that holds a further deposit with at least the confidence.
+    """Best share of the area that contains a further deposit with at least the confidence.
 
-    ``groups`` independent groups of deposits speak. Where they are too few for the confidence,
-    ``enough`` is false and ``area`` is 1: only the whole map is safe to name.
+    It is based on ``groups`` independent groups of deposits. Where they are too few for the
+    confidence, ``enough`` is false and ``area`` is 1: the whole map.
     """
 
     area: float
@@ -292,34 +292,34 @@ class ConformalArea:
 
     @property
     def sentence(self) -> str:
-        """The statement in words, its area in whole per cent rounded up, so that it holds."""
+        """The statement in words; the area is rounded up to whole per cent, so that it is true."""
         if not self.enough:
             return (
-                f"{self.groups} independent groups of deposits are too few to name less than the "
-                f"whole map with {100 * self.confidence:.0f} % confidence"
+                f"{self.groups} independent groups of deposits are too few to exclude any part of "
+                f"the map with {100 * self.confidence:.0f} % confidence"
             )
         whole = math.ceil(round(100 * self.area, 6))
         return (
-            f"the best {whole} % of the area hold a further deposit of this kind with at least "
-            f"{100 * self.confidence:.0f} % confidence, by {self.groups} independent groups of "
-            "known ones"
+            f"the best {whole} % of the area contain a further deposit of this kind with at least "
+            f"{100 * self.confidence:.0f} % confidence, based on {self.groups} independent groups "
+            "of known deposits"
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """As it goes to JSON."""
+        """Fields for JSON, with the sentence."""
         return asdict(self) | {"sentence": self.sentence}
 
 
 def conformal_area(
     percentiles: ArrayLike, confidence: float, *, groups: ArrayLike | None = None
 ) -> ConformalArea:
-    """Share of the area, from the best down, that holds a further deposit with the confidence.
+    """Share of the area, from the best down, that contains a further deposit with the confidence.
 
     ``percentiles`` ``(n,)`` of held-out deposits in their own regions, NaN left out; ``groups``
-    ``(n,)`` names deposits that are no independent witnesses. Without groups it is the
+    ``(n,)``: deposits of one group are not independent. Without groups the result is the
     ``ceil((n + 1) * confidence)``-th smallest of ``1 - percentile``, and the whole map where
-    ``n < 1 / (1 - confidence) - 1``. Raises ValueError for a confidence that is none, SamplingError
-    where no deposit has a percentile.
+    ``n < 1 / (1 - confidence) - 1``. Raises ValueError for a confidence outside 0 to 1,
+    SamplingError where no deposit has a percentile.
 
     >>> conformal_area([0.95, 0.9, 0.8, 0.4], 0.6).area.__round__(3)
     0.2
@@ -327,8 +327,8 @@ def conformal_area(
     False
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"a confidence of {confidence}")
-    known, weight, n = _witnesses(percentiles, groups)
+        raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
+    known, weight, n = _group_weights(percentiles, groups)
     order = np.argsort(-known, kind="stable")
     reached = np.cumsum(weight[order])
     rank = int(np.searchsorted(reached, confidence * (n + 1) - _ROUNDING))
@@ -340,27 +340,27 @@ def conformal_area(
 def conformal_p(
     percentile_of_targets: ArrayLike, held_out: ArrayLike, *, groups: ArrayLike | None = None
 ) -> Floats:
-    """How ordinary a place would be as a further deposit, ``(k,)``; NaN where it has no percentile.
+    """Conformal p of targets as further deposits, ``(k,)``; NaN where one has no percentile.
 
     ``percentile_of_targets`` ``(k,)``; ``held_out`` ``(n,)`` percentiles of the known deposits, NaN
-    left out, with their ``groups`` ``(n,)``. One and the number of held-out deposits that rank as
-    low or lower, over ``n + 1``. Of further deposits at most the share ``a`` has a p of ``a`` or
-    less; a place of low p lies where such deposits have not been. Raises SamplingError where no
-    held-out deposit has a percentile.
+    left out, with their ``groups`` ``(n,)``. p = (1 + number of held-out deposits ranked as low or
+    lower) / (n + 1). At most the share ``a`` of further deposits has a p of ``a`` or less: known
+    deposits rarely rank as low as a target with a low p. Raises SamplingError where no held-out
+    deposit has a percentile.
 
     >>> conformal_p([0.97, 0.5, 0.1], [0.95, 0.9, 0.8, 0.4]).tolist()
     [1.0, 0.4, 0.2]
     """
     targets = np.asarray(percentile_of_targets, dtype=np.float64)
-    known, weight, n = _witnesses(held_out, groups)
+    known, weight, n = _group_weights(held_out, groups)
     order = np.argsort(known, kind="stable")
     reached = np.concatenate([[0.0], np.cumsum(weight[order])])
     as_low = reached[np.searchsorted(known[order], targets, side="right")]
     return np.where(np.isnan(targets), np.nan, (1 + as_low) / (n + 1))
 
 
-def _witnesses(percentiles: ArrayLike, groups: ArrayLike | None) -> tuple[Floats, Floats, int]:
-    """Known percentiles, the weight of each (one a group), and how many groups there are."""
+def _group_weights(percentiles: ArrayLike, groups: ArrayLike | None) -> tuple[Floats, Floats, int]:
+    """Known percentiles, the weight of each (total 1 per group), and the number of groups."""
     p = np.asarray(percentiles, dtype=np.float64).ravel()
     g = np.arange(p.size) if groups is None else np.asarray(groups).ravel()
     if g.shape != p.shape:

@@ -22,16 +22,16 @@ class Curve:
     captured: Floats
 
     def thinned(self, most: int = 200) -> Curve:
-        """Return at most ``most`` of the points, both ends among them."""
+        """Return at most ``most`` of the points, including both ends."""
         if most < 2:
-            raise ValueError("a curve has two ends")
+            raise ValueError(f"a curve needs at least 2 points, not {most}")
         if self.area.size <= most:
             return self
         kept = np.linspace(0, self.area.size - 1, most).round().astype(np.int64)
         return Curve(self.area[kept], self.captured[kept])
 
     def as_dict(self) -> dict[str, list[float]]:
-        """As ``metrics.json`` holds it."""
+        """Lists by name, as in ``metrics.json``."""
         return {"area": self.area.tolist(), "captured": self.captured.tolist()}
 
 
@@ -39,11 +39,11 @@ def success_rate(score_map: ArrayLike, deposit_cells: ArrayLike) -> Curve:
     """Success-rate curve of a map (Chung & Fabbri 2003, Nat. Hazards 30, 451).
 
     ``score_map`` ``(rows, columns)``, higher is more like ore, NaN outside the map;
-    ``deposit_cells`` ``(n, 2)`` row and column, each deposit counting once. Cells of NaN count in
-    no area, deposits on them in no share. Cells of one score enter together and the curve is
-    straight across them, so that a constant map gives the diagonal and the area under the curve
-    is the mean percentile of the deposits. The curve is exact: it bends only at deposits' scores.
-    Raises SamplingError where no deposit lies on the map.
+    ``deposit_cells`` ``(n, 2)`` row and column, one row per deposit. NaN cells, and deposits on
+    them, are not counted. Cells with equal scores enter together and the curve is straight across
+    them. So a constant map gives the diagonal, and the area under the curve is the mean percentile
+    of the deposits. The curve is exact: it bends only at deposits' scores. Raises SamplingError
+    where no deposit lies on the map.
 
     >>> success_rate([[0.9, 0.1], [0.5, 0.3]], [[0, 0], [1, 1]]).as_dict()
     {'area': [0.0, 0.25, 0.5, 0.75, 1.0], 'captured': [0.0, 0.5, 0.5, 1.0, 1.0]}
@@ -65,10 +65,10 @@ def success_rate(score_map: ArrayLike, deposit_cells: ArrayLike) -> Curve:
 def held_out_curve(percentiles: ArrayLike) -> Curve:
     """Prediction-rate curve of places, each ranked among the cells of its own held-out region.
 
-    ``percentiles`` ``(n,)``, NaN left out. At an area ``a`` it says what share of the places lies
-    within the best ``a`` of its region, whatever scale the fold's model speaks in. It steps at
-    ``1 - percentile``, so that the area under it is the mean percentile. Raises SamplingError where
-    no place has a percentile.
+    ``percentiles`` ``(n,)``, NaN left out. Its value at an area ``a`` is the share of places within
+    the best ``a`` of their region; it does not depend on the scale of a fold's scores. It steps at
+    ``1 - percentile``, so the area under it is the mean percentile. Raises SamplingError where no
+    place has a percentile.
 
     >>> held_out_curve([0.9, 0.5]).as_dict()["captured"]
     [0.0, 0.0, 0.5, 0.5, 1.0, 1.0]
@@ -83,11 +83,11 @@ def held_out_curve(percentiles: ArrayLike) -> Curve:
 
 @dataclass(frozen=True)
 class PredictionRate:
-    """What each class of equal area holds, the best class first; each array ``(classes,)``.
+    """Deposits in classes of equal area, the best class first; each array ``(classes,)``.
 
-    ``area`` and ``captured`` are shares up to and with the class; ``share`` is the class's own
-    share of the deposits, and ``density`` that share over the class's share of area: 1 is what
-    chance gives, and where it does not fall from class to class the map's order is noise.
+    ``area`` and ``captured`` are cumulative shares, including the class. ``share`` is the class's
+    own share of the deposits; ``density`` is that share divided by the class's share of area: 1 is
+    chance. Where it does not fall from class to class, the map's order is noise.
     """
 
     area: Floats
@@ -105,9 +105,9 @@ def prediction_rate(
 ) -> PredictionRate:
     """Prediction rate by classes of equal area (Chung & Fabbri 2003, Nat. Hazards 30, 451).
 
-    ``score_map`` and ``deposit_cells`` as in ``success_rate``, the deposits being ones the map has
-    not seen. A deposit whose tie in score reaches over several classes counts in each by its part.
-    Raises ValueError for no class, SamplingError where no deposit lies on the map.
+    ``score_map`` and ``deposit_cells`` as in ``success_rate``; deposits must not be in training.
+    A deposit whose tied cells span several classes counts partly in each. Raises ValueError for
+    fewer than one class, SamplingError where no deposit lies on the map.
 
     >>> prediction_rate([[4, 3, 2, 1]], [[0, 0], [0, 1], [0, 1]], classes=2).density.tolist()
     [2.0, 0.0]
@@ -125,7 +125,7 @@ def prediction_rate_of(percentiles: ArrayLike, *, classes: int = 20) -> Predicti
     """
     area = _class_edges(classes)
     reached = np.sort(1 - known_percentiles(percentiles))
-    # a percentile of 0.95 lies within the best 0.05, but for rounding
+    # a percentile of 0.95 lies within the best 0.05; 1e-12 is for rounding
     return _by_class(area, np.searchsorted(reached, area + 1e-12, side="right") / reached.size)
 
 
@@ -157,22 +157,22 @@ def scores_at(scores: NDArray[np.floating], deposit_cells: ArrayLike) -> NDArray
 
 
 def known_percentiles(percentiles: ArrayLike) -> Floats:
-    """Percentiles that are no NaN, ``(m,)``; SamplingError where there is none."""
+    """Percentiles that are not NaN, ``(m,)``; SamplingError where there is none."""
     p = np.asarray(percentiles, dtype=np.float64).ravel()
     p = p[~np.isnan(p)]
     if p.size == 0:
         raise SamplingError(
             "no held-out place has a percentile",
-            remedy="check that the folds' regions hold cells with a score",
+            remedy="check that the folds' regions contain cells with a score",
         )
     if p.min() < 0 or p.max() > 1:
-        raise ValueError("a percentile lies between 0 and 1")
+        raise ValueError("percentiles must lie between 0 and 1")
     return p
 
 
 def _class_edges(classes: int) -> Floats:
     if classes < 1:
-        raise ValueError(f"{classes} classes of equal area")
+        raise ValueError(f"at least 1 class of equal area is needed, not {classes}")
     return np.arange(1, classes + 1) / classes
 
 
@@ -181,12 +181,12 @@ def _by_class(area: Floats, captured: Floats) -> PredictionRate:
     return PredictionRate(area, captured, share, share * area.size)
 
 
-_THRESHOLDS = 101  # at which the plot's two lines are drawn
+_THRESHOLDS = 101  # points of the plot's two lines
 
 
 @dataclass(frozen=True)
 class Intersection:
-    """Where the lines cross: captured share, share of area, and the threshold that gives them."""
+    """Crossing of the lines: captured share, share of area, and threshold."""
 
     captured: float
     area: float
@@ -197,8 +197,8 @@ class Intersection:
 class PredictionArea:
     """Share of deposits and of area at or above each threshold, and where the two lines cross.
 
-    The arrays are ``(101,)``, thresholds rising evenly. Captured is read upwards and area
-    downwards, so that the lines cross where ``captured = 1 - area``.
+    The arrays are ``(101,)``, thresholds rising evenly. The axis of captured points up and that of
+    area points down, so the lines cross where ``captured = 1 - area``.
     """
 
     threshold: Floats
@@ -214,7 +214,7 @@ class PredictionArea:
 
     @property
     def weight(self) -> float:
-        """``ln Nd``: above 0 the map is worth something, below 0 it misleads."""
+        """``ln Nd``: above 0 the map is better than chance, below 0 worse."""
         density = self.normalised_density
         return math.log(density) if density > 0 else -math.inf
 
@@ -235,10 +235,10 @@ def prediction_area(score_map: ArrayLike, deposit_cells: ArrayLike) -> Predictio
 
     ``score_map`` ``(rows, columns)``, higher is more like ore, NaN outside the map;
     ``deposit_cells`` ``(n, 2)`` row and column. The normalised density and its logarithm are those
-    of Mihalasky & Bonham-Carter (2001, Nat. Resour. Res. 10, 209). The papers read the crossing off
-    lines drawn between a few classes; here it is exact, on the success-rate curve, and its
-    threshold is the score of the last cell within that area. Of deposits the map has seen, all of
-    it is fit, not skill. Raises SamplingError where no deposit lies on the map.
+    of Mihalasky & Bonham-Carter (2001, Nat. Resour. Res. 10, 209). The papers take the crossing
+    from lines between a few classes; here it is exact, on the success-rate curve, and its threshold
+    is the score of the last cell within that area. With training deposits the plot shows fit, not
+    skill. Raises SamplingError where no deposit lies on the map.
 
     >>> plot = prediction_area([list(range(12, 0, -1))], [[0, 0], [0, 1], [0, 11]])
     >>> [round(v, 3) for v in (plot.intersection.captured, plot.normalised_density, plot.weight)]
@@ -260,11 +260,11 @@ def prediction_area(score_map: ArrayLike, deposit_cells: ArrayLike) -> Predictio
 
 
 def prediction_area_of(percentiles: ArrayLike) -> PredictionArea:
-    """Prediction-area plot out of fold, of places ranked in their own held-out regions.
+    """Prediction-area plot of places ranked in their own held-out regions.
 
-    ``percentiles`` ``(n,)``, NaN left out. The threshold is a percentile, and a threshold ``t``
-    occupies ``1 - t`` of every region: the captured share at the crossing is one minus the area
-    occupied there. Raises SamplingError where no place has a percentile.
+    ``percentiles`` ``(n,)``, NaN left out. The threshold is a percentile: a threshold ``t`` selects
+    ``1 - t`` of every region. The captured share at the crossing is one minus the area there.
+    Raises SamplingError where no place has a percentile.
 
     >>> prediction_area_of([0.95, 0.9, 0.85, 0.2]).intersection.captured
     0.75
@@ -281,7 +281,7 @@ def prediction_area_of(percentiles: ArrayLike) -> PredictionArea:
 
 
 def _crossing(curve: Curve) -> tuple[float, float]:
-    """Captured share and area where they add up to 1: once, as both rise."""
+    """Captured share and area at the one point where they add up to 1."""
     both = curve.area + curve.captured
     area = float(np.interp(1.0, both, curve.area))
     return 1 - area, area

@@ -1,4 +1,4 @@
-"""What a generator makes, held against what it learned from: arrays only."""
+"""Compare generated rows with the rows that the generator was fitted to: arrays only."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats
 
-_LEVEL = 0.01  # chance of a false alarm among all layers, and among all pairs
-_NEAREST = 0.01  # real rows that lie nearer to another than the distance that a copy keeps
+_LEVEL = 0.01  # false-positive rate over all layers, and over all pairs
+_NEAREST = 0.01  # share of real rows nearer to another real row than the limit for copies
 _TIMES_CHANCE = 5
 _ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class GrowthReport:
-    """How like the real rows the made ones are, and whether they are copies.
+    """Similarity of generated rows to the real rows, and whether they are copies.
 
-    ``rows`` counts the real rows and the made ones. ``ks`` ``(p,)`` is the Kolmogorov-Smirnov
-    distance of each of ``layers``, ``beyond`` names those where it is above ``ks_limit``, which is
-    more than chance. ``correlation`` is the largest difference between a
-    correlation of the real rows and of the made ones, of the layers ``pair``, both NaN and None
-    where there is no pair; ``pairs_beyond`` counts differences that are more than chance.
-    ``copies`` is the share of made rows that are nearer to a real row than all but one in a hundred
-    real rows are to another, ``chance`` the share to expect of rows that are no copies.
+    ``rows``: numbers of real and of generated rows. ``ks`` ``(p,)``: Kolmogorov-Smirnov distance of
+    each of ``layers``; ``beyond``: the layers where it is above ``ks_limit``, more than chance.
+    ``correlation``: the largest difference between a correlation of the real rows and of the
+    generated ones, found for the layers ``pair`` (NaN and None without a pair); ``pairs_beyond``:
+    number of differences that are more than chance. ``copies``: share of generated rows that are
+    nearer to a real row than 99 % of real rows are to another; ``chance``: the share to expect
+    without copying.
     """
 
     layers: tuple[str, ...]
@@ -44,9 +44,9 @@ class GrowthReport:
 
     @property
     def copying(self) -> bool:
-        """Whether five times as many made rows are near-copies as chance would have.
+        """Whether five times as many generated rows are near-copies as expected by chance.
 
-        With few real rows, whether more than half of those are that chance would not have.
+        With few real rows the limit is lower: halfway between ``chance`` and 1.
         """
         return self.copies > min(_TIMES_CHANCE * self.chance, (1 + self.chance) / 2)
 
@@ -72,54 +72,62 @@ class GrowthReport:
     @property
     def _counts(self) -> str:
         real, made = self.rows
-        return f"{made} made and {real} real rows"
+        return f"{made} generated and {real} real rows"
 
     def _of_marginals(self) -> str:
         most = int(self.ks.argmax())
-        told = f"{self.layers[most]} differs most (Kolmogorov-Smirnov distance {self.ks[most]:.2f})"
+        largest = (
+            f"{self.layers[most]} differs most (Kolmogorov-Smirnov distance {self.ks[most]:.2f})"
+        )
         if not self.beyond:
-            limit = f"only a distance above {self.ks_limit:.2f}" if self.ks_limit < 1 else "nothing"
+            limit = (
+                f"a distance above {self.ks_limit:.2f} would be detected"
+                if self.ks_limit < 1
+                else "these are too few to detect any difference"
+            )
             return (
-                "No layer's distribution can be told from that of the real rows by "
-                f"{self._counts}, where {limit} would show: {told}."
+                "0 layers differ significantly in distribution from the real rows "
+                f"({self._counts}; {limit}): {largest}."
             )
         known = f"{len(self.beyond)} of {len(self.layers)} layers"
-        return f"{known} are distributed otherwise than the real rows: {told}."
+        return f"{known} differ significantly in distribution from the real rows: {largest}."
 
     def _of_correlations(self) -> str:
         if self.pair is None:
             return "There is no pair of layers to correlate."
-        told = f"that of {self.pair[0]} and {self.pair[1]} moved by {self.correlation:.2f}"
-        if not self.pairs_beyond:
-            return (
-                "No correlation can be told from that of the real rows by "
-                f"{self._counts}: at most, {told}."
-            )
-        return f"{self.pairs_beyond} correlations are others than the real rows': {told}."
+        largest = (
+            f"the largest difference, {self.correlation:.2f}, is that of {self.pair[0]} and "
+            f"{self.pair[1]}"
+        )
+        return (
+            f"{self.pairs_beyond} correlations differ significantly from those of the real rows "
+            f"({self._counts}): {largest}."
+        )
 
     def _of_copies(self) -> str:
-        share = f"{100 * self.copies:.1f} % of the made rows lie next to a real row"
-        by_chance = f"chance would bring {100 * self.chance:.1f} %"
         verdict = "the method copies" if self.copying else "the method does not copy"
-        return f"{share}, where {by_chance}: {verdict}."
+        return (
+            f"{100 * self.copies:.1f} % of the generated rows are very close to a real row; "
+            f"{100 * self.chance:.1f} % are expected by chance: {verdict}."
+        )
 
 
 def examine(real: ArrayLike, made: ArrayLike, layers: Sequence[str] | None = None) -> GrowthReport:
-    """Hold made rows ``(m, p)`` against the real ones ``(n, p)`` a generator learned from.
+    """Compare generated rows ``(m, p)`` with the real rows ``(n, p)`` of a generator's training.
 
-    Marginals by the two-sample Kolmogorov-Smirnov distance, against its asymptotic limit (Smirnov
-    1948, Ann. Math. Stat. 19, 279); correlations by Fisher's z (1921, Metron 1, 3): both at a level
-    of 0.01 over all layers, or all pairs (Bonferroni). Copies by distance between rows standardised
-    on the real ones, against the 1st percentile of the real rows' distance to their nearest other.
+    Marginals: two-sample Kolmogorov-Smirnov distance and its asymptotic limit (Smirnov 1948, Ann.
+    Math. Stat. 19, 279). Correlations: Fisher's z (1921, Metron 1, 3). Both at a level of 0.01 over
+    all layers, or all pairs (Bonferroni). Copies: distance between rows standardised on the real
+    ones; the limit is the 1st percentile of the real rows' distance to their nearest other row.
 
-    Raises ValueError for fewer than four rows of either, other columns, or values not finite.
+    Raises ValueError for fewer than four rows of either, different columns, or values not finite.
     """
-    a, b = _checked(real, "real"), _checked(made, "made")
+    a, b = _checked(real, "real"), _checked(made, "generated")
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"real rows have {a.shape[1]} columns and made ones {b.shape[1]}")
+        raise ValueError(f"real rows have {a.shape[1]} columns and generated ones {b.shape[1]}")
     names = tuple(layers) if layers is not None else tuple(map(str, range(a.shape[1])))
     if len(names) != a.shape[1]:
-        raise ValueError(f"{len(names)} layers are named and the rows have {a.shape[1]} columns")
+        raise ValueError(f"{len(names)} layer names but {a.shape[1]} columns")
     ks = np.array([ks_distance(x, y) for x, y in zip(a.T, b.T, strict=True)])
     limit = _ks_limit(a, b)
     beyond = tuple(n for n, d in zip(names, ks, strict=True) if d > limit)
@@ -138,8 +146,7 @@ def ks_distance(x: Floats, y: Floats) -> float:
     0.5
     """
     every = np.concatenate([x, y])
-    shares = (np.searchsorted(np.sort(v), every, side="right") / len(v) for v in (x, y))
-    below_x, below_y = shares
+    below_x, below_y = (np.searchsorted(np.sort(v), every, side="right") / len(v) for v in (x, y))
     return float(np.abs(below_x - below_y).max())
 
 
@@ -151,20 +158,20 @@ def _ks_limit(a: Floats, b: Floats) -> float:
 def _correlations(
     a: Floats, b: Floats, names: tuple[str, ...]
 ) -> tuple[float, tuple[str, str] | None, int]:
-    """Largest difference of correlations, whose it is, and how many are beyond chance."""
+    """Largest difference of correlations, its pair of layers, and how many are beyond chance."""
     from scipy.special import ndtri
 
     i, j = np.triu_indices(len(names), 1)
-    moving = (np.ptp(a, axis=0) > 0) & (np.ptp(b, axis=0) > 0)
-    both = moving[i] & moving[j]
+    varies = (np.ptp(a, axis=0) > 0) & (np.ptp(b, axis=0) > 0)
+    both = varies[i] & varies[j]
     i, j = i[both], j[both]
     if not len(i):
         return math.nan, None, 0
     r, s = (
-        np.clip(_standard(v, v)[:, moving].T @ _standard(v, v)[:, moving] / len(v), -1, 1)
+        np.clip(_standard(v, v)[:, varies].T @ _standard(v, v)[:, varies] / len(v), -1, 1)
         for v in (a, b)
     )
-    where = np.cumsum(moving) - 1
+    where = np.cumsum(varies) - 1
     r, s = r[where[i], where[j]], s[where[i], where[j]]
     most = int(np.abs(r - s).argmax())
     error = math.sqrt(1 / (len(a) - 3) + 1 / (len(b) - 3))
@@ -175,16 +182,16 @@ def _correlations(
 
 
 def _inside(r: Floats) -> Floats:
-    """Correlations a little off 1, whose z would be endless."""
+    """Correlations kept slightly below 1 in size, so that z is finite."""
     return np.asarray(np.clip(r, -1 + 1e-9, 1 - 1e-9))
 
 
 def _copies(a: Floats, b: Floats) -> tuple[float, float]:
-    """Share of made rows that are too near to a real one, and the share by chance.
+    """Share of generated rows that are too near to a real one, and the share by chance.
 
-    A new row of the real law falls below the k-th smallest of ``n`` distances with a chance of
-    k / (n + 1). The nearest rows are each other's, so that their distances come in twos and the
-    smallest is the second smallest too: where ``n`` is small, chance is more than a hundredth.
+    A new row of the same distribution falls below the k-th smallest of ``n`` distances with
+    probability k / (n + 1). The two nearest rows are neighbours of each other, so the two smallest
+    distances are equal. Where ``n`` is small, the chance is therefore more than 1 %.
     """
     real, made = _standard(a, a), _standard(b, a)
     own = _nearest(real, real, own=True)
@@ -198,11 +205,11 @@ def _nearest(points: Floats, others: Floats, *, own: bool) -> Floats:
     found, squares = np.empty(len(points)), (others**2).sum(axis=1)
     for start in range(0, len(points), _ROWS_AT_ONCE):
         rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(points)))
-        apart = squares - 2 * points[rows] @ others.T  # less each row's own square
+        distance = squares - 2 * points[rows] @ others.T  # less each row's own square
         if own:
-            apart[rows - start, rows] = np.inf
-        who = apart.argmin(axis=1)
-        found[rows] = np.linalg.norm(points[rows] - others[who], axis=1)
+            distance[rows - start, rows] = np.inf
+        nearest = distance.argmin(axis=1)
+        found[rows] = np.linalg.norm(points[rows] - others[nearest], axis=1)
     return found
 
 
@@ -215,7 +222,7 @@ def _standard(v: Floats, by: Floats) -> Floats:
 def _checked(rows: ArrayLike, which: str) -> Floats:
     values = np.asarray(rows, dtype=np.float64)
     if values.ndim != 2 or len(values) < 4 or not values.shape[1]:
-        raise ValueError(f"{which} rows are at least four of (n, p), not {values.shape}")
+        raise ValueError(f"{which} rows must be (n, p) with n of 4 or more, not {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"{which} rows hold missing or infinite values")
     return values

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from orecast.arrays import Floats
 
 _RESAMPLES = 4000
-_FEWEST = 3  # fewer deposits, or groups of them, say nothing about their spread
+_FEWEST = 3  # groups of deposits; with fewer no interval is given
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with the ends of its interval; ends are NaN where too little was seen."""
+    """A score with the ends of its interval; ends are NaN where the data are too few."""
 
     value: float
     low: float
@@ -36,13 +36,13 @@ def bootstrap_mean(
     level: float = 0.95,
     groups: ArrayLike | None = None,
 ) -> Interval:
-    """Mean of one value a deposit, with its bootstrap interval over deposits.
+    """Mean of one value per deposit, with its bootstrap interval over deposits.
 
-    ``values`` ``(n,)``, NaN left out; ``groups`` ``(n,)`` names deposits that stay together: then
-    whole groups are drawn. The percentile interval is expanded for small numbers, whose plain form
-    is too narrow by about ``sqrt((n - 1) / n)`` and the normal in place of Student's t (Hesterberg
-    2015, Am. Stat. 69, 371, section 4.5). With fewer than three values (or groups) low and high
-    are NaN.
+    ``values`` ``(n,)``, NaN left out; ``groups`` ``(n,)`` of deposits that stay together: whole
+    groups are drawn. The percentile interval is expanded for small numbers: the plain form is too
+    narrow by about ``sqrt((n - 1) / n)``, and uses the normal distribution instead of Student's t
+    (Hesterberg 2015, Am. Stat. 69, 371, section 4.5). With fewer than three values (or groups) low
+    and high are NaN.
 
     >>> bootstrap_mean([0.2, 0.9], seed=0)
     Interval(value=0.55, low=nan, high=nan)
@@ -75,12 +75,12 @@ def bootstrap(
     level: float = 0.95,
     resamples: int = 1000,
 ) -> list[Interval]:
-    """Intervals of scores that are no mean of one value a deposit, whole groups drawn.
+    """Intervals of scores that are not a mean of one value per deposit; whole groups are drawn.
 
-    ``statistic`` takes how often each deposit was drawn, ``(resamples, n)``, and returns its
-    scores, ``(resamples, n_scores)``; ``groups`` ``(n,)`` as in ``bootstrap_mean``, whose small
-    number's correction is taken here too. Ends are NaN for fewer than three groups. A draw without
-    a score (nothing to divide by) is left out.
+    ``statistic`` takes the number of times each deposit was drawn, ``(resamples, n)``, and returns
+    scores, ``(resamples, n_scores)``; ``groups`` ``(n,)`` as in ``bootstrap_mean``, with the same
+    correction for small numbers. Ends are NaN for fewer than three groups. A draw without a score
+    (division by zero) is left out.
 
     >>> at = np.array([0.2, 0.5, 0.8])
     >>> mean = lambda w: (w @ at / w.sum(axis=1))[:, None]
@@ -96,7 +96,7 @@ def bootstrap(
     scores = statistic(drawn[:, member].astype(np.float64))
     tail = _expanded_tail(level, n)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of a score that no draw has
+        warnings.simplefilter("ignore", RuntimeWarning)  # a score may be NaN in all draws
         low, high = np.nanquantile(scores, [tail, 1 - tail], axis=0)
     return [
         Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)
@@ -106,15 +106,15 @@ def bootstrap(
 def share_interval(successes: float, n: int, *, level: float = 0.95) -> Interval:
     """Share of captured deposits, with Wilson's score interval.
 
-    A bootstrap of 0 out of 9 has no width; this has (Wilson 1927, JASA 22, 209; Brown, Cai &
-    DasGupta 2001, Stat. Sci. 16, 101). ``successes`` may be fractional, where a tie in score
+    A bootstrap interval of 0 out of 9 has no width; this one has (Wilson 1927, JASA 22, 209; Brown,
+    Cai & DasGupta 2001, Stat. Sci. 16, 101). ``successes`` may be fractional, where a tie in score
     captures a part of the deposits. NaN for ``n`` 0.
 
     >>> [round(v, 3) for v in share_interval(0, 9).as_dict().values()]
     [0.0, 0.0, 0.299]
     """
     if not 0 <= successes <= n:
-        raise ValueError(f"{successes} of {n} is no share")
+        raise ValueError(f"{successes} of {n} is not a share")
     if n == 0:
         return Interval(math.nan, math.nan, math.nan)
     from scipy import special
@@ -125,7 +125,7 @@ def share_interval(successes: float, n: int, *, level: float = 0.95) -> Interval
     half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     widened = 1 + z**2 / n
     low, high = max(0.0, (centre - half) / widened), min(1.0, (centre + half) / widened)
-    # at the ends the formula equals 0 and 1 but for rounding
+    # at the ends the formula gives 0 and 1 except for rounding
     return Interval(share, 0.0 if successes == 0 else low, 1.0 if successes == n else high)
 
 
@@ -139,25 +139,25 @@ def _resampled_means(
 
 
 def _expanded_tail(level: float, n: int) -> float:
-    """Tail of the bootstrap distribution that stands for the tail ``(1 - level) / 2``."""
+    """Tail of the bootstrap distribution to use instead of ``(1 - level) / 2``."""
     from scipy import special
 
     t = float(special.stdtrit(n - 1, (1 - level) / 2))
     return float(special.ndtr(math.sqrt(n / (n - 1)) * t))
 
 
-_ALL_SIGNS = 4096  # as many patterns of signs are counted one by one
+_ALL_SIGNS = 4096  # up to so many patterns of signs are all evaluated
 _DRAWS = 9999
 _BLOCK = 1 << 22  # signs drawn at a time
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Mean difference, its interval, the p of no difference, and what they were seen on.
+    """Mean difference, its interval, the p-value of no difference, and the numbers compared.
 
-    ``n`` counts the deposits compared, ``groups`` the independent groups of them. Ends and p are
-    NaN with fewer than three groups. Two-sided, p is never below ``2 / 2**groups``: with five
-    groups 0.06 is as far as any evidence can go.
+    ``n`` is the number of deposits, ``groups`` that of their independent groups. Ends and p are NaN
+    with fewer than three groups. The two-sided p is never below ``2 / 2**groups``: with five groups
+    the smallest possible p is 0.06.
     """
 
     value: float
@@ -182,12 +182,12 @@ def paired_difference(
 ) -> PairedTest:
     """Mean of ``a - b`` over held-out deposits, with its interval and its permutation test.
 
-    ``a`` and ``b`` ``(n,)`` score the same deposits by two models, a pair with a NaN left out;
-    ``groups`` ``(n,)`` names deposits that are no independent witnesses. The interval draws whole
-    groups (``bootstrap_mean``). The test flips the sign of whole groups, as it would not matter
-    which model is which were they alike (Fisher 1935, The Design of Experiments, section 21): over
-    all patterns of signs up to 4096 of them, else over 9999 random ones, the observed one counted
-    among these (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). Two-sided.
+    ``a`` and ``b`` ``(n,)`` are scores of the same deposits by two models; NaN pairs are left
+    out. ``groups`` ``(n,)``: deposits of one group are not independent. The interval draws whole
+    groups (``bootstrap_mean``). The test flips the sign of whole groups: for two equal models the
+    sign is arbitrary (Fisher 1935, The Design of Experiments, section 21). It uses all patterns of
+    signs up to 4096 of them, else 9999 random ones plus the observed one (Phipson & Smyth 2010,
+    Stat. Appl. Genet. Mol. Biol. 9, 39). Two-sided.
 
     >>> paired_difference([0.9, 0.8, 0.7], [0.6, 0.7, 0.6], seed=0).p
     0.25
@@ -206,8 +206,8 @@ def paired_difference(
 
 
 def _sign_flip(total: Floats, seed: int) -> float:
-    """Share of sign patterns whose sum lies at least as far from 0 as the observed one's."""
-    least = abs(total.sum()) - 1e-9 * np.abs(total).sum()  # equals stay equal despite rounding
+    """Share of sign patterns whose sum lies at least as far from 0 as the observed one."""
+    least = abs(total.sum()) - 1e-9 * np.abs(total).sum()  # tolerance, so that ties count
     n = total.size
     if 2**n <= _ALL_SIGNS:
         pattern = (np.arange(2**n)[:, None] >> np.arange(n)) & 1

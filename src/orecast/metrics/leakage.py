@@ -1,4 +1,4 @@
-"""How many near-copies of test windows a protocol leaves in training."""
+"""Detect leaks in published windows: near-copies, shared pixels, joint scaling, split effects."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MIX = np.uint64(0xBF58476D1CE4E5B9)
 
 
 def number_pixels(*parts: Real) -> list[Ints]:
-    """Number the pixels of several sets of windows alike: equal vectors, equal numbers.
+    """Number the pixels of several sets of windows together: equal vectors get equal numbers.
 
-    Each part ``(n, size, size, channels)`` of one type; each answer ``(n, size, size)``. Equality
-    is bit for bit, told by a 64-bit hash: among a million pixels two unlike ones meet with a
-    chance of 3 in 100 million.
+    Each part ``(n, size, size, channels)`` of one type; each result ``(n, size, size)``. Equality
+    is bit for bit, by a 64-bit hash: among a million pixels the chance that two different ones get
+    the same number is 3 in 100 million.
     """
     keys = [_keys(part) for part in parts]
     _, number = np.unique(np.concatenate([k.ravel() for k in keys]), return_inverse=True)
@@ -37,9 +37,9 @@ def number_pixels(*parts: Real) -> list[Ints]:
 
 
 def marking(number: Ints) -> Bools:
-    """Whether each pixel marks a place: those that stand twice in one window do not, ``(n, k, k)``.
+    """Whether each pixel identifies a place, ``(n, k, k)``; one repeated in a window does not.
 
-    They are padding, or classes, or a coarser raster's; windows far apart may hold them.
+    Repeated pixels are padding, classes or a coarser raster; distant windows may contain them.
 
     >>> marking(np.array([[[0, 0], [1, 2]]])).tolist()
     [[[False, False], [True, True]]]
@@ -52,7 +52,7 @@ def marking(number: Ints) -> Bools:
     repeated = np.hstack([nothing, same]) | np.hstack([same, nothing])
     unique = np.empty(flat.shape, dtype=bool)
     np.put_along_axis(unique, order, ~repeated, axis=1)
-    # what repeats in one window marks no place in another either
+    # a pixel repeated in one window identifies no place in any window
     return np.asarray(~np.isin(number, np.unique(flat[~unique])))
 
 
@@ -64,12 +64,12 @@ def symmetries(windows: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def window_keys(number: Ints) -> Keys:
-    """One hash a window, equal where the windows are equal pixel for pixel, ``(n,)``."""
+    """One hash per window, equal where the windows are equal pixel for pixel, ``(n,)``."""
     return _hashed(np.ascontiguousarray(number).reshape(len(number), -1).astype(np.uint64))
 
 
 def canonical(number: Ints) -> Keys:
-    """One hash a window, equal where the windows are equal up to flips and quarter turns, ``(n,)``.
+    """One hash per window, equal where the windows are equal after flips and quarter turns.
 
     >>> w = np.array([[[0, 1], [2, 3]], [[2, 0], [3, 1]], [[0, 3], [2, 1]]])
     >>> [int(k == canonical(w)[0]) for k in canonical(w)]
@@ -79,7 +79,7 @@ def canonical(number: Ints) -> Keys:
 
 
 def sharing_groups(number: Ints, marks: Bools, links: Ints | None = None) -> Ints:
-    """Number the groups of windows that share a marking pixel, ``(n,)``; sharing carries over.
+    """Number the groups of windows that share a marking pixel, ``(n,)``; sharing is transitive.
 
     ``links`` ``(m, 2)`` are further pairs of windows that belong together.
 
@@ -109,7 +109,7 @@ def _keys(windows: Real) -> Keys:
 
 
 def _hashed(words: NDArray[np.unsignedinteger]) -> Keys:
-    """Hash over the last axis, a word at a time, as a splitmix generator mixes."""
+    """Hash over the last axis, one word at a time, mixed as in splitmix64."""
     key = np.zeros(words.shape[:-1], dtype=np.uint64)
     for k in range(words.shape[-1]):
         key = (key ^ words[..., k].astype(np.uint64)) * _FACTOR + np.uint64(k + 1)
@@ -120,22 +120,22 @@ def _hashed(words: NDArray[np.unsignedinteger]) -> Keys:
 
 _DIMENSIONS = 64
 _ROWS_AT_ONCE = 512
-_BY_CHANCE = 0.01  # windows that may lie as near by chance, of all of them
-_CLOSEST = 0.25  # of the distance between two windows taken at random
+_BY_CHANCE = 0.01  # share of windows that may lie as near by chance
+_CLOSEST = 0.25  # of the typical distance between two random windows
 
 
 def near_copies(windows: NDArray[np.floating], group: Ints) -> Ints:
     """Near-copy of each window in another group, -1 where it has none, ``(n,)``.
 
-    ``windows`` ``(n, size, size, channels)``; ``group`` ``(n,)``, windows of one group are never
-    held against each other (those that share pixels are known to be copies). A near-copy is
-    nearer than a quarter of the typical distance between two windows, and nearer than chance
-    would bring one window in a hundred: of ``n`` points in ``d`` dimensions a share ``n t**d``
-    has another within ``t`` typical distances. ``d`` is the participation ratio of the windows'
-    principal components, so smooth maps of few elements are held to a smaller ``t``.
+    ``windows`` ``(n, size, size, channels)``; ``group`` ``(n,)``: windows of one group are never
+    compared (they share pixels and are known copies). A near-copy is nearer than a quarter of the
+    typical distance between two windows, and nearer than 1 % of windows would be by chance: of
+    ``n`` points in ``d`` dimensions a share ``n t**d`` has another within ``t`` typical distances.
+    ``d`` is the participation ratio of the windows' principal components, so the limit ``t`` is
+    smaller for smooth maps of few elements.
 
-    Distances are taken of channels standardised over all windows, in 64 random projections, which
-    keep them to about a tenth (Johnson & Lindenstrauss 1984, Contemp. Math. 26, 189).
+    Channels are standardised over all windows. Distances are computed in 64 random projections,
+    which keep them to about 10 % (Johnson & Lindenstrauss 1984, Contemp. Math. 26, 189).
     """
     points = _projected(windows)
     n = len(points)
@@ -165,48 +165,47 @@ def _projected(windows: NDArray[np.floating]) -> Floats:
 
 
 def _nearest(points: Floats, group: Ints) -> tuple[Ints, Floats]:
-    """The nearest point of another group, and how far it is."""
+    """The nearest point of another group, and its distance."""
     n, squares = len(points), (points**2).sum(axis=1)
     nearest = np.empty(n, dtype=np.int64)
     for k in range(0, n, _ROWS_AT_ONCE):
         rows = slice(k, k + _ROWS_AT_ONCE)
-        apart = squares - 2 * points[rows] @ points.T  # less each row's own square
-        apart[group[rows, None] == group] = np.inf
-        nearest[rows] = apart.argmin(axis=1)
+        squared = squares - 2 * points[rows] @ points.T  # less each row's own square
+        squared[group[rows, None] == group] = np.inf
+        nearest[rows] = squared.argmin(axis=1)
     distance = np.sqrt(((points - points[nearest]) ** 2).sum(axis=1))
     distance[group == group[nearest]] = np.inf  # no other group
     return nearest, distance
 
 
 def _typical(points: Floats) -> float:
-    """Median distance between two points taken at random."""
+    """Median distance between two random points."""
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, len(points), (2, 20_000))
-    apart = np.sqrt(((points[a] - points[b]) ** 2).sum(axis=1))
-    return float(np.median(apart[a != b]))
+    distance = np.sqrt(((points[a] - points[b]) ** 2).sum(axis=1))
+    return float(np.median(distance[a != b]))
 
 
-_EXACT, _APART = 1e-4, 1e-3  # of a spread: what rounding leaves, and what it cannot
+_EXACT, _DIFFERENT = 1e-4, 1e-3  # of a spread: below is rounding, above is not
 
 
 def scaled_together(train: Floating, test: Floating) -> Literal["standardised", "ranged"] | None:
-    """How both parts were scaled as one, None where nothing of the kind shows.
+    """Kind of scaling that was fitted to training and test together; None if not detected.
 
     Windows ``(n, size, size, channels)``. "standardised": every channel has mean 0 and standard
-    deviation 1 over both parts, and not over the training windows alone. "ranged": every channel
-    runs from 0 to 1 over both, and not over the training windows alone. Constant channels, and
-    those of 0 and 1 alone (classes), tell nothing. A scaling fitted to the whole map leaves no
-    such trace in its windows.
+    deviation 1 over both parts, but not over the training windows. "ranged": every channel runs
+    from 0 to 1 over both, but not over the training windows. Constant channels, and those with
+    only 0 and 1 (classes), are ignored. A scaling fitted to the whole map cannot be detected.
     """
     a, b = (part.reshape(-1, part.shape[-1]) for part in (train, test))
     both = np.concatenate([a, b])
-    telling = ((both != 0) & (both != 1)).any(axis=0) & (np.ptp(both, axis=0) > 0)
-    if not telling.any():
+    informative = ((both != 0) & (both != 1)).any(axis=0) & (np.ptp(both, axis=0) > 0)
+    if not informative.any():
         return None
-    a, both = a[:, telling], both[:, telling]
-    if _off_standard(both) < _EXACT and _off_standard(a) > _APART:
+    a, both = a[:, informative], both[:, informative]
+    if _off_standard(both) < _EXACT and _off_standard(a) > _DIFFERENT:
         return "standardised"
-    if _off_range(both) < _EXACT and _off_range(a) > _APART:
+    if _off_range(both) < _EXACT and _off_range(a) > _DIFFERENT:
         return "ranged"
     return None
 
@@ -232,12 +231,12 @@ _ENOUGH = 0.5  # share of two windows' overlap that must be equal
 def cells_apart(
     train: Ints, test: Ints, train_marks: Bools, test_marks: Bools
 ) -> NDArray[np.float64]:
-    """Cells from each test window to the nearest training window of the same ground, ``(m,)``.
+    """Cells from each test window to the nearest training window of the same area, ``(m,)``.
 
-    ``train`` ``(n, size, size)`` and ``test`` ``(m, size, size)`` hold numbers of pixels, as
-    ``number_pixels`` gives them. Two windows are one patch slid by ``(dr, dc)`` where half or more
-    of their overlap at that shift is equal; a test window may be flipped or turned. The distance
-    is the longer of the two sides: 0 the same window, 1 a neighbour, diagonal ones among them.
+    ``train`` ``(n, size, size)`` and ``test`` ``(m, size, size)`` hold numbers of pixels from
+    ``number_pixels``. Two windows show one patch slid by ``(dr, dc)`` where at least half of their
+    overlap at that shift is equal; a test window may be flipped or turned. The distance is the
+    larger of the two shifts: 0 for the same window, 1 for a neighbour (also a diagonal one).
     Infinite where no window overlaps.
     """
     size = train.shape[1]
@@ -278,9 +277,9 @@ class OneCell:
 
 @dataclass(frozen=True)
 class SplitClaims:
-    """Pooled out-of-fold AUC of one cheap model under two ways to cut folds, one a repeat.
+    """Pooled out-of-fold AUC of a simple model under two kinds of folds, one per repeat.
 
-    ``random`` and ``grouped`` ``(repeats,)``; empty where the folds cannot be cut.
+    ``random`` and ``grouped`` ``(repeats,)``; empty where no folds can be made.
     """
 
     random: Floats
@@ -289,9 +288,9 @@ class SplitClaims:
 
 
 def one_cell(train: Floats, y: Ints, test: Floats, y_test: Ints) -> OneCell:
-    """Fit logistic regression to the windows' own cells and score it on the test's.
+    """Fit logistic regression to the training windows' own cells and score it on the test cells.
 
-    ``train`` ``(n, channels)`` with labels ``y`` ``(n,)`` 1 or 0, both among them; ``test``
+    ``train`` ``(n, channels)`` with labels ``y`` ``(n,)``, both 1 and 0; ``test``
     ``(m, channels)``. Channels are standardised on the training part; the AUC is NaN where the
     test part has one class.
     """
@@ -304,28 +303,27 @@ def one_cell(train: Floats, y: Ints, test: Floats, y_test: Ints) -> OneCell:
 def split_claims(
     values: Floats, y: Ints, group: Ints, *, folds: int = 5, repeats: int = 5
 ) -> SplitClaims:
-    """Cross-validate logistic regression with windows split at random, and with groups kept whole.
+    """Cross-validate logistic regression with random folds, and with folds of whole groups.
 
     ``values`` ``(n, channels)``, ``y`` ``(n,)`` 1 or 0, ``group`` ``(n,)``. Both keep the share
-    of ore in each fold where they can; each repeat deals the folds anew. Fewer folds where a class
-    has fewer groups; none, and empty answers, where one has a single group.
+    of ore in each fold where possible; each repeat has new folds. There are fewer folds where a
+    class has fewer groups; none, and empty results, where a class has a single group.
     """
     folds = min(folds, *(len(np.unique(group[y == label])) for label in (0, 1)))
     if folds < 2:
         return SplitClaims(np.empty(0), np.empty(0), 0)
-    alone = np.arange(len(y))
-    return SplitClaims(
-        np.array([_pooled(values, y, dealt(y, alone, folds, seed=k)) for k in range(repeats)]),
-        np.array([_pooled(values, y, dealt(y, group, folds, seed=k)) for k in range(repeats)]),
-        folds,
+    random, grouped = (
+        np.array([_pooled(values, y, assign_folds(y, g, folds, seed=k)) for k in range(repeats)])
+        for g in (np.arange(len(y)), group)
     )
+    return SplitClaims(random, grouped, folds)
 
 
-def dealt(y: Ints, group: Ints, folds: int, *, seed: int) -> Ints:
-    """Deal groups to folds at random, each to that with the fewest windows of its class, ``(n,)``.
+def assign_folds(y: Ints, group: Ints, folds: int, *, seed: int) -> Ints:
+    """Assign groups to folds, each to the fold with fewest windows of its class, ``(n,)``.
 
-    Large groups come first; a group of both classes is of its larger one. Of equal folds the one
-    with fewer windows in all, so that groups of one window are dealt as evenly as cards.
+    Groups come in random order, large ones first; a group of both classes counts as the larger
+    class. Ties: the fold with fewer windows in total.
     """
     members, number, size = np.unique(group, return_inverse=True, return_counts=True)
     ore = 2 * np.bincount(number.reshape(-1), weights=y) > size

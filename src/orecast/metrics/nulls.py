@@ -1,4 +1,4 @@
-"""What chance alone gives: shifted deposits, and other draws of negatives."""
+"""Chance levels: randomly shifted deposits, and repeated draws of negatives."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from orecast.errors import SamplingError
 from orecast.metrics.intervals import bootstrap_mean
 from orecast.metrics.scores import percentiles
 
-_FEWEST_INSIDE = 2 / 3  # of the deposits, for a shift to count
-_TRIES = 200  # shifts tried for each that is wanted
+_FEWEST_INSIDE = 2 / 3  # of the deposits on valid cells, for a shift to be accepted
+_TRIES = 200  # shifts tried for each one needed
 
 
 @dataclass(frozen=True)
 class LayerNull:
-    """The best single layer, and what the best one scores on deposits shifted at random.
+    """The best single layer, and the score of the best layer for randomly shifted deposits.
 
-    ``layer`` its number and ``sign`` (1 high values are ore, -1 low ones); ``value`` its mean
-    percentile of the deposits. ``mean`` and ``high`` are the mean and the 95 % quantile of the best
-    value over ``draws`` shifts, each free to choose its own layer and sign; ``p`` the share of
-    shifts, the observed place among them, that reach ``value``.
+    ``layer`` is its number, ``sign`` 1 where high values are ore and -1 where low values are;
+    ``value`` its mean percentile of the deposits. ``mean`` and ``high`` are the mean and the 95 %
+    quantile of the best value over ``draws`` shifts; the best layer and sign are chosen for each
+    shift. ``p`` is the share of shifts, including the observed position, that reach ``value``.
     """
 
     layer: int
@@ -43,18 +43,18 @@ class LayerNull:
 def toroidal_null(
     stack: ArrayLike, valid: ArrayLike, cells: ArrayLike, *, seed: int, draws: int = 1000
 ) -> LayerNull:
-    """Null of the best layer chosen afterwards, by toroidal shifts of the deposits.
+    """Null distribution of the best single layer, by toroidal shifts of the deposits.
 
     ``stack`` ``(n_layers, rows, columns)``; ``valid`` ``(rows, columns)``, cells where every layer
     has a value; ``cells`` ``(n, 2)`` row and column of deposits. A layer's value is the mean
-    percentile of the deposits among the valid cells, or one minus it where that is more. The
-    deposits move together by a random shift, wrapped at the grid's edges, which keeps their pattern
-    and the layers' texture and breaks only the tie between the two (Lotwick & Silverman 1982, J. R.
-    Stat. Soc. B 44, 406). Deposits on cells that are not valid are left out of that shift's mean; a
-    shift with fewer than two thirds of them on valid cells is drawn again. The wrap sews edges
-    together that do not belong together: with few cells and wide texture p is approximate. Raises
-    ValueError for NaN at valid cells, SamplingError where no deposit is on a valid cell or the
-    valid area is too small to shift in.
+    percentile of the deposits among the valid cells, or one minus it where that is larger. The
+    deposits move together by a random shift, wrapped at the grid's edges. This keeps their pattern
+    and the layers' texture and removes only the relation between the two (Lotwick & Silverman 1982,
+    J. R. Stat. Soc. B 44, 406). Deposits on cells that are not valid are left out of that shift's
+    mean; a shift with fewer than two thirds of them on valid cells is drawn again. The wrap joins
+    opposite edges, so p is approximate with few cells and coarse texture. Raises ValueError for NaN
+    at valid cells, SamplingError where no deposit is on a valid cell or the valid area is too small
+    for shifts.
     """
     layers, inside = np.asarray(stack), np.asarray(valid, dtype=bool)
     observed = np.asarray(cells, dtype=np.int64).reshape(-1, 2)
@@ -81,7 +81,7 @@ def toroidal_null(
 
 
 def _shifted(cells: Ints, valid: Bools, draws: int, rng: np.random.Generator) -> Ints:
-    """Deposits where they are and at ``draws`` accepted shifts, ``(1 + draws, n, 2)``."""
+    """Deposits at their own cells and at ``draws`` accepted shifts, ``(1 + draws, n, 2)``."""
     found, count = [cells[None]], 0
     for _ in range(_TRIES):
         shift = rng.integers(0, valid.shape, size=(draws, 1, 2))
@@ -92,9 +92,10 @@ def _shifted(cells: Ints, valid: Bools, draws: int, rng: np.random.Generator) ->
         if count == draws:
             return np.concatenate(found)
     raise SamplingError(
-        f"of {_TRIES * draws} random shifts only {count} leave two thirds of the deposits on "
+        f"only {count} of {_TRIES * draws} random shifts leave two thirds of the deposits on "
         "valid cells",
-        remedy="the valid area is too small or too ragged for this null",
+        remedy="use layers that cover more of the area: its valid cells are too few or too "
+        "scattered for this test",
     )
 
 
@@ -122,9 +123,9 @@ def _on(valid: Bools, cells: Ints) -> Bools:
 class NegativeDraws:
     """AUC over draws of negatives: mean and spread, and the interval over distinct deposits.
 
-    ``spread`` is the standard deviation over draws, the ``±`` that is published. It says how much
-    the choice of negatives matters, and nothing of how much the choice of deposits does: that is
-    ``low`` to ``high``, NaN with fewer than three ``distinct`` samples behind the deposits.
+    ``spread`` is the standard deviation over draws, the published ``±``. It shows the effect of the
+    choice of negatives, not of the choice of deposits. For the latter see ``low`` to ``high``, NaN
+    with fewer than three ``distinct`` samples behind the deposits.
     """
 
     mean: float
@@ -147,34 +148,34 @@ def negative_draws(
     draws: int = 20,
     distinct: ArrayLike | None = None,
 ) -> NegativeDraws:
-    """AUC of deposits against as many negatives, drawn anew ``draws`` times, as OpenGADBench does.
+    """AUC of deposits against as many negatives, drawn ``draws`` times, as in OpenGADBench.
 
     ``deposit_scores`` ``(n,)`` are the scores of the samples nearest to the deposits;
-    ``candidate_scores`` ``(m,)`` those of the samples that may stand for barren ground, drawn with
-    replacement; NaN left out of both. ``distinct`` ``(n,)`` names the sample behind each deposit:
-    several deposits often share one, which is one witness and not several, so that the interval
-    draws samples. Raises ValueError for fewer than two draws, SamplingError where either side is
-    empty.
+    ``candidate_scores`` ``(m,)`` those of the possible negatives, drawn with replacement; NaN left
+    out of both. ``distinct`` ``(n,)`` is the sample behind each deposit. Deposits that share a
+    sample are not independent, so the interval draws samples. Raises ValueError for fewer than two
+    draws, SamplingError where either side is empty.
     """
     if draws < 2:
-        raise ValueError("a spread over draws needs two of them")
+        raise ValueError(f"at least 2 draws are needed for a spread, not {draws}")
     found = np.asarray(deposit_scores, dtype=np.float64).ravel()
     label = np.arange(found.size) if distinct is None else np.asarray(distinct).ravel()
     if label.shape != found.shape:
         raise ValueError(f"{found.size} deposits but {label.size} labels of samples")
     label, found = label[~np.isnan(found)], found[~np.isnan(found)]
-    barren = np.asarray(candidate_scores, dtype=np.float64).ravel()
-    barren = barren[~np.isnan(barren)]
-    if not found.size or not barren.size:
+    candidates = np.asarray(candidate_scores, dtype=np.float64).ravel()
+    candidates = candidates[~np.isnan(candidates)]
+    if not found.size or not candidates.size:
         raise SamplingError(
-            f"{found.size} deposits and {barren.size} candidates for negatives have a score",
+            f"{found.size} deposits and {candidates.size} candidates for negatives have a score; "
+            "at least 1 of each is needed",
             remedy="check where the scores are NaN",
         )
     rng = np.random.default_rng(seed)
-    drawn = rng.choice(barren, size=(draws, found.size))
-    outranked = np.stack([percentiles(found, negatives) for negatives in drawn])  # (draws, n)
-    auc = outranked.mean(axis=1)
-    over = bootstrap_mean(outranked.mean(axis=0), seed=seed, groups=label)
+    drawn = rng.choice(candidates, size=(draws, found.size))
+    ranks = np.stack([percentiles(found, negatives) for negatives in drawn])  # (draws, n)
+    auc = ranks.mean(axis=1)
+    over = bootstrap_mean(ranks.mean(axis=0), seed=seed, groups=label)
     return NegativeDraws(
         mean=over.value,
         spread=float(auc.std(ddof=1)),

@@ -14,16 +14,16 @@ from orecast.metrics.intervals import Interval, bootstrap, share_interval
 
 Real = NDArray[np.floating]
 _BLOCK = 1 << 15  # cells that are sorted at a time: they stay in the processor's cache
-_ROUNDING = 1e-12  # of a percentile, so that 0.95 lies within the best 0.05
+_ROUNDING = 1e-12  # tolerance, so that a percentile of 0.95 lies within the best 0.05
 
 
 def percentiles(deposit_scores: ArrayLike, region_scores: ArrayLike) -> Floats:
-    """Share of a region's cells that each deposit outranks, a tie counting half, ``(n,)``.
+    """Share of a region's cells that each deposit outranks; a tie counts half, ``(n,)``.
 
-    ``deposit_scores`` ``(n,)``; ``region_scores`` of any shape, NaN cells never counted. The
-    region holds the deposits' own cells, each of which ties with its deposit: so that the mean
-    over a deposit put anywhere in the region is exactly 0.5, whatever the map. A perfect map of
-    ``m`` cells gives ``1 - 0.5 / m``. NaN where the deposit's score is NaN or the region is empty.
+    ``deposit_scores`` ``(n,)``; ``region_scores`` of any shape, NaN cells not counted. The region
+    includes the deposits' own cells, which tie with their deposits. So the mean over all possible
+    positions of a deposit is exactly 0.5 for any map. A perfect map of ``m`` cells gives
+    ``1 - 0.5 / m``. NaN where the deposit's score is NaN or the region is empty.
 
     >>> percentiles([0.9, 0.2, np.nan], [0.1, 0.2, 0.3, 0.9, np.nan]).tolist()
     [0.875, 0.375, nan]
@@ -36,12 +36,11 @@ def percentiles(deposit_scores: ArrayLike, region_scores: ArrayLike) -> Floats:
 
 
 def outranked(levels: ArrayLike, cells: ArrayLike) -> tuple[Ints, Ints, int]:
-    """Count the cells below each level, the cells up to it, and all cells, NaN cells never.
+    """Count the cells below each level, the cells up to it, and all cells; NaN cells do not count.
 
-    ``levels`` ``(k,)``, of which a NaN counts for nothing; ``cells`` of any shape. Compared in the
-    coarser of the two types, so that a deposit ties with its own cell. Cells are sorted a block at
-    a time and never as a whole: a few levels among ten million cells cost one walk through them
-    and no copy.
+    ``levels`` ``(k,)``, a NaN has no useful count; ``cells`` of any shape. The comparison uses the
+    coarser of the two types, so that a deposit ties with its own cell. Cells are sorted in blocks,
+    never all at once: few levels among ten million cells need one pass and no copy.
 
     >>> below, up_to, known = outranked([0.2], [0.1, 0.2, 0.2, np.nan])
     >>> below.tolist(), up_to.tolist(), known
@@ -52,7 +51,7 @@ def outranked(levels: ArrayLike, cells: ArrayLike) -> tuple[Ints, Ints, int]:
     wanted = wanted.astype(coarser)
     below, up_to = np.zeros(wanted.size, np.int64), np.zeros(wanted.size, np.int64)
     known = 0
-    step = max(_BLOCK, wanted.size)  # many levels are worth larger blocks
+    step = max(_BLOCK, wanted.size)  # larger blocks are faster for many levels
     for start in range(0, values.size, step):
         block = values[start : start + step].astype(coarser)
         block.sort()  # NaN comes last
@@ -66,8 +65,7 @@ def top_share(percentile: ArrayLike, area: float, *, groups: ArrayLike | None = 
     """Share of places within the best ``area`` (a share) of their regions, with Wilson's interval.
 
     ``percentile`` ``(n,)`` of each held-out place among its own region's cells, NaN left out;
-    ``groups`` ``(n,)`` names places that are no independent witnesses: the interval then counts
-    groups, not places.
+    ``groups`` ``(n,)``: places of one group are not independent, and the interval counts groups.
 
     >>> top_share([0.99, 0.95, 0.4, 0.2], 0.05).value
     0.5
@@ -83,10 +81,10 @@ def top_share(percentile: ArrayLike, area: float, *, groups: ArrayLike | None = 
 
 
 def auc(positive: ArrayLike, negative: ArrayLike) -> float:
-    """Area under the ROC curve: how often a positive outranks a negative, a tie counting half.
+    """Area under the ROC curve: how often a positive outranks a negative; a tie counts half.
 
     The Mann-Whitney statistic (Hanley & McNeil 1982, Radiology 143, 29). NaN scores are left
-    out; NaN where one side is empty.
+    out; NaN where one class is empty.
 
     >>> auc([0.9, 0.4], [0.1, 0.4])
     0.875
@@ -99,7 +97,7 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
 def average_precision(y: ArrayLike, scores: ArrayLike) -> float:
     """Mean of the precision at each score, weighted by the recall gained there.
 
-    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Ties enter together, nothing is interpolated
+    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Ties enter together, no interpolation
     (Davis & Goadrich 2006, ICML). NaN without positives.
 
     >>> round(average_precision([1, 0, 1], [0.9, 0.8, 0.7]), 4)
@@ -114,11 +112,11 @@ def average_precision(y: ArrayLike, scores: ArrayLike) -> float:
 def f1_optimal_threshold(
     y: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
 ) -> float:
-    """Lowest score to call ore for the best F1 of the positive class, as a paper's tables use.
+    """Score threshold with the best F1 of the positive class, as used in papers' tables.
 
-    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``; ``weights`` ``(n,)`` how much each place counts,
-    alike when left out. Of equals the highest threshold. To be chosen on what was learned from,
-    never on what is tested. NaN without positives.
+    ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``; ``weights`` ``(n,)`` of the places, equal by
+    default. Ties: the highest threshold is taken. Use it on training rows, never on test rows. NaN
+    without positives.
 
     >>> f1_optimal_threshold([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1])
     0.7
@@ -131,10 +129,10 @@ def f1_optimal_threshold(
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of a two-class decision, or expected counts, and the scores drawn from them.
+    """Counts of a two-class decision, or expected counts, and the scores computed from them.
 
-    The 144 tiles of Gao et al. (2022, Appl. Sci. 12, 11433), whose published "AUC" 0.7454 is the
-    balanced accuracy and whose F1 0.7653 is the macro mean:
+    Example: the 144 tiles of Gao et al. (2022, Appl. Sci. 12, 11433). Their published "AUC" 0.7454
+    is the balanced accuracy, and their F1 0.7653 is the macro mean:
 
     >>> tiles = Confusion(tn=108, fp=7, fn=13, tp=16)
     >>> [round(s, 4) for s in (tiles.accuracy, tiles.balanced_accuracy, tiles.macro_f1, tiles.f1)]
@@ -153,27 +151,27 @@ class Confusion:
 
     @property
     def accuracy(self) -> float:
-        """Share called rightly."""
+        """Share of places predicted correctly."""
         return _ratio(self.tp + self.tn, self.n)
 
     @property
     def recall(self) -> float:
-        """Share of the ore that is called ore (sensitivity)."""
+        """Share of the ore that is predicted positive (sensitivity)."""
         return _ratio(self.tp, self.tp + self.fn)
 
     @property
     def specificity(self) -> float:
-        """Share of the barren that is called barren."""
+        """Share of the negatives that is predicted negative."""
         return _ratio(self.tn, self.tn + self.fp)
 
     @property
     def balanced_accuracy(self) -> float:
-        """Mean of recall and specificity; what the AUC of hard labels comes to."""
+        """Mean of recall and specificity; equals the AUC of hard labels."""
         return (self.recall + self.specificity) / 2
 
     @property
     def precision(self) -> float:
-        """Share of what is called ore that is ore."""
+        """Share of the predicted positive that is ore."""
         return _ratio(self.tp, self.tp + self.fp)
 
     @property
@@ -183,7 +181,7 @@ class Confusion:
 
     @property
     def macro_f1(self) -> float:
-        """Mean of the F1 of the ore class and of the barren class."""
+        """Mean of the F1 of the ore class and of the negative class."""
         return (self.f1 + _ratio(2 * self.tn, 2 * self.tn + self.fp + self.fn)) / 2
 
     @property
@@ -216,7 +214,7 @@ class Confusion:
 
 
 def confusion(y: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> Confusion:
-    """Count right and wrong calls where a score of ``threshold`` or more is called ore.
+    """Count right and wrong predictions; a score of ``threshold`` or more is predicted positive.
 
     ``y`` ``(n,)`` 1 or 0; ``scores`` ``(n,)``. Places with a NaN label or score are left out.
 
@@ -224,19 +222,19 @@ def confusion(y: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> Confus
     Confusion(tn=1, fp=1, fn=1, tp=1)
     """
     ore, values, _ = _labelled(y, scores)
-    called = values >= threshold
+    positive = values >= threshold
     return Confusion(
-        tn=int(np.sum(~ore & ~called)),
-        fp=int(np.sum(~ore & called)),
-        fn=int(np.sum(ore & ~called)),
-        tp=int(np.sum(ore & called)),
+        tn=int(np.sum(~ore & ~positive)),
+        fp=int(np.sum(~ore & positive)),
+        fn=int(np.sum(ore & ~positive)),
+        tp=int(np.sum(ore & positive)),
     )
 
 
 def _descending(
     y: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
 ) -> tuple[Floats, Floats, Floats]:
-    """Positives and places taken down to each distinct score, and the scores, highest first."""
+    """Counts of positives and of places down to each distinct score; the scores, highest first."""
     ore, values, counts = _labelled(y, scores, weights)
     order = np.argsort(-values, kind="stable")
     ore, values, counts = ore[order], values[order], counts[order]
@@ -262,7 +260,7 @@ def _ratio(part: float, whole: float) -> float:
 
 def _flat(values: ArrayLike) -> Real:
     array = np.asarray(values).ravel()
-    # a float32 map is ranked as it is, at half the memory
+    # a float32 map stays float32, which needs half the memory
     return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
 
 
@@ -282,23 +280,23 @@ CALLED = (
 def called_scores(
     hit: ArrayLike, false_alarm: ArrayLike, *, groups: ArrayLike, seed: int
 ) -> dict[str, Interval]:
-    """Accuracy and its kin where each place stands against one cell drawn from its region.
+    """Accuracy, precision, recall and the other scores in ``CALLED``, with intervals.
 
     ``hit`` ``(n,)`` is 1 where a held-out place reached its fold's threshold; ``false_alarm``
-    ``(n,)`` the share of its region's cells that did. The counts are those expected when one such
-    cell is drawn for each place: ore and background weigh the same, as in the published tables.
-    Background is not known to be barren; what is called ore there is unproven rather than wrong.
-    NaN places are left out.
+    ``(n,)`` is the share of its region's cells that did. The counts are those expected when one
+    cell of the region is drawn for each place: ore and background have the same weight, as in
+    published tables. Background is not known to be barren: a predicted positive there is not proven
+    wrong. NaN places are left out.
     """
     h, f, g = _known(hit, false_alarm, groups=groups)
     if not h.size:
         return {name: Interval(math.nan, math.nan, math.nan) for name in CALLED}
 
     def of(weights: Floats) -> Floats:
-        hits, alarms, n = weights @ h, weights @ f, weights.sum(axis=1)
-        counts = zip(hits.tolist(), alarms.tolist(), n.tolist(), strict=True)
-        calls = [Confusion(tn=k - b, fp=b, fn=k - a, tp=a).scores() for a, b, k in counts]
-        return np.array([[call[name] for name in CALLED] for call in calls])
+        hits, false_positives, n = weights @ h, weights @ f, weights.sum(axis=1)
+        counts = zip(hits.tolist(), false_positives.tolist(), n.tolist(), strict=True)
+        scores = [Confusion(tn=k - b, fp=b, fn=k - a, tp=a).scores() for a, b, k in counts]
+        return np.array([[found[name] for name in CALLED] for found in scores])
 
     return dict(zip(CALLED, bootstrap(of, g, seed=seed), strict=True))
 
@@ -308,9 +306,9 @@ def average_precision_of(
 ) -> Interval:
     """Average precision of held-out places among ``n_cells`` background cells.
 
-    ``percentiles`` ``(n,)`` within each place's own region stand in for scores, which two folds do
-    not share: the place at percentile p has ``(1 - p) * n_cells`` cells above it. As low as the
-    share of ore in the map for a random one.
+    ``percentiles`` ``(n,)`` within each place's own region replace the scores, whose scales differ
+    between folds: a place at percentile p has ``(1 - p) * n_cells`` cells above it. A random map
+    gives the share of ore in the map.
     """
     p, g = _known(percentiles, groups=groups)
     if not p.size:
@@ -322,9 +320,9 @@ def average_precision_of(
 
     def of(weights: Floats) -> Floats:
         taken = np.cumsum(weights, axis=1)[:, last]
-        called = taken + above
+        positive = taken + above
         # a place that was not drawn, with no cell above it, has no precision and no weight
-        precision = np.divide(taken, called, out=np.zeros_like(taken), where=called > 0)
+        precision = np.divide(taken, positive, out=np.zeros_like(taken), where=positive > 0)
         return np.asarray((weights * precision).sum(axis=1) / weights.sum(axis=1))[:, None]
 
     return bootstrap(of, g, seed=seed)[0]
@@ -339,12 +337,12 @@ def brier_of(
     groups: ArrayLike,
     seed: int,
 ) -> tuple[Interval, Interval]:
-    """Brier score of a calibrated map, and its skill over the same chance everywhere.
+    """Brier score of a calibrated map, and its skill over a constant probability.
 
-    ``at_places`` ``(n,)`` is the probability given to each held-out place; ``background_squares``
-    the sum of squared probabilities over the other of ``n_cells`` cells; ``reference`` the constant
-    chance, deposits by cells. Skill is 1 - Brier / Brier of the reference
-    (Murphy 1973, J. Appl. Meteorol. 12, 595); under 0 the map is worse than knowing nothing.
+    ``at_places`` ``(n,)`` is the probability at each held-out place; ``background_squares`` the sum
+    of squared probabilities over the other of ``n_cells`` cells; ``reference`` the constant
+    probability, deposits per cell. Skill is 1 - Brier / Brier of the reference
+    (Murphy 1973, J. Appl. Meteorol. 12, 595); below 0 the map is worse than the constant.
     """
     p, g = _known(at_places, groups=groups)
     if not p.size:

@@ -1,1 +1,1 @@
-"""Models: ``classical`` ones need no torch, ``networks`` do."""
+"""Models: ``classical`` models need no torch, ``networks`` do."""

@@ -1,4 +1,4 @@
-"""What is learned from: places with labels, lazy windows, negatives, and how folds are cut."""
+"""Training data: places with labels, lazy windows, negatives, augmentation; the fold types."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Augmentation: copies, turns, noise, slides and SMOTE, and the plan that joins them.
+"""Augmentation: copies, turns, noise, slides and SMOTE, and plans that combine them.
 
-An augmenter is fitted on the training windows of one class and makes further rows of them. What
-needs torch is in ``orecast.training.generators``.
+An augmenter is fitted on the training windows of one class and makes further rows from them.
+Augmenters that need torch are in ``orecast.training.generators``.
 """
 
 from __future__ import annotations
@@ -32,28 +32,27 @@ REGISTERED = {
 
 
 class Part(Protocol):
-    """Rows made by one method; a row's values are made when they are read."""
+    """Rows added by one method; a row's values are computed when they are read."""
 
     @property
     def origin(self) -> Ints:
-        """Rows of the windows grown from that each row was made of, ``(m, o)``.
+        """Source rows of each added row, ``(m, o)``.
 
-        ``o`` is 0 where a generator made the row: no single window stands behind it.
+        ``o`` is 0 where a generator made the row: it has no single source window.
         """
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
-        """Make some rows, in the layers, size and scaling of ``view``: ``(b, C, size, size)``."""
+        """Compute some rows in the layers, size and scaling of ``view``: ``(b, C, size, size)``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grown(Windows):
-    """Windows and behind them grown ones; as lazy as they are, and a model sees no difference.
+    """Augmented windows: the original windows, then the added rows. As lazy as ``Windows``.
 
-    ``part`` and ``row`` ``(n,)`` tell which part makes a row, and which of its rows it is. ``at``
-    is the cell that a slid row was slid to, of any other the place of its first origin; a
-    generator's rows stand, in turn, at the places that it learned from, so that a model that reads
-    places learns no new one. ``origin`` ``(n, o)`` are rows of the ungrown windows, filled up with
-    -1.
+    ``part`` and ``row`` ``(n,)``: the part that makes a row, and the row's number in that part.
+    ``at``: for a slid row the cell it was slid to; for any other the place of its first origin.
+    Generated rows get the places of the generator's training rows in turn, so that no new place
+    appears. ``origin`` ``(n, o)``: rows of the original windows, filled up with -1.
     """
 
     parts: tuple[Part, ...]
@@ -63,11 +62,11 @@ class Grown(Windows):
 
     @classmethod
     def of(cls, X: Windows) -> Grown:
-        """The windows themselves, nothing grown yet."""
+        """The windows themselves, no rows added yet."""
         n = np.arange(len(X))
-        told = {f.name: getattr(X, f.name) for f in fields(Windows)}
+        common = {f.name: getattr(X, f.name) for f in fields(Windows)}
         parts = (Copies(X, n[:, None]),)
-        return cls(**told, parts=parts, part=np.zeros_like(n), row=n, origin=n[:, None])
+        return cls(**common, parts=parts, part=np.zeros_like(n), row=n, origin=n[:, None])
 
     def take(self, rows: Ints | Bools | slice) -> Grown:
         """Return some of the windows; origins keep their numbers."""
@@ -75,14 +74,18 @@ class Grown(Windows):
         return replace(self, at=at, part=part, row=row, origin=origin)
 
     def moved(self, at: Ints) -> Windows:
-        """Return ungrown windows of the same kind at other cells."""
-        told = {f.name: getattr(self, f.name) for f in fields(Windows)}
-        return Windows(**told).moved(at)
+        """Return original windows of the same kind at other cells."""
+        common = {f.name: getattr(self, f.name) for f in fields(Windows)}
+        return Windows(**common).moved(at)
 
     def of_size(self, size: int) -> Grown:
-        """Return the middle of each window; raises SamplingError for more than was grown."""
+        """Return the middle of each window; raises SamplingError for a larger size."""
         if size > self.size:
-            raise SamplingError(f"windows grown at {self.size} cells cannot be read at {size}")
+            raise SamplingError(
+                f"windows augmented at {self.size} cells cannot be read at {size}",
+                where="sampling.window",
+                remedy=f"read them at {self.size} cells or less",
+            )
         return replace(self, size=size)
 
     def batch(self, rows: Ints | Bools | slice = slice(None)) -> Floats32:
@@ -95,19 +98,19 @@ class Grown(Windows):
         return values
 
     def added(self, part: Part, among: Ints) -> Grown:
-        """These windows and behind them a part that was grown from the rows ``among``."""
+        """These windows, then a part that was made from the rows ``among``."""
         n = len(part.origin)
         return replace(
             self,
-            at=np.concatenate([self.at, cells(part, self.at[among])]),
+            at=np.concatenate([self.at, row_cells(part, self.at[among])]),
             parts=(*self.parts, part),
             part=np.append(self.part, np.full(n, len(self.parts))),
             row=np.append(self.row, np.arange(n)),
-            origin=_stacked(self.origin, self._origins(part, among)),
+            origin=_stack_origins(self.origin, self._origins(part, among)),
         )
 
     def replaced(self, part: Part, among: Ints) -> Grown:
-        """These windows, those of ``among`` changed; each row of the part is made of one."""
+        """These windows, with rows of ``among`` replaced by the rows of a part made from them."""
         row, number = self.row.copy(), self.part.copy()
         changed = among[part.origin[:, 0]]
         row[changed], number[changed] = np.arange(len(changed)), len(self.parts)
@@ -127,7 +130,7 @@ class Copies:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' own windows."""
-        return through(view, self.source).batch(self.origin[rows, 0])
+        return read_like(view, self.source).batch(self.origin[rows, 0])
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,12 @@ class Slid:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The windows at the rows' cells."""
-        return through(view, self.source.moved(self.at[rows])).batch()
+        return read_like(view, self.source.moved(self.at[rows])).batch()
 
 
 @dataclass(frozen=True)
 class Units:
-    """What made values stand for: layers, size and scaling of the windows they were made for."""
+    """Layers, size and scaling of added values: those of the windows they were made from."""
 
     names: tuple[str, ...]
     size: int
@@ -174,15 +177,15 @@ class Units:
         return np.array([self.names.index(name) for name in view.names])
 
     def _ratio(self, view: Windows) -> tuple[Floats32, Floats32]:
-        """What to multiply values with and to add, ``(C, 1, 1)`` each."""
+        """Offset and factor of the change of scaling, ``(C, 1, 1)`` each."""
         own = _affine(self.scaling, len(self.names))[:, self._layers(view)]
         other = _affine(view.scaling, len(view.names))
         mean, spread = (own[0] - other[0]) / other[1], own[1] / other[1]
         return mean.astype(np.float32)[:, None, None], spread.astype(np.float32)[:, None, None]
 
 
-def through(view: Windows, source: Windows) -> Windows:
-    """The source's windows, read as ``view`` reads: its layers, size, hidden cells and scaling."""
+def read_like(view: Windows, source: Windows) -> Windows:
+    """The source's windows with the layers, size, hidden cells and scaling of ``view``."""
     return replace(
         source,
         stack=view.stack,
@@ -194,25 +197,25 @@ def through(view: Windows, source: Windows) -> Windows:
     )
 
 
-def places(part: Part, n: int) -> Ints:
-    """Of ``n`` windows grown from, the one at whose place each row of a part stands, ``(m,)``."""
+def source_rows(part: Part, n: int) -> Ints:
+    """Number, among ``n`` source windows, of the one whose place each added row takes, ``(m,)``."""
     if part.origin.shape[1]:
         return part.origin[:, 0]
     return np.arange(len(part.origin)) % n
 
 
-def cells(part: Part, at: Ints) -> Ints:
-    """Cells ``(m, 2)`` at which rows stand that were grown from windows ``at`` cells ``(n, 2)``."""
-    return part.at if isinstance(part, Slid) else at[places(part, len(at))]
+def row_cells(part: Part, at: Ints) -> Ints:
+    """Cells ``(m, 2)`` of rows that were made from windows ``at`` cells ``(n, 2)``."""
+    return part.at if isinstance(part, Slid) else at[source_rows(part, len(at))]
 
 
-def as_they_lie(X: Windows) -> bool:
-    """Whether windows are those of the map at their cells: none is turned, mixed or noisy."""
+def unchanged(X: Windows) -> bool:
+    """Whether all windows show the map at their cells: none is turned, mixed or noisy."""
     if not isinstance(X, Grown):
         return True
     used = (X.parts[number] for number in np.unique(X.part))
     return all(
-        isinstance(part, Slid) or (isinstance(part, Copies) and as_they_lie(part.source))
+        isinstance(part, Slid) or (isinstance(part, Copies) and unchanged(part.source))
         for part in used
     )
 
@@ -224,23 +227,23 @@ def _affine(scaling: Scaling | None, layers: int) -> Floats32:
     return np.stack([scaling.mean, scaling.spread])
 
 
-def _stacked(a: Ints, b: Ints) -> Ints:
-    """Origins below each other, the narrower filled up with -1."""
+def _stack_origins(a: Ints, b: Ints) -> Ints:
+    """Origins one below the other, the narrower filled up with -1."""
     wide = max(a.shape[1], b.shape[1])
     filled = [np.pad(o, ((0, 0), (0, wide - o.shape[1])), constant_values=-1) for o in (a, b)]
     return np.concatenate(filled)
 
 
 OPTIONS = "sampling.grow.options"
-"""Where an augmenter's options stand in a configuration."""
+"""Where an augmenter's options are in a configuration."""
 
 
 class Augmenter(Protocol):
-    """A way to make training windows of training windows of one class.
+    """A way to make further training windows from the training windows of one class.
 
-    ``__init__`` stores and checks its options. ``fewest`` windows are needed to fit; ``per_row``
-    says that each row made is one window changed, and that each window serves as often, give or
-    take one.
+    ``__init__`` stores and checks its options. ``fewest`` windows are needed to fit. ``per_row``:
+    each added row is one window changed, and all windows are used equally often (plus or minus
+    one).
     """
 
     name: ClassVar[str]
@@ -248,13 +251,12 @@ class Augmenter(Protocol):
     per_row: bool
 
     def check(self, X: Windows) -> None:
-        """Raise SamplingError where it cannot learn from so many windows of that kind."""
+        """Raise SamplingError where it cannot be fitted to these windows."""
 
     def fit(self, X: Windows, *, seed: int) -> Self:
-        """Learn from the windows of one class, ``(n, C, k, k)``; nothing else is read.
+        """Fit to the windows of one class, ``(n, C, k, k)``; nothing else is read.
 
-        Raises SamplingError where they are fewer than ``fewest``, or a value that it reads is
-        missing.
+        Raises SamplingError where they are fewer than ``fewest``, or a value is missing.
         """
 
     def grow(self, n: int, *, seed: int) -> Part:
@@ -271,7 +273,7 @@ class OneRow(ABC):
     X_: Windows
 
     def fit(self, X: Windows, *, seed: int) -> Self:
-        """Keep the windows; nothing is read of them."""
+        """Store the windows; their values are not read."""
         self.check(X)
         self.X_ = X
         return self
@@ -281,7 +283,7 @@ class OneRow(ABC):
         require_rows(self.name, X, self.fewest)
 
     def grow(self, n: int, *, seed: int) -> Part:
-        """Make ``n`` rows, each window serving as often, give or take one."""
+        """Make ``n`` rows; all windows are used equally often, plus or minus one."""
         rng = np.random.default_rng([seed, 21])
         row, turn = rounds(n, len(self.X_), rng)
         return self._part(row, turn, rng)
@@ -307,10 +309,10 @@ def require_rows(name: str, X: Windows, fewest: int, remedy: str | None = None) 
     """Raise SamplingError where there are fewer windows than a method needs."""
     if len(X) < fewest:
         raise SamplingError(
-            f"{name} needs at least {fewest} window{'s' * (fewest > 1)} of a class to grow it, "
-            f"and is given {len(X)}",
+            f"{name} needs at least {fewest} window{'s' * (fewest > 1)} of a class to augment it; "
+            f"there are {len(X)}",
             where="sampling.grow",
-            remedy=remedy or "grow this class by another method, such as noise",
+            remedy=remedy or "augment this class by another method, such as noise",
         )
 
 
@@ -337,7 +339,7 @@ def require_positive(option: str, value: object, most: float = math.inf) -> floa
 
 
 class Copying(OneRow):
-    """Each window again, unchanged: no more than a weight of its class."""
+    """Each window again, unchanged: the same as a larger weight for its class."""
 
     name = "copy"
 
@@ -345,17 +347,17 @@ class Copying(OneRow):
         return Copies(self.X_, row[:, None])
 
 
-_MOST_VARIANCE = 1e6  # of values of variance 1: nothing is left of them long before
+_MOST_VARIANCE = 1e6  # values have variance 1; far less noise already hides them
 
 
 class Noise(OneRow):
     """Gaussian noise of mean 0 on every value of a window.
 
     ``variance`` 0.01 is that of the multi-scale feature attention framework (2023, Sustainability),
-    on values as the windows read them: standardised, where they have a scaling. A weight of
-    geological knowledge, which lies in [0, 1] and is no measurement, is left as it is.
+    on the values of the windows: standardised, where they have a scaling. A weight of geological
+    knowledge, which lies in [0, 1] and is not a measurement, stays as it is.
 
-    A row's noise follows from its own key, so that it is the same in whatever batch it is read.
+    A row's noise depends only on its own key, so it is the same in every batch.
     """
 
     name = "noise"
@@ -380,7 +382,7 @@ class Noisy:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' windows and their noise."""
-        values = through(view, self.source).batch(self.origin[rows, 0])
+        values = read_like(view, self.source).batch(self.origin[rows, 0])
         shape = (1, len(self.units.names), self.units.size, self.units.size)
         weights = [layer for layer, kind in enumerate(view.kinds) if kind == WEIGHT]
         for value, key in zip(values, self.key[rows], strict=True):
@@ -391,7 +393,7 @@ class Noisy:
 
 
 def keyed_normal(key: np.uint64, shape: tuple[int, ...]) -> Floats32:
-    """Standard normal numbers that follow from a key alone.
+    """Standard normal numbers that depend only on a key.
 
     By the counter-based generator of Salmon et al. (2011), Parallel random numbers: as easy as
     1, 2, 3, SC '11.
@@ -400,17 +402,17 @@ def keyed_normal(key: np.uint64, shape: tuple[int, ...]) -> Floats32:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-# A way is three bits: 1 flips the columns, 2 the rows, 4 then transposes.
+# A way has three bits: 1 flips the columns, 2 flips the rows, 4 then transposes.
 _ALL, _ROTATIONS = (1, 2, 3, 4, 5, 6, 7), (3, 5, 6)
 
 
 class Turning(OneRow):
-    """Quarter turns and flips: the seven other ways in which a window can lie.
+    """Quarter turns and flips: the seven other orientations of a window.
 
-    A window comes in each way once before it comes in one again. With ``flips`` false in the three
-    quarter turns alone, so that growing by ``times = 4`` gives the four rotations of Xiang et al.
-    (2026, Earth Science 51(3)). A window of one cell stays what it is. A window of an even number
-    of cells has its own cell beside its middle: turned, that cell lies on another side of it.
+    Each orientation of a window is used once before any is used again. With ``flips`` false, only
+    the three rotations are used, so that ``times = 4`` gives the four rotations of Xiang et al.
+    (2026, Earth Science 51(3)). A window of one cell does not change. In a window of an even size
+    the own cell lies beside the middle; turning moves it to another side of the middle.
     """
 
     name = "turns"
@@ -429,7 +431,7 @@ class Turning(OneRow):
 
 @dataclass(frozen=True)
 class Turned:
-    """Rows of windows, each turned one ``way``, ``(m,)``."""
+    """Rows of windows, each turned in its ``way``, ``(m,)``."""
 
     source: Windows
     origin: Ints  # (m, 1)
@@ -437,7 +439,7 @@ class Turned:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' windows, turned."""
-        values = through(view, self.source).batch(self.origin[rows, 0])
+        values = read_like(view, self.source).batch(self.origin[rows, 0])
         way = self.way[rows]
         for number in np.unique(way):
             here = way == number
@@ -446,7 +448,7 @@ class Turned:
 
 
 def turned(values: Floats32, way: int) -> Floats32:
-    """Turn windows ``(b, C, k, k)`` one of eight ways; 0 leaves them.
+    """Turn windows ``(b, C, k, k)`` in one of eight ways; 0 changes nothing.
 
     >>> turned(np.array([[[[1, 2], [3, 4]]]], dtype=np.float32), 5)[0, 0].tolist()
     [[2.0, 4.0], [1.0, 3.0]]
@@ -459,11 +461,11 @@ def turned(values: Floats32, way: int) -> Floats32:
 
 
 def slide(sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]) -> Sampling:
-    """Return each row with its copies slid by up to ``shift`` cells each way.
+    """Return each row and its copies, slid by up to ``shift`` cells in each direction.
 
-    Copies keep label, group and origin; those off the grid are left out, and a cell that two
-    rows of one label slide onto is taken once. The deposit stays inside its window, as in Gao et
-    al. (2022) and Xiang et al. (2026).
+    Copies keep label, group and origin. Copies off the grid are left out, and a cell that two rows
+    of one label reach is used once. The deposit stays inside its window, as in Gao et al. (2022)
+    and Xiang et al. (2026).
 
     Raises SamplingError where the deposit would leave its window.
     """
@@ -479,24 +481,24 @@ def slide(sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]) 
     at = (sampling.at[None] + moves[:, None]).reshape(-1, 2)
     row = np.tile(np.arange(len(sampling)), len(moves))
     on_grid = np.asarray(((at >= 0) & (at < np.array(shape))).all(axis=1))
-    grown = Sampling(at, sampling.y[row], sampling.group[row], sampling.origin[row]).take(on_grid)
-    keys = np.column_stack([grown.at, grown.y])
+    copies = Sampling(at, sampling.y[row], sampling.group[row], sampling.origin[row]).take(on_grid)
+    keys = np.column_stack([copies.at, copies.y])
     _, first = np.unique(keys, axis=0, return_index=True)
-    return grown.take(np.sort(first))
+    return copies.take(np.sort(first))
 
 
 class Slide:
-    """Windows slid by every ``step`` cells up to ``shift`` each way; the row itself stays.
+    """Windows slid by multiples of ``step`` cells, up to ``shift``; the original row stays.
 
-    Positions are a square lattice around a place, ``(2 shift // step + 1)`` on a side, and the
-    place itself counts as the one of them that is nearest to it: with ``shift = 14``, ``step = 4``
-    a place and its slid windows are 8 x 8 = 64 rows, though the steps pass the place by. So 11
-    places make 704, and turned four ways the 2,816 windows of Xiang et al. (2026, Earth Science
-    51(3)). A cell that two rows of the class slide onto is taken once, by the nearer one, and none
-    is taken on which a row stands. A cell beyond the grid is left out, so is one without a value in
-    every layer, and, where cells are hidden, each whose window touches one.
+    Positions are a square lattice around a place, ``(2 shift // step + 1)`` on a side. The place
+    itself replaces the position nearest to it. With ``shift = 14``, ``step = 4`` a place and its
+    slid windows are 8 x 8 = 64 rows, although no step falls on the place. So 11 places make 704
+    rows, and with four rotations the 2,816 windows of Xiang et al. (2026, Earth Science 51(3)). A
+    cell that two rows of the class reach is used once, by the nearer row. Left out: cells of
+    existing rows, cells off the grid, cells without a value in every layer, and cells whose window
+    has a hidden cell.
 
-    A step that names no amount takes all positions; otherwise so many are drawn at random.
+    A step without an amount uses all positions; otherwise that many are drawn at random.
 
     Learned: ``at_`` and ``origin_`` of all positions, ``(n, 2)`` and ``(n, 1)``.
     """
@@ -514,7 +516,7 @@ class Slide:
         self.step = require_whole("step", step)
         if step > 2 * shift:
             raise ConfigError(
-                f"a step of {step} cells is wider than the way from {-shift} to {shift}",
+                f"a step of {step} cells is wider than the range from {-shift} to {shift}",
                 where=f"{OPTIONS}.step",
                 remedy=f"set it to {2 * shift} or less",
             )
@@ -532,18 +534,18 @@ class Slide:
             )
 
     def check(self, X: Windows) -> None:
-        """Raise SamplingError where a window would lose its own cell, or is turned or mixed."""
+        """Raise SamplingError where a place would leave its window, or a window was changed."""
         require_rows(self.name, X, self.fewest)
         self.check_window(X.size)
-        if not as_they_lie(X):
+        if not unchanged(X):
             raise SamplingError(
-                "windows that are turned, mixed or noisy lie nowhere on the map to be slid",
+                "windows that are turned, mixed or noisy have no map position and cannot be slid",
                 where="sampling.grow",
-                remedy="let slide come before the other steps",
+                remedy="put slide before the other steps",
             )
 
     def fit(self, X: Windows, *, seed: int) -> Self:
-        """Find the positions that are free; raises SamplingError as ``check``."""
+        """Find the free positions; raises SamplingError as ``check``."""
         self.check(X)
         moves = self._moves()
         at = (X.at[None] + moves[:, None]).reshape(-1, 2)
@@ -566,17 +568,17 @@ class Slide:
         """Draw ``n`` of the positions; raises SamplingError where there are fewer."""
         if n > self.most:
             raise SamplingError(
-                f"{len(self.X_)} windows can be slid to {self.most} positions, and {n} are asked "
-                "for",
+                f"{len(self.X_)} windows can be slid to {self.most} positions, fewer than the {n} "
+                "asked for",
                 where="sampling.grow",
-                remedy=f"raise {OPTIONS}.shift, or ask for fewer",
+                remedy=f"raise {OPTIONS}.shift, or set a smaller amount",
             )
         rng = np.random.default_rng([seed, 21])
         drawn = np.sort(rng.choice(self.most, n, replace=False))
         return Slid(self.X_, self.origin_[drawn], self.at_[drawn])
 
     def _moves(self) -> Ints:
-        """Rows and columns to slide by, nearest first, without the one that stays, ``(m, 2)``."""
+        """Rows and columns to slide by, nearest first, without the nearest, ``(m, 2)``."""
         steps = np.arange(-self.shift, self.shift + 1, self.step)
         moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
         return moves[np.argsort((moves**2).sum(axis=1), kind="stable")][1:]
@@ -599,14 +601,14 @@ _ROWS_AT_ONCE = 1024
 
 
 class Smote:
-    r"""SMOTE: a point on the line from a window to one of its nearest of the same class.
+    r"""SMOTE: a point on the line from a window to one of its neighbours of the same class.
 
     .. math:: x = x_i + u \, (x_j - x_i), \quad u \sim U(0, 1)
 
     with :math:`j` one of the ``neighbours`` nearest windows of :math:`i`, by Euclidean distance
-    over all their values; pairs are drawn alike. N.V. Chawla, K.W. Bowyer, L.O. Hall, W.P.
-    Kegelmeyer (2002), SMOTE: synthetic minority over-sampling technique, JAIR 16, 321-357; as
-    imbalanced-learn draws it. A window is never its own neighbour, even where another equals it.
+    over all values. All pairs are equally likely. N.V. Chawla, K.W. Bowyer, L.O. Hall, W.P.
+    Kegelmeyer (2002), SMOTE: synthetic minority over-sampling technique, JAIR 16, 321-357; drawn
+    as in imbalanced-learn. A window is never its own neighbour, even if another one equals it.
 
     Learned: ``nearest_`` ``(n, neighbours)``.
     """
@@ -638,7 +640,7 @@ class Smote:
         return self
 
     def grow(self, n: int, *, seed: int) -> Part:
-        """Draw ``n`` pairs of neighbours and a place between them."""
+        """Draw ``n`` pairs of neighbours and a point between them."""
         rng = np.random.default_rng([seed, 21])
         pair = rng.integers(self.nearest_.size, size=n)
         return Between(self.X_, self.pairs(pair), rng.uniform(size=n))
@@ -659,7 +661,7 @@ class Between:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' points on their lines."""
-        source = through(view, self.source)
+        source = read_like(view, self.source)
         a, b = (source.batch(self.origin[rows, end]) for end in (0, 1))
         b -= a
         for start, way, share in zip(a, b, self.share[rows], strict=True):
@@ -670,8 +672,8 @@ class Between:
 def nearest(X: Windows, k: int) -> Ints:
     """The ``k`` nearest other windows of each, nearest first, ``(n, k)``.
 
-    A block of them is held against all others, which are read a few at a time.
-    Raises SamplingError with the layer where a value is missing.
+    Each block is compared with all others, which are read a few at a time.
+    Raises SamplingError, which names the layer, where a value is missing.
     """
     blocks = _blocks(X, _VALUES_HELD)
     return np.concatenate([_nearest_of(X, rows, k) for rows in blocks])
@@ -682,17 +684,17 @@ def _nearest_of(X: Windows, rows: Ints, k: int) -> Ints:
     a = _read(X, rows)
     best, who = np.full((len(a), k), np.inf), np.full((len(a), k), -1)
     for others in _blocks(X, _VALUES_AT_ONCE):
-        apart = _squares_apart(a, _read(X, others))
-        apart[rows[:, None] == others] = np.inf
-        best = np.hstack([best, apart])
-        who = np.hstack([who, np.broadcast_to(others, apart.shape)])
+        distance = _squared_distances(a, _read(X, others))
+        distance[rows[:, None] == others] = np.inf
+        best = np.hstack([best, distance])
+        who = np.hstack([who, np.broadcast_to(others, distance.shape)])
         order = np.argpartition(best, k - 1, axis=1)[:, :k]
         best, who = (np.take_along_axis(v, order, axis=1) for v in (best, who))
     order = np.argsort(best, axis=1, kind="stable")
     return np.asarray(np.take_along_axis(who, order, axis=1))
 
 
-def _squares_apart(a: Floats, b: Floats) -> Floats:
+def _squared_distances(a: Floats, b: Floats) -> Floats:
     """Squared distance of each row of ``a`` to each of ``b``."""
     products = a @ b.T
     own, others = (np.einsum("ij,ij->i", v, v) for v in (a, b))
@@ -700,7 +702,7 @@ def _squares_apart(a: Floats, b: Floats) -> Floats:
 
 
 def _blocks(X: Windows, values: int) -> list[Ints]:
-    """Rows in order, as many at a time as hold so many values."""
+    """Rows in order, in blocks of at most so many values."""
     step = int(np.clip(values // max(1, math.prod(X.shape[1:])), 1, _ROWS_AT_ONCE))
     return [np.arange(k, min(k + step, len(X))) for k in range(0, len(X), step)]
 
@@ -720,27 +722,27 @@ def _require_values(batch: Floats32, names: tuple[str, ...]) -> None:
     gaps = ~np.isfinite(batch).all(axis=(0, 2, 3))
     if gaps.any():
         raise SamplingError(
-            "windows that are to be grown hold missing or infinite values",
+            "windows to augment have missing or infinite values",
             where=f"layer {names[int(np.argmax(gaps))]}",
             remedy="give the windows a scaling, which sets missing values to the mean",
         )
 
 
 _WHERE = "sampling.grow"
-_WORDS = {1.0: "ore", 0.0: "barren"}
+_NAMES = {1.0: "ore", 0.0: "negative"}
 _AMOUNTS = ("times", "n", "to", "share")
-_MOST_ROWS = 10_000_000  # of about 100 bytes each: a gigabyte, their values not counted
+_MOST_ROWS = 10_000_000  # about 100 bytes each, without values: a gigabyte
 
 
 @dataclass(frozen=True)
 class Step:
-    """One method and how much it grows; exactly one of the amounts is named.
+    """One augmentation method and its amount; exactly one amount is given.
 
-    ``balance``: the smaller class until both are even. ``times``: a class to so many times its
-    rows. ``n``: so many rows more. ``to``: so many rows in all. ``share``: no row more, but this
-    share of a class's rows is changed in place. ``slide`` alone may come without any: a class then
-    grows by all the positions that it finds. ``label`` 1 (ore) or 0 (barren) names the class;
-    without one, both are grown, each by itself. Raises ConfigError for any other amount.
+    ``balance``: add rows to the smaller class until both are equal. ``times``: a class to so many
+    times its rows. ``n``: add so many rows. ``to``: so many rows in total. ``share``: add no row,
+    but change this share of a class's rows in place. Only ``slide`` may have no amount: it then
+    adds all positions that it finds. ``label`` 1 (ore) or 0 (negative) is the class; without it,
+    both are augmented, each by itself. Raises ConfigError for any other amount.
     """
 
     build: Callable[[], Augmenter]
@@ -755,58 +757,68 @@ class Step:
         named = self._named
         if len(named) != 1 and (named or not isinstance(self.build(), Slide)):
             raise ConfigError(
-                f"a step of growth takes exactly one of balance, times, n, to and share, not "
+                f"a step takes exactly one of balance, times, n, to and share, not "
                 f"{' and '.join(named) or 'none'}",
                 where=_WHERE,
-                remedy=None if named else "name one; slide alone may come without",
+                remedy="keep one of them" if named else "give one; only slide may have none",
             )
-        _require("label", self.label, self.label in (None, 0, 1), "1 (ore) or 0 (barren)")
-        _require("balance", self.balance, isinstance(self.balance, bool), "true or false")
-        _require("times", self.times, _number(self.times, least=1), "a number of at least 1")
+        _check_amount("label", self.label, self.label in (None, 0, 1), "1 (ore) or 0 (negative)")
+        _check_amount("balance", self.balance, isinstance(self.balance, bool), "true or false")
+        _check_amount(
+            "times", self.times, _is_number(self.times, least=1), "a number of at least 1"
+        )
         for name in ("n", "to"):
             count = getattr(self, name)
-            whole = count is None or (isinstance(count, int) and _number(count, least=0))
-            _require(name, count, whole, "a whole number of at least 0")
-        share = _number(self.share, least=0) and (self.share is None or self.share <= 1)
-        _require("share", self.share, share, "a share between 0 and 1")
+            whole = count is None or (isinstance(count, int) and _is_number(count, least=0))
+            _check_amount(name, count, whole, "a whole number of at least 0")
+        share = _is_number(self.share, least=0) and (self.share is None or self.share <= 1)
+        _check_amount("share", self.share, share, "a share between 0 and 1")
         if self.balance and self.label is not None:
-            raise ConfigError("balance grows the smaller class; leave label out", where=_WHERE)
+            raise ConfigError(
+                "balance already chooses the smaller class, so label cannot be given",
+                where=_WHERE,
+                remedy="leave label out",
+            )
 
     def room(self, label: float) -> int:
-        """Cells around a row of a class that it takes up each way, if slid to all positions."""
+        """Cells that slid rows need on each side of a row of a class, if all positions are used."""
         augmenter = None if self._named or self.label not in (None, label) else self.build()
         return augmenter.shift if isinstance(augmenter, Slide) else 0
 
     @property
     def _named(self) -> list[str]:
-        """Amounts that are named."""
+        """Names of the amounts given."""
         numbers = [name for name in _AMOUNTS if getattr(self, name) is not None]
         return numbers + ["balance"] * (self.balance is not False)
 
     def amounts(self, y: Floats) -> dict[float, int | None]:
-        """Rows to make for each class, of what is there before the step; None for all there are.
+        """Rows to add to each class, from the labels before the step; None: all positions.
 
-        Raises SamplingError where a class that is to be grown has no row, or too many already, and
-        where more rows would result than can be held.
+        Raises SamplingError where a class to augment has no row or too many already, and where
+        the result would have more rows than memory can hold.
         """
-        count = {label: int((y == label).sum()) for label in _WORDS}
-        chosen = [float(self.label)] if self.label is not None else list(_WORDS)
+        count = {label: int((y == label).sum()) for label in _NAMES}
+        chosen = [float(self.label)] if self.label is not None else list(_NAMES)
         if self.balance:
             chosen = [min(count, key=lambda label: count[label])]
-        empty = [_WORDS[label] for label in chosen if not count[label]]
+        empty = [_NAMES[label] for label in chosen if not count[label]]
         if empty:
-            raise SamplingError(f"there is no {empty[0]} window to grow", where=_WHERE)
+            raise SamplingError(
+                f"there is no {empty[0]} window to augment",
+                where=_WHERE,
+                remedy="set label to the class that has windows",
+            )
         for label in chosen:
             if self.to is not None and count[label] > self.to:
                 raise SamplingError(
-                    f"there are {count[label]} {_WORDS[label]} windows already, more than the "
-                    f"{self.to} to grow to",
+                    f"there are {count[label]} {_NAMES[label]} windows already, more than the "
+                    f"total of {self.to} asked for",
                     where=f"{_WHERE}.to",
                     remedy=f"set it to {count[label]} or more",
                 )
         more = {label: self._amount(count[label], max(count.values())) for label in chosen}
         if self.share is None:
-            _require_room(len(y) + sum(n or 0 for n in more.values()))
+            _require_memory(len(y) + sum(n or 0 for n in more.values()))
         return {label: None if n is None else round(n) for label, n in more.items()}
 
     def _amount(self, rows: int, most: int) -> float | None:
@@ -819,10 +831,10 @@ class Step:
         return self.n if self.to is None else self.to - rows
 
 
-class Made(NamedTuple):
-    """Rows that one step made of a class: those from ``start`` on, of the class's rows before.
+class AddedRows(NamedTuple):
+    """Rows that one step added to a class: ``n`` rows from ``start`` on.
 
-    None, where it was to even out or to grow one class and none was missing.
+    ``n`` is 0 where the class already had enough rows.
     """
 
     method: str
@@ -832,53 +844,53 @@ class Made(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Grown windows, their labels, groups and origins.
+    """Augmented windows, their labels, groups and origins.
 
-    ``group`` is that of the first origin, -1 of a generator's rows. ``origin`` ``(n, o)`` are rows
-    of the ungrown windows, filled up with -1: a window's own number, two of SMOTE's, none of a
-    generator's. ``made`` tells the steps that added rows, in order.
+    ``group`` is that of the first origin, -1 for generated rows. ``origin`` ``(n, o)``: rows of the
+    original windows, filled up with -1. A window has its own number, a SMOTE row has two, a
+    generated row has none. ``made`` lists the rows added by each step, in order.
     """
 
     X: Grown
     y: Floats
     group: Ints
     origin: Ints
-    made: tuple[Made, ...] = ()
+    made: tuple[AddedRows, ...] = ()
 
 
 def grow(X: Windows, y: Floats, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
-    """Grow windows ``(n, C, k, k)`` by one step after the other, each on what those before made.
+    """Augment windows ``(n, C, k, k)`` step by step; each step uses the rows of the steps before.
 
-    Each class is grown from its own rows alone. Rows that are there keep their order, new ones
-    come behind them. Rows without a label are left as they are.
+    Each class is augmented from its own rows only. Existing rows keep their order, added rows
+    follow. Rows without a label do not change.
 
-    Raises SamplingError where a class is too small for a method, or more rows would result than
-    can be held; what a method raises. A message names the step.
+    Raises SamplingError where a class is too small for a method, or the result has more rows than
+    memory can hold; also what a method raises. The message names the step.
     """
-    grown, y, group = Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group)
-    growth = Growth(grown, y, group, grown.origin)
+    windows, y, group = Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group)
+    growth = Growth(windows, y, group, windows.origin)
     for number, step in enumerate(plan):
         with naming_step(number):
             for label, n in step.amounts(growth.y).items():
                 if n != 0:
-                    growth = _grown(growth, label, n, step, _seeds(seed, number, label))
+                    growth = _add_rows(growth, label, n, step, _seeds(seed, number, label))
                 elif step.share is None and (step.balance or step.label is not None):
-                    idle = Made(step.build().name, label, len(growth.y), 0)
-                    growth = growth._replace(made=(*growth.made, idle))
+                    none = AddedRows(step.build().name, label, len(growth.y), 0)
+                    growth = growth._replace(made=(*growth.made, none))
     return growth
 
 
 def check_growth(X: Windows, y: Floats, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
-    """Grow as ``grow`` does, but for what must be learned first: turned windows stand for that.
+    """Do as ``grow``, but without training: turned windows replace the rows of trained methods.
 
-    As many rows of each class, and all that ``grow`` raises but what learning itself does.
+    The number of rows of each class is the same. Raises what ``grow`` raises before training.
     """
-    steps = [replace(step, build=partial(_untrained, step.build)) for step in plan]
+    steps = [replace(step, build=partial(_substitute, step.build)) for step in plan]
     return grow(X, y, group, steps, seed=seed)
 
 
-class _StandIn(Turning):
-    """Turned windows in place of those of a method that learns, under that method's conditions."""
+class _Substitute(Turning):
+    """Turned windows in place of those of a trained method, with that method's checks."""
 
     per_row = False
 
@@ -890,15 +902,15 @@ class _StandIn(Turning):
         self.learner.check(X)
 
 
-def _untrained(build: Callable[[], Augmenter]) -> Augmenter:
+def _substitute(build: Callable[[], Augmenter]) -> Augmenter:
     augmenter = build()
     learns = not (augmenter.per_row or isinstance(augmenter, Slide))
-    return _StandIn(augmenter) if learns else augmenter
+    return _Substitute(augmenter) if learns else augmenter
 
 
 @contextmanager
 def naming_step(number: int) -> Iterator[None]:
-    """Let an error about growth name the step, counted from 0 as in every list of a run.toml."""
+    """Add the number of the step, from 0 as in every list of a run.toml, to errors inside."""
     try:
         yield
     except OrecastError as error:
@@ -909,74 +921,74 @@ def naming_step(number: int) -> Iterator[None]:
         raise type(error)(error.what, where=where, remedy=remedy) from error
 
 
-def _grown(growth: Growth, label: float, n: int | None, step: Step, seeds: list[int]) -> Growth:
-    """Grow one class by ``n`` rows, or by all there are, or change as many in place."""
-    grown, y, group, _, made = growth
+def _add_rows(growth: Growth, label: float, n: int | None, step: Step, seeds: list[int]) -> Growth:
+    """Add ``n`` rows to one class, or all positions (None), or change ``n`` rows in place."""
+    windows, y, group, _, made = growth
     among = np.flatnonzero(y == label)
     if n is not None and step.share is not None:
-        return growth._replace(X=_changed(grown, among, n, step, seeds))
-    augmenter = step.build().fit(grown.take(among), seed=seeds[0])
+        return growth._replace(X=_augment_in_place(windows, among, n, step, seeds))
+    augmenter = step.build().fit(windows.take(among), seed=seeds[0])
     if n is None:
         assert isinstance(augmenter, Slide)
         n = augmenter.most
     part = augmenter.grow(n, seed=seeds[1])
-    kin = among[places(part, len(among))]
-    grown = grown.added(part, among)
+    source = among[source_rows(part, len(among))]
+    windows = windows.added(part, among)
     return Growth(
-        grown,
+        windows,
         np.append(y, np.full(n, label)),
-        np.append(group, group[kin] if part.origin.shape[1] else np.full(n, -1)),
-        grown.origin,
-        (*made, Made(augmenter.name, label, len(y), n)),
+        np.append(group, group[source] if part.origin.shape[1] else np.full(n, -1)),
+        windows.origin,
+        (*made, AddedRows(augmenter.name, label, len(y), n)),
     )
 
 
-def _changed(grown: Grown, among: Ints, n: int, step: Step, seeds: list[int]) -> Grown:
+def _augment_in_place(windows: Grown, among: Ints, n: int, step: Step, seeds: list[int]) -> Grown:
     """Change ``n`` of the rows ``among`` in place."""
     augmenter = step.build()
     if not augmenter.per_row:
         raise ConfigError(
-            "only what changes single windows can change a share of them",
+            f"{augmenter.name} cannot change windows in place",
             where=f"{_WHERE}.share",
-            remedy="choose turns or noise, or name times, n or balance",
+            remedy="choose turns or noise, or give times, n or balance instead of share",
         )
     if augmenter.name == "copy":
         raise ConfigError(
-            "a copy in the place of its own window changes nothing",
+            "replacing a window by its copy changes nothing",
             where=f"{_WHERE}.share",
-            remedy="choose turns or noise, or name times, n or balance",
+            remedy="choose turns or noise, or give times, n or balance instead of share",
         )
     rng = np.random.default_rng([seeds[1], 22])
     chosen = among[np.sort(rng.choice(len(among), n, replace=False))]
-    part = augmenter.fit(grown.take(chosen), seed=seeds[0]).grow(n, seed=seeds[1])
-    return grown.replaced(part, chosen)
+    part = augmenter.fit(windows.take(chosen), seed=seeds[0]).grow(n, seed=seeds[1])
+    return windows.replaced(part, chosen)
 
 
 def _seeds(seed: int, number: int, label: float) -> list[int]:
-    """Of fitting and of growing, for each step and class."""
+    """Seeds of fitting and of making rows, for each step and class."""
     drawn = np.random.default_rng([seed, 23, number, int(label)]).integers(2**63, size=2)
     return [int(s) for s in drawn]
 
 
-def _number(value: float | None, *, least: float) -> bool:
-    """Whether a value is left out, or a number of at least so much."""
+def _is_number(value: float | None, *, least: float) -> bool:
+    """Whether a value is None, or a number of at least ``least``."""
     if value is None:
         return True
     known = isinstance(value, int | float) and not isinstance(value, bool)
     return known and least <= value < np.inf
 
 
-def _require_room(rows: float) -> None:
-    """Raise SamplingError for more rows than memory has room for."""
+def _require_memory(rows: float) -> None:
+    """Raise SamplingError for more rows than memory can hold."""
     if rows > _MOST_ROWS:
         raise SamplingError(
-            f"{min(rows, 1e300):.3g} windows would result, and memory is meant to hold "
+            f"{min(rows, 1e300):.3g} windows would result; the limit is "
             f"{_MOST_ROWS // 10**6} million",
             where=_WHERE,
-            remedy="ask for fewer",
+            remedy="set a smaller amount",
         )
 
 
-def _require(name: str, value: Any, good: bool, words: str) -> None:
+def _check_amount(name: str, value: Any, good: bool, words: str) -> None:
     if not good:
         raise ConfigError(f"must be {words}, not {value!r}", where=f"{_WHERE}.{name}")

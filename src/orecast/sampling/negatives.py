@@ -1,4 +1,4 @@
-"""Barren cells to learn from: at random, far from deposits, or in low clusters of an element."""
+"""Negatives for training: at random, far from deposits, or in low clusters of an element."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from orecast.errors import SamplingError
 
 @dataclass(frozen=True)
 class NegativeRule:
-    """How barren cells are chosen; distances in cells.
+    """How negatives are chosen; distances in cells.
 
     ``kmeans`` follows Xiang et al. (2026), who took the lowest three of five clusters of the target
-    element's map, far from faults and deposits: its ``clusters`` are k-means', of which the lowest
-    ``low`` are barren, three fifths where that is None. With ``logarithm`` its logarithms are
-    clustered, which for concentrations gives clusters of like area, as theirs are: otherwise the
-    few richest cells would have clusters of their own.
+    element's map, far from faults and deposits. The values form ``clusters`` by k-means; negatives
+    lie in the lowest ``low`` of them, three fifths if None. With ``logarithm`` the logarithms are
+    clustered. For concentrations this gives clusters of similar area, as in the paper; otherwise
+    the few richest cells form clusters of their own.
     """
 
     method: Literal["random", "distance", "kmeans"] = "distance"
@@ -41,13 +41,13 @@ def choose_negatives(
     faults: Floats32 | None = None,
     seed: int,
 ) -> tuple[Ints, str]:
-    """Draw ``n`` barren cells and say how, ``(n, 2)`` and a sentence.
+    """Draw ``n`` negatives, ``(n, 2)``, and describe the rule in a sentence.
 
-    ``ore`` are the ore cells a fold may know ``(m, 2)``; ``candidates`` the cells whose windows it
-    may see; ``target`` the target element's layer and ``faults`` the distance to faults in cells,
-    both ``(rows, columns)`` and read at candidates alone.
+    ``ore``: the training ore cells of a fold ``(m, 2)``; ``candidates``: the cells whose windows
+    are not hidden; ``target``: the target element's layer; ``faults``: the distance to faults in
+    cells. The last two are ``(rows, columns)`` and only read at candidates.
 
-    Raises SamplingError where no cell is left, with the distances to relax.
+    Raises SamplingError, which names the distances to reduce, where no cell is left.
     """
     allowed = candidates.copy()
     allowed[ore[:, 0], ore[:, 1]] = False
@@ -60,7 +60,7 @@ def choose_negatives(
             raise SamplingError(
                 "negatives by k-means need the target element",
                 where="sampling.target",
-                remedy='name the element that deposits are sought by, such as target = "Au"',
+                remedy='name the element that the deposits contain, such as target = "Au"',
             )
         if rule.fault_distance > 0:
             if faults is None:
@@ -97,7 +97,7 @@ def _distance_to(
 def _low_clusters(
     rule: NegativeRule, target: Floats32, candidates: Bools, ore: Ints, seed: int
 ) -> tuple[Bools, str]:
-    """Cells in the lowest clusters of the target, and how many deposits lie in these."""
+    """Cells in the lowest clusters of the target, and the number of deposits in them."""
     from sklearn.cluster import KMeans
 
     level = _logarithm(target, candidates) if rule.logarithm else target
@@ -107,20 +107,20 @@ def _low_clusters(
         raise SamplingError(
             f"the target element has fewer than {rule.clusters} distinct values to cluster",
             where="sampling.clusters",
-            remedy="ask for fewer clusters",
+            remedy="set fewer clusters",
         )
     low = max(1, round(0.6 * rule.clusters)) if rule.low is None else rule.low
     fit = KMeans(rule.clusters, n_init=4, random_state=seed)
     rng = np.random.default_rng([seed, 2])
     fit.fit(rng.choice(values, min(len(values), 100_000), replace=False)[:, None])
     order = np.argsort(np.argsort(fit.cluster_centers_[:, 0]))  # 0 has the lowest concentration
-    barren = np.zeros(target.shape, dtype=bool)
-    barren[seen] = order[fit.predict(values[:, None])] < low
+    lowest = np.zeros(target.shape, dtype=bool)
+    lowest[seen] = order[fit.predict(values[:, None])] < low
     at_ore = level[ore[:, 0], ore[:, 1]]
     at_ore = at_ore[np.isfinite(at_ore)].astype(np.float64)
     held = int((order[fit.predict(at_ore[:, None])] < low).sum()) if len(at_ore) else 0
     of_what = "the target's logarithm" if rule.logarithm else "the target"
-    return barren, (
+    return lowest, (
         f"in the lowest {low} of {rule.clusters} clusters of {of_what}, "
         f"where {held} of {len(ore)} deposits lie too"
     )
@@ -130,7 +130,7 @@ def _logarithm(target: Floats32, candidates: Bools) -> Floats32:
     """Natural logarithms of concentrations; raises SamplingError where one is not above zero."""
     if (target[candidates] <= 0).any():
         raise SamplingError(
-            "some of the target's concentrations are not above zero, and have no logarithm",
+            "some of the target's concentrations are not above zero and have no logarithm",
             where="sampling.target",
             remedy='name another element, or take log-ratios with composition.transform = "clr"',
         )

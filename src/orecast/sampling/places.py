@@ -15,7 +15,7 @@ from orecast.sampling.windows import Sampling
 def deposit_groups(at: Ints, size: int) -> Ints:
     """Number the groups of places whose windows of ``size`` cells share a cell, ``(n,)``.
 
-    Sharing carries over: where A shares with B and B with C, all three stay together.
+    Sharing is transitive: where A shares with B and B with C, all three stay together.
 
     >>> deposit_groups(np.array([[0, 0], [0, 8], [0, 17]]), 9).tolist()
     [0, 0, 1]
@@ -29,8 +29,8 @@ def deposit_groups(at: Ints, size: int) -> Ints:
 def deposit_sampling(at: Ints, size: int) -> tuple[Sampling, Ints]:
     """One ore row for each distinct cell that holds deposits, and each deposit's row ``(n,)``.
 
-    Deposits in one cell are one place: counted twice, they would make the scores look surer
-    than they are.
+    Deposits in one cell are one place: counted twice, they would make the intervals of the scores
+    too narrow.
     """
     places, row = np.unique(
         np.asarray(at, dtype=np.int64).reshape(-1, 2), axis=0, return_inverse=True
@@ -39,10 +39,10 @@ def deposit_sampling(at: Ints, size: int) -> tuple[Sampling, Ints]:
 
 
 def tile_sampling(numbers: NDArray[np.int32], ore: Ints) -> Sampling:
-    """One row a tile, in order of its number: its middle cell, 1 where it holds a deposit.
+    """One row per tile, in order of number: its middle cell, and 1 where it holds a deposit.
 
     ``numbers`` ``(rows, columns)`` from ``Grid.numbered_tiles``; ``ore`` the deposits' cells
-    ``(n, 2)``. As the 144 tiles, 29 of them ore, of Gao et al. (2022, Appl. Sci. 12, 11433).
+    ``(n, 2)``. Like the 144 tiles, 29 of them ore, of Gao et al. (2022, Appl. Sci. 12, 11433).
 
     >>> numbers = np.array([[1, 1, 2, 2], [3, 3, 4, 4]], dtype=np.int32)
     >>> tiles = tile_sampling(numbers, np.array([[1, 3]]))

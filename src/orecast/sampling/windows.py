@@ -1,4 +1,4 @@
-"""Windows, samplings, folds and what a model needs; labelled places and tiles; scaling."""
+"""Windows, samplings, folds, a model's interface and needs, map geometry, scaling."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from orecast.arrays import Bools, Floats32, Ints
 from orecast.grid import window_rows
 
 WEIGHT = "weight"
-"""Kind of the layer that says how much geological knowledge speaks for ore at a cell."""
+"""Kind of the layer with the weight of geological knowledge at a cell, such as of faults."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Places with labels; one row a place.
+    """Places with labels; one row per place.
 
-    ``at`` row and column ``(n, 2)``; ``y`` 1 ore, 0 barren, NaN unlabelled; ``group`` deposits
-    that must stay together, -1 for none; ``origin`` the row in the ungrown sampling that a slid
-    copy came from (its own number where it is no copy).
+    ``at`` row and column ``(n, 2)``; ``y`` 1 ore, 0 negative, NaN unlabelled; ``group`` deposits
+    that must stay together, -1 for none; ``origin`` the row of the original sampling that a slid
+    copy came from (its own number if it is not a copy).
     """
 
     at: Ints
@@ -33,7 +33,7 @@ class Sampling:
 
     @classmethod
     def of(cls, at: Ints, y: NDArray[np.float64] | float, group: Ints | None = None) -> Sampling:
-        """Return an ungrown sampling at cells ``at``."""
+        """Return a sampling without copies at cells ``at``."""
         at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
         n = len(at)
         labels = np.broadcast_to(np.asarray(y, dtype=np.float64), (n,)).copy()
@@ -47,7 +47,7 @@ class Sampling:
         return Sampling(self.at[rows], self.y[rows], self.group[rows], self.origin[rows])
 
     def joined(self, other: Sampling) -> Sampling:
-        """Return these rows and behind them another's, whose origins are numbered on."""
+        """Return these rows, then another's; origins of the second continue the numbering."""
         return Sampling(
             np.concatenate([self.at, other.at]),
             np.concatenate([self.y, other.y]),
@@ -58,7 +58,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and spread of each layer, ``(n_layers,)``, fitted on visible cells alone."""
+    """Mean and spread of each layer, ``(n_layers,)``, fitted on visible cells only."""
 
     mean: Floats32
     spread: Floats32
@@ -66,11 +66,10 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Windows:
-    """Lazy ``(n, n_layers, size, size)`` views of a stack; nothing is written out but a batch.
+    """Lazy ``(n, n_layers, size, size)`` views of a stack; only batches are held in memory.
 
-    ``hidden`` cells read as NaN, so that whatever is fitted cannot have seen them. Beyond the
-    grid's edge a window reads NaN. With a ``scaling``, values are standardised and NaN becomes 0,
-    the mean of what was visible.
+    ``hidden`` cells read as NaN, so that no fit can use them. Beyond the grid's edge a window reads
+    NaN. With a ``scaling``, values are standardised and NaN becomes 0, the mean of visible cells.
     """
 
     stack: Floats32  # (n_layers, rows, columns)
@@ -87,7 +86,7 @@ class Windows:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """As an array of them would have."""
+        """Shape of an array of all windows."""
         return len(self.at), self.stack.shape[0], self.size, self.size
 
     def take(self, rows: Ints | Bools | slice) -> Windows:
@@ -132,14 +131,14 @@ class Windows:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a model declares that it needs of its windows."""
+    """What a model needs of its windows."""
 
     smallest_window: int = 1
     parity: Literal["odd", "even", "any"] = "any"
     labels: bool = True
     layers: tuple[str, ...] = ()  # kinds of layer that must be there, such as "fault"
     weight: bool = False  # the last layer is a weight in [0, 1] at each cell, such as of faults
-    elements_only: bool = False  # no layer may be there that is no part of the composition
+    elements_only: bool = False  # every layer must be part of the composition
 
 
 class Model(Protocol):
@@ -167,11 +166,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class MapGeometry:
-    """The map that a protocol cuts: the cells where all layers have a value, and the window.
+    """The map that a protocol splits: the cells where all layers have a value, and the window.
 
     ``cell_size`` in metres; ``samples`` the cells that hold a sample ``(m, 2)``, None where the
-    survey is gridded, and every cell is one. Training windows are read up to ``trim`` cells beside
-    their places; where cells are hidden, none of them.
+    survey is gridded and every cell is a sample. Training windows are read up to ``trim`` cells
+    beside their places, but never from hidden cells.
     """
 
     valid: Bools  # (rows, columns)
@@ -187,7 +186,7 @@ class MapGeometry:
         return rows, columns
 
     def buffer(self, reach: float) -> float:
-        """Metres between the centres of two windows that share no cell, and no sample behind one.
+        """Metres between the centres of two windows that share no cell and no sample.
 
         A window, and twice the evidence's ``reach`` in metres.
         """
@@ -196,11 +195,11 @@ class MapGeometry:
 
 @dataclass(frozen=True)
 class Fold:
-    """One cut: rows of the sampling to learn from and to test, and what must stay unseen.
+    """One split: training rows and test rows of the sampling, and the hidden cells.
 
-    ``hidden`` is the test region with its buffer; ``region`` the cells that this fold's model
-    speaks for, among which its test rows are ranked. Both ``(rows, columns)``. Regions of two
-    folds may overlap, as where pairs are left out; then there is no out-of-fold map.
+    ``hidden`` is the test region with its buffer; ``region`` the cells among which this fold's
+    test rows are ranked. Both ``(rows, columns)``. Regions of two folds may overlap, as with
+    ``leave-pair-out``; then there is no out-of-fold map.
     """
 
     train: Ints
@@ -210,13 +209,13 @@ class Fold:
 
 
 class SplitProtocol(Protocol):
-    """Cuts a sampling into folds: built from a MapGeometry, a number of folds and a seed."""
+    """Splits a sampling into folds: built from a MapGeometry, a number of folds and a seed."""
 
-    grow_first: bool  # True for `paper` alone
-    words: str  # how it cut, once it has
+    grow_first: bool  # augment before the split; True only for `paper`
+    words: str  # describes the split, after ``folds``
 
     def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:
-        """Cut; ``reach`` is the evidence's, in metres. A fold may be made when it is asked for."""
+        """Split; ``reach`` is the evidence's, in metres. Folds may be made on access."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Ways to cut folds, one a file, each by its name; ``spatial`` is the default."""
+"""Validation protocols: each cuts the deposits into folds. ``spatial`` is the default."""
 
 from orecast.splits.building import build_protocol
 

@@ -1,4 +1,4 @@
-"""A protocol by its name and options."""
+"""Build a protocol from its name and options."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from orecast.sampling.windows import MapGeometry, SplitProtocol
 
 PACKAGE = "orecast.splits"
 
-_COMMON = ("ground", "n_folds", "seed")  # what every protocol is given
+_COMMON = ("geometry", "n_folds", "seed")  # fields of every protocol
 
 
 def build_protocol(
-    name: str, options: dict[str, Any], ground: MapGeometry, *, n_folds: int, seed: int
+    name: str, options: dict[str, Any], geometry: MapGeometry, *, n_folds: int, seed: int
 ) -> SplitProtocol:
     """Return the protocol registered under ``name``; ``options`` are its own fields.
 
@@ -30,5 +30,5 @@ def build_protocol(
                 where="validation.options",
                 remedy=nearest(option, known) if known else "leave validation.options out",
             )
-    protocol: SplitProtocol = factory(ground, n_folds, seed, **options)
+    protocol: SplitProtocol = factory(geometry, n_folds, seed, **options)
     return protocol

@@ -1,4 +1,4 @@
-"""What leak-free protocols share: a region, what is hidden around it, and who may still learn."""
+"""Shared by the leak-free protocols: test region, hidden cells around it, training rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from orecast.errors import ConfigError, SamplingError
 from orecast.grid import widened, windows_over, windows_touching
 from orecast.sampling.windows import Fold, MapGeometry, Sampling
 
-FEWEST_TO_LEARN_FROM = 2
+FEWEST_TO_TRAIN = 2
 
 
 @dataclass(frozen=True)
 class LazyFolds(Sequence[Fold]):
-    """Folds made when they are asked for: two maps a fold, thousands never stand in memory."""
+    """Folds that are made on access. A fold holds two maps, so not all are kept in memory."""
 
     n: int
     make: Callable[[int], Fold]
@@ -39,51 +39,51 @@ class LazyFolds(Sequence[Fold]):
         return LazyFolds(len(numbers), lambda i: self.make(numbers[i]))
 
 
-def cut(ground: MapGeometry, reach: float, sampling: Sampling, test: Ints, region: Bools) -> Fold:
-    """Return the fold that tests rows ``test`` in ``region`` and learns from what is left.
+def cut(geometry: MapGeometry, reach: float, sampling: Sampling, test: Ints, region: Bools) -> Fold:
+    """Return the fold that tests rows ``test`` in ``region`` and trains on what is left.
 
-    Hidden are the windows of the region and of the tested rows, and whatever lies within twice
-    the ``reach`` (metres) of one of their cells; a row learns where its window meets none of it.
+    Hidden cells: the windows of the region and of the tested rows, and all cells within twice the
+    ``reach`` (metres) of them. A row is in training where its window has no hidden cell.
     """
-    spoken_for = region.copy()
-    spoken_for[sampling.at[test, 0], sampling.at[test, 1]] = True
-    hidden = concealed(spoken_for, ground, reach)
-    return Fold(learners(sampling, test, hidden, ground.size), test, hidden, region)
+    tested = region.copy()
+    tested[sampling.at[test, 0], sampling.at[test, 1]] = True
+    hidden = hidden_around(tested, geometry, reach)
+    return Fold(training_rows(sampling, test, hidden, geometry.size), test, hidden, region)
 
 
-def concealed(mask: Bools, ground: MapGeometry, reach: float) -> Bools:
-    """Cells that the windows of ``mask`` cover, and those within twice the ``reach`` of one.
+def hidden_around(mask: Bools, geometry: MapGeometry, reach: float) -> Bools:
+    """Cells that the windows of ``mask`` cover, and cells within twice the ``reach`` of these.
 
     ``(rows, columns)``. Only the surroundings of ``mask`` are computed.
     """
-    margin = 2 * reach / ground.cell_size
+    margin = 2 * reach / geometry.cell_size
     hidden = np.zeros_like(mask)
     if mask.any():
-        pad = ground.size + math.ceil(margin)
+        pad = geometry.size + math.ceil(margin)
         box = tuple(
             slice(max(0, int(at.min()) - pad), int(at.max()) + pad + 1) for at in np.nonzero(mask)
         )
-        hidden[box] = widened(windows_over(mask[box], ground.size), margin)
+        hidden[box] = widened(windows_over(mask[box], geometry.size), margin)
     return hidden
 
 
-def learners(sampling: Sampling, test: Ints, hidden: Bools, size: int) -> Ints:
-    """Rows of ore outside ``test`` whose windows share no cell with ``hidden``."""
+def training_rows(sampling: Sampling, test: Ints, hidden: Bools, size: int) -> Ints:
+    """Rows of ore outside ``test`` whose windows have no ``hidden`` cell."""
     free = ~windows_touching(hidden, size)[sampling.at[:, 0], sampling.at[:, 1]]
     free &= sampling.y == 1
     free[test] = False
     return np.flatnonzero(free)
 
 
-def spot(at: Ints, radius: float, shape: tuple[int, int]) -> Bools:
+def disc(at: Ints, radius: float, shape: tuple[int, int]) -> Bools:
     """Cells whose centres lie within ``radius`` cells of the cell ``at``, ``(rows, columns)``."""
     row, column = np.ogrid[: shape[0], : shape[1]]
-    # squares of cells are whole numbers, so that a root squared again may not fall short of one
+    # distances squared are whole numbers; 1e-6 makes up for a radius rounded down
     return np.asarray((row - at[0]) ** 2 + (column - at[1]) ** 2 <= radius**2 + 1e-6)
 
 
 def kilometres(metres: float) -> str:
-    """Metres as protocols say them.
+    """Metres as text in kilometres, three digits.
 
     >>> kilometres(12_345)
     '12.3 km'
@@ -103,16 +103,16 @@ def check_number(
     raise ConfigError(
         f"{option} must be {what} {span}, not {value!r}",
         where=f"validation.options.{option}",
-        remedy="give such a number, or leave the option out",
+        remedy=f"set {option} to such a number, or leave it out",
     )
 
 
-def refuse_too_few(what: str, fewest: int, remedy: str) -> None:
-    """Raise SamplingError where a fold learns from fewer places than a model needs."""
-    if fewest < FEWEST_TO_LEARN_FROM:
+def require_training(what: str, fewest: int, remedy: str) -> None:
+    """Raise SamplingError where a fold has fewer training places than a model needs."""
+    if fewest < FEWEST_TO_TRAIN:
         raise SamplingError(
-            f"{what} leaves {fewest} places of ore to learn from; a fold needs at least "
-            f"{FEWEST_TO_LEARN_FROM}",
+            f"{what} leaves {fewest} places of ore to train on; a fold needs at least "
+            f"{FEWEST_TO_TRAIN}",
             where="validation.protocol",
             remedy=remedy,
         )

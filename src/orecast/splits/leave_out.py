@@ -13,11 +13,11 @@ from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import (
     LazyFolds,
     check_number,
-    concealed,
     cut,
+    hidden_around,
     kilometres,
-    learners,
-    refuse_too_few,
+    require_training,
+    training_rows,
 )
 
 REGISTERED = {
@@ -28,19 +28,19 @@ REGISTERED = {
 
 @dataclass
 class LeaveDepositOut:
-    """Each group of deposits is found again by a model that knows all the other groups.
+    """Each group of deposits is tested with a model trained on all the other groups.
 
-    A group is what ``deposit_groups`` keeps together: deposits whose windows share a cell. It is
-    ranked among the valid cells that lie nearer to it than to any other group; that region is
-    hidden with the buffer of ``spatial``. Leave-one-out with a buffer (Le Rest et al. 2014, Glob.
-    Ecol. Biogeogr. 23, 811), one group at a time.
+    A group: deposits whose windows share a cell (``deposit_groups``). It is ranked among the valid
+    cells that lie nearer to it than to any other group. That region is hidden with the buffer of
+    ``spatial``. Leave-one-out with a buffer (Le Rest et al. 2014, Glob. Ecol. Biogeogr. 23, 811),
+    one group at a time.
 
-    Its figures answer: had this one deposit not been found yet, how high would the map rank it
-    within its surroundings? The model knows almost all deposits, so they are the most that the
-    data allow, at the price of a fit a group; ``n_folds`` and ``seed`` change nothing.
+    Question answered: if this one deposit were still unknown, how high would the map rank it
+    within its surroundings? Almost all deposits are in training, so the scores are the highest
+    that the data allow. The cost is one fit per group. ``n_folds`` and ``seed`` change nothing.
     """
 
-    ground: MapGeometry
+    geometry: MapGeometry
     n_folds: int = 5
     seed: int = 0
     words: str = field(default="", init=False)
@@ -49,35 +49,36 @@ class LeaveDepositOut:
     def folds(self, sampling: Sampling, reach: float) -> LazyFolds:
         """Hold out one group a fold, in the order of their numbers.
 
-        Raises SamplingError where there is one group alone, or a fold has nothing to learn from.
+        Raises SamplingError where there is only one group, or a fold has no training rows.
         """
         ore = np.flatnonzero(sampling.y == 1)
         groups = np.unique(sampling.group[ore])
         if len(groups) < 2:
             raise SamplingError(
-                f"the {len(ore)} places of ore form {len(groups)} group whose windows share cells",
+                f"the {len(ore)} places of ore form {len(groups)} group whose windows share cells; "
+                "at least 2 groups are needed",
                 where="validation.protocol",
-                remedy="use spatial, which cuts through a crowd, or a smaller sampling.window",
+                remedy="use spatial, which can cut a group, or a smaller sampling.window",
             )
-        nearest = ore[nearest_place(sampling.at[ore], self.ground.shape)]
-        owner = np.where(self.ground.valid, sampling.group[nearest], groups.min() - 1)
+        nearest = ore[nearest_place(sampling.at[ore], self.geometry.shape)]
+        owner = np.where(self.geometry.valid, sampling.group[nearest], groups.min() - 1)
 
         def fold(k: int) -> Fold:
             test: Ints = ore[sampling.group[ore] == groups[k]]
-            return cut(self.ground, reach, sampling, test, owner == groups[k])
+            return cut(self.geometry, reach, sampling, test, owner == groups[k])
 
         folds = LazyFolds(len(groups), fold)
         fewest = min(len(f.train) for f in folds)
-        buffer = kilometres(self.ground.buffer(reach))
-        refuse_too_few(
-            f"holding out one of {len(groups)} groups with {buffer} around its surroundings",
+        buffer = kilometres(self.geometry.buffer(reach))
+        require_training(
+            f"holding out one of {len(groups)} groups with a buffer of {buffer}",
             fewest,
             "use a smaller sampling.window or a smaller evidence.radius",
         )
         self.words = (
             f"{len(groups)} folds, each one group of deposits whose windows share a cell, held out "
             f"alone with the cells nearest to it; training stays {buffer} (a window plus twice the "
-            f"reach) from whatever is tested; each fold learns from at least {fewest} of "
+            f"reach) from the tested cells; each fold trains on at least {fewest} of "
             f"{len(ore)} places of ore"
         )
         return folds
@@ -92,14 +93,14 @@ class LeavePairOut:
     The region is that one cell, so the deposit's percentile in it is 1, 0 or, where the two tie,
     0.5, and its mean over pairs is the AUC.
 
-    Its figures answer: how often would a deposit not yet found outrank a cell drawn at random from
-    the map? Only scores of one and the same model are compared, where leave-one-out pools those of
-    many and comes out too low on few deposits. The price is a fit a pair. ``background`` cells are
-    drawn from the valid cells without a deposit, as many as places of ore if left out; ``pairs``
-    are drawn from all, spread evenly over the places; ``n_folds`` changes nothing.
+    Question answered: how often does an unknown deposit outrank a cell drawn at random from the
+    map? Only scores of the same model are compared. (Leave-one-out pools scores of many models and
+    comes out too low with few deposits.) The cost is one fit per pair. ``background`` cells are
+    drawn from the valid cells without a deposit; by default as many as places of ore. ``pairs``
+    are drawn from all pairs, spread evenly over the places; ``n_folds`` changes nothing.
     """
 
-    ground: MapGeometry
+    geometry: MapGeometry
     n_folds: int = 5
     seed: int = 0
     pairs: int | None = None
@@ -118,42 +119,43 @@ class LeavePairOut:
         """Hold out one pair a fold, place by place.
 
         Raises SamplingError where no background is left, where ``pairs`` are fewer than places,
-        and where a pair leaves nothing to learn from.
+        and where a pair leaves too few training rows.
         """
         ore = np.flatnonzero(sampling.y == 1)
         rng = np.random.default_rng([self.seed, 5])
-        barren = self._background(sampling.at[ore], rng)
-        pairs = self._pairs(len(ore), len(barren), rng)
+        background = self._background(sampling.at[ore], rng)
+        pairs = self._pairs(len(ore), len(background), rng)
 
         def fold(k: int) -> Fold:
             place, cell = pairs[k]
-            region = self._cell(barren[cell])
-            return cut(self.ground, reach, sampling, ore[[place]], region)
+            region = self._cell(background[cell])
+            return cut(self.geometry, reach, sampling, ore[[place]], region)
 
-        fewest = self._fewest(sampling, ore, barren, pairs, reach)
-        buffer = kilometres(self.ground.buffer(reach))
-        refuse_too_few(
+        fewest = self._fewest(sampling, ore, background, pairs, reach)
+        buffer = kilometres(self.geometry.buffer(reach))
+        require_training(
             f"holding out a deposit and a background cell with {buffer} around each",
             fewest,
             "use a smaller sampling.window or a smaller evidence.radius",
         )
-        share = "all" if len(pairs) == len(ore) * len(barren) else f"{len(pairs)} drawn"
+        share = "all" if len(pairs) == len(ore) * len(background) else f"{len(pairs)} drawn"
         self.words = (
             f"{len(pairs)} folds, each a deposit and a background cell held out together, {share} "
-            f"of the pairs of {len(ore)} places of ore with {len(barren)} background cells; "
-            f"training stays {buffer} (a window plus twice the reach) from both; each fold learns "
-            f"from at least {fewest} places of ore"
+            f"of the pairs of {len(ore)} places of ore with {len(background)} background cells; "
+            f"training stays {buffer} (a window plus twice the reach) from both; each fold trains "
+            f"on at least {fewest} places of ore"
         )
         return LazyFolds(len(pairs), fold)
 
     def _background(self, at: Ints, rng: np.random.Generator) -> Ints:
         """Valid cells without a deposit, drawn at random, ``(m, 2)``."""
-        free = self.ground.valid.copy()
+        free = self.geometry.valid.copy()
         free[at[:, 0], at[:, 1]] = False
         cells = np.argwhere(free)
         if not len(cells) or not len(at):
             raise SamplingError(
-                f"{len(at)} places of ore and {len(cells)} valid cells without one make no pair",
+                f"{len(at)} places of ore and {len(cells)} valid cells without one: no pair can be "
+                "formed",
                 where="validation.protocol",
                 remedy="check the evidence's nodata and the deposits' CRS",
             )
@@ -168,9 +170,9 @@ class LeavePairOut:
         wanted = n * m if self.pairs is None else min(self.pairs, n * m)
         if wanted < n:
             raise SamplingError(
-                f"{wanted} pairs cannot test each of {n} places of ore",
+                f"{wanted} pairs are too few to test each of {n} places of ore",
                 where="validation.options.pairs",
-                remedy=f"ask for {n} pairs or more",
+                remedy=f"set it to {n} or more",
             )
         each = np.full(n, wanted // n)
         each[rng.permutation(n)[: wanted % n]] += 1
@@ -178,22 +180,22 @@ class LeavePairOut:
         return np.column_stack([np.repeat(np.arange(n), each), np.concatenate(cells)])
 
     def _fewest(
-        self, sampling: Sampling, ore: Ints, barren: Ints, pairs: Ints, reach: float
+        self, sampling: Sampling, ore: Ints, background: Ints, pairs: Ints, reach: float
     ) -> int:
-        """Fewest places of ore that a pair leaves: what is hidden for a pair is hidden for one."""
+        """Fewest training places that a pair leaves: those that both of its members leave."""
         nothing = np.empty(0, dtype=np.int64)
 
         def left(at: Ints) -> Bools:
             kept = np.zeros(len(sampling), dtype=bool)
-            hidden = concealed(self._cell(at), self.ground, reach)
-            kept[learners(sampling, nothing, hidden, self.ground.size)] = True
+            hidden = hidden_around(self._cell(at), self.geometry, reach)
+            kept[training_rows(sampling, nothing, hidden, self.geometry.size)] = True
             return kept
 
         by_place = np.stack([left(at) for at in sampling.at[ore]]).astype(np.int64)
-        by_cell = np.stack([left(at) for at in barren]).astype(np.int64)
+        by_cell = np.stack([left(at) for at in background]).astype(np.int64)
         return int((by_place @ by_cell.T)[pairs[:, 0], pairs[:, 1]].min())
 
     def _cell(self, at: Ints) -> Bools:
-        mask = np.zeros(self.ground.shape, dtype=bool)
+        mask = np.zeros(self.geometry.shape, dtype=bool)
         mask[at[0], at[1]] = True
         return mask

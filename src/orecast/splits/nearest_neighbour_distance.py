@@ -1,4 +1,4 @@
-"""Leave-one-out whose tested deposits lie as far from what is learned as the map's cells do."""
+"""Leave-one-out with test deposits as far from training as map cells are from deposits."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from orecast.sampling.windows import Fold, MapGeometry, Sampling
 from orecast.splits.cutting import (
     LazyFolds,
     check_number,
-    concealed,
+    disc,
+    hidden_around,
     kilometres,
-    learners,
-    refuse_too_few,
-    spot,
+    require_training,
+    training_rows,
 )
 
 REGISTERED = {"nearest-neighbour-distance": "NearestNeighbourDistance"}
 
 
-_OWN_GROUND = 2.0  # cells around a tested place that are ranked with it at the least: 13
+_TEST_RADIUS = 2.0  # in cells: a place is ranked among at least the 13 cells within it
 
 
 @dataclass
 class NearestNeighbourDistance:
-    """Each place of ore is tested as far from the deposits learned as the map's cells are.
+    """Each place of ore is tested as far from the training deposits as the map's cells are.
 
     Nearest neighbour distance matching, leave-one-out (Milà et al. 2022, Methods Ecol. Evol. 13,
-    1304). Plain leave-one-out asks an easy question where deposits cluster: the tested one has a
-    neighbour, while most of the map lies far from any. So places near the tested one are taken
-    from training until the distances from tested to learned places are distributed as those from
-    the map's valid cells to their nearest deposit: up to ``phi`` metres (the whole map if left
-    out), and while more than the share ``least`` of the places is left to a fold. Whatever the
-    distances ask for, no window learned from comes within the buffer of ``spatial``.
+    1304). Plain leave-one-out is too easy where deposits cluster: the tested one has a neighbour,
+    while most of the map lies far from any deposit. So places near the tested one are removed from
+    training until the distances from test to training places are distributed like those from the
+    map's valid cells to their nearest deposit. This is done up to ``phi`` metres (default: the
+    whole map), and while a fold keeps more than the share ``least`` of the places. In any case no
+    training window comes within the buffer of ``spatial``.
 
-    Its figures answer: how well does the map rank a deposit where users will read it, as near to
-    and as far from known ones as its cells are? A place is ranked among the cells around it that
-    stay unseen with it, 13 at the least where all are valid, so its percentile is coarse and
-    local; no other cell of the map stays unseen. ``n_folds`` and ``seed`` change nothing.
+    Question answered: how well does the map rank a deposit at the distances from known deposits
+    that its cells have? A place is ranked among the hidden cells around it, at least 13 where all
+    are valid, so its percentile is coarse and local. No other cell of the map is hidden.
+    ``n_folds`` and ``seed`` change nothing.
     """
 
-    ground: MapGeometry
+    geometry: MapGeometry
     n_folds: int = 5
     seed: int = 0
     phi: float | None = None
@@ -62,39 +62,41 @@ class NearestNeighbourDistance:
     def folds(self, sampling: Sampling, reach: float) -> LazyFolds:
         """Hold out one place a fold, in the order of the rows.
 
-        Raises SamplingError where a fold would learn from fewer than two places.
+        Raises SamplingError where a fold would train on fewer than two places.
         """
         ore = np.flatnonzero(sampling.y == 1)
         at = sampling.at[ore]
         to_map = self._to_map(at)
         apart = self._apart(sampling, ore, reach)
         phi = math.inf if self.phi is None else self.phi
-        taken = np.isfinite(apart) & ~match_distances(apart, to_map, phi, self.least)
-        radius = np.where(taken, window_distance(at, self.ground.size), 0.0).max(axis=1, initial=0)
+        removed = np.isfinite(apart) & ~match_distances(apart, to_map, phi, self.least)
+        radius = np.where(removed, window_distance(at, self.geometry.size), 0.0).max(
+            axis=1, initial=0
+        )
 
         def fold(k: int) -> Fold:
             test: Ints = ore[[k]]
             hidden = self._hidden(at[k], radius[k], reach)
-            train = learners(sampling, test, hidden, self.ground.size)
+            train = training_rows(sampling, test, hidden, self.geometry.size)
             return Fold(train, test, hidden, self._unseen(hidden, reach))
 
-        learned = [fold(k).train for k in range(len(ore))]
-        fewest = min((len(rows) for rows in learned), default=0)
-        refuse_too_few(
-            f"leaving out one of {len(ore)} places with what lies near it",
+        training = [fold(k).train for k in range(len(ore))]
+        fewest = min((len(rows) for rows in training), default=0)
+        require_training(
+            f"leaving out one of {len(ore)} places and the places near it",
             fewest,
             "lower validation.options.phi, or use a smaller sampling.window or evidence.radius",
         )
-        tested = _metres(at, [sampling.at[rows] for rows in learned], self.ground.cell_size)
-        self.words = self._sentence(tested, to_map, fewest, taken, reach)
+        tested = _metres(at, [sampling.at[rows] for rows in training], self.geometry.cell_size)
+        self.words = self._sentence(tested, to_map, fewest, removed, reach)
         return LazyFolds(len(ore), fold)
 
     def _to_map(self, at: Ints) -> Floats:
         """Metres from each valid cell to its nearest place of ore, ``(m,)``."""
-        elsewhere = np.ones(self.ground.shape, dtype=bool)
+        elsewhere = np.ones(self.geometry.shape, dtype=bool)
         elsewhere[at[:, 0], at[:, 1]] = False
-        distance = distance_transform_edt(elsewhere)[self.ground.valid]
-        return np.asarray(distance * self.ground.cell_size)
+        distance = distance_transform_edt(elsewhere)[self.geometry.valid]
+        return np.asarray(distance * self.geometry.cell_size)
 
     def _apart(self, sampling: Sampling, ore: Ints, reach: float) -> Floats:
         """Metres from each tested place to the others, infinite to those within the buffer."""
@@ -102,58 +104,58 @@ class NearestNeighbourDistance:
         apart = np.full((len(ore), len(ore)), np.inf)
         for k in range(len(ore)):
             hidden = self._hidden(at[k], 0.0, reach)
-            free = np.isin(ore, learners(sampling, ore[[k]], hidden, self.ground.size))
-            apart[k, free] = np.hypot(*(at[free] - at[k]).T) * self.ground.cell_size
+            free = np.isin(ore, training_rows(sampling, ore[[k]], hidden, self.geometry.size))
+            apart[k, free] = np.hypot(*(at[free] - at[k]).T) * self.geometry.cell_size
         return apart
 
     def _hidden(self, at: Ints, radius: float, reach: float) -> Bools:
-        """What stays unseen around a tested place: the buffer of its own ground, and a disc."""
-        shape = self.ground.shape
-        ground = spot(at, _OWN_GROUND, shape) & self.ground.valid
-        ground[at[0], at[1]] = True
-        return concealed(ground, self.ground, reach) | spot(at, radius, shape)
+        """Cells hidden for a tested place: its test cells with their buffer, and a disc."""
+        shape = self.geometry.shape
+        test_cells = disc(at, _TEST_RADIUS, shape) & self.geometry.valid
+        test_cells[at[0], at[1]] = True
+        return hidden_around(test_cells, self.geometry, reach) | disc(at, radius, shape)
 
     def _unseen(self, hidden: Bools, reach: float) -> Bools:
-        """Valid cells of which no window's cell, and no sample behind one, was learned from."""
-        seen = widened(~hidden, 2 * reach / self.ground.cell_size)
-        return self.ground.valid & ~windows_touching(seen, self.ground.size)
+        """Valid cells whose window, and the samples behind it, are not in training."""
+        seen = widened(~hidden, 2 * reach / self.geometry.cell_size)
+        return self.geometry.valid & ~windows_touching(seen, self.geometry.size)
 
     def _sentence(
-        self, tested: Floats, to_map: Floats, fewest: int, taken: Bools, reach: float
+        self, tested: Floats, to_map: Floats, fewest: int, removed: Bools, reach: float
     ) -> str:
-        most = int(taken.sum(axis=1).max())
+        most = int(removed.sum(axis=1).max())
         how = (
-            f"matching them{'' if self.phi is None else f' up to {kilometres(self.phi)}'} took up "
-            f"to {most} places from a fold, and none from one left with "
+            f"matching them{'' if self.phi is None else f' up to {kilometres(self.phi)}'} removed "
+            f"up to {most} places from a fold, and none from a fold left with "
             f"{100 * self.least:.0f} % or less"
             if most
-            else "the buffer alone sees to it, and matching them took nothing more"
+            else "the buffer alone is enough, and matching them removed no place"
         )
         return (
             f"{len(tested)} folds, one a place of ore: tested places lie "
-            f"{kilometres(np.median(tested))} (median) from the nearest learned one, the map's "
+            f"{kilometres(np.median(tested))} (median) from the nearest training place, the map's "
             f"cells {kilometres(np.median(to_map))} from the nearest deposit; {how}; training "
-            f"stays at least {kilometres(self.ground.buffer(reach))} (a window plus twice the "
-            f"reach) from whatever is tested; each fold learns from at least {fewest} places of ore"
+            f"stays at least {kilometres(self.geometry.buffer(reach))} (a window plus twice the "
+            f"reach) from the tested cells; each fold trains on at least {fewest} places of ore"
         )
 
 
-def _metres(at: Ints, learned: list[Ints], cell_size: float) -> Floats:
-    """From each tested place to the nearest of those learned for it, ``(n,)``."""
-    nearest = [np.hypot(*(a - o).T).min() for a, o in zip(learned, at, strict=True)]
+def _metres(at: Ints, training: list[Ints], cell_size: float) -> Floats:
+    """From each tested place to the nearest training place of its fold, ``(n,)``."""
+    nearest = [np.hypot(*(a - o).T).min() for a, o in zip(training, at, strict=True)]
     return np.array(nearest) * cell_size
 
 
 def match_distances(apart: Floats, to_map: Floats, phi: float, least: float) -> Bools:
-    """Which place may learn for which tested place, ``(n, n)``: one fold a row.
+    """Which places are in training for each tested place, ``(n, n)``: one fold a row.
 
-    ``apart`` ``(n, n)`` are distances from tested places (rows) to others, infinite where one is
-    not learned from anyway, as on the diagonal; ``to_map`` ``(m,)`` those from the map's cells to
-    their nearest place. With G*(r) the share of rows whose nearest learned place is within r, and
-    Gij(r) that of ``to_map``, the nearest pairs first: the pair is parted where G* stays at or
-    above Gij without it, and the row has more than the share ``least`` of n. So where ``least``
-    stops nobody, G*(r) < Gij(r) + 1/n at every r up to ``phi`` (Milà et al. 2022, as in the
-    authors' R package CAST: a row that is stopped also ends the matching at that distance).
+    ``apart`` ``(n, n)``: distances from tested places (rows) to others, infinite where the other is
+    already out of training, as on the diagonal. ``to_map`` ``(m,)``: distances from the map's cells
+    to their nearest place. G*(r) is the share of rows whose nearest training place is within r,
+    Gij(r) that of ``to_map``. Pairs are visited from the nearest on. A pair is separated where G*
+    without it stays at or above Gij, and the row keeps more than the share ``least`` of n. Where
+    ``least`` never applies, G*(r) < Gij(r) + 1/n at every r up to ``phi`` (Milà et al. 2022, as in
+    the authors' R package CAST: a row stopped by ``least`` also ends matching at that distance).
 
     >>> apart = np.array([[np.inf, 1, 9], [1, np.inf, 9], [9, 9, np.inf]])
     >>> match_distances(apart, np.array([1.0, 5, 6, 9]), 100.0, 0.0).tolist()

@@ -1,4 +1,4 @@
-"""Detectors that learn from no deposit, scored against negatives drawn far from deposits."""
+"""Anomaly detectors (no training deposits), scored against negatives drawn far from deposits."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from orecast.splits.cutting import check_number, kilometres
 
 REGISTERED = {"negative-draws": "NegativeDraws"}
 
-_MOST_DRAWS = 100_000  # by then a mean and a spread have four digits
+_MOST_DRAWS = 100_000  # enough for four digits of the mean and the spread
 
 
 @dataclass
 class NegativeDraws:
     """Samples nearest to the deposits against samples drawn far from all of them, many times over.
 
-    How the public benchmark OpenGADBench scores detectors of anomalies, which learn from no
-    deposit: the AUC of the deposits' nearest samples against as many samples drawn at least
-    ``min_distance`` metres from every one of them, its mean and spread over ``draws``. Nothing is
-    hidden, for there is no label to leak; a model that learns from labels has no place here.
+    The public benchmark OpenGADBench scores anomaly detectors, which use no deposits, in this way:
+    the AUC of the deposits' nearest samples against as many samples drawn at least
+    ``min_distance`` metres from every one of them; mean and spread over ``draws``. Nothing is
+    hidden, since no label can leak. Models that train on labels must not use this protocol.
 
-    Its figures answer: do deposits stand out from ground that is far from all of them? Cells near
-    a deposit are never drawn, so the figures run higher than those of ``leave-pair-out``, which
+    Question answered: do deposits differ from areas that are far from all of them? Cells near a
+    deposit are never drawn, so the scores are higher than those of ``leave-pair-out``, which
     draws from the whole map. The sampling holds the deposits' nearest samples, found by
     ``nearest_samples``; ``n_folds`` and ``seed`` change nothing in the cut.
     """
 
-    ground: MapGeometry
+    geometry: MapGeometry
     n_folds: int = 5
     seed: int = 0
     min_distance: float = 5000.0
     draws: int = 20
     words: str = field(default="", init=False)
     grow_first = False
-    labels = False  # for models alone that are fitted to no deposit
+    labels = False  # only for models that are not fitted to deposits
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an impossible option."""
@@ -48,53 +48,57 @@ class NegativeDraws:
         check_number(self.draws, "draws", low=2, high=_MOST_DRAWS, whole=True)
 
     def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
-        """One fold: all places of ore are tested, and its region are the candidates to draw from.
+        """One fold: all places of ore are tested; the region holds the cells to draw from.
 
         Raises SamplingError where no place of ore or no candidate is left.
         """
         test = np.flatnonzero(sampling.y == 1)
         if not len(test):
-            raise SamplingError("there is no place of ore to test", where="deposits")
+            raise SamplingError(
+                "there is no place of ore to test",
+                where="deposits",
+                remedy="give deposits within the area of the evidence",
+            )
         at = sampling.at[test]
-        far = np.ones(self.ground.shape, dtype=bool)
+        far = np.ones(self.geometry.shape, dtype=bool)
         far[at[:, 0], at[:, 1]] = False
-        far = distance_transform_edt(far) * self.ground.cell_size >= max(
-            self.min_distance, self.ground.cell_size
+        far = distance_transform_edt(far) * self.geometry.cell_size >= max(
+            self.min_distance, self.geometry.cell_size
         )
-        sampled = sampled_cells(self.ground)
+        sampled = sampled_cells(self.geometry)
         region = sampled & far
-        what = "cells" if self.ground.samples is None else "cells with a sample"
+        what = "cells" if self.geometry.samples is None else "cells with a sample"
         if not region.any():
             raise SamplingError(
                 f"none of {sampled.sum()} valid {what} lies {kilometres(self.min_distance)} or "
                 f"more from each of {len(test)} places of ore",
                 where="validation.options.min_distance",
-                remedy="lower it",
+                remedy="set it to a smaller distance",
             )
         self.words = (
-            f"nothing learned from deposits and nothing hidden; {len(test)} places of ore, against "
+            f"no training deposits and nothing hidden; {len(test)} places of ore against "
             f"{self.draws} draws of as many negatives from {region.sum()} valid {what} at least "
             f"{kilometres(self.min_distance)} from each"
         )
-        nothing = np.zeros(self.ground.shape, dtype=bool)
+        nothing = np.zeros(self.geometry.shape, dtype=bool)
         return [Fold(np.empty(0, dtype=np.int64), test, nothing, region)]
 
 
-def sampled_cells(ground: MapGeometry) -> Bools:
+def sampled_cells(geometry: MapGeometry) -> Bools:
     """Valid cells with a sample; all valid ones of a gridded survey, ``(rows, columns)``."""
-    if ground.samples is None:
-        return ground.valid.copy()
-    held = np.zeros(ground.shape, dtype=bool)
-    held[ground.samples[:, 0], ground.samples[:, 1]] = True
-    return held & ground.valid
+    if geometry.samples is None:
+        return geometry.valid.copy()
+    held = np.zeros(geometry.shape, dtype=bool)
+    held[geometry.samples[:, 0], geometry.samples[:, 1]] = True
+    return held & geometry.valid
 
 
-def nearest_samples(at: Ints, ground: MapGeometry) -> Ints:
+def nearest_samples(at: Ints, geometry: MapGeometry) -> Ints:
     """Return the valid cell with a sample that is nearest to each cell ``at``, ``(n, 2)``.
 
-    Of equals the northernmost, then the westernmost. Raises SamplingError where there is none.
+    Ties: the northernmost, then the westernmost. Raises SamplingError where there is none.
     """
-    cells = np.argwhere(sampled_cells(ground))
+    cells = np.argwhere(sampled_cells(geometry))
     if not len(cells):
         raise SamplingError(
             "no cell with a sample has a value in every layer",

@@ -103,13 +103,15 @@ def test_nothing_but_constant_layers_is_refused(cls, value):
 
 @pytest.mark.parametrize("cls", BY_COVARIANCE)
 def test_one_window_fewer_than_layers_is_refused(cls):
-    with pytest.raises(ModelError, match=r"4 windows .* more than 5 are needed for 5 layers"):
+    with pytest.raises(
+        ModelError, match=r"4 training windows; more than 5 are needed for 5 layers"
+    ):
         fitted(cls(), windows(correlated(4)))
 
 
 @pytest.mark.parametrize("cls", [IsolationForest, OneClassSVM])
 def test_a_single_window_is_refused(cls):
-    with pytest.raises(ModelError, match="1 windows to learn from, and more than 1"):
+    with pytest.raises(ModelError, match="1 training windows; more than 1"):
         fitted(cls(), windows(correlated(1)))
 
 

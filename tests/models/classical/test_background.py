@@ -130,7 +130,7 @@ def test_an_occluded_layer_is_its_mean():
 def test_concentrations_that_are_no_logarithms_are_refused():
     X = windows()
     X.stack[0] = 5300
-    with pytest.raises(ModelError, match=r"layer Au: 5300 is no logarithm"):
+    with pytest.raises(ModelError, match=r"layer Au: 5300 is not a logarithm"):
         fitted(Contrast(), X)
 
 

@@ -74,7 +74,7 @@ def test_one_cluster_says_nothing():
 
 
 def test_fewer_distinct_windows_than_clusters_are_refused():
-    with pytest.raises(SamplingError, match="3 distinct windows"):
+    with pytest.raises(SamplingError, match="3 distinct training windows"):
         fitted(np.repeat([[0], [1], [2]], 4, axis=0), np.arange(12) % 2)
 
 

@@ -73,7 +73,7 @@ def test_closeness_is_inverse_distance_up_to_a_factor(distances):
 
 
 def test_fewer_windows_than_neighbours_are_refused():
-    with pytest.raises(SamplingError, match="4 windows to learn from, and 5 neighbours"):
+    with pytest.raises(SamplingError, match="4 training windows, fewer than 5 neighbours"):
         fitted(TABLE[:4], LABELS[:4])
 
 

@@ -81,7 +81,7 @@ def test_units_do_not_matter():
 
 
 def test_a_kernel_that_tells_nothing_apart_is_refused():
-    with pytest.raises(ModelError, match="look alike"):
+    with pytest.raises(ModelError, match="too wide"):
         fitted(TABLE, gamma=1e-18)
 
 

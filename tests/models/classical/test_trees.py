@@ -299,5 +299,5 @@ def test_a_flipped_byte_ends_in_the_error_or_in_scores(kind, saved, tmp_path):
 def test_a_table_of_another_width_is_refused(kind, saved):
     detector, X, _ = saved[kind]
     narrow = windows(X.centre()[:, :3])
-    with pytest.raises(ModelError, match="was fitted on 4 columns, and is given 3"):
+    with pytest.raises(ModelError, match="was fitted on 4 columns, not on 3"):
         detector._score(narrow)

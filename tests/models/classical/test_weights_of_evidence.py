@@ -60,7 +60,7 @@ def test_a_pattern_that_holds_all_ore_has_finite_weights():
 
 @pytest.mark.parametrize("counts", [(11, 10, 100, 1000), (5, 10, 4, 1000), (5, 10, 999, 1000)])
 def test_impossible_counts_are_refused(counts):
-    with pytest.raises(ModelError, match="more cells"):
+    with pytest.raises(ModelError, match="has more cells"):
         weights(*counts)
 
 

@@ -116,7 +116,7 @@ def test_a_graph_without_edges_is_refused_with_what_would_do(r, words):
 
 
 def test_one_element_is_no_graph():
-    with pytest.raises(ModelError, match=r"evidence\.layers: one element alone"):
+    with pytest.raises(ModelError, match=r"evidence\.layers: a graph needs at least two"):
         joined(torch.ones(1, 1), 0.2)
 
 

@@ -248,7 +248,7 @@ def test_an_unknown_backbone_is_offered_the_nearest():
 
 
 def test_dilations_wider_than_the_window_name_those_that_fit():
-    fits = r"spans 49 cells, and the window has 36.*keep \[1, 6, 12\], or set .* to 49 or more"
+    fits = r"spans 49 cells, but the window has 36.*keep \[1, 6, 12\], or set .* to 49 or more"
     with pytest.raises(ConfigError, match=fits):
         MFAF(3, 36)
     with pytest.raises(ConfigError, match=r"has 9\. Remedy: set sampling\.window to 13 or more"):

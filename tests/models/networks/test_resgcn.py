@@ -101,7 +101,7 @@ def test_a_graph_without_edges_is_refused_and_nothing_is_learned(factory):
 
 
 def test_a_threshold_to_be_chosen_is_no_threshold():
-    with pytest.raises(ConfigError, match=r"model\.options\.alpha: a threshold is chosen before"):
+    with pytest.raises(ConfigError, match=r"model\.options\.alpha: the graph needs a threshold"):
         ResGCN(3, 1, alpha="adaptive").prepare(correlated(), torch.zeros(200))
 
 

@@ -1,4 +1,4 @@
-"""What every detector shares: its checks, prediction a part at a time, saving and loading."""
+"""Base of the detectors: checks, prediction in parts, saving and loading."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MOST_TREES, MOST_JOBS = 10_000, 256
 
 
 class Detector(ABC):
-    """Base of the models that need no torch; a subclass says how it learns and scores.
+    """Base of the models that need no torch; a subclass defines ``_learn`` and ``_score``.
 
-    ``__init__`` stores options under their own names. ``_learn`` leaves what it learned in
-    attributes that end in ``_``: arrays, numbers, texts; these and the options are what is saved.
-    ``_score`` gives scores in [0, 1] for one part of the windows.
+    ``__init__`` stores options under their own names. ``_learn`` stores the fitted state in
+    attributes that end in ``_``: arrays, numbers, texts. These and the options are saved.
+    ``_score`` returns scores in [0, 1] for one part of the windows.
 
     >>> class Northern(Detector):
     ...     needs = Needs(labels=False)
@@ -45,16 +45,18 @@ class Detector(ABC):
     names_: tuple[str, ...]
 
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
-        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren.
+        """Fit to windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 negative.
 
         Raises ConfigError for an impossible option, SamplingError for labels of one class where
-        labels are needed, ModelError for windows that do not meet the needs or hold NaN.
+        labels are needed, ModelError for windows that do not meet the needs or have NaN.
         """
         self._check_options()
         self._check_windows(X)
         y = np.asarray(y, dtype=np.float64)
         if y.shape != (len(X),):
-            raise ModelError(f"{len(X)} windows and labels of shape {y.shape} do not go together")
+            raise ModelError(
+                f"{len(X)} windows need {len(X)} labels, not labels of shape {y.shape}"
+            )
         if self.needs.labels:
             _need_both_classes(y)
         _need_layers(X, self.needs)
@@ -70,8 +72,7 @@ class Detector(ABC):
         self._need_fitted()
         if X.names != self.names_:
             raise ModelError(
-                f"was fitted on the layers {', '.join(self.names_)}, "
-                f"and is given {', '.join(X.names)}",
+                f"was fitted on the layers {', '.join(self.names_)}, not on {', '.join(X.names)}",
                 where=type(self).__name__,
                 remedy="give the same layers in the same order",
             )
@@ -79,7 +80,7 @@ class Detector(ABC):
         return np.concatenate(scores) if scores else np.empty(0)
 
     def save(self, folder: Path) -> None:
-        """Write options and learned state as JSON and NumPy arrays."""
+        """Write options and fitted state as JSON and NumPy arrays."""
         self._need_fitted()
         learned = {k: v for k, v in vars(self).items() if k.endswith("_")}
         arrays: dict[str, Any] = {k: v for k, v in learned.items() if isinstance(v, np.ndarray)}
@@ -96,7 +97,7 @@ class Detector(ABC):
     def load(cls, folder: Path) -> Self:
         """Rebuild a saved detector; it predicts the same, bit for bit.
 
-        Raises RunError where the files cannot be read, ModelError where they are another model's.
+        Raises RunError where the files cannot be read, ModelError where they hold another model.
         """
         try:
             state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
@@ -104,7 +105,7 @@ class Detector(ABC):
                 learned: dict[str, Any] = state["learned"] | dict(stored)
             kind, learned["names_"] = state["detector"], tuple(learned["names_"])
             if kind != cls.__name__:
-                raise ModelError(f"holds a {kind}, not a {cls.__name__}", where=str(folder))
+                raise ModelError(f"contains a {kind}, not a {cls.__name__}", where=str(folder))
             detector = cls(**state["options"])
             detector._check_options()
             for name, value in learned.items():
@@ -126,22 +127,22 @@ class Detector(ABC):
         """Refuse impossible options."""
 
     def _check_windows(self, X: Windows) -> None:  # noqa: B027 - most take any
-        """Refuse windows that do not go with the options."""
+        """Refuse windows that do not fit the options."""
 
     def _read(self, X: Windows) -> Windows:
-        """Return what is read of the windows: their own cells, unless a subclass reads more."""
+        """Return the part of the windows that is read: their own cells, unless overridden."""
         return X.of_size(1)
 
     @abstractmethod
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
-        """Leave what is learned in attributes that end in ``_``."""
+        """Store the fitted state in attributes that end in ``_``."""
 
     @abstractmethod
     def _score(self, X: Windows) -> Floats:
         """Scores in [0, 1] of one part of the windows, ``(n,)``."""
 
     def _rebuild(self) -> None:  # noqa: B027 - most states are saved whole
-        """Bring back what is not saved but follows from what is."""
+        """Compute state that is not saved from state that is."""
 
     def _need_fitted(self) -> None:
         if "names_" not in vars(self):
@@ -156,7 +157,7 @@ def centre(X: Windows) -> Floats32:
 
 
 def features(X: Windows, kind: str) -> Floats32:
-    """Features of each window: its own cell's, or with "window" also its mean and spread.
+    """Features of each window: values at its own cell, with "window" also its mean and spread.
 
     ``(n, n_layers)``, or ``(n, 3 * n_layers)``: values, means, standard deviations. NaN is refused.
     """
@@ -172,7 +173,7 @@ def features(X: Windows, kind: str) -> Floats32:
 
 
 def only(X: Windows, layer: int) -> Windows:
-    """Windows on one layer."""
+    """Windows with one layer."""
     scaling, here = X.scaling, slice(layer, layer + 1)
     if scaling is not None:
         scaling = replace(scaling, mean=scaling.mean[here], spread=scaling.spread[here])
@@ -182,7 +183,7 @@ def only(X: Windows, layer: int) -> Windows:
 
 
 def number_of(X: Windows, layer: str) -> int:
-    """Number of the layer of that name; ConfigError with the nearest where there is none."""
+    """Number of the layer of that name; ConfigError, with the nearest name, if there is none."""
     if layer not in X.names:
         raise ConfigError(
             f"no layer {layer!r}", where="model.options.layer", remedy=nearest(layer, X.names)
@@ -191,7 +192,7 @@ def number_of(X: Windows, layer: str) -> int:
 
 
 def whole_number(value: Any, option: str, most: int = 2**31 - 1) -> None:
-    """Refuse what is not a whole number from one to ``most``."""
+    """Refuse a value that is not a whole number from one to ``most``."""
     where = f"model.options.{option}"
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"must be a whole number of at least 1, not {value!r}", where=where)
@@ -204,7 +205,7 @@ def whole_number(value: Any, option: str, most: int = 2**31 - 1) -> None:
 
 
 def one_of(value: Any, option: str, known: tuple[str, ...]) -> None:
-    """Refuse what is not one of the known words."""
+    """Refuse a value that is not one of the known words."""
     if value not in known:
         raise ConfigError(
             f"unknown value {value!r}",
@@ -214,7 +215,7 @@ def one_of(value: Any, option: str, known: tuple[str, ...]) -> None:
 
 
 def _parts(X: Windows) -> Iterator[Windows]:
-    """Windows in order, so many at a time that their values stay within a bounded memory."""
+    """Windows in order, in parts of bounded memory."""
     _, layers, height, width = X.shape
     size = max(1, _VALUES_AT_ONCE // (layers * height * width))
     for start in range(0, len(X), size):
@@ -228,22 +229,22 @@ def _refuse_gaps(values: Floats32, names: tuple[str, ...]) -> None:
     layer = int(np.argmax(gaps.any(axis=tuple(a for a in range(values.ndim) if a != 1))))
     windows = gaps[:, layer].reshape(len(values), -1).any(axis=1)
     raise ModelError(
-        f"{int(windows.sum())} of {len(values)} windows hold missing or infinite values",
+        f"{int(windows.sum())} of {len(values)} windows have missing or infinite values",
         where=f"layer {names[layer]}",
         remedy="leave those cells out, or give the windows a scaling, which fills them",
     )
 
 
 def _need_both_classes(y: Floats) -> None:
-    ore, barren = int((y == 1).sum()), int((y == 0).sum())
-    if ore + barren < len(y):
+    ore, negative = int((y == 1).sum()), int((y == 0).sum())
+    if ore + negative < len(y):
         raise SamplingError(
-            f"{len(y) - ore - barren} of {len(y)} places are labelled neither 1 (ore) nor 0",
+            f"{len(y) - ore - negative} of {len(y)} places are labelled neither 1 (ore) nor 0",
             remedy="leave unlabelled places out of training",
         )
-    if not ore or not barren:
+    if not ore or not negative:
         raise SamplingError(
-            f"there are {ore} ore and {barren} barren places to learn from, and both are needed",
+            f"training has {ore} ore and {negative} negative places; both are needed",
             remedy="add deposits, or choose negatives",
         )
 
@@ -252,7 +253,7 @@ def _need_layers(X: Windows, needs: Needs) -> None:
     for kind in needs.layers:
         if kind not in X.kinds:
             raise ModelError(
-                f"needs a layer of kind {kind}, and there is none among {', '.join(X.names)}",
+                f"needs a layer of kind {kind}; there is none among {', '.join(X.names)}",
                 remedy=f"configure such a layer ([{kind}s]), or choose another model",
             )
 
@@ -262,7 +263,7 @@ def _option_names(cls: type[Detector]) -> list[str]:
 
 
 def positive_number(value: Any, option: str) -> None:
-    """Refuse what is not a finite number above zero."""
+    """Refuse a value that is not a finite number above zero."""
     if not is_number(value) or not 0 < value < np.inf:
         raise ConfigError(
             f"must be a positive number, not {value!r}", where=f"model.options.{option}"
@@ -270,4 +271,5 @@ def positive_number(value: Any, option: str) -> None:
 
 
 def is_number(value: Any) -> bool:
+    """Whether a value is a number and not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)

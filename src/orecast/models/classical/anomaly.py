@@ -20,7 +20,7 @@ from orecast.models.classical._base import (
     positive_number,
     whole_number,
 )
-from orecast.models.classical.trees import Grown, TreeEnsemble
+from orecast.models.classical.trees import FittedTree, TreeEnsemble
 from orecast.sampling import Needs, Windows
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ REGISTERED = {
     "pca-reconstruction": "PCAReconstruction",
 }
 
-_NULL = 1e-5  # of the largest singular value; float32 layers keep a null direction below 1e-6
+_NULL = 1e-5  # of the largest singular value; in float32 a null direction stays below 1e-6
 _ROWS_AT_ONCE = 4096
 
 
 class AnomalyDetector(Detector):
-    """Base of the detectors that read element layers alone and need no labels.
+    """Base of the detectors that read only element layers and need no labels.
 
-    They read the layers of kind "element" at each window's own cell; all layers where there is
+    They read the layers of kind "element" at each window's own cell, or all layers where there is
     none of that kind.
     """
 
@@ -52,7 +52,7 @@ class AnomalyDetector(Detector):
 
 @dataclass(frozen=True)
 class Axes:
-    """Principal axes of standardised layers; those along which nothing varies are left out.
+    """Principal axes of standardised layers; axes without variation are left out.
 
     ``mean`` and ``spread`` ``(p,)`` standardise; ``directions`` ``(p, r)`` orthonormal columns;
     ``deviations`` ``(r,)`` the standard deviations along them, falling.
@@ -64,7 +64,7 @@ class Axes:
     deviations: Floats
 
 
-def sampled(X: Windows, rows: int, seed: int) -> Floats:
+def draw_values(X: Windows, rows: int, seed: int) -> Floats:
     """Values of at most ``rows`` windows drawn without replacement, ``(n, p)`` float64, in order.
 
     Raises ModelError for NaN.
@@ -84,8 +84,8 @@ def standardisation(values: Floats) -> tuple[Floats, Floats]:
     varies = spread > 1e-6 * np.abs(values).max(axis=0)
     if not varies.any():
         raise ModelError(
-            "no layer varies among the windows learned from, so that nothing can stand out",
-            remedy="check the layers, or learn from more windows",
+            "no layer varies among the training windows, so no anomaly can be found",
+            remedy="check the layers, or train on more windows",
         )
     return mean, np.where(varies, spread, 1.0)
 
@@ -95,11 +95,11 @@ def principal_axes(values: Floats, spread: Floats | None = None) -> Axes:
 
     Centred log-ratios sum to zero, so that their covariance has no inverse. The singular value
     decomposition of the standardised layers gives an orthonormal basis of the space they fill, as
-    isometric log-ratios do (Egozcue et al. 2003); the direction in which nothing varies is dropped.
+    isometric log-ratios do (Egozcue et al. 2003); the direction without variation is dropped.
 
     Raises ModelError where there are not more windows than layers, or no layer varies.
     """
-    need_more_windows(values, values.shape[1])
+    require_windows(values, values.shape[1])
     mean, deviation = standardisation(values)
     spread = deviation if spread is None else spread
     _, singular, directions = np.linalg.svd((values - mean) / spread, full_matrices=False)
@@ -110,7 +110,7 @@ def principal_axes(values: Floats, spread: Floats | None = None) -> Axes:
 def squared_lengths(values: Floats, axes: Floats) -> Floats:
     """Squared length of each row of ``values @ axes``, ``(n,)``; ``(n, p)`` and ``(p, r)``.
 
-    Not a matrix product, whose rounding follows the number of rows.
+    Not a matrix product: its rounding depends on the number of rows.
     """
     lengths = np.empty(len(values))
     for rows in blocks(len(values)):
@@ -128,27 +128,28 @@ def blocks(n: int, size: int = _ROWS_AT_ONCE) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-def need_more_windows(values: Floats, than: int) -> None:
-    """Refuse to learn from ``than`` windows or fewer."""
+def require_windows(values: Floats, than: int) -> None:
+    """Refuse to train on ``than`` windows or fewer."""
     if len(values) <= than:
         raise ModelError(
-            f"there are {len(values)} windows to learn from, and more than {than} are needed "
+            f"there are {len(values)} training windows; more than {than} are needed "
             f"for {values.shape[1]} layers",
-            remedy="learn from more windows, or from fewer layers",
+            remedy="train on more windows, or on fewer layers",
         )
 
 
-def need_share(value: Any, option: str, *, lowest: float = 0.0, highest: float = 1.0) -> None:
-    """Refuse what is not a number from ``lowest`` to ``highest``, or is 0."""
+def require_share(value: Any, option: str, *, lowest: float = 0.0, highest: float = 1.0) -> None:
+    """Refuse a value that is 0, or not a number from ``lowest`` to ``highest``."""
     if not is_number(value) or value == 0 or not lowest <= value <= highest:
         raise ConfigError(
-            f"must be a share from {lowest:g} to {highest:g}, not {value!r}",
+            f"must be a share {'above 0, up to' if not lowest else f'from {lowest:g} to'} "
+            f"{highest:g}, not {value!r}",
             where=f"model.options.{option}",
         )
 
 
 def _element_layers(X: Windows) -> Windows:
-    """Windows on the layers of kind "element", or on all where there are none."""
+    """Windows with the layers of kind "element", or with all where there are none."""
     kept = [i for i, kind in enumerate(X.kinds) if kind == "element"]
     if not kept or len(kept) == len(X.names):
         return X
@@ -165,19 +166,18 @@ def _element_layers(X: Windows) -> Windows:
 
 
 class IsolationForest(AnomalyDetector, TreeEnsemble):
-    """Isolation forest: how few random cuts set a cell's elements apart from the others'.
+    """Isolation forest: number of random cuts that isolate a cell from the others.
 
-    Liu, F.T., Ting, K.M. & Zhou, Z.-H. (2008), Isolation forest, ICDM 2008, 413-422. ``trees`` are
-    grown on ``sample`` windows each; the score is the paper's, ``2^(-E(h) / c)``, E(h) a cell's
-    mean path length over the trees, c that of an unsuccessful search among ``sample``. About 0.5 is
-    common, near 1 is rare.
+    Liu, F.T., Ting, K.M. & Zhou, Z.-H. (2008), Isolation forest, ICDM 2008, 413-422. Each of
+    ``trees`` is fitted to ``sample`` windows. The score is the paper's ``2^(-E(h) / c)``, E(h) a
+    cell's mean path length over the trees and c that of an unsuccessful search among ``sample``.
+    Scores near 0.5 are common cells, near 1 rare ones.
 
-    At most ``rows`` windows, drawn by the seed, are learned from. scikit-learn grows the trees;
-    their nodes are what is saved. Needs no labels. Reads the element layers; all layers where there
-    are none.
+    Trains on at most ``rows`` windows, drawn by the seed. scikit-learn fits the trees; their nodes
+    are saved. Needs no labels. Reads the element layers; all layers where there are none.
     """
 
-    sample_: int  # windows that each tree was grown on
+    sample_: int  # windows that each tree was fitted to
 
     def __init__(self, trees: int = 200, sample: int = 256, rows: int = 4096) -> None:
         self.trees = trees
@@ -192,31 +192,31 @@ class IsolationForest(AnomalyDetector, TreeEnsemble):
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.ensemble import IsolationForest as Forest
 
-        values = sampled(X, self.rows, seed)
-        need_more_windows(values, 1)
-        standardisation(values)  # refuses what nothing can be told by
+        values = draw_values(X, self.rows, seed)
+        require_windows(values, 1)
+        standardisation(values)  # refuses layers without variation
         self.sample_ = min(self.sample, len(values))
         forest = Forest(
             n_estimators=self.trees,
             max_samples=self.sample_,
             random_state=int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]),
         ).fit(values.astype(np.float32))
-        grown = [
-            Grown(t.children_left, t.children_right, t.feature, t.threshold, _path_lengths(t))
+        trees = [
+            FittedTree(t.children_left, t.children_right, t.feature, t.threshold, _path_lengths(t))
             for t in (estimator.tree_ for estimator in forest.estimators_)
         ]
-        self._keep(grown, values.shape[1])
+        self._keep(trees, values.shape[1])
 
     def _rebuild(self) -> None:
         super()._rebuild()
         sample = vars(self)["sample_"]
         if not isinstance(sample, int) or not 0 < sample < 2**32:
-            raise ValueError(f"its trees are grown on {sample!r} windows")
+            raise ValueError(f"its trees are fitted to {sample!r} windows")
 
     def _score(self, X: Windows) -> Floats:
         paths = self._sum_of_leaves(centre(X))
         searches = len(self.nodes_) * float(search_length(self.sample_))
-        # A search among one window needs no cut: nothing is rarer than anything else.
+        # A search among one window needs no cut: all cells are equally rare.
         return np.asarray(2.0 ** -(paths / searches if searches else np.ones_like(paths)))
 
 
@@ -234,7 +234,7 @@ def search_length(n: ArrayLike) -> Floats:
 
 
 def _path_lengths(tree: Any) -> Floats:
-    """Cuts from the root to each node, and those that its windows would need still, ``(m,)``."""
+    """Cuts from the root to each node, plus those still needed for its windows, ``(m,)``."""
     return np.asarray(tree.compute_node_depths() + search_length(tree.n_node_samples) - 1.0)
 
 
@@ -242,19 +242,19 @@ _KERNEL_VALUES_AT_ONCE = 2**20
 
 
 class OneClassSVM(AnomalyDetector):
-    """One-class support-vector machine: how far a cell's elements lie off the common ones.
+    """One-class support-vector machine: distance of a cell's elements from the common ones.
 
     Schölkopf, B. et al. (2001), Estimating the support of a high-dimensional distribution, Neural
     Computation 13, 1443-1471. With the kernel ``k(x, z) = exp(-gamma |x - z|²)`` on standardised
     layers, ``f(x) = Σ a_i k(x, x_i)`` over the m support vectors x_i ``(m, p)``, whose weights a
     ``(m,)`` sum to 1; f is below the threshold ρ for at most the share ``nu`` of the windows.
-    ``gamma`` is 1 / p when left out.
+    ``gamma`` is 1 / p by default.
 
-    The score is ``u / (u + v)`` with u = -ln f(x) and v = -ln ρ: above 0.5 lies what is outside the
-    support. It falls with f everywhere, also where f is too small for a number.
+    The score is ``u / (u + v)`` with u = -ln f(x) and v = -ln ρ: above 0.5, a cell is outside the
+    support. It falls as f rises everywhere, also where f is too small for a float.
 
-    At most ``rows`` windows, drawn by the seed, are learned from. Needs no labels. Reads the
-    element layers; all layers where there are none.
+    Trains on at most ``rows`` windows, drawn by the seed. Needs no labels. Reads the element
+    layers; all layers where there are none.
     """
 
     mean_: Floats  # (p,)
@@ -270,7 +270,7 @@ class OneClassSVM(AnomalyDetector):
         self.rows = rows
 
     def _check_options(self) -> None:
-        need_share(self.nu, "nu", highest=0.99)
+        require_share(self.nu, "nu", highest=0.99)
         if self.gamma is not None:
             positive_number(self.gamma, "gamma")
         whole_number(self.rows, "rows")
@@ -278,8 +278,8 @@ class OneClassSVM(AnomalyDetector):
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.svm import OneClassSVM as Machine
 
-        values = sampled(X, self.rows, seed)
-        need_more_windows(values, 1)
+        values = draw_values(X, self.rows, seed)
+        require_windows(values, 1)
         self.mean_, self.spread_ = standardisation(values)
         self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
         standard = (values - self.mean_) / self.spread_
@@ -290,20 +290,20 @@ class OneClassSVM(AnomalyDetector):
         self.threshold_ = -float(np.log(machine.offset_[0] / total))
         if not self.threshold_ > 0:
             raise ModelError(
-                "the kernel is so wide that all windows look alike",
+                "the kernel is too wide: it cannot separate any windows",
                 where="model.options.gamma",
-                remedy="give a larger gamma, or leave it out",
+                remedy="set a larger gamma, or leave it out",
             )
 
     def _score(self, X: Windows) -> Floats:
         values = (centre(X) - self.mean_) / self.spread_
         size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
         parts = [self._depth(values[rows]) for rows in blocks(len(values), size)]
-        u = np.maximum(np.concatenate(parts), 0)  # weights may sum to more than 1 by a rounding
+        u = np.maximum(np.concatenate(parts), 0)  # by rounding, weights may sum to more than 1
         return np.asarray(u / (u + self.threshold_))
 
     def _depth(self, values: Floats) -> Floats:
-        """``-ln f`` of standardised values, ``(n,)``; the nearest vector's share is taken out."""
+        """``-ln f`` of standardised values, ``(n,)``; the nearest vector's term is factored out."""
         from scipy.spatial.distance import cdist
 
         exponents = self.width_ * cdist(values, self.vectors_, "sqeuclidean")  # (n, m)
@@ -312,7 +312,7 @@ class OneClassSVM(AnomalyDetector):
         return np.asarray(nearest - np.log((kernels * self.weights_).sum(axis=1)))
 
 
-_FLAT = 1e-10  # of the variance along an axis: more than float32 rounding, less than any layer's
+_FLAT = 1e-10  # of the variance along an axis: above float32 rounding, below any layer's variance
 
 
 class Mahalanobis(AnomalyDetector):
@@ -323,15 +323,15 @@ class Mahalanobis(AnomalyDetector):
     Rousseeuw, P.J. & Van Driessen, K. (1999), A fast algorithm for the minimum covariance
     determinant estimator, Technometrics 41, 212-223. Filzmoser, P., Garrett, R.G. & Reimann, C.
     (2005), Multivariate outlier detection in exploration geochemistry, Computers & Geosciences 31,
-    579-587. Ore that is rare does not widen the background that it is measured by.
+    579-587. Rare ore cells therefore do not widen the estimated background.
 
-    Centred log-ratios are singular: the layers are first turned to the r axes along which they
-    vary, where the estimate has full rank, and P is zero along the rest. The score is
-    ``d² / (d² + q)``, q the 97.5 % quantile of χ² with r degrees of freedom: above 0.5 lies an
-    outlier by the usual rule, and far outliers do not tie as they do in the χ² distribution.
+    Centred log-ratios are singular: the layers are first rotated to the r axes along which they
+    vary. There the estimate has full rank; P is zero along the other axes. The score is
+    ``d² / (d² + q)``, q the 97.5 % quantile of χ² with r degrees of freedom: above 0.5: outlier
+    by the usual rule. Far outliers do not tie, as they do in the χ² distribution.
 
-    At most ``rows`` windows, drawn by the seed, are learned from. Needs no labels. Reads the
-    element layers; all layers where there are none.
+    Trains on at most ``rows`` windows, drawn by the seed. Needs no labels. Reads the element
+    layers; all layers where there are none.
     """
 
     location_: Floats  # (p,)
@@ -348,19 +348,19 @@ class Mahalanobis(AnomalyDetector):
         return np.asarray(self.whitening_ @ self.whitening_.T)
 
     def _check_options(self) -> None:
-        need_share(self.support, "support", lowest=0.5, highest=1.0)
+        require_share(self.support, "support", lowest=0.5, highest=1.0)
         whole_number(self.rows, "rows")
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from scipy.stats import chi2
 
-        values = sampled(X, self.rows, seed)
+        values = draw_values(X, self.rows, seed)
         axes = principal_axes(values)
         rank = len(axes.deviations)
-        need_more_windows(values, int(np.ceil((rank + 1) / self.support)) - 1)
+        require_windows(values, int(np.ceil((rank + 1) / self.support)) - 1)
         whitening = axes.directions / axes.spread[:, None] / axes.deviations
         estimate = self._estimate((values - axes.mean) @ whitening, seed)
-        _refuse_plane(estimate, axes, X.names, self.support)
+        _refuse_flat(estimate, axes, X.names, self.support)
         along = (axes.directions * axes.deviations) @ estimate.location_
         self.location_ = axes.mean + axes.spread * along
         self.whitening_ = whitening @ np.linalg.cholesky(estimate.precision_)
@@ -369,56 +369,55 @@ class Mahalanobis(AnomalyDetector):
     def _estimate(self, values: Floats, seed: int) -> MinCovDet:
         """Minimum covariance determinant of values of full rank, ``(n, r)``.
 
-        On one thread: it takes thousands of steps on matrices of r rows, and threads wait for
-        one another at each, on a busy machine for most of the time. n alone bounds the number of
-        steps, so that ``rows`` and r bound the time.
+        On one thread: it takes thousands of steps on matrices of r rows, and several threads would
+        mostly wait for each other. n limits the number of steps, so ``rows`` and r limit the time.
         """
         from sklearn.covariance import MinCovDet
         from threadpoolctl import threadpool_limits
 
         state = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
         with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-            # They speak of single subsets; the estimate itself is judged afterwards.
+            # The warnings are about single subsets; the estimate itself is checked afterwards.
             warnings.simplefilter("ignore")
             try:
                 return MinCovDet(support_fraction=self.support, random_state=state).fit(values)
             except ValueError as error:  # all in one point
-                raise _plane(self.support, None) from error
+                raise _flat_error(self.support, None) from error
 
     def _score(self, X: Windows) -> Floats:
         squared = squared_lengths(centre(X) - self.location_, self.whitening_)
         return np.asarray(squared / (squared + self.cutoff_))
 
 
-def _refuse_plane(estimate: MinCovDet, axes: Axes, names: tuple[str, ...], support: float) -> None:
-    """Refuse a background that does not vary along some direction, naming the layer most in it."""
+def _refuse_flat(estimate: MinCovDet, axes: Axes, names: tuple[str, ...], support: float) -> None:
+    """Refuse a background without variation along a direction; name its main layer."""
     variances, directions = np.linalg.eigh(estimate.raw_covariance_)
     if variances[0] > _FLAT:
         return
     weights = axes.directions @ (directions[:, 0] / axes.deviations)
-    raise _plane(support, names[int(np.argmax(np.abs(weights)))])
+    raise _flat_error(support, names[int(np.argmax(np.abs(weights)))])
 
 
-def _plane(support: float, layer: str | None) -> ModelError:
+def _flat_error(support: float, layer: str | None) -> ModelError:
     return ModelError(
-        f"layers are constant, or follow from one another, in {100 * support:.0f} % of the "
-        "windows, so that any other window would be infinitely far",
+        f"layers are constant, or depend linearly on each other, in {100 * support:.0f} % of the "
+        "windows, so the distance of other windows is infinite",
         where=None if layer is None else f"layer {layer}",
         remedy="leave such layers out (evidence.layers), or raise model.options.support",
     )
 
 
 class PCAReconstruction(AnomalyDetector):
-    """What the leading principal components leave unexplained of each cell's elements.
+    """Residual of each cell's elements after the leading principal components.
 
     Jackson, J.E. & Mudholkar, G.S. (1979), Control procedures for residuals associated with
     principal component analysis, Technometrics 21, 341-349. ``Q = Σ_{j > k} (zᵀ v_j)²``, z the
-    standardised layers ``(p,)`` and v_j the axes of their covariance by falling variance; k is the
-    fewest that hold the ``share`` of the variance, and at least one of the r axes along which the
-    layers vary is left over. With ``robust`` layers are divided by their median absolute deviation,
-    so that ore does not shrink its own layers, else by their standard deviation.
+    standardised layers ``(p,)`` and v_j the axes of their covariance by falling variance. k is the
+    smallest number of axes with the ``share`` of the variance; at least one of the r axes along
+    which the layers vary remains. With ``robust`` layers are divided by their median absolute
+    deviation, which ore does not increase, else by their standard deviation.
 
-    The score is ``Q / (Q + q)``, q the mean of Q over the windows learned from. Needs no labels.
+    The score is ``Q / (Q + q)``, q the mean of Q over the training windows. Needs no labels.
     Reads the element layers; all layers where there are none.
     """
 
@@ -431,7 +430,7 @@ class PCAReconstruction(AnomalyDetector):
         self.robust = robust
 
     def _check_options(self) -> None:
-        need_share(self.share, "share")
+        require_share(self.share, "share")
         if not isinstance(self.robust, bool):
             raise ConfigError(
                 f"must be true or false, not {self.robust!r}", where="model.options.robust"
@@ -442,7 +441,7 @@ class PCAReconstruction(AnomalyDetector):
         axes = principal_axes(values, _median_spread(values, X.names) if self.robust else None)
         variances = axes.deviations**2
         held = np.cumsum(variances) / variances.sum()
-        # Rounding may leave the whole sum short of a share of 1.
+        # By rounding, the total may be below a share of 1.
         k = min(int((held < self.share - 1e-12).sum()) + 1, len(variances) - 1)
         self.mean_ = axes.mean
         self.residual_ = axes.directions[:, k:] / axes.spread[:, None]
@@ -464,7 +463,7 @@ def _median_spread(values: Floats, names: tuple[str, ...]) -> Floats:
     flat = np.flatnonzero(varies & (spread == 0))
     if flat.size:
         raise ModelError(
-            "half of the windows hold one value, so that the median absolute deviation is zero",
+            "half of the windows have the same value, so the median absolute deviation is zero",
             where=f"layer {names[flat[0]]}",
             remedy="leave the layer out (evidence.layers), or set model.options.robust = false",
         )

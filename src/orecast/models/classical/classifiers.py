@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from orecast.arrays import Floats
-from orecast.errors import ConfigError, SamplingError
+from orecast.errors import SamplingError
 from orecast.models.classical._base import Detector, centre, one_of, positive_number, whole_number
 from orecast.models.classical.anomaly import blocks, standardisation
 from orecast.sampling import Windows
@@ -24,9 +24,9 @@ class LogisticRegression(Detector):
     """Logistic regression with an L2 penalty on each cell's layers.
 
     Cox, D.R. (1958), The regression analysis of binary sequences, JRSS B 20, 215-242. ``strength``
-    is that of the penalty on standardised layers, 1 by default; classes are weighted to balance.
-    The windows' layers are standardised once more on the training windows, so that the penalty
-    means the same whatever their scaling.
+    is that of the penalty on standardised layers, 1 by default; classes have equal total weight.
+    The layers are standardised again on the training windows, so that the penalty does not depend
+    on their scaling.
     """
 
     mean_: Floats  # (n_layers,)
@@ -38,11 +38,7 @@ class LogisticRegression(Detector):
         self.strength = strength
 
     def _check_options(self) -> None:
-        if not isinstance(self.strength, int | float) or not 0 < self.strength < np.inf:
-            raise ConfigError(
-                f"must be a positive number, not {self.strength!r}",
-                where="model.options.strength",
-            )
+        positive_number(self.strength, "strength")
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.linear_model import LogisticRegression as Regression
@@ -59,7 +55,7 @@ class LogisticRegression(Detector):
     def _score(self, X: Windows) -> Floats:
         from scipy.special import expit
 
-        # Not a matrix product, whose rounding follows the number of rows.
+        # Not a matrix product: its rounding depends on the number of rows.
         logit = (((centre(X) - self.mean_) / self.spread_) * self.weights_).sum(axis=1)
         return np.asarray(expit(logit + self.intercept_))
 
@@ -68,17 +64,16 @@ _KERNEL_VALUES_AT_ONCE = 2**20
 
 
 class SupportVectors(Detector):
-    """Support-vector machine: on which side of the widest margin a cell's layers lie.
+    """Support-vector machine: side of the widest margin on which a cell's layers lie.
 
     Cortes, C., Vapnik, V. (1995), Support-vector networks, Machine Learning 20, 273-297. With the
     kernel ``k(x, z) = exp(-gamma |x - z|²)`` on layers standardised on the training windows,
-    ``f(x) = b + Σ a_i k(x, x_i)`` over the m support vectors x_i ``(m, p)``, weighed by a ``(m,)``.
-    ``cost`` is that of a window within the margin or beyond, divided between the classes to
-    balance; ``gamma`` is 1 / p when left out.
+    ``f(x) = b + Σ a_i k(x, x_i)`` over the m support vectors x_i ``(m, p)``, weights a ``(m,)``.
+    ``cost`` is that of a window within the margin or on the wrong side, with equal totals for both
+    classes; ``gamma`` is 1 / p by default.
 
-    The score is ``1 / (1 + exp(-f))``: it ranks as f does, and 0.5 is the boundary. It is no
-    probability; Platt's calibration is left to the validation, which fits it on held-out scores.
-    Far from all support vectors f is b, and cells there tie.
+    The score is ``1 / (1 + exp(-f))``: it ranks as f does, and 0.5 is the boundary. It is not a
+    probability. Far from all support vectors f is b, and cells there tie.
     """
 
     mean_: Floats  # (p,)
@@ -122,22 +117,21 @@ class SupportVectors(Detector):
         from scipy.spatial.distance import cdist
 
         kernels = np.exp(-self.width_ * cdist(values, self.vectors_, "sqeuclidean"))  # (n, m)
-        # Not a matrix product, whose rounding follows the number of rows.
+        # Not a matrix product: its rounding depends on the number of rows.
         return np.asarray((kernels * self.weights_).sum(axis=1) + self.intercept_)
 
 
 class NearestNeighbours(Detector):
-    """Nearest neighbours: share of ore among the training windows most like a cell.
+    """Nearest neighbours: share of ore among the training windows most similar to a cell.
 
     Cover, T., Hart, P. (1967), Nearest neighbor pattern classification, IEEE Transactions on
-    Information Theory 13, 21-27. Of the ``neighbours`` training windows nearest in layers
-    standardised on them, at Euclidean distances d ``(k,)``, the score is ``Σ_ore v / Σ v``. A
-    vote v is divided by the number of training windows of its class, so that the rarer class is
-    not outvoted by its numbers.
+    Information Theory 13, 21-27. Over the ``neighbours`` training windows nearest in standardised
+    layers, at Euclidean distances d ``(k,)``, the score is ``Σ_ore v / Σ v``. A weight v is divided
+    by the number of training windows of its class, so that both classes have equal weight.
 
-    ``votes`` "distance", the default, divides it by d too: a plain count of 5 neighbours has a few
-    levels, and ties most of a map. A training window at d = 0 leaves the vote to those like it.
-    "equal" is the plain count.
+    ``votes`` "distance", the default, also divides v by d: a plain count of 5 neighbours has few
+    levels, and most of a map would tie. Where a training window is at d = 0, only windows at d = 0
+    count. "equal" is the plain count.
 
     S.A. Dudani (1976), The distance-weighted k-nearest-neighbor rule, IEEE Transactions on Systems,
     Man, and Cybernetics 6, 325-327.
@@ -162,10 +156,9 @@ class NearestNeighbours(Detector):
         values = centre(X).astype(np.float64)
         if len(values) < self.neighbours:
             raise SamplingError(
-                f"there are {len(values)} windows to learn from, and {self.neighbours} neighbours "
-                "are asked for",
+                f"{len(values)} training windows, fewer than {self.neighbours} neighbours",
                 where="model.options.neighbours",
-                remedy="ask for fewer, or learn from more windows",
+                remedy=f"set it to {len(values)} or less, or train on more windows",
             )
         self.mean_, self.spread_ = standardisation(values)
         self.table_ = (values - self.mean_) / self.spread_
@@ -189,7 +182,7 @@ class NearestNeighbours(Detector):
 
 
 def closeness(distance: Floats) -> Floats:
-    """Inverse distances ``(n, k)``, the nearest of each row counting 1, and alone where it is 0.
+    """Inverse distances ``(n, k)`` relative to the nearest; where that is 0, only zeros count.
 
     >>> closeness(np.array([[1.0, 4.0], [0.0, 2.0], [0.0, 0.0]])).tolist()
     [[1.0, 0.25], [1.0, 0.0], [1.0, 1.0]]
@@ -203,24 +196,24 @@ _STARTS = 10
 
 
 class Clusters(Detector):
-    r"""Clusters by k-means: share of ore in the clusters that a cell lies near.
+    r"""Clusters by k-means: share of ore in the clusters near a cell.
 
     Lloyd, S.P. (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory
-    28, 129-137. Training windows are clustered without their labels, in layers standardised on
-    them, from ten seedings of k-means++ (Arthur, D., Vassilvitskii, S. 2007, SODA, 1027-1035);
-    each cluster then has its share of ore :math:`p_j`, classes weighted to balance.
+    28, 129-137. Training windows are clustered without labels, in standardised layers, from ten
+    starts of k-means++ (Arthur, D., Vassilvitskii, S. 2007, SODA, 1027-1035). Each cluster has a
+    share of ore :math:`p_j`, with equal total weight of both classes.
 
-    The study that compares with k-means says neither how clusters become classes nor how many
-    there are. A cell given the share of its own cluster alone would tie with all others there, so
-    shares are mixed by the cell's memberships in the clusters, at distances :math:`d_j` from their
-    means:
+    The study that compares with k-means does not report how clusters become classes, nor their
+    number. With the share of its own cluster alone, a cell would tie with all others there. So the
+    shares are averaged with the cell's memberships in the clusters, at distances :math:`d_j` from
+    their means:
 
     .. math:: s = \sum_j u_j p_j, \qquad u_j = d_j^{-2} \Big/ \sum_i d_i^{-2}
 
     the memberships of fuzzy c-means with the customary exponent of 2 (Bezdek, J.C. 1981, Pattern
     recognition with fuzzy objective function algorithms, Plenum). At a cluster's mean the score is
-    its share, between two it passes from one to the other, and far from all it is the mean of
-    all shares. ``clusters`` are five by default, as in ``sampling.clusters``.
+    its share; between two it changes gradually; far from all it is the mean of all shares. There
+    are five ``clusters`` by default, as in ``sampling.clusters``.
     """
 
     mean_: Floats  # (p,)
@@ -239,16 +232,16 @@ class Clusters(Detector):
         distinct = len(np.unique(values, axis=0))
         if distinct < self.clusters:
             raise SamplingError(
-                f"{distinct} distinct windows to learn from make no {self.clusters} clusters",
+                f"{distinct} distinct training windows are too few for {self.clusters} clusters",
                 where="model.options.clusters",
-                remedy="ask for fewer, or learn from more windows",
+                remedy=f"set it to {distinct} or less, or train on more windows",
             )
         self.mean_, self.spread_ = standardisation(values)
         standard = (values - self.mean_) / self.spread_
         self.centres_, cluster = _clustered(standard, self.clusters, seed)
         ore = np.bincount(cluster, y / y.sum(), self.clusters)
-        barren = np.bincount(cluster, (1 - y) / (1 - y).sum(), self.clusters)
-        self.shares_ = ore / (ore + barren)
+        negative = np.bincount(cluster, (1 - y) / (1 - y).sum(), self.clusters)
+        self.shares_ = ore / (ore + negative)
 
     def _score(self, X: Windows) -> Floats:
         from scipy.spatial.distance import cdist
@@ -261,7 +254,7 @@ class Clusters(Detector):
 def _clustered(values: Floats, clusters: int, seed: int) -> tuple[Floats, np.ndarray]:
     """Means of the clusters ``(k, p)`` and each row's cluster ``(n,)``.
 
-    By one thread: several add up in the order in which they finish, which moves the last bits.
+    On one thread: several threads add in a random order, which changes the last bits.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits

@@ -21,11 +21,11 @@ REGISTERED = {
     "cumulative-index": "CumulativeIndex",
 }
 
-_MOST = 50.0  # natural logarithm; no ratio of concentrations lies beyond exp(50)
+_MOST = 50.0  # natural logarithm; no ratio of concentrations exceeds exp(50)
 
 
 class ConcentrationDetector(AnomalyDetector):
-    """Base of the detectors that read the named layer, else all of kind "element".
+    """Base of the detectors that read one named layer, else all of kind "element".
 
     All layers are read where there is none of that kind. No labels are needed.
     """
@@ -45,7 +45,7 @@ class ConcentrationDetector(AnomalyDetector):
 def raw_values(X: Windows) -> Floats:
     """Values before scaling, ``(n, n_layers, size, size)`` float64, NaN where there is none.
 
-    A layer that an infinite spread occludes is its mean everywhere.
+    A layer with an infinite spread (occluded) is its mean everywhere.
     """
     values = replace(X, scaling=None).batch().astype(np.float64)
     if X.scaling is not None:
@@ -57,7 +57,7 @@ def raw_values(X: Windows) -> Floats:
 def own_values(X: Windows) -> Floats:
     """Values before scaling at each window's own cell, ``(n, n_layers)`` float64.
 
-    Raises ModelError for NaN in windows without a scaling; with one, NaN is left.
+    Raises ModelError for NaN in windows without a scaling; with one, NaN stays.
     """
     if X.scaling is None:
         centre(X)
@@ -67,10 +67,10 @@ def own_values(X: Windows) -> Floats:
 def logarithms(X: Windows) -> Floats:
     """Natural logarithms of concentrations, ``(n, n_layers, size, size)``, NaN where not measured.
 
-    Layers of kind "element" are logarithms or log-ratios already. Of another kind, a layer is read
-    as it is scaled, limited to ±50, as if it were the logarithm of something.
+    Layers of kind "element" are already logarithms or log-ratios. The scaled values of other
+    layers are used like logarithms, limited to ±50.
 
-    Raises ModelError for element layers beyond ±50, which are no logarithms.
+    Raises ModelError for element layers beyond ±50, which are not logarithms.
     """
     if X.kinds and X.kinds[0] != "element":
         return np.clip(X.batch().astype(np.float64), -_MOST, _MOST)
@@ -79,7 +79,7 @@ def logarithms(X: Windows) -> Floats:
     if beyond.any():
         layer = int(np.argmax(beyond.any(axis=(0, 2, 3))))
         raise ModelError(
-            f"{values[:, layer][beyond[:, layer]][0]:g} is no logarithm of a concentration",
+            f"{values[:, layer][beyond[:, layer]][0]:g} is not a logarithm of a concentration",
             where=f"layer {X.names[layer]}",
             remedy='set composition.transform = "clr" or "log", or choose another model',
         )
@@ -89,7 +89,7 @@ def logarithms(X: Windows) -> Floats:
 def own_logarithms(X: Windows) -> Floats:
     """Logarithms at each window's own cell, ``(n, n_layers)``; NaN is the mean of the scaling.
 
-    Raises ModelError for NaN in windows without a scaling, and for what is no logarithm.
+    Raises ModelError for NaN in windows without a scaling, and for values beyond ±50.
     """
     if X.scaling is None:
         centre(X)
@@ -106,7 +106,7 @@ def spread_of(values: Floats) -> Floats:
 
 
 def rising(z: Floats) -> Floats:
-    """``(1 + z / (1 + |z|)) / 2``: rises everywhere from 0 to 1, so that far values do not tie.
+    """``(1 + z / (1 + |z|)) / 2``: rises from 0 to 1 everywhere, so that far values do not tie.
 
     >>> rising(np.array([-1.0, 0.0, 2.0])).round(4).tolist()
     [0.25, 0.5, 0.8333]
@@ -119,16 +119,16 @@ MAD_TO_SD = 1.4826  # of a normal distribution
 
 
 class MeanTwoSD(ConcentrationDetector):
-    """Standard deviations above the mean, two of which are the classical threshold.
+    """Standard deviations above the mean; the classical threshold is 2.
 
     ``z = (v - m) / s`` with m the mean and s the standard deviation of a layer's values, which are
-    logarithms, over the windows learned from. A cell is anomalous above m + 2 s: Hawkes, H.E. &
+    logarithms, over the training windows. A cell is anomalous above m + 2 s: Hawkes, H.E. &
     Webb, J.S. (1962), Geochemistry in Mineral Exploration. With ``robust`` m is the median and s
     1.4826 times the median absolute deviation: Reimann, C., Filzmoser, P. & Garrett, R.G. (2005),
     Background and threshold, Science of the Total Environment 346, 1-16.
 
     The score is ``(1 + z / (1 + |z|)) / 2`` of the largest z among the elements, or of the one
-    ``layer``: above 5/6 is anomalous by the rule. A layer without spread has s = 1.
+    ``layer``: above 5/6 is anomalous by this rule. A constant layer has s = 1.
     """
 
     background_: Floats  # (n_layers,)
@@ -153,15 +153,15 @@ class MeanTwoSD(ConcentrationDetector):
 
 
 class Contrast(ConcentrationDetector):
-    """Ratio of a cell's concentration to the background, which is a median.
+    """Ratio of a cell's concentration to the median background.
 
     ``K = c / c_b`` (Hawkes & Webb 1962), so ``log K = v - v_b`` for layers that are logarithms.
-    ``background`` "global" takes the median over the windows learned from, "local" that of the
-    cell's own window, which then must have at least three cells on its side.
+    ``background`` "global" is the median over the training windows, "local" that of the cell's own
+    window, which must have a side of at least three cells.
 
     The score is ``(1 + log K / (1 + |log K|)) / 2`` of the largest K among the elements, or of the
-    one ``layer``: one half is the background. The mean over elements would say little, since the
-    centred log-ratios of a composition sum to zero.
+    one ``layer``: one half is the background. The mean over elements would not be informative,
+    since the centred log-ratios of a composition sum to zero.
     """
 
     background_: Floats  # (n_layers,), of "global"
@@ -208,14 +208,14 @@ class CumulativeIndex(ConcentrationDetector):
 
     ``of`` "contrasts" is the total index ``Z = sum K_i - (n - 1)`` of n elements, with K the ratio
     of a concentration to its median: Saet, Yu.E., Revich, B.A. & Yanin, E.P. (1990), Geochemistry
-    of the Environment, without their cut at K = 1, below which cells would tie. "standardised" is
-    the sum of ``(v - m) / s``, m and s being mean and standard deviation of the logarithms.
-    ``elements`` names the layers summed; all of kind "element" when left out. The centred
-    log-ratios of a whole composition sum to zero, which leaves the standardised sum little to say:
-    name the elements of the ore sought.
+    of the Environment, without their limit at K = 1, below which cells would tie. "standardised" is
+    the sum of ``(v - m) / s``, with m and s the mean and standard deviation of the logarithms.
+    ``elements`` names the layers summed; by default all of kind "element". The centred log-ratios
+    of a whole composition sum to zero, so the standardised sum of all is not informative: name the
+    elements of the ore sought.
 
-    The score is ``(1 + z / (1 + |z|)) / 2``, z being the sum standardised over the windows learned
-    from.
+    The score is ``(1 + z / (1 + |z|)) / 2``, z being the sum standardised over the training
+    windows.
     """
 
     background_: Floats  # (n_layers,)

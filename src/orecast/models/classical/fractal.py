@@ -30,7 +30,7 @@ REGISTERED = {
 Whole = NDArray[np.intp]
 SEGMENTS = (2, 3, 4)
 _POINTS = 100  # of the curve, at equal steps of log concentration
-_LEAST = 3  # points that a line is fitted to
+_LEAST = 3  # points for a line
 _EXACT = 1e-10  # share of the variance that counts as rounding
 
 
@@ -41,15 +41,15 @@ class ConcentrationArea(ConcentrationDetector):
     exponent changes at the breaks between background and anomalies: Cheng, Q., Agterberg, F.P. &
     Ballantyne, S.B. (1994), The separation of geochemical anomalies from background by fractal
     methods, Journal of Geochemical Exploration 51, 109-130. The breaks are those of
-    ``fit_concentration_area`` over the windows learned from, each one cell of area; ``segments``
-    straight lines, 2 to 4, by the Bayesian information criterion when left out.
+    ``fit_concentration_area`` over the training windows, each with one cell of area. ``segments``
+    is the number of straight lines, 2 to 4; by default the Bayesian information criterion decides.
 
     Without a ``layer`` the concentration is the mean over elements of the contrast ``c / median``,
-    which is positive as a power law asks. A principal component would have no sign of its own, and
+    which is positive, as a power law needs. A principal component would have an arbitrary sign, and
     the centred log-ratios of a composition have a mean of zero.
 
-    The score is ``(class + t) / n_classes`` with t in (0, 1) the place of log c within its class:
-    cells rank as their concentrations do.
+    The score is ``(class + t) / n_classes`` with t in (0, 1) the position of log c in its class:
+    cells rank by concentration.
     """
 
     background_: Floats  # (n_layers,), logarithms
@@ -88,10 +88,9 @@ class ConcentrationArea(ConcentrationDetector):
         return np.asarray(np.log(np.exp(own_logarithms(X) - self.background_).mean(axis=1)))
 
     def _within(self, value: Floats, number: Whole) -> Floats:
-        """Place of each value within its class, in (0, 1); the outer classes have no end."""
+        """Position of each value in its class, in (0, 1); the outer classes have no outer end."""
         if not len(self.breaks_):
-            z = (value - self.middle_) / self.spread_
-            return np.asarray((1 + z / (1 + np.abs(z))) / 2)
+            return rising((value - self.middle_) / self.spread_)
         edges = np.concatenate([[-np.inf], self.breaks_, [np.inf]])
         low, high = edges[number], edges[number + 1]
         below = 1 / (1 + (high - value) / self.spread_)
@@ -114,12 +113,12 @@ def fit_concentration_area(
 ) -> PowerLaws:
     """Fit straight lines to log area at or above a value on log value.
 
-    ``values`` ``(n,)`` are positive, ``areas`` theirs ``(n,)`` or one for all. The curve is read at
-    no more than 100 of the values, about equally spaced in their logarithm. Among all ways to cut
-    it into ``segments`` runs of at least three points, that of least squared error is taken; when
-    left out, among 2 to 4 segments the one of least Bayesian information criterion. A break lies
-    where two neighbouring lines cross, or at the nearer of the points between which they part.
-    A curve of fewer than six points is one line, one of a single point has none.
+    ``values`` ``(n,)`` are positive; ``areas`` also, ``(n,)`` or one for all. The curve has at
+    most 100 of the values, about equally spaced in their logarithm. It is cut into ``segments``
+    runs of at least three points with the least squared error; by default, into 2 to 4 segments
+    with the lowest Bayesian information criterion. A break lies where two neighbouring lines cross,
+    limited to the interval between their points. A curve of fewer than six points is one line; one
+    of a single point has none.
 
     Raises ModelError for values or areas that are not positive.
     """
@@ -147,7 +146,7 @@ def _curve(values: Floats, areas: Floats) -> tuple[Floats, Floats]:
     """Logarithms of distinct values and of the area at or above each, rising values."""
     if not ((values > 0) & np.isfinite(values)).all() or not (areas > 0).all():
         raise ModelError(
-            "a power law is fitted to positive values and areas",
+            "a power law needs positive values and areas; some are not",
             remedy="give concentrations, not logarithms",
         )
     distinct, inverse = np.unique(values, return_inverse=True)
@@ -196,25 +195,25 @@ def _line_errors(x: Floats, y: Floats) -> Floats:
 
 
 def _crossing(first: Floats, second: Floats, low: float, high: float) -> float:
-    """Where two lines ``(slope, intercept)`` cross, kept between two points; halfway if never."""
+    """Crossing of two lines ``(slope, intercept)``, limited to an interval; its middle if none."""
     if first[0] == second[0]:
         return float((low + high) / 2)
     return float(np.clip((second[1] - first[1]) / (first[0] - second[0]), low, high))
 
 
 class Singularity(ConcentrationDetector):
-    """Local singularity index of concentrations in windows that grow around a cell.
+    """Local singularity index of concentrations in windows of increasing size around a cell.
 
     In squares of side ε = 1, 3, 5, … cells up to the model's window, the mean concentration
-    follows ``C(ε) = c ε^(α - 2)``: the slope of log C on log ε, by least squares, is α - 2. Below
-    2, α means enrichment towards the cell, above 2 depletion, whatever the level around:
+    follows ``C(ε) = c ε^(α - 2)``: the slope of log C on log ε, by least squares, is α - 2. An α
+    below 2 means enrichment towards the cell, above 2 depletion, at any regional level:
     Cheng, Q. (2007), Mapping singularities with stream sediment geochemical data, Ore Geology
     Reviews 32, 314-324; Cheng, Q. (2012), Singularity theory and methods for mapping
     geochemical anomalies, Journal of Geochemical Exploration 122, 55-70.
 
-    Cells without values are left out of the means, and squares without any out of the fit. ``over``
-    takes the "max" of 2 - α among the elements, or its "mean"; ``layer`` reads one alone. The score
-    is ``(1 + z / (1 + |z|)) / 2`` with z = 2 - α. Nothing is learned but the names of the layers.
+    Cells without values are left out of the means, and squares without values out of the fit.
+    ``over`` is the "max" or the "mean" of 2 - α over the elements; ``layer`` reads only one. The
+    score is ``(1 + z / (1 + |z|)) / 2`` with z = 2 - α. Only the names of the layers are stored.
     """
 
     needs = Needs(smallest_window=5, parity="odd", labels=False)
@@ -240,7 +239,7 @@ class Singularity(ConcentrationDetector):
         return super()._read(X).of_size(X.size)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
-        centre(X)  # refuses what it could not score
+        centre(X)  # refuses missing values
 
     def _score(self, X: Windows) -> Floats:
         centre(X)
@@ -269,7 +268,7 @@ def singularity_index(concentrations: Floats) -> Floats:
 
 
 def _mean(concentrations: Floats, margin: int) -> Floats:
-    """Mean over the square that leaves out a margin; NaN where it holds no value."""
+    """Mean over the square inside a margin; NaN where it has no value."""
     k = concentrations.shape[-1]
     inner = concentrations[..., margin : k - margin, margin : k - margin]
     measured = ~np.isnan(inner)
@@ -279,20 +278,20 @@ def _mean(concentrations: Floats, margin: int) -> Floats:
 
 
 class SpectrumArea(ConcentrationDetector):
-    """Spectrum-area filter: the part of a map whose power lies beyond the background's power law.
+    """Spectrum-area filter: the part of a map outside the power law of the background's spectrum.
 
-    The number A(≥ E) of wave numbers whose power is E or more follows power laws in E; at the break
-    between two of them the map parts into a background of high power and an anomaly of low power:
+    The number A(≥ E) of wave numbers whose power is E or more follows power laws in E. The break
+    between two of them separates a background of high power from an anomaly of low power:
     Cheng, Q., Xu, Y. & Grunsky, E. (2000), Integrated spatial and spectrum method for geochemical
     anomaly separation, Natural Resources Research 9, 43-52. The break is that of
     ``fit_concentration_area`` with two segments, over the upper half of the powers.
 
-    A layer's fill is the mean of its visible cells, a threshold the power at the break of the
-    spectrum of the visible map; cells without values, and hidden ones, take the fill. In prediction
-    the filter runs over the whole map. Each map is mirrored at its edges into a margin, there
-    tapered to the fill. ``over`` takes the "max" or the "mean" over elements of the anomalies, each
-    divided by its standard deviation over the windows learned from; ``layer`` reads one alone. The
-    score is ``(1 + z / (1 + |z|)) / 2`` of that z.
+    A layer's fill is the mean of its visible cells, its threshold the power at the break of the
+    spectrum of the visible map. Cells without values, and hidden ones, get the fill. In prediction
+    the filter uses the whole map. Each map is mirrored at its edges into a margin, which is tapered
+    to the fill. ``over`` is the "max" or the "mean" over elements of the anomalies, each divided by
+    its standard deviation over the training windows; ``layer`` reads only one. The score is
+    ``(1 + z / (1 + |z|)) / 2`` of that z.
     """
 
     fills_: Floats  # (n_layers,)
@@ -309,7 +308,7 @@ class SpectrumArea(ConcentrationDetector):
         one_of(self.over, "over", ("max", "mean"))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
-        centre(X)  # refuses what it could not score
+        centre(X)  # refuses missing values
         fills, thresholds = [], []
         for layer in range(len(X.stack)):
             values = _visible(X, layer)
@@ -329,7 +328,7 @@ class SpectrumArea(ConcentrationDetector):
         return np.asarray(self._filtered(X)[:, X.at[:, 0], X.at[:, 1]].T, dtype=np.float64)
 
     def _filtered(self, X: Windows) -> NDArray[np.float32]:
-        """Anomaly maps ``(n_layers, rows, columns)``; kept for the next part of the same map."""
+        """Anomaly maps ``(n_layers, rows, columns)``; cached for the next part of the same map."""
         key = _fingerprint(X)
         if self._kept is None or self._kept[0] != key:
             maps = np.empty(X.stack.shape, dtype=np.float32)
@@ -344,11 +343,11 @@ class SpectrumArea(ConcentrationDetector):
 def power_threshold(values: Floats, fill: float) -> float:
     """Power at the break of the spectrum-area curve of a map ``(rows, columns)``.
 
-    NaN takes the value ``fill``. Power is ``|F|² / n`` with F the Fourier transform of the tapered
-    map of n cells, less its fill. A map without a break has a threshold of infinity.
+    NaN gets the value ``fill``. Power is ``|F|² / n`` with F the Fourier transform of the tapered
+    map of n cells, less its fill. A map without a break has an infinite threshold.
     """
     power = _power(_spectrum(values, fill)).ravel()
-    # Rounding's power in an empty spectrum is no signal.
+    # Power from rounding in an empty spectrum is not signal.
     power = power[power > 1e-20 * max(power.max(initial=0.0), np.finfo(float).tiny)]
     if not len(power):
         return float("inf")
@@ -357,7 +356,7 @@ def power_threshold(values: Floats, fill: float) -> float:
 
 
 def anomaly_filter(values: Floats, threshold: float, fill: float) -> Floats:
-    """Part of a map ``(rows, columns)`` whose power lies below a threshold; NaN takes ``fill``."""
+    """Part of a map ``(rows, columns)`` whose power lies below a threshold; NaN gets ``fill``."""
     from scipy import fft
 
     spectrum = _spectrum(values, fill)
@@ -405,7 +404,7 @@ def _map_mean(values: Floats) -> float:
 
 
 def _fingerprint(X: Windows) -> bytes:
-    """What the filtered maps follow from: values, hidden cells, occluded layers."""
+    """Hash of the inputs of the filtered maps: values, hidden cells, occluded layers."""
     from hashlib import blake2b
 
     digest = blake2b(np.ascontiguousarray(X.stack).data, digest_size=16)

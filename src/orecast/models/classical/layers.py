@@ -1,4 +1,4 @@
-"""Baselines of one layer, of distance to deposits, and of random scores."""
+"""Baselines: single layers, distance to deposits, random scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REGISTERED = {
 
 
 class _Layer(Detector):
-    """A model that is one layer and its sign; a subclass chooses both."""
+    """Base of models of one layer and its sign; a subclass chooses both."""
 
     layer_: str
     sign_: float
@@ -31,7 +31,7 @@ class _Layer(Detector):
     spread_: float
 
     def _take(self, X: Windows, layer: str, sign: float) -> None:
-        """Learn a layer's name, sign, and scale at the training windows."""
+        """Store a layer's name and sign, and its scale over the training windows."""
         values = _values(X, layer)
         self.layer_ = layer
         self.sign_ = sign
@@ -44,12 +44,12 @@ class _Layer(Detector):
 
 
 class SingleLayer(_Layer):
-    """One layer's value, high or low being ore by its sign.
+    """One layer's value; the sign decides whether high or low values are ore.
 
-    ``layer`` is its name; ``sign`` "+" takes high values for ore, "-" low ones, "fold" whichever
-    the training places show (AUC at least 0.5). The score is ``(1 + z / (1 + |z|)) / 2`` with z the
-    signed value standardised on the training windows: it rises with the layer everywhere, where a
-    rank among a few training windows would come in a few steps.
+    ``layer`` is its name. ``sign`` "+": high values are ore, "-": low values are, "fold": the sign
+    with an AUC of at least 0.5 on the training places. Score: ``(1 + z / (1 + |z|)) / 2`` with
+    z the signed value standardised on the training windows. It rises with the layer everywhere; a
+    rank among few training windows would have only few steps.
     """
 
     def __init__(self, layer: str | None = None, sign: Literal["+", "-", "fold"] = "fold") -> None:
@@ -80,8 +80,8 @@ class SingleLayer(_Layer):
 class BestLayer(_Layer):
     """The single layer, with its sign, that ranks the training places best.
 
-    The layer whose AUC on the training windows lies farthest from 0.5, the first of equals; scored
-    as a single layer. Chosen anew in each fold, so that its score is an honest one.
+    The layer whose AUC on the training windows is farthest from 0.5; ties: the first. Scored as a
+    single layer. It is chosen again in each fold, so test deposits do not influence the choice.
     """
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
@@ -94,8 +94,8 @@ class BestLayer(_Layer):
 class FaultDistance(_Layer):
     """Nearness to a fault, without geochemistry.
 
-    ``layer`` is the layer of distance to faults; when left out, the first of kind "fault" whose
-    name speaks of a distance, and not of intersections. Needs no labels. Scored as a single layer.
+    ``layer`` is the layer of distance to faults; by default the first of kind "fault" with "dist"
+    and without "intersection" in its name. Needs no labels. Scored as a single layer.
     """
 
     needs = Needs(labels=False, layers=("fault",))
@@ -135,7 +135,7 @@ class DepositDistance(Detector):
     """Nearness to the training deposits, without any layer.
 
     The score is ``1 / (1 + d / s)``, d the distance in metres to the nearest ore window of the
-    training part, s its mean over the barren windows there. It falls with distance everywhere.
+    training part, s its mean over the training negatives. It falls with distance everywhere.
     """
 
     deposits_: Floats  # (m, 2), row and column
@@ -159,10 +159,10 @@ Words = NDArray[np.uint64]
 
 
 class Noise(Detector):
-    """Uniform noise that depends on the seed and the cell alone.
+    """Uniform noise that depends only on the seed and the cell.
 
-    A cell gets the same score in whatever order or part the map is predicted: its row and column
-    are mixed by SplitMix64 (Steele, Lea & Flood 2014, OOPSLA), keyed by the seed.
+    A cell gets the same score in any order or part of prediction: its row and column are mixed by
+    SplitMix64 (Steele, Lea & Flood 2014, OOPSLA), keyed by the seed.
     """
 
     needs = Needs(labels=False)

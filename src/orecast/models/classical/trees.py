@@ -32,11 +32,11 @@ REGISTERED = {
 Read = Literal["centre", "window"]
 Counts = NDArray[np.uint32]
 _compiled = compiled(nogil=True)
-_ROWS_AT_ONCE = 256  # their values, and where they are in a tree, stay in the first cache
+_ROWS_AT_ONCE = 256  # their values and positions in a tree fit the first-level cache
 
 
-class Grown(NamedTuple):
-    """One tree as a library numbers it, node 0 the root; ``left`` is negative at a leaf, ``(m,)``.
+class FittedTree(NamedTuple):
+    """One tree in a library's numbering, node 0 the root; ``left`` is negative at a leaf, ``(m,)``.
 
     A row whose value in ``column`` is at most ``threshold`` goes to ``left``, else to ``right``.
     """
@@ -51,20 +51,20 @@ class Grown(NamedTuple):
 class TreeEnsemble(Detector):
     """Base of the ensembles of trees.
 
-    A library grows the trees, and ``_keep`` takes them apart: what is saved, and what a score comes
-    from, are the nodes of one tree after another, of each tree level by level from its root. So the
-    children of a tree's j-th inner node, counted from 0, are its nodes 2 j + 1 and 2 j + 2, and
-    need not be saved. Thresholds are rounded down to float32: of float32 rows the same lie above.
+    A library fits the trees, and ``_keep`` converts them to arrays of nodes, for saving and
+    scoring: one tree after another, each tree level by level from its root. So the children of a
+    tree's j-th inner node, counted from 0, are its nodes 2 j + 1 and 2 j + 2, and need not be
+    saved. Thresholds are rounded down to float32; for float32 rows the decisions stay the same.
     """
 
     nodes_: Counts  # (t,) of each tree
     column_: Counts  # (m,)
     threshold_: Floats32  # (m,), infinite at a leaf
-    value_: Floats  # (m,), 0 but at a leaf
-    columns_: int  # of the table that the trees were grown on
+    value_: Floats  # (m,), 0 except at a leaf
+    columns_: int  # of the table that the trees were fitted to
 
-    def _keep(self, trees: Iterable[Grown], columns: int) -> None:
-        """Take grown trees apart."""
+    def _keep(self, trees: Iterable[FittedTree], columns: int) -> None:
+        """Convert fitted trees to arrays."""
         nodes, column, threshold, value = [], [], [], []
         for tree in trees:
             order = _by_level(tree)
@@ -97,8 +97,8 @@ class TreeEnsemble(Detector):
             raise ValueError("its arrays are not those of trees")
         inner, here = np.isfinite(threshold), np.arange(len(threshold))
         root = np.cumsum(nodes, dtype=np.int64) - nodes
-        tree = np.repeat(np.arange(len(nodes)), nodes)  # that each node belongs to
-        # Before a node's children stand those of all inner nodes before it, and the roots up to its
+        tree = np.repeat(np.arange(len(nodes)), nodes)  # number of each node's tree
+        # Before a node's children come those of all inner nodes before it, and the roots up to its
         # own tree's.
         left = np.where(inner, 2 * np.cumsum(inner) - 1 + tree, here)
         whole = 2 * np.add.reduceat(inner, root, dtype=np.int64) + 1 == nodes
@@ -111,11 +111,11 @@ class TreeEnsemble(Detector):
     def _sum_of_leaves(self, rows: Floats32, threads: int = 1) -> Floats:
         """Sum over the trees, in their order, of the value of each row's leaf, ``(n,)``.
 
-        ``rows`` are ``(n, columns_)`` and hold no NaN. Threads share the rows, and change no bit.
+        ``rows`` are ``(n, columns_)`` without NaN. Threads share the rows and change no bit.
         """
         if rows.shape[1] != self.columns_:
             raise ModelError(
-                f"was fitted on {self.columns_} columns, and is given {rows.shape[1]}",
+                f"was fitted on {self.columns_} columns, not on {rows.shape[1]}",
                 where=type(self).__name__,
                 remedy="give the same layers, of the same kinds",
             )
@@ -129,7 +129,7 @@ class TreeEnsemble(Detector):
 
 
 class SupervisedTrees(TreeEnsemble):
-    """Base of the ensembles of trees that learn from labels.
+    """Base of the ensembles of trees that are trained on labels.
 
     ``features`` "centre" reads a window's own cell, "window" adds each layer's mean and standard
     deviation over the window.
@@ -146,15 +146,15 @@ class SupervisedTrees(TreeEnsemble):
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         table = features(X, self.features)
         state = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        self._keep(self._grown(table, y, state), table.shape[1])
+        self._keep(self._fit_trees(table, y, state), table.shape[1])
 
     @abstractmethod
-    def _grown(self, table: Floats32, y: Floats, state: int) -> list[Grown]:
-        """Trees grown on a table ``(n, n_features)`` and labels ``(n,)``."""
+    def _fit_trees(self, table: Floats32, y: Floats, state: int) -> list[FittedTree]:
+        """Trees fitted to a table ``(n, n_features)`` and labels ``(n,)``."""
 
 
 class _Trees(NamedTuple):
-    """Every tree's nodes; a leaf is its own left child, and no value lies above its threshold."""
+    """Nodes of all trees; a leaf is its own left child, and no value is above its threshold."""
 
     root: Counts  # (t,)
     column: Counts  # (m,)
@@ -167,11 +167,11 @@ class _Trees(NamedTuple):
 def _add_leaves(trees, rows, total) -> None:  # type: ignore[no-untyped-def]
     """Add the leaves' values of all trees to ``total``, one tree after another.
 
-    Rows go down a tree together, two levels at a time, without a branch that a processor could
-    guess wrong; those that have come to a leaf are left behind.
+    Rows go down a tree together, two levels at a time, without unpredictable branches. Rows that
+    have reached a leaf are dropped.
     """
     node = np.empty(_ROWS_AT_ONCE, np.uint32)
-    going = np.empty(_ROWS_AT_ONCE, np.uint32)  # rows on their way, the first ``count``
+    going = np.empty(_ROWS_AT_ONCE, np.uint32)  # rows not yet at a leaf, the first ``count``
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         n = min(_ROWS_AT_ONCE, len(rows) - first)
         for root in trees.root:
@@ -194,13 +194,13 @@ def _add_leaves(trees, rows, total) -> None:  # type: ignore[no-untyped-def]
 
 @_compiled
 def _child(trees, rows, row, node):  # type: ignore[no-untyped-def]
-    """Node below ``node`` on a row's way; unsigned, so that no index is tested for its sign."""
+    """Node below ``node`` for a row; unsigned, so numba needs no check for negative indices."""
     above = rows[row, trees.column[node]] > trees.threshold[node]
     return trees.left[node] + np.uint32(above)
 
 
-def _by_level(tree: Grown) -> Ints:
-    """Numbers of the nodes level by level, siblings in a row in the order of their parents."""
+def _by_level(tree: FittedTree) -> Ints:
+    """Numbers of the nodes level by level, siblings together in the order of their parents."""
     levels = [np.zeros(1, dtype=np.int64)]
     while len(inner := levels[-1][tree.left[levels[-1]] >= 0]):
         levels.append(np.stack([tree.left[inner], tree.right[inner]], axis=1).ravel())
@@ -222,10 +222,10 @@ class RandomForest(SupervisedTrees):
     """Random forest on each cell's layers, or on its window's means and spreads too.
 
     Breiman, L. (2001), Random forests, Machine Learning 45, 5-32. ``trees`` are grown to leaves of
-    at least ``leaf`` windows, classes weighted to balance; the score is the mean share of ore in
-    the leaves. ``features`` "centre" reads a window's own cell, "window" adds each layer's mean and
-    standard deviation over the window. ``jobs`` threads share the work and change no result.
-    scikit-learn grows the trees; their nodes are what is saved.
+    at least ``leaf`` windows, with equal total weight of both classes. The score is the mean share
+    of ore in the leaves. ``features`` "centre" reads the own cell, "window" adds each layer's
+    mean and standard deviation over the window. ``jobs`` threads share the work and change no
+    result. scikit-learn fits the trees; their nodes are saved.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class RandomForest(SupervisedTrees):
         whole_number(self.jobs, "jobs", MOST_JOBS)
         super()._check_options()
 
-    def _grown(self, table: Floats32, y: Floats, state: int) -> list[Grown]:
+    def _fit_trees(self, table: Floats32, y: Floats, state: int) -> list[FittedTree]:
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
@@ -257,13 +257,13 @@ class RandomForest(SupervisedTrees):
             random_state=state,
         ).fit(table, y)
         return [
-            Grown(t.children_left, t.children_right, t.feature, t.threshold, t.value[:, 0, 1])
+            FittedTree(t.children_left, t.children_right, t.feature, t.threshold, t.value[:, 0, 1])
             for t in (estimator.tree_ for estimator in forest.estimators_)
         ]
 
     def _score(self, X: Windows) -> Floats:
         total = self._sum_of_leaves(features(X, self.features), self.jobs)
-        # A mean of shares may exceed one by a rounding.
+        # By rounding, a mean of shares may exceed one.
         return np.clip(total / len(self.nodes_), 0.0, 1.0)
 
 
@@ -272,13 +272,13 @@ class GradientBoosting(SupervisedTrees):
 
     Friedman, J.H. (2001), Greedy function approximation: a gradient boosting machine, Annals of
     Statistics 29, 1189-1232; split on histograms, Ke, G. et al. (2017), LightGBM, NeurIPS 30.
-    ``F = F_0 + rate Σ f_t``, each tree f_t fitted to the gradient of the logistic loss, classes
-    weighted to balance; the score is ``1 / (1 + exp(-F))``. There are ``trees`` of at most
-    ``leaves`` leaves of at least ``leaf`` windows; none is held out to stop early, which is noise
-    with few deposits. ``features`` "centre" reads a window's own cell, "window" adds each layer's
-    mean and standard deviation over the window. The seed matters above 200,000 rows alone, of which
-    it draws those that set the histograms' edges. scikit-learn grows the trees; their nodes are
-    what is saved.
+    ``F = F_0 + rate Σ f_t``, each tree f_t fitted to the gradient of the logistic loss, with equal
+    total weight of both classes. The score is ``1 / (1 + exp(-F))``. There are ``trees`` of at most
+    ``leaves`` leaves of at least ``leaf`` windows. No windows are held out for early stopping: with
+    few deposits that would be noise. ``features`` "centre" reads a window's own cell, "window" adds
+    each layer's mean and standard deviation over the window. The seed has an effect only above
+    200,000 rows: it draws the rows for the histograms' edges. scikit-learn fits the trees; their
+    nodes are saved.
     """
 
     def __init__(
@@ -304,7 +304,7 @@ class GradientBoosting(SupervisedTrees):
         positive_number(self.rate, "rate")
         super()._check_options()
 
-    def _grown(self, table: Floats32, y: Floats, state: int) -> list[Grown]:
+    def _fit_trees(self, table: Floats32, y: Floats, state: int) -> list[FittedTree]:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits
 
@@ -317,12 +317,11 @@ class GradientBoosting(SupervisedTrees):
             early_stopping=False,
             random_state=state,
         )
-        # One thread is no slower on tables this small. Where a machine has anything else to do,
-        # threads wait for each other at every node of every tree, and take hundreds of times as
-        # long.
+        # One thread is not slower on such small tables. On a busy machine several threads wait for
+        # each other at every node and can take hundreds of times as long.
         with threadpool_limits(1, user_api="openmp"):
             machine.fit(table, y)
-        # No public name leads to the trees.
+        # The trees have no public name.
         first = _leaf(float(machine._baseline_prediction.item()))
         return [first, *(_of_nodes(tree.nodes) for (tree,) in machine._predictors)]
 
@@ -332,15 +331,15 @@ class GradientBoosting(SupervisedTrees):
         return np.asarray(expit(self._sum_of_leaves(features(X, self.features))))
 
 
-def _leaf(value: float) -> Grown:
-    """A tree of one leaf: ``F_0``, which is added first."""
+def _leaf(value: float) -> FittedTree:
+    """A tree of one leaf: ``F_0``, the first term of the sum."""
     none = np.array([-1])
-    return Grown(none, none, none, np.zeros(1), np.array([value]))
+    return FittedTree(none, none, none, np.zeros(1), np.array([value]))
 
 
-def _of_nodes(nodes: np.ndarray) -> Grown:
+def _of_nodes(nodes: np.ndarray) -> FittedTree:
     left = np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64))
-    return Grown(
+    return FittedTree(
         left,
         nodes["right"].astype(np.int64),
         nodes["feature_idx"],

@@ -50,13 +50,13 @@ def weights(
     Geological Survey of Canada Paper 89-9, 171-183. Where one of the four counts is 0, a half is
     added to all four (Haldane 1956, Anscombe 1956), so that every weight is finite.
 
-    Raises ModelError for counts that do not go together.
+    Raises ModelError for inconsistent counts.
     """
     given = (np.asarray(v, dtype=np.float64) for v in (n_ore_in, n_ore, n_cells_in, n_cells))
     ore_in, ore, cells_in, cells = np.broadcast_arrays(*given)
     counts = np.stack([ore_in, ore - ore_in, cells_in - ore_in, cells - ore - cells_in + ore_in])
     if (counts < 0).any():
-        raise ModelError("more cells lie within a part of the area than in the whole of it")
+        raise ModelError("a part of the area has more cells than the whole area")
     a, b, c, d = counts + np.where((counts == 0).any(axis=0), 0.5, 0.0)
     plus = np.log(a / (a + b)) - np.log(c / (c + d))
     minus = np.log(b / (a + b)) - np.log(d / (c + d))
@@ -89,9 +89,9 @@ def conditional_independence(
     """Test whether patterns are independent given ore.
 
     ``present`` ``(n, n_patterns)`` is 1 where a pattern is present, 0 where absent, NaN where
-    unknown; ``ore`` ``(n,)`` tells rows with ore; ``found`` are the patterns' weights,
-    ``prior`` the prior probability of a unit cell, ``areas`` the unit cells that each row stands
-    for, ``(n,)`` or one for all. Each row of ore stands for one event.
+    unknown; ``ore`` ``(n,)`` is true for rows with ore; ``found`` are the patterns' weights,
+    ``prior`` the prior probability of a unit cell, ``areas`` the unit cells that each row
+    represents, ``(n,)`` or one for all. Each row of ore is one event.
 
     Pairs: Pearson's chi-square of the two by two table among rows of ore (Bonham-Carter, G.F. 1994,
     Geographic Information Systems for Geoscientists). All together: under independence T, the sum
@@ -117,7 +117,7 @@ def conditional_independence(
 
 
 def posterior_probability(present: Floats, found: Weights, prior: float) -> Floats:
-    """Posterior probability from patterns ``(n, n_patterns)``, ``(n,)``; NaN weighs nothing."""
+    """Posterior probability from patterns ``(n, n_patterns)``, ``(n,)``; NaN has weight 0."""
     from scipy.special import expit, logit
 
     return np.asarray(expit(logit(prior) + _by_state(present, found.plus, found.minus).sum(axis=1)))
@@ -127,19 +127,20 @@ class WeightsOfEvidence(Detector):
     """Weights of evidence: the posterior probability of ore from layers cut in two.
 
     Bonham-Carter, Agterberg & Wright (1989); Bonham-Carter (1994); see ``weights``. Each layer is
-    cut where the studentised contrast C / s(C) is largest in the training part, whichever side
-    holds the ore; a layer whose best is below ``studentised`` is left out. Where all are left out
-    the posterior probability is the prior one everywhere. Missing values weigh nothing.
+    cut where the studentised contrast C / s(C) is largest in the training part, for either side as
+    ore. A layer whose largest value is below ``studentised`` is left out. If all are left out, the
+    posterior probability is the prior one everywhere. Missing values have weight 0.
 
         logit P(D|layers) = logit P(D) + sum of W+ or W-
 
-    Barren rows stand for all ground without ore. ``prior`` is the prior probability of a cell; when
-    left out, the share of ore rows among the visible cells with values. The score is the posterior
-    probability, which has as many values as there are combinations of patterns: cells tie. The best
-    of many cuts looks surer than it is, and so do slid copies of one deposit.
+    Negative rows represent the whole area without ore. ``prior`` is the prior probability of a
+    cell; by default the share of ore rows among the visible cells with values. The score is the
+    posterior probability. It has only as many values as there are combinations of patterns, so
+    cells tie. Choosing the best of many cuts, and slid copies of one deposit, make the contrast
+    look more significant than it is.
 
-    Learned for each layer: ``thresholds_``, ``high_`` whether ore lies at or above, weights, and
-    ``kept_``; for the kept ones the tests of ``conditional_independence``.
+    Stored for each layer: ``thresholds_``, ``high_`` (ore is at or above), weights, and ``kept_``;
+    for the kept layers also the tests of ``conditional_independence``.
     """
 
     thresholds_: Floats  # (n_layers,), in the layers' own units
@@ -178,9 +179,9 @@ class WeightsOfEvidence(Detector):
         self._test(self._present(values), ore)
 
     def _test(self, present: Floats, ore: Bools) -> None:
-        """Test independence, each barren row standing for its share of the ground."""
-        n, barren = int(ore.sum()), int((~ore).sum())
-        areas = np.where(ore, 1.0, n * (1 - self.prior_) / self.prior_ / barren)
+        """Test independence; each negative row represents its share of the area."""
+        n, negative = int(ore.sum()), int((~ore).sum())
+        areas = np.where(ore, 1.0, n * (1 - self.prior_) / self.prior_ / negative)
         tests = conditional_independence(present, ore, self._weights(), self.prior_, areas)
         self.chi_squared_, self.pairwise_ = tests.chi_squared, tests.pairwise
         self.expected_, self.expected_deviation_ = tests.expected, tests.deviation
@@ -232,7 +233,7 @@ def best_cut(values: Floats, ore: Bools) -> tuple[float, bool, Weights]:
 
 
 def _by_state(present: Floats, inside: Floats, outside: Floats) -> Floats:
-    """What each row takes from each pattern: one value inside, another outside, 0 if unknown."""
+    """Value of each row for each pattern: one inside, another outside, 0 if unknown."""
     return np.where(np.isnan(present), 0.0, np.where(present == 1, inside, outside))
 
 

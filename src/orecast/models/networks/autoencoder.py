@@ -1,4 +1,4 @@
-"""Autoencoder on a cell's layers, whose code is classified."""
+"""Autoencoder of a cell's layers with a classifier on its code."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ REGISTERED = {"autoencoder": "Autoencoder"}
 
 
 class Autoencoder(TwoPart):
-    r"""Autoencoder of a cell's layers; its code is classified while it learns to restore them.
+    r"""Autoencoder of a cell's layers; its code is classified, both in one training.
 
     .. math:: c = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2, \quad
         \hat x = W_1^\top \mathrm{ReLU}(W_2^\top c), \quad
         L = \mathrm{BCE}(w \cdot c + b,\ y) + \lambda\,\mathrm{MSE}(\hat x, x)
 
-    The comparator AE of the Pangxidong study (2024), which says of it no more than its name. Chosen
-    here: one hidden layer of ``width`` 64, as wide as that study's networks, and a ``code`` of 8,
-    half of its 16 elements, so that something is left out; restoring and classifying are learned at
-    once, ``reconstruction`` (lambda) 1, which guards the classifier against few labels (L. Le,
-    A. Patterson, M. White 2018, Supervised autoencoders, NeurIPS, 107-117); the decoder has the
+    The comparator AE of the Pangxidong study (2024), which reports only its name. Chosen here: one
+    hidden layer of ``width`` 64, as in that study's networks, and a ``code`` of 8, half of its 16
+    elements, so that the code compresses. Reconstruction and classification are trained together,
+    with ``reconstruction`` (lambda) 1; this helps the classifier with few labels (L. Le,
+    A. Patterson, M. White 2018, Supervised autoencoders, NeurIPS, 107-117). The decoder has the
     encoder's weights transposed (P. Vincent et al. 2010, Stacked denoising autoencoders, JMLR 11,
     3371-3408, section 2.2), and no biases, since standardised layers have mean 0. ``dropout`` acts
     on the code.
 
-    Shapes: windows ``(B, channels, size, size)``, of which the own cell is read; code
+    Shapes: windows ``(B, channels, size, size)``, only the own cell is read; code
     ``(B, code)``, logits ``(B,)``. Raises ConfigError where an option is impossible.
     """
 
@@ -65,11 +65,11 @@ class Autoencoder(TwoPart):
         return linear(torch.relu(linear(code, self.inner.weight.T)), self.outer.weight.T)
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean cross-entropy of the code's logit, and ``reconstruction`` times the mean square."""
+        """Mean cross-entropy of the code's logit plus ``reconstruction`` times the mean square."""
         own = self._own(x)
         code = self._encoded(own)
-        told = binary_cross_entropy_with_logits(self.forward_head(code).float(), y)
-        return told + self.reconstruction * mse_loss(self.decoded(code).float(), own)
+        cross_entropy = binary_cross_entropy_with_logits(self.forward_head(code).float(), y)
+        return cross_entropy + self.reconstruction * mse_loss(self.decoded(code).float(), own)
 
     def _own(self, x: Tensor) -> Tensor:
         """Values of the windows' own cells, ``(B, channels)``."""

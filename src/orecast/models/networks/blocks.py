@@ -1,4 +1,4 @@
-"""What the networks share: heads, stems, attention, initial weights."""
+"""Shared parts of the networks: heads, stems, attention, initial weights, option checks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from orecast.errors import ConfigError
 
 REDUCTION = 16
-"""Channels to one hidden unit of the channel attention (Hu et al. 2018, section 6.1)."""
+"""Channels per hidden unit of the channel attention (Hu et al. 2018, section 6.1)."""
 
 
 class ChannelAttention(nn.Module):
-    r"""Weigh channels by what stands in them over the whole map (squeeze and excitation).
+    r"""Weight channels by their values over the whole map (squeeze and excitation).
 
     .. math:: s = \sigma(W_2\,\mathrm{ReLU}(W_1 z)), \qquad \tilde x_c = s_c\,x_c
 
     with :math:`z_c` the channel's mean over the map, or with ``maximum`` its mean plus its
-    maximum. ``channels / reduction`` hidden units, at least one, and no biases, as the equation
-    has none; so at first, where batch norm leaves means about zero, no unit is dead throughout.
+    maximum. ``channels / reduction`` hidden units, at least one, and no biases, as in the equation.
+    So at the start, when batch norm gives means near zero, no unit is zero for all inputs.
 
     J. Hu, L. Shen, G. Sun (2018), Squeeze-and-excitation networks, CVPR, 7132-7141, eqs. 2-4.
     The maximum is S. Woo et al.'s (2018), CBAM, ECCV, 3-19, summed before the two layers, not
@@ -46,12 +46,12 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    r"""Weigh cells by what stands in them over all channels.
+    r"""Weight cells by their values over all channels.
 
     .. math:: M = \sigma(f^{7\times 7}[\mathrm{mean}_c\,x;\ \max_c\,x]), \qquad \tilde x = M\,x
 
-    with :math:`f` a convolution of 7 x 7 cells, padded by zeros and without a bias, as the
-    equation has none.
+    with :math:`f` a convolution of 7 x 7 cells, padded by zeros and without a bias, as in the
+    equation.
 
     S. Woo, J. Park, J.-Y. Lee, I. S. Kweon (2018), CBAM: convolutional block attention module,
     ECCV, 3-19, eq. 3.
@@ -70,7 +70,7 @@ class SpatialAttention(nn.Module):
 
 
 LARGE_WINDOW = 64
-"""From this size on, a residual network reduces its window before the first block."""
+"""From this window size on, a residual network reduces the window before its first block."""
 
 
 def stem(channels: int, width: int, size: int) -> nn.Sequential:
@@ -94,13 +94,13 @@ def stem(channels: int, width: int, size: int) -> nn.Sequential:
 
 
 class TwoPart(nn.Module, ABC):
-    """Base of the networks: features of windows, and a ``head`` that makes logits of them."""
+    """Base of the networks: features of windows, and a ``head`` that maps them to logits."""
 
     head: nn.Module
 
     @abstractmethod
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return features of windows ``(B, C, k, k)``, in the shape that the network names."""
+        """Return features of windows ``(B, C, k, k)``; the shape depends on the network."""
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)`` of features."""
@@ -144,8 +144,8 @@ class FeatureHead(nn.Module):
 def initialise(net: nn.Module) -> None:
     """Draw the convolutions' weights for rectified units (He et al. 2015, eq. 10, by fan-out).
 
-    PyTorch takes the fan-out of all groups for that of one, by which depthwise convolutions would
-    shrink what passes them, and predictions after few steps would be constant.
+    PyTorch uses the fan-out of all groups instead of one group. The outputs of depthwise
+    convolutions would then be too small, and predictions after few steps constant.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -155,7 +155,7 @@ def initialise(net: nn.Module) -> None:
 
 
 MOST_FEATURES, MOST_LAYERS = 2**20, 1000
-"""A width beyond the first needs terabytes; more layers than the second nobody has trained."""
+"""Limits: a larger width needs terabytes of memory; deeper networks are not trained in practice."""
 
 
 def require_count(name: str, value: object, most: int = MOST_FEATURES) -> int:
@@ -180,7 +180,7 @@ def require_share(name: str, value: object) -> float:
 class Classifier(TwoPart):
     """A branch and one linear unit: ``(B, C, k, k)`` to features ``(B, F)`` to logits ``(B,)``.
 
-    ``dropout`` acts on the features. Raises ConfigError where it is no share.
+    ``dropout`` acts on the features. Raises ConfigError where it is not a share.
     """
 
     def __init__(self, branch: nn.Module, features: int, dropout: float) -> None:

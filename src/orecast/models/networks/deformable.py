@@ -14,27 +14,27 @@ from torch.nn.functional import conv2d, embedding, linear, pad
 from orecast.errors import ModelError
 from orecast.kernels import compiled
 
-_AT_ONCE = 1 << 22  # bytes sampled and multiplied at a time: they stay in the processor's cache
+_AT_ONCE = 1 << 22  # bytes sampled and multiplied at a time: they fit the processor's cache
 
-_FAST = {"reassoc", "contract"}  # sums in vectors; their order is fixed once compiled
+_FAST = {"reassoc", "contract"}  # vectorised sums; their order is fixed once compiled
 _compiled = compiled(fastmath=_FAST, error_model="numpy")
 
 
 class DeformableConv2d(nn.Module):
-    r"""Modulated deformable convolution of 3 x 3 points that learns where to look, and how much.
+    r"""Modulated deformable convolution of 3 x 3 points with learned positions and weights.
 
     .. math:: y(p) = \sum_{k=1}^{9} w_k \, m_k(p) \, x(p + p_k + \Delta p_k(p))
 
     with :math:`p_k` the points of a 3 x 3 kernel, :math:`x` bilinear between cells and 0 beyond
     the map; offsets :math:`\Delta p` and mask :math:`m`, a sigmoid, come from a 3 x 3 convolution
-    each of the same input, here computed as one. Both start at zero: that gives half the ordinary
-    convolution ``conv``, whose weights are used. It has no bias, for a batch normalisation follows.
+    each of the same input, here computed as one. Both start at zero, which gives half the ordinary
+    convolution ``conv`` with the same weights. It has no bias, since batch normalisation follows.
 
     J. Dai et al. (2017), Deformable convolutional networks, ICCV, 764-773. X. Zhu, H. Hu, S. Lin,
     J. Dai (2019), Deformable ConvNets v2: more deformable, better results, CVPR, 9308-9316, eq. 1.
 
-    Shapes: ``(B, before, h, w)`` to ``(B, after, h, w)``. What starts at zero draws nothing, so
-    that under one seed every other weight of a network is the one that it has without offsets.
+    Shapes: ``(B, before, h, w)`` to ``(B, after, h, w)``. Weights that start at zero use no random
+    numbers, so with one seed all other weights of a network are the same as without offsets.
     """
 
     def __init__(self, before: int, after: int) -> None:
@@ -49,7 +49,7 @@ class DeformableConv2d(nn.Module):
         return aim[:, :18], aim[:, 18:].sigmoid()
 
     def sampling(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each cell of the answer looks, ``(B, 9, h, w, 2)``, and how much, ``(B, 9, h, w)``.
+        """Positions read for each output cell, ``(B, 9, h, w, 2)``, and mask, ``(B, 9, h, w)``.
 
         Positions are (row, column) on the input map, 0 being the centre of its first cell.
         """
@@ -76,11 +76,10 @@ def deform_conv2d(
     """Modulated deformable convolution of ``(B, C, h, w)`` to ``(B, D, h', w')``.
 
     ``offset`` ``(B, 2 K, h', w')`` holds, in cells, (down, right) for each of the K points of
-    ``weight`` ``(D, C, r, s)``, row by row; ``mask`` is ``(B, K, h', w')``. So does
-    ``torchvision.ops.deform_conv2d`` with one group, and the results agree. Positions and values
-    are taken in float32 at least; a position that is not a number gives none. On a CPU, the same
-    input gives the same values and gradients bit for bit. Raises ModelError where the shapes do
-    not go together.
+    ``weight`` ``(D, C, r, s)``, row by row; ``mask`` is ``(B, K, h', w')``. Arguments and results
+    are those of ``torchvision.ops.deform_conv2d`` with one group. Positions and values have at
+    least float32; a NaN position gives NaN. On a CPU, the same input gives the same values and
+    gradients bit for bit. Raises ModelError where the shapes do not match.
     """
     count = weight.shape[2] * weight.shape[3]
     sides = zip(x.shape[2:], weight.shape[2:], strict=True)
@@ -116,9 +115,9 @@ def _require_shape(name: str, tensor: Tensor, shape: list[int]) -> None:
 def sampling_positions(
     offset: Tensor, columns: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> Tensor:
-    """Where the points of a kernel of so many columns lie: (row, column), ``(B, h', w', K, 2)``.
+    """Positions (row, column) of the points of a kernel with ``columns``, ``(B, h', w', K, 2)``.
 
-    ``offset`` is ``(B, 2 K, h', w')``. Positions count in cells of the input map.
+    ``offset`` is ``(B, 2 K, h', w')``. Positions are in cells of the input map.
     """
     batch, moves, rows, across = offset.shape
     shape = (rows, across, moves // 2)
@@ -138,8 +137,8 @@ def sampled(x: Tensor, at: Tensor, share: Tensor) -> Tensor:
     batch, h, w, channels = x.shape
     row, column = at.unbind(-1)
     inside = (row >= -1) & (row < h) & (column >= -1) & (column < w)
-    lost = row.isnan() | column.isnan()
-    share = torch.where(inside, share, torch.where(lost, torch.nan, 0.0).to(share))
+    unknown = row.isnan() | column.isnan()
+    share = torch.where(inside, share, torch.where(unknown, torch.nan, 0.0).to(share))
     row, column = torch.where(inside, row, 0), torch.where(inside, column, 0)
     top, left = row.detach().floor(), column.detach().floor()
     down, right = row - top, column - left
@@ -164,9 +163,9 @@ def _convolve(x: Tensor, at: Tensor, share: Tensor, kernel: Tensor) -> Tensor:
     x, at, share = x.contiguous(), at.contiguous(), share.contiguous()
     across = kernel.t().contiguous()
     out = x.new_empty(_shape_after(x, at, kernel))
-    for rows, room in _chunks(x, at):
-        _sample(*_arrays(x[rows], at[rows], share[rows], room))
-        torch.mm(room.view(-1, len(across)), across, out=out[rows].view(-1, len(kernel)))
+    for rows, buffer in _chunks(x, at):
+        _sample(*_arrays(x[rows], at[rows], share[rows], buffer))
+        torch.mm(buffer.view(-1, len(across)), across, out=out[rows].view(-1, len(kernel)))
     return out
 
 
@@ -185,14 +184,14 @@ def _differentiate(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of ``_convolve``'s arguments from that of its result, ``(B, P / K, D)``.
 
-    What was sampled is sampled anew: that takes less time than to fetch it, at nine times the map.
+    Values are sampled again: this is faster than to store and read them, at nine times the map.
     """
     g, x, at, share = g.contiguous(), x.contiguous(), at.contiguous(), share.contiguous()
     of_x, of_at, of_share = torch.empty_like(x), torch.empty_like(at), torch.empty_like(share)
     of_kernel = kernel.new_zeros(kernel.shape)
-    for rows, room in _chunks(x, at):
-        given = (x[rows], at[rows], share[rows], room)
-        flat, answer = room.view(-1, kernel.shape[1]), g[rows].view(-1, len(kernel))
+    for rows, buffer in _chunks(x, at):
+        given = (x[rows], at[rows], share[rows], buffer)
+        flat, answer = buffer.view(-1, kernel.shape[1]), g[rows].view(-1, len(kernel))
         _sample(*_arrays(*given))
         of_kernel.addmm_(answer.t(), flat)
         torch.mm(answer, kernel, out=flat)
@@ -221,12 +220,12 @@ _convolve.register_autograd(_gradients, setup_context=_keep)
 
 
 def _chunks(x: Tensor, at: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Images that are sampled at a time, and room ``(b, P, C)`` for what comes of it."""
+    """Images that are sampled at a time, and a buffer ``(b, P, C)`` for the result."""
     batch, positions, channels = len(x), at.shape[1], x.shape[3]
     step = max(1, _AT_ONCE // (x.element_size() * max(1, positions * channels)))
-    room = x.new_empty(min(step, batch), positions, channels)
+    buffer = x.new_empty(min(step, batch), positions, channels)
     for start in range(0, batch, step):
-        yield slice(start, start + step), room[: batch - start]
+        yield slice(start, start + step), buffer[: batch - start]
 
 
 def _arrays(*tensors: Tensor) -> Iterator[NDArray[Any]]:
@@ -235,7 +234,7 @@ def _arrays(*tensors: Tensor) -> Iterator[NDArray[Any]]:
 
 @_compiled
 def _sample(x, at, share, found) -> None:  # type: ignore[no-untyped-def]
-    """Write what ``sampled`` returns into ``found``."""
+    """Write the result of ``sampled`` into ``found``."""
     _, h, w, channels = x.shape
     one = x.dtype.type(1)
     for b in range(len(x)):
@@ -264,7 +263,7 @@ def _sample(x, at, share, found) -> None:  # type: ignore[no-untyped-def]
 
 @_compiled
 def _sample_backwards(x, at, share, g, of_x, of_at, of_share) -> None:  # type: ignore[no-untyped-def]
-    """Write the gradients of ``_sample``'s arguments, from that of what it found."""
+    """Write the gradients of ``_sample``'s arguments, from that of its result."""
     _, h, w, channels = x.shape
     one = x.dtype.type(1)
     for b in range(len(x)):
@@ -308,6 +307,6 @@ def _framed(x):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _corner(row, column, w):  # type: ignore[no-untyped-def]
-    """Framed cell to the north-west of a position, and how far below and right of it that lies."""
+    """Framed cell to the north-west of a position, and the distance down and right from it."""
     top, left = np.floor(row), np.floor(column)
     return (int(top) + 1) * (w + 2) + int(left) + 1, row - top, column - left

@@ -25,16 +25,17 @@ _WHERE = "model.options.alpha"
 class ElementGraph(TwoPart):
     """A network on the graph of a cell's elements.
 
-    Nodes are the N layers, and a node's feature is its value at the window's own cell, a log-ratio
-    brought to scale. Two are joined where their values correlate by ``|r| >= alpha`` over the
-    training windows (``prepare``); edges have no weights. Before that every pair is joined. Windows
-    have an odd number of cells, so that flips and turns leave their own cell in the middle.
+    Nodes are the N layers, and a node's feature is its value at the window's own cell, a
+    standardised log-ratio. Two nodes are joined where their values correlate by ``|r| >= alpha``
+    over the training windows (``prepare``); edges have no weights. Before ``prepare`` every pair is
+    joined. Windows have an odd number of cells, so that flips and turns keep the own cell in the
+    middle.
 
-    Buffers, saved with the weights: ``correlation`` ``(N, N)`` and ``operator`` ``(N, N)``, what a
-    layer multiplies its nodes by.
+    Buffers, saved with the weights: ``correlation`` ``(N, N)`` and ``operator`` ``(N, N)``, the
+    matrix that multiplies a layer's nodes.
 
-    Shapes: windows ``(B, N, size, size)``, features ``(B, F)``, logits ``(B,)``: one logit, which
-    is the difference of two classes' in a softmax.
+    Shapes: windows ``(B, N, size, size)``, features ``(B, F)``, logits ``(B,)``: one logit, the
+    difference of the two in a softmax of two classes.
     """
 
     needs: ClassVar[Needs] = Needs(smallest_window=1, parity="odd", elements_only=True)
@@ -56,21 +57,23 @@ class ElementGraph(TwoPart):
     @staticmethod
     @abstractmethod
     def operator_of(adjacency: Tensor) -> Tensor:
-        """Return what a layer multiplies by, of 1 where two nodes are joined, both ``(N, N)``."""
+        """Return a layer's matrix from the adjacency (1 where joined), both ``(N, N)``."""
 
     @abstractmethod
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return features ``(B, F)`` of nodes ``(B, N, 1)``."""
 
     def prepare(self, values: Tensor, y: Tensor) -> None:
-        """Learn the graph from the windows' own cells ``(n, N)``; labels are not looked at.
+        """Build the graph from the windows' own cells ``(n, N)``; labels are not used.
 
-        Raises ModelError where no two elements are joined, ConfigError where ``alpha`` has yet to
-        be chosen.
+        Raises ModelError where no two elements are joined, ConfigError where ``alpha`` is not yet
+        a number.
         """
         if isinstance(self.alpha, str):
             raise ConfigError(
-                "a threshold is chosen before the graph is learned", where=_WHERE, remedy="name it"
+                "the graph needs a threshold, which is not chosen yet",
+                where=_WHERE,
+                remedy="set it to a number between 0 and 1",
             )
         correlation = pearson(values)
         self.operator.copy_(self.operator_of(joined(correlation, self.alpha)))
@@ -110,14 +113,14 @@ def pearson(values: Tensor) -> Tensor:
 
 
 def joined(correlation: Tensor, alpha: float) -> Tensor:
-    """1 where two elements correlate by ``|r| >= alpha``, else 0, ``(N, N)``; 0 with themselves.
+    """1 where two elements correlate by ``|r| >= alpha``, else 0, ``(N, N)``; 0 on the diagonal.
 
-    Raises ModelError where there is one element alone, ThresholdError where no two do.
+    Raises ModelError where there is only one element, ThresholdError where no two correlate so.
     """
     strength = correlation.abs().fill_diagonal_(0)
     if len(strength) < 2:
         raise ModelError(
-            "one element alone makes no graph",
+            "a graph needs at least two elements; there is one",
             where="evidence.layers",
             remedy="name two or more, or choose another model",
         )
@@ -126,8 +129,8 @@ def joined(correlation: Tensor, alpha: float) -> Tensor:
         largest = float(strength.max())
         below = math.floor(100 * largest) / 100
         raise ThresholdError(
-            f"no two elements correlate by |r| of {alpha:g} or more in what is learned from, so "
-            f"that their graph has no edge; the largest is {largest:.3f}",
+            f"no two elements correlate by |r| of {alpha:g} or more in the training windows, so "
+            f"their graph has no edge; the largest is {largest:.3f}",
             largest=largest,
             where=_WHERE,
             remedy=f'set it to {below:g} or less, or to "adaptive"'
@@ -149,10 +152,10 @@ def smoothing(adjacency: Tensor) -> Tensor:
 
 
 def averaging(adjacency: Tensor) -> Tensor:
-    """Rows divided by their sums, ``(..., N, N)``; one that sums to less than 1 is kept as it is.
+    """Rows divided by their sums, ``(..., N, N)``; a row with a sum below 1 stays the same.
 
-    So a node without neighbours keeps its row of 0, and a cluster that hardly any node is in has
-    hardly any neighbours; to divide by its sum would give slopes without bound.
+    So a node without neighbours keeps its row of 0, and an almost empty cluster keeps small
+    values; division by a sum near 0 would give unbounded gradients.
 
     >>> averaging(torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
     [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
@@ -161,12 +164,12 @@ def averaging(adjacency: Tensor) -> Tensor:
 
 
 def summing(adjacency: Tensor) -> Tensor:
-    """A + I: each node's neighbours and itself, ``(N, N)``."""
+    """A + I: each node's neighbours and the node itself, ``(N, N)``."""
     return adjacency + torch.eye(len(adjacency))
 
 
 def opening(adjacency: Tensor) -> Tensor:
-    """Return what is added to an attention's scores: 0 for neighbours and itself, else -inf."""
+    """Return the mask added to an attention's scores: 0 for neighbours and itself, else -inf."""
     return summing(adjacency).log()
 
 
@@ -174,9 +177,9 @@ class GraphConvolution(nn.Module):
     r"""Mix each node with its neighbours: :math:`\tilde A H W + b`.
 
     T. N. Kipf, M. Welling (2017), Semi-supervised classification with graph convolutional
-    networks, ICLR, eq. 2, with :math:`\tilde A` as ``smoothing`` gives it. Nodes are mixed first,
-    while they are narrow. Weights start as a linear layer's: with biases at zero, all units of a
-    first layer would bend at a node's value of 0.
+    networks, ICLR, eq. 2, with :math:`\tilde A` from ``smoothing``. Nodes are mixed first, while
+    they have few features. Initial weights are a linear layer's: with biases of zero, all units of
+    the first layer would have their kink at a node's value of 0.
 
     Shapes: ``(B, N, inputs)`` and ``(N, N)`` to ``(B, N, outputs)``.
     """
@@ -192,15 +195,15 @@ class GraphConvolution(nn.Module):
 
 
 class GraphAttention(nn.Module):
-    r"""Mix each node with its neighbours, by how much it attends to each.
+    r"""Mix each node with its neighbours, weighted by attention.
 
     .. math:: h'_i = \sum_j \alpha_{ij} W h_j + b, \quad \alpha_{ij} = \mathrm{softmax}_j\,
         \mathrm{LeakyReLU}_{0.2}(a_1 \cdot W h_i + a_2 \cdot W h_j)
 
-    over the neighbours j of i and i itself; ``heads`` such, side by side, share the outputs.
+    over the neighbours j of i and i itself; ``heads`` of them, side by side, share the outputs.
 
-    P. Veličković et al. (2018), Graph attention networks, ICLR, eqs. 1-5. Attention to all nodes is
-    scored at once; ``open`` (``opening``) shuts out those that are no neighbours.
+    P. Veličković et al. (2018), Graph attention networks, ICLR, eqs. 1-5. Scores of all pairs of
+    nodes are computed at once; ``opened`` (from ``opening``) masks pairs that are not neighbours.
 
     Shapes: ``(B, N, inputs)`` and ``(N, N)`` to ``(B, N, outputs)``.
     """
@@ -225,7 +228,7 @@ class GraphAttention(nn.Module):
         return beside
 
     def residual(self, nodes: Tensor, kept: Tensor, edges: Edges) -> Tensor:
-        """ELU of mixed nodes ``(outputs, N, B)``, and what is ``kept``; compiled, on a CPU."""
+        """ELU of mixed nodes ``(outputs, N, B)`` plus ``kept``; compiled, on a CPU."""
         total: Tensor = ResidualAttention.apply(
             nodes, kept, self.linear.weight, self.target, self.source, self.bias, edges
         )
@@ -236,8 +239,8 @@ class MeanAggregation(nn.Module):
     r"""Join each node with the mean of its neighbours: :math:`W_1 h_i + W_2 \bar h_{N(i)} + b`.
 
     W. L. Hamilton, R. Ying, J. Leskovec (2017), Inductive representation learning on large graphs,
-    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator; one product of both, as there, is the
-    sum of two. Rows of the ``averager`` are weights of the neighbours (``averaging``).
+    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator; its one product of both is the sum of
+    the two products. Rows of the ``averager`` are weights of the neighbours (``averaging``).
 
     Shapes: ``(B, N, inputs)`` and ``(N, N)`` or ``(B, N, N)`` to ``(B, N, outputs)``.
     """
@@ -253,11 +256,11 @@ class MeanAggregation(nn.Module):
 
 
 class Isomorphism(nn.Module):
-    r"""Tell apart what graphs a node stands in: :math:`\mathrm{MLP}(h_i + \sum_j h_j)`.
+    r"""Graph isomorphism layer: :math:`\mathrm{MLP}(h_i + \sum_j h_j)`.
 
     K. Xu, W. Hu, J. Leskovec, S. Jegelka (2019), How powerful are graph neural networks?, ICLR,
-    eq. 4.1 with the epsilon of 0 that did best there. Two linear layers, batch norm and ReLU after
-    each (section 7).
+    eq. 4.1 with epsilon 0, the best one there. Two linear layers, batch norm and ReLU after each
+    (section 7).
 
     Shapes: ``(B, N, inputs)`` and ``(N, N)`` (``summing``) to ``(B, N, outputs)``.
     """
@@ -281,31 +284,31 @@ class Isomorphism(nn.Module):
 
 
 Edges = tuple[Ints, Ints]
-"""Of node i: whom it hears of is ``origin[start[i]:start[i + 1]]``."""
-_FAST = {"reassoc", "contract"}  # sums in vectors; their order is fixed once compiled
+"""``start`` and ``origin``: the neighbours of node i are ``origin[start[i]:start[i + 1]]``."""
+_FAST = {"reassoc", "contract"}  # vectorised sums; their order is fixed once compiled
 _compiled = compiled(fastmath=_FAST, error_model="numpy")
 
 
 def edges_of(opened: Tensor) -> Edges:
-    """Edges of what is added to an attention's scores, ``(N, N)``: 0 where there is one, else -inf.
+    """Edges of an attention's mask, ``(N, N)``: 0 where there is an edge, else -inf.
 
     >>> start, origin = edges_of(torch.tensor([[0.0, 0.0], [-torch.inf, 0.0]]))
     >>> start.tolist(), origin.tolist()
     ([0, 2, 3], [0, 1, 1])
     """
-    heard = opened.numpy() == 0
-    node, origin = np.nonzero(heard)
-    return np.searchsorted(node, np.arange(len(heard) + 1)), origin
+    edges = opened.numpy() == 0
+    node, origin = np.nonzero(edges)
+    return np.searchsorted(node, np.arange(len(edges) + 1)), origin
 
 
 def runs_compiled(nodes: Tensor) -> bool:
-    """Whether this layer can stand in: float32 on a CPU, outside autocast and compilation."""
+    """Whether the compiled layer can be used: float32 on a CPU, no autocast, no compilation."""
     plain = nodes.device.type == "cpu" and nodes.dtype == torch.float32
     return plain and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 
 
 class ResidualAttention(torch.autograd.Function):
-    """ELU of a graph attention, and what is kept, both ``(H * D, N, B)``."""
+    """ELU of a graph attention plus ``kept``, both ``(H * D, N, B)``."""
 
     @staticmethod
     def forward(
@@ -338,7 +341,7 @@ class ResidualAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Return gradients of nodes, what is kept, and the weights."""
+        """Return gradients of the nodes, of ``kept`` and of the weights."""
         nodes, h, halves, shares, active, weight, target, source = ctx.saved_tensors
         start, origin = ctx.edges
         gradient = gradient.contiguous()
@@ -376,7 +379,7 @@ def _product(weight: Tensor, nodes: Tensor) -> Tensor:
 
 
 def _of_weight(outer: Tensor, inner: Tensor) -> Tensor:
-    """Gradient ``(F', F)`` of a weight, of what it gave ``(F', N, B)`` and took ``(F, N, B)``."""
+    """Gradient ``(F', F)`` of a weight, from that of its output ``(F', N, B)`` and its input."""
     return outer.flatten(1) @ inner.flatten(1).T
 
 
@@ -390,7 +393,7 @@ def _score(
     halves: Floats32,
     scores: Floats32,
 ) -> None:
-    """Both halves of the scores ``(2, H, N, B)``, and scores ``(H, E, B)`` less their largest."""
+    """Both halves of the scores ``(2, H, N, B)``; scores ``(H, E, B)`` minus their largest."""
     (heads, width), (_, n, b) = target.shape, h.shape
     largest = np.empty(b, np.float32)
     for head in range(heads):
@@ -428,7 +431,7 @@ def _attend(
     shares: Floats32,
     out: Floats32,
 ) -> None:
-    """Bring ``shares`` ``(H, E, B)`` to a sum of 1 at each node, and mix by them, with the bias."""
+    """Normalise ``shares`` ``(H, E, B)`` to a sum of 1 per node, mix nodes, add the bias."""
     heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
     width = h.shape[0] // heads
     total = np.empty(b, np.float32)
@@ -457,9 +460,9 @@ def _attend(
 
 @_compiled
 def _elu(active: Floats32, kept: Floats32, out: Floats32) -> None:
-    """Bend ``active`` by ELU, in place; ``out`` is ``exp(min(active, 0))``, then that and ``kept``.
+    """Apply ELU to ``active`` in place; ``out``, first ``exp(min(active, 0))``, becomes ELU + kept.
 
-    Near 0 it is exact to the rounding of 1, where torch's own is to that of x.
+    Near 0 it is exact to the rounding of 1; torch's own ELU is exact to the rounding of x.
     """
     features, n, b = active.shape
     for f in range(features):
@@ -472,7 +475,7 @@ def _elu(active: Floats32, kept: Floats32, out: Floats32) -> None:
 
 @_compiled
 def _elu_back(gradient: Floats32, active: Floats32, passed: Floats32, of_bias: Floats32) -> None:
-    """Pass the gradient on by the slope of what ELU gave, and sum it up for the bias."""
+    """Gradient before the ELU, from the gradient after it; its sum is the bias's gradient."""
     features, n, b = active.shape
     for f in range(features):
         total = np.float32(0)
@@ -538,7 +541,7 @@ def _score_back(
     of_target: Floats32,
     of_source: Floats32,
 ) -> None:
-    """Add to the gradient of ``h`` what the scores give, and set those of their weights."""
+    """Add the scores' part to the gradient of ``h``; set the gradients of the scores' weights."""
     (heads, width), (_, n, b) = target.shape, h.shape
     for head in range(heads):
         for d in range(width):

@@ -1,6 +1,6 @@
-"""GK-DCN: deformable convolutions guided by geological knowledge, and the nets it is held against.
+"""GK-DCN: deformable convolutions guided by geological knowledge, and its comparison networks.
 
-Two by two, ordinary or deformable, with or without knowledge, alike in all else.
+Four networks: ordinary or deformable, with or without knowledge; equal in all else.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ REGISTERED = {"cnn": "CNN", "dcn": "DCN", "gk-cnn": "GKCNN", "gk-dcn": "GKDCN"}
 
 
 class CNN(TwoPart):
-    """Three ordinary convolutions, the plain member of the four around GK-DCN.
+    """Three ordinary convolutions: the simplest of the four networks around GK-DCN.
 
     Zhang, X., Xiong, Y., Chen, Z. (2026), Recognizing geochemical spatial patterns using deformable
     convolutional networks guided with geological knowledge, Geosci. Model Dev. 19, 2219. The
-    authors' own CNN differs from their GK-DCN in its head and its training as well; here the
-    second and third convolution alone differ, so that a difference in the scores means something.
+    authors' own CNN differs from their GK-DCN also in its head and its training. Here only the
+    second and third convolution differ, so that a difference in scores has one cause.
 
     Shapes: windows ``(B, channels, k, k)`` → conv 3 x 3, BN, ReLU ``(B, width, k, k)`` → the same →
     max-pool 2 → conv 3 x 3, BN, ReLU: features ``(B, 2 * width, k // 2, k // 2)`` → mean over the
     map → linear, ReLU ``(B, width)`` → dropout → linear: logits ``(B,)``. As published, ``width``
-    is 64 and ``dropout`` 0.5. Choices where the paper is silent: convolutions have no bias, which
-    the batch normalisation would take away again, and start as He et al. (2015) have it; under one
+    is 64 and ``dropout`` 0.5. Not given in the paper, chosen here: convolutions have no bias, since
+    batch normalisation would remove it; initial weights are those of He et al. (2015); with one
     seed all four start from the same weights. Raises ConfigError where an option is impossible.
     """
 
@@ -66,19 +66,19 @@ class CNN(TwoPart):
 
 
 class DCN(CNN):
-    """Deformable convolutional network: the second and third convolution learn where to look.
+    """Deformable convolutional network: the second and third convolution learn their positions.
 
-    As ``CNN``, with ``deformable.DeformableConv2d`` in their places (Zhang et al. 2026).
+    As ``CNN``, with ``deformable.DeformableConv2d`` for these two (Zhang et al. 2026).
     """
 
     deformable = True
 
     def sampling(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Where each deformable convolution looks at windows, and how much; in the net's order.
+        """Positions and masks of each deformable convolution, in the network's order.
 
         Positions ``(B, 9, h, w, 2)``, (row, column) on the convolution's own map, and masks
         ``(B, 9, h, w)``: first on the window's cells, then on those of the map that the max-pool
-        halves. Dropout plays no part; batch normalisation does as the network's mode has it.
+        halves. Dropout has no effect; batch normalisation follows the network's mode.
         """
         before = self.first(x)
         after = self.pool(self.second(before))
@@ -92,11 +92,11 @@ class GKCNN(CNN):
               P_g = \sigma(a w + b)
 
     with :math:`P` the network's probability, which is also the prediction, and :math:`w` in [0, 1]
-    how strongly known geology speaks for ore at the window's own cell: its last channel there,
-    such as from ``samples.knowledge``. The network itself does not see that channel. :math:`a` and
-    :math:`b` are learned from 0.1 and 0; :math:`\lambda` is ``knowledge``, 0.1 as published
-    (Zhang et al. 2026). Shapes and other options as ``CNN``. Windows of an odd number of cells, so
-    that a flipped window keeps its own cell. Raises ConfigError where an option is impossible.
+    the weight of geological knowledge at the window's own cell: its last channel there, such as
+    from ``samples.knowledge``. That channel is not an input of the network. :math:`a` and
+    :math:`b` are trained from 0.1 and 0; :math:`\lambda` is ``knowledge``, 0.1 as published
+    (Zhang et al. 2026). Shapes and other options as ``CNN``. Windows have an odd number of cells,
+    so that a flipped window keeps its own cell. Raises ConfigError where an option is impossible.
     """
 
     needs: ClassVar[Needs] = Needs(smallest_window=3, parity="odd", weight=True)
@@ -117,11 +117,11 @@ class GKCNN(CNN):
         self.level = nn.Parameter(torch.tensor(0.0))  # b
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return feature maps of all channels but the last."""
+        """Return feature maps of all channels except the last."""
         return super().forward_features(x[:, :-1])
 
     def geology(self, x: Tensor) -> Tensor:
-        """Probabilities of ore by geological knowledge alone, ``(B,)``."""
+        """Probabilities of ore from geological knowledge only, ``(B,)``."""
         return torch.sigmoid(self.slope * x[:, -1, self.own, self.own] + self.level)
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ class GKDCN(GKCNN, DCN):
     """
 
     def sampling(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """As ``DCN.sampling``, of all channels but the last."""
+        """As ``DCN.sampling``, for all channels except the last."""
         return super().sampling(x[:, :-1])
 
 
@@ -152,7 +152,7 @@ def _normalised(conv: nn.Module, width: int) -> nn.Sequential:
 
 
 def _require_positive(name: str, value: object) -> float:
-    """Return an option that weighs something; raises ConfigError unless it is positive."""
+    """Return an option that is a weight; raises ConfigError unless it is positive."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:  # type: ignore[operator]
         raise ConfigError(f"must be a number above 0, not {value!r}", where=f"model.options.{name}")

@@ -1,4 +1,4 @@
-"""Multi-scale feature attention: a window seen at several dilations, each of which has a vote."""
+"""Multi-scale feature attention: a window at several dilations, with one vote per dilation."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _REDUCTION = 2
 
 
 class MFAF(TwoPart):
-    r"""Multi-scale feature attention framework: dilated scales, one backbone, a vote.
+    r"""Multi-scale feature attention framework: dilated scales, one backbone, voting.
 
     Scale :math:`i` of window :math:`x` is a convolution of 3 x 3 cells at dilation
-    :math:`\alpha_i`, its channels weighted; the backbone :math:`f` and the linear layer
-    :math:`W` are one for all scales:
+    :math:`\alpha_i`, with weighted channels; the backbone :math:`f` and the linear layer
+    :math:`W` are shared by all scales:
 
     .. math::
         F_i = M_c(u_i)\,u_i, \quad u_i = \mathrm{conv}_{\alpha_i}(x), \qquad
@@ -42,45 +42,45 @@ class MFAF(TwoPart):
     with :math:`M_c = \sigma(\mathrm{MLP}(\mathrm{avg}\,u + \max u))` and
     :math:`M_s = \sigma(f^{7\times7}[\mathrm{avg};\max])` (eqs. 6-8). Each scale votes for its
     more probable class (eqs. 10, 11). Windows are ranked by the mean :math:`\bar p` of the
-    scales: ``forward`` is its logit. Training lowers, with :math:`\beta` = ``distillation``,
+    scales: ``forward`` is its logit. The training loss is, with :math:`\beta` = ``distillation``,
 
     .. math::
         (1 - \beta) \sum_i \mathrm{CE}(y, p_i) + \beta \sum_i \mathrm{KL}(\bar p \,\|\, p_i)
 
-    with no gradient through :math:`\bar p`, the scales' teacher.
+    with no gradient through :math:`\bar p`, the teacher of the scales.
 
     L. Gao, K. Wang, X. Zhang, C. Wang (2023), Intelligent identification and prediction mineral
     resources deposit based on deep learning, Sustainability 15(13), 10269.
 
-    Where the paper is silent:
+    Not given in the paper, chosen here:
 
-    - A scale has as many channels as the window, since the paper reads the channels' weights as
-      those of elements; no bias and nothing after the convolution, as eq. 6 has neither.
-    - The channel attention halves the channels: 16 to one, as in maps of hundreds, would leave
-      one unit to weigh ten layers. It starts with positive weights, since means plus maxima are
-      positive nearly everywhere, where a negative weight's unit would never wake.
+    - A scale has as many channels as the window, since the paper interprets the channels' weights
+      as those of elements. There is no bias and no activation after the convolution, as in eq. 6.
+    - The channel attention halves the channels: a reduction by 16 would leave one unit for ten
+      layers. It starts with positive weights, since means plus maxima are mostly positive and a
+      unit with negative weights would always give 0.
     - The spatial attention comes before the pooling, since after it there are no cells.
-    - All scales pass the backbone as one batch, so that batch normalisation learns of the same
-      mixture that it meets in prediction.
-    - The self-distillation has no formula: a weighted sum of the two losses, Kullback and
-      Leibler's divergence from the teacher as Hinton et al. (2015) have it.
-    - Where votes are even, the mean decides.
+    - All scales pass the backbone as one batch, so that batch normalisation has the same mixture
+      of inputs in training and in prediction.
+    - The self-distillation has no formula: a weighted sum of the two losses, with the
+      Kullback-Leibler divergence from the teacher as in Hinton et al. (2015).
+    - With equal numbers of votes, the mean decides.
 
     Shapes: windows ``(B, channels, size, size)``, features ``(B, S * F, h, w)`` scale by scale
     with S scales and F the backbone's features, logits ``(B,)``.
 
-    ``backbone`` is "resnet18" or "shufflenetv2", ``width`` its own option, published when None.
-    ``dilations`` may be any; the widest spans twice itself and one. ``channel_attention``,
-    ``spatial_attention`` and ``voting`` (labels by the mean without) can be switched off, and a
-    ``distillation`` of 0 leaves the plain sum of cross-entropies. Raises ConfigError where an
-    option is impossible, and where a dilated kernel is wider than the window.
+    ``backbone`` is "resnet18" or "shufflenetv2", ``width`` its own option; None is the published
+    one. A kernel of dilation d spans 2 d + 1 cells. ``channel_attention``, ``spatial_attention``
+    and ``voting`` can be switched off; without voting, labels follow the mean. A ``distillation``
+    of 0 gives the plain sum of cross-entropies. Raises ConfigError where an option is impossible,
+    and where a dilated kernel is wider than the window.
     """
 
     needs: ClassVar[Needs] = Needs(smallest_window=2 * max(DILATIONS) + 1)
 
     @classmethod
     def needs_for(cls, *, dilations: tuple[int, ...] = DILATIONS, **_: object) -> Needs:
-        """What it needs with other dilations: the widest kernel lies within the window.
+        """Needs with other dilations: the widest kernel must fit the window.
 
         >>> MFAF.needs_for(dilations=(1, 6)).smallest_window
         13
@@ -111,7 +111,7 @@ class MFAF(TwoPart):
             if _require_switch("spatial_attention", spatial_attention)
             else nn.Identity()
         )
-        self.classifier = nn.Linear(self.per_scale, 2)  # barren, ore
+        self.classifier = nn.Linear(self.per_scale, 2)  # negative, ore
         self.voting = _require_switch("voting", voting)
         self.distillation = require_share("distillation", distillation)
 
@@ -123,11 +123,11 @@ class MFAF(TwoPart):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)`` of the mean probability of ore over the scales."""
-        barren, ore = self._log_probabilities(features).logsumexp(1).unbind(1)  # both (B,)
-        return ore - barren
+        negative, ore = self._log_probabilities(features).logsumexp(1).unbind(1)  # both (B,)
+        return ore - negative
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the mean loss of windows with labels ``(B,)``, 1 ore and 0 barren."""
+        """Return the mean loss of windows with labels ``(B,)``, 1 ore and 0 negative."""
         scales = self._log_probabilities(self.forward_features(x))  # (B, S, 2)
         truth = torch.stack([1 - y, y], 1)[:, None]  # (B, 1, 2)
         cross_entropy = -(truth * scales).sum((1, 2)).mean()
@@ -137,28 +137,28 @@ class MFAF(TwoPart):
 
     def votes(self, x: Tensor) -> Tensor:
         """Return the share of scales that vote for ore, ``(B,)``."""
-        barren, ore = self._log_probabilities(self.forward_features(x)).unbind(2)  # both (B, S)
-        return (ore > barren).float().mean(1)
+        negative, ore = self._log_probabilities(self.forward_features(x)).unbind(2)  # both (B, S)
+        return (ore > negative).float().mean(1)
 
     def labels(self, x: Tensor) -> Tensor:
-        """Return labels ``(B,)``, 1 ore and 0 barren, by vote or by the mean probability."""
+        """Return labels ``(B,)``, 1 ore and 0 negative, by vote or by the mean probability."""
         features = self.forward_features(x)
         by_mean = self.forward_head(features) > 0
         if not self.voting:
             return by_mean.long()
-        barren, ore = self._log_probabilities(features).unbind(2)
-        lead = (ore > barren).sum(1) * 2 - len(self.scales)  # votes for less votes against
+        negative, ore = self._log_probabilities(features).unbind(2)
+        lead = (ore > negative).sum(1) * 2 - len(self.scales)  # votes for less votes against
         return torch.where(lead == 0, by_mean, lead > 0).long()
 
     def _log_probabilities(self, features: Tensor) -> Tensor:
-        """Logarithms of each scale's probabilities of barren and ore, ``(B, S, 2)`` float32."""
+        """Logarithms of each scale's probabilities of negative and ore, ``(B, S, 2)`` float32."""
         pooled = features.mean((2, 3)).reshape(-1, len(self.scales), self.per_scale)  # (B, S, F)
         logits: Tensor = self.classifier(pooled)
         return logits.float().log_softmax(2)
 
 
 def _scale(channels: int, dilation: int, attended: bool) -> nn.Module:
-    """A window as a dilated kernel sees it, ``(B, channels, k, k)`` to the same."""
+    """Dilated convolution of a window, ``(B, channels, k, k)`` to the same."""
     conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
     if not attended:
         return conv
@@ -171,7 +171,7 @@ def _scale(channels: int, dilation: int, attended: bool) -> nn.Module:
 def _backbone(
     name: object, channels: int, size: int, width: int | None
 ) -> tuple[nn.Sequential, int]:
-    """A published network's layers up to its feature map, and how many features that has."""
+    """A published network's layers up to its feature map, and the number of features."""
     own = {} if width is None else {"width": width}
     if name == "resnet18":
         residual = ResNet18(channels, size, **own)
@@ -193,7 +193,7 @@ def _require_dilations(dilations: object) -> tuple[int, ...]:
         raise ConfigError(f"must be a list of dilations, not {dilations!r}", where=where)
     counts = tuple(require_count("dilations", dilation) for dilation in dilations)
     if len(set(counts)) < len(counts):
-        raise ConfigError(f"each may come once, not {dilations!r}", where=where)
+        raise ConfigError(f"each dilation may occur only once, not {dilations!r}", where=where)
     return counts
 
 
@@ -206,7 +206,7 @@ def _require_fitting(dilations: object, size: int) -> tuple[int, ...]:
         fitting = [dilation for dilation in counts if 2 * dilation + 1 <= size]
         fewer = f"keep {fitting}, or " if fitting else ""
         raise ConfigError(
-            f"a kernel of dilation {widest} spans {span} cells, and the window has {size}",
+            f"a kernel of dilation {widest} spans {span} cells, but the window has {size}",
             where="model.options.dilations",
             remedy=f"{fewer}set sampling.window to {span} or more",
         )

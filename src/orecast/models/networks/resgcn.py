@@ -1,4 +1,4 @@
-"""ResGCN and ResGAT, and the graph networks they are compared with."""
+"""ResGCN and ResGAT, and the graph networks for comparison."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ REGISTERED = {
 
 
 class ResidualGraph(ElementGraph):
-    r"""Residual network on a graph: each layer learns what to add to its nodes.
+    r"""Residual network on a graph: each layer learns a change of its nodes.
 
     .. math:: H^{(l+1)} = F(H^{(l)}, W^{(l)}) + H^{(l)}, \qquad
         z = \frac1N \sum_i H^{(L)}_i, \qquad s = w \cdot z + b
 
     with :math:`F` a graph layer and its activation. The system of the Pangxidong study (2024):
     residual graph networks on 16 elements, each sample a graph, Adam at 1e-3, dropout 0.5. The
-    equations are the paper's (2-4); where it is silent or cannot be read, as here:
+    equations are the paper's (2-4). Missing or unclear in the paper, chosen here:
 
-    - three layers of ``width`` 64, as graph classifiers commonly have;
-    - the first layer widens a node from one number, so that its shortcut is a linear map without
-      a bias (He et al. 2016, eq. 2); the others' are the identity;
+    - three layers of ``width`` 64, as is common in graph classifiers;
+    - the first layer widens a node from one number, so its shortcut is a linear map without a bias
+      (He et al. 2016, eq. 2); the other shortcuts are the identity;
     - the activation is inside F, since equation 2 has none around the sum;
-    - the read-out is the mean over nodes, whose scale does not follow the number of elements;
-    - dropout acts on the read-out, where it leaves every node its neighbours;
-    - the graph is that of the training part, one for a fit; ``alpha`` 0.6 did best there, and
-      "adaptive" chooses among the paper's seven thresholds by inner validation.
+    - the read-out is the mean over nodes, whose scale does not depend on the number of elements;
+    - dropout acts on the read-out, so that no node loses its neighbours;
+    - the graph is that of the training part, one per fit; ``alpha`` 0.6 was best in the paper, and
+      "adaptive" chooses among its seven thresholds by inner validation.
 
     Shapes: nodes ``(B, N, 1)``, then ``(B, N, width)``; features ``(B, width)``, logits ``(B,)``.
     """
@@ -122,10 +122,10 @@ class ResGAT(ResidualGraph):
     r"""Residual graph attention on the graph of correlated elements.
 
     :math:`F = \mathrm{ELU}(\cdot)` of ``heads`` attentions side by side
-    (``element_graphs.GraphAttention``); eight of eight features make the 64, as Veličković et al.
-    (2018, section 3.3) have them, and the activation is theirs too. Options and shapes otherwise
-    as ``ResidualGraph``. Raises ConfigError where one is impossible, or the heads do not divide
-    the width.
+    (``element_graphs.GraphAttention``); eight heads of eight features give the 64, as in Veličković
+    et al. (2018, section 3.3); the activation is also theirs. Other options and shapes as
+    ``ResidualGraph``. Raises ConfigError where one is impossible, or the heads do not divide the
+    width.
     """
 
     operator_of = staticmethod(opening)
@@ -176,8 +176,8 @@ class GIN(ElementGraph):
         z = \Big\Vert_{l=0}^{L} \sum_i h_i^{(l)}
 
     K. Xu, W. Hu, J. Leskovec, S. Jegelka (2019), How powerful are graph neural networks?, ICLR,
-    eqs. 4.1 and 4.2: the sums over nodes of every layer, the input's too, side by side. Depth,
-    width, dropout and graph are those of ``resgcn``, so that a difference is the layers'.
+    eqs. 4.1 and 4.2: the sums over nodes of every layer, including the input, side by side. Depth,
+    width, dropout and graph are those of ``resgcn``, so that only the layers differ.
 
     Shapes: features ``(B, 1 + layers * width)``, logits ``(B,)``. Raises ConfigError where an
     option is impossible.
@@ -219,9 +219,9 @@ class GraphSAGE(ElementGraph):
         \qquad z = \frac1N \sum_i h_i^{(L)}
 
     W. L. Hamilton, R. Ying, J. Leskovec (2017), Inductive representation learning on large graphs,
-    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator, over all neighbours, as there are few.
-    Nodes are not brought to unit length: their size is the concentration. Depth, width, read-out,
-    dropout and graph are those of ``resgcn``, so that a difference is the layers'.
+    NeurIPS, 1024-1034, algorithm 1 with the mean aggregator, over all neighbours, since there are
+    few. Nodes are not scaled to unit length: their size is the concentration. Depth, width,
+    read-out, dropout and graph are those of ``resgcn``, so that only the layers differ.
 
     Shapes: features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an option is
     impossible.
@@ -252,18 +252,18 @@ class GraphSAGE(ElementGraph):
 
 
 class DiffPool(ElementGraph):
-    r"""Graph of correlated elements, pooled to a few clusters that are learned too.
+    r"""Graph of correlated elements, pooled to a few trained clusters.
 
     .. math:: S = \mathrm{softmax}(\mathrm{GNN}_1(A, X)), \quad X' = S^\top \mathrm{GNN}_2(A, X),
         \quad A' = S^\top A S, \quad z = \mathrm{mean}\ \mathrm{GNN}_3(A', X')
 
     R. Ying et al. (2018), Hierarchical graph representation learning with differentiable pooling,
-    NeurIPS, 4800-4810, eqs. 3-6. Two levels, of elements and of clusters, a quarter as many (the
-    paper's share for small graphs; at least two); each GNN is two layers of ``graphsage``, as
-    there, whose means between clusters are divided by at least 1. Training lowers the
-    cross-entropy and both auxiliary losses: how far :math:`S S^\top` is from the graph, as the
-    root mean square over pairs, so that it does not grow with the elements, and the mean entropy
-    of a node's clusters. Width, dropout and graph are those of ``resgcn``.
+    NeurIPS, 4800-4810, eqs. 3-6. Two levels: elements, and a quarter as many clusters (the paper's
+    share for small graphs; at least two). Each GNN is two layers of ``graphsage``, as in the paper;
+    means between clusters are divided by at least 1. The loss is the cross-entropy plus two
+    auxiliary losses: the difference of :math:`S S^\top` from the graph, as the root mean square
+    over pairs, so that it does not grow with the number of elements; and the mean entropy of a
+    node's clusters. Width, dropout and graph are those of ``resgcn``.
 
     Shapes: S ``(B, N, K)``, features ``(B, width)``, logits ``(B,)``. Raises ConfigError where an
     option is impossible.
@@ -288,7 +288,7 @@ class DiffPool(ElementGraph):
 
     @staticmethod
     def operator_of(adjacency: Tensor) -> Tensor:
-        """Return the graph as it is, since its edges are summed up between clusters."""
+        """Return the graph itself, since its edges are summed between clusters."""
         return adjacency.clone()
 
     def assignment(self, nodes: Tensor) -> Tensor:
@@ -301,7 +301,7 @@ class DiffPool(ElementGraph):
         return self._pooled(nodes, self.assignment(nodes))
 
     def _pooled(self, nodes: Tensor, shares: Tensor) -> Tensor:
-        """Pool nodes ``(B, N, 1)`` by their shares ``(B, N, K)``, and read the clusters out."""
+        """Pool nodes ``(B, N, 1)`` by their shares ``(B, N, K)``; return the clusters' mean."""
         embedded = torch.relu(self.embed(nodes, averaging(self.operator)))  # (B, N, F)
         clusters = shares.mT @ embedded  # (B, K, F)
         between = shares.mT @ (self.operator @ shares)  # (B, K, K)
@@ -313,12 +313,13 @@ class DiffPool(ElementGraph):
         nodes = self.nodes(x)
         shares = self.assignment(nodes)
         logits = self.forward_head(self._pooled(nodes, shares))
-        told = binary_cross_entropy_with_logits(logits.float(), y)
-        return told + link_error(self.operator, shares.float()) + assignment_entropy(shares.float())
+        cross_entropy = binary_cross_entropy_with_logits(logits.float(), y)
+        shares = shares.float()
+        return cross_entropy + link_error(self.operator, shares) + assignment_entropy(shares)
 
 
 class MeanStack(nn.Module):
-    """Layers of mean aggregation, ReLU between them: ``(B, N, inputs)`` to ``(B, N, widths[-1])``.
+    """Mean aggregations with ReLU between: ``(B, N, inputs)`` to ``(B, N, widths[-1])``.
 
     The neighbours' weights are ``(N, N)`` or ``(B, N, N)``.
     """
@@ -350,7 +351,7 @@ def link_error(adjacency: Tensor, shares: Tensor) -> Tensor:
 def assignment_entropy(shares: Tensor) -> Tensor:
     """Entropy of a node's clusters ``(B, N, K)``, mean over nodes and batch.
 
-    Its slope stays finite at a share of 0, which a softmax rounds to.
+    Its gradient stays finite at a share of 0, which a softmax can round to.
     """
     entropy = -(shares * (shares + _NO_SHARE).log()).sum(2)
     return entropy.mean()

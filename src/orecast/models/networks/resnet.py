@@ -1,4 +1,4 @@
-"""Residual networks, and torchvision's classifiers to compare with."""
+"""Residual networks, and torchvision's classifiers for comparison."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REGISTERED = {
 
 
 class ResNet(TwoPart):
-    r"""Residual network: each block learns what to add to its input.
+    r"""Residual network: each block learns a change of its input.
 
     .. math:: x_{l+1} = \mathrm{ReLU}(h(x_l) + F(x_l))
 
@@ -107,12 +107,13 @@ class ResNet50(ResNet):
 
 
 class Comparator(TwoPart):
-    """Layers of a published network up to its feature map, and the head that all networks share.
+    """Layers of a published network up to its feature map, with the head shared by all networks.
 
     The first convolution takes ``channels`` layers. As in the residual networks, windows of 64
-    cells and more are reduced 32-fold, as published, and smaller ones 8-fold, without the first
-    two reductions (``blocks.stem``); and the convolutions' weights are drawn alike
-    (``blocks.initialise``). So comparisons are of structures alone. Nothing is pretrained.
+    cells and more are reduced 32-fold, as published; smaller ones 8-fold, without the first two
+    reductions (``blocks.stem``). Initial weights are drawn in the same way
+    (``blocks.initialise``). So a comparison shows only the effect of structure. Nothing is
+    pretrained.
 
     Shapes: windows ``(B, channels, size, size)``, features ``(B, F, h, w)``, logits ``(B,)``.
     """
@@ -141,11 +142,11 @@ class GoogLeNet(Comparator):
     """Inception network of 22 layers (Szegedy et al. 2015).
 
     C. Szegedy et al. (2015), Going deeper with convolutions, CVPR, 1-9; with batch normalisation
-    and 3 x 3 for 5 x 5 kernels, as torchvision builds it. Without the two auxiliary classifiers,
-    which are dropped after training anyway; there is no small version. F is 1024.
+    and 3 x 3 instead of 5 x 5 kernels, as in torchvision. Without the two auxiliary classifiers,
+    which are used only in training; there is no small version. F is 1024.
 
     ``dropout`` acts on the pooled features; 0.2 is torchvision's. Three poolings without padding
-    leave nothing of a window below 4 cells. Raises ConfigError where ``dropout`` is no share.
+    need a window of at least 4 cells. Raises ConfigError where ``dropout`` is not a share.
     """
 
     needs: ClassVar[Needs] = Needs(smallest_window=4)
@@ -161,9 +162,9 @@ class MobileNetV2(Comparator):
     """Inverted residuals with linear bottlenecks (Sandler et al. 2018).
 
     M. Sandler et al. (2018), MobileNetV2: inverted residuals and linear bottlenecks, CVPR,
-    4510-4520. F is 1280, or as much more as ``width`` exceeds 32.
+    4510-4520. F is 1280, and larger in proportion for a ``width`` above 32.
 
-    ``width`` of the first layer is 32 as published, in eights; all others follow it. ``dropout``
+    ``width`` of the first layer is 32 as published, a multiple of 8; all others follow. ``dropout``
     acts on the pooled features; 0.2 is torchvision's. Raises ConfigError where either is
     impossible.
     """
@@ -175,13 +176,14 @@ class MobileNetV2(Comparator):
 
 
 class MNASNet(Comparator):
-    """Network found by a search for speed on phones, variant B1 (Tan et al. 2019).
+    """Network from a search for fast networks on phones, variant B1 (Tan et al. 2019).
 
     M. Tan et al. (2019), MnasNet: platform-aware neural architecture search for mobile, CVPR,
-    2820-2828. F is 1280. Batch normalisations follow their batches by 0.1, PyTorch's usual share:
-    torchvision's 0.0003 would need some ten thousand steps to forget where it started.
+    2820-2828. F is 1280. The momentum of batch normalisation is 0.1, PyTorch's default: with
+    torchvision's 0.0003 the initial statistics would last for some ten thousand steps.
 
-    ``width`` of the first layer is 32 as published, in eights; all others but the last follow it.
+    ``width`` of the first layer is 32 as published, a multiple of 8; all others except the last
+    follow it.
     ``dropout`` acts on the pooled features; 0.2 is torchvision's. Raises ConfigError where either
     is impossible.
     """
@@ -196,14 +198,14 @@ class MNASNet(Comparator):
 
 
 class ShuffleNetV2(Comparator):
-    """Split and shuffled channels, for speed as measured (Ma et al. 2018).
+    """Split and shuffled channels, for measured speed (Ma et al. 2018).
 
     N. Ma, X. Zhang, H.-T. Zheng, J. Sun (2018), ShuffleNet V2: practical guidelines for efficient
     CNN architecture design, ECCV, 116-131. F is 1024.
 
-    ``width`` of the first layer is 24 as published; of the stages, the first has 116 channels for
-    these 24, an even number in proportion for others, and each later one doubles it. ``dropout``
-    acts on the pooled features. Raises ConfigError where either is impossible.
+    ``width`` of the first layer is 24 as published. The first stage then has 116 channels, for
+    another width an even number in proportion; each later stage doubles it. ``dropout`` acts on the
+    pooled features. Raises ConfigError where either is impossible.
     """
 
     def __init__(self, channels: int, size: int, *, width: int = 24, dropout: float = 0.0) -> None:
@@ -216,9 +218,9 @@ class ShuffleNetV2(Comparator):
 
 
 def _require_eights(width: object) -> int:
-    """Return a width in eights, which torchvision would round it to.
+    """Return a width that is a multiple of 8, as torchvision would round it.
 
-    Raises ConfigError where it is none.
+    Raises ConfigError where it is not.
     """
     count = require_count("width", width)
     if count % 8:
@@ -236,7 +238,7 @@ def _without(net: nn.Module, last: int) -> nn.Sequential:
 
 
 def _take_channels(layers: nn.Sequential, channels: int) -> None:
-    """Replace the first convolution, in place, by its like for so many channels."""
+    """Replace the first convolution, in place, by one for so many channels."""
     name, first = next((n, m) for n, m in layers.named_modules() if isinstance(m, nn.Conv2d))
     like = nn.Conv2d(
         channels,

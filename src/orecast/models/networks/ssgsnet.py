@@ -24,12 +24,12 @@ REGISTERED = {
 }
 
 _LAYERS = 4
-_FEATURES = 4  # features of a branch to one channel of the stem: 256 to 64
-_REDUCTION = 8  # features to one hidden unit of the fusion: 256 to 32
+_FEATURES = 4  # features of a branch per channel of the stem: 256 to 64
+_REDUCTION = 8  # features per hidden unit of the fusion: 256 to 32
 
 
 class AttentionBlock(nn.Module):
-    r"""Improved residual block: what is added to the input is weighted by channel, then by cell.
+    r"""Improved residual block: the residual is weighted by channel, then by cell.
 
     .. math:: y = \mathrm{ReLU}(h(x) + \mathrm{SA}(\mathrm{CA}(F(x))))
 
@@ -85,7 +85,7 @@ class ResidualBranch(nn.Sequential):
 
 
 class FeatureAttention(nn.Module):
-    r"""Weigh a branch's features by themselves, ``(B, F)`` to the same.
+    r"""Weight a branch's features by themselves, ``(B, F)`` to the same.
 
     .. math:: a = \sigma(W_2\,\mathrm{ReLU}(W_1 f)), \qquad \tilde f = a f
 
@@ -104,7 +104,7 @@ class FeatureAttention(nn.Module):
 
 
 class FusedBranches(nn.Module):
-    """Both branches of ``ssgsnet``, weighted each by itself, side by side: ``(B, 8 * width)``."""
+    """Both branches of ``ssgsnet``, each weighted by itself, side by side: ``(B, 8 * width)``."""
 
     def __init__(
         self, channels: int, size: int, width: int, depth: int, heads: int, patch: int | None
@@ -129,21 +129,21 @@ class SSGSNet(Classifier):
     .. math:: f = [a_{ss} f_{ss};\ a_{sc} f_{sc}], \qquad
               a = \sigma(W_2\,\mathrm{ReLU}(W_1 f_\cdot))
 
-    with :math:`f_{ss}` the local features of a residual network whose blocks attend to channels
-    and cells (``ResidualBranch``), and :math:`f_{sc}` those of patches that attend to each other
-    (``PatchTransformer``); one linear unit tells the classes apart.
+    with :math:`f_{ss}` the local features of a residual network with attention to channels and
+    cells (``ResidualBranch``), and :math:`f_{sc}` those of patches with attention to each other
+    (``PatchTransformer``); one linear unit separates the classes.
 
     Z. Xiang, L. Wang, H. Zheng, B. Zhang, H. Liu (2026), A dual-branch geochemical prospecting
     anomaly detection model with spectral-spatial and spatial correlation fusion, Earth Science
     51(3), 1078-1092, doi 10.3799/dqkx.2026.061. Published for 14 elements and a fault layer on
     windows of 32 x 32 cells.
 
-    Where the paper is silent: the stem is ``blocks.stem``, which keeps maps of such windows whole,
-    as Table 1 wants 64 channels and no stride; second blocks take the channels of the first, since
-    their shortcut is the identity (Table 1 has 64 to 128 in block 4); channels are reduced to a
-    sixteenth (Hu et al. 2018); no attention has a bias, as no equation has one. The transformer's
-    sizes are those of ``vit``. The paper's softmax over two classes with cross-entropy is the
-    logistic loss of one logit, the difference of the two, which is what stands here.
+    Not given in the paper, chosen here: the stem is ``blocks.stem``, which keeps the size of such
+    windows, as Table 1 has 64 channels and no stride; second blocks have the channels of the first,
+    since their shortcut is the identity (Table 1 has 64 to 128 in block 4); channels are reduced to
+    a sixteenth (Hu et al. 2018); no attention has a bias, as in the equations. The transformer's
+    sizes are those of ``vit``. The paper's softmax over two classes with cross-entropy equals the
+    logistic loss of one logit, the difference of the two, which is used here.
 
     Shapes: windows ``(B, channels, size, size)``, features ``(B, 8 * width)``, logits ``(B,)``.
 
@@ -171,12 +171,12 @@ class SSGSNet(Classifier):
 
 
 class AttentionResNet(Classifier):
-    """Residual network with channel and spatial attention, the branch of ssgsnet alone.
+    """Residual network with channel and spatial attention: only that branch of ssgsnet.
 
-    ``ResNet`` in the comparison of Xiang et al. (2026), taken as the branch of which ``ssgsnet``
-    is made, so that the difference between the two is the transformer's and the fusion's. Published
-    ResNets without attention are ``resnet18``, ``resnet34`` and ``resnet50``. One logit stands for
-    two classes, as in ``ssgsnet``.
+    ``ResNet`` in the comparison of Xiang et al. (2026), taken as the residual branch of
+    ``ssgsnet``. So the two differ only by the transformer and the fusion. Published ResNets without
+    attention are ``resnet18``, ``resnet34`` and ``resnet50``. One logit replaces two classes, as in
+    ``ssgsnet``.
 
     Shapes: windows ``(B, channels, size, size)``, features ``(B, 4 * width)``, logits ``(B,)``.
 
@@ -192,7 +192,7 @@ class AttentionResNet(Classifier):
 
 
 class SpectralSpatial(nn.Module):
-    """Two convolutions of a window beside an MLP of its mean: ``(B, C, k, k)`` to ``(B, 4 w)``."""
+    """Two convolutions of a window and an MLP of its mean: ``(B, C, k, k)`` to ``(B, 4 w)``."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -217,14 +217,14 @@ class SpectralSpatial(nn.Module):
 
 
 class DualBranchNet(Classifier):
-    """Two convolutions beside an MLP of the window's mean, as a simple foil (Xiang et al. 2026).
+    """Two convolutions and an MLP of the window's mean, for comparison (Xiang et al. 2026).
 
-    ``DualBranchNet`` in their comparison: two convolutions with pooling see the space, and an MLP
-    of the mean of each of the 15 channels sees how elements go together. The paper says no more.
-    So kernels are 3 x 3 and pools 2 x 2; channels are ``width`` and twice ``width``, as in the
-    first layers of ``ssgsnet``, the MLP's alike; there is no batch norm, since none is named; the
-    last map is averaged, so that any window will do. One logit stands for two classes, as in
-    ``ssgsnet``.
+    ``DualBranchNet`` in their comparison: two convolutions with pooling for spatial patterns, and
+    an MLP of the mean of each of the 15 channels for relations between elements. The paper reports
+    no more. Chosen here: kernels are 3 x 3 and pools 2 x 2; channels are ``width`` and twice
+    ``width``, as in the first layers of ``ssgsnet``, also in the MLP; no batch norm, since none is
+    named; the last map is averaged, so that any window size works. One logit replaces two classes,
+    as in ``ssgsnet``.
 
     Shapes: windows ``(B, channels, size, size)``, features ``(B, 4 * width)``, logits ``(B,)``.
 

@@ -1,4 +1,4 @@
-"""Vision transformer: patches of a window attend to each other, however far apart they lie."""
+"""Vision transformer: attention between all patches of a window, at any distance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orecast.sampling.windows import Needs
 REGISTERED = {"vit": "VisionTransformer"}
 
 _PATCH = 4
-_SPREAD = 0.02  # of the first positions, as in the published code of Dosovitskiy et al.
+_SPREAD = 0.02  # of the initial positions, as in the published code of Dosovitskiy et al.
 
 
 class SelfAttention(nn.Module):
@@ -23,8 +23,8 @@ class SelfAttention(nn.Module):
 
     .. math:: \mathrm{softmax}(Q K^\top / \sqrt{d})\,V
 
-    in each head, of ``d = width / heads`` of the projected features; the heads' answers side by
-    side are projected once more.
+    in each head, with ``d = width / heads`` of the projected features; the heads' outputs, side by
+    side, are projected again.
 
     A. Vaswani et al. (2017), Attention is all you need, NeurIPS, 5998-6008, section 3.2.
     """
@@ -36,14 +36,14 @@ class SelfAttention(nn.Module):
         self.merge = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what each token takes from all, ``(B, N, width)``."""
+        """Return each token's mixture of all tokens, ``(B, N, width)``."""
         q, k, v = self.project(x).chunk(3, 2)
         taken = scaled_dot_product_attention(self._apart(q), self._apart(k), self._apart(v))
         merged: Tensor = self.merge(taken.transpose(1, 2).flatten(2))
         return merged
 
     def _apart(self, x: Tensor) -> Tensor:
-        """Tokens ``(B, N, width)`` as the heads see them, ``(B, heads, N, d)``."""
+        """Tokens ``(B, N, width)`` split by head, ``(B, heads, N, d)``."""
         return x.view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 
 
@@ -52,8 +52,8 @@ class TransformerBlock(nn.Module):
 
     .. math:: x' = \mathrm{LN}(x + \mathrm{MSA}(x)), \qquad y = \mathrm{LN}(x' + \mathrm{MLP}(x'))
 
-    The norm follows, as Xiang et al. describe it and Vaswani et al. (2017) had it; Dosovitskiy et
-    al. set it before. The MLP is theirs: four times the width, with GELU between.
+    The norm comes after, as in Xiang et al. and Vaswani et al. (2017); in Dosovitskiy et al. it
+    comes before. The MLP is that of Dosovitskiy et al.: four times the width, with GELU between.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -73,10 +73,10 @@ class TransformerBlock(nn.Module):
 
 
 class PatchTransformer(nn.Module):
-    """The transformer's branch: windows ``(B, channels, size, size)`` to features ``(B, width)``.
+    """Transformer branch: windows ``(B, channels, size, size)`` to features ``(B, width)``.
 
-    Patches that do not overlap become tokens by one convolution; a class token comes first, a
-    learned position is added to each, and after ``depth`` blocks the class token is projected to
+    One convolution turns patches, which do not overlap, into tokens. A class token comes first; a
+    trained position is added to each token. After ``depth`` blocks the class token is projected to
     the features.
 
     Raises ConfigError for impossible options (see ``VisionTransformer``).
@@ -107,7 +107,7 @@ class PatchTransformer(nn.Module):
 
 
 class VisionTransformer(Classifier):
-    r"""Transformer over patches of a window, as a network of its own (Dosovitskiy et al. 2020).
+    r"""Transformer over patches of a window, as a separate network (Dosovitskiy et al. 2020).
 
     .. math:: z_0 = [\mathrm{cls};\ E x_1;\ \dots;\ E x_N] + P, \qquad z_l = \mathrm{block}(z_{l-1})
 
@@ -116,17 +116,17 @@ class VisionTransformer(Classifier):
 
     A. Dosovitskiy et al. (2020), An image is worth 16 x 16 words, arXiv 2010.11929, in the form of
     Z. Xiang et al. (2026), Earth Science 51(3), 1078-1092, section 1.1.2: the spatial-association
-    branch of ``ssgsnet``, and ``ViT`` in its comparison. The paper gives no sizes; ``width`` 256
-    is that of the features it fuses, ``depth`` 6 and 8 ``heads`` are those of the transformer that
-    Vaswani et al. (2017) call base, and patches of 4 cells make 64 tokens of its windows of 32.
+    branch of ``ssgsnet``, and ``ViT`` in its comparison. The paper gives no sizes. ``width`` 256
+    is that of its fused features; ``depth`` 6 and 8 ``heads`` are those of the base transformer of
+    Vaswani et al. (2017); patches of 4 cells give 64 tokens for its windows of 32.
 
-    Shapes: windows ``(B, channels, size, size)``, features ``(B, width)``, logits ``(B,)``. Of two
-    classes, softmax with cross-entropy is the logistic loss of one logit, their difference.
+    Shapes: windows ``(B, channels, size, size)``, features ``(B, width)``, logits ``(B,)``. For two
+    classes, softmax with cross-entropy equals the logistic loss of one logit, their difference.
 
-    ``patch`` must divide the window; one as wide as the window or wider is the window. Left out,
-    it is the largest from 4 down that divides the window into two patches a side or more: 4 for
-    the paper's 32, 3 for 9. Padding would show the network cells that are not there, and cropping
-    would hide some. A window of 7 or 31 cells is so cut into single cells, 49 or 961 tokens.
+    ``patch`` must divide the window; a larger one is set to the window. By default it is the
+    largest from 4 down that gives at least two patches per side: 4 for the paper's 32, 3 for 9.
+    Padding would add cells that do not exist, and cropping would lose some. So a window of 7 or 31
+    cells is cut into single cells, 49 or 961 tokens.
     ``dropout`` acts on the features. Raises ConfigError where an option is impossible.
     """
 
@@ -149,7 +149,7 @@ class VisionTransformer(Classifier):
 
 
 def fitting_patch(size: int, patch: int | None = None) -> int:
-    """Return the width of a patch in cells, which divides the window's.
+    """Return the width of a patch in cells; it divides the window's width.
 
     Raises ConfigError where ``patch`` does not.
 
@@ -170,7 +170,7 @@ def fitting_patch(size: int, patch: int | None = None) -> int:
 
 
 def require_heads(heads: int, width: int) -> None:
-    """Raise ConfigError unless the heads share the width evenly."""
+    """Raise ConfigError unless the heads divide the width."""
     if width % require_count("heads", heads):
         fitting = max(n for n in _divisors(width) if n < heads)
         raise ConfigError(
