@@ -442,7 +442,7 @@ def broken(trained, tmp_path):
             b"{}",
             "fitted recipe cannot be read: it lacks 'mean'",
         ),
-        ("model/detector.json", None, "no saved model"),
+        ("model/detector.json", None, "saved model cannot be read"),
         ("metrics.json", b"[1]", "cannot be read"),
         ("metrics.json", b"{}", "'classes' is missing in metrics.json"),
     ],
