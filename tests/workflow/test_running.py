@@ -375,7 +375,7 @@ UNUSABLE = {
     "weight of auto": (("model={name='auto', weight='Au'}",), r"model\.weight: .*not guided"),
     "weight alone": (
         ("evidence.layers=['Au']", "model={name='gk-cnn', weight='Au'}"),
-        "no layer beside the weight",
+        "at least one layer besides the weight",
     ),
     "neighbours": (
         (NET, "sampling.grow=[{method='smote', n=9, options={neighbours=99}}]"),
