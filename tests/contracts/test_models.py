@@ -193,5 +193,5 @@ def test_a_missing_value_is_refused_with_its_layer(name):
     X, y, group = toy(name)
     X.stack[1, X.at[5, 0], X.at[5, 1]] = np.nan
     model = build_model(name, options(name), Training(epochs=1))
-    with pytest.raises(ModelError, match="layer L1: a network was given missing"):
+    with pytest.raises(ModelError, match="layer L1: a network cannot read missing"):
         model.fit(X, y, group, seed=0)

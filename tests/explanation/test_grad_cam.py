@@ -114,10 +114,10 @@ def test_it_does_not_depend_on_its_company_and_leaves_no_trace(untrained, window
 
 def test_networks_without_maps_are_refused(untrained, windows):
     X = windows(2, 3, 9)
-    with pytest.raises(ModelError, match=r"features of autoencoder are no maps.*shapley"):
+    with pytest.raises(ModelError, match=r"feature maps, which autoencoder does not.*shapley"):
         grad_cam(untrained("autoencoder", X), X)
     small = windows(2, 3, 5)
-    with pytest.raises(ModelError, match="map of one cell"):
+    with pytest.raises(ModelError, match="have one cell"):
         grad_cam(untrained("resnet18", small, width=2), small)
 
 
@@ -146,11 +146,11 @@ def test_it_is_kept_and_drawn(untrained, windows, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"no archive"])
-def test_a_broken_file_is_told(tmp_path, content):
+def test_a_broken_file_is_an_error(tmp_path, content):
     path = tmp_path / "cam.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match="no saved explanation"):
+    with pytest.raises(InputError, match="not a saved explanation"):
         GradCam.load(path)
     np.savez(path, heat=np.zeros(1))
     with pytest.raises(InputError, match="peak"):

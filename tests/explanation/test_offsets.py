@@ -76,7 +76,7 @@ def test_offsets_are_those_of_each_windows_own_cell(untrained, windows, monkeypa
 
 def test_networks_without_a_deformable_convolution_are_refused(untrained, windows):
     X = windows(2, 3, 9)
-    with pytest.raises(ModelError, match=r"cnn has no deformable convolution.*gk-dcn"):
+    with pytest.raises(ModelError, match=r"cnn has no deformable convolutions.*gk-dcn"):
         sampling_offsets(untrained("cnn", X, width=4), X)
     network = untrained("dcn", X, width=4)
     with pytest.raises(ModelError, match="windows of 9 cells"):

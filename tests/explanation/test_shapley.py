@@ -176,13 +176,13 @@ def test_only_what_is_drawn_hangs_on_the_seed_and_chunks_do_not_matter(monkeypat
 
 def test_a_model_that_reads_more_than_windows_is_refused():
     X = make()
-    with pytest.raises(ModelError, match="reads more than windows"):
+    with pytest.raises(ModelError, match="reads more of the map"):
         shapley_values(lambda X: X.at[:, 0] / 20.0, X, X, seed=0)
-    with pytest.raises(ModelError, match="reads more than windows"):
+    with pytest.raises(ModelError, match="reads more of the map"):
         shapley_values(lambda X: X.centre()[:, 0] - X.stack.mean(), X, X, seed=0)
 
 
-def test_what_cannot_be_explained_is_told():
+def test_what_cannot_be_explained_is_an_error():
     X = make()
     predict = of_means(tangled)
     with pytest.raises(SamplingError, match="no window"):

@@ -155,14 +155,14 @@ def test_distances_are_the_same_whatever_is_held_at_once(rows, monkeypatch):
 @pytest.mark.parametrize(
     ("training", "options", "words"),
     [
-        ([[1.0]], {}, "too few"),
-        ([1.0, 2.0], {}, "too few"),
-        ([[1.0], [np.nan]], {}, "1 of 2 training points miss a value"),
+        ([[1.0]], {}, "at least 2 training points"),
+        ([1.0, 2.0], {}, "at least 2 training points"),
+        ([[1.0], [np.nan]], {}, "1 of 2 training points have missing values"),
         ([[1.0, 2.0]] * 3, {}, "same values"),
-        ([[1.0], [2.0]], {"folds": [3, 3]}, "in 1 folds"),
-        ([[1.0], [2.0]], {"folds": [1, 2, 3]}, "a fold for each point"),
-        ([[1.0], [2.0]], {"weights": [1.0, 2.0]}, "1 predictors need as many"),
-        ([[1.0], [2.0]], {"weights": [np.nan]}, "1 predictors need as many"),
+        ([[1.0], [2.0]], {"folds": [3, 3]}, "have 1 folds"),
+        ([[1.0], [2.0]], {"folds": [1, 2, 3]}, "each point needs a fold"),
+        ([[1.0], [2.0]], {"weights": [1.0, 2.0]}, "1 predictors need 1 finite weights"),
+        ([[1.0], [2.0]], {"weights": [np.nan]}, "1 predictors need 1 finite weights"),
         ([[1.0], [2.0]], {"weights": [0.0]}, "one above 0"),
     ],
 )
@@ -192,8 +192,8 @@ def ground():
 @pytest.mark.parametrize("tile", [7, 256])
 def test_the_map_is_that_of_its_cells(ground, tile):
     fitted, evidence = ground
-    told = []
-    area = map_applicability(fitted, evidence, tile=tile, progress=lambda *p: told.append(p))
+    reports = []
+    area = map_applicability(fitted, evidence, tile=tile, progress=lambda *p: reports.append(p))
     cells = evidence.stack[:, evidence.valid].T
     at = fitted.rows.at
     expected = applicability(
@@ -204,7 +204,7 @@ def test_the_map_is_that_of_its_cells(ground, tile):
     assert np.isnan(area.di[~evidence.valid]).all()
     assert area.di.shape == evidence.grid.shape
     assert area.di.dtype == np.float32
-    assert told[-1][1] == told[-1][2] == len(told)
+    assert reports[-1][1] == reports[-1][2] == len(reports)
     assert area.inside[:, :18].mean() > 0.8
     assert not area.inside[:, 20:].any()
 

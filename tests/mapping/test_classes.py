@@ -115,7 +115,7 @@ def test_levels_out_of_order_or_range_are_refused(levels):
 
 
 def test_a_map_without_cells_is_refused():
-    with pytest.raises(ConfigError, match="no cells"):
+    with pytest.raises(ConfigError, match="no cell of the map has a score"):
         classify(np.full((3, 3), np.nan), AREA)
 
 
@@ -168,7 +168,7 @@ def test_histogram_cuts_at_the_published_steps():
     ids=["falling", "rising", "constant", "two ends", "flat"],
 )
 def test_a_histogram_without_an_interior_peak_is_refused_with_the_reason(scores):
-    with pytest.raises(ConfigError, match="no interior peak") as refusal:
+    with pytest.raises(ConfigError, match="no clear interior peak") as refusal:
         classify(scores.reshape(100, 100), HISTOGRAM)
     assert 'classes.rule to "area"' in str(refusal.value)
 

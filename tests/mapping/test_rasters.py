@@ -146,7 +146,7 @@ def test_a_full_disk_is_one_error(tmp_path):
 
 
 def test_a_missing_raster_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no such raster"):
+    with pytest.raises(InputError, match="the raster does not exist"):
         read_raster(tmp_path / "a.tif")
 
 

@@ -139,7 +139,7 @@ def test_deposits_in_another_crs_are_brought_over():
 
 
 def test_deposits_without_crs_are_refused():
-    with pytest.raises(AlignmentError, match="deposits: carries no CRS"):
+    with pytest.raises(AlignmentError, match="deposits: the table has no CRS"):
         targets_of(deposits=points([(0, 0)], crs=None))
 
 

@@ -96,12 +96,12 @@ def test_a_saved_detector_is_loaded_by_its_kind(district, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("detector.json", None, "no saved model"),
-        ("detector.json", "{}", "no saved model that can be read: it lacks 'detector'"),
-        ("detector.json", "{", "no saved model that can be read: it is no JSON"),
-        ("detector.json", "[]", "no saved model"),
+        ("detector.json", None, "saved model cannot be read"),
+        ("detector.json", "{}", "saved model cannot be read: it lacks 'detector'"),
+        ("detector.json", "{", "saved model cannot be read: it is no JSON"),
+        ("detector.json", "[]", "saved model cannot be read"),
         ("detector.json", '{"detector": "Oracle"}', "'Oracle'"),
-        ("ensemble.json", "[]", "no saved model"),
+        ("ensemble.json", "[]", "saved model cannot be read"),
         ("ensemble.json", '{"model": "choir"}', "'choir'"),
         ("ensemble.json", '{"model": ["stack"]}', "unknown kind"),
     ],

@@ -116,7 +116,7 @@ def test_what_is_not_finite_is_refused_with_its_layer(district, value):
     inside = ((X.at >= 2) & (X.at < 28)).all(axis=1)
     X = X.take(inside | (np.arange(40) == 3))
     X = replace(X, at=np.clip(X.at, 2, 27))
-    with pytest.raises(ModelError, match=r"^layer As: .* Remedy: give the windows a scaling"):
+    with pytest.raises(ModelError, match=r"^layer As: .* Remedy: pass windows with a scaling"):
         gather(X, slice(None))
 
 

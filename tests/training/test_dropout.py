@@ -189,7 +189,7 @@ def test_folding_for_prediction_keeps_the_dropout_layers():
 @pytest.mark.parametrize("dropout", [{}, {"dropout": 0.0}])
 def test_passes_without_dropout_are_refused(dropout, district):
     network = Network("resnet18", {"width": 2, "passes": 3, **dropout}, RECIPE)
-    words = r"model\.options\.passes: resnet18 drops nothing.*option dropout above 0"
+    words = r"model\.options\.passes: resnet18 has no dropout.*dropout above 0"
     with pytest.raises(ConfigError, match=words):
         network.check_options()
     with pytest.raises(ConfigError, match=words):

@@ -112,7 +112,7 @@ def test_what_is_ranked_among_is_visible_and_has_values(district):
     few = visible_windows(X, 7, 3)
     assert len(few) == len(np.unique(few.at, axis=0)) == 7
     assert not np.array_equal(few.at, visible_windows(X, 7, 4).at)
-    with pytest.raises(ModelError, match="nothing to rank among"):
+    with pytest.raises(ModelError, match="scores cannot be ranked"):
         visible_windows(replace(X, hidden=np.ones_like(hidden)), 7, 0)
 
 
@@ -146,13 +146,13 @@ def test_of_members_that_need_no_labels_it_needs_none(district):
     assert not model.needs.labels
     scores = model.fit(X, y * np.nan, group, seed=0).predict(X)
     np.testing.assert_array_equal(scores, model.fit(X, y, group, seed=0).predict(X))
-    with pytest.raises(SamplingError, match="labels 0 and 1, not nan"):
+    with pytest.raises(SamplingError, match="must be 0 or 1, not nan"):
         ensemble().fit(X, y * np.nan, group, seed=0)
 
 
 def test_networks_train_resume_report_and_draw(district, tmp_path):
     X, *_ = district
-    told = []
+    reports = []
     options = {"members": ["resnet18", "random-forest"], "member_options": NETWORK | FOREST}
     model = build_model(
         "ensemble",
@@ -160,9 +160,9 @@ def test_networks_train_resume_report_and_draw(district, tmp_path):
         RECIPE,
         window=5,
         checkpoints=tmp_path / "checkpoints",
-        progress=lambda *p: told.append(p[:2]),
+        progress=lambda *p: reports.append(p[:2]),
     ).fit(*district, seed=0)
-    assert told == [(1, 1)]
+    assert reports == [(1, 1)]
     assert len(list((tmp_path / "checkpoints" / "resnet18").iterdir())) == 1
     draws = model.draws(X)
     assert draws.shape == (4 + 1, 40)
@@ -185,7 +185,7 @@ def test_the_strictest_needs():
     [
         ({"seeds": 0}, r"model\.options\.seeds: must be a whole number of at least 1"),
         ({"seeds": True}, r"model\.options\.seeds"),
-        ({"seeds": 10**9}, r"model\.options\.seeds: .*set it to 1000 or less"),
+        ({"seeds": 10**9}, r"model\.options\.seeds: .*must be at most 1000"),
         ({"combine": "median"}, r"model\.options\.combine"),
     ],
 )

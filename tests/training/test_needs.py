@@ -32,11 +32,11 @@ def test_absent_kinds_of_layer(district):
 @pytest.mark.parametrize(
     ("y", "words"),
     [
-        ([1, 1, 1], "no barren window"),
-        ([0, 0, 0], "no ore window"),
-        ([0, 1, np.nan], "labels 0 and 1, not nan"),
-        ([0, 1, 2], "labels 0 and 1, not 2"),
-        ([0, 1], "3 windows and labels of shape"),
+        ([1, 1, 1], "no negative training windows"),
+        ([0, 0, 0], "no positive training windows"),
+        ([0, 1, np.nan], "must be 0 or 1, not nan"),
+        ([0, 1, 2], "must be 0 or 1, not 2"),
+        ([0, 1], "3 windows need 3 labels"),
     ],
 )
 def test_labels_that_nothing_can_be_learned_from(y, words):
@@ -51,5 +51,5 @@ def test_a_guided_model_reads_more_than_its_weight(district):
     weighed = replace(X, kinds=("element", "element", WEIGHT))
     check_layers("net", guided, weighed)
     alone = replace(X, stack=X.stack[2:], names=("knowledge",), kinds=(WEIGHT,))
-    with pytest.raises(ModelError, match=r"evidence\.layers: net is given no layer beside"):
+    with pytest.raises(ModelError, match=r"evidence\.layers: net needs at least one layer besides"):
         check_layers("net", guided, alone)

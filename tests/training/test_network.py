@@ -86,22 +86,22 @@ def test_resumes_from_a_folder_shared_by_folds(district, tmp_path, recipe):
     X, y, group = district
     other = (X, 1 - y, group)
     whole, whole_other = fitted(district, recipe=recipe), fitted(other, recipe=recipe)
-    told = []
+    reports = []
 
     def progress(done, epochs, loss):
-        told.append(done)
-        if len(told) == 1:
+        reports.append(done)
+        if len(reports) == 1:
             raise Killed
 
     with pytest.raises(Killed):
         fitted(district, recipe=recipe, checkpoints=tmp_path, progress=progress)
     fitted(other, recipe=recipe, checkpoints=tmp_path, progress=progress)
     resumed = fitted(district, recipe=recipe, checkpoints=tmp_path, progress=progress)
-    assert told == [1, 1, 2, 2]
+    assert reports == [1, 1, 2, 2]
     np.testing.assert_array_equal(resumed.predict(X), whole.predict(X))
     again = fitted(other, recipe=recipe, checkpoints=tmp_path, progress=progress)
     np.testing.assert_array_equal(again.predict(X), whole_other.predict(X))
-    assert told == [1, 1, 2, 2]  # finished, and not trained again
+    assert reports == [1, 1, 2, 2]  # finished, and not trained again
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -122,8 +122,8 @@ def test_saved_and_loaded(model, tmp_path):
     loaded = Network.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict(X), network.predict(X))
     assert (loaded.name, loaded.options, loaded.training) == ("resnet18", {"width": 2}, RECIPE)
-    told = json.loads((tmp_path / "model" / "network.json").read_text())
-    assert (told["layers"], told["channels"], told["size"]) == (["Au", "As"], 2, 5)
+    content = json.loads((tmp_path / "model" / "network.json").read_text())
+    assert (content["layers"], content["channels"], content["size"]) == (["Au", "As"], 2, 5)
     assert {path.name for path in (tmp_path / "model").iterdir()} == {
         "network.json",
         "network.safetensors",
@@ -134,9 +134,9 @@ def test_other_layers_than_the_surveys_are_refused_with_both_lists(model, tmp_pa
     network, X = model
     network.save(tmp_path)
     loaded = Network.load(tmp_path)
-    with pytest.raises(ModelError, match="on the layers Au, As, and is given As, Au"):
+    with pytest.raises(ModelError, match="on the layers Au, As, but the windows have As, Au"):
         loaded.predict(replace(X, names=("As", "Au")))
-    with pytest.raises(ModelError, match="Au, As, and is given Au, As, Sb"):
+    with pytest.raises(ModelError, match="As, but the windows have Au, As, Sb"):
         loaded.predict(replace(X, names=("Au", "As", "Sb"), stack=np.zeros((3, 20, 20), "f4")))
 
 
@@ -148,7 +148,7 @@ def test_another_size_of_window_is_refused(model):
 
 def test_missing_values_are_refused_with_their_layer(model):
     network, X = model
-    with pytest.raises(ModelError, match="layer Au, As: a network was given missing"):
+    with pytest.raises(ModelError, match="layer Au, As: a network cannot read missing"):
         network.predict(X.moved([[0, 0]]))
 
 
@@ -163,7 +163,7 @@ def test_not_fitted(tmp_path, model):
 
 def test_one_class_alone(district):
     X, y, group = district
-    with pytest.raises(SamplingError, match="no ore window"):
+    with pytest.raises(SamplingError, match="no positive training"):
         Network("resnet18", {}, RECIPE).fit(X, y * 0, group, seed=0)
 
 
@@ -184,13 +184,13 @@ def test_a_last_batch_of_one_does_no_harm(district):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("network.json", None, "description cannot be used: it is not there"),
-        ("network.json", "{", "description cannot be used: it is no JSON"),
-        ("network.json", "{}", "description cannot be used: it lacks 'training'"),
-        ("network.json", '{"training": {"epochs": 0}}', "cannot be used: 'epochs'"),
+        ("network.json", None, "description cannot be read: it is not there"),
+        ("network.json", "{", "description cannot be read: it is no JSON"),
+        ("network.json", "{}", "description cannot be read: it lacks 'training'"),
+        ("network.json", '{"training": {"epochs": 0}}', "cannot be read: 'epochs'"),
         ("network.json", '{"name": "resnet81", "options": {}, "training": {}}', "did you mean"),
-        ("network.safetensors", None, "broken or absent"),
-        ("network.safetensors", "\x80\x04.", "broken or absent"),
+        ("network.safetensors", None, "broken or missing"),
+        ("network.safetensors", "\x80\x04.", "broken or missing"),
     ],
 )
 def test_broken_files_are_refused(model, tmp_path, file, content, words):
@@ -208,7 +208,7 @@ def test_weights_of_another_width_are_refused(model, tmp_path):
     model[0].save(tmp_path)
     path = tmp_path / "network.json"
     path.write_text(path.read_text().replace('"width": 2', '"width": 3'))
-    with pytest.raises(ModelError, match="are those of another network") as caught:
+    with pytest.raises(ModelError, match="belong to another network") as caught:
         Network.load(tmp_path)
     assert "network.safetensors" in str(caught.value)
     assert "state_dict" not in str(caught.value)

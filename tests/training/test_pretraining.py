@@ -140,7 +140,9 @@ def test_nothing_to_pretrain_on(in_the_south_west):
     X, y, group = in_the_south_west
     hidden = np.ones((30, 30), dtype=bool)
     hidden[10:15, 10:15] = False  # one window
-    with pytest.raises(SamplingError, match=r"training\.pretrain: fewer than two windows"):
+    with pytest.raises(
+        SamplingError, match=r"training\.pretrain: pretraining needs at least 2 windows"
+    ):
         fitted(replace(X, hidden=hidden), y, group)
 
 
@@ -152,14 +154,14 @@ def losses(stack, epochs):
     recipe = Training(pretrain=epochs, batch=32, rate=3e-3)
     X = unlabelled_windows(X, recipe, 0)
     _, taken = masked(torch.from_numpy(X.batch()), np.random.default_rng(0))
-    told = []
-    pretrain(network(), X, recipe, seed=0, settings=CPU, progress=lambda *r: told.append(r[2]))
-    assert len(told) == epochs
-    return told, masked_squares(torch.zeros_like(taken), taken).item()
+    losses = []
+    pretrain(network(), X, recipe, seed=0, settings=CPU, progress=lambda *r: losses.append(r[2]))
+    assert len(losses) == epochs
+    return losses, masked_squares(torch.zeros_like(taken), taken).item()
 
 
 @pytest.mark.slow
-def test_it_learns_what_layers_and_neighbours_tell_and_nothing_of_noise():
+def test_it_learns_from_layers_and_neighbours_but_not_from_noise():
     """Smooth fields and their sum can be restored; of noise, nothing is better than the mean."""
     noise = np.random.default_rng(3).normal(size=(3, 30, 30)).astype("f4")
     smooth = np.stack([gaussian_filter(layer, 3) for layer in noise])
@@ -222,7 +224,7 @@ def test_visible_has_seen_nothing_hidden_and_all_has(in_the_south_west):
     assert not same(fitted(X, y, group, recipe=on_all), fitted(other, y, group, recipe=on_all))
 
 
-def test_visible_has_seen_ground_without_labels(in_the_south_west):
+def test_visible_windows_may_have_no_labels(in_the_south_west):
     X, y, group = in_the_south_west
     other = with_other_values(X, NORTH_WEST)
     np.testing.assert_array_equal(X.batch(), other.batch())
@@ -262,24 +264,24 @@ class Killed(Exception):
     "last", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)]
 )
 def test_killed_in_either_stage_it_ends_bit_for_bit_the_same(district, tmp_path, last):
-    told = []
+    reports = []
 
     def progress(done, total, loss):
-        told.append((done, total))
-        if len(told) == last:
+        reports.append((done, total))
+        if len(reports) == last:
             raise Killed
 
     with pytest.raises(Killed):
         fitted(*district, checkpoints=tmp_path, progress=progress)
     resumed = fitted(*district, checkpoints=tmp_path, progress=progress)
-    assert told == [(k, 4) for k in range(1, 5)]
+    assert reports == [(k, 4) for k in range(1, 5)]
     assert same(resumed, fitted(*district))
     again = fitted(*district, checkpoints=tmp_path, progress=progress)
-    assert len(told) == 4  # finished, and not trained again
+    assert len(reports) == 4  # finished, and not trained again
     assert same(again, resumed)
 
 
-def test_a_checkpoint_is_not_taken_from_other_unlabelled_ground(in_the_south_west, tmp_path):
+def test_a_checkpoint_of_other_unlabelled_windows_is_not_used(in_the_south_west, tmp_path):
     X, y, group = in_the_south_west
     other = with_other_values(X, NORTH_WEST)
     fitted(X, y, group, checkpoints=tmp_path)

@@ -108,7 +108,7 @@ def test_finished_training_is_not_repeated(district, tmp_path):
     assert same(first, again)
 
 
-def test_progress_tells_the_mean_loss_of_each_epoch(district):
+def test_progress_reports_the_mean_loss_of_each_epoch(district):
     """With a rate too small to move anything, always that of the first weights."""
     X, y, _ = district
     recipe = Training(epochs=2, batch=12, rate=1e-12, decay=0, flips=False, schedule="constant")
@@ -166,16 +166,16 @@ def test_nothing_is_left_behind(district, tmp_path, monkeypatch, capfd, settings
 
 def test_fabric_does_not_name_its_choices(district):
     """As it would on the terminal, of bfloat16."""
-    told = []
+    records = []
     handler = logging.Handler()
-    handler.emit = told.append
+    handler.emit = records.append
     logger = logging.getLogger("lightning_fabric")
     logger.addHandler(handler)
     try:
         trained(district, Training(epochs=1), settings=Acceleration(CPU.device, "bfloat16", True))
     finally:
         logger.removeHandler(handler)
-    assert told == []
+    assert records == []
 
 
 def test_ctrl_c_stays_a_keyboard_interrupt(district):

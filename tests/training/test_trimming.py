@@ -189,10 +189,10 @@ def test_a_network_refuses_it_before_anything_is_trained(district):
             met(*district, seed=0)
 
 
-def state(district, name, options, size, **told):
+def state(district, name, options, size, **settings):
     X, y, group = district
     X = replace(X.of_size(size), kinds=("element",) * 3)
-    training = Training(epochs=2, batch=16, **told)
+    training = Training(epochs=2, batch=16, **settings)
     return Network(name, options, training).fit(X, y, group, seed=0).net_.state_dict()
 
 
@@ -211,11 +211,13 @@ def test_what_reads_a_place_alone_is_not_moved(district, name, options, size, mo
 
 
 def test_pretraining_is_trimmed_too(district):
-    told = {"pretrain": 1, "flips": False}
+    settings = {"pretrain": 1, "flips": False}
     windows = [
         next(iter(MaskedBatches(district[0], 40, seed=0, flips=False, trim=trim)))[0]
         for trim in (0, 1)
     ]
     assert not torch.equal(*windows)
-    plain, trimmed = (state(district, "resnet18", {"width": 2}, 5, trim=t, **told) for t in (0, 1))
+    plain, trimmed = (
+        state(district, "resnet18", {"width": 2}, 5, trim=t, **settings) for t in (0, 1)
+    )
     assert any(not torch.equal(value, plain[key]) for key, value in trimmed.items())

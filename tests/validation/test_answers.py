@@ -62,7 +62,7 @@ def test_a_model_says_what_it_calls_itself(evidence, places):
         )
 
 
-def test_alarms_of_a_large_region_are_counted_on_two_thousand_cells(evidence, places):
+def test_false_positives_of_a_large_region_are_counted_on_two_thousand_cells(evidence, places):
     asked = []
 
     class Counting(Voting):
@@ -79,13 +79,13 @@ def test_alarms_of_a_large_region_are_counted_on_two_thousand_cells(evidence, pl
     assert all(len(np.unique(at, axis=0)) == len(at) for at in asked)
 
 
-def test_nothing_is_called_where_nobody_asked(evidence, places):
+def test_no_labels_are_stored_unless_requested(evidence, places):
     answer = cross_predict(recipe(), evidence, places, spatial(evidence), seed=0)
     assert answer.called is None
     assert all(a.called is None and a.alarm is None for a in answer.answers)
 
 
-def test_some_cells_stand_for_a_region_too_large_to_map(evidence, places):
+def test_a_large_region_is_ranked_on_a_draw_of_its_cells(evidence, places):
     def run(seed=0, cells=200, **options):
         return cross_predict(
             recipe(), evidence, places, spatial(evidence), seed=seed, cells=cells, **options
@@ -100,14 +100,14 @@ def test_some_cells_stand_for_a_region_too_large_to_map(evidence, places):
     np.testing.assert_array_equal(some.scores, whole.scores)
     assert all(a.drawn and a.region_cells == len(b.cells) for a, b in _pairs(some, whole))
     assert not any(a.drawn for a in whole.answers)
-    assert some.protocol_words.endswith("ranked among at most 200 cells of its region, at random")
+    assert some.protocol_words.endswith("ranked among at most 200 random cells of its region")
     np.testing.assert_array_equal(run().map, some.map)
     assert not np.array_equal(np.isfinite(run(seed=1).map), known)
     assert run(cells=10**6).protocol_words == whole.protocol_words
     ranks = [[percentiles(a.scores, a.cell_scores) for a in o.answers] for o in (some, whole)]
     for a, b in zip(*ranks, strict=True):
         np.testing.assert_allclose(a, b, atol=0.12)  # 0.035 three times
-    with pytest.raises(ValueError, match="only some cells"):
+    with pytest.raises(ValueError, match="needs the whole map"):
         run(spread=True)
 
 
@@ -115,7 +115,7 @@ def _pairs(a, b):
     return list(zip(a.answers, b.answers, strict=True))
 
 
-def test_a_fold_kept_in_a_file_tells_all(evidence, places, tmp_path):
+def test_a_fold_is_the_same_after_writing_and_reading(evidence, places, tmp_path):
     def run():
         return cross_predict(
             *(Recipe(Voting, SIZE), evidence, places, spatial(evidence)),

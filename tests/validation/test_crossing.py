@@ -96,11 +96,14 @@ def test_known_barren_places_take_the_place_of_chosen_ones(evidence, places):
     assert "known" in fitted.words
 
 
-def test_barren_places_that_a_fold_may_not_see_are_said_with_a_remedy(evidence, places):
+def test_no_visible_barren_places_is_an_error_with_a_remedy(evidence, places):
     barren, hidden = places.at[:1], np.zeros_like(evidence.valid)
     hidden[tuple(barren.T)] = True
     known = Recipe(recipe().model, SIZE, barren=barren)
-    with pytest.raises(SamplingError, match=r"\[barren\]: no barren place .*leave \[barren\] out"):
+    with pytest.raises(
+        SamplingError,
+        match=r"\[barren\]: .*no known barren places left.*delete \[barren\]",
+    ):
         known.check_fit(evidence, places, hidden=hidden, seed=0)
 
 
@@ -135,7 +138,7 @@ def test_each_tested_row_knows_its_fold(evidence, places):
         np.testing.assert_array_equal(answer.scores[answer.row_fold == k], a.scores)
 
 
-def test_a_resumed_validation_tells_the_same(evidence, places, tmp_path):
+def test_a_resumed_validation_gives_the_same(evidence, places, tmp_path):
     ensemble = recipe("ensemble", members=["logistic-regression", "best-layer"])
 
     def run(**options):
@@ -240,9 +243,9 @@ def test_layers_that_are_named_are_read_alone_and_negatives_chosen_by_all(eviden
 
 
 def test_a_model_without_labels_learns_from_cells_that_it_may_see(evidence, places):
-    told = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
+    unlabelled = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
     fold = spatial(evidence).folds(places, evidence.reach)[0]
-    fitted = told.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+    fitted = unlabelled.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
     assert np.isnan(fitted.rows.y).all()
     free = evidence.valid & ~windows_touching(fold.hidden, SIZE)
     assert len(fitted.rows) == free.sum()
@@ -269,8 +272,8 @@ def test_a_random_map_is_worth_nothing_and_its_interval_says_so(evidence):
     assert held.low < 0.95 < held.high
 
 
-def test_barren_places_have_room_to_be_slid(evidence, places):
-    """Ore and barren ground grow alike: no position of a chosen place is lost."""
+def test_chosen_negatives_can_be_slid(evidence, places):
+    """Both classes grow alike: no position of a chosen place is lost."""
     slides = build_step("slide", {"shift": 2}), build_step("slide", {"shift": 1}, label=0)
     for plan, margin, apart in ((slides, 3, 5), (slides[:1], 2, 4), ((), 0, 0)):
         found = replace(recipe(), shift=0, ratio=3.0, plan=plan, negatives=NegativeRule("random"))

@@ -20,8 +20,8 @@ def forest():
     return build_model("random-forest", {"trees": 10}, None)
 
 
-def recipe(**told):
-    return Recipe(forest, 5, faults="fault distance", guided=True, **told)
+def recipe(**options):
+    return Recipe(forest, 5, faults="fault distance", guided=True, **options)
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_a_layer_between_0_and_1_stays_as_it_is():
 
 
 @pytest.mark.parametrize("value", [0.5, -3.0, np.nan])
-def test_a_layer_that_does_not_vary_weighs_nothing_and_is_refused(value):
-    with pytest.raises(SamplingError, match=r"model\.weight: layer Au is the same wherever"):
+def test_a_constant_layer_cannot_be_a_weight(value):
+    with pytest.raises(SamplingError, match=r"model\.weight: layer `Au` has one value"):
         Guidance.by_range("Au", np.full((2, 3), value, "f4"), np.ones((2, 3), bool))
 
 
@@ -64,9 +64,7 @@ def test_it_survives_json(guidance):
 
 
 @pytest.mark.parametrize("weight", [None, "Cu"])
-def test_saved_with_the_model_it_weighs_its_own_ground_the_same(
-    weight, evidence, near_faults, tmp_path
-):
+def test_saved_guidance_gives_the_same_weights(weight, evidence, near_faults, tmp_path):
     fitted = recipe(weight=weight).fit(evidence, near_faults, hidden=None, seed=0)
     fitted.save(tmp_path)
     saved = read_fitted(tmp_path)
@@ -82,9 +80,7 @@ def test_saved_with_the_model_it_weighs_its_own_ground_the_same(
     np.testing.assert_array_equal(saved.values[:, -1], fitted.windows.centre()[:, -1])
 
 
-def test_the_influence_of_faults_is_taken_to_the_faults_of_other_ground(
-    evidence, near_faults, tmp_path
-):
+def test_the_influence_of_faults_applies_to_another_area(evidence, near_faults, tmp_path):
     fitted = recipe().fit(evidence, near_faults, hidden=None, seed=0)
     fitted.save(tmp_path)
     saved = read_fitted(tmp_path)
@@ -101,7 +97,7 @@ def test_other_layers_than_those_read_are_refused_with_both_lists(evidence, near
     saved = read_fitted(tmp_path)
     assert saved.reads == ("Au", "Zn", "fault distance", "Cu")
     without = replace(evidence, data=evidence.data[list(saved.reads[:3])])
-    with pytest.raises(ModelError, match="reads Au, Zn, fault distance, Cu, and is given Au, Zn"):
+    with pytest.raises(ModelError, match="Au, Zn, fault distance, Cu, but the evidence has Au, Zn"):
         saved.on(without)
 
 
@@ -116,6 +112,6 @@ def test_the_weight_is_not_scaled_under_another_areas_scaling(evidence, near_fau
 
 
 def test_a_fold_without_decay_leaves_nothing_fitted(evidence, places):
-    """What cannot be told from a fold's deposits is said of the deposits."""
+    """An error about the deposits of a fold names the deposits."""
     with pytest.raises(SamplingError, match=r"faults: .*model\.weight"):
         recipe().fit(evidence, places.take(np.arange(2)), hidden=None, seed=0)

@@ -120,13 +120,13 @@ def test_each_models_scale_is_its_own_affair(evidence, places):
     Pooled scores would not.
     """
 
-    def told(*ways):
+    def predicted(*ways):
         recipe = Recipe(Stretched(*ways), SIZE)
         protocol = Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), 3)
         within = Spatial(MapGeometry(evidence.valid, 1000.0, SIZE), 2)
         return cross_predict(recipe, evidence, places, protocol, seed=0, inner=within)
 
-    plain, stretched = told(lambda s: s), told(np.sqrt, np.square, lambda s: s / 8)
+    plain, stretched = predicted(lambda s: s), predicted(np.sqrt, np.square, lambda s: s / 8)
     assert not np.allclose(plain.map, stretched.map, equal_nan=True)
     for a, b in zip(plain.answers, stretched.answers, strict=True):
         assert a.calibration == b.calibration
@@ -156,7 +156,7 @@ def test_probabilities_rise_within_a_region_and_sum_to_its_share_of_the_places(e
     assert some.probabilities is None
 
 
-def test_what_was_held_out_within_is_told_apart(evidence, places):
+def test_inner_held_out_places_are_separated(evidence, places):
     """Deposits stand at the highest gold: probabilities rise with the score."""
     found = calibrated(evidence, places)
     assert found.curve.slope > 0
@@ -168,9 +168,9 @@ def test_a_part_that_cannot_be_cut_is_not_calibrated(evidence, places):
 
 
 def test_a_model_without_labels_is_fitted_no_more(evidence, places):
-    """It has learned no place by heart, so that its own scores of them are honest."""
-    free, told = Counted("mahalanobis"), Counted()
+    """It did not learn from the deposits, so its own scores of them are fair."""
+    free, labelled = Counted("mahalanobis"), Counted()
     assert calibrated(evidence, places, free, labels=False) is not None
-    assert calibrated(evidence, places, told) is not None
-    assert (free.built, told.built) == (0, 2)
+    assert calibrated(evidence, places, labelled) is not None
+    assert (free.built, labelled.built) == (0, 2)
     assert calibrated(evidence, places.take(np.array([0, 5])), free, labels=False) is not None

@@ -87,16 +87,16 @@ def options(name):
 
 
 def recipe(name="logistic-regression", **given):
-    """A model in a window that it takes, told labels where it needs them."""
+    """A model in a window that it takes, with labels if it needs them."""
     needs = build_model(name, options(name), TRAINING).needs
     size = max(SIZE, needs.smallest_window)
     if needs.parity != "any" and (size % 2 == 1) != (needs.parity == "odd"):
         size += 1
     model = given.pop("model", lambda: build_model(name, options(name), TRAINING))
-    told = {"labels": needs.labels, "target": "Au", "faults": "fault distance"}
-    told |= {"guided": needs.weight, "layers": ("Au", "Cu") if needs.elements_only else None}
-    told |= given
-    return Recipe(model, size, **told)
+    settings = {"labels": needs.labels, "target": "Au", "faults": "fault distance"}
+    settings |= {"guided": needs.weight, "layers": ("Au", "Cu") if needs.elements_only else None}
+    settings |= given
+    return Recipe(model, size, **settings)
 
 
 def ground(evidence, size=SIZE):
@@ -297,7 +297,7 @@ def test_nothing_chosen_inside_a_fold_has_seen_what_is_hidden(name, evidence, pl
 
 
 @pytest.mark.parametrize("name", ["random-forest", "spectrum-area"])
-def test_scores_of_visible_cells_would_tell_what_is_hidden(name, evidence, places):
+def test_scores_of_visible_cells_would_leak_hidden_data(name, evidence, places):
     """Why limits come from cells whose windows touch nothing hidden, in a map that hides it."""
     fold = western(evidence, places, SIZE)
     fitted = recipe(name).fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
@@ -335,13 +335,13 @@ def label_free():
 
 
 @pytest.mark.parametrize("name", label_free())
-def test_a_model_without_labels_is_told_no_place(name, evidence, places, tmp_path):
+def test_a_model_without_labels_does_not_use_the_deposits(name, evidence, places, tmp_path):
     fold = western(evidence, places, SIZE)
     elsewhere = np.argwhere(evidence.valid & ~fold.hidden)[::97]
     others, _ = deposit_sampling(elsewhere, SIZE)
-    told = recipe(name)
-    a = told.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
-    b = told.fit(evidence, others, hidden=fold.hidden, seed=0)
+    unlabelled = recipe(name)
+    a = unlabelled.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
+    b = unlabelled.fit(evidence, others, hidden=fold.hidden, seed=0)
     assert state(a, tmp_path / "a") == state(b, tmp_path / "b")
     assert np.isnan(a.rows.y).all()
 

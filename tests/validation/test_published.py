@@ -31,8 +31,8 @@ MFAF = (
 class Remembering:
     """Scores by the first layer's own cell; remembers the windows that it was given."""
 
-    def __init__(self, **told):
-        self.told = told
+    def __init__(self, **options):
+        self.options = options
         self.learned, self.asked = [], []
 
     def build(self):
@@ -77,8 +77,8 @@ def published(model, wide, rows, definition, plan=(), size=9, **options):
     recipe = replace(recipe, **{k: options.pop(k) for k in ("labels", "screening") if k in options})
     protocol = Paper(MapGeometry(wide.valid, 1000.0, size), definition=definition)
     rows = protocol.rows(rows)
-    told = {"seed": 0, "words": "given"} | options
-    return published_predict(recipe, wide, rows, protocol, **told)
+    settings = {"seed": 0, "words": "given"} | options
+    return published_predict(recipe, wide, rows, protocol, **settings)
 
 
 def both(y):
@@ -157,18 +157,18 @@ def test_mfaf_grows_either_part_from_its_own_places(wide):
 
 @pytest.mark.parametrize(("definition", "kept"), [("mfaf", True), ("ssgsnet", False)])
 def test_elements_are_screened_where_the_paper_screened(definition, kept, wide):
-    """A layer that tells the labels learned from, and the opposite of those tested."""
+    """A layer equal to the training labels and opposite to the test labels."""
     rows = rows_of(40, 60)
     protocol = Paper(MapGeometry(wide.valid, 1000.0, 3), definition=definition)
     (fold,) = protocol.folds(rows, 0.0)
     values = np.random.default_rng(9).normal(size=SHAPE).astype(np.float32) / 100
     values[tuple(rows.at.T)] += rows.y
     values[tuple(rows.at[fold.test].T)] = 1 - rows.y[fold.test]
-    told = wide.adding("told", values, kind="element", origin="test", reach=0.0)
+    leaky = wide.adding("leaky", values, kind="element", origin="test", reach=0.0)
     screening = Screening(method="correlation", threshold=0.8, keep=["Au"])
     model = Remembering()
-    published(model, told, rows, definition, size=3, screening=screening)
-    assert ("told" in model.learned[0][0].names) == kept
+    published(model, leaky, rows, definition, size=3, screening=screening)
+    assert ("leaky" in model.learned[0][0].names) == kept
 
 
 def test_resgcn_is_balanced_first_and_cut_in_ten(wide):
@@ -282,13 +282,13 @@ def test_a_stopped_test_goes_on_where_it_stopped(definition, wide, tmp_path):
         return published(model, wide, rows_of(20, 30), definition, plan, size=3, **options)
 
     calls = []
-    told = {"store": tmp_path, "progress": lambda *call: calls.append(call)}
-    first = run(Voting(), **told)
+    settings = {"store": tmp_path, "progress": lambda *call: calls.append(call)}
+    first = run(Voting(), **settings)
     n = len(first.answers)
     assert calls == [("fold", k, n) for k in range(n + 1)]
     (tmp_path / f"fold-{n - 1}.npz").unlink()
     model = Voting()
-    again = run(model, **told)
+    again = run(model, **settings)
     assert len(model.learned) == 1
     for a, b in zip(first.answers, again.answers, strict=True):
         for name in ("train", "test", "scores", "called", "cells", "cell_scores"):
@@ -313,7 +313,7 @@ def test_cross_predict_hands_over(evidence, places):
 
 
 def counts(plan, y):
-    """Rows of ore and barren ground at a plan's end."""
+    """Positive and negative rows at a plan's end."""
     found = dict.fromkeys((1.0, 0.0), 0) | {label: int((y == label).sum()) for label in (1.0, 0.0)}
     for step in plan:
         now = np.repeat([1.0, 0.0], [found[1.0], found[0.0]])

@@ -284,7 +284,11 @@ def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
 ):
     monkeypatch.setattr("orecast.workflow.compare.comparing.work_off", None)
     for run, model, words in (
-        (district, "resgcn", "layers, for model resgcn: .*reads elements alone, and is given fau"),
+        (
+            district,
+            "resgcn",
+            "layers, for model resgcn: .*reads only elements; these layers are not: f",
+        ),
         (bare, "gk-dcn", r"model\.weight, for model gk-dcn: .*guided by faults.* give \[faults\]"),
         (bare, "fault-distance", "for model fault-distance: .*needs layers of the kind fault"),
         (bare, "ensemble:members=['svm','gk-dcn']", "model.weight, for model ensemble"),

@@ -428,13 +428,21 @@ def broken(trained, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("model/places.npz", None, "places.npz: the places .* are absent"),
-        ("model/places.npz", b"no archive", "places.npz: the places .* cannot be read"),
-        ("model/places.npz", b"", "places.npz: the places .* cannot be read"),
-        ("model/places.npz", b"PK\3\4 cut off", "places.npz: the places .* cannot be read"),
-        ("model/recipe.json", None, "recipe.json: holds no fitted recipe.*: it is not there"),
-        ("model/recipe.json", b"{}", "recipe.json: holds no fitted recipe.*: it lacks 'mean'"),
-        ("model/detector.json", None, "no saved model"),
+        ("model/places.npz", None, "places.npz: the file .* is missing"),
+        ("model/places.npz", b"no archive", "places.npz: the file .* cannot be read"),
+        ("model/places.npz", b"", "places.npz: the file .* cannot be read"),
+        ("model/places.npz", b"PK\3\4 cut off", "places.npz: the file .* cannot be read"),
+        (
+            "model/recipe.json",
+            None,
+            "fitted recipe cannot be read: it is not there",
+        ),
+        (
+            "model/recipe.json",
+            b"{}",
+            "fitted recipe cannot be read: it lacks 'mean'",
+        ),
+        ("model/detector.json", None, "saved model cannot be read"),
         ("metrics.json", b"[1]", "cannot be read"),
         ("metrics.json", b"{}", "'classes' is missing in metrics.json"),
     ],
@@ -483,7 +491,7 @@ def test_places_of_another_model_are_refused(trained, other, tmp_path, reseal):
     narrow = places | {"values": places["values"][:, 1:]}
     np.savez_compressed(run / "model" / "places.npz", **narrow)
     reseal(run)
-    with pytest.raises(OrecastError, match=r"places\.npz and recipe\.json are of different models"):
+    with pytest.raises(OrecastError, match=r"`places\.npz` and .* belong to different models"):
         run_prediction(run, read(other), tmp_path / "out")
 
 
@@ -548,5 +556,5 @@ def test_a_fitted_recipe_comes_back_as_it_was_saved(trained):
     fitted = saved.on(run.evidence)
     again = fitted.windows.moved(saved.rows.at).centre()
     assert np.array_equal(again, saved.values)
-    with pytest.raises(OrecastError, match="the model reads"):
+    with pytest.raises(OrecastError, match="the model needs the layers"):
         saved.on(replace(run.evidence, data=run.evidence.data[list(saved.names[::-1])]))

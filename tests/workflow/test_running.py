@@ -363,7 +363,7 @@ def test_classes_by_histogram_without_a_peak_are_refused_with_a_reason(configure
     checks = json.loads((summary.folder / "checks.json").read_text(encoding="utf-8"))
     refusals = [f for f in checks["findings"] if f["level"] == "refusal"]
     assert [f["code"] for f in refusals] == ["classes-by-histogram"]
-    assert "no interior peak" in refusals[0]["what"]
+    assert "no clear interior peak" in refusals[0]["what"]
     assert summary.metrics["classes"]["rule"] == "area"
     captured = summary.metrics["classes"]["captured"]  # out of fold, by the histogram
     assert all(np.isnan(c["deposits_share"]) for c in captured)
@@ -423,7 +423,7 @@ UNUSABLE = {
     ),
     "faults of a cell": (
         ("model={name='resgcn'}", "sampling.window=1"),
-        "resgcn reads elements alone, .*fault_distance",
+        "resgcn reads only elements.*fault_distance",
     ),
     "patch": (
         ("model={name='vit', options={patch=2}}",),
@@ -437,10 +437,10 @@ UNUSABLE = {
         r"model\.options\.member_options\.vit\.patch: patches of 2",
     ),
     "memory": (("sampling.grow=[{method='copy', n=1000000000000}]",), r"sampling\.grow\.0: 2e\+12"),
-    "faults": (("model={name='resgcn'}",), "resgcn reads elements alone, .*fault_distance"),
+    "faults": (("model={name='resgcn'}",), "resgcn reads only elements.*fault_distance"),
     "member": (
         ("model={name='ensemble', options={members=['gin', 'svm']}}",),
-        "reads elements alone",
+        "reads only elements",
     ),
     "weight": (("model={name='gk-cnn', weight='fault_ring'}",), "did you mean fault_rings"),
     "epochs in vain": (
@@ -455,7 +455,7 @@ UNUSABLE = {
     "weight of auto": (("model={name='auto', weight='Au'}",), r"model\.weight: .*not guided"),
     "weight alone": (
         ("evidence.layers=['Au']", "model={name='gk-cnn', weight='Au'}"),
-        "no layer beside the weight",
+        "at least one layer besides the weight",
     ),
     "neighbours": (
         (NET, "sampling.grow=[{method='smote', n=9, options={neighbours=99}}]"),

@@ -1,4 +1,4 @@
-"""Why here: one attribution method a file."""
+"""Explanations of scores, one method in each file."""
 
 from orecast.explanation.grad_cam import GradCam, grad_cam
 from orecast.explanation.occlusion import Attribution, occlusion

@@ -1,4 +1,4 @@
-"""What the explanations' figures share."""
+"""Functions for the figures of all explanations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Floats, Floats32
 from orecast.errors import InputError, SamplingError
-from orecast.run import BROKEN_ARRAYS
+from orecast.run import BROKEN_ARRAYS, why_broken
 from orecast.sampling.windows import WEIGHT, Windows
 
 if TYPE_CHECKING:
@@ -23,37 +23,38 @@ _AT_ONCE = 256
 
 
 def require_windows(X: Windows) -> None:
-    """Raise SamplingError where there is nothing to explain."""
+    """Raise SamplingError if there are no windows."""
     if not len(X):
-        raise SamplingError("no window is given to explain")
+        raise SamplingError("there are no windows to explain", remedy="give at least one window")
 
 
 def shown_layer(X: Windows) -> tuple[str, Floats32]:
-    """Name and values ``(n, size, size)`` of the layer to draw behind what is explained.
+    """Name and values ``(n, size, size)`` of the layer to draw in the background.
 
-    The weight of knowledge where there is one, else the first layer; values as a model reads them.
+    The weight of geological knowledge if there is one, else the first layer. Values are those that
+    a model reads.
     """
     layer = X.kinds.index(WEIGHT) if WEIGHT in X.kinds else 0
     return X.names[layer], np.concatenate([values[:, layer] for values in X.batches(_AT_ONCE)])
 
 
 def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
-    """Arrays of a saved explanation; raises InputError where the file is missing or broken."""
+    """Arrays of a saved explanation; raises InputError if the file is missing or broken."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return [stored[name] for name in names]
     except BROKEN_ARRAYS as error:
         raise InputError(
-            f"is no saved explanation of this kind ({error})",
+            f"not a saved explanation of this kind: {why_broken(error)}",
             where=str(path),
-            remedy="make it again",
+            remedy="compute and save the explanation again",
         ) from error
 
 
 INK = "#22262a"
 FAINT = "#8a9096"
 RULE = "#d5d9dc"
-BLUE = "#0072b2"  # Okabe & Ito (2008), as all figures
+BLUE = "#0072b2"  # Okabe & Ito (2008), as in all figures
 VERMILION = "#d55e00"
 MOST_WINDOWS = 6
 _LONGEST_NAME = 24
@@ -67,7 +68,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def window_grid(rows: int, windows: int) -> tuple[Figure, list[list[Axes]]]:
-    """Return a figure of so many rows, with a column for each of the first ``MOST_WINDOWS``."""
+    """Return a figure with ``rows`` rows, and a column for each of the first ``MOST_WINDOWS``."""
     columns = min(windows, MOST_WINDOWS)
     figure = new_figure(max(1.25 * columns, 2.4) + 0.6, 1.35 * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -93,7 +94,7 @@ def window_edge(size: int) -> Rectangle:
 
 
 def row_title(axes: Axes, text: str) -> None:
-    """Say before the first window of a row what the row shows."""
+    """Write the title of a row, left of its first window."""
     axes.set_ylabel(text, fontsize=7, color=INK, parse_math=False)
 
 
@@ -108,7 +109,7 @@ def note(figure: Figure, text: str) -> None:
 
 
 def shortened(name: str) -> str:
-    """Return a layer's name as there is room for it.
+    """Return a layer's name, cut to 24 characters.
 
     >>> shortened("distance_to_the_nearest_fault_zone")
     'distance_to_the_nearest…'
@@ -117,7 +118,7 @@ def shortened(name: str) -> str:
 
 
 def plain_axes(axes: Axes) -> None:
-    """Leave the axis that carries figures, drawn thin, and names without marks."""
+    """Draw only the axis of numbers, with a thin line, and the names without tick marks."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
     axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
@@ -126,24 +127,24 @@ def plain_axes(axes: Axes) -> None:
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure, in the form that the path's ending names."""
+    """Write a figure; the path's ending gives the format."""
     figure.savefig(path)
 
 
 MOST_LAYERS = 20
 _WIDTH = 6.0
 _ROW = 0.27  # inches
-_LOWEST = 2.2  # inches, as the lettering of the colours needs
+_LOWEST = 2.2  # inches, for the text of the colour bar
 _BINS = 120
 _HALF_ROW = 0.42
 
 
 def swarm_figure(names: Sequence[str], values: Floats, features: Floats32) -> Figure:
-    """Draw values ``(n, C)``, a row a layer in the order given, the first ``MOST_LAYERS``."""
+    """Draw values ``(n, C)``, one row for each layer in the given order, up to ``MOST_LAYERS``."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
 
-    colours = colormaps["coolwarm"].with_extremes(bad=FAINT)  # where a layer has no value
+    colours = colormaps["coolwarm"].with_extremes(bad=FAINT)  # colour of missing values
     shown = min(len(names), MOST_LAYERS)
     figure, axes = _rows(names)
     axes.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
@@ -173,7 +174,7 @@ def swarm_figure(names: Sequence[str], values: Floats, features: Floats32) -> Fi
 
 
 def means_figure(names: Sequence[str], means: Floats) -> Figure:
-    """Draw mean |values| ``(C,)``, a bar a layer in the order given, the first ``MOST_LAYERS``."""
+    """Draw mean |values| ``(C,)``, one bar a layer in the given order, up to ``MOST_LAYERS``."""
     shown = min(len(names), MOST_LAYERS)
     figure, axes = _rows(names)
     bars = axes.barh(range(shown), means[:shown], height=0.62, color=BLUE)
@@ -185,10 +186,10 @@ def means_figure(names: Sequence[str], means: Floats) -> Figure:
 
 
 def swarm_offsets(values: Floats, width: float) -> Floats:
-    """How far from its row's middle each point stands, ``(n,)``, near ones side by side.
+    """Distance of each point from its row's middle, ``(n,)``, so that near points do not overlap.
 
-    Points whose values fall into one bin of ``width`` go above and below in turn. The fullest bin
-    fills the row, and a row of few points keeps to its middle.
+    Points in one bin of ``width`` are placed above and below in turn. The fullest bin fills the
+    row; a row of few points stays near its middle.
 
     >>> swarm_offsets(np.array([0.0, 0.01, 0.02, 5.0]), 1.0).round(2).tolist()
     [0.0, 0.08, -0.08, 0.0]
@@ -204,7 +205,7 @@ def swarm_offsets(values: Floats, width: float) -> Floats:
 
 
 def unit_colours(values: Floats32) -> Floats:
-    """Values from their 5th to their 95th percentile as 0 to 1, ``(n,)``; alike ones are 0.5."""
+    """Scale values from their 5th to 95th percentile to 0 to 1, ``(n,)``; equal ones are 0.5."""
     low, high = np.nanpercentile(values, [5, 95])
     if high <= low:
         return np.full(len(values), 0.5)
@@ -212,7 +213,7 @@ def unit_colours(values: Floats32) -> Floats:
 
 
 def _rows(names: Sequence[str]) -> tuple[Figure, Axes]:
-    """A figure with a row for each layer, the first on top."""
+    """A figure with a row for each layer, the first at the top."""
     shown = min(len(names), MOST_LAYERS)
     figure = new_figure(_WIDTH, max(_LOWEST, 0.8 + _ROW * shown))
     axes = figure.add_subplot()

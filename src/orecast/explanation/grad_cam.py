@@ -1,4 +1,4 @@
-"""Grad-CAM: where in a window a convolutional network finds what speaks for ore."""
+"""Grad-CAM: the parts of a window that raise a convolutional network's score."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradCam:
-    """Heat of each cell of n windows, and what it was made from.
+    """Heat of each cell of n windows, with the scores and a background layer.
 
-    ``heat`` ``(n, size, size)`` in [0, 1], each window's hottest cell 1; ``peak`` ``(n,)`` that
-    cell's own value before, in logits, by which maps of two windows compare: ``heat`` times
-    ``peak`` is the map. Where nothing speaks for ore both are 0. ``score`` ``(n,)`` the network's
-    probabilities; ``window`` ``(n, size, size)`` the values of ``layer``, to draw beneath.
+    ``heat`` ``(n, size, size)`` in [0, 1]; the hottest cell of each window is 1. ``peak`` ``(n,)``
+    is that cell's value before scaling, in logits; ``heat`` times ``peak`` compares two windows. If
+    no cell raises the score, both are 0. ``score`` ``(n,)`` are the network's probabilities;
+    ``window`` ``(n, size, size)`` the values of ``layer``, the background of the figure.
     """
 
     heat: Floats32
@@ -60,13 +60,13 @@ class GradCam:
 
     @classmethod
     def load(cls, path: Path) -> GradCam:
-        """Read what was saved; raises InputError where the file is missing or broken."""
+        """Read what was saved; raises InputError if the file is missing or broken."""
         names = ("heat", "peak", "score", "layer", "window")
         heat, peak, score, layer, window = read_arrays(path, *names)
         return cls(heat, peak, score, str(layer), window)
 
     def figure(self) -> Figure:
-        """Draw windows as grey maps of their layer, and below each its heat, bright where hot."""
+        """Draw each window as a grey map of the layer, and below it the heat, hot cells bright."""
         figure, (above, below) = window_grid(2, len(self.heat))
         for n, (plain, hot) in enumerate(zip(above, below, strict=True)):
             window_title(plain, f"score {self.score[n]:.2f}")
@@ -92,11 +92,11 @@ def grad_cam(network: Network, X: Windows) -> GradCam:
               \alpha_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y}{\partial A^k_{ij}}
 
     with :math:`A^k` the feature maps before the network's head, of :math:`Z` cells, and :math:`y`
-    the logit of ore; up-sampled to the window, bilinear. R.R. Selvaraju et al. (2017), Grad-CAM:
-    visual explanations from deep networks via gradient-based localization, ICCV, 618-626, eqs. 1
-    and 2.
+    the logit of ore. The map is enlarged to the window by bilinear interpolation. R.R. Selvaraju et
+    al. (2017), Grad-CAM: visual explanations from deep networks via gradient-based localization,
+    ICCV, 618-626, eqs. 1 and 2.
 
-    Raises ModelError where the features are no maps, or maps of one cell, and as ``predict``;
+    Raises ModelError if the features are not maps, or maps of one cell, and as ``predict``;
     SamplingError without windows.
     """
     from orecast.training.acceleration import suited_process
@@ -136,12 +136,12 @@ def _activation(network: Network, x: Tensor) -> Tensor:
 def _require_maps(name: str, features: Tensor) -> None:
     if features.ndim != 4:
         raise ModelError(
-            f"the features of {name} are no maps, so that Grad-CAM has no cells to tell apart",
-            remedy="explain it by shapley_values, or take a convolutional network such as resnet18",
+            f"Grad-CAM needs feature maps, which {name} does not have",
+            remedy="use shapley_values, or choose a convolutional network such as resnet18",
         )
     if features.shape[2] * features.shape[3] == 1:
         raise ModelError(
-            f"{name} makes a map of one cell of its window, on which Grad-CAM is the same all over",
+            f"Grad-CAM needs feature maps of several cells; those of {name} have one cell",
             where="sampling.window",
-            remedy="enlarge the window, or explain it by shapley_values",
+            remedy="set a larger window, or use shapley_values",
         )

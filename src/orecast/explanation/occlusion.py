@@ -1,7 +1,7 @@
-"""Occlusion: how much of a score goes when a layer is replaced by its mean.
+"""Occlusion: how much a score drops if a layer is replaced by its mean.
 
-After Zeiler & Fergus (2014, ECCV), with layers for patches: what is taken away is one element's
-map, and what is left in its place is the mean of what the model was scaled on.
+After Zeiler & Fergus (2014, ECCV), with layers instead of patches: one layer at a time is replaced
+by its mean in the model's scaling.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Attribution:
     drop: NDArray[np.float64]
 
     def top(self, area: int, n: int = 3, among: Sequence[str] | None = None) -> list[str]:
-        """Layers whose loss lowers the score of an area most; those that do not, are left out."""
+        """Layers whose occlusion lowers an area's score, largest drop first."""
         order = np.argsort(-self.drop[area], kind="stable")
         names = [self.layers[i] for i in order if self.drop[area, i] > 0]
         return [name for name in names if among is None or name in among][:n]
@@ -35,7 +35,7 @@ def occlusion(
 ) -> Attribution:
     """Attribute the mean score of each area's cells ``(n, 2)`` to the layers.
 
-    Areas of more than ``most_cells`` cells are judged on that many of them, drawn at random.
+    For areas of more than ``most_cells`` cells, that many cells are drawn at random.
     """
     rng = np.random.default_rng([seed, 4])
     chosen = [
@@ -58,11 +58,11 @@ def occlusion(
 
 
 def _without(fitted: Fitted, layer: int | None) -> Fitted:
-    """The same model, to which one layer looks like its mean everywhere."""
+    """The same model, with one layer replaced by its mean everywhere."""
     scaling = fitted.windows.scaling
     assert scaling is not None
     if layer is None:
         return fitted
     spread = scaling.spread.copy()
-    spread[layer] = np.inf  # (value - mean) / inf is 0, the mean, and costs no copy of the stack
+    spread[layer] = np.inf  # (value - mean) / inf is 0, the mean; so the stack is not copied
     return replace(fitted, windows=replace(fitted.windows, scaling=Scaling(scaling.mean, spread)))

@@ -1,4 +1,4 @@
-"""Where the deformable convolutions of a network look, and how much."""
+"""Sampling points of a network's deformable convolutions, and their weights."""
 
 from __future__ import annotations
 
@@ -42,13 +42,12 @@ _LARGEST_DOT = 34.0  # points squared, at a modulation of 1
 
 @dataclass(frozen=True)
 class SamplingOffsets:
-    """Where each of L deformable convolutions looks from the middle of each of n windows.
+    """Points that each of L deformable convolutions reads at the middle of each of n windows.
 
-    ``positions`` ``(L, n, 9, 2)`` are (row, column) in cells of the window, 0 the centre of its
-    first cell, and may lie beyond it, where a convolution reads 0; ``regular`` ``(L, 9, 2)`` are
-    the points of the same kernel without offsets; ``modulation`` ``(L, n, 9)`` in [0, 1] is how
-    much each point counts. ``window`` ``(n, size, size)`` holds the values of ``layer``, to draw
-    beneath.
+    ``positions`` ``(L, n, 9, 2)`` are (row, column) in cells of the window; 0 is the centre of the
+    first cell. Points outside the window read 0. ``regular`` ``(L, 9, 2)`` are the points of the
+    same kernel without offsets; ``modulation`` ``(L, n, 9)`` in [0, 1] is the weight of each point.
+    ``window`` ``(n, size, size)`` holds the values of ``layer``, the background of the figure.
     """
 
     positions: Floats32
@@ -70,13 +69,13 @@ class SamplingOffsets:
 
     @classmethod
     def load(cls, path: Path) -> SamplingOffsets:
-        """Read what was saved; raises InputError where the file is missing or broken."""
+        """Read what was saved; raises InputError if the file is missing or broken."""
         names = ("positions", "regular", "modulation", "layer", "window")
         positions, regular, modulation, layer, window = read_arrays(path, *names)
         return cls(positions, regular, modulation, str(layer), window)
 
     def figure(self) -> Figure:
-        """Draw each convolution's points over windows: crosses regular, dots where it looks."""
+        """Draw each convolution's points over windows: crosses regular, dots with offsets."""
         figure, grid = window_grid(len(self.positions), len(self.window))
         for number, row in enumerate(grid):
             row_title(row[0], f"deformable {number + 1}")
@@ -87,7 +86,7 @@ class SamplingOffsets:
         note(
             figure,
             f"over {shortened(self.layer)}; + regular kernel, ○ the window's own cell,\n"
-            "dots where it looks, as large as they count",
+            "dots: sampling points, larger for more weight",
         )
         return figure
 
@@ -121,8 +120,8 @@ def sampling_offsets(network: Network, X: Windows) -> SamplingOffsets:
     """Where the deformable convolutions of a fitted network look, from each window's own cell.
 
     J. Dai et al. (2017), Deformable convolutional networks, ICCV, 764-773, fig. 5, for windows
-    ``(n, C, k, k)``. On a map that the network has halved, the cell is the one that holds the
-    window's own cell, and positions are told in the window's cells all the same.
+    ``(n, C, k, k)``. On a halved map, the cell that contains the window's own cell is used.
+    Positions are always in cells of the window.
 
     Raises ModelError for a network without deformable convolutions, and as ``predict``;
     SamplingError without windows.
@@ -130,12 +129,12 @@ def sampling_offsets(network: Network, X: Windows) -> SamplingOffsets:
     from orecast.training.data import gather, windows_at_once
 
     require_windows(X)
-    network.predict(X.take(slice(0, 1)))  # raises where the windows are not what it learned from
+    network.predict(X.take(slice(0, 1)))  # raises if layers or size differ from training
     if not hasattr(network.net_, "sampling"):
         raise ModelError(
-            f"{network.name} has no deformable convolution, so that it looks at a fixed kernel",
+            f"{network.name} has no deformable convolutions",
             where="model.name",
-            remedy="take dcn or gk-dcn",
+            remedy="set model.name to dcn or gk-dcn",
         )
     step = windows_at_once(X.size)
     parts = [
@@ -168,9 +167,9 @@ def _from_the_middle(network: Network, x: Tensor) -> tuple[Floats32, Floats32, F
 
 
 def _middle(size: int, side: int) -> tuple[int, int]:
-    """Cell of a map of ``side`` cells that holds the window's own, and window cells in a cell.
+    """Cell of a map of ``side`` cells that contains the window's own cell, and the map's stride.
 
-    A map is the window halved, what is left over dropped, none or more times.
+    A map is the window halved zero or more times, rounded down.
 
     >>> _middle(9, 9), _middle(9, 4), _middle(3, 1)
     ((4, 1), (2, 2), (0, 2))
@@ -180,5 +179,5 @@ def _middle(size: int, side: int) -> tuple[int, int]:
 
 
 def _in_window_cells(at: Floats32, stride: int) -> Floats32:
-    """Positions on a map in cells of the window: both count from the centre of a first cell."""
+    """Convert positions on a map to cells of the window; 0 is the centre of the first cell."""
     return ((at + np.float32(0.5)) * stride - np.float32(0.5)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Shapley values: what each layer adds to a score, over the orders in which layers may come."""
+"""Shapley values: what each layer adds to a score, as a mean over orders of the layers."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 Predict = Callable[[Windows], Floats]
 
-_WRITTEN = 1 << 24  # values of windows written out at a time, 64 MiB
-_SAME = 1e-3  # scores that differ by less are one score
+_WRITTEN = 1 << 24  # window values in memory at a time, 64 MiB
+_SAME = 1e-3  # scores that differ by less count as equal
 
 
 @dataclass(frozen=True)
 class Shapley:
     """What each of C layers adds to the scores of n windows; every row sums to score - ``base``.
 
-    ``values`` ``(n, C)`` in units of the score; ``features`` ``(n, C)`` the mean of each layer over
-    the window, as the model reads it; ``base`` the mean score of the background.
+    ``values`` ``(n, C)`` in units of the score; ``features`` ``(n, C)`` the mean over the window of
+    each layer's values as the model reads them; ``base`` the mean score of the background.
     """
 
     names: tuple[str, ...]
@@ -53,12 +53,12 @@ class Shapley:
 
     @classmethod
     def load(cls, path: Path) -> Shapley:
-        """Read what was saved; raises InputError where the file is missing or broken."""
+        """Read what was saved; raises InputError if the file is missing or broken."""
         names, values, features, base = read_arrays(path, "names", "values", "features", "base")
         return cls(tuple(map(str, names)), values, features, float(base))
 
     def ranked(self) -> Ints:
-        """Numbers of the layers, those with the largest mean |value| first."""
+        """Numbers of the layers, largest mean |value| first."""
         return np.argsort(-np.abs(self.values).mean(axis=0), kind="stable")
 
     def swarm(self) -> Figure:
@@ -67,7 +67,7 @@ class Shapley:
         return swarm_figure(self._named(order), self.values[:, order], self.features[:, order])
 
     def means(self) -> Figure:
-        """Draw the mean of each layer's values without their signs."""
+        """Draw the mean absolute value of each layer."""
         order = self.ranked()
         return means_figure(self._named(order), np.abs(self.values[:, order]).mean(axis=0))
 
@@ -97,19 +97,18 @@ def shapley_values(
     .. math:: \phi_i = \frac{1}{B\,P} \sum_{b=1}^{B} \sum_{\pi}
               f(x_{\pi \le i}, b_{\pi > i}) - f(x_{\pi < i}, b_{\pi \ge i})
 
-    A layer is one player: those before and with layer :math:`i` in the order :math:`\pi` are the
-    window's own, the others are those of a background window :math:`b`, whole (interventional
-    values, Lundberg & Lee 2017, NIPS, 4765-4774). B = ``drawn`` windows are drawn from the
-    ``background``, or all taken where it has no more, and for each of them P orders as Strumbelj &
-    Kononenko (2014, Knowl. Inf. Syst. 41, 647-665) draw them, half of them the reverse of the other
-    half, by which what two layers do together is shared exactly (Mitchell, Cooper, Frank & Holmes
-    2022, JMLR 23(43)). From P = C! on, all orders are taken and the values are exact for that
-    background. All windows meet the same draws. A model is asked for up to
-    :math:`n B P (C - 1)` scores.
+    A layer is one player. Layers up to :math:`i` in the order :math:`\pi` come from the window;
+    the others come from a background window :math:`b`, as whole maps (interventional values,
+    Lundberg & Lee 2017, NIPS, 4765-4774). B = ``drawn`` windows are drawn from the ``background``,
+    or all are taken if there are not more. For each of them P orders are drawn (Strumbelj &
+    Kononenko 2014, Knowl. Inf. Syst. 41, 647-665). Half of them are the reverse of the other half,
+    so the joint effect of two layers is divided exactly (Mitchell, Cooper, Frank & Holmes 2022,
+    JMLR 23(43)). If P is C! or more, all orders are used and the values are exact for that
+    background. All windows use the same draws. A model computes up to :math:`n B P (C - 1)` scores.
 
     Raises SamplingError without windows, ConfigError unless ``drawn`` is at least 1 and
-    ``permutations`` even and at least 2, ModelError where the background has other layers or
-    another size, and for a model that reads more than its windows.
+    ``permutations`` even and at least 2, ModelError if the background has other layers or another
+    size, or if the model reads more than its windows.
     """
     require_windows(X)
     require_windows(background)
@@ -151,7 +150,7 @@ def _added(
 ) -> Floats:
     """Mean of what each layer adds in orders ``(P, C)`` to windows ``(b, C, k, k)``, ``(b, C)``.
 
-    Floats with all layers of their own are ``whole`` ``(b,)``, with none of them ``none``.
+    ``whole`` ``(b,)`` are the scores with all layers of the window, ``none`` that with no layer.
     """
     place = np.argsort(walk, axis=1)  # (P, C)
     count, layers = walk.shape
@@ -170,18 +169,18 @@ def _added(
 def _scores(
     predict: Predict, X: Windows, own: Floats32, other: Floats32, coalitions: Bools
 ) -> Floats:
-    """Scores of windows of whose layers some are their own ``(m, C)``, the rest another's."""
+    """Scores of windows whose layers are their own where ``coalitions`` ``(m, C)``, else others."""
     mixed = np.where(coalitions[:, None, :, None, None], own, other)  # (m, b, C, k, k)
     return predict(_written(mixed.reshape(-1, *own.shape[1:]), X)).reshape(len(coalitions), -1)
 
 
 def _raw(X: Windows) -> Floats32:
-    """Values of windows as they stand in the stack, ``(n, C, k, k)``; NaN where nothing is read."""
+    """Values of windows as in the stack, ``(n, C, k, k)``; NaN where nothing is read."""
     return replace(X, scaling=None).batch()
 
 
 def _means(values: Floats32) -> Floats32:
-    """Mean of each layer over the cells of a window that hold a value, ``(n, C)``; NaN of none."""
+    """Mean of each layer over the window's cells with a value, ``(n, C)``; NaN if none has one."""
     missing = np.isnan(values)
     with np.errstate(invalid="ignore"):
         total = np.where(missing, 0, values).sum(axis=(2, 3))
@@ -189,7 +188,7 @@ def _means(values: Floats32) -> Floats32:
 
 
 def _written(values: Floats32, X: Windows) -> Windows:
-    """Windows like ``X`` over values ``(n, C, k, k)``, which stand below each other in a stack."""
+    """Windows like ``X`` with the values ``(n, C, k, k)``, placed below each other in a stack."""
     n, layers, size, _ = values.shape
     stack = np.ascontiguousarray(values.transpose(1, 0, 2, 3)).reshape(layers, n * size, size)
     own = window_start(size)
@@ -200,7 +199,7 @@ def _written(values: Floats32, X: Windows) -> Windows:
 
 
 def _orders(layers: int, count: int, rng: np.random.Generator) -> Ints:
-    """Orders of the layers ``(P, C)``: all there are where ``count`` reaches them, else drawn."""
+    """Orders of the layers ``(P, C)``: all if ``count`` is large enough, else random ones."""
     if count >= factorial(layers):
         return np.array(list(all_orders(range(layers))))
     half = rng.permuted(np.tile(np.arange(layers), (count // 2, 1)), axis=1)
@@ -210,8 +209,8 @@ def _orders(layers: int, count: int, rng: np.random.Generator) -> Ints:
 def _require_alike(X: Windows, background: Windows) -> None:
     if (X.names, X.size) != (background.names, background.size):
         raise ModelError(
-            "the background's windows have other layers or another size than those to explain",
-            remedy="take the background from the same windows, such as by Windows.moved",
+            "the background windows have other layers or another size than the explained windows",
+            remedy="make the background from the same windows, such as by Windows.moved",
         )
 
 
@@ -226,10 +225,10 @@ def _require_counts(drawn: int, permutations: int) -> None:
 
 
 def _require_windows_suffice(written: Floats, scores: Floats) -> None:
-    """Compare scores of the windows on their map with those of the same windows taken out of it."""
+    """Raise ModelError if scores of windows change when the windows are cut out of their map."""
     if not np.allclose(written, scores, rtol=0, atol=_SAME, equal_nan=True):
         raise ModelError(
-            "the model's scores change when its windows are taken out of their map: it reads more "
-            "than windows, so that layers cannot be exchanged in them",
-            remedy="explain a model that reads windows alone",
+            "Shapley values need a model that reads only its windows; this model reads more of "
+            "the map",
+            remedy="choose a model that reads only windows",
         )

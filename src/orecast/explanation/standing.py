@@ -1,7 +1,7 @@
-"""Elements that stand out: how far an area's layers lie above the rest of the map.
+"""Anomalous elements of an area: how far its layers lie above the rest of the map.
 
-For models that learn from no deposit. Nothing is asked of the model: it calls a place anomalous,
-and this says in which elements it is, by the robust z-score of each element's layer.
+For models without labels. The model marks an area as anomalous. The robust z-score of each
+element's layer shows which elements are anomalous; it does not use the model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Standing:
     z: NDArray[np.float64]
 
     def top(self, area: int, n: int = 3) -> list[str]:
-        """Elements that lie highest above the map's median in an area; those below are left out."""
+        """Elements above the map's median in an area, highest first."""
         order = np.argsort(-self.z[area], kind="stable")
         return [self.layers[i] for i in order if self.z[area, i] > 0][:n]
 
@@ -35,11 +35,11 @@ def elements_behind(
 ) -> Standing:
     """Compare the element layers in each area's cells ``(n, 2)`` with those of the whole map.
 
-    ``z = (value - median) / (1.4826 MAD)``, median and median absolute deviation over the cells of
-    ``valid`` ``(rows, columns)``: the background that Reimann, Filzmoser & Garrett (2005, Science
-    of the Total Environment 346, 1-16) set anomalies against, which the anomalies themselves hardly
-    move. An area's z is the mean over those of its cells that are valid. NaN where an area has
-    none, and for a layer of which more than half the map holds one value, which has no spread.
+    ``z = (value - median) / (1.4826 MAD)``, with median and median absolute deviation over the
+    cells of ``valid`` ``(rows, columns)``: the background of Reimann, Filzmoser & Garrett (2005,
+    Science of the Total Environment 346, 1-16), which anomalies hardly change. An area's z is the
+    mean over its valid cells. NaN for an area without valid cells, and for a layer with one value
+    in more than half of the map, since its MAD is 0.
     """
     names = tuple(name for name in evidence.names if evidence.kind(name) == "element")
     z = np.full((len(areas), len(names)), np.nan)

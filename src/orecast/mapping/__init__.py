@@ -1,4 +1,4 @@
-"""The whole area: predicted, classed, and written as GeoTIFFs."""
+"""Maps of the whole area: scores, classes, applicability, and GeoTIFF files."""
 
 from orecast.mapping.applicability import Applicability, map_applicability
 from orecast.mapping.classes import Classes, classify, classify_held_out

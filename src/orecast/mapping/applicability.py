@@ -1,4 +1,4 @@
-"""Area of applicability: where a map's cells are like those that its model learned from."""
+"""Area of applicability: map cells that are similar to the training cells of the model."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _DISTANCES_AT_ONCE = 2**22  # 32 MiB
 
 @dataclass(frozen=True)
 class Applicability:
-    """How unlike the training points each cell is, and from where on it is outside.
+    """Dissimilarity of each cell from the training points, and the limit of the area.
 
-    ``di`` the dissimilarity index, float32, of the cells' shape, NaN where there is none; 0 is a
-    training point, 1 as far from the nearest as they are from each other on average. ``threshold``
-    the largest index at which a model may still be trusted as far as it was tested.
+    ``di`` is the dissimilarity index, float32, of the cells' shape, NaN where unknown. 0: the cell
+    equals a training point. 1: its distance to the nearest training point is the mean distance
+    between training points. ``threshold`` is the largest index inside the area; there the scores of
+    validation apply.
     """
 
     di: NDArray[np.float32]
@@ -34,17 +35,17 @@ class Applicability:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """Whether each cell is in the area of applicability; one without an index is not."""
+        """Whether each cell is in the area of applicability; cells without an index are not."""
         return np.asarray(self.di <= np.float32(self.threshold))
 
     @property
     def share(self) -> float:
-        """Share of the cells with an index that are inside; NaN where there are none."""
+        """Share of the cells with an index that are inside; NaN if no cell has an index."""
         known = int(np.sum(~np.isnan(self.di)))
         return int(np.sum(self.inside)) / known if known else float("nan")
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, as ``metrics.json`` holds them."""
+        """Return the numbers for ``metrics.json``."""
         known = self.di[~np.isnan(self.di)]
         return {
             "threshold": self.threshold,
@@ -55,11 +56,11 @@ class Applicability:
 
 @dataclass(frozen=True)
 class TrainingSpace:
-    """Training points in the space of their predictors, each divided by its spread and weighted.
+    """Training points in the space of standardised and weighted predictors.
 
-    ``mean`` and ``factor`` ``(p,)`` carry values into that space; ``tree`` holds the points.
-    ``unit`` is their mean distance from each other, ``di`` ``(n,)`` each one's own dissimilarity
-    from the points of other folds, ``threshold`` the upper whisker of these.
+    ``mean`` and ``factor`` ``(p,)`` transform values into that space; ``tree`` holds the points.
+    ``unit`` is the mean distance between points, ``di`` ``(n,)`` each point's dissimilarity from
+    the points of other folds, ``threshold`` the upper whisker of ``di``.
     """
 
     mean: Floats
@@ -77,7 +78,7 @@ class TrainingSpace:
         weights: ArrayLike | None = None,
         folds: ArrayLike | None = None,
     ) -> Self:
-        """Learn from training points ``(n, p)``; see ``applicability``."""
+        """Fit to training points ``(n, p)``; see ``applicability``."""
         values = np.asarray(training, dtype=np.float64)
         _require_finite(values)
         mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
@@ -111,18 +112,18 @@ def applicability(
 
     with :math:`d` the Euclidean distance of predictors that are standardised on the training points
     and multiplied by their weights, and :math:`\bar d` the mean distance between two training
-    points. Inside is what is no farther than the training points are from the nearest training
-    point of another fold, outliers left out: the upper whisker of their indices.
+    points. The threshold is the upper whisker of the training points' own indices, each computed
+    to the nearest point of another fold; so outliers are left out.
 
     H. Meyer, E. Pebesma (2021), Predicting into unknown space? Estimating the area of applicability
     of spatial prediction models, Methods in Ecology and Evolution 12, 1620-1633.
 
-    ``training`` ``(n, p)``, ``cells`` ``(m, p)``; ``weights`` ``(p,)``, such as permutation
-    importances, of which a negative one counts as 0; all alike where left out. ``folds`` ``(n,)``
-    numbers what must not be each other's nearest, such as slid copies of one place; without, every
-    point stands alone. A predictor that is constant in training has no spread to measure by and
-    adds nothing. Raises SamplingError where there are fewer than two points or folds, a training
-    value is missing, the weights do not fit, or all training points coincide.
+    ``training`` ``(n, p)``, ``cells`` ``(m, p)``. ``weights`` ``(p,)`` may be permutation
+    importances; negative ones count as 0; by default all are equal. Points of one fold in
+    ``folds`` ``(n,)``, such as slid copies of one place, are not compared; by default every point
+    is its own fold. A predictor that is constant in training is ignored. Raises SamplingError if
+    there are fewer than two points or folds, a training value is missing, the weights do not fit,
+    or all training points are equal.
 
     >>> area = applicability([[0.0], [1.0], [2.0]], [[1.0], [2.5], [8.0]])
     >>> area.di.tolist(), area.threshold, area.inside.tolist()
@@ -143,10 +144,9 @@ def map_applicability(
 ) -> Applicability:
     """Area of applicability of a fitted recipe over the map, tile by tile; see ``applicability``.
 
-    The predictors are the values of a cell's own layers as the model reads them, screened and
-    scaled, whatever the model makes of the window around. ``folds`` ``(n,)`` are those of
-    ``fitted.rows``; by default slid copies of one place are one fold. The index is NaN where the
-    evidence is.
+    The predictors are the cell's own values of the layers that the model reads, screened and
+    scaled; the rest of the window is not used. ``folds`` ``(n,)`` are those of ``fitted.rows``; by
+    default slid copies of one place are one fold. The index is NaN where the evidence is.
     """
     own = fitted.rows.origin if folds is None else folds
     space = TrainingSpace.of(fitted.windows.centre(), weights=weights, folds=own)
@@ -161,10 +161,10 @@ def map_dissimilarity(
     tile: int = 256,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Applicability:
-    """Area of applicability of training places over a map, which need not be their own.
+    """Area of applicability of training places over a map, of the same area or another.
 
-    ``windows`` say how the map's cells are read: the layers and scaling of the training places.
-    The index is NaN where the evidence is.
+    ``windows`` hold the map's layers with the scaling of the training places. The index is NaN
+    where the evidence is.
     """
     visible = replace(windows, hidden=None)
     di = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
@@ -191,13 +191,13 @@ def upper_whisker(values: ArrayLike) -> float:
 
 
 def _distances(points: Floats, fold: NDArray[Any]) -> tuple[float, Floats]:
-    """Mean distance between two points, and each point's to the nearest of another fold."""
+    """Mean distance between two points, and each point's distance to the nearest other fold."""
     n = len(points)
     if fold.shape != (n,) or len(np.unique(fold)) < 2:
         raise SamplingError(
-            f"{n} training points in {len(np.unique(fold))} folds: the distance to the nearest "
-            "of another fold needs a fold for each point, and two",
-            remedy="give more folds, or learn from more places",
+            f"{n} training points have {len(np.unique(fold))} folds: each point needs a fold, and "
+            "there must be at least 2 folds",
+            remedy="give more folds, or add training places",
         )
     total, nearest = 0.0, np.empty(n)
     step = max(1, _DISTANCES_AT_ONCE // n)
@@ -209,8 +209,8 @@ def _distances(points: Floats, fold: NDArray[Any]) -> tuple[float, Floats]:
         nearest[rows] = between.min(axis=1)
     if total == 0:
         raise SamplingError(
-            "all training points have the same values, so that there is no distance to measure by",
-            remedy="learn from more places, or from other layers",
+            "all training points have the same values, so their distances are 0",
+            remedy="add training places or other layers",
         )
     return total / (n * (n - 1)), nearest
 
@@ -221,7 +221,8 @@ def _weights(weights: ArrayLike | None, p: int) -> Floats:
     given = np.asarray(weights, dtype=np.float64)
     if given.shape != (p,) or not np.isfinite(given).all() or not (given > 0).any():
         raise SamplingError(
-            f"{p} predictors need as many finite weights, one above 0, not {given.tolist()}"
+            f"{p} predictors need {p} finite weights, at least one above 0, not {given.tolist()}",
+            remedy="give one weight for each predictor",
         )
     return np.maximum(given, 0.0)
 
@@ -229,12 +230,12 @@ def _weights(weights: ArrayLike | None, p: int) -> Floats:
 def _require_finite(values: Floats) -> None:
     if values.ndim != 2 or len(values) < 2:
         raise SamplingError(
-            f"training points of shape {values.shape} are too few to tell a distance",
-            remedy="give at least two points, a row each",
+            f"distances need at least 2 training points, not an array of shape {values.shape}",
+            remedy="give at least two points, one row each",
         )
     gaps = int((~np.isfinite(values).all(axis=1)).sum())
     if gaps:
         raise SamplingError(
-            f"{gaps} of {len(values)} training points miss a value",
-            remedy="leave them out, or give the windows a scaling, which fills them",
+            f"{gaps} of {len(values)} training points have missing values",
+            remedy="leave them out, or pass windows with a scaling, which fills missing values",
         )

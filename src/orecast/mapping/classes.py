@@ -1,4 +1,4 @@
-"""Potential classes A, B and C of a map, and how many of the deposits each captures."""
+"""Classes A, B and C of a map, and the deposits that each class contains."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ NAMES = ("A", "B", "C")
 Thresholds = tuple[float, float, float]
 
 _BINS = 50
-_FALL = 0.25  # a peak falls by this share of its height on either side
-_TALL = 0.05  # and reaches this share of the tallest peak's height
+_FALL = 0.25  # a peak must fall by this share of its height on both sides
+_TALL = 0.05  # a peak must reach this share of the tallest peak's height
 
 
 @dataclass(frozen=True)
 class Classes:
-    """A map of classes, how it was drawn, and what it captures.
+    """A map of classes, with its rule, its thresholds, and the deposits in each class.
 
     ``values`` ``(rows, columns)`` uint8: 1 A, 2 B, 3 C, 0 none, 255 nodata. A cell is in the best
-    class whose threshold its score reaches; an infinite threshold is a class without cells.
-    ``captured`` has a row a class: its own share of the mapped area and of the deposits on the
-    map, which do not add those of better classes.
+    class whose threshold its score reaches. A class with an infinite threshold has no cells.
+    ``captured`` has one row for each class: its share of the mapped area, and of the deposits on
+    the map, without those of better classes.
     """
 
     rule: str
@@ -39,7 +39,7 @@ class Classes:
     captured: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
-        """As ``metrics.json`` holds it."""
+        """Return the form for ``metrics.json``."""
         return {
             "rule": self.rule,
             "sentence": self.sentence,
@@ -53,17 +53,20 @@ def classify(
 ) -> Classes:
     """Draw classes A, B and C.
 
-    ``score`` ``(rows, columns)``, 0..1, NaN outside the map; ``deposits`` ``(n, 2)`` row and column
-    of the known deposits, which move no threshold and are only counted. Deposits off the map or on
-    NaN count nowhere. By rule: "area", the best cells up to each share of the mapped area, a tie
-    never split and never let over the share; "probability", fixed scores; "histogram", the range
-    from the histogram's peak to its maximum in three equal steps (Earth Science 51(3), 2026, which
-    then tunes by hand; this does not). Raises ConfigError where the map has no cells, or its
-    histogram no interior peak.
+    ``score`` ``(rows, columns)``, 0..1, NaN outside the map. ``deposits`` ``(n, 2)`` are rows and
+    columns of the known deposits. They are only counted; they do not change a threshold. Deposits
+    outside the map or on NaN are not counted. Rules: "area" takes the best cells up to each share
+    of the mapped area; cells of equal score are all taken, or none if they exceed the share.
+    "probability" takes fixed scores. "histogram" divides the range from the histogram's peak to its
+    maximum into three equal steps (Earth Science 51(3), 2026, without its tuning by hand). Raises
+    ConfigError if the map has no cells, or its histogram has no interior peak.
     """
     cells = score[~np.isnan(score)]
     if not cells.size:
-        raise ConfigError("the map has no cells with a score, so that no classes can be drawn")
+        raise ConfigError(
+            "no cell of the map has a score, so there are no classes",
+            remedy="check that the evidence layers cover the area",
+        )
     thresholds, how = _thresholds(cells, options)
     values = _values(score, thresholds)
     captured = _captured(values, deposits)
@@ -77,11 +80,11 @@ def classify_held_out(
     options: config.Classes,
     deposits: ArrayLike = (),
 ) -> Classes:
-    """Draw the classes of an out-of-fold map, each fold by the scores of the cells it may see.
+    """Draw the classes of an out-of-fold map, with thresholds from each fold's visible cells.
 
-    ``score`` and ``fold`` ``(rows, columns)``; ``seen`` a fold's scores of its visible cells
-    ``(n_seen,)``. So a class covers what it covers in the held-out regions, which is not the share
-    that was asked for. ``thresholds`` are the means over folds. Raises ConfigError as ``classify``.
+    ``score`` and ``fold`` ``(rows, columns)``; ``seen`` has each fold's scores of its visible cells
+    ``(n_seen,)``. So in the held-out regions a class can cover another share of the area than the
+    requested one. ``thresholds`` are the means over folds. Raises ConfigError as ``classify``.
     """
     values = np.full(score.shape, CLASS_NODATA, dtype=np.uint8)
     found = []
@@ -113,7 +116,7 @@ def _thresholds(scores: NDArray[np.floating], options: config.Classes) -> tuple[
 
 
 def _by_area(cells: NDArray[np.float64], shares: Thresholds) -> Thresholds:
-    """Lowest score of each class from ascending ``cells``; infinite where a tie is too wide."""
+    """Lowest score of each class from ascending ``cells``; infinite if a tie exceeds the share."""
 
     def lowest(share: float) -> float:
         count = math.floor(round(share * cells.size, 6))
@@ -128,19 +131,19 @@ def _by_area(cells: NDArray[np.float64], shares: Thresholds) -> Thresholds:
 
 
 def _by_histogram(cells: NDArray[np.float64]) -> Thresholds:
-    """Peak to maximum in equal steps; what lies below the peak is background.
+    """Peak to maximum in equal steps; scores below the peak are background.
 
-    The peak is a maximum of the smoothed histogram away from both ends. Of several that stand out,
-    the one at the highest score: a lower hump of barren ground is background too.
+    The peak is a maximum of the smoothed histogram, not at its ends. If several are clear, the one
+    at the highest score is taken: a lower one, of barren rock, is background too.
     """
     low, high = float(cells[0]), float(cells[-1])
     counts, edges = np.histogram(cells, bins=_BINS, range=(low, high) if low < high else (0, 1))
-    peaks = _standing_out(counts)
+    peaks = _clear_peaks(counts)
     if low == high or not peaks.size:
         raise ConfigError(
-            f"the histogram of the scores, {low:.3g} to {high:.3g}, has no interior peak that "
-            f"stands out: {100 * np.max(counts) / cells.size:.0f} % of the cells lie within "
-            f"{edges[counts.argmax()]:.3g} to {edges[counts.argmax() + 1]:.3g}",
+            f"the histogram of the scores, {low:.3g} to {high:.3g}, has no clear interior peak: "
+            f"{100 * np.max(counts) / cells.size:.0f} % of the cells lie between "
+            f"{edges[counts.argmax()]:.3g} and {edges[counts.argmax() + 1]:.3g}",
             where='classes.rule = "histogram"',
             remedy='set classes.rule to "area" or "probability"',
         )
@@ -149,8 +152,8 @@ def _by_histogram(cells: NDArray[np.float64]) -> Thresholds:
     return peak + 2 * step, peak + step, peak
 
 
-def _standing_out(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bins of the interior peaks that fall on both sides and are no ripple of a tail."""
+def _clear_peaks(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bins of the interior peaks that are tall enough and fall on both sides."""
     from scipy.signal import find_peaks
 
     smooth = np.convolve(np.pad(counts, 2, mode="edge"), np.array([1, 2, 3, 2, 1]) / 9, "valid")
@@ -169,7 +172,7 @@ def _values(score: NDArray[np.floating], thresholds: Thresholds) -> NDArray[np.u
 
 
 def _captured(values: NDArray[np.uint8], deposits: ArrayLike) -> list[dict[str, Any]]:
-    """Own share of area and of deposits of each class; no deposits, NaN."""
+    """Share of the area and of the deposits in each class; NaN without deposits."""
     row, column = np.asarray(deposits, dtype=np.int64).reshape(-1, 2).T
     inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
     at_deposits = values[row[inside], column[inside]]
@@ -191,7 +194,7 @@ def _captured(values: NDArray[np.uint8], deposits: ArrayLike) -> list[dict[str, 
 
 
 def _limit(score: float) -> str:
-    """Three digits, or as many as it takes for a score below 1 not to read 1.
+    """Three digits, or more if a score below 1 would be printed as 1.
 
     >>> _limit(0.98765), _limit(0.99997), _limit(1.0)
     ('0.988', '0.99997', '1')

@@ -1,4 +1,4 @@
-"""Predict a whole area, and write it as GeoTIFF."""
+"""Predict a whole area, and write and read GeoTIFF files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def predict_map(
 ) -> NDArray[np.float32]:
     """Score every cell that has evidence, ``(rows, columns)``; NaN elsewhere.
 
-    The map is the same whatever the tile: each cell's window is read from the whole stack.
+    The map does not depend on the tile size: each cell's window is read from the whole stack.
     """
     score = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
     tiles = list(evidence.grid.tiles(tile))
@@ -63,11 +63,11 @@ def write_raster(
 ) -> None:
     """Write one band as a Cloud-Optimised GeoTIFF.
 
-    ``values`` ``(rows, columns)`` of the grid's shape. A continuous map is "float32" with nodata
-    NaN and overviews by average; a map of classes is "uint8" with nodata 255, overviews by the
-    nearest cell, and, where given, the ``colours`` of its values. DEFLATE with a predictor, tiles
-    of 512. ``description`` names the band, in GIS programs too. Raises AlignmentError where the
-    shapes differ, RunError where the file cannot be written.
+    ``values`` ``(rows, columns)`` of the grid's shape. A continuous map is "float32", with nodata
+    NaN and overviews by average. A map of classes is "uint8", with nodata 255, overviews by the
+    nearest cell, and the ``colours`` of its values, if given. DEFLATE with a predictor, tiles of
+    512. ``description`` is the band's name, also in GIS programs. Raises AlignmentError if the
+    shapes differ, RunError if the file cannot be written.
     """
     if values.shape != grid.shape:
         raise AlignmentError(
@@ -79,7 +79,7 @@ def write_raster(
     continuous = dtype == "float32"
     if nodata is None:
         nodata = math.nan if continuous else CLASS_NODATA
-    # assembled in memory: on a full disk GDAL may leave a cut file and say nothing
+    # built in memory: on a full disk GDAL can write an incomplete file without an error
     with MemoryFile() as assembled:
         with assembled.open(
             driver="COG",
@@ -106,21 +106,21 @@ def write_raster(
             raise RunError(
                 f"the raster cannot be written ({error.strerror or error})",
                 where=str(path),
-                remedy="free space or name a writable output folder",
+                remedy="free disk space, or choose an output folder that you can write to",
             ) from error
 
 
 def read_raster(path: Path) -> Raster:
     """Read one band written by ``write_raster``; nodata becomes NaN, values are float32.
 
-    The raster's name is the band's description, or the file's stem. Raises InputError where the
-    file is missing, broken or carries no CRS, AlignmentError where it is rotated.
+    The raster's name is the band's description, or the file's name without its ending. Raises
+    InputError if the file is missing, broken or has no CRS, AlignmentError if it is rotated.
     """
     import rasterio
     from rasterio.errors import RasterioError
 
     if not path.is_file():
-        raise InputError("no such raster", where=str(path))
+        raise InputError("the raster does not exist", where=str(path), remedy="check the path")
     try:
         with rasterio.open(path) as source:
             values = source.read(1).astype(np.float32)
@@ -129,7 +129,9 @@ def read_raster(path: Path) -> Raster:
     except RasterioError as error:
         raise InputError(f"the raster cannot be read ({error})", where=str(path)) from error
     if crs is None:
-        raise InputError("the raster carries no CRS", where=str(path))
+        raise InputError(
+            "the raster has no CRS", where=str(path), remedy="assign a CRS to it in a GIS program"
+        )
     if nodata is not None and not math.isnan(nodata):
         values[values == np.float32(nodata)] = np.nan
     return Raster(name, Grid(_pyproj_crs(crs), transform, values.shape), values, str(path))

@@ -1,4 +1,4 @@
-"""Targets: connected areas of the classes as ranked polygons, for QGIS and as a table."""
+"""Targets: connected areas of the classes as ranked polygons, in a GeoPackage and a table."""
 
 from orecast.targets.delineation import (
     COLUMNS,

@@ -1,4 +1,4 @@
-"""Targets as polygons around the best cells, and as numbered tiles."""
+"""Targets as polygons around the best cells; numbered tiles of the map."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def number_tiles(
     """Return ``down * across`` numbered tiles with their scores, best class, and known ore.
 
     ``score`` and ``classes_values`` (1 A, 2 B, 3 C, 0 none, 255 nodata) are ``(rows, columns)``;
-    ``deposits`` the known deposits' cells ``(n, 2)``. Columns: ``number`` from 1 in the
-    north-west, ``known_ore``, ``class`` ("" for none), ``score_max``, ``score_mean`` (NaN where the
-    tile has no data). Raises ConfigError where the tiles do not fit the grid.
+    ``deposits`` are the known deposits' cells ``(n, 2)``. Columns: ``number`` from 1 in the
+    north-west, ``known_ore``, ``class`` ("" for none), ``score_max``, ``score_mean`` (NaN for a
+    tile without data). Raises ConfigError if the tiles do not fit the grid.
     """
     import geopandas as gpd
     from shapely.geometry import box
@@ -63,7 +63,7 @@ def number_tiles(
 
 
 def write_tiles(tiles: gpd.GeoDataFrame, folder: Path) -> None:
-    """Write ``tiles.gpkg`` and ``tiles.csv``; raises RunError where they cannot be written."""
+    """Write ``tiles.gpkg`` and ``tiles.csv``; raises RunError if they cannot be written."""
     import pyogrio
 
     try:
@@ -74,13 +74,13 @@ def write_tiles(tiles: gpd.GeoDataFrame, folder: Path) -> None:
         raise RunError(
             f"the tiles cannot be written ({error})",
             where=str(folder),
-            remedy="free space or name a writable output folder",
+            remedy="free disk space, or choose an output folder that you can write to",
         ) from error
 
 
 Reasons = Mapping[int, str] | Callable[[list[Ints]], list[str]]
 Measure = Callable[[list[Ints]], Sequence[float]]
-"""A figure of each target from all targets' cells, each ``(n_cells, 2)``."""
+"""Takes the cells of all targets, each ``(n_cells, 2)``; returns one number for each target."""
 COLUMNS = (
     "rank",
     "class",
@@ -110,21 +110,21 @@ def delineate(
 ) -> gpd.GeoDataFrame:
     """Turn a map of classes into targets, best first.
 
-    A target is a connected area of cells in any class, cells that touch at a corner being
-    connected, of at least ``options.smallest`` cells. Its class is the best it holds: a core of A
-    within its halo of B and C is one place to go to, not three. Targets rank by class, then by
-    highest score, then by mean score, then by area; ``options.most`` are kept.
+    A target is a connected area of cells in any class, with at least ``options.smallest`` cells;
+    cells that touch at a corner are connected. A target has the best class of its cells: class A
+    surrounded by B and C is one target, not three. Targets are ranked by class, then by highest
+    score, then by mean score, then by area; the first ``options.most`` are kept.
 
     ``score``, ``classes_values`` (1 A, 2 B, 3 C, 0 none, 255 nodata) and ``uncertainty`` are
-    ``(rows, columns)`` of the grid, in metres. ``top_elements`` says why: text by rank, or a
-    function of all targets' cells, each ``(n_cells, 2)``; empty when left out. ``extra`` names
-    further columns of numbers, and what measures them (see ``over_cells``).
+    ``(rows, columns)`` of the grid, in metres. ``top_elements`` explains a target: text by rank, or
+    a function of all targets' cells, each ``(n_cells, 2)``; by default it is empty. ``extra`` gives
+    further columns of numbers, each with its measure (see ``over_cells``).
 
     Returns multipolygons in the grid's CRS with ``COLUMNS`` and then those of ``extra``: ``x``,
     ``y`` and ``lon``, ``lat`` (WGS 84) at the cell of highest score, ``nearest_deposit_km`` from
-    the polygon's edge, 0 where it holds a deposit, NaN without deposits. Raises AlignmentError
-    where shapes differ, or where deposits carry no CRS, ConfigError where ``extra`` names a column
-    of every target.
+    the polygon's edge, 0 if it contains a deposit, NaN without deposits. Raises AlignmentError if
+    shapes differ or deposits have no CRS, ConfigError if ``extra`` has a column that exists
+    already.
     """
     maps: dict[str, NDArray[Any] | None] = {
         "score": score,
@@ -148,10 +148,10 @@ def delineate(
 
 
 def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mean) -> Measure:
-    """Measure targets by a map: ``how``, the mean, of its known values at their cells.
+    """Measure targets by a map: ``how`` (the mean) of its known values at a target's cells.
 
-    ``values`` ``(rows, columns)``, NaN where unknown; of a mask, the mean is the share of the
-    target within it. NaN where nothing is known of a target.
+    ``values`` ``(rows, columns)``, NaN where unknown. The mean of a mask is the share of the target
+    inside it. NaN for a target without known values.
     """
 
     def measure(areas: list[Ints]) -> list[float]:
@@ -163,10 +163,14 @@ def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mea
 def _measured(
     targets: gpd.GeoDataFrame, areas: list[Ints], extra: Mapping[str, Measure]
 ) -> gpd.GeoDataFrame:
-    """Targets with a column a measure, between the table's own and the outlines."""
+    """Targets with one more column for each measure, before the column of outlines."""
     for name, measure in extra.items():
         if name in targets:
-            raise ConfigError("every target has this column already", where=f"column {name!r}")
+            raise ConfigError(
+                "targets already have this column",
+                where=f"column {name!r}",
+                remedy="choose another name",
+            )
         targets[name] = np.asarray(measure(areas), dtype=np.float64)
     outline = targets.geometry.name
     return targets[[*(name for name in targets.columns if name != outline), outline]]
@@ -232,7 +236,7 @@ def _reasons(top_elements: Reasons | None, areas: list[Ints]) -> list[str]:
 
 
 def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
-    """Outlines of the areas along the cells' edges, a valid multipolygon each."""
+    """Outlines of the areas along the cells' edges, one valid multipolygon each."""
     import shapely
     from rasterio.features import shapes
 
@@ -240,7 +244,7 @@ def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
     for number, cells in enumerate(areas, start=1):
         labels[cells[:, 0], cells[:, 1]] = number
     parts: list[list[Any]] = [[] for _ in areas]
-    # 4-connected outlines do not cross themselves; what touches at a corner becomes a second part
+    # 4-connected outlines do not cross themselves; cells that touch at a corner become a new part
     for outline, number in shapes(labels, mask=labels > 0, transform=grid.transform):
         parts[int(number) - 1].append(shapely.geometry.shape(outline))
     return [shapely.geometry.MultiPolygon(_valid(polygons)) for polygons in parts]
@@ -282,7 +286,7 @@ def _nearest_deposit_km(
     if deposits is None or deposits.empty or not polygons:
         return np.full(len(polygons), np.nan)
     if deposits.crs is None:
-        raise AlignmentError("carries no CRS", where="deposits", remedy="set deposits.crs")
+        raise AlignmentError("the table has no CRS", where="deposits", remedy="set deposits.crs")
     points = shapely.union_all(deposits.geometry.to_crs(grid.crs).to_numpy())
     return np.asarray(shapely.distance(np.array(polygons), points) / 1000)
 

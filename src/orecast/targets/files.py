@@ -1,4 +1,4 @@
-"""The targets on disk: a GeoPackage that QGIS opens styled, and a table."""
+"""Files of the targets: a GeoPackage with styles for QGIS, and a table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LAYERS = {"targets": "MultiPolygon", "deposits": "Point"}
 _GEOMETRY = "geom"
-_RESERVED = ("fid", _GEOMETRY)  # columns that a GeoPackage's layer has of its own
+_RESERVED = ("fid", _GEOMETRY)  # columns that every layer of a GeoPackage has
 
 _DECIMALS = {
     "area_km2": 6,
@@ -33,7 +33,7 @@ _DECIMALS = {
 }
 _DECIMALS_OF_EXTRA = 4
 
-# As QGIS creates it; it looks a style up by catalogue and schema of empty text, never NULL.
+# As QGIS creates it. QGIS finds a style only if catalogue and schema are empty text, not NULL.
 _STYLE_TABLE = """
 CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -67,10 +67,9 @@ def write_targets(
 ) -> None:
     """Write ``targets.gpkg`` (layers ``targets`` and ``deposits``, styled) and ``targets.csv``.
 
-    ``targets`` are those of ``delineate``, without any the layer is there and empty; ``deposits``
-    are written in the targets' CRS with the columns they have, and without any that layer is there
-    and empty too. The table holds the same columns but the outlines, rounded to what they mean.
-    Raises RunError where a file cannot be written.
+    ``targets`` are those of ``delineate``. ``deposits`` are written in the targets' CRS with all
+    their columns. Without targets or deposits, their layer is empty. The table has the same columns
+    without the outlines, rounded to meaningful digits. Raises RunError if a file cannot be written.
     """
     import pyogrio
 
@@ -93,12 +92,12 @@ def write_targets(
         raise RunError(
             f"the targets cannot be written ({error})",
             where=str(folder),
-            remedy="free space or name a writable output folder",
+            remedy="free disk space, or choose an output folder that you can write to",
         ) from error
 
 
 def _table(targets: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Everything but the outlines, rounded to what it means."""
+    """All columns without the outlines, rounded to meaningful digits."""
     table: pd.DataFrame = targets.drop(columns=targets.geometry.name)
     extra = [name for name in table.columns if name not in COLUMNS]
     return table.round(_DECIMALS | dict.fromkeys(extra, _DECIMALS_OF_EXTRA))
@@ -120,7 +119,7 @@ def _deposits_like(
 
 
 def _distinct(names: Iterable[Any]) -> list[str]:
-    """Column names as text, distinct without regard to case, none of them reserved.
+    """Column names as text, not reserved, and distinct even if case is ignored.
 
     >>> _distinct(["Name", "NAME", "fid", 7])
     ['Name', 'NAME_2', 'fid_2', '7']
@@ -137,7 +136,7 @@ def _distinct(names: Iterable[Any]) -> list[str]:
 
 
 def _add_styles(path: Path) -> None:
-    """Add the table in which QGIS looks for a layer's default style."""
+    """Add the table from which QGIS reads a layer's default style."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(_STYLE_TABLE)
         database.execute(_REGISTER_TABLE)

@@ -1,4 +1,4 @@
-"""Training by Lightning, the only package that imports it; every model by its name."""
+"""Training of networks, and models by name. No other package imports Lightning."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Device, precision and compilation; memory kept between batches; convolutions on a CPU."""
+"""Device, precision, compilation, memory between batches, and convolutions on a CPU."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from torch.nn.functional import unfold
 from orecast.errors import ConfigError, nearest
 
 Precision = Literal["float32", "bfloat16"]
-_NARROW, _SMALL = 4_000_000, 16  # weights, and cells on a window's side
+_NARROW, _SMALL = 4_000_000, 16  # below: a narrow network (weights), a small window (cells a side)
 
 
 @dataclass(frozen=True)
 class Acceleration:
     """Settings for one device.
 
-    ``precision`` of the products in training ("bfloat16" keeps weights and sums in float32;
-    scores are always taken in float32, since bfloat16 moves some by a few hundredths);
-    ``channels_last`` memory order; ``compiled`` by torch.compile, which needs a C++ compiler.
+    ``precision`` is that of products in training: "bfloat16" keeps weights and sums in float32.
+    Scores are always computed in float32, since bfloat16 changes some by a few hundredths.
+    ``channels_last`` is the memory order. ``compiled`` uses torch.compile, which needs a C++
+    compiler.
     """
 
     device: torch.device
@@ -38,16 +39,16 @@ class Acceleration:
 
     @property
     def trainer_precision(self) -> Literal["bf16-mixed", "32-true"]:
-        """Lightning's name of the precision."""
+        """Lightning's name for the precision."""
         return "bf16-mixed" if self.precision == "bfloat16" else "32-true"
 
     def arrange(self, x: Tensor) -> Tensor:
-        """Bring a batch ``(b, C, k, k)`` to the device, in its memory order."""
+        """Move a batch ``(b, C, k, k)`` to the device, in its memory order."""
         order = torch.channels_last if self.channels_last else torch.contiguous_format
         return x.to(self.device, memory_format=order)
 
     def arrange_module(self, net: nn.Module) -> nn.Module:
-        """Bring a module to the device, in its memory order."""
+        """Move a module to the device, in its memory order."""
         if self.channels_last:
             return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
         return net.to(self.device)
@@ -60,11 +61,11 @@ def acceleration(
     precision: Precision | None = None,
     compiled: bool = False,
 ) -> Acceleration:
-    """Return the settings that suit a device; a network may ask for channels first on a CPU.
+    """Return the settings for a device; on a CPU a network may use channels first.
 
-    A GPU trains in bfloat16 and wants channels last. A CPU keeps to float32, so that runs are alike
-    on every machine; one that multiplies bfloat16 (AVX-512 BF16, AMX) is faster by ``precision``,
-    which overrides. Raises ConfigError where an option is impossible.
+    A GPU trains in bfloat16, with channels last. A CPU uses float32, so that runs are the same on
+    every machine. Set ``precision`` to override this: a CPU with bfloat16 products (AVX-512 BF16,
+    AMX) is then faster. Raises ConfigError for an impossible option.
 
     >>> acceleration(torch.device("cpu")).precision
     'float32'
@@ -93,8 +94,8 @@ def acceleration(
 def suits_channels_last(net: nn.Module, size: int) -> bool:
     """Whether a CPU is faster with channels last, for windows of ``size`` cells a side.
 
-    Measured: by a tenth to a quarter, but for kernels of more than 256 channels on maps of a few
-    cells, which take three times as long.
+    Measured: 10 to 25 % faster. The exception: kernels of more than 256 channels on maps of a few
+    cells take three times as long.
     """
     widest = max(
         (
@@ -109,13 +110,13 @@ def suits_channels_last(net: nn.Module, size: int) -> bool:
 
 @contextmanager
 def suited_process(net: nn.Module, size: int) -> Iterator[None]:
-    """Run the block with the threads, and the way of keeping memory, that suit the network.
+    """Run the block with the number of threads and the memory setting that suit the network.
 
-    One CPU thread where the network is narrow and windows are small: each of its products is then
-    shorter than the threads' meeting at its end. Measured, ResNet-18 of width 16 on 9 x 9 windows,
-    2 cores: one thread 6.5 s, two 5.5 s; beside one other busy process 6.2 s and 48 s, since
-    waiting threads hold the core that the work needs. Else freed memory is kept between batches;
-    giving it back at the end takes longer than a narrow network's few windows.
+    A narrow network on small windows uses one CPU thread: its products are shorter than the time
+    to synchronise threads. Measured, ResNet-18 of width 16 on 9 x 9 windows, 2 cores: one thread
+    6.5 s, two 5.5 s; while another process is busy 6.2 s and 48 s, since waiting threads block a
+    core. Other networks keep freed memory between batches. Narrow ones do not: returning the memory
+    at the end takes longer than training on a few windows.
     """
     threads = torch.get_num_threads()
     weights = sum(p.numel() for p in net.parameters())
@@ -131,23 +132,23 @@ def suited_process(net: nn.Module, size: int) -> Iterator[None]:
 
 
 def best_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
+    """Return the first GPU if there is one, else the CPU."""
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # mallopt(3)
-_LARGEST = 32 * 2**20  # where glibc's own thresholds end, once so large a block has been freed
-_BLOCKS = 65536  # its default
+_LARGEST = 32 * 2**20  # the highest value that glibc itself sets, after it has freed such a block
+_BLOCKS = 65536  # glibc's default
 _lock = Lock()
 _open = 0
 
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Within the block, freed memory waits for the next batch; after it, the system has it back.
+    """Within the block, keep freed memory for the next batch; after it, return it to the system.
 
-    glibc returns large blocks to the system at once, which clears each of their pages anew at the
-    next use, in a large network some in every layer (``benchmarks/training_step.py resnet50``).
+    Otherwise glibc returns large blocks to the system at once, and the system clears their pages at
+    each new use, in a large network in every layer (``benchmarks/training_step.py resnet50``).
     With another C library nothing changes. Blocks may nest.
     """
     global _open
@@ -162,18 +163,14 @@ def kept_memory() -> Iterator[None]:
             _open -= 1
             if _open == 0:
                 _set({_MMAP_MAX: _BLOCKS, _MMAP_THRESHOLD: _LARGEST, _TRIM_THRESHOLD: 2 * _LARGEST})
-                _give_back()
+                if library := _glibc():
+                    library.malloc_trim(0)
 
 
 def _set(options: dict[int, int]) -> None:
     if library := _glibc():
         for option, value in options.items():
             library.mallopt(option, value)
-
-
-def _give_back() -> None:
-    if library := _glibc():
-        library.malloc_trim(0)
 
 
 @cache
@@ -187,11 +184,11 @@ _CELLS = 4
 
 @contextmanager
 def unfolded_convolutions(net: nn.Module) -> Iterator[None]:
-    """Within the block, compute a network's wide convolutions of small maps on unfolded windows.
+    """Within the block, compute wide convolutions of small maps as products of unfolded maps.
 
-    On maps of up to four cells a CPU's convolution spends most of its time arranging weights; the
-    product of the unfolded map and the weights takes half as long, forwards and backwards, from
-    256 x 256 channels on. Results agree to rounding; weights and their names stay as they are.
+    On maps of up to four cells a CPU's convolution spends most of its time arranging weights. From
+    256 x 256 channels on, the product of the unfolded map and the weights takes half as long,
+    forwards and backwards. Results agree to rounding; weights and their names do not change.
     """
     chosen = [m for m in net.modules() if isinstance(m, nn.Conv2d) and _is_wide(m)]
     plain = [conv.forward for conv in chosen]

@@ -1,6 +1,6 @@
-"""Every model by its name, built or read from a folder.
+"""Build a model by its name, or read it from a folder.
 
-torch and Lightning are imported when a network is built, not before.
+torch and Lightning are imported only when a network is built.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from orecast.sampling.windows import Model
 from orecast.training.needs import check_window
 
 COMMITTEE_STATE = "ensemble.json"
-"""File of a saved model that is made of others."""
+"""File of a saved ensemble or stack."""
 
-_BESIDE_TORCH = 2e9  # bytes of addresses: other libraries, and threads of all of them
+_BESIDE_TORCH = 2e9  # bytes of addresses for other libraries and for threads
 _CLASSICAL, _NETWORKS, _COMMITTEES = (
     "orecast.models.classical",
     "orecast.models.networks",
@@ -32,23 +32,23 @@ _DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"
 
 
 def model_names() -> dict[str, str]:
-    """Every model's name and the first line of its description; nothing is imported for it."""
+    """Every model's name and the first line of its description; no model is imported."""
     return {name: entry.summary for name, entry in sorted(_models().items())}
 
 
 def unknown_model(name: str, known: Iterable[str]) -> ConfigError:
-    """Return what to raise for a name that no model has.
+    """Return the error for an unknown model name.
 
     >>> print(unknown_model("resnet18:width=16", ["resnet18"]).remedy)
-    name resnet18 and set model.options.width=16, or compare it, where options stand behind a colon
+    set model.name to resnet18 and model.options.width=16; only compare takes options after a colon
     """
     model, _, options = name.partition(":")
     remedy = nearest(name, known := list(known))
     if options and model in known:
         first = options.partition(",")[0]
         remedy = (
-            f"name {model} and set model.options.{first}, or compare it, where options stand "
-            "behind a colon"
+            f"set model.name to {model} and model.options.{first}; only compare takes options "
+            "after a colon"
         )
     return ConfigError(f"unknown model {name!r}", where="model.name", remedy=remedy)
 
@@ -64,10 +64,10 @@ def build_model(
 ) -> Model:
     """Return an unfitted detector, network, ensemble or stack by its registered name.
 
-    ``checkpoints`` and ``progress`` are for networks (see ``Network``), as members too; ``window``
-    is the size it will be given, where that is known. Raises ConfigError for an unknown name or
-    option and for an impossible value, ModelError where the window does not meet the model's needs,
-    SamplingError where ``training.trim`` does not fit it.
+    ``checkpoints`` and ``progress`` are for networks (see ``Network``), also as members. ``window``
+    is the window size, if known. Raises ConfigError for an unknown name or option and for an
+    impossible value, ModelError if the window does not meet the model's needs, SamplingError if
+    ``training.trim`` is too large for the window.
     """
     known = _models()
     if name not in known:
@@ -101,35 +101,36 @@ def build_model(
 
 
 def load_model(folder: Path) -> Model:
-    """Rebuild a model that was saved to a folder, of whatever kind.
-
-    Raises ModelError where there is none, or it is broken.
-    """
+    """Rebuild a saved model of any kind; raises ModelError if it is missing or broken."""
     if (folder / _NETWORK_STATE).is_file():
         require_loadable("torch", _BESIDE_TORCH)
         from orecast.training.network import Network
 
         return Network.load(folder)
     if (folder / COMMITTEE_STATE).is_file():
-        kind = _told(folder / COMMITTEE_STATE, "model")
+        kind = _state_value(folder / COMMITTEE_STATE, "model")
         known = dict(registry.entries(_COMMITTEES))
     else:
-        kind = _told(folder / _DETECTOR_STATE, "detector")
+        kind = _state_value(folder / _DETECTOR_STATE, "detector")
         known = {entry.attribute: entry for entry in registry.entries(_CLASSICAL).values()}
     if kind not in known:
-        raise ModelError(f"the saved model is of an unknown kind {kind!r}", where=str(folder))
+        raise ModelError(
+            f"the saved model has the unknown kind {kind!r}",
+            where=str(folder),
+            remedy="read it with the version of orecast that wrote it",
+        )
     model: Model = known[kind].load().load(folder)
     return model
 
 
-def _told(state: Path, key: str) -> str:
+def _state_value(state: Path, key: str) -> str:
     try:
         return str(json.loads(state.read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"there is no saved model that can be read: {why_broken(error)}",
+            f"the saved model cannot be read: {why_broken(error)}",
             where=str(state),
-            remedy="name the model folder of a finished run",
+            remedy="give the model folder of a finished run",
         ) from error
 
 
@@ -141,7 +142,7 @@ def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) 
     known = list(known)
     for option in options:
         if option not in known:
-            remedy = nearest(option, known) if known else "leave model.options out"
+            remedy = nearest(option, known) if known else "delete model.options"
             raise ConfigError(
                 f"{name} has no option {option!r}", where="model.options", remedy=remedy
             )

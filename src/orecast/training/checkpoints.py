@@ -1,9 +1,8 @@
-"""What an interrupted training goes on from: one safetensors file, replaced atomically, no pickle.
+"""Checkpoints, from which an interrupted training resumes.
 
-A file holds the hash of its content, by which damage is noticed.
-
-Order, places, flips, dropout and learning rate of an epoch follow from the seed and the epoch's
-number, so weights, the optimiser's state and that number are all there is to keep.
+A checkpoint is one safetensors file, replaced atomically, with a hash of its content to detect
+damage. It holds the weights, the optimiser's state and the number of epochs. The rest (order,
+places, flips, dropout, learning rate) depends only on the seed and the epoch's number.
 """
 
 from __future__ import annotations
@@ -36,21 +35,21 @@ _BROKEN = (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeErr
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file for one training, and after how many epochs it is written."""
+    """File of one training; it is written every ``every`` epochs."""
 
     path: Path
     every: int = 1
 
     def due(self, done: int, epochs: int) -> bool:
-        """Whether to write after ``done`` of ``epochs`` epochs; always after the last."""
+        """Whether to write after ``done`` of ``epochs`` epochs; always true after the last."""
         return done % self.every == 0 or done == epochs
 
 
 def fingerprint(X: Windows, y: NDArray[np.float64], *, trim: int = 0, **inputs: Any) -> str:
-    """Hash all that a training follows from: each window's values, the labels, and ``inputs``.
+    """Hash everything that a training depends on: the windows, the labels, and ``inputs``.
 
-    By ``trim`` also the values around the windows, and where they may be read. ``inputs`` are JSON
-    values. The windows are read a batch at a time.
+    With ``trim`` also the values around the windows, and the cells that can be read. ``inputs`` are
+    JSON values. The windows are read in batches.
     """
     words = json.dumps([X.names, X.shape, inputs], sort_keys=True)
     digest = hashlib.blake2b(words.encode(), digest_size=16)
@@ -68,10 +67,7 @@ def fingerprint(X: Windows, y: NDArray[np.float64], *, trim: int = 0, **inputs: 
 
 
 def write_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser, epochs: int) -> None:
-    """Write the state after ``epochs`` epochs beside and rename.
-
-    Raises RunError where the disk refuses.
-    """
+    """Write the state after ``epochs`` epochs; raises RunError if the file cannot be written."""
     tensors = {f"net/{name}": value for name, value in net.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():
@@ -81,12 +77,12 @@ def write_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser, epochs: i
 
 
 def write_weights(path: Path, net: nn.Module) -> None:
-    """Write a trained network's weights; raises RunError where the disk refuses."""
+    """Write a trained network's weights; raises RunError if the file cannot be written."""
     _write(path, net.state_dict())
 
 
 def restore_weights(path: Path, net: nn.Module) -> None:
-    """Give a network the weights that were written; raises RunError where the file is broken."""
+    """Read weights into a network; raises RunError if the file is broken."""
     try:
         tensors, _ = _read(path)
         net.load_state_dict(tensors)
@@ -94,30 +90,30 @@ def restore_weights(path: Path, net: nn.Module) -> None:
         raise _unreadable(path) from error
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], **told: int) -> None:
-    """Write beside and rename; several processes may write one file."""
+def _write(path: Path, tensors: Mapping[str, Tensor], **numbers: int) -> None:
+    """Write a temporary file and rename it; several processes may write the same file."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    metadata = {name: str(value) for name, value in told.items()}
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    metadata = {name: str(value) for name, value in numbers.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, metadata={**metadata, _SEAL: _digest(tensors, metadata)})
-        with beside.open("rb+") as stream:
+        save_file(tensors, part, metadata={**metadata, _SEAL: _digest(tensors, metadata)})
+        with part.open("rb+") as stream:
             os.fsync(stream.fileno())
-        os.replace(beside, path)
+        os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise RunError(
-            f"cannot write a checkpoint ({error})",
+            f"the checkpoint cannot be written ({error})",
             where=str(path),
-            remedy="free space or name a writable output folder",
+            remedy="free disk space, or choose an output folder that you can write to",
         ) from error
 
 
 def restore_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser) -> int:
-    """Bring a network and its optimiser to a written state; return how many epochs it has seen.
+    """Read a state into a network and its optimiser; return the number of finished epochs.
 
-    Raises RunError where the file is broken.
+    Raises RunError if the file is broken.
     """
     try:
         tensors, metadata = _read(path)
@@ -133,7 +129,7 @@ def restore_checkpoint(path: Path, net: nn.Module, optimiser: Optimiser) -> int:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a file; ValueError where they are not as they were written."""
+    """Tensors and metadata of a file; ValueError if the hash differs."""
     with safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata())
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -157,7 +153,7 @@ def _unreadable(path: Path) -> RunError:
 
 
 def _take_memory_order(optimiser: Optimiser) -> None:
-    """Lay the state out as the weights are: fused steps walk both side by side in memory."""
+    """Give the state the memory order of the weights; fused steps need the same order."""
     for weight, state in optimiser.state.items():
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:

@@ -27,7 +27,7 @@ from orecast.sampling.windows import Model, Needs, Windows
 from orecast.splits.spatial import halved
 from orecast.training import build_model, load_model
 from orecast.training.building import COMMITTEE_STATE
-from orecast.training.needs import check_needs
+from orecast.training.needs import CLASS_WORDS, check_needs
 from orecast.training.reading import readable_cells, windows_among
 
 REGISTERED = {
@@ -40,13 +40,13 @@ _ARRAYS = "ensemble.npz"
 
 
 class Committee(ABC):
-    """Base of the models that are made of other models.
+    """Base of models that are made of other models.
 
-    ``members`` are names of detectors and networks, each with its ``member_options``; ``needs``
-    the strictest of theirs, ``declares`` what any of them declares. Where some learn from labels,
-    one that needs none is given the barren windows alone, their labels NaN, so that it never sees a
-    deposit. Networks train by ``training``, keep ``checkpoints`` in a folder each, and report to
-    ``progress``.
+    ``members`` are names of detectors and networks, each with its ``member_options``. ``needs`` are
+    the strictest of the members' needs; ``declares`` are all their sentences. If some members learn
+    from labels, a member without labels gets only the negative windows, with labels NaN, so it
+    never sees a deposit. Networks train by ``training``, keep ``checkpoints`` in one folder each,
+    and report to ``progress``.
 
     Learned: ``fitted_``, the fitted members. Saved in numbered folders beside ``ensemble.json`` and
     ``ensemble.npz``.
@@ -71,27 +71,27 @@ class Committee(ABC):
         _check_members(members, member_options)
         built = {name: self._built(name) for name in members}
         self.needs = _strictest({name: model.needs for name, model in built.items()})
-        said = [words for model in built.values() for words in getattr(model, "declares", ())]
-        self.declares = tuple(dict.fromkeys(said))
+        declared = [words for model in built.values() for words in getattr(model, "declares", ())]
+        self.declares = tuple(dict.fromkeys(declared))
         self._epochs = sum(int(getattr(model, "epochs", 0)) for model in built.values())
 
     @property
     @abstractmethod
     def epochs(self) -> int:
-        """How often the members' fits call ``progress`` in one of its own."""
+        """How often one fit calls ``progress``, all members together."""
 
     @abstractmethod
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
-        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren."""
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 positive and 0 negative."""
 
     @abstractmethod
     def predict(self, X: Windows) -> Floats:
-        """Scores in [0, 1], higher is more like ore, ``(n,)``."""
+        """Scores in [0, 1], higher for ore, ``(n,)``."""
 
     def save(self, folder: Path) -> None:
-        """Write the members and what joins them.
+        """Write the members and how they are combined.
 
-        Raises ModelError before ``fit``, RunError where the disk refuses.
+        Raises ModelError before ``fit``, RunError if a file cannot be written.
         """
         self._require_fitted()
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,19 +112,19 @@ class Committee(ABC):
     def load(cls, folder: Path) -> Self:
         """Rebuild a saved model; it predicts the same, bit for bit.
 
-        Raises ModelError or RunError where a file is missing or broken.
+        Raises ModelError or RunError if a file is missing or broken.
         """
         try:
-            told = json.loads((folder / COMMITTEE_STATE).read_text(encoding="utf-8"))
-            training = Training.model_validate(told["training"])
-            committee = cls(**told["options"], training=training)
-            count = int(told["members"])
+            content = json.loads((folder / COMMITTEE_STATE).read_text(encoding="utf-8"))
+            training = Training.model_validate(content["training"])
+            committee = cls(**content["options"], training=training)
+            count = int(content["members"])
             with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
                 arrays = dict(stored)
             committee._restore(arrays)
         except (*BROKEN_ARRAYS, ValidationError, ConfigError) as error:
             raise ModelError(
-                f"the saved {cls.name} cannot be used: {why_broken(error)}",
+                f"the saved {cls.name} cannot be read: {why_broken(error)}",
                 where=str(folder),
                 remedy="train it again",
             ) from error
@@ -137,23 +137,23 @@ class Committee(ABC):
 
     @abstractmethod
     def _arrays(self) -> dict[str, Floats]:
-        """What joins the members, as learned."""
+        """Return the learned arrays that combine the members."""
 
     @abstractmethod
     def _restore(self, arrays: dict[str, Floats]) -> None:
-        """Take back what joins the members."""
+        """Read what ``_arrays`` returned."""
 
     def _built(self, name: str) -> Model:
         """An unfitted member."""
         if name in registry.entries("orecast.training"):
             raise ConfigError(
-                f"{name} is made of members itself and cannot be one",
+                f"{name} cannot be a member, since it has members itself",
                 where="model.options.members",
-                remedy="name its members instead",
+                remedy=f"list the members of {name} instead",
             )
         options = dict((self.member_options or {}).get(name, {}))
         folder = None if self.checkpoints is None else self.checkpoints / name
-        with _blamed_on(name):
+        with _errors_of(name):
             return build_model(
                 name, options, self.training, checkpoints=folder, progress=self.progress
             )
@@ -161,18 +161,18 @@ class Committee(ABC):
     def _fitted(self, name: str, X: Windows, y: Floats, group: Ints, seed: int) -> Model:
         model = self._built(name)
         if self.needs.labels and not model.needs.labels:
-            barren = y == 0
-            X, y, group = X.take(barren), np.full(int(barren.sum()), np.nan), group[barren]
-        with _blamed_on(name):
+            negative = y == 0
+            X, y, group = X.take(negative), np.full(int(negative.sum()), np.nan), group[negative]
+        with _errors_of(name):
             return model.fit(X, y, group, seed=seed)
 
     def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
-        """Raise what ``fit`` would of these windows and labels, before anything is trained."""
+        """Raise the errors of ``fit`` with these windows and labels, without training."""
         check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
         for name in self.members:
             check = getattr(self._built(name), "check_fit", None)
             if check is not None:
-                with _blamed_on(name):
+                with _errors_of(name):
                     check(X, y, group, seed=seed)
 
     def _require_fitted(self) -> None:
@@ -181,7 +181,7 @@ class Committee(ABC):
 
 
 def member_seed(seed: int, *stream: int) -> int:
-    """Seed of one member, a stream of its own.
+    """Seed of one member, different for each ``stream``.
 
     >>> member_seed(0, 1) != member_seed(0, 2) != member_seed(1, 1)
     True
@@ -195,32 +195,32 @@ def _check_members(
     where = "model.options.members"
     named = isinstance(members, list | tuple) and all(isinstance(name, str) for name in members)
     if not named or not members:
-        raise ConfigError(f"must be a list of names of models, not {members!r}", where=where)
+        raise ConfigError(f"must be a list of model names, not {members!r}", where=where)
     if len(set(members)) < len(members):
         raise ConfigError(
-            f"{', '.join(members)} names a model twice",
+            f"lists a model twice: {', '.join(members)}",
             where=where,
-            remedy="name it once; an ensemble's seeds fit it more often",
+            remedy="list it once; set model.options.seeds of an ensemble to fit it more often",
         )
     where = "model.options.member_options"
     if not isinstance(member_options, Mapping | None):
         raise ConfigError(f"must be a table of tables, not {member_options!r}", where=where)
     for name, options in (member_options or {}).items():
         if name not in members:
-            raise ConfigError(f"{name} is no member", where=where, remedy=nearest(name, members))
+            raise ConfigError(f"{name} is not a member", where=where, remedy=nearest(name, members))
         if not isinstance(options, Mapping):
             raise ConfigError(f"must be a table, not {options!r}", where=f"{where}.{name}")
 
 
 def _strictest(needs: Mapping[str, Needs]) -> Needs:
-    """Needs that meet those of every member; ConfigError where there are none such."""
+    """Needs that meet those of every member; ConfigError if they contradict."""
     parities = {need.parity for need in needs.values()} - {"any"}
     if len(parities) > 1:
         raise ConfigError(
-            "some members need windows of an odd number of cells and some of an even one: "
+            "some members need windows of an odd number of cells, others of an even number: "
             + ", ".join(f"{name} {need.parity}" for name, need in needs.items()),
             where="model.options.members",
-            remedy="leave some of them out",
+            remedy="keep only the members with odd windows, or only those with even ones",
         )
     return Needs(
         smallest_window=max(need.smallest_window for need in needs.values()),
@@ -233,8 +233,8 @@ def _strictest(needs: Mapping[str, Needs]) -> Needs:
 
 
 @contextmanager
-def _blamed_on(member: str) -> Iterator[None]:
-    """Let an error of a member's options say whose they are."""
+def _errors_of(member: str) -> Iterator[None]:
+    """Add the member's name to the place in errors of its options."""
     try:
         yield
     except ConfigError as error:
@@ -246,7 +246,7 @@ def _blamed_on(member: str) -> Iterator[None]:
 
 
 _MOST_SEEDS = 1000
-_REFERENCE = 2_000  # windows of visible ground that a rank is counted among
+_REFERENCE = 2_000  # visible windows among which a score is ranked
 
 
 class Ensemble(Committee):
@@ -254,17 +254,17 @@ class Ensemble(Committee):
 
     .. math:: s(x) = \frac{1}{m} \sum_{k=1}^{m} r_k(s_k(x))
 
-    with :math:`s_k` the score of member :math:`k` and :math:`r_k` the identity, or under
-    ``combine`` "rank" its percentile rank, so that members whose scores differ in scale count
-    alike. Ranks are counted in 2,000 windows drawn at random from the ground that may be seen;
-    they are learned in ``fit``, so that a cell's rank does not hang on what else is predicted.
+    with :math:`s_k` the score of member :math:`k` and :math:`r_k` the identity, or for ``combine``
+    "rank" the percentile rank, so that members whose scores differ in scale count equally. A score
+    is ranked among those of 2,000 random visible windows. These are drawn in ``fit``, so a cell's
+    rank does not depend on the other cells that are predicted.
 
     T.G. Dietterich (2000), Ensemble methods in machine learning, LNCS 1857, 1-15;
     B. Lakshminarayanan, A. Pritzel, C. Blundell (2017), Simple and scalable predictive uncertainty
     estimation using deep ensembles, NIPS, 6402-6413, for one network of several ``seeds``.
 
-    ``members`` and ``member_options`` as in ``Committee``. Learned: ``fitted_``, for each member in
-    turn its seeds, and ``ranks_`` of each where ranks are combined.
+    ``members`` and ``member_options`` as in ``Committee``. Learned: ``fitted_``, one model for each
+    member and seed, and ``ranks_`` of each if ranks are combined.
     """
 
     name = "ensemble"
@@ -291,9 +291,9 @@ class Ensemble(Committee):
             )
         if seeds > _MOST_SEEDS:
             raise ConfigError(
-                f"so many models of each member are never trained: {seeds}",
+                f"must be at most {_MOST_SEEDS}, not {seeds}",
                 where="model.options.seeds",
-                remedy=f"set it to {_MOST_SEEDS} or less; five to ten show how far models differ",
+                remedy="set it to 5 to 10, which is enough to show how much models differ",
             )
         if combine not in ("mean", "rank"):
             raise ConfigError(
@@ -303,8 +303,8 @@ class Ensemble(Committee):
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
         """Fit each member with each seed, on all windows.
 
-        Raises what the members raise, ModelError where their needs are not met or no window can
-        be ranked against, SamplingError where labels are needed and a class is absent.
+        Raises what the members raise, ModelError if their needs are not met or no visible window
+        can be scored for ranks, SamplingError if labels are needed and a class is missing.
         """
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
@@ -330,19 +330,19 @@ class Ensemble(Committee):
 
     @property
     def epochs(self) -> int:
-        """How often the members' fits call ``progress`` in one of its own."""
+        """How often one fit calls ``progress``, all members and seeds together."""
         return self._epochs * self.seeds
 
     @property
     def n_draws(self) -> int:
-        """How many rows ``draws`` gives."""
+        """Number of rows of ``draws``."""
         return sum(int(getattr(model, "n_draws", 1)) for model in self.fitted_)
 
     def draws(self, X: Windows) -> Floats:
-        """Scores or ranks of each member, a row each, ``(m, n)``; ``predict`` is their mean.
+        """Scores or ranks of each member, one row each, ``(m, n)``; ``predict`` is their mean.
 
-        A network with Monte-Carlo dropout gives its passes in place of its one row; ``predict``
-        is then the mean of the members without dropout.
+        A network with Monte-Carlo dropout has one row for each pass; ``predict`` is then the mean
+        of the members without dropout.
         """
         self._require_fitted()
         rows = []
@@ -379,10 +379,11 @@ class Ensemble(Committee):
 
 @dataclass(frozen=True)
 class PercentileRank:
-    """Share of reference scores that a score outranks, a tie counting half.
+    """Share of reference scores that lie below a score; a tie counts half.
 
-    ``scores`` ascending and distinct, ``shares`` of each, both ``(k,)``. Between two of them, and
-    on to 0 and 1, the share rises evenly; so no two scores beyond the reference tie.
+    ``scores``, ascending and distinct, and the ``shares`` of each, both ``(k,)``. Between two
+    scores, and towards 0 and 1, the share rises linearly. So two different scores outside the
+    reference never tie.
     """
 
     scores: Floats
@@ -409,34 +410,34 @@ class PercentileRank:
 
 
 def visible_windows(X: Windows, n: int, seed: int) -> Windows:
-    """Return up to ``n`` windows at random among the cells that ``X`` may see and that have values.
+    """Return up to ``n`` random windows at cells that ``X`` does not hide and that have values.
 
-    Raises ModelError where there is none.
+    Raises ModelError if there is none.
     """
     cells = readable_cells(X)
     if not cells.any():
         raise ModelError(
-            "no visible window has values in all layers, so that there is nothing to rank among",
+            "scores cannot be ranked, since no visible window has values in all layers",
             where='model.options.combine = "rank"',
-            remedy='set it to "mean"',
+            remedy='set model.options.combine to "mean"',
         )
     return windows_among(X, cells, n, np.random.default_rng([seed, 9]))
 
 
-_SUREST = 1e-3  # scores of 0 and 1 count as this far from them, since a logit needs to be finite
+_SUREST = 1e-3  # scores are moved at least this far from 0 and 1, so that their logits are finite
 _RIDGE = 1.0
 
 
 class Stack(Committee):
-    r"""Members joined by a logistic regression on their scores out of part.
+    r"""Members combined by a logistic regression on their out-of-part scores.
 
     .. math:: s(x) = \sigma\Bigl(b + \sum_j w_j \, \mathrm{logit}(s_j(x))\Bigr), \quad w_j \ge 0
 
-    The training windows are cut into ``inner_folds`` parts, or as many as there are groups of
-    deposits: deposits that share windows or a group stay together, parts are compact, and a barren
-    window goes with its nearest deposit. Each member scores a part after learning from the windows
-    of the others that share no cell with it; weights are fitted to these scores, classes balanced,
-    with an L2 penalty of 1. The members are then fitted once more, to all windows.
+    The training windows are split into ``inner_folds`` compact parts, or as many as there are
+    groups of deposits. Deposits that share windows or a group stay together; a negative window
+    joins its nearest deposit. Each member scores a part after it has learned from windows of the
+    other parts that share no cell with it. The weights are fitted to these scores, with balanced
+    classes and an L2 penalty of 1. Then the members are fitted again, to all windows.
 
     D.H. Wolpert (1992), Stacked generalization, Neural Networks 5, 241-259; L. Breiman (1996),
     Stacked regressions, Machine Learning 24, 49-64, for weights that are not negative; K.M. Ting,
@@ -470,21 +471,21 @@ class Stack(Committee):
             )
         if not self.needs.labels:
             raise ConfigError(
-                "none of the members learns from labels, so that there is nothing to weight by",
+                "a stack needs labels for its weights, but no member learns from labels",
                 where="model.options.members",
-                remedy='add one that does, or choose the model "ensemble"',
+                remedy='add a member that learns from labels, or choose the model "ensemble"',
             )
 
     @property
     def epochs(self) -> int:
-        """How often the members' fits call ``progress`` in one of its own, with every part."""
+        """How often one fit calls ``progress``, all members and parts together."""
         return self._epochs * (self.inner_folds + 1)
 
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
-        """Weight the members by inner parts, then fit them to all windows.
+        """Fit the members' weights on inner parts, then the members to all windows.
 
-        Raises SamplingError where a class is absent, as a whole or outside a part, and where the
-        deposits are fewer than two groups; ModelError where needs are not met; what members raise.
+        Raises SamplingError if a class is missing, in total or outside a part, or if there are
+        fewer than two groups of deposits; ModelError if needs are not met; what members raise.
         """
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
@@ -498,11 +499,11 @@ class Stack(Committee):
         return self
 
     def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
-        """As of every committee, and where the deposits cannot be cut into parts."""
+        """Raise the errors of ``Committee.check_fit``, and if deposits cannot be split."""
         super().check_fit(X, y, group, seed=seed)
         part = inner_parts(X.at, y, group, X.size, self.inner_folds)
         for k in range(int(part.max()) + 1):
-            _require_classes(y[self._seen(X, part == k)], k)
+            require_classes(y[self._seen(X, part == k)], k, *_PART_ADVICE)
 
     def predict(self, X: Windows) -> Floats:
         """Scores in [0, 1], ``(n,)``."""
@@ -515,12 +516,12 @@ class Stack(Committee):
         return np.asarray(expit(logit))
 
     def _out_of_part(self, X: Windows, y: Floats, group: Ints, part: Ints, seed: int) -> Floats:
-        """Each member's score of each window, by a fit to other parts, ``(n, m)``."""
+        """Each member's score of each window, from a fit to other parts, ``(n, m)``."""
         scores = np.empty((len(X), len(self.members)))
         for k in range(int(part.max()) + 1):
             held = part == k
             seen = self._seen(X, held)
-            _require_classes(y[seen], k)
+            require_classes(y[seen], k, *_PART_ADVICE)
             for number, name in enumerate(self.members):
                 own_seed = member_seed(seed, number, k + 1)
                 model = self._fitted(name, X.take(seen), y[seen], group[seen], own_seed)
@@ -528,7 +529,7 @@ class Stack(Committee):
         return scores
 
     def _seen(self, X: Windows, held: Bools) -> Bools:
-        """Windows that share no cell with those ``held`` wherever a trim moves them, ``(n,)``."""
+        """Windows that share no cell with those ``held``, even if a trim moves them, ``(n,)``."""
         return apart(X.at, held, X.size + self.training.trim)
 
     def _options(self) -> dict[str, Any]:
@@ -547,21 +548,21 @@ class Stack(Committee):
 
 
 def inner_parts(at: Ints, y: Floats, group: Ints, size: int, n: int) -> Ints:
-    """Cut training windows into up to ``n`` compact parts, ``(n_windows,)`` from 0.
+    """Split training windows into up to ``n`` compact parts, ``(n_windows,)`` from 0.
 
-    Ore whose windows of ``size`` cells share a cell, or that is of one ``group`` (-1: of none),
-    stays together; barren windows go with the nearest ore. Raises SamplingError where there are
-    fewer than two such groups of ore.
+    Positive windows of ``size`` cells stay together if they share a cell or a ``group`` (-1: none).
+    Negative windows join the nearest positive one. Raises SamplingError if there are fewer than two
+    such groups of positive windows.
     """
     ore = y == 1
     together = _together(at[ore], group[ore], size)
     count = np.bincount(together)
     if len(count) < 2:
         raise SamplingError(
-            f"the {int(ore.sum())} ore windows are one group, which shares cells or deposits, and "
-            "a stack's members are weighted by groups they have not seen",
+            f"a stack needs at least 2 groups of deposits; the {int(ore.sum())} positive windows "
+            "are 1 group, since they share cells or deposits",
             where='model.name = "stack"',
-            remedy='choose the model "ensemble", a smaller window, or add deposits',
+            remedy='choose the model "ensemble" or a smaller window, or add deposits',
         )
     centre = np.stack([np.bincount(together, axis) / count for axis in at[ore].T], axis=1)
     part = np.empty(len(at), dtype=np.int64)
@@ -578,11 +579,11 @@ def apart(at: Ints, held: Bools, size: int) -> Bools:
 
 
 def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[Floats, float]:
-    """Weights ``(m,)`` of 0 and more, and intercept, that best tell ``y`` from ``z`` ``(n, m)``.
+    """Logistic regression of ``y`` on ``z`` ``(n, m)``: weights ``(m,)`` >= 0, and intercept.
 
-    They minimise the sum of the logistic losses, classes weighted to balance, and half of
-    ``ridge`` times the squared weights: the maximum-likelihood weights of a bounded quasi-Newton
-    search (Byrd et al. 1995, L-BFGS-B).
+    They minimise the sum of the logistic losses, with balanced classes, plus half of ``ridge``
+    times the squared weights. The minimum is found by a bounded quasi-Newton search (Byrd et al.
+    1995, L-BFGS-B).
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -609,7 +610,7 @@ def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[
 
 
 def _together(at: Ints, group: Ints, size: int) -> Ints:
-    """Number the groups of places that share cells or a label from 0 on, carried over, ``(n,)``."""
+    """Group of each place, from 0, ``(n,)``: places linked by shared cells or a shared group."""
     near = deposit_groups(at, size)
     named = np.flatnonzero(group >= 0)
     _, first, inverse = np.unique(group[named], return_index=True, return_inverse=True)
@@ -626,12 +627,18 @@ def _logits(scores: Floats) -> Floats:
     return np.asarray(logit(np.clip(scores, _SUREST, 1 - _SUREST)))
 
 
-def _require_classes(y: Floats, part: int) -> None:
-    for label, words in ((1.0, "ore"), (0.0, "barren")):
+_PART_ADVICE = (
+    "model.options.inner_folds",
+    "set more model.options.inner_folds or a smaller window, or choose another model",
+)
+
+
+def require_classes(y: Floats, part: int, where: str, remedy: str) -> None:
+    """Raise SamplingError if the training labels for an inner part lack a class."""
+    for label, words in CLASS_WORDS:
         if label not in y:
             raise SamplingError(
-                f"inner part {part} of a stack leaves no {words} window that shares no cell with "
-                "it to learn from",
-                where="model.options.inner_folds",
-                remedy="ask for more inner folds, a smaller window, or another model",
+                f"all {words} training windows share cells with inner part {part}, so none is left",
+                where=where,
+                remedy=remedy,
             )

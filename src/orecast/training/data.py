@@ -19,14 +19,14 @@ Flips = bool | Literal["alone"]
 
 
 class TrainingBatches:
-    """Windows and labels in batches, in an order that follows from the seed and the epoch alone.
+    """Windows and labels in batches, in an order that depends only on the seed and the epoch.
 
-    Yields ``(b, n_layers, k, k)`` and ``(b,)``, float32. Every window comes once an epoch; a last
-    batch of one joins the batch before it, since batch normalisation cannot do with one. With
-    ``flips``, each window is one of its eight flips and quarter turns at random; "alone", one of
-    the four that flips along rows and columns make. By ``trim``, each is read up to so many cells
-    beside its place (``trimming.Trims``), but for windows of one cell. Set ``epoch`` before
-    iterating. Raises SamplingError for a trim that moves a place out of its window.
+    Yields ``(b, n_layers, k, k)`` and ``(b,)``, float32. Every window comes once per epoch. A last
+    batch of one window joins the batch before it, since batch normalisation needs two. With
+    ``flips``, each window becomes one of its eight flips and quarter turns at random; with "alone",
+    one of the four flips along rows and columns. With ``trim``, each window is moved by up to
+    ``trim`` cells (``reading.Trims``); windows of one cell stay. Set ``epoch`` before iterating.
+    Raises SamplingError for a trim that moves a place out of its window.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TrainingBatches:
 
 
 def batch_bounds(n: int, batch: int) -> list[tuple[int, int]]:
-    """Where each batch begins and ends; none holds one row alone unless there is but one.
+    """First row and end of each batch; no batch has one row, unless there is only one.
 
     >>> batch_bounds(7, 3)
     [(0, 3), (3, 7)]
@@ -76,9 +76,9 @@ def batch_bounds(n: int, batch: int) -> list[tuple[int, int]]:
 
 
 def gather(X: Windows, rows: Ints | slice) -> Tensor:
-    """Materialise some windows, ``(b, n_layers, k, k)`` float32.
+    """Read some windows, ``(b, n_layers, k, k)`` float32.
 
-    Raises ModelError with the layer where a value is missing or infinite.
+    Raises ModelError, with the layer, if a value is missing or infinite.
     """
     values = X.batch(rows)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -93,16 +93,16 @@ def _require_finite(values: Floats32, names: tuple[str, ...]) -> None:
     if bad.any():
         layers = [names[number] for number in np.flatnonzero(bad)]
         raise ModelError(
-            "a network was given missing or infinite values",
+            "a network cannot read missing or infinite values",
             where=f"layer {', '.join(layers)}",
-            remedy="give the windows a scaling, which sets missing values to the mean",
+            remedy="pass windows with a scaling, which replaces missing values by the mean",
         )
 
 
 def turned(x: Tensor, rng: np.random.Generator, *, quarters: bool = True) -> Tensor:
-    """Flip and turn each window at random, all eight ways alike; ``(b, C, k, k)``.
+    """Flip and turn each window at random, all eight ways equally likely; ``(b, C, k, k)``.
 
-    Without ``quarters`` there are no quarter turns: along rows and along columns, four ways.
+    Without ``quarters`` there are only flips along rows and columns, four ways.
     """
     ways = torch.from_numpy(rng.integers(0, 2, size=(2 + quarters, len(x), 1, 1, 1)).astype(bool))
     x = torch.where(ways[0], x.flip(-1), x)
@@ -111,9 +111,9 @@ def turned(x: Tensor, rng: np.random.Generator, *, quarters: bool = True) -> Ten
 
 
 def windows_at_once(size: int) -> int:
-    """How many windows of ``size`` cells a side are read at once, where their number is free.
+    """Number of windows of ``size`` cells a side to read at once.
 
-    Some 20,000 cells a layer: what a network makes of them stays in the processor's cache.
+    About 20,000 cells a layer: so the results of a network's layers fit into the processor's cache.
 
     >>> windows_at_once(9), windows_at_once(64)
     (246, 16)

@@ -31,10 +31,10 @@ class Thinned:
     """A copy of a network with only its dropout layers active: each pass is one thinned network.
 
     Gal, Y., Ghahramani, Z. (2016), Dropout as a Bayesian approximation, ICML, 1050-1059: a pass is
-    a draw from the approximate posterior of the weights. As a draw of weights it is one mask for
-    all windows, which follows from the seed, the layer and the number of the pass alone; so a pass
-    says the same of a window whatever its company. Batches come first in a layer's input. Features
-    that no dropout precedes are computed once for all passes.
+    a draw from the approximate posterior of the weights. So each pass uses one mask for all
+    windows. The mask depends only on the seed, the layer and the number of the pass, and a window's
+    score does not depend on the other windows. The first axis of a layer's input must be the batch.
+    Features before the first dropout are computed once for all passes.
     """
 
     def __init__(self, net: nn.Module, seed: int) -> None:
@@ -43,23 +43,23 @@ class Thinned:
         self.net.eval()
         for module in self.net.modules():
             if isinstance(module, nn.TransformerEncoderLayer):
-                module.training = True  # its evaluation has a short cut around dropout
+                module.training = True  # in evaluation mode it skips dropout
 
     def logits(self, x: Tensor, passes: int) -> Tensor:
         """Logits ``(passes, b)`` of windows ``(b, C, k, k)`` on the network's device."""
-        found, dropped_before_head = [], True
+        rows, dropped_before_head = [], True
         for number in range(passes):
             for layer in self.masked:
                 layer.number, layer.reached = number, False
             if dropped_before_head:
                 features = self.net.forward_features(x)  # type: ignore[operator]
                 dropped_before_head = any(layer.reached for layer in self.masked)
-            found.append(self.net.forward_head(features))  # type: ignore[operator]
-        return torch.stack(found)
+            rows.append(self.net.forward_head(features))  # type: ignore[operator]
+        return torch.stack(rows)
 
 
 class _FixedDropout(nn.Module):
-    """Dropout by one mask for the whole batch, which follows from the pass's ``number``."""
+    """Dropout by one mask for the whole batch; the mask depends on the pass's ``number``."""
 
     def __init__(self, share: float, over_channels: bool, seed: int, layer: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def _is_dropout(module: nn.Module) -> bool:
 
 
 def _with_fixed_masks(net: nn.Module, seed: int) -> list[_FixedDropout]:
-    """Replace the dropout layers of a network in place, and return what stands there now."""
+    """Replace the dropout layers of a network in place, and return the new layers."""
     replaced: dict[int, _FixedDropout] = {}
     for name, module in list(net.named_modules(remove_duplicate=False)):
         if _is_dropout(module):
@@ -102,7 +102,7 @@ Answer = Callable[[Tensor], Tensor]
 def in_batches(
     X: Windows, net: nn.Module, settings: Acceleration, answer: Answer, leading: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Answers ``(*leading, n)`` to windows, materialised a batch at a time; ``net`` is behind."""
+    """Outputs ``(*leading, n)`` of ``answer``, which uses ``net``; windows are read in batches."""
     found = np.empty((*leading, len(X)), dtype=np.float64)
     step = windows_at_once(X.size)
     with torch.inference_mode(), suited_process(net, X.size):
@@ -113,16 +113,16 @@ def in_batches(
 
 
 def probability(logits: Answer) -> Answer:
-    """Probabilities in place of logits."""
+    """Turn a function that returns logits into one that returns probabilities."""
     return lambda x: torch.sigmoid(logits(x))
 
 
 def inference_form(net: nn.Module, channels: int, size: int) -> nn.Module:
-    """Return a copy for prediction alone, on the CPU, in evaluation mode.
+    """Return a copy for prediction only, on the CPU, in evaluation mode.
 
-    Batch normalisations are folded into the convolutions before them, and convolutions of maps so
-    small that most of a kernel would fall on padding become one matrix product. A network whose
-    forward pass depends on its values cannot be rewritten and is copied as it is.
+    Batch normalisations are merged into the convolutions before them. If a map is so small that
+    most of a kernel lies on padding, its convolution becomes a matrix product. A network whose
+    forward pass depends on its values cannot be rewritten; it is copied unchanged.
     """
     plain = copy.deepcopy(net).cpu().eval()
     try:
@@ -135,7 +135,7 @@ def inference_form(net: nn.Module, channels: int, size: int) -> nn.Module:
 
 
 def _replace_small_convolutions(form: fx.GraphModule, sample: Tensor) -> None:
-    """Turn convolutions into matrices where the kernel has over twice the cells of the map."""
+    """Turn convolutions into matrices if the kernel has over twice as many cells as the map."""
     ShapeProp(form).propagate(sample)
     modules = dict(form.named_modules())
     for node in form.graph.nodes:
@@ -152,8 +152,8 @@ def _replace_small_convolutions(form: fx.GraphModule, sample: Tensor) -> None:
 class _MatrixConvolution(nn.Module):
     """A convolution of maps of one fixed shape ``(C, h, w)``, as a matrix.
 
-    On 2 x 2 cells a padded 3 x 3 kernel multiplies 36 times a channel pair, 20 of them with
-    padding; the matrix 16 times. On one cell, 1 instead of 9.
+    On 2 x 2 cells a padded 3 x 3 kernel needs 36 products a channel pair, 20 of them with padding;
+    the matrix needs 16. On one cell it needs 1 instead of 9.
     """
 
     def __init__(self, conv: nn.Conv2d, shape: torch.Size) -> None:

@@ -55,11 +55,11 @@ from orecast.training.trainer import Progress, Record, local_randomness, recorde
 
 DEVICE_OPTIONS = ("precision", "compiled")
 NETWORK_OPTIONS = (*DEVICE_OPTIONS, "passes", "search_epochs")
-"""Options that every network takes beside its factory's."""
+"""Options of every network, in addition to those of its factory."""
 
 
 def factory_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The factory's options, without those of every network.
+    """Return the factory's options, without those of every network.
 
     >>> factory_options({"width": 16, "precision": "bfloat16"})
     {'width': 16}
@@ -76,16 +76,17 @@ _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
 class Network:
     """A network of ``orecast.models.networks``, trained by Lightning.
 
-    ``options`` are the factory's, and four of every network's: ``precision`` of training
-    ("float32" or "bfloat16", by the device when left out), ``compiled`` (False; torch.compile),
-    ``passes`` (0), how many ``draws`` are made with dropout left on, and ``search_epochs`` (a fifth
-    of all): an option that the factory lists in ``searched`` may be "adaptive", and is then chosen
-    inside the training part by trials of so many epochs (``searching.resolve_searched``). With a
-    folder for ``checkpoints``, an interrupted ``fit`` goes on where it stood when it is called
-    again with the same inputs. ``progress`` is called after each epoch with its number from 1, the
-    number of epochs, and the mean loss; epochs of pretraining (``pretraining.pretrain``) come
-    first, and before those each trial's, told of it alone. Where ``record`` is set, it is told of
-    each epoch with labels, and of the accuracy that it reached (``recording.recorded``).
+    ``options`` are the factory's, and four for every network: ``precision`` of training ("float32"
+    or "bfloat16"; by default that of the device), ``compiled`` (False; use torch.compile),
+    ``passes`` (0; number of ``draws`` with dropout on), and ``search_epochs`` (a fifth of
+    all epochs). An option that the factory lists in ``searched`` can be "adaptive"; it is then
+    chosen inside the training part by trials of ``search_epochs`` (``searching.resolve_searched``).
+
+    With a folder for ``checkpoints``, an interrupted ``fit`` resumes when it is called again with
+    the same inputs. ``progress`` is called after each epoch with its number from 1, the number of
+    epochs, and the mean loss. Trials come first, each with its own numbers, then pretraining
+    (``pretraining.pretrain``), then training. ``record``, if set, is called after each epoch of
+    training with its number, loss and accuracy (``trainer.recorded``).
 
     Learned: ``net_`` on the CPU, ``names_`` of the layers, ``size_`` of the window, ``seed_``, and
     the options ``chosen_``.
@@ -111,19 +112,19 @@ class Network:
 
     @property
     def declares(self) -> tuple[str, ...]:
-        """Sentences that go with its scores: what it has seen that a fold would hide."""
+        """Sentences to print with its scores, about data it used that a fold should hide."""
         on_all = self.training.pretrain > 0 and self.training.pretrain_on == "all"
         return (TRANSDUCTIVE,) if on_all else ()
 
     @property
     def epochs(self) -> int:
-        """How often a fit calls ``progress``, with every part of a search."""
+        """How often a fit calls ``progress``, with the trials of a search."""
         searched = to_choose(self.factory, self.options)
         of_trial = search_epochs(self.options, self.training.epochs, searched)
         return self.training.all_epochs + trials(searched) * of_trial
 
     def check_options(self) -> None:
-        """Raise ConfigError for an impossible option, by building the smallest form, weightless."""
+        """Raise ConfigError for an impossible option; builds the smallest form without memory."""
         size = self.needs.smallest_window
         if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
             size += 1
@@ -133,11 +134,11 @@ class Network:
         self._settings(net, size)
 
     def fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> Self:
-        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 barren.
+        """Learn from windows ``(n, C, k, k)`` and labels ``(n,)``, 1 positive and 0 negative.
 
-        Where pretraining is asked for, from windows without labels before. Raises SamplingError
-        where a class is absent or nothing can be pretrained on, ModelError where the model's needs
-        are not met or a value is missing, RunError where a checkpoint cannot be written or read.
+        With pretraining, learn from windows without labels first. Raises SamplingError if a class
+        is missing or there are no windows for pretraining, ModelError if the model's needs are not
+        met or a value is missing, RunError if a checkpoint cannot be written or read.
         """
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
@@ -150,9 +151,9 @@ class Network:
         )
         with suited_process(net, X.size):
             pretrained = self._pretrain(net, X, seed, settings)
-            told = self._told(recipe.pretrain)
+            progress = self._progress_after(recipe.pretrain)
             if self.record is not None:
-                told = recorded(self.record, net, X, y, settings, told)
+                progress = recorded(self.record, net, X, y, settings, progress)
             train(
                 net,
                 batches,
@@ -160,13 +161,13 @@ class Network:
                 seed=seed,
                 settings=settings,
                 checkpoint=self._checkpoint(X, y, recipe.epochs, seed, pretrained),
-                progress=told,
+                progress=progress,
             )
         self._learned(net, X.names, X.size, seed)
         return self
 
     def check_fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> None:
-        """Raise what ``fit`` would of these windows and labels, before anything is trained."""
+        """Raise the errors of ``fit`` with these windows and labels, without training."""
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
         fitting_trim(self.training.trim, X.size)
@@ -176,7 +177,7 @@ class Network:
             check_search(to_choose(self.factory, self.options), check, X, y, group)
 
     def _outline(self, channels: int, size: int) -> nn.Module:
-        """The network without weights; raises ConfigError where training it would not fit."""
+        """The network without weights; raises CapacityError if training needs too much memory."""
         return outline(
             partial(self.factory, channels, size),
             factory_options(self.options),
@@ -186,7 +187,7 @@ class Network:
         )
 
     def _choose(self, X: Windows, y: NDArray[np.float64], group: Ints, seed: int) -> dict[str, Any]:
-        """What is chosen of the options that are adaptive, by trials without pretraining."""
+        """Choose the adaptive options, by trials without pretraining."""
         searched = to_choose(self.factory, self.options)
         epochs = search_epochs(self.options, self.training.epochs, searched)
         recipe = self.training.model_copy(update={"epochs": epochs, "pretrain": 0})
@@ -205,7 +206,7 @@ class Network:
     def _prepared(
         self, X: Windows, y: NDArray[np.float64], seed: int, chosen: dict[str, Any]
     ) -> nn.Module:
-        """A network before its first step."""
+        """A network ready for its first training step."""
         net = self._built(len(X.names), X.size, seed, chosen)
         if isinstance(net, Prepared):
             with local_randomness(seed):
@@ -215,47 +216,51 @@ class Network:
     def _pretrain(
         self, net: nn.Module, X: Windows, seed: int, settings: Acceleration
     ) -> Checkpoint | None:
-        """Pretrain in place, where it is asked for; return its checkpoint, where one is kept."""
+        """Pretrain in place, if the settings ask for it; return the checkpoint, if there is one."""
         recipe = self.training
         if not recipe.pretrain:
             return None
         windows = unlabelled_windows(X, recipe, seed)
         checkpoint = self._checkpoint(windows, np.empty(0), recipe.pretrain, seed)
-        told = self._told(0)
         pretrain(
-            net, windows, recipe, seed=seed, settings=settings, checkpoint=checkpoint, progress=told
+            net,
+            windows,
+            recipe,
+            seed=seed,
+            settings=settings,
+            checkpoint=checkpoint,
+            progress=self._progress_after(0),
         )
         return checkpoint
 
     def predict(self, X: Windows) -> NDArray[np.float64]:
-        """Probabilities of ore, ``(n,)``; windows are materialised a batch at a time.
+        """Probabilities of ore, ``(n,)``; windows are read in batches.
 
-        Raises ModelError before ``fit``, for other layers or another size than those learned
-        from, and where a value is missing.
+        Raises ModelError before ``fit``, for other layers or another window size than in training,
+        and if a value is missing.
         """
-        return self._answers(X, lambda settings: probability(self._inference_form(settings)))
+        return self._outputs(X, lambda settings: probability(self._inference_form(settings)))
 
     def labels(self, X: Windows) -> NDArray[np.bool_]:
-        """Whether windows are called ore, ``(n,)``; raises as ``predict``.
+        """Whether windows are predicted positive, ``(n,)``; raises as ``predict``.
 
-        By the network's own ``labels``, such as a vote, where it has them; else from 0.5.
+        By the network's own ``labels``, such as a vote, if it has them; else from 0.5.
         """
         self._require_fitted()
         if not hasattr(self.net_, "labels"):
             return self.predict(X) >= 0.5
 
-        def called(settings: Acceleration) -> Answer:
+        def own_labels(settings: Acceleration) -> Answer:
             net: Any = settings.arrange_module(copy.deepcopy(self.net_))
             return lambda x: net.labels(x)
 
-        return self._answers(X, called) > 0
+        return self._outputs(X, own_labels) > 0
 
     def draws(self, X: Windows) -> NDArray[np.float64]:
         """Probabilities of ore by Monte-Carlo dropout, ``(passes, n)``; without passes, (1, n).
 
-        Row k is the k-th thinned network (see ``dropout.Thinned``), the same in every call; where
-        no pass was asked for, the one row is ``predict``, in which nothing is dropped. Raises as
-        ``predict``.
+        Row k is the k-th thinned network (see ``inference.Thinned``), the same in every call.
+        Without passes, the one row is ``predict``, without dropout. Raises as ``predict``.
         """
         passes = self.options.get("passes", 0)
         if not passes:
@@ -266,25 +271,25 @@ class Network:
             settings.arrange_module(some.net)
             return probability(lambda x: some.logits(x, passes))
 
-        return self._answers(X, thinned, passes)
+        return self._outputs(X, thinned, passes)
 
-    def _answers(
+    def _outputs(
         self, X: Windows, prepared: Callable[[Acceleration], Answer], *leading: int
     ) -> NDArray[np.float64]:
-        """Answers ``(*leading, n)`` to windows, by what is prepared for the device."""
+        """Outputs ``(*leading, n)`` for windows, by the function prepared for the device."""
         self._require_learned_form(X)
         settings = self._settings(self.net_, self.size_)
         return in_batches(X, self.net_, settings, prepared(settings), leading)
 
     @property
     def n_draws(self) -> int:
-        """How many rows ``draws`` gives."""
+        """Number of rows of ``draws``."""
         return int(self.options.get("passes", 0)) or 1
 
     def save(self, folder: Path) -> None:
         """Write ``network.json`` and ``network.safetensors``.
 
-        Raises ModelError before ``fit``, RunError where the disk refuses.
+        Raises ModelError before ``fit``, RunError if a file cannot be written.
         """
         self._require_fitted()
         folder.mkdir(parents=True, exist_ok=True)
@@ -292,7 +297,11 @@ class Network:
         try:
             save_file(weights, folder / WEIGHTS)
         except SafetensorError as error:
-            raise RunError(f"cannot write ({error})", where=str(folder / WEIGHTS)) from error
+            raise RunError(
+                f"the weights cannot be written ({error})",
+                where=str(folder / WEIGHTS),
+                remedy="free disk space, or choose an output folder that you can write to",
+            ) from error
         write_json(
             folder / DESCRIPTION,
             {
@@ -311,19 +320,19 @@ class Network:
     def load(cls, folder: Path) -> Self:
         """Rebuild a saved network.
 
-        Raises ModelError where a file is missing or broken, or the weights do not fit.
+        Raises ModelError if a file is missing or broken, or the weights do not fit.
         """
         try:
-            told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-            training = Training.model_validate(told["training"])
-            network = cls(str(told["name"]), dict(told["options"]), training)
-            names, size = tuple(map(str, told["layers"])), int(told["size"])
-            seed = int(told["seed"])
-            network.chosen_ = dict(told.get("chosen", {}))
+            content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            training = Training.model_validate(content["training"])
+            network = cls(str(content["name"]), dict(content["options"]), training)
+            names, size = tuple(map(str, content["layers"])), int(content["size"])
+            seed = int(content["seed"])
+            network.chosen_ = dict(content.get("chosen", {}))
             net = network._built(len(names), size, seed, network.chosen_)
         except (OSError, ValueError, KeyError, TypeError, ValidationError, ConfigError) as error:
             raise ModelError(
-                f"the network's description cannot be used: {why_broken(error)}",
+                f"the network's description cannot be read: {why_broken(error)}",
                 where=str(folder / DESCRIPTION),
                 remedy="train it again",
             ) from error
@@ -332,7 +341,7 @@ class Network:
         except (OSError, SafetensorError, RuntimeError) as error:
             read = isinstance(error, RuntimeError)
             raise ModelError(
-                f"the weights are {'those of another network' if read else 'broken or absent'}",
+                f"the weights {'belong to another network' if read else 'are broken or missing'}",
                 where=str(folder / WEIGHTS),
                 remedy="train it again",
             ) from error
@@ -355,9 +364,9 @@ class Network:
             raise ConfigError(f"must be at most {_MOST_PASSES:,}, not {passes}", where=where)
         if passes and not drops(net):
             raise ConfigError(
-                f"{self.name} drops nothing, so that {passes} passes would all be alike",
+                f"{self.name} has no dropout, so {passes} passes would all be equal",
                 where=where,
-                remedy="set its option dropout above 0, such as 0.2, or leave passes out",
+                remedy="set model.options.dropout above 0, such as 0.2, or delete passes",
             )
 
     def _settings(self, net: nn.Module, size: int) -> Acceleration:
@@ -372,7 +381,7 @@ class Network:
         seed: int,
         before: Checkpoint | None = None,
     ) -> Checkpoint | None:
-        """File of a training of so many epochs, and of what it goes on from."""
+        """Checkpoint of a training of ``epochs`` epochs that follows the training ``before``."""
         if self.checkpoints is None:
             return None
         key = fingerprint(
@@ -388,12 +397,12 @@ class Network:
         every = max(1, epochs // _CHECKPOINT_SHARE)
         return Checkpoint(self.checkpoints / f"{key}.safetensors", every)
 
-    def _told(self, before: int) -> Progress | None:
-        """Progress of a training that ``before`` epochs of another precede."""
+    def _progress_after(self, before: int) -> Progress | None:
+        """Progress of a training after ``before`` epochs of pretraining."""
         if self.progress is None:
             return None
-        tell, total = self.progress, self.epochs
-        return lambda done, _, loss: tell(before + done, total, loss)
+        report, total = self.progress, self.epochs
+        return lambda done, _, loss: report(before + done, total, loss)
 
     def _learned(self, net: nn.Module, names: tuple[str, ...], size: int, seed: int) -> None:
         self.net_ = net.cpu().to(memory_format=torch.contiguous_format).eval()
@@ -403,7 +412,7 @@ class Network:
         self._form: nn.Module | None = None
 
     def _inference_form(self, settings: Acceleration) -> nn.Module:
-        """The form that predicts, made at the first prediction."""
+        """The network in the form for prediction, made at the first prediction."""
         if self._form is None:
             form = inference_form(self.net_, len(self.names_), self.size_)
             self._form = settings.arrange_module(form)
@@ -418,12 +427,12 @@ class Network:
         if X.names != self.names_:
             raise ModelError(
                 f"{self.name} was trained on the layers {', '.join(self.names_)}, "
-                f"and is given {', '.join(X.names)}",
-                remedy="give it the same layers in the same order, or train it on these",
+                f"but the windows have {', '.join(X.names)}",
+                remedy="give the same layers in the same order, or train it on these layers",
             )
         if X.size != self.size_:
             raise ModelError(
                 f"{self.name} was trained on windows of {self.size_} cells, not {X.size}",
                 where="sampling.window",
-                remedy=f"set it to {self.size_}",
+                remedy=f"set sampling.window to {self.size_}",
             )

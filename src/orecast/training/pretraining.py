@@ -1,4 +1,4 @@
-"""Self-supervised pretraining: a network restores masked windows before it is told any label."""
+"""Self-supervised pretraining: a network restores masked windows before it learns from labels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from orecast.training.reading import unhidden_cells, windows_among
 from orecast.training.trainer import Progress, local_randomness, train
 
 TRANSDUCTIVE = (
-    "the network was pretrained on windows of the whole map: it has seen the concentrations of "
-    "held-out ground, though no label of it"
+    "the network was pretrained on windows of the whole map: it used the concentrations of "
+    "held-out areas, but no labels of them"
 )
-"""What a network says of itself that was pretrained on all windows."""
+"""Sentence for a network that was pretrained on all windows."""
 
 _WINDOWS = 20_000
 _CELLS_MASKED, _LAYERS_MASKED = 0.5, 0.25
@@ -38,19 +38,19 @@ def pretrain(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Train all of a network but its head, in place, to restore what is masked in windows.
+    """Train a network without its head, in place, to restore masked values of windows.
 
     Half of a window's cells, in all layers, and a quarter of its layers as a whole are set to 0,
-    the mean of standardised layers. A linear decoder of the features, averaged over their map as
-    most heads read them, predicts of each layer the middle cell, where it is masked, and the mean
-    of the masked cells: an average has lost the place of its parts, so that it cannot say each
-    cell. The loss is the mean square of these errors. The decoder is dropped afterwards.
+    the mean of standardised layers. The features are averaged over their map, as most heads do. A
+    linear decoder then predicts two values of each layer: the middle cell, if it is masked, and the
+    mean of the masked cells. It cannot predict every cell, since the average has no positions. The
+    loss is the mean square of these errors. The decoder is discarded afterwards.
 
     D. Pathak et al. (2016), Context encoders: feature learning by inpainting, CVPR, 2536-2544;
     K. He et al. (2022), Masked autoencoders are scalable vision learners, CVPR, 16000-16009.
 
-    Optimiser, rate and its course are those of ``training``, over ``training.pretrain`` epochs.
-    Raises as ``train``.
+    Optimiser and learning rate are those of ``training``, over ``training.pretrain`` epochs. Raises
+    as ``train``.
     """
     schedule = training.model_copy(update={"epochs": training.pretrain})
     batches = MaskedBatches(X, training.batch, seed=seed, flips=training.flips, trim=training.trim)
@@ -69,16 +69,16 @@ def pretrain(
 
 
 def unlabelled_windows(X: Windows, training: Training, seed: int) -> Windows:
-    """Up to 20,000 windows at random cells with values in all layers, to pretrain on.
+    """Up to 20,000 random windows for pretraining, at cells with values in all layers.
 
-    With ``training.pretrain_on`` "visible" none of them touches a cell that ``X`` hides; with
-    "all", nothing is hidden. Raises SamplingError where there are fewer than two.
+    With ``training.pretrain_on`` "visible", no window touches a cell that ``X`` hides; with "all",
+    nothing is hidden. Raises SamplingError if there are fewer than two.
     """
     X = X if training.pretrain_on == "visible" else replace(X, hidden=None)
     cells = unhidden_cells(X)
     if cells.sum() < 2:
         raise SamplingError(
-            "fewer than two windows have values and share no cell with what is hidden",
+            "pretraining needs at least 2 windows with values and without hidden cells",
             where="training.pretrain",
             remedy="set it to 0",
         )
@@ -88,20 +88,20 @@ def unlabelled_windows(X: Windows, training: Training, seed: int) -> Windows:
 class Restorer(nn.Module):
     """A network's features and a linear decoder: ``(B, C, k, k)`` to ``(B, 2, C)``.
 
-    Of each layer, the middle cell and the mean of the masked cells.
+    The two values of each layer are the middle cell and the mean of the masked cells.
     """
 
     def __init__(self, net: nn.Module, channels: int, size: int) -> None:
         super().__init__()
         self.net = net
-        net.eval()  # so that the trial leaves no trace in batch normalisations
+        net.eval()  # this pass must not change batch normalisations
         with torch.no_grad():
             features = self._pooled(torch.zeros(2, channels, size, size))
         net.train()
         self.decoder = nn.Linear(features.shape[1], 2 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what was masked, ``(B, 2, C)``."""
+        """Return the restored values, ``(B, 2, C)``."""
         restored: Tensor = self.decoder(self._pooled(x))
         return restored.view(len(x), 2, -1)
 
@@ -111,10 +111,7 @@ class Restorer(nn.Module):
 
 
 class MaskedBatches(TrainingBatches):
-    """Windows without labels, masked anew in every epoch, with what the mask took.
-
-    Yields what ``masked`` gives.
-    """
+    """Windows without labels, with a new mask in every epoch; yields what ``masked`` returns."""
 
     def __init__(self, X: Windows, batch: int, *, seed: int, flips: Flips, trim: int = 0) -> None:
         super().__init__(X, np.full(len(X), np.nan), batch, seed=seed, flips=flips, trim=trim)
@@ -126,9 +123,10 @@ class MaskedBatches(TrainingBatches):
 
 
 def masked(x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Mask windows ``(b, C, k, k)``: return them, and of each layer what was taken ``(b, 2, C)``.
+    """Mask windows ``(b, C, k, k)``; return them and the masked values ``(b, 2, C)``.
 
-    That is the middle cell, NaN where it was left, and the mean of the masked cells.
+    The values of each layer are the middle cell, NaN if it is not masked, and the mean of the
+    masked cells.
     """
     b, layers, k, _ = x.shape
     order = rng.random((b, k * k)).argsort(axis=1).reshape(b, 1, k, k)
@@ -141,7 +139,7 @@ def masked(x: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
 
 
 def masked_squares(restored: Tensor, taken: Tensor) -> Tensor:
-    """Mean squared error over what was taken, NaN left out; both ``(b, 2, C)``.
+    """Mean squared error over the masked values, without NaN; both ``(b, 2, C)``.
 
     >>> masked_squares(torch.tensor([1.0, 5.0]), torch.tensor([3.0, torch.nan])).item()
     4.0

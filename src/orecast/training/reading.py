@@ -1,4 +1,4 @@
-"""Which cells training may read, and larger windows trimmed around their places, by epoch."""
+"""Cells that training can read, and windows moved by a random trim in each epoch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from orecast.sampling.windows import Needs, Windows
 
 
 def fitting_trim(trim: int, size: int) -> int:
-    """How far windows of ``size`` cells are moved; one cell is the place itself, and is not.
+    """Largest move of windows of ``size`` cells; windows of one cell are not moved.
 
-    Raises SamplingError where a window that is moved so far would leave its place outside.
+    Raises SamplingError if a window that moves so far does not contain its place.
 
     >>> fitting_trim(16, 224), fitting_trim(16, 1)
     (16, 0)
@@ -29,32 +29,31 @@ def fitting_trim(trim: int, size: int) -> int:
     if trim > most:
         remedy = f"set it to {most} or less" if most else "set it to 0"
         raise SamplingError(
-            f"a trim of {trim} cells moves the place out of its window of {size}",
+            f"a trim of {trim} cells moves the place out of its window of {size} cells",
             where="training.trim",
-            remedy=f"{remedy}, or widen sampling.window",
+            remedy=f"{remedy}, or set a larger sampling.window",
         )
     return trim
 
 
 def of_places(training: Training, needs: Needs) -> Training:
-    """The recipe of a network with such needs: one of elements alone, their graph, is not trimmed.
+    """Return the training settings, with no trim for a network that reads only elements.
 
-    It reads the window's own cell and no other, and another place has another label.
+    Such a network reads only the window's own cell; a moved window would have another label.
     """
     return training.model_copy(update={"trim": 0}) if needs.elements_only else training
 
 
 class Trims:
-    """Windows, each read at a place drawn from those up to ``trim`` cells beside its own.
+    """Windows, each read at a random place up to ``trim`` cells from its own.
 
-    Rows and columns are moved by a whole number of cells each. So a window of ``size + 2 trim``
-    cells is trimmed to ``size`` at random, as Gao et al. (2022, Appl. Sci. 12, 11433) trim 256 to
-    224; unmoved, it is trimmed to the middle.
+    Rows and columns move by a whole number of cells each. So a window of ``size + 2 trim`` cells is
+    trimmed to ``size`` at random, as Gao et al. (2022, Appl. Sci. 12, 11433) trim 256 to 224.
 
-    All places that may be read are as likely: those with a value in every layer, whose window
-    holds no hidden cell and reaches no farther beyond the grid's edge than the row's own. Where
-    there is no other, a window stays. So does a row that lies nowhere on the map to be moved:
-    one that growth turned, mixed, gave noise or had a generator make.
+    All allowed places are equally likely. A place is allowed if it has a value in every layer, and
+    its window holds no hidden cell and reaches no farther beyond the grid's edge than the row's own
+    window. If there is no other place, the window stays. Rows without a place on the map stay too:
+    those that growth turned, mixed, added noise to, or made by a generator.
     """
 
     def __init__(self, X: Windows, trim: int) -> None:
@@ -65,34 +64,33 @@ class Trims:
 
     @property
     def around(self) -> Windows:
-        """The larger windows of the rows that are moved, ``(m, n_layers, size + 2 trim, ...)``."""
+        """Larger windows of the rows that can move, ``(m, n_layers, size + 2 trim, ...)``."""
         return self.X.moved(self.X.at[self.lies]).of_size(self.X.size + 2 * self.trim)
 
     def drawn(self, rows: Ints, rng: np.random.Generator) -> Windows:
-        """Return some of the windows, each at a place drawn; nothing is read of them yet."""
+        """Return some of the windows, each at a random place; their values are not read yet."""
         X = self.X.take(rows)
         at = np.where(self.lies[rows, None], self._places(X.at, rng), X.at)
         return _at_places(X, at, self.lies[rows])
 
     def _places(self, at: Ints, rng: np.random.Generator) -> Ints:
-        """One of the places that may be read for each of ``at``, ``(b, 2)`` both."""
+        """A random allowed place for each of ``at``, ``(b, 2)`` both."""
         steps = np.arange(-self.trim, self.trim + 1)
         moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
         to = at[:, None] + moves  # (b, m, 2)
-        first = window_start(self.X.size)  # of the places whose window is whole; behind it the last
+        first = window_start(self.X.size)  # first and last place whose window is whole
         last = np.array(self.free.shape) - self.X.size + first
         low, high = np.minimum(at, first)[:, None], np.maximum(at, last)[:, None]
-        may = np.asarray(((to >= low) & (to <= high)).all(axis=-1))
-        may[may] = self.free[tuple(to[may].T)]
-        may[:, len(moves) // 2] = True  # the place itself
-        nth = rng.integers(may.sum(axis=1))
-        return np.asarray(
-            to[np.arange(len(at)), (may.cumsum(axis=1) > nth[:, None]).argmax(axis=1)]
-        )
+        allowed = np.asarray(((to >= low) & (to <= high)).all(axis=-1))
+        allowed[allowed] = self.free[tuple(to[allowed].T)]
+        allowed[:, len(moves) // 2] = True  # the place itself
+        nth = rng.integers(allowed.sum(axis=1))
+        chosen = (allowed.cumsum(axis=1) > nth[:, None]).argmax(axis=1)
+        return np.asarray(to[np.arange(len(at)), chosen])
 
 
 def lies_on_map(X: Windows) -> Bools:
-    """Which windows are those of the map at their cells, neither turned nor made, ``(n,)``."""
+    """Windows that equal the map at their cells, neither changed nor generated, ``(n,)``."""
     lies = np.ones(len(X), dtype=bool)
     if not isinstance(X, Grown):
         return lies
@@ -106,7 +104,7 @@ def lies_on_map(X: Windows) -> Bools:
 
 
 def _at_places(X: Windows, at: Ints, lies: Bools) -> Windows:
-    """The windows read at cells ``at`` ``(n, 2)``, but for those that lie nowhere."""
+    """Windows read at cells ``at`` ``(n, 2)``; those not on the map (see ``lies``) stay."""
     if not isinstance(X, Grown):
         return X.moved(at)
     rows = np.flatnonzero(lies)
@@ -115,9 +113,9 @@ def _at_places(X: Windows, at: Ints, lies: Bools) -> Windows:
 
 
 def readable_cells(X: Windows) -> Bools:
-    """Cells that ``X`` may see and that have values in all layers, ``(rows, columns)``.
+    """Cells that ``X`` does not hide and that have values in all layers, ``(rows, columns)``.
 
-    Where no scaling fills what a window misses, those whose whole window has values.
+    Without a scaling, which fills missing values, their whole windows must have values.
     """
     seen = np.ones(X.stack.shape[1:], dtype=bool) if X.hidden is None else ~X.hidden
     for layer in X.stack:
@@ -129,7 +127,7 @@ def readable_cells(X: Windows) -> Bools:
 
 
 def unhidden_cells(X: Windows) -> Bools:
-    """Readable cells whose window shares no cell with what ``X`` hides, ``(rows, columns)``."""
+    """Readable cells whose window contains no hidden cell, ``(rows, columns)``."""
     cells = readable_cells(X)
     return cells if X.hidden is None else cells & ~windows_touching(X.hidden, X.size)
 

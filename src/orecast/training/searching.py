@@ -1,4 +1,4 @@
-"""Options that are chosen inside a training part, by folds that keep deposits whole."""
+"""Options that are chosen inside a training part, by folds that do not split deposits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Model, Windows
-from orecast.training.committees import apart, inner_parts, member_seed
+from orecast.training.committees import apart, inner_parts, member_seed, require_classes
 
 ADAPTIVE = "adaptive"
-"""Value of an option that is to be chosen."""
+"""Value of an option that the search chooses."""
 
 FOLDS = 3
 
@@ -26,15 +26,15 @@ Build = Callable[[Candidate], Model]
 
 
 def to_choose(factory: Any, options: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Candidates of each option that is to be chosen; the factory names them in ``searched``."""
+    """Candidates of each adaptive option; the factory lists them in ``searched``."""
     searched: Searched = getattr(factory, "searched", {})
     return {name: values for name, values in searched.items() if options.get(name) == ADAPTIVE}
 
 
 def search_epochs(options: Mapping[str, Any], epochs: int, searched: Searched) -> int:
-    """How many epochs a candidate is trained: ``search_epochs``, or a fifth of ``epochs``.
+    """Number of epochs for each candidate: ``search_epochs``, or a fifth of ``epochs``.
 
-    Raises ConfigError where the option is no count from 1, or nothing is to be chosen.
+    Raises ConfigError if the option is not a count of at least 1, or if no option is adaptive.
 
     >>> search_epochs({"alpha": "adaptive"}, 30, {"alpha": (0.2, 0.8)})
     6
@@ -46,15 +46,15 @@ def search_epochs(options: Mapping[str, Any], epochs: int, searched: Searched) -
         raise ConfigError(f"must be a whole number of at least 1, not {asked!r}", where=where)
     if not searched:
         raise ConfigError(
-            "no option is to be chosen",
+            f'has no effect, since no option is "{ADAPTIVE}"',
             where=where,
-            remedy=f'leave it out, or set one "{ADAPTIVE}"',
+            remedy=f'delete it, or set an option to "{ADAPTIVE}"',
         )
     return asked
 
 
 def trials(searched: Searched) -> int:
-    """How many fits a search takes.
+    """Number of fits in a search.
 
     >>> trials({"alpha": (0.2, 0.4)}), trials({})
     (6, 0)
@@ -74,34 +74,34 @@ def resolve_searched(
 ) -> Candidate:
     """Choose among all combinations of candidates by their accuracy on held-out windows.
 
-    The training windows are cut into three parts, or as many as there are groups of deposits;
-    deposits that share windows or a ``group`` stay together (``stack.inner_parts``). Each candidate
-    says of each part's windows ore (0.5 and more) or barren, after learning from those of the
-    others that share no cell with it, with the same seeds as the other candidates. Of equals the
-    first is chosen. A candidate for which ``check`` on the whole, or a fit, raises ModelError is
-    out; where all are, the first one's error is raised.
+    The training windows are split into three parts, or as many as there are groups of deposits.
+    Deposits that share windows or a ``group`` stay together (``committees.inner_parts``). Each
+    candidate classifies each part's windows (positive from 0.5 on), after it has learned from
+    windows of the other parts that share no cell with it. All candidates use the same seeds. Ties:
+    the first is taken. A candidate is skipped if ``check`` on all windows, or a fit, raises
+    ModelError; if all are skipped, the first error is raised.
 
     M. Stone (1974), Cross-validatory choice and assessment of statistical predictions, Journal of
     the Royal Statistical Society B 36, 111-147.
 
-    Raises SamplingError where the deposits are one group, or a part leaves a class out.
+    Raises SamplingError if the deposits are one group, or a part leaves no windows of a class.
     """
     if not searched:
         return {}
     folds = list(_folds(" and ".join(searched), X, y, group))
-    best, chosen, refusal = -1.0, None, None
+    best, chosen, first_error = -1.0, None, None
     for candidate in _candidates(searched):
         try:
             check(candidate)
             accuracy = _accuracy(candidate, build, folds, X, y, group, seed)
         except ModelError as error:
-            refusal = refusal or error
+            first_error = first_error or error
             continue
         if accuracy > best:
             best, chosen = accuracy, candidate
     if chosen is None:
-        assert refusal is not None
-        raise refusal
+        assert first_error is not None
+        raise first_error
     return chosen
 
 
@@ -112,23 +112,23 @@ def check_search(
     y: Floats,
     group: Ints,
 ) -> None:
-    """Raise what ``resolve_searched`` would before its first fit, ModelError where none passes."""
+    """Raise the errors of ``resolve_searched`` without training, ModelError if none passes."""
     if searched:
         list(_folds(" and ".join(searched), X, y, group))
-    refusal = None
+    first_error = None
     for candidate in _candidates(searched):
         try:
             check(candidate)
         except ModelError as error:
-            refusal = refusal or error
+            first_error = first_error or error
         else:
             return
-    assert refusal is not None
-    raise refusal
+    assert first_error is not None
+    raise first_error
 
 
 def _candidates(searched: Searched) -> Iterator[Candidate]:
-    """All combinations; the empty one where nothing is to be chosen."""
+    """All combinations; one empty candidate if no option is adaptive."""
     for values in product(*searched.values()):
         yield dict(zip(searched, values, strict=True))
 
@@ -142,7 +142,7 @@ def _accuracy(
     group: Ints,
     seed: int,
 ) -> float:
-    """Share of the windows that are told rightly by models that have not seen them."""
+    """Share of the windows that are classified correctly by models that did not learn from them."""
     right = np.zeros(len(X), dtype=bool)
     for number, (held, seen) in enumerate(folds):
         own_seed = member_seed(seed, 17, number)
@@ -152,25 +152,19 @@ def _accuracy(
 
 
 def _folds(options: str, X: Windows, y: Floats, group: Ints) -> Iterator[tuple[Bools, Bools]]:
-    """Windows that are held out, and those to learn from, ``(n,)`` each."""
-    where, remedy = f"model.options, {options}", f'give it a value in place of "{ADAPTIVE}"'
+    """Held-out windows and training windows of each part, ``(n,)`` each."""
+    where, remedy = f"model.options, {options}", f'set a value instead of "{ADAPTIVE}"'
     try:
         part = inner_parts(X.at, y, group, X.size, FOLDS)
     except SamplingError as error:
         raise SamplingError(
-            f"the {int((y == 1).sum())} ore windows are one group, which shares cells or deposits, "
-            "and what is adaptive is chosen on groups that were not seen",
+            f"adaptive options need at least 2 groups of deposits; the {int((y == 1).sum())} "
+            "positive windows are 1 group, since they share cells or deposits",
             where=where,
             remedy=remedy,
         ) from error
     for number in range(int(part.max()) + 1):
         held = part == number
         seen = apart(X.at, held, X.size)
-        for label, words in ((1.0, "ore"), (0.0, "barren")):
-            if label not in y[seen]:
-                raise SamplingError(
-                    f"inner part {number} leaves no {words} window that shares no cell with it",
-                    where=where,
-                    remedy=remedy,
-                )
+        require_classes(y[seen], number, where, remedy)
         yield held, seen

@@ -1,4 +1,4 @@
-"""Networks without weights: what theirs would take in training, before any memory is taken."""
+"""Memory that a network's weights need in training, computed without using that memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orecast.capacity import require_memory
 from orecast.errors import ConfigError
 
 WITH_GRADIENT, WITH_ADAM = 8, 16
-"""Bytes of a weight in float32: beside its gradient, and beside both means that Adam keeps."""
+"""Bytes for each weight in float32: with its gradient, and also with both means of Adam."""
 
 
 def outline(
@@ -23,11 +23,11 @@ def outline(
     name: str,
     where: str,
 ) -> nn.Module:
-    """Build a network on torch's meta device, where weights have shapes and take no memory.
+    """Build a network on torch's meta device, where weights have shapes but use no memory.
 
-    Raises CapacityError where its weights, of ``a_weight`` bytes each in training, do not fit into
-    memory, with a power of two to which one of the ``options`` would have to be lowered; and what
-    ``build`` raises of them, which stand at ``where``.
+    Raises CapacityError if its weights, of ``a_weight`` bytes each in training, do not fit into
+    memory; the remedy names one of the ``options`` and a power of two that fits. ``where`` is the
+    place of the options in the configuration. Also raises what ``build`` raises.
     """
     net = _weightless(build, options)
     count = weights(net)
@@ -51,14 +51,14 @@ def outline(
 
 
 def weights(net: nn.Module) -> int:
-    """How many numbers a network learns."""
+    """Number of weights that a network learns."""
     return sum(p.numel() for p in net.parameters())
 
 
 def _power_of_two(
     build: Callable[..., nn.Module], options: Mapping[str, Any], name: str, most: float
 ) -> int | None:
-    """The largest power of two below an option's value that makes at most so many weights."""
+    """The largest power of two below an option's value that gives at most ``most`` weights."""
     fits, beyond = -1, (options[name] - 1).bit_length()
     found = None
     while beyond - fits > 1:

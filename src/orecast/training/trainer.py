@@ -1,4 +1,4 @@
-"""The training loop: optimiser, learning rate, steps, the record of epochs."""
+"""The training loop: optimiser, learning rate, steps, and a record of epochs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from orecast.training.data import TrainingBatches, gather, windows_at_once
 def build_optimiser(
     parameters: Iterable[nn.Parameter], training: Training
 ) -> torch.optim.Optimizer:
-    """Return the optimiser a recipe names.
+    """Return the optimiser that the settings name.
 
-    Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) with ``momentum`` as the first
-    beta, or stochastic gradient descent with momentum. Their fused forms update all weights in
-    one pass over memory.
+    Adam (Kingma and Ba 2015) or AdamW (Loshchilov and Hutter 2019), both with ``momentum`` as the
+    first beta, or stochastic gradient descent with momentum. Their fused forms update all weights
+    in one pass over memory.
     """
     rate, decay = training.rate, training.decay
     match training.optimiser:
@@ -49,7 +49,7 @@ def build_optimiser(
 
 
 def rate_at(epoch: int, training: Training) -> float:
-    """Learning rate in an epoch counted from 0; a function of it alone, so that resuming is exact.
+    """Learning rate in an epoch counted from 0; it depends only on the epoch, so resuming is exact.
 
     Cosine is Loshchilov and Hutter (2017, eq. 5) without restarts.
 
@@ -68,7 +68,7 @@ def rate_at(epoch: int, training: Training) -> float:
 
 Record = Callable[[int, float, float], None]
 """Called after an epoch with its number from 1, the mean loss, and the accuracy."""
-_WATCHED = 256  # windows by which an epoch's accuracy is measured
+_WATCHED = 256  # training windows on which an epoch's accuracy is measured
 
 
 def recorded(
@@ -77,39 +77,42 @@ def recorded(
     X: Windows,
     y: NDArray[np.float64],
     settings: Acceleration,
-    told: Progress | None,
+    progress: Progress | None,
 ) -> Progress:
-    """Return progress that also records the accuracy on windows learned from, evenly drawn.
+    """Return a progress function that also records the accuracy on up to 256 training windows.
 
-    In the network's form that predicts, in which nothing is dropped; training is not changed by it.
+    The accuracy is measured without dropout. Recording does not change the training.
     """
     rows = np.unique(np.linspace(0, len(y) - 1, _WATCHED).astype(np.int64))
 
-    def tell(done: int, epochs: int, loss: float) -> None:
-        record(done, loss, float(np.mean(_called(net, X, rows, settings) == (y[rows] == 1))))
-        if told is not None:
-            told(done, epochs, loss)
+    def report(done: int, epochs: int, loss: float) -> None:
+        positive = _predicted_positive(net, X, rows, settings)
+        record(done, loss, float(np.mean(positive == (y[rows] == 1))))
+        if progress is not None:
+            progress(done, epochs, loss)
 
-    return tell
+    return report
 
 
-def _called(net: nn.Module, X: Windows, rows: Ints, settings: Acceleration) -> NDArray[np.bool_]:
-    """Which of some windows a network in training calls ore, ``(n_rows,)``."""
+def _predicted_positive(
+    net: nn.Module, X: Windows, rows: Ints, settings: Acceleration
+) -> NDArray[np.bool_]:
+    """Whether a network in training predicts each of some windows positive, ``(n_rows,)``."""
     training, step = net.training, windows_at_once(X.size)
-    called = np.empty(len(rows), dtype=bool)
+    positive = np.empty(len(rows), dtype=bool)
     net.eval()
     with torch.inference_mode():
         for start in range(0, len(rows), step):
             some = slice(start, start + step)
-            called[some] = (net(settings.arrange(gather(X, rows[some]))) > 0).cpu().numpy()
+            positive[some] = (net(settings.arrange(gather(X, rows[some]))) > 0).cpu().numpy()
     net.train(training)
-    return called
+    return positive
 
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _DRIVER = "PYTORCH_NVML_BASED_CUDA_CHECK"
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Mean loss of a batch, of what a network answers and what it should."""
+"""Mean loss of a batch, from a network's outputs and the expected ones."""
 Progress = Callable[[int, int, float], None]
 """Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
 
@@ -125,14 +128,14 @@ def train(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Train a network in place for a fixed number of epochs, from its checkpoint where one stands.
+    """Train a network in place for a fixed number of epochs; resume from a checkpoint if it exists.
 
-    ``loss`` is the mean over a batch, of logits ``(b,)`` and labels where nothing else is named; a
-    network that has a ``training_loss`` of its own, of a batch and its labels, lowers that.
-    The result depends on the network's weights, the batches, the recipe and the seed, and not on
-    interruptions: each epoch follows from the seed and its number. A GPU's max-pool sums in no
-    fixed order: there, windows of 64 cells and more repeat to rounding only. Raises ModelError
-    where the loss ceases to be finite, or the network cannot be compiled.
+    ``loss`` is the mean over a batch, by default of logits ``(b,)`` and labels. A network with a
+    ``training_loss`` of a batch and its labels uses that instead. The result depends on the
+    network's weights, the batches, the settings and the seed, and not on interruptions: each epoch
+    depends only on the seed and its number. On a GPU, windows of 64 cells and more repeat only to
+    rounding, since its max-pooling sums in no fixed order. Raises ModelError if the loss is not
+    finite, or the network cannot be compiled.
     """
     settings.arrange_module(net).train()
     optimiser = build_optimiser(net.parameters(), training)
@@ -157,7 +160,7 @@ def train(
                 raise ModelError(
                     f"training diverged in epoch {done}: the loss is {mean}",
                     where="training.rate",
-                    remedy="lower it",
+                    remedy="set a lower learning rate",
                 )
             if checkpoint is not None and checkpoint.due(done, training.epochs):
                 write_checkpoint(checkpoint.path, net, optimiser, done)
@@ -166,7 +169,7 @@ def train(
 
 
 class LossModule(nn.Module):
-    """A network and the loss it lowers: ``(B, C, k, k)`` and labels to the batch's mean loss."""
+    """A network with its loss: from ``(B, C, k, k)`` and labels to the batch's mean loss."""
 
     def __init__(self, net: nn.Module, loss: Loss) -> None:
         super().__init__()
@@ -184,10 +187,10 @@ class LossModule(nn.Module):
 def _step(
     module: LossModule, optimiser: torch.optim.Optimizer, settings: Acceleration
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return what takes one step on a batch and its labels, and gives the loss before it."""
+    """Return a function that takes one step on a batch and its labels, and returns the loss."""
     fabric = _fabric(settings)
-    called: Any = torch.compile(module) if settings.compiled else module
-    model, stepper = fabric.setup(called, optimiser, move_to_device=False, _reapply_compile=False)
+    form: Any = torch.compile(module) if settings.compiled else module
+    model, stepper = fabric.setup(form, optimiser, move_to_device=False, _reapply_compile=False)
 
     def step(x: Tensor, y: Tensor) -> Tensor:
         stepper.zero_grad()
@@ -200,9 +203,10 @@ def _step(
 
 
 def _fabric(settings: Acceleration) -> Any:
-    """Fabric for one device; it neither names its choices on the terminal nor slows the process.
+    """Fabric for one device, without its messages on the terminal.
 
-    Importing it has torch ask for a driver in every step, 70 us without a GPU.
+    Importing Fabric sets a variable with which torch looks for a GPU driver in every step, which
+    takes 70 us without a GPU. So the variable is reset.
     """
     asked = os.environ.get(_DRIVER)
     logger = logging.getLogger("lightning_fabric")
@@ -217,7 +221,7 @@ def _fabric(settings: Acceleration) -> Any:
             accelerator="cuda" if settings.device.type == "cuda" else "cpu",
             devices=1,
             precision=settings.trainer_precision,
-            plugins=[LightningEnvironment()],  # one process, whatever scheduler started it
+            plugins=[LightningEnvironment()],  # one process, under any scheduler
         )
     finally:
         logger.setLevel(level)
@@ -237,7 +241,7 @@ def _mean_loss(
             raise ModelError(
                 f"torch.compile failed ({words})",
                 where="model.options.compiled",
-                remedy="install a C++ compiler, or leave the option out",
+                remedy="install a C++ compiler, or delete the option",
             ) from error
         raise
     return float(total) / len(batches.X)
@@ -245,7 +249,7 @@ def _mean_loss(
 
 @contextmanager
 def local_randomness(seed: int) -> Iterator[None]:
-    """Seed torch within the block; outside it the global generators go on as if nothing was."""
+    """Seed torch within the block; the global generators outside are not changed."""
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
@@ -254,7 +258,7 @@ def local_randomness(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _repeatable() -> Iterator[None]:
-    """Ask for operations that sum in a fixed order, and undo what that sets for the process."""
+    """Use operations that sum in a fixed order; reset the process's settings afterwards."""
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
@@ -264,8 +268,8 @@ def _repeatable() -> Iterator[None]:
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
-        memory.fill_uninitialized_memory = False  # costs, and nothing reads it
-        os.environ[_WORKSPACE] = workspace or ":4096:8"  # cuBLAS repeats with a fixed one only
+        memory.fill_uninitialized_memory = False  # takes time, and nothing reads this memory
+        os.environ[_WORKSPACE] = workspace or ":4096:8"  # cuBLAS repeats only with a fixed one
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
@@ -277,7 +281,7 @@ def _repeatable() -> Iterator[None]:
 
 
 def _set(name: str, value: str | None) -> None:
-    """Set an environment variable to what it was before."""
+    """Set an environment variable, or delete it (None)."""
     if value is None:
         os.environ.pop(name, None)
     else:

@@ -1,4 +1,4 @@
-"""All that is fitted, as one recipe, and the one cross-validation loop."""
+"""The recipe that is fitted in each fold, and the cross-validation loop."""
 
 from orecast.validation.answers import GENERATED, FoldAnswer, OutOfFold, answer_path, examined
 from orecast.validation.crossing import cross_predict

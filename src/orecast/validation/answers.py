@@ -1,4 +1,4 @@
-"""What a fold predicts, and the rows it grew."""
+"""Predictions of a fold, how they are stored, and a check of generated rows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ Draws = NDArray[np.float32]  # (m, n_cells)
 
 @dataclass(frozen=True)
 class FoldAnswer:
-    """What one fold's model said.
+    """Predictions of one fold's model.
 
-    ``train`` and ``test`` rows of the sampling, ``scores`` of the tested ``(n_test,)``; ``cells``
-    of the fold's region ``(m, 2)`` and ``cell_scores`` theirs ``(m,)``, among which the tested are
-    ranked: all of the ``region_cells``, or as many as were drawn; ``seen`` scores of cells that
-    know nothing of what was hidden, where the whole map was asked for. ``called`` ``(n_test,)``
-    says which tested rows are called ore, and ``alarm`` which share of the region's cells without
-    a known deposit, where the model was asked for its own labels or a paper calls so.
+    ``train`` and ``test`` are rows of the sampling; ``scores`` ``(n_test,)`` belong to the test
+    rows. ``cells`` ``(m, 2)`` lie in the fold's region and have ``cell_scores`` ``(m,)``; test rows
+    are ranked among them. They are all cells of the region, or a random draw. ``seen`` holds scores
+    of cells that do not depend on hidden data; it is empty unless the whole map was predicted.
+    ``called`` ``(n_test,)`` marks test rows predicted positive. ``alarm`` is the false-positive
+    rate: the share of the region's cells without a known deposit that are predicted positive. Both
+    need the model's own labels; ``called`` is also set where a paper defines it.
     """
 
     train: Ints
@@ -42,33 +43,33 @@ class FoldAnswer:
     cell_scores: Floats
     seen: Floats
     hidden_cells: int
-    visible_cells: int  # with evidence, that the fold may see
+    visible_cells: int  # with evidence, not hidden from the fold
     region_cells: int  # with evidence
     words: str  # how negatives were chosen
-    learned: tuple[int, int]  # rows of ore and barren ground, grown ones among them
+    learned: tuple[int, int]  # positive and negative training rows, with grown rows
     calibration: Calibration | None = None
     called: Bools | None = None
     alarm: float | None = None
 
     @property
     def drawn(self) -> bool:
-        """Whether the tested rows are ranked among some of the region's cells only."""
+        """Whether the test rows are ranked among only some of the region's cells."""
         return len(self.cells) < self.region_cells
 
     @cached_property
     def ranks(self) -> Floats:
-        """Percentile of each of the ``cells`` among them, ``(m,)``."""
+        """Percentile of each cell among all ``cells``, ``(m,)``."""
         return percentiles(self.cell_scores, self.cell_scores)
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What models said of what they had not seen.
+    """Out-of-fold predictions: each comes from a model that did not learn from the place.
 
     ``map`` and ``fold`` ``(rows, columns)``: each cell's score and the fold whose model gave it,
-    NaN and -1 where there is none. ``spread`` is the standard deviation between all the models
-    that scored a cell (folds, seeds, passes), where it was asked for. ``sampling`` holds the rows
-    that were split, grown ones among them where a paper grew them.
+    NaN and -1 where there is none. ``spread``, if requested, is the standard deviation between all
+    models that scored a cell (folds, seeds, passes). ``sampling`` holds the rows that were split;
+    where a paper grew rows before the split, it includes them.
     """
 
     map: NDArray[np.float32]
@@ -85,17 +86,17 @@ class OutOfFold:
 
     @cached_property
     def rows(self) -> Ints:
-        """Tested rows of the sampling, fold by fold, ``(n,)``."""
+        """Test rows of the sampling, fold by fold, ``(n,)``."""
         return np.concatenate([a.test for a in self.answers])
 
     @cached_property
     def scores(self) -> Floats:
-        """Scores of the tested rows, ``(n,)``."""
+        """Scores of the test rows, ``(n,)``."""
         return np.concatenate([a.scores for a in self.answers])
 
     @cached_property
     def ranks(self) -> Floats:
-        """Percentile of each cell among those of its fold's region, ``(rows, columns)``."""
+        """Percentile of each cell among the cells of its fold's region, ``(rows, columns)``."""
         ranks = np.full(self.map.shape, np.nan)
         for answer in self.answers:
             ranks[tuple(answer.cells.T)] = answer.ranks
@@ -103,11 +104,11 @@ class OutOfFold:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64] | None:
-        """Probability that a cell holds a known place, by its own fold, ``(rows, columns)``.
+        """Probability that a cell holds a known deposit, by its fold's model, ``(rows, columns)``.
 
-        The sum over a region is the number of all tested places times the region's share of the
-        cells: how many of them it holds is what is tested. None where a fold has no calibration,
-        and where only some of a region's cells were scored.
+        The sum over a region is the number of all test rows times the region's share of the cells.
+        It does not use the region's own number of deposits, since that is what is tested. None if
+        a fold has no calibration or scored only some cells of its region.
         """
         if any(a.calibration is None or a.drawn for a in self.answers):
             return None
@@ -120,24 +121,24 @@ class OutOfFold:
 
     @cached_property
     def called(self) -> Bools | None:
-        """Which tested rows are called ore, ``(n,)``; None where a fold does not say."""
+        """Test rows predicted positive, ``(n,)``; None if a fold has no labels."""
         called = [a.called for a in self.answers if a.called is not None]
         return np.concatenate(called) if len(called) == len(self.answers) else None
 
     @cached_property
     def row_fold(self) -> Ints:
-        """Fold of each tested row, ``(n,)``."""
+        """Fold of each test row, ``(n,)``."""
         return np.repeat(np.arange(len(self.answers)), [len(a.test) for a in self.answers])
 
 
 def answer_path(store: Path, fold: int) -> Path:
-    """File of a finished fold, by its number from 0."""
+    """File of a finished fold; ``fold`` counts from 0."""
     return store / f"fold-{fold}.npz"
 
 
 def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
-    """Write a fold's draws and answer to a file; raises RunError where the disk refuses."""
-    said = {
+    """Write a fold's draws and answer; raises RunError if the file cannot be written."""
+    content = {
         "words": answer.words,
         "visible_cells": answer.visible_cells,
         "region_cells": answer.region_cells,
@@ -150,7 +151,7 @@ def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
         "cells": answer.cells,
         "cell_scores": answer.cell_scores,
         "seen": answer.seen,
-        "said": np.array(json.dumps(said)),
+        "said": np.array(json.dumps(content)),
     }
     if draws is not None:
         arrays["draws"] = draws
@@ -161,52 +162,49 @@ def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise RunError(
-            f"cannot write ({error.strerror or error})",
+            f"the fold cannot be written ({error.strerror or error})",
             where=str(path),
-            remedy="free space or name a writable output folder",
+            remedy="free disk space, or choose an output folder that you can write to",
         ) from error
 
 
 def read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
-    """Read what ``keep_answer`` wrote of a fold; raises RunError where the file is damaged."""
+    """Read a file of ``keep_answer``; raises RunError if it is damaged."""
     try:
-        return _read_answer(path, fold)
+        with np.load(path, allow_pickle=False) as saved:
+            content = json.loads(str(saved["said"]))
+            calibration, learned = content["calibration"], content["learned"]
+            return saved.get("draws"), FoldAnswer(
+                fold.train,
+                fold.test,
+                saved["scores"],
+                saved["cells"],
+                saved["cell_scores"],
+                saved["seen"],
+                int(fold.hidden.sum()),
+                content["visible_cells"],
+                content["region_cells"],
+                content["words"],
+                (learned[0], learned[1]),
+                None if calibration is None else Calibration.from_dict(calibration),
+                saved.get("called"),
+                content["alarm"],
+            )
     except BROKEN_ARRAYS:
         raise damaged_file(path) from None
 
 
-def _read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
-    with np.load(path, allow_pickle=False) as saved:
-        told = json.loads(str(saved["said"]))
-        calibration, learned = told["calibration"], told["learned"]
-        return saved.get("draws"), FoldAnswer(
-            fold.train,
-            fold.test,
-            saved["scores"],
-            saved["cells"],
-            saved["cell_scores"],
-            saved["seen"],
-            int(fold.hidden.sum()),
-            told["visible_cells"],
-            told["region_cells"],
-            told["words"],
-            (learned[0], learned[1]),
-            None if calibration is None else Calibration.from_dict(calibration),
-            saved.get("called"),
-            told["alarm"],
-        )
-
-
 GENERATED = ("smote", "vae", "gan")
-"""Methods whose rows are no window changed, so that they may be unlike the real ones, or copies."""
-_FEWEST, _MOST = 4, 2000  # rows that can be examined, and that suffice
+"""Growth methods that make new windows. These may differ from real ones, or copy them."""
+_FEWEST, _MOST = 4, 2000  # rows that the check needs, and rows that it uses at most
 
 
 def examined(growth: Growth) -> list[dict[str, Any]]:
-    """Hold what each generator made against the rows it learned from, as the model reads them.
+    """Compare the rows of each generator with the rows it learned from, as the model reads them.
 
-    By their windows' own cells: how each layer is distributed, how layers correlate, and whether
-    rows are copies (``evaluation.growth.examine``). A class with too few rows is left out.
+    Only the middle cells of the windows are compared: the distribution of each layer, the
+    correlation of layers, and copies (``metrics.growth.examine``). A class with fewer than four
+    rows is left out.
     """
     found = []
     for step in growth.made:
@@ -218,11 +216,11 @@ def examined(growth: Growth) -> list[dict[str, Any]]:
             continue
         known, made = (growth.X.take(_some(rows)).centre() for rows in (real, new))
         report = examine(known, made, growth.X.names).as_dict()
-        told = {"method": step.method, "label": int(step.label), "rows": step.n}
-        found.append(told | {"learned_from": len(real)} | report)
+        facts = {"method": step.method, "label": int(step.label), "rows": step.n}
+        found.append(facts | {"learned_from": len(real)} | report)
     return found
 
 
-def _some(rows: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """At most so many of the rows, evenly drawn."""
+def _some(rows: Ints) -> Ints:
+    """At most 2,000 of the rows, at even steps."""
     return rows[np.unique(np.linspace(0, len(rows) - 1, _MOST).astype(np.int64))]

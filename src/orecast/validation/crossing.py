@@ -1,4 +1,4 @@
-"""The one cross-validation loop."""
+"""The cross-validation loop."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from orecast.validation.recipe import Recipe
 
 Refit = Callable[[Bools], Evidence]
 
-_SEEN_CELLS = 20_000  # that stand for all cells a fold may see
-_ALARM_CELLS = 2_000  # that stand for a region's cells without a known deposit
+_SEEN_CELLS = 20_000  # drawn from the cells that are not hidden from a fold
+_BACKGROUND_CELLS = 2_000  # drawn from a region's cells without a known deposit
 
 
 def cross_predict(
@@ -47,16 +47,16 @@ def cross_predict(
     store: Path | None = None,
     progress: Progress | None = None,
 ) -> OutOfFold:
-    """Refit ``recipe`` in each fold and let it speak for what the fold hid.
+    """Refit ``recipe`` in each fold and predict the cells that the fold hides.
 
-    ``sampling`` holds the places of ore. Under ``Paper`` windows are grown, cut and called as the
-    paper did (see ``published_predict``). ``inner`` cuts each training part once more, to choose
-    its threshold and calibration. ``refit`` gives the evidence with all that is fitted to
-    concentrations fitted outside a fold's hidden cells. With ``spread`` every fold's model
-    predicts the whole map. With ``own_labels`` each fold tells what its model itself calls ore.
-    ``cells`` ranks tested places among at most so many cells of their region, drawn at random,
-    where a whole map is out of reach; it and ``spread`` exclude each other (ValueError). With
-    ``store`` each finished fold is kept there, and found there by a resumed run.
+    ``sampling`` holds the deposits. Under ``Paper``, windows are grown, split and classified as in
+    the paper (see ``published_predict``). ``inner`` splits each training part again, to choose its
+    threshold and calibration. ``refit`` returns the evidence for a fold, with everything that is
+    fitted to concentrations fitted without the hidden cells. With ``spread``, every fold's model
+    predicts the whole map. With ``own_labels``, each fold stores the model's own labels. ``cells``
+    is the most cells of a region among which test rows are ranked, drawn at random; use it where a
+    whole map takes too long. ``cells`` and ``spread`` together raise ValueError. With ``store``,
+    each finished fold is written there, and a resumed run reads it.
     """
     if isinstance(protocol, Paper):
         grown, words = recipe.grown(evidence, sampling, evidence.valid, seed)
@@ -69,7 +69,7 @@ def cross_predict(
             progress=progress,
         )
     if spread and cells is not None:
-        raise ValueError("the spread is that of the whole map, and only some cells are asked for")
+        raise ValueError("spread needs the whole map: leave out cells")
     folds = protocol.folds(sampling, evidence.reach)
     collected = _Collected(evidence, spread)
     for k, fold in enumerate(folds):
@@ -86,8 +86,8 @@ def cross_predict(
                 calibration = calibrate_inside(
                     recipe, fitted, own, ore, inner, hidden=fold.hidden, seed=seed
                 )
-            asked = _Question(own, sampling, fold, spread, own_labels, cells, seed, k)
-            draws, answer = asked.put_to(fitted, calibration)
+            task = _FoldTask(own, sampling, fold, spread, own_labels, cells, seed, k)
+            draws, answer = task.predict(fitted, calibration)
             if kept is not None:
                 keep_answer(kept, draws, answer)
         collected.add(k, draws, answer)
@@ -95,13 +95,13 @@ def cross_predict(
         progress("fold", len(folds), len(folds))
     words = protocol.words
     if any(answer.drawn for answer in collected.answers):
-        words += f"; each place is ranked among at most {cells:,} cells of its region, at random"
+        words += f"; each place is ranked among at most {cells:,} random cells of its region"
     return collected.result(sampling, words)
 
 
 @dataclass(frozen=True)
-class _Question:
-    """What one fold's model is asked."""
+class _FoldTask:
+    """What one fold's model is to predict."""
 
     evidence: Evidence
     sampling: Sampling
@@ -112,10 +112,10 @@ class _Question:
     seed: int
     number: int  # of the fold
 
-    def put_to(
+    def predict(
         self, fitted: Fitted, calibration: Calibration | None
     ) -> tuple[Draws | None, FoldAnswer]:
-        """Draws at every valid cell where the spread is asked for, and the fold's answer."""
+        """Draws at every valid cell (only with ``spread``), and the fold's answer."""
         fold, valid, at = self.fold, self.evidence.valid, self.sampling.at[self.fold.test]
         region = np.argwhere(valid & fold.region)
         cells = self._some(region, self.cells, 14)
@@ -143,18 +143,18 @@ class _Question:
             fitted.learned,
             calibration,
             fitted.labels(at) if self.own_labels else None,
-            self._alarm(fitted, cells) if self.own_labels else None,
+            self._false_positive_rate(fitted, cells) if self.own_labels else None,
         )
 
-    def _alarm(self, fitted: Fitted, cells: Ints) -> float | None:
-        """Share of the ``cells`` without a known deposit that the model calls ore."""
+    def _false_positive_rate(self, fitted: Fitted, cells: Ints) -> float | None:
+        """Share of the ``cells`` without a known deposit that are predicted positive."""
         ore = np.zeros(self.evidence.valid.shape, dtype=bool)
         ore[tuple(self.sampling.at.T)] = True
-        background = self._some(cells[~ore[tuple(cells.T)]], _ALARM_CELLS, 15)
+        background = self._some(cells[~ore[tuple(cells.T)]], _BACKGROUND_CELLS, 15)
         return float(fitted.labels(background).mean()) if len(background) else None
 
     def _some(self, cells: Ints, most: int | None, stream: int) -> Ints:
-        """At most so many of the cells, at random and in their order."""
+        """At most ``most`` of the cells, drawn at random, in their order."""
         if most is None or len(cells) <= most:
             return cells
         rng = np.random.default_rng([self.seed, stream, self.number])
@@ -162,9 +162,9 @@ class _Question:
 
 
 def _seen_scores(fitted: Fitted, valid: Bools, fold: Fold, seed: int) -> Floats:
-    """Scores at cells at random that follow from nothing hidden.
+    """Scores of random cells that do not depend on hidden data.
 
-    No window of theirs touches it, and models that read the whole map read it without.
+    Their windows touch no hidden cell, and models that read the whole map read it without them.
     """
     cells = np.argwhere(valid & ~windows_touching(fold.hidden, fitted.windows.size))
     drawn = np.random.default_rng([seed, 12]).permutation(len(cells))[:_SEEN_CELLS]
@@ -172,7 +172,7 @@ def _seen_scores(fitted: Fitted, valid: Bools, fold: Fold, seed: int) -> Floats:
 
 
 class _Collected:
-    """The folds' answers as they come in."""
+    """Collects the folds' answers."""
 
     def __init__(self, evidence: Evidence, spread: bool) -> None:
         shape = evidence.grid.shape

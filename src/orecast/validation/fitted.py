@@ -1,4 +1,4 @@
-"""A recipe once fitted: its guidance, its predictions, how it is saved and read."""
+"""A fitted recipe: its guidance, its predictions, how it is saved and read."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from orecast.sampling.augmentation import Growth
 from orecast.training import load_model
 
 KNOWLEDGE = "knowledge"
-"""Name of the layer that holds the weight."""
+"""Name of the layer that holds the weight of geological knowledge."""
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """What turns a layer into a weight in [0, 1] at each cell.
+    """Turns a layer into a weight in [0, 1] at each cell.
 
-    ``layer`` is the distance to faults, which ``control`` weighs, or any other, which is taken from
-    ``limits`` to 0 and 1.
+    ``layer`` is the distance to faults and ``control`` its weight; or it is any other layer, and
+    its ``limits`` become 0 and 1.
 
     >>> Guidance("Au", limits=(-1.0, 3.0)).weight(np.array([[0, 9]], dtype=np.float32)).tolist()
     [[0.25, 1.0]]
@@ -55,22 +55,23 @@ class Guidance:
 
     @classmethod
     def by_range(cls, layer: str, values: Floats32, visible: Bools) -> Self:
-        """Take a layer that lies in [0, 1] as it is, else from its lowest visible value on.
+        """Use a layer in [0, 1] as it is; else scale its lowest and highest visible value to 0, 1.
 
-        Raises SamplingError where it is the same at every visible cell.
+        Raises SamplingError if it has one value at all visible cells.
         """
         seen = values[visible & np.isfinite(values)]
         low, high = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
         if not low < high:
             raise SamplingError(
-                f"layer {layer} is the same wherever a fold may look, and weighs nothing",
+                f"layer `{layer}` has one value in all training cells of a fold, so it cannot "
+                "be a weight",
                 where="model.weight",
-                remedy="name a layer that varies",
+                remedy="choose a layer that varies",
             )
         return cls(layer) if low >= 0 and high <= 1 else cls(layer, limits=(low, high))
 
     def weight(self, values: Floats32) -> Floats32:
-        """Weights ``(rows, columns)`` of the layer's values, of this area or another."""
+        """Weights ``(rows, columns)`` of the layer's values, in this area or another."""
         if self.control is not None:
             return self.control(values).astype(np.float32)
         low, high = self.limits
@@ -78,7 +79,7 @@ class Guidance:
         return weight
 
     def joined(self, windows: Windows, values: Floats32) -> Windows:
-        """Scaled windows with the weight behind their layers, which alone is not scaled."""
+        """Scaled windows with the weight as a last layer, which is not scaled."""
         scaling = windows.scaling
         assert scaling is not None
         return replace(
@@ -92,7 +93,7 @@ class Guidance:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Return the JSON form."""
         if self.control is None:
             return {"layer": self.layer, "limits": list(self.limits)}
         control = self.control
@@ -100,13 +101,13 @@ class Guidance:
         return {"layer": self.layer, "control": law | {"limits": list(control.limits)}}
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> Self:
+    def from_dict(cls, content: dict[str, Any]) -> Self:
         """Return what ``as_dict`` wrote; raises KeyError, TypeError or ValueError."""
-        if "control" not in told:
-            return cls(str(told["layer"]), limits=_pair(told["limits"]))
-        law = told["control"]
+        if "control" not in content:
+            return cls(str(content["layer"]), limits=_pair(content["limits"]))
+        law = content["control"]
         exponent, coefficient = float(law["exponent"]), float(law["coefficient"])
-        return cls(str(told["layer"]), FaultControl(exponent, coefficient, _pair(law["limits"])))
+        return cls(str(content["layer"]), FaultControl(exponent, coefficient, _pair(law["limits"])))
 
 
 def _pair(values: Any) -> tuple[float, float]:
@@ -119,11 +120,11 @@ RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted recipe: the model, the windows' scaling and layers, and what it learned from.
+    """A fitted recipe: the model, the windows' scaling and layers, and the training rows.
 
-    ``rows`` are ungrown; ``learned`` counts those of ore and of barren ground, grown ones among
-    them, and is None where a saved recipe was read back; ``guidance`` is what the weight of
-    knowledge follows from and ``growth`` what was grown, each None where there is none.
+    ``rows`` are the training rows before growth. ``learned`` counts the positive and negative rows
+    with grown rows; it is None for a recipe read from a folder. ``guidance`` gives the weight of
+    geological knowledge and ``growth`` the grown rows; None if there are none.
     """
 
     model: Model
@@ -136,31 +137,31 @@ class Fitted:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Layers the model reads."""
+        """Layers that the model reads."""
         return self.windows.names
 
     @property
     def elements(self) -> list[str]:
-        """Those of them that are elements."""
+        """Layers that the model reads and that are elements."""
         kinds = zip(self.names, self.windows.kinds, strict=True)
         return [name for name, kind in kinds if kind == "element"]
 
     def predict(self, at: Ints, *, hidden: Bools | None = None) -> NDArray[np.float64]:
-        """Scores at cells ``(n, 2)``; all cells are read, those hidden from the fit too.
+        """Scores at cells ``(n, 2)``; cells that were hidden from the fit are read too.
 
-        But for cells that are ``hidden`` here: where what is learned from scores must not know
+        Cells that are ``hidden`` here are not read. Pass them where scores must not depend on
         them, since some models read the whole map.
         """
         return self.model.predict(replace(self.windows.moved(at), hidden=hidden))
 
     def labels(self, at: Ints) -> Bools:
-        """Whether the model itself calls cells ``(n, 2)`` ore, ``(n,)``; all cells are read."""
+        """Whether cells ``(n, 2)`` are predicted positive, ``(n,)``; all cells are read."""
         return labels_of(self.model, replace(self.windows.moved(at), hidden=None))
 
     def draws(self, at: Ints, scores: NDArray[np.float64]) -> NDArray[np.float32]:
         """Scores by each member of the model (seeds, dropout passes), ``(m, n)``.
 
-        ``scores`` are what it predicts there, which is all that a model without members says.
+        ``scores`` are its predictions there, which a model without members returns as one draw.
         """
         if getattr(self.model, "n_draws", 1) == 1:
             return scores[None].astype(np.float32)
@@ -168,7 +169,7 @@ class Fitted:
         return np.asarray(self.model.draws(windows), dtype=np.float32)  # type: ignore[attr-defined]
 
     def save(self, folder: Path) -> None:
-        """Write the model, what it reads, and the places it learned from; see ``read_fitted``."""
+        """Write the model, its layers and its training places; see ``read_fitted``."""
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save(folder)
         scaling = self.windows.scaling
@@ -194,26 +195,26 @@ class Fitted:
 
 
 def labels_of(model: Model, X: Windows) -> Bools:
-    """What a model calls ore, ``(n,)``: by its own ``labels``, else from a score of 0.5."""
+    """Windows predicted positive, ``(n,)``: by the model's ``labels``, else from a score of 0.5."""
     own: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
     return np.asarray(model.predict(X) >= 0.5) if own is None else own(X)
 
 
 def counted(y: NDArray[np.float64]) -> tuple[int, int]:
-    """Rows of ore and of barren ground."""
+    """Number of positive and of negative rows."""
     return int((y == 1).sum()), int((y == 0).sum())
 
 
-_REMEDY = "name a finished run's folder, or run it again with --overwrite"
+_REMEDY = "give the folder of a finished run, or run it again with --overwrite"
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What ``Fitted.save`` wrote: all of a fitted recipe but the evidence under it.
+    """What ``Fitted.save`` wrote: a fitted recipe without its evidence.
 
-    ``guidance`` is what the weight of knowledge follows from, where the last layer is one;
-    ``values`` ``(n, n_layers)`` are those of the places' own cells as the model reads them, scaled;
-    ``rows`` the places, in cells of the grid that was learned from.
+    ``guidance`` gives the weight of geological knowledge, if the last layer is one. ``rows`` are
+    the training places, in cells of the training grid; ``values`` ``(n, n_layers)`` the scaled
+    values at those cells.
     """
 
     model: Model
@@ -228,21 +229,23 @@ class Saved:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Layers of evidence that it is made of: the model's own, and what weighs knowledge."""
+        """Layers of evidence that it needs: the model's own, and the layer of the guidance."""
         if self.guidance is None:
             return self.names
         own = tuple(n for n, kind in zip(self.names, self.kinds, strict=True) if kind != WEIGHT)
         return own if self.guidance.layer in own else (*own, self.guidance.layer)
 
     def on(self, evidence: Evidence, scaling: Scaling | None = None) -> Fitted:
-        """The recipe over other evidence, of the layers that it ``reads`` in their order.
+        """Apply the recipe to other evidence, with the layers ``reads`` in this order.
 
-        Standardised by the scaling that was learned in training, unless another is given; knowledge
-        is weighed as it was in training. Raises ModelError where the evidence has other layers.
+        Values are standardised by the scaling of training, unless another is given. The guidance is
+        that of training. Raises ModelError if the evidence has other layers.
         """
         if evidence.names != self.reads:
             raise ModelError(
-                f"the model reads {', '.join(self.reads)}, and is given {', '.join(evidence.names)}"
+                f"the model needs the layers {', '.join(self.reads)}, but the evidence has "
+                f"{', '.join(evidence.names)}",
+                remedy="give the same layers in the same order",
             )
         scaling = scaling or self.scaling
         own = len(self.names) - (self.guidance is not None)
@@ -265,27 +268,28 @@ class Saved:
 def read_fitted(folder: Path) -> Saved:
     """Read what ``Fitted.save`` wrote to a folder.
 
-    Raises RunError where a file is missing or broken, ModelError where the model is.
+    Raises RunError if a file is missing or broken, ModelError if the model is.
     """
     rows, values = _read_places(folder / PLACES_FILE)
     try:
-        told = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
-        scaling = Scaling(*(np.array(told[key], dtype=np.float32) for key in ("mean", "spread")))
-        names, kinds, size = tuple(told["layers"]), tuple(told["kinds"]), int(told["size"])
+        content = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+        scaling = Scaling(*(np.array(content[key], dtype=np.float32) for key in ("mean", "spread")))
+        names, kinds = tuple(content["layers"]), tuple(content["kinds"])
+        size = int(content["size"])
         if {len(kinds), len(scaling.mean), len(scaling.spread)} != {len(names)}:
-            raise ValueError("its layers do not go together")
-        guided = told.get("guidance")
+            raise ValueError("layers, kinds, mean and spread differ in length")
+        guided = content.get("guidance")
         guidance = None if guided is None else Guidance.from_dict(guided)
-        words = str(told["negatives"])
+        words = str(content["negatives"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(
-            f"holds no fitted recipe that can be read: {why_broken(error)}",
+            f"the fitted recipe cannot be read: {why_broken(error)}",
             where=str(folder / RECIPE_FILE),
             remedy=_REMEDY,
         ) from None
     if values.shape != (len(rows), len(names)):
         raise RunError(
-            f"{PLACES_FILE} and {RECIPE_FILE} are of different models",
+            f"`{PLACES_FILE}` and `{RECIPE_FILE}` belong to different models",
             where=str(folder),
             remedy=_REMEDY,
         )
@@ -294,7 +298,7 @@ def read_fitted(folder: Path) -> Saved:
 
 
 def _read_places(path: Path) -> tuple[Sampling, NDArray[np.float32]]:
-    """The places that were learned from and their values ``(n, n_layers)``; RunError if broken."""
+    """The training places and their values ``(n, n_layers)``; RunError if broken."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             at, y, origin, values = (stored[key] for key in ("at", "y", "origin", "values"))
@@ -302,7 +306,7 @@ def _read_places(path: Path) -> tuple[Sampling, NDArray[np.float32]]:
     except BROKEN_ARRAYS:
         there = path.is_file()
         raise RunError(
-            f"the places that the model learned from {'cannot be read' if there else 'are absent'}",
+            f"the file of the training places {'cannot be read' if there else 'is missing'}",
             where=str(path),
             remedy=_REMEDY,
         ) from None

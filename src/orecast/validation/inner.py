@@ -1,4 +1,4 @@
-"""What is chosen inside a training part: the rank from which to call ore, and probabilities."""
+"""What is fitted inside a training part: the rank threshold, and probabilities."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from orecast.validation.recipe import Recipe
 
 
-_BACKGROUND = 2000  # cells that stand for an inner fold's region
+_BACKGROUND = 2000  # cells drawn from an inner fold's region
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From a cell's rank within its region to a call and a probability.
+    """From a cell's rank within its region to a label and a probability.
 
-    Scores of two models are on different scales, so that nothing here reads a score: a cell's rank
-    is its percentile, 0 to 1, among the cells of the region that one model scored. ``threshold``
-    is the rank from which a cell is called ore, ``curve`` how the probability rises with the rank.
+    Scores of two models are on different scales, so ranks are used: a cell's rank is its
+    percentile, 0 to 1, among the cells of the region that one model scored. Cells are predicted
+    positive from the rank ``threshold`` on; ``curve`` gives the probability for a rank.
     """
 
     threshold: float
@@ -36,11 +36,11 @@ class Calibration:
 
     @classmethod
     def of(cls, ranks: Floats) -> Calibration:
-        """Learn from the ranks of held-out places of ore within their regions, ``(n,)``."""
+        """Fit to the ranks of held-out deposits within their regions, ``(n,)``."""
         return cls(rank_threshold(ranks), fit_rank_curve(ranks))
 
     def as_dict(self) -> dict[str, float]:
-        """As JSON holds it."""
+        """Return the JSON form."""
         return {"threshold": self.threshold, "slope": self.curve.slope}
 
     @classmethod
@@ -59,17 +59,18 @@ def calibrate_inside(
     hidden: Bools | None,
     seed: int,
 ) -> Calibration | None:
-    """Cut the training part once more, and learn from what its inner folds held out.
+    """Split the training part again, and fit the calibration to the held-out deposits.
 
-    ``fitted`` is the recipe fitted to the whole part, which serves where it is told no labels.
-    ``ore`` are the places a fold may see, ``hidden`` what it may not: no inner fold fits to it or
-    scores a window that touches it. None where the part cannot be cut.
+    ``fitted`` is the recipe fitted to the whole part; a model without labels is calibrated by it,
+    with no inner folds. ``ore`` are the training deposits. ``hidden`` cells are hidden from the
+    fold: no inner fold fits to them or scores a window that touches them. None if the part cannot
+    be split.
     """
     seen = evidence.valid
     if hidden is not None:
         seen = seen & ~hidden & ~windows_touching(hidden, recipe.size)
     rng = np.random.default_rng([seed, 11])
-    if not recipe.labels:  # it has not learned its places by heart: no inner fold is cut
+    if not recipe.labels:  # it did not learn from the deposits, so no inner folds are needed
         return Calibration.of(_ranks(fitted, ore, seen, hidden, rng))
     ranks = []
     try:
@@ -86,7 +87,7 @@ def calibrate_inside(
 def _ranks(
     fitted: Fitted, ore: Sampling, region: Bools, hidden: Bools | None, rng: np.random.Generator
 ) -> Floats:
-    """Rank of each place within its region, ``(n,)``, among the places and other cells drawn."""
+    """Rank of each deposit within its region, ``(n,)``, among the deposits and random cells."""
     other = region.copy()
     other[tuple(ore.at.T)] = False
     cells = np.argwhere(other)

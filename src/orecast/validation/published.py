@@ -1,4 +1,4 @@
-"""Testing as the papers did it: windows grown, cut and called the way each paper says."""
+"""Testing as the papers did: windows are grown, split and classified as each paper says."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _NOWHERE = np.empty((0, 2), dtype=np.int64)
 
 
 class PublishedProtocol(Protocol):
-    """A paper's way to cut rows: ``Paper``, or ``GivenSplit`` of its authors' own windows."""
+    """A paper's way to split rows: ``Paper``, or ``GivenSplit`` of its authors' own windows."""
 
     words: str
 
     @property
     def defined(self) -> Definition:
-        """How the paper cut, grew and called."""
+        """How the paper split, grew and classified windows."""
 
     def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:
-        """Cut the rows; nothing is hidden."""
+        """Split the rows; nothing is hidden."""
 
 
 def published_predict(
@@ -51,21 +51,21 @@ def published_predict(
     store: Path | None = None,
     progress: Progress | None = None,
 ) -> OutOfFold:
-    """Grow, cut and test labelled ``rows`` as a paper did; nothing is hidden from any fit.
+    """Grow, split and test labelled ``rows`` as a paper did; nothing is hidden from any fit.
 
-    Where the paper grew first, screening, scaling and growth are fitted once to all rows, and the
-    grown ones are what is split; otherwise to what a fold learns from, and the tested windows are
-    read as those are. ``words`` say how negatives were chosen. The answer's sampling holds all
-    rows on either side, numbered as its folds are; ``origin`` is that of the first window behind
-    a row, -1 of a generator's.
+    If the paper grew first, screening, scaling and growth are fitted once to all rows, and the
+    grown rows are split. Otherwise they are fitted to the training rows of each fold, and the test
+    windows are read in the same way. ``words`` say how negatives were chosen. The result's sampling
+    holds the training and test rows of all folds, numbered as in the folds. A grown row has the
+    ``origin`` of the first window it was made from; a generator's row has -1.
 
-    A model that is told no labels is tested on the same rows and learns from those of its part
-    that no step made: growth by class would tell it labels.
+    A model without labels is tested on the same rows. It learns from the training rows that were
+    not grown, since growth by class would leak labels.
 
-    With ``store`` each finished fold is kept there; growth, which follows from the seed, is made
-    again.
+    With ``store``, each finished fold is written there. A resumed run repeats the growth, which
+    depends only on the seed.
     """
-    sampling, folds, sides = _cut(recipe, evidence, rows, protocol, seed)
+    sampling, folds, sides = _split(recipe, evidence, rows, protocol, seed)
     answers = []
     for k, (fold, (learned, tested)) in enumerate(zip(folds, sides, strict=True)):
         if progress:
@@ -84,7 +84,7 @@ def published_predict(
                 region_cells=0,
                 words=words,
                 learned=counted(learned.rows.y) if recipe.labels else (0, 0),
-                called=_called(model, protocol.defined, learned, tested, scores),
+                called=_predicted_positive(model, protocol.defined, learned, tested, scores),
             )
             if kept is not None:
                 keep_answer(kept, None, answer)
@@ -99,13 +99,13 @@ def published_predict(
 def published_folds(
     recipe: Recipe, evidence: Evidence, rows: Sampling, protocol: PublishedProtocol, *, seed: int
 ) -> tuple[Sampling, list[Fold]]:
-    """All rows on either side as ``published_predict`` grows and splits them, and its folds."""
-    sampling, folds, _ = _cut(recipe, evidence, rows, protocol, seed)
+    """Training and test rows as ``published_predict`` grows and splits them, and its folds."""
+    sampling, folds, _ = _split(recipe, evidence, rows, protocol, seed)
     return sampling, folds
 
 
 class _Grown(NamedTuple):
-    """Windows, what they are, and which of them a step of growth made, ``(n,)``."""
+    """Windows, their rows, and which of them growth made, ``(n,)``."""
 
     X: Windows
     rows: Sampling
@@ -123,10 +123,10 @@ class _Grown(NamedTuple):
         return _Grown(self.X.take(rows), self.rows.take(rows), self.made[rows])
 
 
-def _cut(
+def _split(
     recipe: Recipe, evidence: Evidence, rows: Sampling, protocol: PublishedProtocol, seed: int
 ) -> tuple[Sampling, list[Fold], list[tuple[_Grown, _Grown]]]:
-    """All rows on either side, the folds by their numbers, and the two sides of each."""
+    """All training and test rows, the folds by row numbers, and both parts of each fold."""
     defined = protocol.defined
     if defined.grow in ("first", "none"):
         windows = _windows(recipe, evidence, rows, seed)
@@ -144,17 +144,17 @@ def _cut(
     folds = [
         Fold(*pair, nothing, nothing) for pair in zip(numbers[::2], numbers[1::2], strict=True)
     ]
-    told = (
+    columns = (
         np.concatenate([getattr(part.rows, name) for part in parts])
         for name in ("at", "y", "group", "origin")
     )
-    return Sampling(*told), folds, sides
+    return Sampling(*columns), folds, sides
 
 
 def _grown_after(
     recipe: Recipe, evidence: Evidence, rows: Sampling, fold: Fold, defined: Definition, seed: int
 ) -> tuple[_Grown, _Grown]:
-    """Both sides of a fold, each grown from its own rows, the tested one if the paper did."""
+    """Training and test part of a fold; the test part is grown only if the paper grew it."""
     train, test = rows.take(fold.train), rows.take(fold.test)
     windows = _windows(recipe, evidence, train, seed)
     plans: tuple[Sequence[Step], Sequence[Step]] = (recipe.plan, ())
@@ -170,13 +170,13 @@ def _grown_after(
 def divided(
     plan: Sequence[Step], train: Floats, test: Floats, share: float
 ) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """A plan for labels ``train`` and ``test`` together, as the plans of the two parts.
+    """Divide a growth plan for labels ``train`` and ``test`` into a plan for each part.
 
-    Numbers of rows (``n``, ``to``) are those of both parts: the tested one ends with its ``share``
-    of a class, rounded down, as MFAF's 374 barren windows are 300 and 74. Whatever goes by what is
-    there (``times``, ``balance``, ``share``, all slides) is the same for either.
+    Numbers of rows (``n``, ``to``) count both parts: the test part gets its ``share`` of a class,
+    rounded down. So MFAF's 374 negative windows become 300 and 74. Steps that depend on the rows of
+    a part (``times``, ``balance``, ``share``, all slides) are the same for both.
 
-    Raises SamplingError where a class has no row, or too many already.
+    Raises SamplingError if a class has no row, or already more than asked for.
     """
     parts: tuple[list[Step], list[Step]] = [], []
     for step in plan:
@@ -204,14 +204,14 @@ def _fitted(recipe: Recipe, part: _Grown, seed: int) -> Model:
     if recipe.labels:
         return recipe.model().fit(part.X, part.rows.y, part.rows.group, seed=seed)
     part = part.take(np.flatnonzero(~part.made))
-    untold = np.full(len(part.rows), np.nan)
-    return recipe.model().fit(part.X, untold, part.rows.group, seed=seed)
+    no_labels = np.full(len(part.rows), np.nan)
+    return recipe.model().fit(part.X, no_labels, part.rows.group, seed=seed)
 
 
-def _called(
+def _predicted_positive(
     model: Model, defined: Definition, learned: _Grown, tested: _Grown, scores: Floats
 ) -> Bools:
-    """Which tested rows are called ore, as the paper calls them."""
+    """Test rows predicted positive, by the paper's rule."""
     if defined.threshold == "own":
         return labels_of(model, tested.X)
     threshold = f1_optimal_threshold(learned.rows.y, model.predict(learned.X))

@@ -1,4 +1,4 @@
-"""A recipe: all that is fitted between evidence and scores, refitted whole in every fold."""
+"""A recipe: everything that is fitted between evidence and scores; each fold refits all of it."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from orecast.sampling import (
 from orecast.sampling.augmentation import Growth, Step, check_growth, grow
 from orecast.validation.fitted import Fitted, Guidance, counted
 
-_UNLABELLED = 20_000  # cells that a model without labels learns from
+_UNLABELLED = 20_000  # cells from which a model without labels learns
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is fitted, in order: growth, negatives, screening, scaling, model.
+    """What is fitted, in order: slid copies, negatives, screening, scaling, growth, model.
 
-    ``target`` names the layer whose clusters k-means judges, ``faults`` the layer of distance to
-    faults; ``barren`` are cells known to be barren ``(m, 2)``, used in place of chosen ones.
-    ``layers`` are read alone where they are named; negatives are chosen from all. By ``plan``
-    training windows are grown, after scaling.
-    ``channels`` are detectors that need no labels: fitted to the cells a fold may see, their scores
-    become layers. Without ``labels`` the model learns from visible cells at random, and is told no
-    deposit. A ``guided`` model is given a weight of knowledge as its last layer: the layer named
-    ``weight``, or the influence of faults, fitted to the deposits that a fold may see.
+    ``target`` is the layer by which k-means chooses negatives, ``faults`` the layer of distance to
+    faults. ``barren`` ``(m, 2)`` are cells known to be barren; if given, they replace chosen
+    negatives. ``layers``, if given, are the only layers the model reads; negatives are chosen with
+    all. ``plan`` grows the training windows, after scaling. ``channels`` are detectors without
+    labels: they are fitted to the visible cells, and their scores become layers. Without
+    ``labels``, the model learns from random visible cells and gets no deposit. A ``guided`` model
+    gets a weight of geological knowledge as its last layer: the layer ``weight``, or the influence
+    of faults, fitted to the training deposits.
     """
 
     model: Callable[[], Model]
@@ -59,7 +59,7 @@ class Recipe:
     weight: str | None = None
 
     def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
-        """Fit to the places of ore a fold may see; nothing is read from ``hidden`` cells."""
+        """Fit to the training deposits ``ore``; nothing is read from ``hidden`` cells."""
         visible = evidence.valid if hidden is None else evidence.valid & ~hidden
         rows, words = self.rows(evidence, ore, hidden=hidden, seed=seed)
         return self.fit_rows(evidence, rows, visible=visible, hidden=hidden, seed=seed, words=words)
@@ -67,58 +67,61 @@ class Recipe:
     def check_fit(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
     ) -> tuple[Windows, Sampling, Growth | None]:
-        """Raise what ``fit`` would before anything is trained; return its windows and rows.
+        """Raise the errors of ``fit`` without training; return its windows, rows and growth.
 
-        They are ungrown, and beside them is what they grow to; what a generator would make is
-        stood for.
+        Windows and rows are those before growth. In the growth, copies replace what a generator
+        would make.
         """
         visible = evidence.valid if hidden is None else evidence.valid & ~hidden
         rows, _ = self.rows(evidence, ore, hidden=hidden, seed=seed)
         windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
         growth = self._growth(windows, rows, check_growth, seed)
         X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
-        met: Callable[..., None] | None = getattr(self.model(), "check_fit", None)
-        if met is not None:
-            met(X, y, group, seed=seed)
+        check: Callable[..., None] | None = getattr(self.model(), "check_fit", None)
+        if check is not None:
+            check(X, y, group, seed=seed)
         return windows, rows, growth
 
     def rows(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
     ) -> tuple[Sampling, str]:
-        """Rows to learn from where ``hidden`` must stay unseen, and how they were chosen.
+        """Training rows whose windows touch no ``hidden`` cell, and how negatives were chosen.
 
-        Raises SamplingError where no ore or no barren row is left.
+        Raises SamplingError if no positive or no negative row is left.
         """
         seen = evidence.valid
         if hidden is not None:
             seen = seen & ~hidden & ~windows_touching(hidden, self.size)
         if not self.labels:
-            return _unlabelled(seen, seed), "none: the model is told no labels"
+            return _unlabelled(seen, seed), "none: the model uses no labels"
         return self.grown(evidence, ore, seen, seed)
 
     def grown(
         self, evidence: Evidence, ore: Sampling, seen: Bools, seed: int
     ) -> tuple[Sampling, str]:
-        """Slid copies of the ore and barren cells, both among the cells ``seen``; and how."""
+        """Slid copies of the deposits, and negatives; how negatives were chosen.
+
+        Both lie among the cells ``seen``.
+        """
         copies = slide(ore, self.shift, size=self.size, shape=evidence.grid.shape)
         copies = copies.take(seen[copies.at[:, 0], copies.at[:, 1]])
         if not len(copies):
             raise SamplingError(
-                "no deposit lies where a fold may look",
+                "a fold has no training deposits left",
                 where="deposits",
-                remedy="give deposits that lie farther apart, a smaller sampling.window, or a "
-                "smaller evidence.radius",
+                remedy="set a smaller sampling.window or evidence.radius, or add deposits that "
+                "lie farther apart",
             )
-        barren, words = self._barren(evidence, ore, copies, seen, seed)
-        return copies.joined(barren), words
+        negatives, words = self._negatives(evidence, ore, copies, seen, seed)
+        return copies.joined(negatives), words
 
-    def _barren(
+    def _negatives(
         self, evidence: Evidence, ore: Sampling, copies: Sampling, seen: Bools, seed: int
     ) -> tuple[Sampling, str]:
-        """Barren rows; a cell on which the ore's copies stand is no barren one.
+        """Negative rows, none at a cell of a deposit's copy.
 
-        Those that are chosen have room for all positions to which the plan slides them, among the
-        cells seen and beside the ore's own, so that both grow alike and none is in both.
+        Chosen negatives lie so far from the edge of the cells ``seen``, and from the deposits, that
+        the plan can slide all rows in every direction and no cell gets both labels.
         """
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
@@ -126,16 +129,17 @@ class Recipe:
             rows = rows.take(seen[rows.at[:, 0], rows.at[:, 1]] & ~_among(rows.at, copies.at))
             if not len(rows):
                 raise SamplingError(
-                    "no barren place lies where a fold may look",
+                    "a fold has no known barren places left",
                     where="[barren]",
-                    remedy="give places all over the map, or leave [barren] out to choose them",
+                    remedy="give places in all parts of the map, or delete [barren]: then "
+                    "negatives are chosen",
                 )
             return rows, "places known to be barren"
         n = max(1, round(self.ratio * len(copies)))
-        ore_room, room = (sum(step.room(label) for step in self.plan) for label in (1.0, 0.0))
+        ore_slide, slide_by = (sum(step.room(label) for step in self.plan) for label in (1.0, 0.0))
         taken = np.zeros_like(seen)
         taken[copies.at[:, 0], copies.at[:, 1]] = True
-        free = _within(seen, room) & ~windows_touching(taken, 2 * (ore_room + room) + 1)
+        free = _within(seen, slide_by) & ~windows_touching(taken, 2 * (ore_slide + slide_by) + 1)
         target = None if self.target is None else evidence.layer(self.target)
         faults = None
         if self.faults is not None:
@@ -155,9 +159,9 @@ class Recipe:
         seed: int,
         words: str = "",
     ) -> Fitted:
-        """Screen, scale and learn from grown rows."""
+        """Screen, scale, grow the rows and train the model."""
         guidance = self._guidance(evidence, rows, visible) if self.guided else None
-        windows = self._given(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
+        windows = self._read(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
         growth = self._growth(windows, rows, grow, seed)
         X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
         model = self.model().fit(X, y, group, seed=seed)
@@ -166,7 +170,7 @@ class Recipe:
     def _growth(
         self, windows: Windows, rows: Sampling, by: Callable[..., Growth], seed: int
     ) -> Growth | None:
-        """Windows grown by the plan, with their labels and groups; None where nothing is grown."""
+        """Windows grown by the plan, with their labels and groups; None without growth."""
         if not (self.plan and self.labels):
             return None
         return by(windows, rows.y, rows.group, self.plan, seed=seed)
@@ -174,11 +178,11 @@ class Recipe:
     def windows(
         self, evidence: Evidence, rows: Sampling, *, visible: Bools, hidden: Bools | None, seed: int
     ) -> Windows:
-        """Windows of the rows as a model is given them: layers screened, values scaled."""
+        """Windows of the rows as the model reads them: layers screened, values scaled."""
         guidance = self._guidance(evidence, rows, visible) if self.guided else None
-        return self._given(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
+        return self._read(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
 
-    def _given(
+    def _read(
         self,
         evidence: Evidence,
         rows: Sampling,
@@ -188,7 +192,7 @@ class Recipe:
         hidden: Bools | None,
         seed: int,
     ) -> Windows:
-        """Windows as ``windows`` gives them, the weight of knowledge behind their layers."""
+        """Windows as ``windows`` returns them, by a guidance that is fitted already."""
         windows = _windows(evidence, rows.at, self.size, hidden)
         if self.layers is not None:
             windows = _selecting(windows, np.array([windows.names.index(n) for n in self.layers]))
@@ -204,7 +208,7 @@ class Recipe:
         return guidance.joined(windows, evidence.layer(guidance.layer))
 
     def _guidance(self, evidence: Evidence, rows: Sampling, visible: Bools) -> Guidance:
-        """What the weight of knowledge follows from."""
+        """Fit the weight of geological knowledge."""
         if self.weight is not None:
             return Guidance.by_range(self.weight, evidence.layer(self.weight), visible)
         assert self.faults is not None
@@ -217,10 +221,10 @@ class Recipe:
     def _with_channels(
         self, windows: Windows, evidence: Evidence, visible: Bools, seed: int
     ) -> Windows:
-        """Windows with a layer more for each detector: its score of every cell's own values.
+        """Windows with one more layer for each detector: its score of each cell.
 
-        Only detectors that read a cell's own values serve (the configuration sees to it): what one
-        says of a visible cell then owes nothing to a hidden one.
+        The configuration allows only detectors that read a cell's own values. So the score of a
+        visible cell does not depend on a hidden one.
         """
         alone = replace(windows, size=1, scaling=fit_scaling(windows.stack, visible))
         rows = _unlabelled(visible, seed)
@@ -239,9 +243,9 @@ class Recipe:
         )
 
     def _screened(self, evidence: Evidence, windows: Windows, rows: Sampling, seed: int) -> Ints:
-        """Numbers of the layers kept; only elements are screened, on one row of each origin.
+        """Numbers of the layers to keep; only elements are screened, on one row of each origin.
 
-        Slid copies are no new observations: counted, they would inflate every significance.
+        Slid copies are not new observations. Counting them would make every test too significant.
         """
         everything = np.arange(len(windows.names))
         if self.screening.method == "none":
@@ -262,28 +266,28 @@ class Recipe:
         kept[elements] = result.kept
         if not result.kept.any():
             raise SamplingError(
-                f"screening by {self.screening.method} keeps no element in a fold",
+                f"screening by `{self.screening.method}` keeps no element in a fold",
                 where="screening.threshold",
-                remedy="lower the threshold, or name elements in screening.keep",
+                remedy="set a lower threshold, or list elements in screening.keep",
             )
         return np.flatnonzero(kept)
 
 
 def _within(seen: Bools, margin: int) -> Bools:
-    """Of the cells ``seen`` those with a margin of cells to all others, and to the edge."""
+    """Cells ``seen`` that lie at least ``margin`` cells from all others and from the edge."""
     others = np.pad(~seen, margin, constant_values=True)
     near = windows_touching(others, 2 * margin + 1)
     return ~near[margin : margin + seen.shape[0], margin : margin + seen.shape[1]]
 
 
 def _unlabelled(seen: Bools, seed: int) -> Sampling:
-    """Cells among those ``seen``, at random and without labels."""
+    """Random cells among those ``seen``, without labels."""
     cells = np.argwhere(seen)
     if not len(cells):
         raise SamplingError(
-            "no cell is left to learn from",
+            "a fold has no training cells left",
             where="sampling.window",
-            remedy="set it lower, or ask for more validation.folds",
+            remedy="set a smaller window, or more validation.folds",
         )
     rng = np.random.default_rng([seed, 4])
     drawn = rng.choice(len(cells), size=min(len(cells), _UNLABELLED), replace=False)

@@ -109,7 +109,7 @@ def test_a_threshold_to_be_chosen_is_no_threshold():
 def test_fault_layers_and_even_windows_are_refused(factory):
     X = Windows(np.zeros((2, 9, 9), "f4"), ("Au", "faults"), np.zeros((1, 2), int), 3)
     X = Windows(X.stack, X.names, X.at, 3, kinds=("element", "fault"))
-    with pytest.raises(ModelError, match="reads elements alone, and is given faults"):
+    with pytest.raises(ModelError, match="reads only elements; these layers are not: faults"):
         check_layers("resgcn", factory.needs, X)
     with pytest.raises(ModelError, match="an odd number of cells, not 4"):
         check_window("resgcn", factory.needs, 4)

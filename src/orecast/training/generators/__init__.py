@@ -1,7 +1,8 @@
-"""Generators of training windows, by torch; and every augmenter by its name.
+"""Generators of training windows, which need torch; and every augmenter by its name.
 
-A generator learns the law of one class's windows and draws new ones from it. torch is imported
-when one is built, not before. What needs no torch stands in ``orecast.sampling.augmentation``.
+A generator learns the distribution of one class's windows and draws new ones from it. torch is
+imported only when a generator is built. Augmenters without torch are in
+``orecast.sampling.augmentation``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _AMOUNTS = ("label", "balance", "times", "n", "to", "share")
 
 
 def augmenter_names() -> dict[str, str]:
-    """Every augmenter's name and the first line of its description; nothing is imported for it."""
+    """Every augmenter's name and the first line of its description; no augmenter is imported."""
     return {name: entry.summary for name, entry in sorted(_augmenters().items())}
 
 
@@ -32,8 +33,8 @@ def build_augmenter(
 ) -> Augmenter:
     """Return an unfitted augmenter by its registered name.
 
-    ``checkpoints`` is a folder in which fitted generators are kept, for later fits to the same
-    windows. Raises ConfigError for an unknown name or option and for an impossible value.
+    ``checkpoints`` is a folder for fitted generators, from which later fits to the same windows
+    read them. Raises ConfigError for an unknown name or option and for an impossible value.
     """
     options = options or {}
     factory = _entry(method).load()
@@ -52,24 +53,24 @@ def build_step(
     checkpoints: Path | None = None,
     **amount: Any,
 ) -> Step:
-    """Return a step of growth from its table in the configuration, such as ``balance=True``.
+    """Return a growth step from its table in the configuration, such as ``balance=True``.
 
     Its method and options are checked at once; ``checkpoints`` as in ``build_augmenter``. Raises
-    ConfigError where anything is impossible.
+    ConfigError for anything impossible.
 
     >>> build_step("smote", {"neighbours": 3}, balance=True).build().neighbours
     3
     """
-    _refuse_unknown(amount, _AMOUNTS, "a step of growth has no", _WHERE)
+    _refuse_unknown(amount, _AMOUNTS, "a growth step has no option", _WHERE)
     chosen = dict(options or {})
     build_augmenter(method, chosen)
     return Step(lambda: build_augmenter(method, chosen, checkpoints=checkpoints), **amount)
 
 
 def outline_step(method: str, options: Mapping[str, Any] | None = None, **amount: Any) -> Step:
-    """Return a step as far as it is known without torch, and raise as ``build_step`` so far.
+    """Return a step without importing torch; raises as ``build_step``.
 
-    Copies stand for what a generator makes, and its options are not looked at.
+    A generator is replaced by copies, and its options are not checked.
 
     >>> outline_step("gan", {"epochs": 3}, n=9).build().name
     'copy'
@@ -98,5 +99,5 @@ def _refuse_unknown(
 ) -> None:
     for name in given:
         if name not in known:
-            remedy = nearest(name, known) if known else "leave the options out"
+            remedy = nearest(name, known) if known else "delete the options"
             raise ConfigError(f"{words} {name!r}", where=where, remedy=remedy)

@@ -19,22 +19,22 @@ _KEPT = 0.998
 
 
 class AdversarialNetwork(Generator):
-    r"""Generative adversarial network: a generator learns to deceive a discriminator.
+    r"""Generative adversarial network: a generator learns against a discriminator.
 
     .. math:: \min_D \; E_x \log(1 + e^{-D(x)}) + E_z \log(1 + e^{D(G(z))})
               + \tfrac{\gamma}{2} E_x \|\nabla D(x)\|^2, \qquad
               \min_G \; E_z \log(1 + e^{-D(G(z))})
 
-    one step of each in turn, the generator's by the loss that does not saturate: I. Goodfellow et
+    one step of each in turn, with the generator's loss that does not saturate: I. Goodfellow et
     al. (2014), Generative adversarial nets, NeurIPS, 2672-2680, section 3. The ``penalty``
-    :math:`\gamma` on the discriminator's slope at real windows makes the two settle: L. Mescheder,
-    A. Geiger, S. Nowozin (2018), Which training methods for GANs do actually converge?, ICML; 0
-    leaves it out. The generator that draws has the mean of its last weights, each step's counting
-    0.998 of the next one's: Y. Yazici et al. (2019), The unusual effectiveness of averaging in GAN
-    training, ICLR. Adam with a first beta of 0.5: Radford et al. (2016), ICLR.
+    :math:`\gamma` on the discriminator's slope at real windows makes training converge (0: no
+    penalty): L. Mescheder, A. Geiger, S. Nowozin (2018), Which training methods for GANs do
+    actually converge?, ICML. Windows are drawn with the generator's mean weights, an exponential
+    mean with factor 0.998 a step: Y. Yazici et al. (2019), The unusual effectiveness of averaging
+    in GAN training, ICLR. Adam with a first beta of 0.5: Radford et al. (2016), ICLR.
 
-    Single cells by two hidden layers, windows by convolutions. ``epochs``, ``batch``, ``rate``,
-    ``latent`` and ``width`` as in ``Generator``; at least ten windows.
+    Single cells use two hidden layers, windows use convolutions. ``epochs``, ``batch``, ``rate``,
+    ``latent`` and ``width`` as in ``Generator``. Needs at least ten windows.
     """
 
     name = "gan"
@@ -82,21 +82,21 @@ class AdversarialNetwork(Generator):
         pair["generator"] = mean
 
     def drawn(self, latent: Tensor, noise: Tensor) -> Tensor:
-        """Draw windows ``(b, r, k, k)``; the latent vectors are all that is random."""
+        """Draw windows ``(b, r, k, k)``; only the latent vectors are random."""
         made: Tensor = cast(nn.ModuleDict, self.net_)["generator"](latent)
         return made
 
 
 @torch.no_grad()
 def _average(mean: nn.Module, net: nn.Module, steps: int) -> None:
-    """Move the mean weights on; after few steps they follow closer, to leave the first behind."""
+    """Update the mean weights; in the first steps they change faster, to forget the start."""
     kept = min(_KEPT, steps / (steps + 10))
     for weight, new in zip(mean.parameters(), net.parameters(), strict=True):
         weight.lerp_(new, 1 - kept)
 
 
 def discriminator_loss(net: nn.Module, real: Tensor, made: Tensor, penalty: float) -> Tensor:
-    """Mean loss of a discriminator on real and made windows ``(b, r, k, k)``, with its penalty."""
+    """Mean loss of a discriminator on real and made windows ``(b, r, k, k)``, with the penalty."""
     real = real.requires_grad_(penalty > 0)
     answer = net(real)
     loss = softplus(-answer).mean() + softplus(net(made)).mean()

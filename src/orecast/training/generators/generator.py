@@ -1,4 +1,4 @@
-"""What the generators of windows share."""
+"""Base class and networks of the generators of windows."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _SMALLEST_MAP = 4
 def decoder(latent: int, channels: int, size: int, width: int) -> nn.Module:
     """From a latent vector ``(B, latent)`` to a window ``(B, channels, size, size)``.
 
-    Two hidden layers of ``width`` where the window is one cell; else a map of at most four cells a
-    side that transposed convolutions double, as in Radford et al. (2016, ICLR), without their batch
-    normalisation: what a row becomes shall owe nothing to the others of its batch.
+    For windows of one cell, two hidden layers of ``width``. Else a map of at most four cells a
+    side, which transposed convolutions double, as in Radford et al. (2016, ICLR). Their batch
+    normalisation is left out, so that a row does not depend on the others of its batch.
     """
     if size == 1:
         return nn.Sequential(
@@ -64,7 +64,7 @@ def decoder(latent: int, channels: int, size: int, width: int) -> nn.Module:
 
 
 def encoder(channels: int, size: int, outputs: int, width: int) -> nn.Module:
-    """From a window ``(B, channels, size, size)`` to ``(B, outputs)``; the decoder's mirror."""
+    """From a window ``(B, channels, size, size)`` to ``(B, outputs)``; the decoder reversed."""
     if size == 1:
         return nn.Sequential(
             nn.Flatten(),
@@ -93,7 +93,7 @@ class _Corner(nn.Module):
 
 
 def _doublings(size: int) -> tuple[int, int]:
-    """How often a map is doubled to reach ``size`` cells, and its side at first.
+    """How often a map is doubled to reach ``size`` cells, and its first side.
 
     >>> _doublings(9), _doublings(32), _doublings(3)
     ((2, 3), (3, 4), (0, 3))
@@ -102,15 +102,15 @@ def _doublings(size: int) -> tuple[int, int]:
     return doublings, math.ceil(size / 2**doublings)
 
 
-_LEAST = 1e-9  # of the largest variance; what lies below is rounding
+_LEAST = 1e-9  # of the largest variance; smaller ones are rounding
 
 
 @dataclass(frozen=True)
 class Axes:
     """Principal axes of layers over the cells of windows, ``(r, C)``, scaled to a variance of 1.
 
-    What is made in them keeps every linear relation that the layers have, such as the centred
-    log-ratios' sum of zero; layers that are constant stay so.
+    Windows made in these axes keep every linear relation of the layers, such as the zero sum of
+    centred log-ratios. Constant layers stay constant.
     """
 
     mean: Tensor  # (C,)
@@ -119,18 +119,18 @@ class Axes:
 
     @classmethod
     def of(cls, X: Windows) -> Self:
-        """Axes of the windows' cells, read a batch at a time.
+        """Axes of the windows' cells, read in batches.
 
-        Raises SamplingError where all cells are alike, ModelError where a value is missing.
+        Raises SamplingError if all cells are equal, ModelError if a value is missing.
         """
         mean, covariance = _moments(X)
         variance, axes = np.linalg.eigh(covariance)
         kept = variance > _LEAST * max(variance[-1], _LEAST)
         if not kept.any():
             raise SamplingError(
-                f"the {len(X)} windows that a generator is to learn from hold one value throughout",
+                f"a generator cannot learn from {len(X)} windows that hold only one value",
                 where="sampling.grow",
-                remedy="copy them",
+                remedy='set method = "copy"',
             )
         spread, axes = np.sqrt(variance[kept]), axes[:, kept]
         arrays = (mean, axes / spread, (axes * spread).T)
@@ -141,7 +141,7 @@ class Axes:
         return torch.einsum("bchw,cr->brhw", x - self.mean[:, None, None], self.there)
 
     def back_to_layers(self, z: Tensor) -> Tensor:
-        """Windows ``(b, C, k, k)`` of what stands on the axes, ``(b, r, k, k)``."""
+        """Windows ``(b, C, k, k)`` from values on the axes, ``(b, r, k, k)``."""
         return torch.einsum("brhw,rc->bchw", z, self.back) + self.mean[:, None, None]
 
 
@@ -149,7 +149,7 @@ def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean ``(C,)`` and covariance ``(C, C)`` of the windows' cells."""
     layers, step = len(X.names), windows_at_once(X.size)
     n, total, squares = 0, np.zeros(layers), np.zeros((layers, layers))
-    shift = gather(X, slice(0, 1)).double().mean((0, 2, 3)).numpy()  # near the mean: no cancelling
+    shift = gather(X, slice(0, 1)).double().mean((0, 2, 3)).numpy()  # for exact differences
     for start in range(0, len(X), step):
         x = gather(X, slice(start, start + step)).double().movedim(1, -1).reshape(-1, layers)
         cells = x.numpy() - shift
@@ -158,17 +158,17 @@ def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return mean + shift, squares / n - np.outer(mean, mean)
 
 
-_MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as of every network (models.blocks, config.method)
+_MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as for every network (networks.blocks, config.method)
 
 
 class Generator(ABC):
-    """Base of the generators; a subclass builds its networks and says how they learn.
+    """Base of the generators; a subclass builds its networks and trains them.
 
-    They see windows on the principal axes of their layers (``Axes``). ``epochs`` passes over the
-    windows in batches of ``batch``; Adam of learning rate ``rate``; ``latent`` numbers stand
-    behind a window; networks are ``width`` wide. A weight of geological knowledge is kept in
-    [0, 1]. With a folder for ``checkpoints``, what learned from the same windows before is taken
-    from there. Learned: ``net_`` on the CPU, ``axes_``.
+    Networks read windows on the principal axes of their layers (``Axes``). ``epochs`` passes over
+    the windows in batches of ``batch``; Adam with learning rate ``rate``; a window is drawn from
+    ``latent`` numbers; networks are ``width`` wide. A weight of geological knowledge stays in
+    [0, 1]. With a folder for ``checkpoints``, a generator that learned from the same windows before
+    is read from there. Learned: ``net_`` on the CPU, ``axes_``.
     """
 
     checkpoints: Path | None = None
@@ -188,16 +188,15 @@ class Generator(ABC):
         self.width = require_whole("width", width, most=_MOST_WIDE)
 
     def check(self, X: Windows) -> None:
-        """Raise SamplingError for fewer than ten windows, ConfigError where memory would not do."""
+        """Raise SamplingError for fewer than ten windows, CapacityError for too little memory."""
         require_rows(self.name, X, self.fewest)
         self._outline(len(X.names), X.size)
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Learn from the windows of one class; nothing else is read.
 
-        Raises SamplingError where they are fewer than ten or all alike, ModelError where a value is
-        missing or the loss ceases to be finite, RunError where a checkpoint cannot be written or
-        read.
+        Raises SamplingError for fewer than ten windows or if all are equal, ModelError if a value
+        is missing or the loss is not finite, RunError if a checkpoint cannot be written or read.
         """
         self.check(X)
         self.units_ = Units.of(X)
@@ -221,7 +220,7 @@ class Generator(ABC):
         return self
 
     def _outline(self, axes: int, size: int) -> None:
-        """Raise ConfigError where training networks of these options would not fit into memory."""
+        """Raise CapacityError if training needs more memory than there is."""
 
         def build(**options: int) -> nn.Module:
             other = copy.copy(self)
@@ -237,7 +236,7 @@ class Generator(ABC):
         )
 
     def _checkpoint(self, X: Windows, seed: int) -> Path | None:
-        """File of what these options and this seed learn from these windows."""
+        """File of a generator with these options and seed, fitted to these windows."""
         if self.checkpoints is None:
             return None
         options = {n: v for n, v in vars(self).items() if isinstance(v, int | float)}
@@ -245,7 +244,7 @@ class Generator(ABC):
         return self.checkpoints / f"{key}.safetensors"
 
     def grow(self, n: int, *, seed: int) -> Part:
-        """Draw ``n`` rows: kept where they are single cells, else drawn when they are read."""
+        """Draw ``n`` rows; single cells are drawn now, larger windows when they are read."""
         rng = np.random.default_rng([seed, 21])
         latent = rng.standard_normal((n, self.latent), dtype=np.float32)
         drawn = Drawn(self, latent, rng.integers(2**64, size=n, dtype=np.uint64))
@@ -275,9 +274,9 @@ class Generator(ABC):
     def _require_finite(self, loss: Tensor) -> None:
         if not torch.isfinite(loss):
             raise ModelError(
-                f"the training of {self.name} diverged: its loss is {loss.item()}",
+                f"training of {self.name} diverged: the loss is {loss.item()}",
                 where=f"{OPTIONS}.rate",
-                remedy="lower it",
+                remedy="set a lower learning rate",
             )
 
 
@@ -285,7 +284,7 @@ class Generator(ABC):
 class Drawn:
     """Rows that a generator draws from latent vectors ``(m, latent)`` and keys of noise ``(m,)``.
 
-    Each row by itself: in a batch, its rounding would follow the others.
+    Each row is drawn alone. In a batch, its rounding would depend on the other rows.
     """
 
     generator: Generator
@@ -317,7 +316,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Kept:
-    """Rows that are kept as values, ``(m, C, k, k)``."""
+    """Rows stored as values, ``(m, C, k, k)``."""
 
     values: Floats32
     units: Units

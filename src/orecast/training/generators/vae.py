@@ -21,11 +21,11 @@ class VariationalAutoencoder(Generator):
     with :math:`p(z)` standard normal, :math:`q(z|x)` and :math:`p(x|z)` normal with independent
     axes. The encoder gives mean and variance of :math:`q`, the decoder the mean of :math:`p(x|z)`;
     its spread is learned, one number an axis. D.P. Kingma, M. Welling (2014), Auto-encoding
-    variational Bayes, ICLR. A row is a draw from :math:`p(x|z)`, not its mean: means alone would be
-    too narrow a law.
+    variational Bayes, ICLR. A row is a draw from :math:`p(x|z)`, not its mean: means alone would
+    vary too little.
 
-    Single cells by two hidden layers, windows by convolutions. ``epochs``, ``batch``, ``rate``,
-    ``latent`` and ``width`` as in ``Generator``; at least ten windows.
+    Single cells use two hidden layers, windows use convolutions. ``epochs``, ``batch``, ``rate``,
+    ``latent`` and ``width`` as in ``Generator``. Needs at least ten windows.
     """
 
     name = "vae"
@@ -68,7 +68,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder = encoder(axes, size, 2 * latent, width)
         self.decoder = decoder(latent, axes, size, width)
-        # Less than the data's spread of 1, at which a decoder that tells nothing would be as good.
+        # Below the data's spread of 1: at 1, a decoder without information would fit as well.
         self.log_spread = nn.Parameter(torch.full((axes, 1, 1), -1.0))
 
     def loss(self, x: Tensor) -> Tensor:
@@ -80,16 +80,16 @@ class Autoencoder(nn.Module):
 
 
 def negative_log_likelihood(x: Tensor, mean: Tensor, log_spread: Tensor) -> Tensor:
-    """Of windows ``(b, r, k, k)`` under a normal law of independent cells, ``(b,)``.
+    """Of windows ``(b, r, k, k)`` under normal distributions of independent cells, ``(b,)``.
 
-    Less the constant of half the logarithm of 2 pi a cell.
+    Without the constant of half the logarithm of 2 pi a cell.
     """
     cells: Tensor = ((x - mean) * (-log_spread).exp()).square() / 2 + log_spread
     return cells.flatten(1).sum(1)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Kullback-Leibler divergence from normal laws ``(b, d)`` to the standard one, ``(b,)``.
+    """Kullback-Leibler divergence of normal distributions ``(b, d)`` from N(0, 1), ``(b,)``.
 
     >>> divergence(torch.tensor([[3.0]]), torch.tensor([[0.0]])).item()
     4.5
