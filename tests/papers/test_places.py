@@ -54,7 +54,7 @@ def test_no_more_tiles_are_drawn_than_asked_and_a_class_is_needed():
     assert (few.y == 1).sum() == 1
     assert (few.y == 0).sum() == 5
     everywhere = np.argwhere(of.valid)
-    with pytest.raises(SamplingError, match="no barren tile"):
+    with pytest.raises(SamplingError, match="no tile without a deposit"):
         study.tile_rows(of, geometry(of, 2), everywhere, step=2, counts=(9, 9), seed=0)
 
 
@@ -146,5 +146,5 @@ def test_windows_of_other_rasters_are_refused(authors):
     cut, read = authors
     cut("train", [(2, 3), (5, 9)], [1, 0])
     cut("test", [(2, 4)], [1], shift=0.5)
-    with pytest.raises(InputError, match="1 of 3 windows are found nowhere"):
+    with pytest.raises(InputError, match="1 of 3 windows are not found"):
         read()

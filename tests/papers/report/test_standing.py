@@ -1,4 +1,4 @@
-"""Which runs stand above chance, and what they are called."""
+"""Which runs are above chance, and their names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from orecast.papers.experiments import read_experiment
 from orecast.papers.report.tables import ranking, run_label
 
 
-def test_what_stands_lies_above_chance_in_every_seed(hand):
+def test_a_run_above_chance_is_so_in_every_seed(hand):
     vit, resnet = hand.entry("ssgsnet", "ViT"), hand.entry("ssgsnet", "ResNet")
     cells = [
         hand.cell(vit, "spatial", 0, percentile={"value": 0.7, "low": 0.51, "high": 0.8}),
