@@ -47,7 +47,7 @@ def _weighed(plan: Reproduction) -> Entry | None:
     experiment, run = plan.experiment, {entry.stem for entry in plan.entries}
     if all(figure.kind != "shap" for figure in experiment.paper.figures):
         return None
-    sources = (experiment.source(entry) for entry in experiment.shown_in("map"))
+    sources = (experiment.source(entry) for entry in experiment.standing_in("map"))
     return next((source for source in sources if source.stem in run), None)
 
 
@@ -234,7 +234,7 @@ def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]
     run = {entry.stem for entry in plan.entries}
     for table in plan.experiment.paper.tables:
         wanted = not plan.tables or table.id in plan.tables
-        shown = plan.experiment.shown_in(table.id)
+        shown = plan.experiment.standing_in(table.id)
         entries = tuple(e for e in shown if plan.experiment.source(e).stem in run)
         if table.id in MAPPED and wanted and entries:
             yield table, entries

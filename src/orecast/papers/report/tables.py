@@ -271,7 +271,7 @@ def score_words(standard: str) -> str:
 def _table(
     results: Results, table: PaperTable, facts: Mapping[str, Mapping[str, Any]], smoke: bool
 ) -> dict[str, Any]:
-    entries = results.experiment.shown_in(table.id)
+    entries = results.experiment.standing_in(table.id)
     factual = _is_factual(table)
     sides = [*([] if smoke else [PUBLISHED]), *([OURS] if factual else [PAPER, SPATIAL])]
     columns = _columns(table, facts if factual else None)
@@ -322,7 +322,7 @@ def _weights(
 ) -> list[dict[str, Any]]:
     """The weights of the networks shown in a table, by their names in it."""
     by_run = {counted["run"]: counted for counted in weights}
-    shown = [(e.key, experiment.source(e).key) for e in experiment.shown_in(table.id)]
+    shown = [(e.key, experiment.source(e).key) for e in experiment.standing_in(table.id)]
     return [{**by_run[run], "run": name} for name, run in shown if run in by_run]
 
 
@@ -354,7 +354,7 @@ def _row(
     sides: Sequence[str],
     facts: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    entries = results.experiment.shown_in(table.id)
+    entries = results.experiment.standing_in(table.id)
     if table.kind != "folds":
         entries = tuple(e for e in entries if e.name == name)
     printed = next((row for row in table.rows if row.name == name), None)
@@ -395,7 +395,7 @@ def _figure(
     entry = next(
         (
             e
-            for e in results.experiment.shown_in(table.id)
+            for e in results.experiment.standing_in(table.id)
             if (table.kind == "folds" or e.name == name) and e.column in (None, column.name)
         ),
         None,
