@@ -144,7 +144,7 @@ def test_a_whole_run_ends_in_a_summary(district, tmp_path):
     assert answer.returncode == 0, answer.stderr
     assert "report.html" in answer.stdout
     assert "percentile" in answer.stdout
-    assert "Of deposits held out, by the same rule out of fold: A " in answer.stdout
+    assert "Held-out deposits in each class, by the same rule: A " in answer.stdout
     assert (tmp_path / "run" / "report.html").is_file()
 
 

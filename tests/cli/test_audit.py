@@ -48,7 +48,7 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, files, tmp_pa
         ((files["train"],), "not a finished run"),
         ((gone,), "not a finished run"),
         ((*pair, "--write", gone / "audit.json"), "no such folder"),
-        ((*pair, "--write", mine), "another file"),
+        ((*pair, "--write", mine), "is not an audit"),
     ):
         code, said, complained = orecast("audit", *words)
         assert (code, said) == (1, "")
@@ -58,20 +58,20 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, files, tmp_pa
     assert mine.read_text() == "{}"
 
 
-def test_checks_of_several_protocols_are_told_apart(capsys):
+def test_checks_of_several_protocols_are_distinguished(capsys):
     checks = [
         Check("seen-cells", "Tested cells", severity, "0 of 9", f"Found {severity}.", protocol=name)
         for name, severity in (("spatial", Severity.CLEAN), ("paper", Severity.LEAK))
     ]
     show(Audit("run", checks))
-    said = capsys.readouterr().out
-    assert "spatial: Tested cells" in said
-    assert "paper: Tested cells" in said
+    shown = capsys.readouterr().out
+    assert "spatial: Tested cells" in shown
+    assert "paper: Tested cells" in shown
     show(Audit("run", checks[:1]))
     assert "spatial:" not in capsys.readouterr().out
 
 
-def test_the_command_stands_alone(files):
+def test_the_command_needs_no_run(files):
     answer = subprocess.run(
         [sys.executable, "-m", "orecast", "audit", str(files["train"])],
         capture_output=True,

@@ -55,7 +55,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(orecast, district, tmp_path
 def test_models_that_are_empty_are_not_left_out(orecast, district, tmp_path):
     answer = orecast("compare", district, "--models", "", "-o", tmp_path / "out")
     assert answer.returncode == 1
-    assert "--models: names nothing" in answer.stderr
+    assert "--models: is empty" in answer.stderr
     assert not (tmp_path / "out").exists()
 
 

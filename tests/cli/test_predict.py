@@ -64,7 +64,7 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, tmp_path):
         ((tmp_path, tmp_path / "gone.toml"), "no such file"),
         ((tmp_path, wrong), "unknown key"),
         ((tmp_path, other, "--set", "sead=1"), "unknown key"),
-        ((tmp_path, other, "--output", tmp_path / "inside"), "own folder"),
+        ((tmp_path, other, "--output", tmp_path / "inside"), "the run's folder"),
     ):
         output = () if "--output" in words else ("--output", tmp_path.parent / "prediction")
         code, said, complained = orecast("predict", *words, *output)

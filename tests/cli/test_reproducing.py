@@ -27,7 +27,7 @@ def test_stopped_it_says_what_is_kept_and_how_to_go_on(orecast, ending):
     code, said, complained = orecast("reproduce", "mfaf", "--hour")
     assert (code, said) == (130, "")
     assert complained.strip() == (
-        "Stopped. What is finished is kept; go on with the same and --resume"
+        "Stopped. Finished parts are kept; repeat the command with --resume to continue"
     )
 
 

@@ -32,7 +32,7 @@ COMMANDS = {  # the name of each, the work that it calls, whether it can go on
     ("check", "run.toml"): ("workflow.check", False),
 }
 SLEEPING = "begun(); time.sleep(600)"
-KEPT = "Stopped. What is finished is kept; go on with the same and --resume"
+KEPT = "Stopped. Finished parts are kept; repeat the command with --resume to continue"
 
 
 def orecast(folder, body, *words, work="workflow.run_survey"):

@@ -47,9 +47,9 @@ def test_scores_and_captures_are_shown_where_deposits_were_held_out(capsys, depo
     text = " ".join(shown(capsys, deposits=deposits).split())
     assert "A sentence." in text
     assert "Classes by share of area." in text
-    assert "24 deposits kept aside rank above 70 % of the final map (60 to 80)." in text
+    assert "24 deposits held back rank above 70 % of the final map (60 to 80)." in text
     assert ("Held-out deposits: percentile" in text) == bool(deposits)
-    assert ("Of deposits held out, by the same rule out of fold: A 25 %." in text) == bool(deposits)
+    assert ("Held-out deposits in each class, by the same rule: A 25 %." in text) == bool(deposits)
     assert "nan" not in text
 
 
@@ -89,7 +89,7 @@ def test_what_area_is_safe_and_how_far_the_model_speaks(capsys):
     )
 
 
-def test_other_protocols_are_the_models_and_the_published_one_stands_apart(capsys):
+def test_other_protocols_are_the_models_and_the_published_one_is_apart(capsys):
     drawn = {
         "name": "random-forest",
         "role": "model",
@@ -117,7 +117,7 @@ def test_a_map_of_anomalies_is_scored_on_the_whole_map(capsys):
         for n, role in [("random-forest", "model"), ("contrast", "baseline")]
     ]
     text = shown(capsys, deposits=0, scores=rows, anomalies=True, undiscovered=None)
-    assert "Deposits kept back: percentile among all cells of the map" in " ".join(text.split())
+    assert "Deposits held back: percentile among all cells of the map" in " ".join(text.split())
     assert "contrast 70 60 to 80" in text
     assert "Held-out" not in text
     assert "recommended" not in text

@@ -25,14 +25,14 @@ def evidence(rows=8, columns=12, side=10.0):
     return Evidence.empty(grid).adding("Au", values, kind="element", origin="", reach=0.0)
 
 
-def ground(of, size):
+def geometry(of, size):
     return MapGeometry(of.valid, 10.0, size)
 
 
 def test_tiles_of_four_cells_every_four_hold_the_deposits_inside_them():
     of = evidence()
     found = study.tile_rows(
-        of, ground(of, 4), np.array([[0, 0], [7, 7]]), step=4, counts=(9, 9), seed=0
+        of, geometry(of, 4), np.array([[0, 0], [7, 7]]), step=4, counts=(9, 9), seed=0
     ).sampling
     assert found.at.tolist() == [[2, 2], [2, 6], [2, 10], [6, 2], [6, 6], [6, 10]]
     assert found.y.tolist() == [1, 0, 0, 0, 1, 0]
@@ -41,7 +41,7 @@ def test_tiles_of_four_cells_every_four_hold_the_deposits_inside_them():
 def test_tiles_that_overlap_hold_a_deposit_each():
     of = evidence()
     found = study.tile_rows(
-        of, ground(of, 4), np.array([[3, 3]]), step=2, counts=(9, 99), seed=0
+        of, geometry(of, 4), np.array([[3, 3]]), step=2, counts=(9, 99), seed=0
     ).sampling
     assert found.at[found.y == 1].tolist() == [[2, 2], [2, 4], [4, 2], [4, 4]]
 
@@ -49,13 +49,13 @@ def test_tiles_that_overlap_hold_a_deposit_each():
 def test_no_more_tiles_are_drawn_than_asked_and_a_class_is_needed():
     of = evidence()
     few = study.tile_rows(
-        of, ground(of, 2), np.array([[0, 0]]), step=2, counts=(1, 5), seed=0
+        of, geometry(of, 2), np.array([[0, 0]]), step=2, counts=(1, 5), seed=0
     ).sampling
     assert (few.y == 1).sum() == 1
     assert (few.y == 0).sum() == 5
     everywhere = np.argwhere(of.valid)
-    with pytest.raises(SamplingError, match="no barren tile"):
-        study.tile_rows(of, ground(of, 2), everywhere, step=2, counts=(9, 9), seed=0)
+    with pytest.raises(SamplingError, match="no tile without a deposit"):
+        study.tile_rows(of, geometry(of, 2), everywhere, step=2, counts=(9, 9), seed=0)
 
 
 class Samples:
@@ -98,7 +98,7 @@ def test_the_samples_nearest_to_deposits_are_ore_and_grouped_by_them(monkeypatch
     assert found.places.sampling.at.tolist() == [[0, 0], [0, 1], [0, 8], [0, 9]]
     assert found.places.sampling.group.tolist() == [4, 4, 7, 7]
     assert found.places.row.tolist() == [0, 3]
-    assert found.barren.tolist() == [[0, 2]]
+    assert found.negative.tolist() == [[0, 2]]
 
 
 class Gridded:
@@ -129,7 +129,7 @@ def authors(tmp_path):
 
     files = Windows(("train.npy", "train_labels.npy"), ("test.npy", "test_labels.npy"))
     config = Config.model_validate({"gridded": {"path": str(tmp_path / "rasters" / "*.tif")}})
-    return cut, lambda: study.authors_rows(files, survey, of, ground(of, 3), config)
+    return cut, lambda: study.authors_rows(files, survey, of, geometry(of, 3), config)
 
 
 def test_authors_windows_are_found_where_they_were_cut(authors):
@@ -146,5 +146,5 @@ def test_windows_of_other_rasters_are_refused(authors):
     cut, read = authors
     cut("train", [(2, 3), (5, 9)], [1, 0])
     cut("test", [(2, 4)], [1], shift=0.5)
-    with pytest.raises(InputError, match="1 of 3 windows are found nowhere"):
+    with pytest.raises(InputError, match="1 of 3 windows are not found"):
         read()

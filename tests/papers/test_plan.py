@@ -59,7 +59,7 @@ def test_tables_choose_entries_and_are_alone_shown():
     asked = plan("resgcn", tables=("confusion",))
     assert [entry.name for entry in asked.entries] == ["ResGCN", "Random noise", "SMOTE", "VAE"]
     assert [table.id for table in asked.shown.paper.tables] == ["confusion"]
-    with pytest.raises(ConfigError, match=r"no table 'confusions'.*confusion"):
+    with pytest.raises(ConfigError, match=r"no runs for a table 'confusions'.*confusion"):
         plan("resgcn", tables=("confusions",))
 
 
@@ -115,15 +115,15 @@ def test_widths_are_capped_where_a_network_has_one():
 
 
 def test_a_cap_on_widths_names_the_networks_that_it_leaves_alone():
-    said = "width of a network in channels: 8 at the most"
-    assert plan("mfaf", "smoke").capped[-1] == f"{said}, which leaves whole: GoogLeNet"
-    assert plan("mfaf", "smoke", tables=("beta",)).capped[-1] == said
-    assert plan("ssgsnet", "smoke").capped[-1] == said
+    words = "width of a network in channels: at most 8"
+    assert plan("mfaf", "smoke").capped[-1] == f"{words} (not changed: GoogLeNet)"
+    assert plan("mfaf", "smoke", tables=("beta",)).capped[-1] == words
+    assert plan("ssgsnet", "smoke").capped[-1] == words
     assert not any("width" in words for words in plan("gk-dcn", "smoke").capped)
     experiment = read_experiment("resnet50")
     wide = replace(experiment, caps={"smoke": Caps(width=24)})
     words = Reproduction.of(wide, "smoke").capped[-1]
-    assert words.endswith("24 at the most, which leaves whole: GoogleNet, ShuffleNet")
+    assert words.endswith("at most 24 (not changed: GoogleNet, ShuffleNet)")
 
 
 def test_what_is_guided_is_told_the_weight_of_a_real_survey():

@@ -149,6 +149,6 @@ def test_what_the_data_refuse_is_a_blank_with_its_reason(run):
 
 
 def test_a_survey_that_is_neither_file_nor_preset_is_refused(monkeypatch, tmp_path):
-    with pytest.raises(ConfigError, match="no such file, and no simulated preset"):
+    with pytest.raises(ConfigError, match="neither a file nor a simulated preset"):
         reproducing.reproduce("gk-dcn", tmp_path / "out", survey="nowhere.toml")
     assert not (tmp_path / "out").exists()

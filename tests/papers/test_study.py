@@ -34,7 +34,7 @@ def test_a_survey_that_lacks_elements_is_refused_with_those_that_have_them(
     system, lacking, known, tmp_path
 ):
     plan = Reproduction.of(read_experiment(system), "smoke", survey="demo")
-    with pytest.raises(ConfigError, match=f"lacks .*{lacking}") as caught:
+    with pytest.raises(ConfigError, match=f"the survey has no .*{lacking}") as caught:
         prepare_study(plan, tmp_path)
     assert caught.value.where == "--survey demo"
     assert known in caught.value.remedy
@@ -42,5 +42,5 @@ def test_a_survey_that_lacks_elements_is_refused_with_those_that_have_them(
 
 def test_a_survey_that_lacks_another_layer_is_refused():
     plan = Reproduction.of(read_experiment("ssgsnet"), "smoke", survey="east-kunlun")
-    with pytest.raises(ConfigError, match="lacks 1: fault_rings"):
+    with pytest.raises(ConfigError, match="the survey has no fault_rings"):
         _require(plan, ["Au", "fault_rings"], ["Au"])

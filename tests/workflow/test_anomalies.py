@@ -148,14 +148,17 @@ def test_a_full_disk_is_no_refusal(asked, monkeypatch):
         scored(job)
 
 
-def test_deposits_where_the_map_has_no_value_are_said(asked):
+def test_deposits_where_the_map_has_no_value_are_reported(asked):
     job = prepared(asked())
     points = job.survey.held_back.translate(9000)
     job.survey = replace(job.survey, held_back=job.survey.held_back.set_geometry(points))
-    assert scored(job) == ([], {"held_back": "no deposit of it lies where the map has a value"})
+    assert scored(job) == (
+        [],
+        {"held_back": "none of these deposits lies where the map has a value"},
+    )
     score = np.full(job.evidence.grid.shape, np.nan, dtype=np.float32)
     sentence = anomalies._metrics(job, score)["verdict"]["sentence"]
-    assert "No deposit that was kept back lies where the map has a value" in sentence
+    assert "no deposit that was held back lies where the map has a value" in sentence
 
 
 @pytest.mark.parametrize("places", [[(500, 700)], [(500, 700), (510, 710)]], ids=["one", "near"])

@@ -29,7 +29,7 @@ def test_auto_is_a_model_and_how_its_samples_are_grown():
     assert (found.sampling.shift, found.sampling.ratio) == (SAMPLING["shift"], SAMPLING["ratio"])
 
 
-def test_what_the_configuration_says_of_samples_stands():
+def test_the_configured_sampling_is_kept():
     found = chosen(configured(**DEPOSITS, sampling={"shift": 1}))
     assert (found.sampling.shift, found.sampling.ratio) == (1, SAMPLING["ratio"])
 
@@ -52,7 +52,7 @@ def test_without_deposits_it_is_a_model_that_needs_none():
     assert found.sampling == configured().sampling
 
 
-def test_a_user_is_told_what_it_is():
+def test_the_user_reads_what_auto_selects():
     told = stands_for(configured(**DEPOSITS))
     assert told == "auto: ensemble of random-forest, logistic-regression, weights-of-evidence"
 

@@ -78,7 +78,7 @@ def test_every_cell_is_computed_and_spatial_comes_first(compared):
 
 
 @pytest.mark.usefixtures("blank_figures")
-def test_a_cell_says_what_a_run_says_of_that_model(compared, district, tmp_path):
+def test_a_cell_has_the_scores_of_a_run_of_that_model(compared, district, tmp_path):
     run = f"output='{(tmp_path / 'run').as_posix()}'"
     settings = [run, *SMALL, "model={name='logistic-regression'}", "validation.baselines=false"]
     (row,) = run_survey(read(district, settings)).metrics["scores"]
@@ -264,7 +264,7 @@ def test_surveys_are_named_by_their_files_or_folders(tmp_path):
 def test_a_run_that_is_named_twice_is_refused(district, tmp_path, monkeypatch):
     monkeypatch.setattr("orecast.workflow.compare.comparing.read_survey", None)
     again = district.parent / "." / ".." / district.parent.name / "run.toml"
-    with pytest.raises(ConfigError, match=r"run\.toml: is named twice"):
+    with pytest.raises(ConfigError, match=r"run\.toml: the run is named twice"):
         run_comparison(Plan((district, again), settings=SMALL), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -289,7 +289,7 @@ def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
             "resgcn",
             "layers, for model resgcn: .*reads only elements; these layers are not: f",
         ),
-        (bare, "gk-dcn", r"model\.weight, for model gk-dcn: .*guided by faults.* give \[faults\]"),
+        (bare, "gk-dcn", r"model\.weight, for model gk-dcn: .*needs faults.* add \[faults\]"),
         (bare, "fault-distance", "for model fault-distance: .*needs layers of the kind fault"),
         (bare, "ensemble:members=['svm','gk-dcn']", "model.weight, for model ensemble"),
     ):
@@ -299,7 +299,7 @@ def test_what_no_survey_can_give_a_model_is_refused_before_any_cell(
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_what_one_survey_cannot_give_is_told_first_and_a_result(district, bare, tmp_path):
+def test_what_one_survey_cannot_give_is_warned_of_first_and_is_a_result(district, bare, tmp_path):
     plan = replace(
         plan_of(district, "fault-distance", protocols=(), seeds=1), runs=(district, bare)
     )
@@ -398,7 +398,7 @@ def test_each_place_is_averaged_over_seeds_before_intervals_and_tests():
     assert np.isnan(second["seeds_sd"])
 
 
-def test_few_places_leaky_promises_and_lucky_layers_are_said():
+def test_few_places_leaky_scores_and_lucky_layers_are_reported():
     leaky = cell("a", [0.5], protocol="paper")
     leaky["row"] = {"auc": {"value": 0.99}, "extra": {"accuracy": 0.97}}
     cells = [
@@ -408,18 +408,16 @@ def test_few_places_leaky_promises_and_lucky_layers_are_said():
         leaky,
     ]
     null = {"layer": "Au", "layers": 9, "value": 0.8, "mean": 0.7, "p": 0.2}
-    told = facts() | {"layer_null": null}
-    said = summarise(told, cells, reference="a", seed=0)["sentences"]
-    assert said[0].startswith("4 separate places of ore cannot settle a difference")
-    assert said[1].startswith("A ranks held-out places above 58 % of their surroundings")
-    assert said[2] == (
-        "The published protocol (paper) promises a an AUC of 0.99; ground that it has not seen "
-        "gives 0.58."
+    sentences = summarise(facts() | {"layer_null": null}, cells, reference="a", seed=0)["sentences"]
+    assert sentences[0].startswith("4 separate places are too few to rank")
+    assert sentences[1].startswith("A ranks held-out places above 58 % of their surroundings")
+    assert sentences[2] == (
+        "A has AUC 0.99 under the published protocol (paper) and 0.58 on held-out areas."
     )
-    assert "by chance the best of 9, whichever it is, ranks 70 %" in said[3]
+    assert "the best of 9 layers has 70 % by chance" in sentences[3]
 
 
-def test_a_map_that_failed_stands_last_with_its_reason():
+def test_a_map_that_failed_is_last_with_its_reason():
     broken = {k: v for k, v in cell("a", [0.5] * 5).items() if k not in ("row", "sentence")}
     broken["error"] = {"what": "no such layer", "where": None, "remedy": None}
     half = broken | {"model": "b", "seed": 1}
@@ -432,15 +430,16 @@ def test_a_map_that_failed_stands_last_with_its_reason():
 
 
 def test_what_a_model_declares_goes_with_its_scores():
-    said = {"declares": ["it has seen held-out ground"]}
-    cells = [cell("a", [0.6] * 5) | said, cell("a", [0.5] * 5, seed=1) | said, cell("b", [0.4] * 5)]
+    extra = {"declares": ["it has seen held-out areas"]}
+    cells = [cell("a", [0.6] * 5, seed=k) | extra for k in (0, 1)]
+    cells.append(cell("b", [0.4] * 5))
     first, second = summarise(facts(), cells, reference="a", seed=0)["scores"]
-    assert first["declares"] == said["declares"]
+    assert first["declares"] == extra["declares"]
     assert second["declares"] == []
 
 
-def test_where_nothing_could_be_held_out_that_is_said_first():
+def test_where_nothing_could_be_held_out_that_is_reported_first():
     broken = {k: v for k, v in cell("a", [0.5] * 5).items() if k not in ("row", "sentence")}
     broken["error"] = {"what": "no folds can be cut", "where": None, "remedy": None}
-    said = summarise(facts(), [broken], reference="a", seed=0)["sentences"]
-    assert said == ["No map could be scored on ground that was held out; the reasons stand below."]
+    (sentence,) = summarise(facts(), [broken], reference="a", seed=0)["sentences"]
+    assert sentence == "No map could be scored on held-out areas; the reasons are listed below."

@@ -126,13 +126,13 @@ def test_on_its_own_area_the_map_is_the_runs_bit_for_bit(model, trained, distric
         assert found.metrics["applicability"] == metrics_of(run)["applicability"]
 
 
-def test_deposits_where_it_learned_are_not_called_unseen(trained, district, tmp_path):
+def test_deposits_of_the_training_area_are_not_unseen(trained, district, tmp_path):
     found = run_prediction(trained, read(district), tmp_path / "same")
     n = len(pd.read_csv(district.parent / "deposits.csv"))
     assert found.metrics["scores"] == []
     words = found.metrics["protocol"]["deposits"]
     assert words.startswith("0 places with deposits that the model never saw")
-    assert f"{n} more lie where it learned" in words
+    assert f"left out: {n} in or near the training area" in words
 
 
 def test_deposits_of_the_other_area_are_scored_as_never_seen(predicted, other):
@@ -234,7 +234,7 @@ def test_a_moved_run_predicts_without_its_survey(trained, other, predicted, tmp_
     assert first == second
 
 
-def test_the_resolved_configuration_says_what_the_run_filled_in(predicted, trained):
+def test_the_resolved_configuration_holds_what_the_run_filled_in(predicted, trained):
     folder = predicted[0].folder
     table = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
     symbols = [e["symbol"] for e in json.loads((trained / "checks.json").read_text())["survey"]
@@ -253,7 +253,7 @@ def test_the_resolved_configuration_says_what_the_run_filled_in(predicted, train
 LEARNING = ("seed", "screening", "sampling", "validation", "uncertainty", "model", "training")
 
 
-def test_what_the_model_learned_by_is_the_runs_whatever_a_shared_file_says(
+def test_training_settings_are_the_runs_whatever_a_shared_file_holds(
     predicted, trained, other, tmp_path
 ):
     """The district's own file names a resnet18, which is told; and nothing of it is recorded."""
@@ -376,16 +376,16 @@ BAD = {
     "a file": (lambda f: f / "run.toml", [], "not a finished run"),
     "transform": (None, ["composition.transform='ilr'"], r"composition\.transform.*ilr here"),
     "parts": (None, ["composition.parts=['Au', 'Cu']"], r"composition\.parts.*Au, Cu here"),
-    "cells": (None, ["evidence.cell_size=2000"], r"evidence\.cell_size.*another ground"),
-    "elements": (None, ["samples.ignore=['Au_ppb']"], r"composition\.parts.*and not Au"),
+    "cells": (None, ["evidence.cell_size=2000"], r"evidence\.cell_size.*another distance"),
+    "elements": (None, ["samples.ignore=['Au_ppb']"], r"composition\.parts.*has no Au"),
     "rings": (None, ["faults.rings=[500, 1000]"], r"fault_rings.*radii 500, 1000 m here"),
     "layer": (
         None,
         ["faults.distance=false"],
-        "the model reads .*the survey makes .*and not fault",
+        "no layer fault.*The model reads .*the survey has",
     ),
-    "rocks": (None, ["geology.column='rock'"], "is one of the model's"),
-    "coding": (None, ["geology.coding='code'"], "and not geology="),
+    "rocks": (None, ["geology.column='rock'"], "none of the model's"),
+    "coding": (None, ["geology.coding='code'"], "no layer geology="),
     "file": (None, ["samples.path='gone.csv'"], "gone.csv"),
     "crs": (None, ["samples.crs='EPSG:99999'"], "99999"),
 }
@@ -405,9 +405,7 @@ def test_a_model_guided_by_a_layer_needs_it_there_too(district, other, tmp_path)
     run = run_of(district, tmp_path / "run", GUIDED, "training.epochs=1")
     found = run_prediction(run, read(other), tmp_path / "there")
     assert np.isfinite(map_of(found.folder)).mean() > 0.5
-    with pytest.raises(
-        OrecastError, match=r"reads .*fault_rings; the survey makes .*and not fault"
-    ):
+    with pytest.raises(OrecastError, match=r"no layer fault.*reads .*fault_rings; the survey has"):
         run_prediction(run, read(other, ["faults.rings=[]"]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -520,7 +518,7 @@ def test_a_model_of_places_is_refused(model, trained, other, tmp_path, reseal):
     start, end = text.index("[model]"), text.index("[training]")
     (run / "run.toml").write_text(f"model = {model}\n{text[:start]}{text[end:]}", encoding="utf-8")
     reseal(run)
-    with pytest.raises(OrecastError, match="where it lies"):
+    with pytest.raises(OrecastError, match="by its position"):
         run_prediction(run, read(other), tmp_path / "out")
 
 
@@ -529,20 +527,20 @@ def test_a_map_of_anomalies_is_no_model_of_another_area(trained, other, tmp_path
     metrics = metrics_of(run) | {"anomalies": True}
     (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     reseal(run)
-    with pytest.raises(OrecastError, match="learned from no deposits"):
+    with pytest.raises(OrecastError, match="used no deposits"):
         run_prediction(run, read(other), tmp_path / "out")
 
 
 def test_nothing_is_written_over_by_accident(trained, other, predicted, tmp_path):
     config = read(other)
     for place in (trained, trained / "inside"):
-        with pytest.raises(OrecastError, match="own folder"):
+        with pytest.raises(OrecastError, match="run's folder"):
             run_prediction(trained, config, place, overwrite=True)
     copy = shutil.copytree(predicted[0].folder, tmp_path / "there")
-    with pytest.raises(OrecastError, match="--overwrite begins again"):
+    with pytest.raises(OrecastError, match="--overwrite to start again"):
         run_prediction(trained, config, copy)
     again = shutil.copytree(trained, tmp_path / "a-run")
-    with pytest.raises(OrecastError, match="with its model"):
+    with pytest.raises(OrecastError, match="holds a run"):
         run_prediction(trained, config, again, overwrite=True)
     found = run_prediction(trained, config, copy, overwrite=True)
     assert {p.name for p in found.folder.iterdir()} - {".orecast"} == FILES

@@ -55,7 +55,7 @@ def test_what_cannot_be_slid_is_refused_before_anything_is_learned():
 @pytest.mark.parametrize(
     ("tables", "words"),
     [
-        ({}, r"model\.weight: gk-dcn is guided by faults, and the survey has none"),
+        ({}, r"model\.weight: gk-dcn needs faults, and the survey has none"),
         (
             {"faults": {"path": "f.gpkg"}, "evidence": {"layers": ["Au"]}},
             r'evidence\.layers: .* to faults, which is left out.* add "fault_distance" there',
@@ -77,12 +77,12 @@ def test_windows_of_a_cell_are_slid_by_nothing_unless_it_is_asked_for():
 def test_slid_windows_may_be_stacked():
     """They lie on the map, where a stack's folds can keep them apart."""
     assert len(plan({"method": "slide"}, model="stack")) == 1
-    with pytest.raises(ConfigError, match="smote mixes from several deposits"):
+    with pytest.raises(ConfigError, match="smote mixes windows of several deposits"):
         plan({"method": "slide"}, {"method": "smote", "times": 2}, model="stack")
 
 
 def test_a_weight_that_is_named_is_declared(configured):
     assert declared(configured()) == []
     (said,) = declared(configured("model={name='gk-dcn', weight='fault_rings'}"))
-    assert "fault_rings, is taken as it is given" in said
+    assert "fault_rings, is used as given" in said
     assert declared(configured("model={name='gk-dcn'}")) == []

@@ -326,7 +326,7 @@ def test_refused_data_leave_no_folder(configured, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_the_paper_protocol_stands_beside_the_leak_free_one(configured):
+def test_the_paper_protocol_is_beside_the_leak_free_one(configured):
     summary = run_survey(configured("validation.protocol=paper", "validation.baselines=false"))
     rows = summary.metrics["scores"]
     assert [row["protocol"] for row in rows] == ["spatial", "paper"]
@@ -445,14 +445,14 @@ UNUSABLE = {
     "weight": (("model={name='gk-cnn', weight='fault_ring'}",), "did you mean fault_rings"),
     "epochs in vain": (
         ("model={name='svm'}", "training={pretrain=2}"),
-        r"training\.pretrain: svm is no network",
+        r"training\.pretrain: svm is not a network",
     ),
     "trim in vain": (
         ("model={name='svm'}", "training={trim=2}"),
-        r"training\.trim: svm is no network",
+        r"training\.trim: svm is not a network",
     ),
-    "weight in vain": (("model={name='svm', weight='Au'}",), "svm is not guided by a layer"),
-    "weight of auto": (("model={name='auto', weight='Au'}",), r"model\.weight: .*not guided"),
+    "weight in vain": (("model={name='svm', weight='Au'}",), "svm uses no weight layer"),
+    "weight of auto": (("model={name='auto', weight='Au'}",), r"model\.weight: .*no weight layer"),
     "weight alone": (
         ("evidence.layers=['Au']", "model={name='gk-cnn', weight='Au'}"),
         "at least one layer besides the weight",
@@ -474,7 +474,7 @@ UNUSABLE = {
     "below": ((NET, "sampling.grow=[{method='noise', to=3}]"), r"sampling\.grow\.0\.to: there are"),
     "no labels": (
         ("model={name='contrast'}", "sampling.grow=[{method='noise', n=3}]"),
-        "contrast is told none",
+        "contrast uses no labels",
     ),
 }
 
@@ -505,13 +505,13 @@ def test_what_a_model_cannot_use_is_refused_before_training(
 
 
 @pytest.mark.slow
-def test_windows_that_reach_beyond_the_evidence_are_counted_and_the_rule_is_said(finished):
+def test_windows_that_reach_beyond_the_evidence_are_counted_and_the_rule_is_reported(finished):
     checks = json.loads((finished[0].folder / "checks.json").read_text(encoding="utf-8"))
     (said,) = [f for f in checks["findings"] if f["code"] == "windows-with-gaps"]
     assert "counts as its layer's mean" in said["what"]
 
 
-def test_a_run_says_what_its_model_has_seen_that_a_fold_would_hide(configured):
+def test_a_run_declares_what_its_model_has_seen_that_a_fold_would_hide(configured):
     settings = ("model={name='cnn'}", "validation={folds=2, baselines=false, inner_folds=0}")
     summary = run_survey(
         configured(*settings, "training={epochs=1, pretrain=1, pretrain_on='all'}")
@@ -543,7 +543,7 @@ def test_the_threshold_that_a_refusal_names_does_for_all_folds_and_the_final_map
     assert run_survey(configured(*settings(named), quick)).folder.is_dir()
 
 
-def test_what_does_nothing_or_the_reverse_is_said(configured):
+def test_what_does_nothing_or_the_reverse_is_reported(configured):
     summary = run_survey(
         configured(
             "model={name='gk-cnn', weight='fault_distance'}",
@@ -554,13 +554,13 @@ def test_what_does_nothing_or_the_reverse_is_said(configured):
         )
     )
     said = " ".join(summary.warnings)
-    assert "a step adds no ore window, as there are as many already" in said
+    assert "a step adds no ore window: there are already as many" in said
     assert "'fault_distance' is lower at the known deposits" in said
-    assert "teaches the reverse" in said
+    assert "works against the deposits" in said
 
 
 @pytest.mark.slow
-def test_fewer_folds_than_asked_for_are_said(configured):
+def test_fewer_folds_than_asked_for_are_reported(configured):
     summary = run_survey(configured("validation={folds=1000, baselines=false, inner_folds=0}"))
     (said,) = [words for words in summary.warnings if "folds" in words]
     assert said.startswith("1000 folds were asked for")

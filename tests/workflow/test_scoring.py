@@ -115,7 +115,7 @@ def test_nodata_counts_nowhere():
     assert np.isnan(ranked(score.astype(np.float32), np.array([[1, 1]])))[0]
 
 
-def test_a_place_is_called_ore_at_its_own_folds_threshold():
+def test_a_place_is_predicted_positive_at_its_own_folds_threshold():
     """West: above 77 % of 20 cells are one of two places and 4 of 18 other cells, all from 30 on.
 
     East: above 20 %, from 9 on, are both places and 14 other cells.
@@ -230,7 +230,7 @@ def test_papers_own_labels_come_before_the_score():
     assert [row["auc"]["value"] for row in rows] == [1, 1]
 
 
-def test_places_are_called_by_the_models_own_labels_where_nothing_is_calibrated():
+def test_places_are_predicted_by_the_models_own_labels_where_nothing_is_calibrated():
     score = np.arange(40.0).reshape(SHAPE)
     whole = out_of_fold(score)
     west, east = whole.answers
@@ -294,7 +294,7 @@ def layer(name, values, model):
     return scored(f"layer {name}", values, model)
 
 
-def test_a_layer_that_beats_the_network_is_said_and_not_recommended_for_it():
+def test_a_layer_that_beats_the_network_is_named_and_not_recommended():
     listed = [
         *rows(LOW, best_layer=LOW + 0.01),
         layer("Ba", LOW + 0.2, LOW),
@@ -305,9 +305,9 @@ def test_a_layer_that_beats_the_network_is_said_and_not_recommended_for_it():
     assert "The map of Ba alone ranks held-out deposits above 70 %" in found["sentence"]
     assert "picked afterwards as the best of 2" in found["sentence"]
     assert "the best chosen inside each fold has 51 %" in found["sentence"]
-    assert "by chance the best of 2, whichever it is, ranks 60 %" in found["sentence"]
+    assert "by chance the best of 2 layers has 60 %" in found["sentence"]
     assert found["recommended"] == "best-layer"
-    assert "cannot be told from chance" in found["sentence"]
+    assert "not distinguishable from chance" in found["sentence"]
     without = verdict(listed, {"why_not": "the valid area is too small"})
     assert "by chance the best" not in without["sentence"]
 
@@ -316,10 +316,10 @@ def test_a_baseline_that_is_surely_better_is_recommended():
     found = verdict(rows(LOW, random_forest=LOW + 0.2), None)
     assert found["recommended"] == "random-forest"
     assert "20 points (20 to 20)." in found["sentence"]
-    assert "not settled" not in found["sentence"]
+    assert "not significant" not in found["sentence"]
 
 
-def test_a_model_below_chance_is_not_called_chance():
+def test_a_model_below_chance_is_worse_than_chance():
     assert "worse than chance" in verdict(rows(LOW - 0.25), None)["sentence"]
 
 
@@ -327,7 +327,7 @@ def test_distance_to_the_known_deposits_is_held_against_the_model():
     high = np.linspace(0.7, 0.9, 12)
     found = verdict(rows(high, deposit_distance=high, random=LOW), None)
     assert found["recommended"] == "resnet18"
-    assert "found nothing beyond it" in found["sentence"]
+    assert "adds nothing to it" in found["sentence"]
     assert "chance" not in found["sentence"]
 
 
@@ -335,14 +335,16 @@ def test_distance_to_the_known_deposits_is_held_against_the_model():
 def test_a_control_that_does_as_well_is_a_warning_and_no_choice(control):
     found = verdict(rows(LOW, **{control: LOW + 0.2}), None)
     assert found["recommended"] == "resnet18"
-    assert any(s in found["sentence"] for s in ("cannot be told from it", "where people looked"))
+    assert any(
+        s in found["sentence"] for s in ("is not better than chance", "by the density of samples")
+    )
 
 
-def test_an_unsettled_difference_and_few_deposits_are_said():
+def test_an_insignificant_difference_and_few_deposits_are_reported():
     noise = np.random.default_rng(0).normal(0, 0.3, 12)
     found = verdict(rows(LOW, random_forest=LOW + 0.02 + noise - noise.mean()), None)
-    assert "not settled" in found["sentence"]
-    assert found["recommended"] == "random-forest"  # the simpler map has the benefit of the doubt
+    assert "not significant" in found["sentence"]
+    assert found["recommended"] == "random-forest"  # in doubt the simpler map is preferred
     found = verdict(rows(LOW[:9], random_forest=LOW[:9] + 0.3), None)
-    assert "9 separate places of ore cannot settle" in found["sentence"]
-    assert "not settled" in found["sentence"]
+    assert "9 separate places are too few" in found["sentence"]
+    assert "not significant" in found["sentence"]

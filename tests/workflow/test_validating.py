@@ -88,7 +88,7 @@ def test_finished_baselines_are_not_computed_again(job, monkeypatch):
     assert again == whole
 
 
-def test_the_recommended_map_that_cannot_be_computed_is_said_and_the_model_stands(job, monkeypatch):
+def test_a_recommended_map_that_cannot_be_computed_is_replaced_by_the_models(job, monkeypatch):
     sentence = "Random ranks best; its map is the recommended one. The rest stands."
     job.metrics = {"verdict": {"recommended": "random", "sentence": sentence}}
     drawn = final_map._recommended(job)
@@ -103,7 +103,7 @@ def test_the_recommended_map_that_cannot_be_computed_is_said_and_the_model_stand
 
 
 @pytest.mark.parametrize("place", ["beyond the map", "without evidence"])
-def test_deposits_held_back_off_the_map_are_said_and_not_scored(job, place):
+def test_deposits_held_back_off_the_map_are_reported_and_not_scored(job, place):
     grid = job.evidence.grid
     at = np.argwhere(job.evidence.valid)
     on, away = grid.xy(at[[len(at) // 2]]), grid.xy(at[:2])
@@ -123,7 +123,7 @@ def test_deposits_held_back_off_the_map_are_said_and_not_scored(job, place):
 
     assert held_back(away) is None
     assert job.metrics["left_out"] == {
-        "held_back": "no deposit of it lies where the map has a value"
+        "held_back": "none of these deposits lies where the map has a value"
     }
     found = held_back(np.vstack([away, on]))
     assert found["n"] == 1

@@ -1,4 +1,4 @@
-"""The command line: it parses, calls the workflow, and shows."""
+"""The command line: parses arguments, calls the workflow, prints results."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The commands."""
+"""The commands of ``orecast``."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ Settings = Annotated[
 def main() -> None:
     """Run the command line.
 
-    0 done, 1 the data or configuration is at fault, 2 wrong usage, 130 stopped.
+    Exit codes: 0 done, 1 an error in the data or configuration, 2 wrong usage, 130 stopped.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal may lack a letter of a name
+        if hasattr(stream, "reconfigure"):  # a terminal may not be able to show a letter
             stream.reconfigure(errors="backslashreplace")
-    spare = bytearray(_SPARE)  # given up for the message where memory ends
+    spare = bytearray(_SPARE)  # freed for the message when memory runs out
     try:
         require_addresses(_LEAST_ADDRESSES, "orecast")
         app()
@@ -60,7 +60,7 @@ def main() -> None:
     except (OSError, MemoryError, RuntimeError, ImportError) as error:
         if lacks_memory(error):
             spare.clear()
-            sys.exit(f"Error {out_of_memory()}")  # without colour: nothing is loaded any more
+            sys.exit(f"Error {out_of_memory()}")  # without colour: nothing more can be loaded
         if not isinstance(error, OSError):
             raise
         from orecast.cli.show import message
@@ -69,7 +69,7 @@ def main() -> None:
         message(
             OrecastError(
                 f"{where}{error.strerror or error}",
-                remedy="free space, or look at the file's permissions",
+                remedy="free disk space, or check the file's permissions",
             )
         )
         sys.exit(1)
@@ -93,7 +93,7 @@ def demo(
         int, typer.Option(min=0, max=_MOST_SEED, help="Seed of the district and the run.")
     ] = 0,
 ) -> None:
-    """Run the main job on the embedded simulated district.
+    """Run the whole workflow on the included simulated district.
 
     Example: orecast demo
     """
@@ -115,7 +115,7 @@ def init(
     ] = Path("run.toml"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
-    """Look at files and write a commented run.toml.
+    """Read the survey's files and write a commented run.toml.
 
     Example: orecast init samples.csv deposits.csv faults.gpkg
     """
@@ -132,10 +132,10 @@ def check(
     run: RunFile,
     settings: Settings = None,
     write: Annotated[
-        Path | None, typer.Option(parser=path, help="Where to; beside RUN.toml when left out.")
+        Path | None, typer.Option(parser=path, help="File to write; default: beside RUN.toml.")
     ] = None,
 ) -> None:
-    """Read and judge the data, and write checks.json; change nothing else.
+    """Read and check the data, and write checks.json; change nothing else.
 
     Example: orecast check run.toml
     """
@@ -160,10 +160,10 @@ def run_(
         Path | None,
         typer.Option("--output", "-o", parser=path, help="Folder to write, in place of output."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again.")] = False,
 ) -> None:
-    """Do the main job: from the survey's files to a ranked map.
+    """Make a ranked map from the survey's files.
 
     Example: orecast run run.toml --model random-forest
     """
@@ -189,7 +189,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, max=_MOST_SEED, help="Seed of the district.")] = 0,
     list_: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
 ) -> None:
-    """Make a district with known truth: samples, deposits known and undiscovered, faults, geology.
+    """Simulate a district: samples, known and undiscovered deposits, faults and geology.
 
     Example: orecast simulate pangxidong --seed 7 --output pangxidong
     """
@@ -231,6 +231,6 @@ def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
 
     if config.model.name == AUTO:
         say(stands_for(config))
-    with progress_bar() as tell:
-        summary = run_survey(config, resume=resume, overwrite=overwrite, progress=tell)
+    with progress_bar() as report:
+        summary = run_survey(config, resume=resume, overwrite=overwrite, progress=report)
     show_summary(summary)

@@ -1,4 +1,4 @@
-"""The command that looks for leaks, in a finished run or in someone's windows."""
+"""The command that looks for leaks in a finished run, or between training and test windows."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def audit(
     labels: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            metavar="TRAIN.npy TEST.npy", parser=path, help="Their labels, 1 ore and 0 barren."
+            metavar="TRAIN.npy TEST.npy", parser=path, help="Their labels, 1 ore and 0 negative."
         ),
     ] = None,
     write: Annotated[
         Path | None, typer.Option(parser=path, help="Also write the audit as JSON.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where it leaks.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if it leaks.")] = False,
 ) -> None:
-    """Look for leaks between what was learned from and what was tested.
+    """Look for leaks between training data and test data.
 
     Example: orecast audit run
     Example: orecast audit --windows train.npy verify.npy --labels train_y.npy verify_y.npy
@@ -50,7 +50,7 @@ def audit(
     if (run is None) == (windows is None):
         raise typer.BadParameter("give a run's folder, or --windows")
     if labels is not None and windows is None:
-        raise typer.BadParameter("--labels go with --windows")
+        raise typer.BadParameter("--labels needs --windows")
     if write is not None:
         from orecast.workflow.audit.auditing import refuse_place
 
@@ -75,7 +75,7 @@ def audit(
 
 
 def show(found: Audit) -> None:
-    """Print the verdict, then each check with its figure and what it means."""
+    """Print the verdict, then each check with its figure and meaning."""
     from rich.text import Text
 
     from orecast.cli.show import say, table

@@ -1,4 +1,4 @@
-"""The command that holds models against each other, under several protocols and seeds."""
+"""The command that compares models under several protocols and seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orecast.cli.show import path
 if TYPE_CHECKING:
     from orecast.workflow import Compared
 
-_ON_THE_PAGE = (  # columns that a terminal has no room for
+_ON_THE_PAGE = (  # columns that are too many for a terminal
     "± between seeds",
     "Against best-layer",
     "Average precision",
@@ -30,18 +30,16 @@ def compare(
         str | None,
         typer.Option(
             metavar="NAME[:KEY=VALUE,…],…",
-            help="Models; the run's and every supervised detector when left out.",
+            help="Models; default: the run's and every supervised detector.",
         ),
     ] = None,
     protocols: Annotated[
         str,
-        typer.Option(
-            metavar="NAME[:KEY=VALUE,…],…", help="Protocols; spatial is always among them."
-        ),
+        typer.Option(metavar="NAME[:KEY=VALUE,…],…", help="Protocols; spatial is always included."),
     ] = "spatial",
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds, from the run's own on.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from the run's on.")] = 3,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one a core when left out.")
+        int | None, typer.Option(min=1, help="Processes; default: one for each core.")
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -52,18 +50,18 @@ def compare(
     ] = Path("comparison"),
     reference: Annotated[
         str | None,
-        typer.Option(help="Model that the others are held against; the run's when left out."),
+        typer.Option(help="Model that the others are compared with; default: the run's."),
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Score the baselines beside them.")
+        bool, typer.Option("--baselines/--no-baselines", help="Also score the baselines.")
     ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Compute what is missing.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again.")] = False,
 ) -> None:
     """Compare models under protocols and seeds on surveys, and write one results page.
 
-    Options of a model or a protocol stand behind a colon, in TOML or as bare words. Exits with 1
-    where a model has no score under spatial.
+    Write options of a model or a protocol after a colon, in TOML or as plain words. Exits with 1
+    if a model has no score under spatial.
 
     Example: orecast compare run.toml --models random-forest,resnet18:width=16,dropout=0.2
     Example: orecast compare a.toml b.toml --protocols leave-deposit-out,paper --seeds 5
@@ -81,13 +79,13 @@ def compare(
         reference=reference,
         baselines=baselines,
     )
-    with progress_bar() as tell:
+    with progress_bar() as report:
         done = run_comparison(
             *(plan, output),
             jobs=jobs,
             resume=resume,
             overwrite=overwrite,
-            progress=tell,
+            progress=report,
             warn=partial(warn, to=errors),  # above the progress
         )
     _show(done)
@@ -96,7 +94,7 @@ def compare(
 
 
 def _show(done: Compared) -> None:
-    """Print each survey's sentences and tables, and where the page is."""
+    """Print each survey's sentences and tables, and the path of the page."""
     from orecast.cli.show import say, table, warn
     from orecast.report.comparison import survey_tables
 

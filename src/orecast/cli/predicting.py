@@ -1,4 +1,4 @@
-"""The command that predicts another area by the model of a finished run."""
+"""The command that predicts another area with the model of a finished run."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def predict(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key of OTHER.toml."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again.")] = False,
 ) -> None:
-    """Map another area by a trained model, and say where the model may speak.
+    """Map another area with a trained model, and show where the model applies.
 
-    What OTHER.toml leaves out of composition, evidence, faults and geology is the run's.
-    What the model learned by (model, sampling, training and the like) stays the run's; --set
-    cannot change it. Deposits that OTHER.toml names are scored: the model never saw them.
+    The run's values fill what OTHER.toml leaves out of composition, evidence, faults and geology.
+    Training settings (model, sampling, training and others) are always the run's; --set cannot
+    change them. Deposits that OTHER.toml names are scored only: the model never saw them.
 
     Example: orecast predict run north.toml --output north
     """
@@ -47,13 +47,13 @@ def predict(
     from orecast.workflow import run_prediction
 
     config = read(other, settings)
-    with progress_bar() as tell:
+    with progress_bar() as report:
         found = run_prediction(
             *(run, config, output),
             rescale=rescale,
             overwrite=overwrite,
             settings=settings or (),
-            progress=tell,
+            progress=report,
         )
     show(found)
 
@@ -64,11 +64,10 @@ def show(found: Prediction) -> None:
 
     metrics = found.metrics
     share = 100 * metrics["applicability"]["share_inside"]
-    said = (
-        f"{share:.3g} % of the area lies in the model's area of applicability; elsewhere the map "
-        "speaks of ground unlike any that was learned from."
+    say(
+        f"\n{share:.3g} % of the area lies in the model's area of applicability; the rest is "
+        "unlike the training area, so do not trust the map there."
     )
-    say(f"\n{said}")
     declares = [f"{metrics['model']} declares: {words}" for words in metrics["declares"]]
     for warning in [*found.warnings, *declares]:
         warn(warning)

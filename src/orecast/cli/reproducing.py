@@ -1,4 +1,4 @@
-"""The command that runs a published system and prints its paper's tables beside ours."""
+"""The command that runs a published system and writes its paper's tables beside ours."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ def reproduce(
         str, typer.Argument(help="gk-dcn, ssgsnet, mfaf, resgcn or resnet50.", show_default=False)
     ],
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Minutes: prove that everything runs, and no more.")
+        bool, typer.Option("--smoke", help="Takes minutes: checks only that everything runs.")
     ] = False,
     hour: Annotated[
-        bool, typer.Option("--hour", help="What two cores finish in about an hour, capped.")
+        bool, typer.Option("--hour", help="Capped to about one hour on two cores.")
     ] = False,
     survey: Annotated[
         str | None,
-        typer.Option(metavar="PRESET|RUN.toml", help="Another survey than the experiment names."),
+        typer.Option(metavar="PRESET|RUN.toml", help="Survey in place of the experiment's."),
     ] = None,
     tables: Annotated[
         str | None,
-        typer.Option(metavar="TABLE,…", help="Run for these of the paper's tables alone."),
+        typer.Option(metavar="TABLE,…", help="Run for these tables of the paper only."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds; the experiment's own when left out.")
+        int | None, typer.Option(min=1, help="Number of seeds; default: the experiment's.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one a core when left out.")
+        int | None, typer.Option(min=1, help="Processes; default: one for each core.")
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", parser=path, help="Folder to write; named by the system if left out."
+            "--output", "-o", parser=path, help="Folder to write; default: named by the system."
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Compute what is missing.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again.")] = False,
 ) -> None:
-    """Run a published system as its paper did and leak-free, its tables beside ours.
+    """Run a published system in its paper's way and without leaks; write its tables beside ours.
 
-    In full it may take days on two cores and uses a GPU where there is one; --resume goes on
-    after a kill. Exits with 1 where a protocol scored nothing.
+    The full run may take days on two cores; it uses a GPU if there is one. --resume continues
+    after a stop. Exits with 1 if a protocol has no score.
 
     Example: orecast reproduce ssgsnet --smoke
     Example: orecast reproduce resgcn --hour --tables confusion
@@ -62,7 +62,7 @@ def reproduce(
     one_of(resume=resume, overwrite=overwrite)
     kind = "smoke" if smoke else "hour" if hour else "full"
     folder = output or Path(f"reproduction-{system}" + ("" if kind == "full" else f"-{kind}"))
-    with progress_bar() as tell:
+    with progress_bar() as report:
         done = work(
             system,
             folder,
@@ -74,7 +74,7 @@ def reproduce(
             resume=resume,
             overwrite=overwrite,
             command=_command(system, kind, survey, tables, seeds),
-            progress=tell,
+            progress=report,
         )
     _show(done)
     if not done.sound:
@@ -84,7 +84,7 @@ def reproduce(
 def _command(
     system: str, kind: str, survey: str | None, tables: str | None, seeds: int | None
 ) -> str:
-    """What computes the same again; where it is written and by how many processes is no part."""
+    """The command line that computes the same, without output folder and number of processes."""
     named = {"--survey": survey, "--tables": tables, "--seeds": seeds}
     words = [] if kind == "full" else [f"--{kind}"]
     words += [word for name, value in named.items() if value for word in (name, str(value))]
@@ -92,7 +92,7 @@ def _command(
 
 
 def _show(done: Reproduced) -> None:
-    """Print what was capped, what failed, and where the tables are."""
+    """Print what was capped, what failed, and the path of the tables."""
     from orecast.cli.show import say
 
     content = done.content

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def path(word: str) -> Path:
-    """The path that a word is; refused as wrong usage where no file can have it."""
+    """Parse a path; wrong usage if no file can have that name."""
     from orecast.config import path_fault
 
     if fault := path_fault(str(word)):
@@ -40,9 +40,9 @@ _COLOURS = {"refusal": "red", "warning": "yellow", "info": "cyan"}
 
 
 def show_checks(survey: Survey, folder: Path) -> None:
-    """Print what was read and what was found, refusals and warnings first.
+    """Print what was read and the findings, refusals and warnings first.
 
-    Paths below ``folder`` are shown from there on.
+    Paths below ``folder`` are shown relative to it.
     """
     from orecast.survey import describe
 
@@ -54,7 +54,7 @@ def show_checks(survey: Survey, folder: Path) -> None:
 
 
 def _show_findings(survey: Survey, levels: set[str], folder: Path) -> None:
-    order = ["few-deposits", "no-deposits"]  # whether anything can be claimed at all comes first
+    order = ["few-deposits", "no-deposits"]  # the most important findings come first
     found = [f for f in survey.findings if f.level.value in levels]
     for finding in sorted(found, key=lambda f: f.code not in order):
         level = finding.level.value
@@ -69,7 +69,7 @@ def show_summary(summary: Summary) -> None:
     """Print the verdict, the scores, the first targets, and where the files are."""
     metrics = summary.metrics
     say(f"\n{metrics['verdict']['sentence']}")
-    declares = [f"{metrics['model']} declares: {said}" for said in metrics.get("declares", ())]
+    declares = [f"{metrics['model']} declares: {words}" for words in metrics.get("declares", ())]
     for warning in [*summary.warnings, *declares]:
         warn(warning)
     say()
@@ -93,7 +93,7 @@ def show_summary(summary: Summary) -> None:
 
 
 def _show_scores(metrics: dict[str, Any]) -> None:
-    """The model's and the baselines' scores of deposits that they had not seen."""
+    """The model's and the baselines' scores of deposits that they did not see."""
     rows = metrics["scores"]
     held_out = _first(rows, "spatial")
     if held_out:
@@ -106,14 +106,14 @@ def _show_scores(metrics: dict[str, Any]) -> None:
     unseen = _first(rows, "unseen")
     if unseen:
         table(
-            "Deposits kept back: percentile among all cells of the map",
+            "Deposits held back: percentile among all cells of the map",
             ["map", "percentile", "95 % interval"],
             [_percentile(row) for row in unseen],
         )
 
 
 def _show_other_protocols(rows: list[dict[str, Any]]) -> None:
-    """What the configured model scores under further protocols, the published one apart."""
+    """The configured model's scores under other protocols, the published one separately."""
     mine = [row for row in rows if row.get("role") != "baseline"]
     others = [row for row in mine if row["protocol"] not in ("spatial", "unseen", "paper")]
     if others:
@@ -139,7 +139,7 @@ def _show_other_protocols(rows: list[dict[str, Any]]) -> None:
 
 
 def _show_left_out(reasons: dict[str, str]) -> None:
-    """Baselines and scores that could not be had, each with its reason."""
+    """Baselines and scores that could not be computed, each with its reason."""
     if not reasons:
         return
     say("Left out of the scores:")
@@ -149,22 +149,23 @@ def _show_left_out(reasons: dict[str, str]) -> None:
 
 
 def _show_sureness(metrics: dict[str, Any]) -> None:
-    """What area holds one more deposit, and how much of the map the model may speak for."""
+    """The area that holds one more deposit, and the share of the map where the model applies."""
     conformal, area = metrics.get("conformal"), metrics.get("applicability")
-    said = []
+    sentences = []
     if conformal:
-        said.append(f"{_whole(conformal['sentence'])}.")
+        words = conformal["sentence"]
+        sentences.append(f"{words[:1].upper()}{words[1:]}.")
     if area:
         inside = f"{100 * area['share_inside']:.3g} %"
-        said.append(f"{inside} of the map lies in the model's area of applicability.")
-    if said:
-        say(f"{' '.join(said)}\n")
+        sentences.append(f"{inside} of the map lies in the model's area of applicability.")
+    if sentences:
+        say(f"{' '.join(sentences)}\n")
 
 
 def _files(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The files to open and by what they were made; the recommended map first where it is another.
+    """The files to open, and the model of each; a recommended map of another model comes first.
 
-    Of a map of anomalies none is recommended.
+    For a map of anomalies, none is recommended.
     """
     model, best = metrics["model"], metrics["verdict"]["recommended"]
     by = f"by {model}" + (", recommended" if best == model and not metrics.get("anomalies") else "")
@@ -178,23 +179,23 @@ def _files(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _show_classes(classes: dict[str, Any]) -> None:
-    """How the classes were drawn, and what they capture of deposits the models had not seen."""
+    """How the classes were drawn, and which share of held-out deposits they capture."""
     words = classes["sentence"]
     if any(row["of"] for row in classes["captured"]):
         captured = ", ".join(
             f"{row['class']} {_percent(row['deposits_share'])} %" for row in classes["captured"]
         )
-        words += f" Of deposits held out, by the same rule out of fold: {captured}."
+        words += f" Held-out deposits in each class, by the same rule: {captured}."
     say(f"{words}\n")
 
 
 def _show_held_back(found: dict[str, Any] | None) -> None:
-    """Deposits kept aside, such as the undiscovered ones of a simulated district."""
+    """Deposits held back, such as the undiscovered ones of a simulated district."""
     if found is None:
         return
     p, fault = found["percentile"], found["fault_distance"]
     words = (
-        f"{found['n']} deposits kept aside rank above {_percent(p['value'])} % of the final map "
+        f"{found['n']} deposits held back rank above {_percent(p['value'])} % of the final map "
         f"({_percent(p['low'])} to {_percent(p['high'])})"
     )
     if fault is not None:
@@ -203,7 +204,7 @@ def _show_held_back(found: dict[str, Any] | None) -> None:
 
 
 def _first(rows: list[dict[str, Any]], protocol: str, most: int = 8) -> list[dict[str, Any]]:
-    """The model, the baselines that are no single layer, and the best single layers."""
+    """The model, the baselines except single layers, and the best single layers."""
     mine = [row for row in rows if row["protocol"] == protocol]
     named = [row for row in mine if not row["name"].startswith("layer ")]
     layers = [row for row in mine if row["name"].startswith("layer ")]
@@ -234,16 +235,11 @@ def _percent(share: float | None) -> str:
     return "–" if share is None or share != share else f"{100 * share:.0f}"
 
 
-def _whole(sentence: str) -> str:
-    """A sentence's first letter as a sentence's is."""
-    return sentence[:1].upper() + sentence[1:]
-
-
 def _table_cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-# Names of columns, layers and files are shown as they are: nothing in a text is markup.
+# Names of columns, layers and files are shown as they are, without markup.
 console = Console(highlight=False, markup=False, emoji=False)
 errors = Console(highlight=False, markup=False, emoji=False, stderr=True)
 _HIDDEN = {
@@ -252,16 +248,15 @@ _HIDDEN = {
     if chr(code) not in "\n\t"
 }
 _PAUSE = 60.0  # s between lines of one stage, in a log
-_PART = ": "  # between a stage and the part of it that is at work
+_PART = ": "  # between a stage and its current part
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield ``tell(what, done, total)``: a line a stage, the last with the time it still needs.
+    """Yield ``report(what, done, total)``: one bar for each stage, with the remaining time.
 
-    ``what`` may be ``stage: part``, which names the part of a stage that is at work; the bar stays
-    the stage's. Where no terminal reads along, as in a cluster's log, a line is added when a stage
-    ends and each minute of a longer one.
+    ``what`` may be ``stage: part``, to show the current part beside the stage's bar. Without a
+    terminal, as in a cluster's log, a line is printed at the end of a stage, and every minute.
     """
     if not errors.is_terminal:
         yield _log()
@@ -275,7 +270,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=errors) as progress:
         tasks: dict[str, Any] = {}
 
-        def tell(what: str, done: int, total: int) -> None:
+        def report(what: str, done: int, total: int) -> None:
             stage, _, part = what.partition(_PART)
             if stage not in tasks:
                 tasks[stage] = progress.add_task(visible(stage), total=None)
@@ -283,33 +278,33 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
             if not part:
                 progress.update(tasks[stage], completed=done, total=total)
 
-        yield tell
+        yield report
 
 
 def _log() -> Callable[[str, int, int], None]:
-    """Tell by lines; an end that is told twice has one."""
+    """Report progress by lines; the end of a stage is printed once."""
     begun: dict[str, float] = {}
-    spoken: dict[str, float] = {}
+    printed: dict[str, float] = {}
     ended: set[str] = set()
 
-    def tell(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int) -> None:
         stage, _, part = what.partition(_PART)
         now = monotonic()
         begun.setdefault(stage, now)
-        due = now - spoken.setdefault(stage, now) >= _PAUSE
+        due = now - printed.setdefault(stage, now) >= _PAUSE
         ends = done >= total and not part
         if stage in ended or not (due or ends):
             return
-        spoken[stage] = now
+        printed[stage] = now
         ended.update({stage} if ends else ())
         took = timedelta(seconds=round(now - begun[stage]))
         say(f"{what:<26} {done}/{total}  {took}", to=errors)
 
-    return tell
+    return report
 
 
 def visible(text: str) -> str:
-    """A text whose control characters, which a terminal would obey, are written out.
+    """A text with its control characters written out, so that a terminal ignores them.
 
     >>> visible("Au\\x1b[2J")
     'Au\\\\x1b[2J'
@@ -318,7 +313,7 @@ def visible(text: str) -> str:
 
 
 def say(text: str = "", *, label: str = "", style: str = "", to: Console = console) -> None:
-    """Print a line as it is, after a label in a style of its own."""
+    """Print a line as it is, after a label in its own style."""
     to.print(Text.assemble((label, style), visible(text)), soft_wrap=True)
 
 
@@ -342,15 +337,15 @@ def table(title: str, columns: list[str], rows: list[list[Any]], right: int = 1)
 
 
 def _cell(value: Any) -> Text:
-    """A cell as it is; a text has a style of its own."""
+    """A table cell: a Text with its style, or any value as text."""
     return value if isinstance(value, Text) else Text("" if value is None else visible(str(value)))
 
 
 def one_of(**flags: bool) -> None:
-    """Refuse, as wrong usage, two flags that exclude each other, by their names."""
+    """Raise BadParameter, with their names, if two flags that exclude each other are given."""
     if sum(flags.values()) > 1:
         first, second = (f"--{name}" for name in flags)
-        raise typer.BadParameter(f"{first} and {second} exclude each other")
+        raise typer.BadParameter(f"{first} and {second} exclude each other; give one of them")
 
 
 def message(error: Exception) -> None:

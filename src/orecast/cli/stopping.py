@@ -1,4 +1,4 @@
-"""How a command ends that is stopped, by Ctrl-C or by SIGTERM: a message, and exit code 130."""
+"""Stop a command by Ctrl-C or SIGTERM: a message, and exit code 130."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from typer.core import TyperGroup
 
 from orecast import cli
 
-_PATIENCE = 5.0  # s in which what is half-written is removed
+_PATIENCE = 5.0  # s to remove half-written files
 _SHOW_CURSOR = "\x1b[?25h"  # which a progress bar hides
 
 
 class Commands(TyperGroup):
-    """The commands, which all end alike where one is stopped.
+    """The commands; all end in the same way when stopped.
 
-    A signal raises KeyboardInterrupt, so that each place removes what it had half written. A
-    library may lose that, as numba does while it compiles, or make an error of its own of it:
-    whatever comes after a signal is its doing, and after some seconds, or at a second signal, the
-    process ends as it stands. A file is whole or absent then too.
+    A signal raises KeyboardInterrupt, so that half-written files are removed. A library may lose
+    the interrupt (numba does while it compiles) or turn it into its own error. So every error
+    after a signal counts as a stop. After some seconds, or at a second signal, the process ends at
+    once. A file is whole or absent in this case too.
     """
 
     def invoke(self, ctx: Any) -> Any:
-        """Call the command that is named; raises Exit where it is stopped without a signal."""
+        """Call the named command; raises Exit if it is stopped without a signal."""
         asked = stopped = False
         first = threading.Lock()
 
@@ -45,7 +45,7 @@ class Commands(TyperGroup):
             if not asked:
                 _later(_PATIENCE, end)
             asked = True
-            if _imports(frame):  # where C++ code is begun, an interrupt ends in its abort()
+            if _imports(frame):  # an interrupt while C++ code is loaded would end in abort()
                 return _later(0.1, lambda: _signal(number))
             stopped = True
             sys.unraisablehook = lambda lost: None
@@ -68,15 +68,15 @@ class Commands(TyperGroup):
                 signal.signal(number, handler)
 
     def _words(self, ctx: Any) -> str:
-        """What is said; going on is offered where the command can."""
+        """The message; it mentions --resume if the command has it."""
         command = self.commands.get(ctx.invoked_subcommand)
         options = {option.name for option in command.params} if command else set()
-        kept = " What is finished is kept; go on with the same and --resume"
+        kept = " Finished parts are kept; repeat the command with --resume to continue"
         return "\nStopped." + kept * ("resume" in options)
 
 
 def _imports(frame: FrameType | None) -> bool:
-    """Whether a command is importing a module, where a signal finds it."""
+    """Whether a command is importing a module when the signal comes."""
     while frame is not None and frame.f_code is not Commands.invoke.__code__:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
@@ -85,7 +85,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def _signal(number: int) -> None:
-    """Send a signal to the thread that handles it, which wakes it where the system can."""
+    """Send a signal to the main thread, which wakes it where the system allows."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:  # Windows

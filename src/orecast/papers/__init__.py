@@ -1,4 +1,4 @@
-"""A published system run as its paper ran it and under honest folds, its tables side by side."""
+"""Run a published system in its paper's way and without leaks, with both results in one table."""
 
 from orecast.papers.plan import KINDS, Reproduction
 from orecast.papers.reproducing import Reproduced, reproduce

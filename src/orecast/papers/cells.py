@@ -38,24 +38,24 @@ from orecast.workflow.scoring import held_out_row
 
 
 def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, Any]]:
-    """Return of each network its ``weights`` as run, and those ``in_full``; none without a cap.
+    """Return the ``weights`` of each network as run, and ``in_full``; nothing without a cap.
 
     ``run`` is the entry's key. In full is the published width on the published window. ``layers``
-    are learned from where the experiment names none.
+    are those of training if the experiment names none.
     """
     if plan.caps.width is None:
         return []
     whole = replace(plan, kind="full")
     found = []
     for entry in filter(lambda e: is_network(e.model), plan.entries):
-        with suppress(*REFUSALS):  # its cells say why
+        with suppress(*REFUSALS):  # its cells hold the reason
             weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
             found.append({"run": entry.key, "weights": weights, "in_full": in_full})
     return found
 
 
 def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
-    """Weights that are learned, counted on a network that holds none."""
+    """Number of trained weights, counted on a network without data."""
     network = build_model(entry.model, plan.options(entry), Training())
     assert isinstance(network, Network)
     channels = len(plan.layers(entry) or layers) + network.needs.weight
@@ -65,9 +65,10 @@ def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
 
 
 def examine_generators(study: Study) -> list[dict[str, Any]]:
-    """Grow all that is known once by each plan that draws rows, and look at what it made.
+    """Grow all training rows once by each plan that generates rows, and examine the new rows.
 
-    A row a step: the entry that it was first run for, and ``validation.grown.examined``.
+    One item for each step: the entry that it was first run for, and
+    ``validation.grown.examined``.
     """
     found: list[dict[str, Any]] = []
     done: list[Any] = []
@@ -77,9 +78,9 @@ def examine_generators(study: Study) -> list[dict[str, Any]]:
             continue
         done.append(plan)
         try:
-            found += [{"run": entry.name, **told} for told in _grown(study, entry)]
+            found += [{"run": entry.name, **step} for step in _grown(study, entry)]
         except REFUSALS as error:
-            found.append({"run": entry.name, "sentence": f"Refused: {error.what}."})
+            found.append({"run": entry.name, "sentence": f"Not possible: {error.what}."})
     return found
 
 
@@ -103,32 +104,33 @@ _studies: dict[tuple[Path, str], Study] = {}
 
 
 def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
-    """Compute a cell and write it whole; what the data refuse is its result too.
+    """Compute a cell and write it; an error caused by the data is a result too.
 
-    Raises RunError or OSError where a file cannot be written or read; the cell is then absent.
+    Raises RunError or OSError where a file cannot be written or read; the cell's file is then
+    absent.
     """
     study, entry = _study(plan, folder), plan.entry(cell.entry)
     begun = time.perf_counter()
-    told: Content
+    result: Content
     try:
-        told = _Computed(study, entry, cell).content()
+        result = _Computed(study, entry, cell).content()
     except REFUSALS as error:
-        told = {"error": error.as_dict()}
+        result = {"error": error.as_dict()}
     content = {
         "run": entry.name,
         "column": entry.column,
         "protocol": cell.protocol,
         "seed": cell.seed,
         "seconds": round(time.perf_counter() - begun, 1),
-        **told,
+        **result,
     }
     write_sealed(folder / CELLS / cell.file, content)
 
 
 def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
-    """Train an entry's network on all that is known; its last checkpoint is there for the maps.
+    """Train an entry's network on all known places; the maps use its last checkpoint.
 
-    What the data refuse is left to whoever asks for the map.
+    An error caused by the data is ignored here: it is raised again when the map is made.
     """
     study = _study(plan, folder)
     with suppress(*REFUSALS):
@@ -136,7 +138,7 @@ def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
 
 
 def _study(plan: Reproduction, folder: Path) -> Study:
-    """The study with its survey and evidence read: files that cannot be are no cell's refusal."""
+    """The study with its survey and evidence read, so that unreadable files are not a result."""
     key = (folder, plan.experiment.system)
     if key not in _studies:
         study = Study(plan, folder)
@@ -146,12 +148,12 @@ def _study(plan: Reproduction, folder: Path) -> Study:
 
 
 def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
-    """What a finished cell holds; None where it is not finished, RunError where it is damaged."""
+    """Content of a finished cell, None if it is not finished. Raises RunError if it is damaged."""
     return read_sealed(folder / CELLS / cell.file)
 
 
 class _Computed:
-    """A cell in the making; what an interrupted one has done stands in ``.orecast``."""
+    """A cell to compute; the finished parts of an interrupted cell are in ``.orecast``."""
 
     def __init__(self, study: Study, entry: Entry, cell: ReproducedCell) -> None:
         self.study, self.entry, self.cell = study, entry, cell
@@ -162,12 +164,12 @@ class _Computed:
         kept = self.scratch / "history.json"
         if kept.is_file():
             try:
-                told = json.loads(kept.read_text("utf-8"))
-                self.history = {epoch["epoch"]: epoch for epoch in told}
+                epochs = json.loads(kept.read_text("utf-8"))
+                self.history = {epoch["epoch"]: epoch for epoch in epochs}
             except (OSError, ValueError, KeyError, TypeError):
                 raise damaged_file(kept) from None
         self.scratch.mkdir(parents=True, exist_ok=True)
-        # The first fold's training is what is recorded, also where another is the first to go on.
+        # Only the first fold's training is recorded, also if a resumed cell starts at another.
         record = None if answer_path(self.scratch, 0).is_file() else self._record
         recipe = self.study.recipe(self.entry, self.cell.seed, self.scratch, record)
         found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
@@ -182,7 +184,7 @@ class _Computed:
         options = study.config(self.entry, seed).validation
         if study.rows is None:
             protocol = build_protocol(
-                "paper", options.options, study.ground, n_folds=options.folds, seed=seed
+                "paper", options.options, study.geometry, n_folds=options.folds, seed=seed
             )
             sampling = study.places.sampling
             oof = cross_predict(
@@ -192,11 +194,11 @@ class _Computed:
         rows = study.rows
         if rows.train is not None and rows.test is not None:
             split: Any = GivenSplit(
-                rows.train, rows.test, study.ground, study.plan.experiment.system
+                rows.train, rows.test, study.geometry, study.plan.experiment.system
             )
         else:
             split = build_protocol(
-                "paper", options.options, rows.ground, n_folds=options.folds, seed=seed
+                "paper", options.options, rows.geometry, n_folds=options.folds, seed=seed
             )
         oof = published_predict(
             recipe, rows.evidence, rows.sampling, split, seed=seed, words="", store=self.scratch
@@ -210,7 +212,7 @@ class _Computed:
             recipe,
             study.evidence,
             study.places.sampling,
-            build_protocol("spatial", {}, study.ground, n_folds=folds, seed=seed),
+            build_protocol("spatial", {}, study.geometry, n_folds=folds, seed=seed),
             seed=seed,
             refit=study.refit(self.entry, seed),
             own_labels=True,
@@ -234,14 +236,14 @@ class _Computed:
 
 
 def _published(oof: OutOfFold) -> Content:
-    """Scores over all tested rows, and fold by fold, at the labels that the paper's rule calls."""
+    """Scores over all tested rows, and fold by fold, with labels by the paper's rule."""
     y = oof.sampling.y[oof.rows]
-    called = np.concatenate([a.called for a in oof.answers if a.called is not None])
-    counts = confusion(y, called.astype(np.float64))
+    predicted = np.concatenate([a.called for a in oof.answers if a.called is not None])
+    counts = confusion(y, predicted.astype(np.float64))
     by_fold = []
     for k in range(len(oof.answers)):
         mine = oof.row_fold == k
-        scores = confusion(y[mine], called[mine].astype(np.float64)).scores()
+        scores = confusion(y[mine], predicted[mine].astype(np.float64)).scores()
         by_fold.append(scores | {"auc": _auc(y[mine], oof.scores[mine])})
     mean_auc = float(np.mean([fold["auc"] for fold in by_fold]))
     return {
@@ -261,15 +263,14 @@ def _auc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
 
 
 def _roc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Content:
-    """The curve at no more points than a picture shows."""
+    """The ROC curve at as many points as a figure shows."""
     from sklearn.metrics import roc_curve
 
-    false_alarm, hit, _ = roc_curve(y, scores)
+    false_positive, hit, _ = roc_curve(y, scores)
     at = np.unique(np.linspace(0, len(hit) - 1, _CURVE_POINTS).astype(np.int64))
-    return {"false_alarm": false_alarm[at].tolist(), "hit": hit[at].tolist()}
+    return {"false_alarm": false_positive[at].tolist(), "hit": hit[at].tolist()}
 
 
 def _learned(oof: OutOfFold) -> Content:
-    """Rows that the first fold learned from, grown ones among them."""
-    ore, barren = oof.answers[0].learned
-    return {"ore": ore, "barren": barren}
+    """Number of training rows of the first fold, including grown ones."""
+    return dict(zip(("ore", "barren"), oof.answers[0].learned, strict=True))

@@ -1,4 +1,4 @@
-"""What a reproduction's tables of counts hold: windows, tiles, screening, best of training."""
+"""Figures of a reproduction's tables that are not scores: windows, tiles, screening."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Content = dict[str, Any]
 
 
 def count_facts(study: Study, cells: list[Content]) -> Facts:
-    """Figures of the paper's tables that are no scores: by table, row and column."""
+    """Figures of the paper's tables that are not scores, by table, row and column."""
     experiment = study.plan.experiment
     published = [c for c in cells if c["protocol"] == "paper" and "error" not in c]
     facts: Facts = {}
@@ -30,7 +30,7 @@ def count_facts(study: Study, cells: list[Content]) -> Facts:
 
 
 def _counted(study: Study, table: PaperTable, cell: Content) -> dict[str, dict[str, float]]:
-    """Rows learned from and tested, grown ones among them; and before growth, where they differ."""
+    """Number of training and test rows with grown ones, and before growth where these differ."""
     names = [column.name for column in table.columns]
     counts = cell["counts"]
     tested = {"ore": counts["tp"] + counts["fn"], "barren": counts["tn"] + counts["fp"]}
@@ -56,7 +56,7 @@ def _before_growth(study: Study) -> dict[str, dict[str, float]]:
     assert study.rows is not None
     options = study.config().validation
     protocol = build_protocol(
-        "paper", options.options, study.rows.ground, n_folds=options.folds, seed=0
+        "paper", options.options, study.rows.geometry, n_folds=options.folds, seed=0
     )
     fold = protocol.folds(study.rows.sampling, 0.0)[0]
     y = study.rows.sampling.y
@@ -68,9 +68,9 @@ def _before_growth(study: Study) -> dict[str, dict[str, float]]:
 
 
 def _screened(study: Study) -> dict[str, dict[str, float]]:
-    """AUC by hard labels, its standard error and Z of each element alone, as the papers have it.
+    """AUC by hard labels, its standard error and Z of each element alone, as in the papers.
 
-    On the known deposits and as many barren places; and the AUC of the machine's decision values.
+    Computed on the known deposits and as many negatives; with the AUC of the decision values.
     """
     evidence, seed = study.evidence, 0
     recipe = replace(study.recipe(study.plan.entries[0], seed), shift=0, ratio=1.0, barren=None)

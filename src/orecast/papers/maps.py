@@ -1,4 +1,4 @@
-"""Maps of a reproduction, and what explains them."""
+"""Maps of a reproduction, and their explanations."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from orecast.workflow.places import Places, place_deposits
 
 SAMPLES, LAYERS, SHAPLEY = "samples.npz", "evidence.npz", "shapley.npz"
 GRAD_CAM, OFFSETS = "grad-cam.npz", "offsets.npz"
-_EXPLAINED = {"smoke": 8, "hour": 100, "full": 400}  # windows whose layers are weighed
-_POINTS = 40_000  # of a layer that is drawn
-_DRAWN = 6  # deposits whose windows are drawn
+_EXPLAINED = {"smoke": 8, "hour": 100, "full": 400}  # windows for Shapley values
+_POINTS = 40_000  # points of a layer in a figure
+_DRAWN = 6  # deposits whose windows are shown
 
 
 def explained_entries(plan: Reproduction) -> list[Entry]:
@@ -43,7 +43,7 @@ def explained_entries(plan: Reproduction) -> list[Entry]:
 
 
 def _weighed(plan: Reproduction) -> Entry | None:
-    """The entry whose layers are weighed: the first that is mapped, where the paper has figures."""
+    """The entry for Shapley values: the first that is mapped, if the paper has such figures."""
     experiment, run = plan.experiment, {entry.stem for entry in plan.entries}
     if all(figure.kind != "shap" for figure in experiment.paper.figures):
         return None
@@ -56,7 +56,7 @@ def _guided(plan: Reproduction) -> Entry | None:
 
 
 def explain(study: Study, folder: Path) -> None:
-    """Write what the paper's figures of samples, layers, heat and offsets are drawn from."""
+    """Write the data of the paper's figures: samples, layers, heat maps and offsets."""
     experiment = study.plan.experiment
     if any(figure.kind == "boxplot" for figure in experiment.paper.figures):
         _write_samples(study, folder / SAMPLES)
@@ -64,7 +64,7 @@ def explain(study: Study, folder: Path) -> None:
         _write_layers(study, folder / LAYERS)
     weighed, guided = _weighed(study.plan), _guided(study.plan)
     if weighed is not None:
-        with suppress(*REFUSALS):  # its cells say why
+        with suppress(*REFUSALS):  # its cells hold the reason
             _weigh_layers(study, study.fitted(weighed), folder / SHAPLEY)
     if guided is not None:
         with suppress(*REFUSALS):
@@ -72,7 +72,7 @@ def explain(study: Study, folder: Path) -> None:
 
 
 def _write_samples(study: Study, path: Path) -> None:
-    """Concentrations of whole samples in mg/kg, and their log-ratios."""
+    """Concentrations of complete samples in mg/kg, and their log-ratios."""
     config = study.config()
     plain = config.model_copy(
         update={"composition": config.composition.model_copy(update={"transform": "none"})}
@@ -85,7 +85,7 @@ def _write_samples(study: Study, path: Path) -> None:
 
 
 def _write_layers(study: Study, path: Path) -> None:
-    """The layers learned from, every so many cells."""
+    """The training layers, on a lattice of cells."""
     evidence, names = study.evidence, study.plan.layers() or study.evidence.names
     step = lattice_step(evidence, _POINTS)
     values = np.stack([evidence.layer(name)[::step, ::step] for name in names])
@@ -93,7 +93,7 @@ def _write_layers(study: Study, path: Path) -> None:
 
 
 def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
-    """Shapley values of the layers at windows over the map, against others of it."""
+    """Shapley values of the layers at windows of the map, relative to other windows."""
     cells = np.argwhere(study.evidence.valid)
     most = _EXPLAINED[study.plan.kind]
     drawn = np.random.default_rng([0, 43]).choice(len(cells), 2 * most, replace=False)
@@ -103,7 +103,7 @@ def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
 
 
 def _draw_guided(study: Study, entry: Entry, folder: Path) -> None:
-    """Where the guided network looks, at windows of deposits."""
+    """Heat maps and sampling offsets of the guided network at windows of deposits."""
     fitted = study.fitted(entry)
     model = fitted.model
     assert isinstance(model, Network)
@@ -114,26 +114,27 @@ def _draw_guided(study: Study, entry: Entry, folder: Path) -> None:
 
 MAPS, SECOND = "maps", "second-area"
 MAPPED = ("map", "classes", "second-area")
-"""Tables that are read off a map of the entries that stand in them."""
-_WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # on a map where the paper names no number
+"""Tables whose figures come from a map of the entries shown in them."""
+_WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # of a map if the paper gives no number
 _SMALLEST = 2  # lattice points of a prospect
 Facts = dict[str, dict[str, dict[str, Any]]]
-"""By table, row and column: a figure, or why there is none."""
+"""By table, row and column: a figure, or the reason why there is none."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """A map on a lattice of every ``step`` cells, and the numbered areas that are called ore.
+    """A map on a lattice of every ``step`` cells, and the numbered areas predicted as ore.
 
-    ``score`` and ``areas`` ``(rows, columns)``: NaN where nothing was scored, 0 in no area; numbers
-    of areas ``called`` ore, and of those ``known`` to hold a deposit; ``deposits`` on the lattice.
+    ``score`` and ``areas`` ``(rows, columns)``: NaN where nothing was scored, 0 outside areas.
+    ``predicted`` are the numbers of areas predicted as ore, ``known`` of those that hold a deposit;
+    ``deposits`` are cells of the lattice.
     """
 
     score: Floats32
     step: int
     deposits: Ints
     areas: NDArray[np.int32]
-    called: Ints
+    predicted: Ints
     known: Ints
 
     def save(self, path: Path) -> None:
@@ -144,19 +145,19 @@ class Mapped:
             step=self.step,
             deposits=self.deposits,
             tiles=self.areas,
-            called=self.called,
+            called=self.predicted,
             known=self.known,
         )
 
     def counts(self, names: tuple[str, ...]) -> dict[str, float]:
-        """Areas called ore, those on known ore, and new ones, by a paper's ``names`` of them."""
-        on_known = int(np.isin(self.called, self.known).sum())
-        figures = (len(self.called), on_known, len(self.called) - on_known)
+        """Areas predicted as ore, those on known ore, and new ones, by the paper's ``names``."""
+        on_known = int(np.isin(self.predicted, self.known).sum())
+        figures = (len(self.predicted), on_known, len(self.predicted) - on_known)
         return dict(zip(names, figures, strict=True))
 
 
 def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int]) -> Mapped:
-    """Score numbered tiles, ``(down, across)``, each by the window at its middle; on all cells."""
+    """Score numbered tiles, ``(down, across)``, each by the window at its middle, on all cells."""
     numbers = evidence.grid.numbered_tiles(*tiles)
     rows = tile_sampling(numbers, places.sampling.at)
     seen = evidence.valid[rows.at[:, 0], rows.at[:, 1]]
@@ -174,9 +175,9 @@ def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[i
 
 
 def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: int) -> Mapped:
-    """Score every so many cells; the numbered areas are the connected ones called ore.
+    """Score a lattice of cells, by the mean of the models.
 
-    Of several models, the mean.
+    The numbered areas are connected cells predicted as ore.
     """
     from scipy.ndimage import label
 
@@ -202,7 +203,7 @@ def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: 
 
 
 def mapped_entries(plan: Reproduction) -> list[Entry]:
-    """The entries that maps are of."""
+    """The entries that are mapped."""
     every = [] if plan.experiment.places.unknown is None else list(plan.entries)
     return every + [
         plan.experiment.source(entry) for _, entries in _tables(plan) for entry in entries
@@ -210,11 +211,11 @@ def mapped_entries(plan: Reproduction) -> list[Entry]:
 
 
 def make_maps(study: Study, folder: Path) -> Facts:
-    """Draw the maps of all entries that stand in tables of maps; return what the tables count."""
+    """Write the maps of all entries shown in tables of maps; return the figures of these tables."""
     plan, facts = study.plan, Facts()
     if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
         for entry in plan.entries:
-            with suppress(*REFUSALS):  # its cells say why
+            with suppress(*REFUSALS):  # its cells hold the reason
                 mapped = _mapped(study, [study.fitted(entry)])
                 mapped.save(folder / f"{entry.stem}.npz")
                 predicted = float(np.isfinite(mapped.score).sum())
@@ -229,12 +230,12 @@ def make_maps(study: Study, folder: Path) -> Facts:
 
 
 def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]]:
-    """Tables that are read off maps, of those asked for, and the entries in them that are run."""
+    """The requested tables whose figures come from maps, with their entries that are run."""
     run = {entry.stem for entry in plan.entries}
     for table in plan.experiment.paper.tables:
         wanted = not plan.tables or table.id in plan.tables
-        standing = plan.experiment.standing_in(table.id)
-        entries = tuple(e for e in standing if plan.experiment.source(e).stem in run)
+        shown = plan.experiment.standing_in(table.id)
+        entries = tuple(e for e in shown if plan.experiment.source(e).stem in run)
         if table.id in MAPPED and wanted and entries:
             yield table, entries
 
@@ -267,18 +268,18 @@ def _mapped(study: Study, fitted: list[Fitted]) -> Mapped:
 
 
 def _tiles(study: Study) -> tuple[int, int] | None:
-    """Numbered tiles, down and across, where the paper maps by them."""
-    places, size = study.plan.experiment.places, study.ground.size
+    """Number of tiles, down and across, if the paper's map has tiles."""
+    places, size = study.plan.experiment.places, study.geometry.size
     if places.tested_tiles is not None:
         return places.tested_tiles
     if places.kind == "tiles":
-        rows, columns = study.ground.shape
+        rows, columns = study.geometry.shape
         return max(1, rows // size), max(1, columns // size)
     return None
 
 
 def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
-    """Limits of classes A, B and C by the histogram's rule; none where it draws none."""
+    """Limits of classes A, B and C by the histogram's rule; none where it gives no classes."""
     try:
         limits = classify(mapped.score, Classes(rule="histogram")).thresholds
     except ConfigError:
@@ -291,25 +292,25 @@ def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
 
 
 def _in_class_a(study: Study, mapped: Mapped) -> tuple[float, float]:
-    """Known deposits in class A, and deposits kept aside (later discoveries) that lie in it."""
+    """Number of known deposits, and of deposits held back (later discoveries), in class A."""
     try:
         values = classify(mapped.score, Classes(rule="histogram")).values
     except ConfigError:
         return np.nan, np.nan
-    aside = study.survey.held_back
+    held_back = study.survey.held_back
     known = float((values[tuple(mapped.deposits.T)] == 1).sum())
-    if aside is None:
+    if held_back is None:
         return known, np.nan
-    at = study.evidence.grid.cell(np.column_stack([aside.geometry.x, aside.geometry.y]))
+    at = study.evidence.grid.cell(np.column_stack([held_back.geometry.x, held_back.geometry.y]))
     at = at[study.evidence.grid.inside(at)] // mapped.step
     at = np.minimum(at, np.array(values.shape) - 1)
     return known, float((values[tuple(at.T)] == 1).sum())
 
 
 def _covered(study: Study, fitted: Fitted, folder: Path) -> float:
-    """Share of a second district's tiles with known ore that the trained model calls ore.
+    """Share of a second district's tiles with known ore that the trained model predicts as ore.
 
-    Its layers are standardised by themselves, as the paper normalises each map.
+    The district's layers are standardised separately, as the paper normalises each map.
     """
     second = study.plan.experiment.second_area
     assert second is not None
@@ -327,9 +328,9 @@ def _covered(study: Study, fitted: Fitted, folder: Path) -> float:
     assert tiles is not None
     mapped = map_tiles(there, evidence, places, tiles)
     mapped.save(folder / "second-area.npz")
-    return float(np.isin(mapped.known, mapped.called).mean())
+    return float(np.isin(mapped.known, mapped.predicted).mean())
 
 
 def lattice_step(evidence: Evidence, most: int) -> int:
-    """Cells between points of a lattice of at most so many points."""
+    """Cells between points of a lattice of at most ``most`` points."""
     return max(1, int(np.ceil(np.sqrt(evidence.valid.sum() / most))))

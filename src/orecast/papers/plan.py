@@ -1,4 +1,4 @@
-"""What a reproduction runs: an experiment in full or capped, on a survey; and its cells."""
+"""What a reproduction runs: an experiment, in full or capped, on a survey; and its cells."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class ReproducedCell:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What is asked for: an experiment, how much of it, and on what.
+    """What is asked for: an experiment, its size, and the survey.
 
-    ``kind`` is "smoke", "hour" or "full"; ``survey`` a simulated preset's name or the path of a
-    run's file; of ``tables`` only the entries are run, of all where none is named.
+    ``kind`` is "smoke", "hour" or "full". ``survey`` is a simulated preset's name or the path of a
+    run's file. Only the entries of ``tables`` are run; all entries if no table is named.
     """
 
     experiment: Experiment
@@ -64,12 +64,12 @@ class Reproduction:
         seeds: int | None = None,
         tables: tuple[str, ...] = (),
     ) -> Reproduction:
-        """Fill in what is not named; raises ConfigError for an unknown table."""
+        """Fill in the defaults; raises ConfigError for an unknown table."""
         known = [t.id for t in experiment.paper.tables if experiment.standing_in(t.id)]
         for table in tables:
             if table not in known:
                 raise ConfigError(
-                    f"{experiment.system} runs for no table {table!r}",
+                    f"{experiment.system} has no runs for a table {table!r}",
                     where="--tables",
                     remedy=nearest(table, known),
                 )
@@ -80,7 +80,7 @@ class Reproduction:
 
     @property
     def caps(self) -> Caps:
-        """What the run is held to; nothing in full."""
+        """The limits of the run; none for a full run."""
         return self.experiment.caps.get(self.kind, Caps())
 
     @property
@@ -99,7 +99,7 @@ class Reproduction:
 
     @property
     def shown(self) -> Experiment:
-        """The experiment with those of the paper's tables alone that were asked for."""
+        """The experiment with only the requested tables of the paper."""
         if not self.tables:
             return self.experiment
         paper = self.experiment.paper
@@ -108,9 +108,9 @@ class Reproduction:
 
     @cached_property
     def cells(self) -> tuple[ReproducedCell, ...]:
-        """Everything to compute, a seed after the other, the leak-free protocol beside each.
+        """Everything to compute, seed by seed, each entry under both protocols.
 
-        What all are held against has that protocol alone.
+        The single layer is computed under the leak-free protocol only.
         """
         return tuple(
             ReproducedCell(entry.stem, protocol, seed)
@@ -124,7 +124,7 @@ class Reproduction:
         return next(e for e in (*self.entries, ONE_LAYER) if e.stem == stem)
 
     def layers(self, entry: Entry | None = None) -> tuple[str, ...] | None:
-        """Layers that an entry learns from; all where none is named."""
+        """Layers that an entry learns from; None, for all, if no layer is named."""
         over = {} if entry is None else entry.over.get("evidence", {})
         named = over.get("layers", self.experiment.recipe.get("evidence", {}).get("layers"))
         return None if named is None else tuple(named)
@@ -132,7 +132,7 @@ class Reproduction:
     def config(
         self, survey: Table, folder: Path, entry: Entry | None = None, seed: int = 0
     ) -> Config:
-        """The survey's configuration with the recipe laid over it, and an entry's own tables.
+        """The survey's configuration with the keys of the recipe, and of an entry's own tables.
 
         All layers are built, and ``layers`` chooses among them, so that entries share evidence.
         ``folder`` is that of the survey's file. Raises ConfigError.
@@ -168,27 +168,27 @@ class Reproduction:
             "window": recipe["sampling"]["window"],
             "cell_size": recipe.get("evidence", {}).get("cell_size"),
         }
-        words = {"cell_size": "cells of a side in metres", "window": "cells of a window's side"}
+        words = {"cell_size": "side of a cell in metres", "window": "side of a window in cells"}
         now = {name: getattr(caps, name) for name in before} | {"seeds": self.seeds}
-        said = [
-            f"{words.get(name, name)}: {value:g} for {before[name]:g}"
+        capped = [
+            f"{words.get(name, name)}: {value:g} in place of {before[name]:g}"
             for name, value in now.items()
             if value is not None and before[name] is not None and value != before[name]
         ]
         if caps.samples is not None:
-            said.append(f"rows learned from: {caps.samples} at the most")
+            capped.append(f"training rows: at most {caps.samples}")
         if caps.width is not None:
-            said.append(f"width of a network in channels: {caps.width} at the most{self._whole}")
-        return said
+            capped.append(f"width of a network in channels: at most {caps.width}{self._whole}")
+        return capped
 
     @property
     def _whole(self) -> str:
-        """In words, the networks that the cap on widths leaves as they are."""
+        """The networks, in words, that the cap on widths does not change."""
         cap = self.caps.width
         names = [
             e.key for e in self.entries if is_network(e.model) and not capped_width(e.model, cap)
         ]
-        return f", which leaves whole: {', '.join(names)}" if names else ""
+        return f" (not changed: {', '.join(names)})" if names else ""
 
     @property
     def window(self) -> int:
@@ -202,32 +202,32 @@ class Reproduction:
 
     @property
     def shrink(self) -> float:
-        """Cells of a window's side over the published ones."""
+        """Side of a window relative to the published one."""
         window = self.experiment.recipe["sampling"]["window"]
         return 1.0 if self.caps.window is None else self.caps.window / window
 
-    def counts(self, ore: int, barren: int) -> tuple[int, int]:
-        """How many ungrown places of either class are kept under the cap on rows."""
-        if self.caps.samples is None or self.caps.samples >= ore + barren:
-            return ore, barren
-        kept = max(round(ore * self.caps.samples / (ore + barren)), min(ore, _FEWEST_ORE))
+    def counts(self, ore: int, negative: int) -> tuple[int, int]:
+        """Number of places of each class, before growth, under the cap on rows."""
+        if self.caps.samples is None or self.caps.samples >= ore + negative:
+            return ore, negative
+        kept = max(round(ore * self.caps.samples / (ore + negative)), min(ore, _FEWEST_ORE))
         return kept, max(self.caps.samples - kept, 1)
 
     def ratio(self, ore: int, configured: float) -> float:
-        """Barren places for each of ``ore`` places, where the paper grew the ore alone by slides.
+        """Negatives for each of ``ore`` places, if the paper slid only windows of ore.
 
-        Elsewhere it is the one configured.
+        Otherwise the configured ratio.
         """
         slid = [s for s in self.experiment.grow if s["method"] == "slide" and "label" in s]
         if not slid:
             return configured
-        barren = self.experiment.places.barren
+        negative = self.experiment.places.barren
         if self.caps.samples is not None:
-            barren = round(barren * self.caps.samples / (slid[0]["to"] + barren))
-        return max(barren, 1) / ore
+            negative = round(negative * self.caps.samples / (slid[0]["to"] + negative))
+        return max(negative, 1) / ore
 
     def _growth(self, entry: Entry) -> list[Table]:
-        """Steps of growth; slides shrink with the window, and stay under the cap on rows."""
+        """Steps of growth; slides shrink with the window and keep the cap on rows."""
         grown = self.experiment.grow if entry.grow is None else entry.grow
         steps = [dict(step) for step in grown]
         places = self.experiment.places
@@ -244,7 +244,7 @@ class Reproduction:
         return steps
 
     def _cap_slides(self, step: Table, steps: list[Table]) -> None:
-        """Slide to so many rows that all growth together stays near the cap."""
+        """Limit a slide so that all growth together stays near the cap on rows."""
         caps, places = self.caps, self.experiment.places
         assert caps.samples is not None
         later = 1.0
@@ -262,7 +262,7 @@ class Reproduction:
         if caps.epochs is not None and caps.epochs < training["epochs"]:
             share = caps.epochs / training["epochs"]
             training["epochs"] = caps.epochs
-            if "step_epochs" in training:  # the course of the rate stays what it was
+            if "step_epochs" in training:  # the shape of the learning rate schedule is kept
                 training["step_epochs"] = max(1, round(training["step_epochs"] * share))
         if caps.folds is not None:
             table["validation"]["folds"] = caps.folds
@@ -275,7 +275,7 @@ class Reproduction:
 
 
 def data_folder(survey: Mapping[str, Any]) -> Path:
-    """Folder of a gridded survey's data, as its file writes it: that of the rasters' own folder."""
+    """Folder of a gridded survey's data, as written in its file: the parent of the rasters'."""
     return Path(survey["gridded"]["path"]).parent.parent
 
 
@@ -285,14 +285,14 @@ def is_network(model: str) -> bool:
 
 
 def guided(model: str) -> bool:
-    """Whether a model asks for a weight of knowledge."""
+    """Whether a model needs a layer that weighs knowledge."""
     return (
         is_network(model) and registry.entries("orecast.models.networks")[model].load().needs.weight
     )
 
 
 def capped_width(model: str, cap: int | None) -> int | None:
-    """Width of a network under a cap; None where it has none, or keeps its own."""
+    """Width of a network under a cap; None if it has no width or the cap does not change it."""
     if cap is None or not is_network(model):
         return None
     factory = registry.entries("orecast.models.networks")[model].load()
@@ -303,7 +303,7 @@ def capped_width(model: str, cap: int | None) -> int | None:
 
 
 def fingerprint(plan: Reproduction, survey: str) -> str:
-    """Hash of all that a reproduction's cells depend on, ``survey`` among it as one word."""
+    """Hash of all that a reproduction's cells depend on, including the word ``survey``."""
     experiment = plan.experiment
     parts = [survey, plan.kind, repr(experiment.recipe), repr(experiment.grow), repr(plan.caps)]
     parts += [repr((e.name, e.model, e.options, e.grow, e.over)) for e in experiment.runs]
@@ -312,7 +312,7 @@ def fingerprint(plan: Reproduction, survey: str) -> str:
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
-    """A table with another laid over it, key by key; neither is changed."""
+    """A table with the keys of another replacing its own; neither is changed."""
     table = deepcopy(dict(below))
     for key, value in above.items():
         if isinstance(value, Mapping) and isinstance(table.get(key), dict):

@@ -1,4 +1,4 @@
-"""A published system as its paper ran it, and as its deposits were never seen: side by side."""
+"""Run a published system in its paper's way and without leaks, and write both results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from orecast.workflow.workers import work_off
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A finished reproduction: its folder, ``reproduction.json``, how many cells it cost.
+    """A finished reproduction: folder, content of ``reproduction.json``, number of computed cells.
 
-    ``sound`` where both protocols have scores.
+    ``sound`` if both protocols have scores.
     """
 
     folder: Path
@@ -56,24 +56,24 @@ def reproduce(
     command: str = "",
     progress: Progress | None = None,
 ) -> Reproduced:
-    """Run what stands in a system's ``experiment.toml`` and print the paper's tables beside it.
+    """Run a system's ``experiment.toml`` and write the paper's tables beside ours.
 
     Every entry is scored under the papers' protocol and under ``spatial``, with ``seeds``. A cell
-    is a file that is whole or absent, and inside a cell each fold and each tenth of a training is
-    kept: ``resume`` goes on with them. ``jobs`` processes work, all cores' where left out. Raises
-    OrecastError with place and remedy.
+    is one file, whole or absent. In a cell, each fold and each tenth of a training is kept:
+    ``resume`` continues from there. ``jobs`` is the number of processes, by default one for each
+    core. Raises OrecastError with place and remedy.
     """
-    tell = progress or (lambda what, done, total: None)
+    report = progress or (lambda what, done, total: None)
     plan = Reproduction.of(read_experiment(system), kind, survey=survey, seeds=seeds, tables=tables)
     key = fingerprint(plan, _survey_key(plan))
     folder = output.resolve()
     with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="reproduction") as run:
         if not run.done("survey"):
-            tell("Building evidence", 0, 1)
+            report("Building evidence", 0, 1)
             with run.stage("survey") as part:
                 prepare_study(plan, part)
                 run.carry(CELLS, part)
-            tell("Building evidence", 1, 1)
+            report("Building evidence", 1, 1)
         missing = [cell for cell in plan.cells if read_reproduced(folder, cell) is None]
         seeds = (_content(folder) or {}).get("seeds")
         if missing or not run.done("results") or seeds != list(range(plan.seeds)):
@@ -84,10 +84,10 @@ def reproduce(
                 folder / CELLS,
                 jobs=jobs or os.cpu_count() or 1,
                 what=f"Reproducing {system}",
-                progress=tell,
+                progress=report,
             )
             with run.stage("results") as part:
-                _write_results(plan, folder, part, command, tell)
+                _write_results(plan, folder, part, command, report)
         run.finish()
         content = _content(folder)
         assert content is not None
@@ -97,13 +97,13 @@ def reproduce(
 
 
 def _networks_of_maps(plan: Reproduction) -> list[str]:
-    """The entries whose networks are trained on all that is known."""
+    """The entries whose networks are trained on all known places."""
     wanted = (*mapped_entries(plan), *explained_entries(plan))
     return list(dict.fromkeys(entry.stem for entry in wanted if is_network(entry.model)))
 
 
 def _content(folder: Path) -> dict[str, Any] | None:
-    """The results that stand in a folder; None where there are none, or they are damaged."""
+    """The results in a folder; None where they are missing or damaged."""
     try:
         content: dict[str, Any] = json.loads((folder / "reproduction.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -112,7 +112,7 @@ def _content(folder: Path) -> dict[str, Any] | None:
 
 
 def _survey_key(plan: Reproduction) -> str:
-    """What the survey is: a preset's name, or the hash of a run's configuration and files."""
+    """Key of the survey: a preset's name, or the hash of a run's configuration and files."""
     if plan.simulated:
         return plan.survey
     path = survey_file(plan, Path())
@@ -120,12 +120,12 @@ def _survey_key(plan: Reproduction) -> str:
 
 
 def _write_results(
-    plan: Reproduction, folder: Path, part: Path, command: str, tell: Progress
+    plan: Reproduction, folder: Path, part: Path, command: str, report: Progress
 ) -> None:
-    """Maps, explanations, tables and pictures, of the cells in ``folder`` into ``part``."""
-    tell("Drawing maps", 0, 1)
+    """Write maps, explanations, tables and figures of the cells in ``folder`` into ``part``."""
+    report("Drawing maps", 0, 1)
     study = Study(plan, folder)
-    cells = [_told(study, cell) for cell in plan.cells]
+    cells = [_content_of(study, cell) for cell in plan.cells]
     (part / MAPS).mkdir()
     facts = make_maps(study, part / MAPS)
     if not any((part / MAPS).iterdir()):
@@ -134,7 +134,7 @@ def _write_results(
         for row, figures in rows.items():
             facts.setdefault(table, {}).setdefault(row, {}).update(figures)
     explain(study, part)
-    tell("Drawing maps", 1, 1)
+    report("Drawing maps", 1, 1)
     survey = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     content = {
         "system": plan.experiment.system,
@@ -152,8 +152,8 @@ def _write_results(
     write_reproduction(part, plan.shown, content)
 
 
-def _told(study: Study, cell: ReproducedCell) -> dict[str, Any] | None:
-    """A finished cell, with what its model says must be said with its leak-free scores."""
+def _content_of(study: Study, cell: ReproducedCell) -> dict[str, Any] | None:
+    """A finished cell, with what its model declares about its leak-free scores."""
     content = read_reproduced(study.folder, cell)
     if content is None or "error" in content or cell.protocol != "spatial":
         return content

@@ -36,18 +36,18 @@ from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
 from orecast.workflow.run.job import geometry_of
 
-_NOWHERE = CRS.from_epsg(3857)  # rows of a table lie nowhere; a grid has some CRS
+_NOWHERE = CRS.from_epsg(3857)  # rows of a table have no position, but a grid needs a CRS
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled rows on the evidence they are read from, as a paper split them.
+    """Labelled rows on their evidence, as split by a paper.
 
-    ``train`` and ``test`` are the row numbers of the authors' own split, where it is known.
+    ``train`` and ``test`` are the row numbers of the authors' own split, if it is known.
     """
 
     evidence: Evidence
-    ground: MapGeometry
+    geometry: MapGeometry
     sampling: Sampling
     train: Ints | None = None
     test: Ints | None = None
@@ -55,36 +55,40 @@ class Rows:
 
 def tile_rows(
     evidence: Evidence,
-    ground: MapGeometry,
+    geometry: MapGeometry,
     ore: Ints,
     *,
     step: int,
     counts: tuple[int, int],
     seed: int,
 ) -> Rows:
-    """Tiles of a window's size cut every ``step`` cells; those that hold a deposit are ore.
+    """Tiles of a window's size, cut every ``step`` cells; a tile with a deposit is ore.
 
-    ``ore`` are the deposits' cells ``(n, 2)``; of either class at most ``counts`` are drawn.
-    Tiles whose own cell has no value are left out. Raises SamplingError where a class is absent.
+    ``ore`` are the deposits' cells ``(n, 2)``; at most ``counts`` tiles of each class are drawn.
+    Tiles whose middle cell has no value are left out. Raises SamplingError where a class is absent.
     """
-    size, start = ground.size, window_start(ground.size)
-    first = [np.arange(start, length - size + start + 1, step) for length in ground.shape]
+    size, start = geometry.size, window_start(geometry.size)
+    first = [np.arange(start, length - size + start + 1, step) for length in geometry.shape]
     at = np.stack(np.meshgrid(*first, indexing="ij"), axis=-1).reshape(-1, 2)
-    at = at[ground.valid[at[:, 0], at[:, 1]]]
+    at = at[geometry.valid[at[:, 0], at[:, 1]]]
     corner = at - start
     inside = (ore[None] >= corner[:, None]) & (ore[None] < corner[:, None] + size)
     y = np.any(np.all(inside, axis=2), axis=1).astype(np.float64)
     rng = np.random.default_rng([seed, 41])
-    return Rows(evidence, ground, _drawn(Sampling.of(at, y), counts, rng))
+    return Rows(evidence, geometry, _drawn(Sampling.of(at, y), counts, rng))
 
 
 def _drawn(rows: Sampling, counts: tuple[int, int], rng: np.random.Generator) -> Sampling:
-    """At most so many ore and barren rows, in their order."""
+    """At most ``counts`` rows of ore and negatives, in their order."""
     kept = []
-    for label, most, what in ((1.0, counts[0], "ore"), (0.0, counts[1], "barren")):
+    for label, most, what in ((1.0, counts[0], "with"), (0.0, counts[1], "without")):
         mine = np.flatnonzero(rows.y == label)
         if not len(mine):
-            raise SamplingError(f"there is no {what} tile", where="places")
+            raise SamplingError(
+                f"there is no tile {what} a deposit",
+                where="places",
+                remedy="name another survey with --survey",
+            )
         kept.append(rng.permutation(mine)[:most])
     chosen = np.sort(np.concatenate(kept))
     return Sampling.of(rows.at[chosen], rows.y[chosen])
@@ -94,13 +98,14 @@ def _drawn(rows: Sampling, counts: tuple[int, int], rng: np.random.Generator) ->
 class SamplePlaces:
     """Samples as places: as rows of a table, and as cells of the map.
 
-    ``table`` holds them under the papers' protocol, each with its own values; ``places`` the ore
-    ones' cells, grouped by their nearest deposit, and ``barren`` the others' ``(m, 2)``.
+    ``table`` holds all samples with their own values, for the papers' protocol. ``places`` are the
+    cells of ore samples, grouped by their nearest deposit; ``negative`` those of the others,
+    ``(m, 2)``.
     """
 
     table: Rows
     places: Places
-    barren: Ints
+    negative: Ints
 
 
 def sample_places(
@@ -111,9 +116,9 @@ def sample_places(
     counts: tuple[int, int],
     seed: int,
 ) -> SamplePlaces:
-    """Label the samples nearest to the known deposits ore, and all others barren.
+    """Label the samples nearest to the known deposits as ore, and all others as negative.
 
-    ``counts`` are ore and barren ones; where they are fewer than the samples, they are drawn.
+    ``counts`` are the numbers of ore and negatives; negatives are drawn if there are more.
     """
     assert survey.samples is not None
     names, values = survey_ratios(survey, config)
@@ -123,16 +128,16 @@ def sample_places(
     whole &= evidence.grid.inside(cell)
     distance, nearest = cKDTree(deposits.xy).query(xy)
     order = np.argsort(np.where(whole, distance, np.inf), kind="stable")[: whole.sum()]
-    n_ore, n_barren = counts
+    n_ore, n_negative = counts
     ore, others = np.sort(order[:n_ore]), np.sort(order[n_ore:])
     rng = np.random.default_rng([seed, 42])
-    barren = np.sort(rng.permutation(others)[:n_barren])
-    rows = rng.permutation(np.concatenate([ore, barren]))  # in a table, neighbours mean nothing
+    negative = np.sort(rng.permutation(others)[:n_negative])
+    rows = rng.permutation(np.concatenate([ore, negative]))  # the order of a table has no meaning
     labels = np.isin(rows, ore).astype(np.float64)
     return SamplePlaces(
         _as_table(names, values[rows], labels, nearest[rows]),
         _ore_places(cell[ore], nearest[ore], xy[ore], deposits, evidence),
-        np.unique(cell[barren], axis=0),
+        np.unique(cell[negative], axis=0),
     )
 
 
@@ -148,14 +153,14 @@ def _as_table(
             name, column[:, None], kind="element", origin="the samples' own values", reach=0.0
         )
     at = np.column_stack([np.arange(n), np.zeros(n, dtype=np.int64)])
-    ground = MapGeometry(np.ones((n, 1), dtype=bool), 1.0, 1)
-    return Rows(evidence, ground, Sampling.of(at, labels, group))
+    geometry = MapGeometry(np.ones((n, 1), dtype=bool), 1.0, 1)
+    return Rows(evidence, geometry, Sampling.of(at, labels, group))
 
 
 def _ore_places(
     cells: Ints, nearest: Ints, xy: NDArray[np.float64], deposits: Places, evidence: Evidence
 ) -> Places:
-    """Cells of ore samples as places; each deposit stands at the ore sample nearest to it."""
+    """Cells of ore samples as places; each deposit is placed at its nearest ore sample."""
     seen = evidence.valid[cells[:, 0], cells[:, 1]]
     cells, nearest, xy = cells[seen], nearest[seen], xy[seen]
     at, first = np.unique(cells, axis=0, return_index=True)
@@ -166,12 +171,12 @@ def _ore_places(
 
 
 def authors_rows(
-    files: AuthorsWindows, survey: Survey, evidence: Evidence, ground: MapGeometry, config: Config
+    files: AuthorsWindows, survey: Survey, evidence: Evidence, geometry: MapGeometry, config: Config
 ) -> Rows:
-    """Find the authors' windows, learned from and tested, on the rasters they were cut from.
+    """Find the positions of the authors' training and test windows on their rasters.
 
-    A window stands at the cell that holds its middle's very values. Raises InputError where the
-    files are missing, or a window is found nowhere: then they are no windows of these rasters.
+    A window lies at the cell with exactly the values of its middle. Raises InputError where the
+    files are missing, or a window is not found: then it was not cut from these rasters.
     """
     assert config.gridded is not None
     folder = config.gridded.path.parent.parent
@@ -185,13 +190,15 @@ def authors_rows(
     at = _found(windows, survey, channels, test)
     y = np.concatenate(labels).astype(np.float64)
     n = len(windows[0])
-    lost = ~ground.valid[at[:, 0], at[:, 1]]
+    lost = ~geometry.valid[at[:, 0], at[:, 1]]
     if lost.any():
         raise InputError(
-            f"{lost.sum()} windows stand where the evidence has no value", where=str(train)
+            f"{lost.sum()} windows lie where the evidence has no value",
+            where=str(train),
+            remedy="raise evidence.radius, or leave out the layer that covers least",
         )
     rows = np.arange(len(y))
-    return Rows(evidence, ground, Sampling.of(at, y), rows[:n], rows[n:])
+    return Rows(evidence, geometry, Sampling.of(at, y), rows[:n], rows[n:])
 
 
 def _found(
@@ -204,9 +211,9 @@ def _found(
     both = np.concatenate(windows).astype(np.float32)
     if both.shape[3] != len(channels) or survey.gridded is None:
         raise InputError(
-            f"its windows have {both.shape[3]} channels, the survey {len(channels)} rasters",
+            f"its windows have {both.shape[3]} channels, the survey has {len(channels)} rasters",
             where=str(path),
-            remedy="name the rasters that they were cut from",
+            remedy="name the rasters that they were cut from in the survey's [gridded]",
         )
     shared = [k for k, name in enumerate(channels) if name in survey.symbols]
     columns = [survey.symbols.index(channels[k]) for k in shared]
@@ -217,9 +224,9 @@ def _found(
     missing = sum(number is None for number in numbers)
     if missing:
         raise InputError(
-            f"{missing} of {len(numbers)} windows are found nowhere on the survey's rasters",
+            f"{missing} of {len(numbers)} windows are not found on the survey's rasters",
             where=str(path),
-            remedy="name the rasters that they were cut from",
+            remedy="name the rasters that they were cut from in the survey's [gridded]",
         )
     at = np.array([n for n in numbers if n is not None], dtype=np.int64)
     return np.column_stack(np.divmod(at, survey.gridded.shape[1]))
@@ -227,13 +234,13 @@ def _found(
 
 SURVEY, EVIDENCE, FACTS = "survey", "evidence", "survey.json"
 SCRATCH = ".orecast/scratch-cells"
-"""What only interrupted cells need, and what they share: removed at the end."""
+"""Files for interrupted cells, and files that cells share: removed at the end."""
 _SEED = 0  # of a simulated survey
 Record = Callable[[int, float, float], None]
 
 
 def prepare_study(plan: Reproduction, folder: Path) -> None:
-    """Write the survey, where it is simulated, its evidence, and what is to be told of it."""
+    """Write the survey if it is simulated, its evidence, and its description."""
     if plan.simulated:
         write_district(simulate(plan.survey, _SEED), folder / SURVEY)
     path = survey_file(plan, folder)
@@ -242,7 +249,7 @@ def prepare_study(plan: Reproduction, folder: Path) -> None:
     _require(plan, [name for name in _needed(plan, config) if name in ANALYTES], survey.symbols)
     if survey.deposits is None:
         raise ConfigError(
-            "names no deposits to learn from", where=str(path), remedy="add a table [deposits]"
+            "the survey names no deposits", where=str(path), remedy="add a table [deposits]"
         )
     evidence = build_evidence(survey, config)
     _require(plan, _needed(plan, config), evidence.names)
@@ -250,13 +257,13 @@ def prepare_study(plan: Reproduction, folder: Path) -> None:
     write_evidence(evidence, folder / EVIDENCE)
     rows, columns = evidence.grid.shape
     samples = len(survey.values) if survey.gridded is None else 0
-    told = f"{samples:,} samples" if samples else "rasters"
+    data = f"{samples:,} samples" if samples else "rasters"
     what = f"simulated district {plan.survey}, seed {_SEED}" if plan.simulated else config.title
     write_json(
         folder / FACTS,
         {
             "name": plan.survey,
-            "sentence": f"{what}: {told}, {len(places.deposit)} known deposits at "
+            "sentence": f"{what}: {data}, {len(places.deposit)} known deposits at "
             f"{len(places.sampling)} places, {rows:,} x {columns:,} cells of "
             f"{min(evidence.grid.cell_size):g} m",
             "deposits": len(places.deposit),
@@ -267,24 +274,24 @@ def prepare_study(plan: Reproduction, folder: Path) -> None:
 
 
 def _needed(plan: Reproduction, config: Config) -> list[str]:
-    """Layers that the entries learn from, and parts of the composition, as far as named."""
+    """The named layers that the entries learn from, and the named parts of the composition."""
     layers = (name for entry in plan.entries for name in plan.layers(entry) or ())
     return list(dict.fromkeys([*layers, *(config.composition.parts or ())]))
 
 
 def _require(plan: Reproduction, needed: Sequence[str], given: Sequence[str]) -> None:
-    """Raise ConfigError where the survey lacks elements, or layers, that entries learn from."""
+    """Raise ConfigError if the survey has not all elements or layers that entries learn from."""
     absent = [name for name in needed if name not in given]
     if not absent:
         return
     elements = {name for name in needed if name in ANALYTES}
     known = [name for name in presets() if elements <= set(load_preset(name).symbols)]
     raise ConfigError(
-        f"{plan.experiment.system} learns from {len(needed)} layers, of which the survey lacks "
-        f"{len(absent)}: {', '.join(absent)}",
+        f"the survey has no {', '.join(absent)} ({len(absent)} of the {len(needed)} layers that "
+        f"{plan.experiment.system} needs)",
         where=f"--survey {plan.survey}",
         remedy="name a survey that has them"
-        + (f"; of the simulated ones these do: {', '.join(known)}" if known else ""),
+        + (f", such as the simulated {', '.join(known)}" if known else ""),
     )
 
 
@@ -295,16 +302,16 @@ def survey_file(plan: Reproduction, folder: Path) -> Path:
     path = Path(plan.survey)
     if not path.is_file():
         raise ConfigError(
-            "no such file, and no simulated preset",
+            "neither a file nor a simulated preset",
             where=plan.survey,
-            remedy="go to the folder that holds it, or name a run's file with --survey; "
-            "--survey tianshan is a simulated preset, no data of the paper's",
+            remedy="go to the folder that holds the file, or name a run's file with --survey; "
+            "--survey tianshan is a simulated preset, not the paper's data",
         )
     return path.resolve()
 
 
 def survey_table(path: Path) -> dict[str, Any]:
-    """A run.toml as it is written; raises ConfigError where it is no configuration."""
+    """The table of a run.toml; raises ConfigError where it is not a valid configuration."""
     table = read_toml(path)
     parse(table, where=str(path))
     return table
@@ -312,7 +319,7 @@ def survey_table(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Study:
-    """What every cell of a reproduction shares."""
+    """The data that all cells of a reproduction share."""
 
     plan: Reproduction
     folder: Path
@@ -333,7 +340,7 @@ class Study:
 
     @cached_property
     def survey(self) -> Survey:
-        """What was read."""
+        """The survey as read."""
         return read_survey(self.config())
 
     @cached_property
@@ -342,8 +349,8 @@ class Study:
         return read_evidence(self.folder / EVIDENCE)
 
     @cached_property
-    def ground(self) -> MapGeometry:
-        """What protocols must know of the map."""
+    def geometry(self) -> MapGeometry:
+        """The map geometry that protocols use."""
         return geometry_of(self.survey, self.evidence, self.config())
 
     @cached_property
@@ -354,7 +361,7 @@ class Study:
 
     @cached_property
     def samples(self) -> SamplePlaces | None:
-        """Samples as places, where the paper learned from single samples."""
+        """Samples as places, if the paper learned from single samples."""
         places = self.plan.experiment.places
         if places.kind != "samples":
             return None
@@ -365,7 +372,7 @@ class Study:
 
     @cached_property
     def rows(self) -> Rows | None:
-        """Rows that the paper split; None where they are slid from the deposits."""
+        """Rows that the paper split; None if they are slid from the deposits."""
         experiment, places = self.plan.experiment, self.plan.experiment.places
         if self.samples is not None:
             return self.samples.table
@@ -373,7 +380,7 @@ class Study:
             assert places.step is not None
             return tile_rows(
                 self.evidence,
-                self.ground,
+                self.geometry,
                 self.deposits.sampling.at,
                 step=max(1, int(places.step * self.plan.shrink)),
                 counts=self.plan.counts(places.ore, places.barren),
@@ -381,22 +388,22 @@ class Study:
             )
         if experiment.windows is not None and self.survey.gridded is not None:
             return authors_rows(
-                experiment.windows, self.survey, self.evidence, self.ground, self.config()
+                experiment.windows, self.survey, self.evidence, self.geometry, self.config()
             )
         return None
 
     @property
     def places(self) -> Places:
-        """Places that ``spatial`` holds out."""
+        """Places that the protocol ``spatial`` holds out."""
         return self.deposits if self.samples is None else self.samples.places
 
     def recipe(
         self, entry: Entry, seed: int, checkpoints: Path | None = None, record: Record | None = None
     ) -> Recipe:
-        """An entry's recipe, over the layers that it learns from.
+        """An entry's recipe, with the layers that it learns from.
 
-        ``record`` is told of each epoch of the first network that is trained: its number, the mean
-        loss, and the accuracy on what is learned from.
+        ``record`` is called after each epoch of the first trained network, with the epoch's number,
+        mean loss and training accuracy.
         """
         config = self.config(entry, seed)
         recipe = model_recipe(
@@ -407,20 +414,20 @@ class Study:
             generators=self.folder / SCRATCH / "generators",
         )
         places = len(self.places.sampling)
-        known = recipe.barren if self.samples is None else self.samples.barren
+        negative = recipe.barren if self.samples is None else self.samples.negative
         return replace(
             recipe,
             model=_building(config, checkpoints, record),
             layers=self.plan.layers(entry),
             ratio=self.plan.ratio(places, recipe.ratio),
             plan=tuple(_a_place(step, places) for step in recipe.plan),
-            barren=known,
+            barren=negative,
         )
 
     def fitted(self, entry: Entry) -> Fitted:
-        """An entry's recipe fitted to all that is known, as a final map is; fitted once.
+        """An entry's recipe fitted to all known places, as for a final map; fitted once.
 
-        Each tenth of its training is kept, as a cell's is.
+        Each tenth of the training is kept, as in a cell.
         """
         if entry.stem not in self._whole:
             seed, evidence = 0, self.evidence
@@ -435,15 +442,15 @@ class Study:
         return self._whole[entry.stem]
 
     def refit(self, entry: Entry, seed: int) -> Callable[[np.ndarray[Any, Any]], Evidence]:
-        """What refits the evidence outside of what a fold hides."""
+        """A function that refits the evidence outside the cells that a fold hides."""
         config = self.config(entry, seed)
         return lambda hidden: refitted(self.evidence, self.survey, config, hidden)
 
 
 def _a_place(step: Step, places: int) -> Step:
-    """A slide to a number of rows as so many a place, of all ``places``.
+    """Change a slide to a total number of rows into one with a number of rows for each place.
 
-    So a fold that learns from fewer places keeps the ratio of ore to barren ground.
+    So a fold with fewer training places keeps the ratio of ore to negatives.
     """
     if step.to is None or not isinstance(step.build(), Slide):
         return step
@@ -451,7 +458,7 @@ def _a_place(step: Step, places: int) -> Step:
 
 
 def _building(config: Config, checkpoints: Path | None, record: Record | None) -> Callable[[], Any]:
-    """What builds a model; the first network that is built tells of its epochs."""
+    """A function that builds a model; the first network built records its epochs."""
     first = True
 
     def build() -> Any:

@@ -1,4 +1,4 @@
-"""The stages joined, a function a stage; imported when asked for."""
+"""The commands' work, one function for each; modules are imported on first use."""
 
 import lazy_loader
 

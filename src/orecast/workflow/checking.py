@@ -21,19 +21,19 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> list[str]:
-    """Write a commented ``run.toml`` for ``files`` and return what was decided, a line each.
+    """Write a commented ``run.toml`` for ``files`` and return one line for each decision.
 
-    Raises ConfigError where the file stands already, InputError where a file cannot be told.
+    Raises ConfigError where the file exists, InputError for a file that is not recognised.
     """
     if output.exists() and not overwrite:
         raise ConfigError(
-            "the file stands already", where=str(output), remedy="--overwrite, or name another"
+            "the file exists", where=str(output), remedy="use --overwrite, or name another file"
         )
     if output.suffix.lower() != ".toml" or output.resolve() in {f.resolve() for f in files}:
         raise ConfigError(
-            "a configuration is written to a .toml file that is none of the survey's own",
+            "not a .toml file, or one of the survey's own files",
             where=str(output),
-            remedy="name another, such as run.toml",
+            remedy="name another file, such as run.toml",
         )
     folder = output.resolve().parent
     table, notes = propose(files, folder)
@@ -53,10 +53,10 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
 
 
 def check(config: Config) -> tuple[Survey, dict[str, Any]]:
-    """Read a survey, and what was found in it as ``checks.json`` holds it.
+    """Read a survey, and return it with the content of ``checks.json``.
 
-    Raises InputError and its kin where the data cannot be used, ConfigError for unknown names,
-    ConfigError or SamplingError for impossible steps of growth.
+    Raises InputError or its subclasses where the data cannot be used, ConfigError for unknown
+    names, ConfigError or SamplingError for impossible steps of growth.
     """
     require_known_names(config)
     growth_plan(config, outline_step)
@@ -71,12 +71,13 @@ def check(config: Config) -> tuple[Survey, dict[str, Any]]:
 
 
 def write_checks(found: dict[str, Any], path: Path) -> None:
-    """Write ``checks.json``; a file that is something else is left alone.
+    """Write ``checks.json``; another kind of file is not overwritten.
 
-    Raises RunError where it cannot be written, or where something else stands.
+    Raises RunError where it cannot be written, or where another kind of file exists.
     """
     if path.exists() and not _is_checks(path):
-        raise RunError("another file stands there", where=str(path), remedy="name one with --write")
+        remedy = "name another file with --write"
+        raise RunError("this file exists and holds no checks", where=str(path), remedy=remedy)
     try:
         with made_folder(path.parent):
             write_json(path, found)
@@ -89,7 +90,7 @@ def write_checks(found: dict[str, Any], path: Path) -> None:
 
 
 def require_known_names(config: Config) -> None:
-    """Refuse names that nothing is registered under; nothing is imported for it."""
+    """Raise ConfigError for a name that is not registered; imports nothing."""
     registry.entry(
         "orecast.evidence.interpolate",
         config.evidence.interpolator,

@@ -1,4 +1,4 @@
-"""Deposits of a survey as places on the evidence's grid."""
+"""Deposits of a survey as places: cells on the evidence's grid."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 FEWEST_DEPOSITS = 3
-NONE_MAPPED = "no deposit of it lies where the map has a value"
+NONE_MAPPED = "none of these deposits lies where the map has a value"
 
 
 @dataclass(frozen=True)
 class Places:
-    """One row of ``sampling`` a place; ``deposit`` the survey's deposits that lie on the
-    evidence ``(n,)`` and ``row`` the place of each ``(n,)``.
+    """One row of ``sampling`` for each place. ``deposit`` are the survey's deposits that lie on
+    the evidence, ``(n,)``; ``row`` is the place of each, ``(n,)``.
     """
 
     sampling: Sampling
@@ -51,7 +51,7 @@ NOWHERE = Places(
 
 
 def mapped_cells(deposits: gpd.GeoDataFrame, evidence: Evidence) -> Ints:
-    """Cells of those deposits that lie where the evidence has a value, ``(n, 2)``."""
+    """Cells of the deposits that lie where the evidence has a value, ``(n, 2)``."""
     at = evidence.grid.cell(np.column_stack([deposits.geometry.x, deposits.geometry.y]))
     at = at[evidence.grid.inside(at)]
     found: Ints = at[evidence.valid[tuple(at.T)]]
@@ -61,10 +61,9 @@ def mapped_cells(deposits: gpd.GeoDataFrame, evidence: Evidence) -> Ints:
 def place_deposits(
     deposits: gpd.GeoDataFrame | None, evidence: Evidence, size: int, findings: Findings
 ) -> Places:
-    """Find the cell of every deposit; those where the evidence is nodata are listed and left out.
+    """Find the cell of every deposit; deposits where the evidence is nodata are reported, not used.
 
-    No place where no deposit is known. Raises SamplingError where deposits are, and fewer than
-    three places are left.
+    Without deposits there are no places. Raises SamplingError if fewer than three places are left.
     """
     if deposits is None:
         return NOWHERE
@@ -79,15 +78,15 @@ def place_deposits(
         findings.warning(
             "deposits-without-evidence",
             "deposits",
-            f"{len(lost)} of {len(names)} deposits lie where the evidence has no value and are "
-            f"left out: {', '.join(lost[:10])}{' …' if len(lost) > 10 else ''}",
+            f"ignored {len(lost)} of {len(names)} deposits, where the evidence has no value: "
+            f"{', '.join(lost[:10])}{' …' if len(lost) > 10 else ''}",
             "raise evidence.radius, or leave out the layer that covers least",
             deposits=lost,
         )
     sampling, row = deposit_sampling(at[usable], size)
     if len(sampling) < FEWEST_DEPOSITS:
         raise SamplingError(
-            f"{len(sampling)} places with a deposit and evidence are left; a map needs at least "
+            f"only {len(sampling)} places have a deposit and evidence; a map needs at least "
             f"{FEWEST_DEPOSITS}",
             where="deposits",
             remedy="check their CRS and the evidence's reach, or add deposits",
@@ -96,8 +95,8 @@ def place_deposits(
         findings.info(
             "deposits-share-cells",
             "deposits",
-            f"{usable.sum()} deposits stand in {len(sampling)} cells; each cell is learned from "
-            "once",
+            f"{usable.sum()} deposits lie in {len(sampling)} cells; each cell counts once in "
+            "training",
         )
     return Places(
         sampling,
@@ -113,28 +112,27 @@ def require_room(grid: Grid, window: int) -> None:
     rows, columns = grid.shape
     if window > min(rows, columns):
         raise ConfigError(
-            f"windows of {window} cells are larger than the grid, which has {rows} x {columns}",
+            f"windows of {window} cells are larger than the grid of {rows} x {columns} cells",
             where="sampling.window",
-            remedy=f"set it to far less than {min(rows, columns)}, or evidence.cell_size lower",
+            remedy=f"set it far below {min(rows, columns)}, or lower evidence.cell_size",
         )
 
 
 def say_gaps(evidence: Evidence, window: int, findings: Findings) -> None:
-    """Say how many windows reach beyond what the evidence covers, and what they read there."""
+    """Report how many windows extend beyond the evidence, and which values they read there."""
     beyond = np.pad(~evidence.valid, window, constant_values=True)
     near = windows_touching(beyond, window)[window:-window, window:-window] & evidence.valid
     if near.any():
         findings.info(
             "windows-with-gaps",
             "sampling.window",
-            f"the windows of {window} cells around {near.sum():,} of {evidence.valid.sum():,} "
-            "cells reach beyond what the evidence covers; a missing value there counts as its "
-            "layer's mean",
+            f"{near.sum():,} of {evidence.valid.sum():,} windows of {window} cells extend beyond "
+            "the area that the evidence covers; a missing value there counts as its layer's mean",
         )
 
 
 def deposit_names(deposits: gpd.GeoDataFrame) -> list[str]:
-    """Name of each deposit, or its number from 1 where the file names none, or all alike."""
+    """Name of each deposit. A number is added to repeated names, or replaces missing ones."""
     for column in deposits.columns:
         if str(column).strip().lower() in {"name", "deposit", "deposit_name", "site", "id"}:
             names = [str(v) for v in deposits[column]]

@@ -1,4 +1,4 @@
-"""The configured model and the baselines beside it, each as a recipe."""
+"""The recipes of the configured model and of the baselines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ METHODS = (
     "contrast",
     "mean-2sd",
 )
-SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as the model is
+SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as for the model
 DENSITY = "sampling density"
 WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
 
@@ -61,9 +61,9 @@ def model_recipe(
 ) -> Recipe:
     """The configured model's recipe; the negatives' rule is checked against the evidence.
 
-    ``checkpoints`` and ``generators`` are folders of what an interrupted fit goes on from, of one
-    model and of whatever model learns from grown windows. Raises ConfigError where the target
-    element is no layer.
+    ``checkpoints`` and ``generators`` are folders from which an interrupted fit continues: of this
+    model, and of the generators of grown windows. Raises ConfigError where the target element is
+    not a layer.
     """
     options = config.sampling
     shift, ratio = options.growth
@@ -114,9 +114,9 @@ def model_recipe(
 
 
 def growth_plan(config: Config, build: Callable[..., Step]) -> tuple[Step, ...]:
-    """Steps of growth, each by ``build_step``, or ``outline_step`` where none will be taken.
+    """Steps of growth, each made by ``build_step``, or by ``outline_step`` to check them only.
 
-    Raises ConfigError or SamplingError that names the step where one is impossible, or its rows
+    Raises ConfigError or SamplingError, with the step's name, if a step is impossible or its rows
     would leak in a stack.
     """
     plan = []
@@ -129,10 +129,9 @@ def growth_plan(config: Config, build: Callable[..., Step]) -> tuple[Step, ...]:
 def _step(config: Config, asked: Grow, build: Callable[..., Step]) -> Step:
     if asked.method in GENERATED and config.model.name == "stack":
         raise ConfigError(
-            f"a stack weighs its members by windows that {asked.method} mixes from several "
-            "deposits",
+            f"{asked.method} mixes windows of several deposits, so they would leak in a stack",
             where="sampling.grow",
-            remedy='choose the model "ensemble", or copy, turns, noise and slide',
+            remedy='choose the model "ensemble", or grow by copy, turns, noise or slide',
         )
     amount = asked.model_dump(exclude={"method", "options"}, exclude_none=True)
     step = build(asked.method, asked.options, **amount)
@@ -143,7 +142,7 @@ def _step(config: Config, asked: Grow, build: Callable[..., Step]) -> Step:
 
 
 def _weight(config: Config, evidence: Evidence, *, guided: bool) -> str | None:
-    """The layer that weighs knowledge; None where it is fitted to the distance to faults."""
+    """The layer that weighs knowledge; None if the weight is fitted to the fault distance."""
     name = config.model.weight
     if guided and name is None:
         _require_fault_distance(config, evidence)
@@ -157,38 +156,38 @@ def _weight(config: Config, evidence: Evidence, *, guided: bool) -> str | None:
 
 
 def _require_fault_distance(config: Config, evidence: Evidence) -> None:
-    """Raise ConfigError where there is no layer of distance to faults, and say why."""
+    """Raise ConfigError, with the reason, where there is no layer of distance to faults."""
     if FAULT_DISTANCE in evidence.names:
         return
     if config.faults is None:
         raise ConfigError(
-            f"{config.model.name} is guided by faults, and the survey has none",
+            f"{config.model.name} needs faults, and the survey has none",
             where="model.weight",
-            remedy="give [faults], or name a layer there",
+            remedy="add [faults], or name a layer as model.weight",
         )
     if not config.faults.distance:
         raise ConfigError(
-            f"{config.model.name} is guided by the distance to faults, which is not made a layer",
+            f"{config.model.name} needs the layer of distance to faults, which is switched off",
             where="faults.distance",
             remedy="set it to true, or name a layer as model.weight",
         )
     raise ConfigError(
-        f"{config.model.name} is guided by the distance to faults, which is left out",
+        f"{config.model.name} needs the layer of distance to faults, which is left out",
         where="evidence.layers",
         remedy=f'add "{FAULT_DISTANCE}" there, or name a layer as model.weight',
     )
 
 
 def trusted(config: Config) -> ModelOptions:
-    """The configured model as it is asked how sure it is: of several seeds, with dropout on.
+    """The configured model with its settings of uncertainty: several seeds, passes with dropout.
 
-    Raises ConfigError where dropout is asked of a model that has none.
+    Raises ConfigError where a model has no dropout.
     """
     model, asked = config.model, config.uncertainty
     options = dict(model.options)
     if asked.dropout and model.name not in registry.entries("orecast.models.networks"):
         raise ConfigError(
-            f"{model.name} is no network and has no dropout to leave on",
+            f"{model.name} is not a network and has no dropout",
             where="uncertainty.dropout",
             remedy="leave it out, or raise uncertainty.seeds",
         )
@@ -205,20 +204,20 @@ def trusted(config: Config) -> ModelOptions:
 
 
 def declared(config: Config) -> list[str]:
-    """What must be said with the configured model's scores."""
+    """What the reader of the configured model's scores must know."""
     model = build_model(config.model.name, config.model.options, config.training)
     found = list(getattr(model, "declares", ()))
     if config.model.weight is not None and model.needs.weight:
         found.append(
-            f"its weight, the layer {config.model.weight}, is taken as it is given: if it was "
-            "fitted to deposits, it has seen those that are held out"
+            f"its weight, the layer {config.model.weight}, is used as given: if it was fitted to "
+            "deposits, it contains those that are held out"
         )
     return found
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A map that stands beside the model's: its recipe, and the evidence that it reads."""
+    """A map to compare the model's map with: its recipe, and the evidence that it reads."""
 
     recipe: Recipe
     evidence: Evidence
@@ -227,14 +226,14 @@ class Baseline:
 def baselines(
     config: Config, evidence: Evidence, recipe: Recipe, density: NDArray[np.float32] | None
 ) -> tuple[dict[str, Baseline], dict[str, str]]:
-    """Baselines under the very folds, negatives and slides of the model, by name; and which of
-    them cannot be had here, with the reason.
+    """Baselines by name, with the model's folds, negatives and slides; and the reasons why others
+    are not possible here.
 
-    The classical methods, each single layer with its sign chosen in the fold, the best of them
-    chosen in the fold, distance to the training deposits and to faults with no geochemistry at
-    all, the density of samples ``(rows, columns)``, which says where people looked, and a random
-    map. The work of each has a bound: it learns from the deposits and their negatives, or from a
-    fixed number of cells at the most, and scores each cell once.
+    These are the classical methods; each single layer, with its sign chosen in the fold; the best
+    layer chosen in the fold; the distances to training deposits and to faults, without
+    geochemistry; the density of samples ``(rows, columns)``, which shows where samples were taken;
+    and a random map. Each learns from the deposits and their negatives, or from a fixed number of
+    cells at most, and scores each cell once.
     """
     found: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
@@ -256,7 +255,7 @@ def baselines(
         model = _factory(config, ModelOptions(name=name))
         found[name] = Baseline(replace(base, model=model, labels=needs.labels), evidence)
     if density is None:
-        left_out["sampling-density"] = "a gridded survey has no samples to count"
+        left_out["sampling-density"] = "a gridded survey has no samples"
     else:
         counted = evidence.adding(
             DENSITY, density, kind="raster", origin="samples per area", reach=evidence.reach

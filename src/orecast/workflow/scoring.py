@@ -34,25 +34,25 @@ _RELIABILITY_BINS = 10
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Each place against the region that its fold hid, ``(n_places,)``, NaN where untested.
+    """Scores of each place in its fold's held-out region, ``(n_places,)``, NaN where untested.
 
-    A place tested by several folds, as where pairs are left out, has the mean of them.
+    A place tested by several folds, for example when pairs are left out, has their mean.
     """
 
     percentile: Floats  # among all cells of the region
     outranked: Floats  # share of the region's cells without a known deposit that it outranks
-    hit: Floats  # 1 where its rank reached its fold's threshold
-    false_alarm: Floats  # share of the region's cells without a known deposit whose rank did
-    fold: Ints  # the last one that tested it, -1 for none
+    hit: Floats  # 1 where its rank reaches its fold's threshold
+    false_positive: Floats  # share of the region's cells without a known deposit that reach it
+    fold: Ints  # the last fold that tested it, -1 for none
 
 
 def held_out_row(
     name: str, role: str, protocol: str, oof: OutOfFold, places: Places, *, seed: int
 ) -> dict[str, Any]:
-    """Score a model on the regions its folds hid, deposit by deposit.
+    """Score a model on the held-out regions of its folds, deposit by deposit.
 
-    The percentile of a held-out place among the cells of its held-out region is primary. Intervals
-    draw whole groups of deposits: those whose windows share cells are no independent witnesses.
+    The main score is the percentile of a held-out place among the cells of its region. Intervals
+    draw whole groups of deposits: deposits whose windows share cells are not independent.
     """
     ore = np.zeros(oof.map.shape, dtype=bool)
     ore[tuple(places.sampling.at.T)] = True
@@ -63,7 +63,7 @@ def held_out_row(
     def interval(values: Floats) -> dict[str, float]:
         return bootstrap_mean(values, seed=seed, groups=group).as_dict()
 
-    called = called_scores(held.hit, held.false_alarm, groups=group, seed=seed)
+    predicted = called_scores(held.hit, held.false_positive, groups=group, seed=seed)
     return {
         "name": name,
         "role": role,
@@ -76,7 +76,7 @@ def held_out_row(
         "top_area": {
             str(a): top_share(held.percentile, a, groups=group).as_dict() for a in TOP_AREAS
         },
-        "called": {score: value.as_dict() for score, value in called.items()},
+        "called": {score: value.as_dict() for score, value in predicted.items()},
         "prediction_area": _prediction_area(held.percentile, whole=role == "model"),
         **_probabilities(oof, group, seed),
         "per_fold": [_fold_scores(k, a, held, places, ore) for k, a in enumerate(oof.answers)],
@@ -102,10 +102,10 @@ def held_out_row(
 def paper_row(
     name: str, oof: OutOfFold, published: Mapping[str, str], *, seed: int
 ) -> dict[str, Any]:
-    """Score a model on randomly split windows, as published: accuracy and its kin.
+    """Score a model on randomly split windows, as published: accuracy, precision, recall and more.
 
-    By the labels that the paper's rule gives, or else at 0.5. ``published`` says which score a
-    paper gives under which name: what one calls AUC may be the balanced accuracy.
+    Labels are by the paper's rule, or else at 0.5. ``published`` maps a paper's name of a score to
+    the score: a paper's AUC may be the balanced accuracy.
     """
     y = oof.sampling.y[oof.rows]
     counts = confusion(y, oof.scores if oof.called is None else oof.called)
@@ -121,7 +121,7 @@ def paper_row(
         "role": "model",
         "protocol": "paper",
         "sentence": oof.protocol_words,
-        "as_published": {called: standard[score] for called, score in published.items()},
+        "as_published": {title: standard[score] for title, score in published.items()},
         "percentile": Interval(np.nan, np.nan, np.nan).as_dict(),
         "auc": mean_auc.as_dict(),
         "top_area": {},
@@ -135,7 +135,7 @@ def paper_row(
 
 
 def ranked(score: NDArray[np.float32], cells: Ints) -> Floats:
-    """Percentile of cells among all that the map scores, NaN where it scores none."""
+    """Percentile of cells among all scored cells of the map, NaN for a cell without a score."""
     return percentiles(score[cells[:, 0], cells[:, 1]], score[np.isfinite(score)])
 
 
@@ -144,22 +144,23 @@ def _held_out(oof: OutOfFold, n: int, ore: Bools) -> HeldOut:
     for k, answer in enumerate(oof.answers):
         rows, background = answer.test, ~ore[tuple(answer.cells.T)]
         percentile = percentiles(answer.scores, answer.cell_scores)
-        hit = alarm = np.full(len(rows), np.nan)
+        hit = false_positive = np.full(len(rows), np.nan)
         if answer.calibration is not None:
             threshold = answer.calibration.threshold
             hit = (percentile >= threshold).astype(np.float64)
             reached = answer.ranks[background] >= threshold
-            alarm = np.full(len(rows), reached.mean() if len(reached) else np.nan)
+            false_positive = np.full(len(rows), reached.mean() if len(reached) else np.nan)
         elif answer.called is not None and answer.alarm is not None:
-            hit, alarm = answer.called.astype(np.float64), np.full(len(rows), answer.alarm)
+            hit = answer.called.astype(np.float64)
+            false_positive = np.full(len(rows), answer.alarm)
         outranked = percentiles(answer.scores, answer.cell_scores[background])
-        sums[:, rows] += [percentile, outranked, hit, alarm]
+        sums[:, rows] += [percentile, outranked, hit, false_positive]
         times[rows] += 1
         fold_of[rows] = k
-    percentile, outranked, hit, alarm = np.divide(
+    percentile, outranked, hit, false_positive = np.divide(
         sums, times, out=np.full_like(sums, np.nan), where=times > 0
     )
-    return HeldOut(percentile, outranked, hit, alarm, fold_of)
+    return HeldOut(percentile, outranked, hit, false_positive, fold_of)
 
 
 def _fold_scores(
@@ -178,10 +179,10 @@ def _fold_scores(
 
 
 def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
-    """Brier score, skill and reliability of the calibrated maps; empty where none was calibrated.
+    """Brier score, skill and reliability of the calibrated maps.
 
-    And where only some of a region's cells were scored. Every cell of the folds' regions takes
-    part; a place of ore is a cell with a known deposit.
+    None where no map was calibrated, or only some of a region's cells were scored. Every cell of
+    the folds' regions counts; a place of ore is a cell with a known deposit.
     """
     found = oof.probabilities
     if found is None:
@@ -205,7 +206,7 @@ def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
 
 
 def _prediction_area(percentile: Floats, *, whole: bool) -> dict[str, Any] | None:
-    """Where the prediction-area plot of the held-out places crosses, and its lines if ``whole``."""
+    """Crossing of the prediction-area plot of the held-out places, with its lines if ``whole``."""
     if not np.isfinite(percentile).any():
         return None
     found = prediction_area_of(percentile).as_dict()
@@ -213,34 +214,34 @@ def _prediction_area(percentile: Floats, *, whole: bool) -> dict[str, Any] | Non
     return {key: value for key, value in found.items() if whole or key not in lines}
 
 
-LITTLE = 10  # separate places of ore below which no difference between maps can be settled
-CONTROLS = ("random", "sampling-density")  # to lose to one of them is a warning, not a choice
+LITTLE = 10  # with fewer separate places of ore, no difference between maps is significant
+CONTROLS = ("random", "sampling-density")  # if one ranks higher, warn; it is never recommended
 _RECOMMENDED = "its map is the recommended one"
 Row = dict[str, Any]
 
 
 def verdict(rows: list[Row], null: dict[str, Any] | None) -> dict[str, Any]:
-    """Say how the model fares, whether a simpler map does better, and which one is recommended.
+    """Sentences on the model's score and on simpler maps that rank higher, and the recommended map.
 
     ``rows`` are the spatial rows of ``metrics.json``, the model first, each baseline with its
-    ``paired`` test of the model against it; ``null`` what a layer picked afterwards scores by
-    chance. The baseline that ranks held-out places highest is recommended where it ranks them
-    above the model, settled or not: the simpler map has the benefit of the doubt. A single layer
-    that was picked from many after the fact is named, and never recommended for that:
-    ``best-layer``, chosen inside each fold, is its honest form. Nor is a negative control.
+    ``paired`` test of the model against it. ``null`` is what a layer picked afterwards scores by
+    chance. The baseline that ranks held-out places highest is recommended if it ranks them above
+    the model, significantly or not: in doubt the simpler map is preferred. Never recommended are a
+    single layer, since it was picked from many afterwards (``best-layer``, chosen inside each
+    fold, is the fair form), and a negative control.
     """
     model = rows[0]
     layers = [row for row in rows[1:] if _is_layer(row)]
     named = [row for row in rows[1:] if not _is_layer(row)]
-    rivals = [row for row in named if row["name"] not in CONTROLS]
-    best = max([model, *rivals], key=_value)
+    eligible = [row for row in named if row["name"] not in CONTROLS]
+    best = max([model, *eligible], key=_value)
     best_layer = max(layers, key=_value, default=None)
     sentences = []
     if best is not model:
         sentences.append(
             f"{_capital(best['name'])} ranks held-out deposits above {_figure(best)} of their "
             f"surroundings, {model['name']} above {_figure(model)}: {_gap(best)}. It is the best "
-            f"of {len(rivals)} baselines, which flatters it a little; {_RECOMMENDED}."
+            f"of {len(eligible)} baselines, so its score is slightly too high; {_RECOMMENDED}."
         )
     if best_layer is not None and _value(best_layer) > _value(model):
         sentences.append(_layer_above(best_layer, model, len(layers), named, null))
@@ -248,16 +249,16 @@ def verdict(rows: list[Row], null: dict[str, Any] | None) -> dict[str, Any]:
     sentences += _against_controls(model, named)
     separate = _separate(rows)
     if separate is not None and separate < LITTLE:
-        places = "place" if separate == 1 else "places"
+        places = "place is" if separate == 1 else "places are"
         sentences.append(
-            f"{separate} separate {places} of ore cannot settle a difference between maps; read "
-            "the figures as anecdotes."
+            f"{separate} separate {places} too few to rank one map above another (at least "
+            f"{LITTLE} are needed)."
         )
     return {"recommended": best["name"], "sentence": " ".join(sentences)}
 
 
 def without_map(verdict: dict[str, Any], model: str, reason: str) -> dict[str, Any]:
-    """Return the verdict where the recommended baseline's map of the whole area cannot be had.
+    """The verdict if the recommended baseline's map of the whole area cannot be computed.
 
     >>> found = {"recommended": "best-layer", "sentence": f"It is best; {_RECOMMENDED}."}
     >>> without_map(found, "resnet18", "no layer varies")["sentence"]
@@ -269,26 +270,26 @@ def without_map(verdict: dict[str, Any], model: str, reason: str) -> dict[str, A
 
 
 def _against_controls(model: Row, named: list[Row]) -> list[str]:
-    """What it means where a map without geochemistry does as well."""
-    said = {
+    """Warnings where a map without geochemistry ranks deposits as high as the model."""
+    warnings = {
         "deposit-distance": "Distance to the known deposits, without geochemistry, has {} %: "
-        "{} has found nothing beyond it.",
-        "fault-distance": "Distance to faults, without geochemistry, has {} %: {} has found "
-        "nothing beyond it.",
+        "{} adds nothing to it.",
+        "fault-distance": "Distance to faults, without geochemistry, has {} %: {} adds nothing "
+        "to it.",
         "sampling-density": "The map of where samples were taken has {} %: {} may rank deposits "
-        "by where people looked.",
-        "random": "A random map has {} %: {} cannot be told from it.",
+        "by the density of samples.",
+        "random": "A random map has {} %: {} is not better than chance.",
     }
     by_name = {row["name"]: row for row in named}
     return [
         words.format(_percent(by_name[name]), model["name"])
-        for name, words in said.items()
+        for name, words in warnings.items()
         if name in by_name and _value(by_name[name]) >= _value(model)
     ]
 
 
 def _separate(rows: list[Row]) -> int | None:
-    """Groups of places that are separate witnesses, as the paired tests counted them."""
+    """Number of independent groups of places, as counted by the paired tests."""
     return next((int(row["paired"]["groups"]) for row in rows if "paired" in row), None)
 
 
@@ -303,8 +304,8 @@ def _layer_above(
     chance = ""
     if null is not None and "mean" in null:
         chance = (
-            f"; by chance the best of {count}, whichever it is, ranks {100 * null['mean']:.0f} % "
-            f"over the whole map (p = {null['p']:.2g})"
+            f"; by chance the best of {count} layers has {100 * null['mean']:.0f} % over the whole "
+            f"map (p = {null['p']:.2g})"
         )
     return (
         f"The map of {layer['name'][6:]} alone ranks held-out deposits above {_figure(layer)} of "
@@ -319,9 +320,9 @@ def _own(row: Row) -> str:
     if interval["high"] < 0.5:
         chance = ", worse than chance (50)"
     elif not interval["low"] > 0.5:
-        chance = ", which cannot be told from chance (50)"
+        chance = ", not distinguishable from chance (50)"
     return (
-        f"On average {row['name']} ranks a deposit it has not seen above {_percent(row)} % of its "
+        f"On average {row['name']} ranks a held-out deposit above {_percent(row)} % of its "
         f"surroundings (95 % interval {_range(interval)}){chance}."
     )
 
@@ -330,10 +331,10 @@ def _gap(best: Row) -> str:
     """The difference in words; the paired test is of the model against the baseline."""
     test = best["paired"]
     interval = {"low": -test["high"], "high": -test["low"]}
-    settled = interval["low"] > 0 and test["groups"] >= LITTLE
+    significant = interval["low"] > 0 and test["groups"] >= LITTLE
     return (
         f"a paired difference of {-100 * test['value']:.0f} points ({_range(interval)})"
-        f"{'' if settled else ', not settled'}"
+        f"{'' if significant else ', not significant'}"
     )
 
 

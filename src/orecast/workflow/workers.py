@@ -1,4 +1,4 @@
-"""Processes that work off cells: one thread each, and none outlives its parent."""
+"""A pool of processes that compute cells: one thread each; they end when their parent ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _WARNINGS = "PYTHONWARNINGS"
 _LEFT_LOCKS = "ignore:resource_tracker:UserWarning"
-"""A process that ends with its parent leaves locks, which are cleaned up: no news for a user."""
+"""Hides a warning: a process that ends with its parent leaves locks, which are cleaned up."""
 
 
 def work_off(
@@ -39,10 +39,10 @@ def work_off(
     what: str,
     progress: Progress,
 ) -> None:
-    """Call each task, which writes a cell into ``folder`` or leaves what is kept elsewhere.
+    """Call each task in a worker pool; a task writes its cell into ``folder``.
 
-    What a process that was killed had begun to write there is removed first. Raises RunError where
-    a process is ended from outside.
+    Unfinished files of a killed process are removed first. Raises RunError where a process is
+    ended from outside.
     """
     for part in folder.glob("*.part"):
         part.unlink()
@@ -58,18 +58,18 @@ def work_off(
                 progress(what, k + 1, len(tasks))
     except BrokenProcessPool:
         raise RunError(
-            "a process was ended from outside, as where memory runs out",
+            "a worker process was ended from outside, perhaps because memory ran out",
             where=str(folder.parent),
-            remedy="go on with --resume and fewer --jobs",
+            remedy="continue with --resume and fewer --jobs",
         ) from None
 
 
 @contextmanager
 def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each, that end when the block fails or this process does.
+    """Processes of one thread each, which end when the block fails or this process ends.
 
-    All are begun anew, so that one and many of them compute the same. Detectors with an option
-    ``jobs`` share their work among as many threads of their own, which changes no result.
+    Each is a fresh interpreter, so the number of processes does not change the results. Detectors
+    with an option ``jobs`` use that many threads of their own, which changes no result.
     """
     context = get_context("spawn")
     alive, held = context.Pipe(duplex=False)
@@ -86,7 +86,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _surroundings() -> Iterator[None]:
-    """What is begun inside computes on one thread: libraries read these when they are loaded."""
+    """Set one thread for processes started inside: libraries read these variables on loading."""
     before = {name: os.environ.get(name) for name in (*_THREADS, _WARNINGS)}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     os.environ[_WARNINGS] = ",".join(filter(None, [before[_WARNINGS], _LEFT_LOCKS]))
@@ -102,9 +102,9 @@ def _surroundings() -> Iterator[None]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """What is begun inside is not stopped by signals, from its first moment on.
+    """Block signals for processes started inside, from their first moment on.
 
-    They reach a whole group of processes, and this one waits with them until all are begun.
+    A signal goes to the whole group of processes; this one handles it after all have started.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -118,11 +118,11 @@ def _undisturbed() -> Iterator[None]:
 
 def _begin(alive: Connection) -> None:
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # the parent takes it, and closes the pipe
+        signal.signal(number, signal.SIG_IGN)  # the parent handles it and closes the pipe
 
     def end_with_parent() -> None:
         with suppress(EOFError, OSError):
-            alive.recv_bytes()  # nothing comes until the other end is closed, as by its death
+            alive.recv_bytes()  # returns only when the parent closes its end, or ends
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -26,7 +26,7 @@ def points(axes):
     }
 
 
-def test_scores_along_an_axis_stand_at_their_figures(hand):
+def test_scores_along_an_axis_are_at_their_figures(hand):
     cells = hand.every_cell("mfaf", level=0.6) + [
         hand.cell(e, "paper", 1, 0.8) for e in read_experiment("mfaf").runs
     ]
@@ -38,7 +38,7 @@ def test_scores_along_an_axis_stand_at_their_figures(hand):
     assert "paper" not in points(standard)
     drawn = points(accuracy)
     assert drawn["paper"][:, 1].tolist() == [63.45, 67.34, 72.66, 70.22]
-    assert drawn["ours, as the paper cut"][:, 1].tolist() == pytest.approx([70] * 4)
+    assert drawn["ours, the paper's split"][:, 1].tolist() == pytest.approx([70] * 4)
     assert drawn["ours, leak-free"][:, 1].tolist() == pytest.approx([60] * 4)
     (bars,) = [c for c in accuracy.collections if c.get_color()[0][0] > 0.5]
     low, high = bars.get_segments()[0][:, 1]
@@ -53,7 +53,7 @@ def test_a_smoke_runs_scores_have_no_published_marks(hand):
     figure = curves.against(smoke, "Set")
     assert all("paper" not in points(a) for a in figure.axes[:5])
     assert [t.get_text() for t in figure.legends[0].texts] == [
-        "ours, as the paper cut",
+        "ours, the paper's split",
         "ours, leak-free",
     ]
 
@@ -80,7 +80,7 @@ def test_curves_of_one_seed_are_drawn_as_they_are_beside_chance():
     assert [list(d) for d in line.get_data()] == [list(d) for d in told]
     assert [list(d) for d in chance.get_data()] == [[0, 1], [0, 1]]
     both = curves.roc({"paper": {"a": [told]}, "spatial": {"a": [told], "b": [told]}})
-    assert [a.get_title(loc="left") for a in both.axes] == ["as the paper cut", "leak-free"]
+    assert [a.get_title(loc="left") for a in both.axes] == ["the paper's split", "leak-free"]
     colours = [{n.get_label(): n.get_color() for n in a.lines} for a in both.axes]
     assert colours[0]["a"] == colours[1]["a"] != colours[1]["b"]
 
@@ -98,7 +98,7 @@ def test_a_confusion_has_ore_first_and_shares_of_what_a_place_is(hand):
     assert shown[1] == {
         (0, 0): "1\n33 %", (1, 0): "2\n67 %", (0, 1): "3\n43 %", (1, 1): "4\n57 %",
     }  # fmt: skip
-    assert [t.get_text() for t in ours.get_xticklabels()] == ["ore", "barren"]
+    assert [t.get_text() for t in ours.get_xticklabels()] == ["ore", "negative"]
     smoke = table("resnet50", "confusion", hand.every_cell("resnet50"), "smoke")
     assert len(pictures.confusion(smoke).axes) == 1
 
@@ -138,7 +138,7 @@ def test_a_numbered_map_has_north_up_and_its_tiles_where_they_lie():
     assert axes.collections[-1].get_offsets().tolist() == [[1, 3]]
     below = [t.get_text() for a in figure.axes for t in a.texts]
     assert "0.5 km" in below  # of three kilometres
-    assert [t.get_text() for t in figure.legends[0].texts] == ["called ore", "known deposit"]
+    assert [t.get_text() for t in figure.legends[0].texts] == ["predicted as ore", "known deposit"]
 
 
 def test_the_number_of_a_bent_area_stands_inside_it():
@@ -168,13 +168,13 @@ def test_a_number_keeps_to_the_middle_where_deposits_are_everywhere():
     assert text.get_position() == (1, 1)
 
 
-def test_what_is_not_called_ore_is_paler():
-    called = np.array([[1, 1, 0], [1, 0, 0]])
-    map_ = ScoredMap(np.ones((2, 3)), 1, np.empty((0, 2)), called, np.array([1]))
+def test_what_is_not_predicted_as_ore_is_paler():
+    tiles = np.array([[1, 1, 0], [1, 0, 0]])
+    map_ = ScoredMap(np.ones((2, 3)), 1, np.empty((0, 2)), tiles, np.array([1]))
     _, veil = maps.scored({"a": map_}, None).axes[0].images
     white = np.asarray(veil.get_array())
     assert (white[..., :3] == 1).all()
-    assert ((white[..., 3] == 0) == (called == 1)).all()
+    assert ((white[..., 3] == 0) == (tiles == 1)).all()
 
 
 def test_a_large_area_with_a_hole_in_its_middle_is_numbered_where_it_is_widest():
@@ -187,13 +187,13 @@ def test_a_large_area_with_a_hole_in_its_middle_is_numbered_where_it_is_widest()
     assert 2 <= y <= 6
 
 
-def test_too_many_tiles_are_numbered_only_where_called():
+def test_too_many_tiles_are_numbered_only_where_predicted():
     tiles = np.arange(1, 10_001).reshape(100, 100)
     map_ = ScoredMap(np.ones((100, 100)), 1, np.empty((0, 2)), tiles, np.array([7]))
     assert [t.get_text() for t in maps.scored({"a": map_}, None).axes[0].texts] == ["7"]
 
 
-def test_areas_that_are_not_called_have_no_number():
+def test_areas_that_are_not_predicted_have_no_number():
     areas = np.zeros((6, 6), int)
     areas[1, 1], areas[3:, 3:] = 1, 2
     map_ = ScoredMap(np.ones((6, 6)), 1, np.empty((0, 2)), areas, np.array([2]))
@@ -214,6 +214,6 @@ def test_colours_of_the_sides_are_those_of_the_report(hand):
     handles, labels = figure.axes[0].get_legend_handles_labels()
     shown = {n: h.lines[0].get_color() for n, h in zip(labels, handles, strict=True)}
     assert shown["ours, leak-free"] == MODEL
-    assert shown["ours, as the paper cut"] == RECOMMENDED
+    assert shown["ours, the paper's split"] == RECOMMENDED
     lines = {n: h.lines[0].get_linestyle() for n, h in zip(labels, handles, strict=True)}
-    assert lines == {"paper": "None", "ours, leak-free": "-", "ours, as the paper cut": "-"}
+    assert lines == {"paper": "None", "ours, leak-free": "-", "ours, the paper's split": "-"}

@@ -66,25 +66,25 @@ def test_the_head_says_what_was_run(hand, tmp_path):
     for said in ("10.5194/gmd-19-2219-2026", "Xinyu Zhang", "epochs 50 → 10", "A district."):
         assert said in head
     assert "Under `paper`" in head
-    assert "under `spatial`" in head
+    assert "Under `spatial`" in head
     assert "`paper` here: a random split." in head
     assert "orecast reproduce gk-dcn" in text
     assert told["kind"] == "hour"
     assert "Capped" not in hand.write(tmp_path, "gk-dcn", kind="full")[0]
 
 
-def test_what_the_leak_free_protocol_leaves_standing_is_named(hand, tmp_path):
+def test_runs_above_chance_are_named(hand, tmp_path):
     runs = read_experiment("gk-dcn").runs
     cells = [hand.cell(e, "spatial", 0, 0.5 + 0.1 * k) for k, e in enumerate(runs)]
     text, told = hand.write(tmp_path, "gk-dcn", cells=cells)
-    (line,) = [s for s in text.splitlines() if "leak-free protocol leaves" in s]
-    assert "leaves 2 of 4 runs standing" in line
+    (line,) = [s for s in text.splitlines() if "above chance,**" in s]
+    assert "2 of 4 runs are above chance" in line
     assert "GK-DCN 80.0 (70.0–90.0); DCN 70.0 (60.0–80.0)." in line
     assert [f["run"] for f in told["standing"]] == ["GK-DCN", "DCN", "GK-CNN", "CNN"]
     text, _ = hand.write(tmp_path, "gk-dcn", cells=hand.every_cell("gk-dcn"))
-    assert "leaves none of 4 runs standing" in text
+    assert "none of 4 runs is above chance" in text
     text, _ = hand.write(tmp_path, "gk-dcn", cells=[])
-    assert "has scored no run" in text
+    assert "No run has a score" in text
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_runs_are_held_against_one_layer(hand, tmp_path, level, said):
     assert "One layer" not in hand.write(tmp_path, "gk-dcn", cells=cells)[0]
 
 
-def test_what_generators_made_is_told_step_by_step():
+def test_what_generators_made_is_reported_step_by_step():
     made = {"run": "GAN", "method": "gan", "label": 1, "rows": 365, "learned_from": 35}
     steps = [made | {"sentence": "It copies."}, {"run": "VAE", "sentence": "Refused: too few."}]
     assert what_was_generated(steps)[2:4] == [
-        "- GAN: 365 ore rows by gan, which learned from 35. It copies.",
+        "- GAN: 365 ore rows by gan, fitted to 35. It copies.",
         "- VAE: Refused: too few.",
     ]
     assert what_was_generated([]) == []

@@ -30,25 +30,27 @@ def test_figures_in_words():
     assert rank_words(None) == rank_words(figure | {"value": None}) == "–"
 
 
-def test_a_misnamed_score_is_told_once_below_its_table(hand):
+def test_a_misnamed_score_is_explained_once_below_its_table(hand):
     cells = hand.every_cell("mfaf")
     lines = set_table(hand.table("mfaf", "beta", cells))
     assert "F1-Score, macro F1 (%) | F1-Score, standard (%)" in lines[2]
     assert [line for line in lines if "macro F1" in line][1:] == [
-        "- In the paper's sense, F1-Score is the macro F1; the standard score stands beside it, "
+        "- In the paper, F1-Score is the macro F1; the standard score is beside it, "
         "blank for the paper, which does not give it."
     ]
     blanks = [line for line in lines if line.startswith("- Blank")]
     assert blanks == ["- Blank, paper (0, the framework): not in the paper."]
-    (smoke,) = [s for s in set_table(hand.table("mfaf", "beta", cells, "smoke")) if "sense" in s]
-    assert smoke.endswith("F1-Score is the macro F1; the standard score stands beside it.")
+    (smoke,) = [
+        s for s in set_table(hand.table("mfaf", "beta", cells, "smoke")) if "In the paper" in s
+    ]
+    assert smoke.endswith("F1-Score is the macro F1; the standard score is beside it.")
     tiles = set_table(hand.table("resnet50", "tiles", hand.every_cell("resnet50")))
-    assert any("F1 is the macro F1; the standard score stands beside each" in s for s in tiles)
+    assert any("F1 is the macro F1; the standard score is beside each" in s for s in tiles)
     folds = set_table(hand.table("resgcn", "folds-resgcn", hand.every_cell("resgcn")))
-    assert "- Of ours, Sensitivity is the recall." in folds
+    assert "- In our figures, Sensitivity is the recall." in folds
 
 
-def test_weights_stand_below_the_tables_of_their_networks(hand):
+def test_weights_are_below_the_tables_of_their_networks(hand):
     found = [
         {"run": "ResNet18", "weights": 179521, "in_full": 11198977},
         {"run": "ResNet18*", "weights": 184684, "in_full": 11204588},
@@ -63,7 +65,7 @@ def test_weights_stand_below_the_tables_of_their_networks(hand):
     assert names["screening"] == []
     lines = [s.replace("\u202f", ",") for s in set_table(told["beta"])]
     assert [s for s in lines if "Weights" in s] == [
-        "- Weights of a network as run, of those in full: 179,521 of 11,198,977 (0); "
+        "- Weights, as run of those in full: 179,521 of 11,198,977 (0); "
         "184,684 of 11,204,588 (0.1, 0.4)."
     ]
     lines = [s.replace("\u202f", ",") for s in set_table(told["comparison"])]
@@ -82,17 +84,17 @@ def test_what_a_model_declares_stands_below_its_table_once(hand):
     assert lines == [f"- GK-DCN, leak-free: {said}."]
 
 
-def test_a_network_that_calls_nothing_ore_is_named(hand, tmp_path):
+def test_a_network_that_predicts_no_ore_is_named(hand, tmp_path):
     cells = hand.every_cell("mfaf")
     for cell in cells:
         if (cell["run"], cell["protocol"]) == ("ShuffleNetV2*", "paper"):
             cell["scores"] = cell["scores"] | {"recall": 0.0}
     text, _ = hand.write(tmp_path, "mfaf", cells=cells)
-    assert "- Called nothing ore (ours, as the paper cut: ShuffleNetV2*)." in text
+    assert "- Predicted no ore (ours, the paper's split: ShuffleNetV2*)." in text
     assert "leak-free: ShuffleNetV2*)" not in text
 
 
-def test_reasons_stand_below_their_table(hand, tmp_path):
+def test_reasons_are_below_their_table(hand, tmp_path):
     cells = [
         hand.refused(e, "spatial", 0, "one class only in fold 2")
         for e in read_experiment("ssgsnet").runs
@@ -100,5 +102,5 @@ def test_reasons_stand_below_their_table(hand, tmp_path):
     text, _ = hand.write(tmp_path, "ssgsnet", cells=cells)
     assert "- Blank, ours, leak-free: one class only in fold 2." in text
     assert "- Blank, paper (SSGSNet, geochemistry): The paper shows the two maps" in text
-    assert "Not drawn, or not in full:" in text
+    assert "Figures not drawn, or incomplete:" in text
     assert "- ROC curves of the four networks: no cell has an ROC curve." in text

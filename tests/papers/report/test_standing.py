@@ -1,12 +1,12 @@
-"""Which runs stand above chance, and what they are called."""
+"""Which runs are above chance, and their names."""
 
 from __future__ import annotations
 
 from orecast.papers.experiments import read_experiment
-from orecast.papers.report.tables import run_label, standing
+from orecast.papers.report.tables import ranking, run_label
 
 
-def test_what_stands_lies_above_chance_in_every_seed(hand):
+def test_a_run_above_chance_is_so_in_every_seed(hand):
     vit, resnet = hand.entry("ssgsnet", "ViT"), hand.entry("ssgsnet", "ResNet")
     cells = [
         hand.cell(vit, "spatial", 0, percentile={"value": 0.7, "low": 0.51, "high": 0.8}),
@@ -14,13 +14,13 @@ def test_what_stands_lies_above_chance_in_every_seed(hand):
         hand.cell(resnet, "spatial", 1, percentile={"value": 0.7, "low": 0.5, "high": 0.9}),
         hand.cell(hand.entry("ssgsnet", "SSGSNet"), "spatial", 0, percentile=None),
     ]
-    found = standing(read_experiment("ssgsnet"), cells)
+    found = ranking(read_experiment("ssgsnet"), cells)
     assert [(f["run"], f["stands"]) for f in found] == [("ResNet", False), ("ViT", True)]
 
 
 def test_a_shared_run_is_never_counted_twice(hand):
     cells = [hand.cell(hand.entry("mfaf", "ResNet18*"), p, 0, 0.7) for p in ("paper", "spatial")]
-    assert [f["run"] for f in standing(read_experiment("mfaf"), cells)] == ["ResNet18*"]
+    assert [f["run"] for f in ranking(read_experiment("mfaf"), cells)] == ["ResNet18*"]
 
 
 def test_a_run_is_named_by_what_it_is(hand):

@@ -105,10 +105,10 @@ def test_each_blank_says_why(hand):
     found = hand.table("ssgsnet", "comparison", cells)
     vits, duals, resnets = (hand.row(found, name)["figures"] for name in names)
     assert vits["spatial"][0] == {"value": None, "spread": None, "n": 0, "why": "one class only"}
-    assert "undefined" in vits["paper"][0]["why"]
-    assert "undefined" in duals["paper"][0]["why"]
-    assert "no such figure" in duals["spatial"][0]["why"]
-    assert "nothing is called ore" in resnets["spatial"][0]["why"]
+    assert "not defined" in vits["paper"][0]["why"]
+    assert "not defined" in duals["paper"][0]["why"]
+    assert "no confirmed negatives" in duals["spatial"][0]["why"]
+    assert "needs a predicted positive" in resnets["spatial"][0]["why"]
     assert resnets["paper"][0]["why"] == "not run"
     assert (
         "prints no score"
@@ -165,8 +165,8 @@ def test_folds_are_those_of_the_papers_cut(hand):
     found = hand.table("resgcn", "folds-resgcn", cells)
     second = hand.row(found, "2")["figures"]
     assert second["paper"][0] == {"value": 90, "spread": 0, "n": 2, "why": None}
-    assert "undefined" in second["paper"][2]["why"]
-    assert "no folds of samples" in second["spatial"][0]["why"]
+    assert "not defined" in second["paper"][2]["why"]
+    assert "row of means" in second["spatial"][0]["why"]
     assert hand.row(found, "3")["figures"]["paper"][0]["why"] == "this run has fewer folds"
     mean = hand.row(found, "mean")
     assert mean["figures"]["paper"][0]["value"] == pytest.approx(85)
@@ -180,7 +180,7 @@ def test_confusions_are_counts(hand):
     figures = hand.row(found, "ResNet-50")["figures"]
     assert [f["value"] for f in figures["published"]] == [108, 7, 13, 16]
     assert [f["value"] for f in figures["paper"]] == [4, 3, 2, 1]
-    assert all("no such figure" in f["why"] for f in figures["spatial"])
+    assert all("no confirmed negatives" in f["why"] for f in figures["spatial"])
 
 
 def test_the_best_of_a_training_is_of_its_history(hand):
@@ -211,7 +211,7 @@ def test_facts_fill_what_no_cell_holds(hand):
         "ours"
     ]
     assert [f["value"] for f in counted] == [20, None, None]
-    assert [f["why"] for f in counted[1:]] == ["no map", "cannot be told of this run"]
+    assert [f["why"] for f in counted[1:]] == ["no map", "not available for this run"]
 
 
 @pytest.mark.parametrize("system", systems())

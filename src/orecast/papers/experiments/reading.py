@@ -1,6 +1,6 @@
-"""A system's two files, read: what its paper prints, and what is run beside it.
+"""Read a system's two files: what its paper prints, and what we run.
 
-Nothing heavy is imported: listing the systems costs the reading of two small files each.
+Imports nothing slow: listing the systems reads two small files for each.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a paper's table, a value a column in its own unit; None where none is printed."""
+    """A row of a paper's table, with one value for each column; None where none is printed."""
 
     name: str
     values: tuple[float | None, ...]
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table as printed, of the kinds that the package's docstring names."""
+    """A printed table, of one of the kinds in the package's docstring."""
 
     id: str
     kind: str
@@ -54,7 +54,7 @@ class PaperTable:
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """A figure that the paper shows; ``against`` names the table whose rows are its axis."""
+    """A figure of the paper; ``against`` names the table whose rows are its axis."""
 
     id: str
     title: str
@@ -81,7 +81,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Entry:
-    """One network or detector that is run, and the tables in which it stands."""
+    """One network or detector that is run, and the tables that show it."""
 
     name: str
     model: str
@@ -109,13 +109,13 @@ class Entry:
 
 
 ONE_LAYER = Entry("one layer", "best-layer", (), grow=())
-"""What every run is held against leak-free, and no paper tells: the layer that ranks what a fold
-may see best, chosen in each fold, as it is."""
+"""Compared with every run under the leak-free protocol; not from a paper. In each fold it is the
+single layer, without a model, that ranks the training places highest."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """What is learned from and tested: "deposits", "tiles" or "samples", and how many."""
+    """The places of training and test: "deposits", "tiles" or "samples", and how many."""
 
     kind: str
     ore: int
@@ -135,7 +135,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Weight:
-    """The raster that holds the geological weight, and how it lies on the survey's grid."""
+    """The raster of the geological weight, and how it is aligned to the survey's grid."""
 
     path: str
     align: str
@@ -143,7 +143,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class SecondArea:
-    """A district that the trained model has not seen."""
+    """A district that was not used in training."""
 
     survey: str
     seed: int
@@ -151,7 +151,7 @@ class SecondArea:
 
 @dataclass(frozen=True)
 class Caps:
-    """What a shorter run is held to; None caps nothing."""
+    """The limits of a shorter run; None is no limit."""
 
     seeds: int | None = None
     epochs: int | None = None
@@ -164,7 +164,7 @@ class Caps:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was taken where the paper is silent or contradicts itself, and why."""
+    """What we chose where the paper is silent or contradicts itself, and why."""
 
     what: str
     taken: str
@@ -173,7 +173,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is run for a system: ``grow`` are its steps of growth in order, slides among them."""
+    """What is run for a system; ``grow`` are its steps of growth in order, including slides."""
 
     system: str
     survey: str
@@ -202,7 +202,7 @@ class Experiment:
         return next(e for e in self.runs if e.name == entry.same_as)
 
     def standing_in(self, table: str) -> tuple[Entry, ...]:
-        """Return the entries that stand in one of the paper's tables, in order."""
+        """Return the entries shown in one of the paper's tables, in order."""
         return tuple(entry for entry in self.models if table in entry.tables)
 
 
@@ -215,7 +215,7 @@ def systems() -> tuple[str, ...]:
 def read_experiment(system: str) -> Experiment:
     """Read what is run for a system and what its paper prints.
 
-    Raises ConfigError, with the nearest names, for a system that there is none of.
+    Raises ConfigError, with the nearest names, for an unknown system.
     """
     if system not in systems():
         raise ConfigError(f"unknown system {system!r}", remedy=nearest(system, systems()))
@@ -241,7 +241,7 @@ def _read(system: str, name: str) -> dict[str, Any]:
 
 
 def _entry(table: dict[str, Any]) -> Entry:
-    """Of one ``[[model]]``: its own keys, and what is left are tables over the recipe."""
+    """Read one ``[[model]]``: other keys are tables that replace the recipe's."""
     own = {"name", "model", "tables", "options", "same_as", "column", "note", "grow"}
     over = {name: value for name, value in table.items() if name not in own}
     return Entry(**_frozen({k: v for k, v in table.items() if k in own}), over=over)

@@ -1,4 +1,4 @@
-"""A published system's tables and pictures beside ours, under its own protocol and leak-free."""
+"""Tables and figures of a published system beside ours, under its protocol and leak-free."""
 
 from orecast.papers.report.writing import write_reproduction
 

@@ -50,7 +50,7 @@ Row = Mapping[str, Any]
 
 
 def confusion(table: Row) -> Figure:
-    """Draw a matrix a row of the table, the paper's above ours where it has one: counts, shares."""
+    """Draw a matrix of counts and shares for each row, the paper's above ours if it has one."""
     sides = [side for side in (PUBLISHED, PAPER) if side in table["sides"]]
     across = len(table["rows"])
     figure = new_figure(max(1.6 * across + 0.5, 3.0), 1.75 * len(sides) + 0.35)
@@ -64,16 +64,16 @@ def confusion(table: Row) -> Figure:
                 f"{lettering(row['name'])}, {_WHOSE[side].split(',')[0]}", fontsize=8.5, color=INK
             )
             axes[i, j].tick_params(labelleft=j == 0, labelbottom=i == len(sides) - 1)
-        axes[i, 0].set_ylabel("is", fontsize=8.5, color=INK)
+        axes[i, 0].set_ylabel("true", fontsize=8.5, color=INK)
     for panel in axes[-1]:
-        panel.set_xlabel("called", fontsize=8.5, color=INK)
+        panel.set_xlabel("predicted", fontsize=8.5, color=INK)
     return figure
 
 
 def distributions(names: Sequence[str], values: ArrayLike, *, log: bool) -> Figure:
     """Draw each element as a violin with its box inside; ``log`` for concentrations in mg/kg.
 
-    ``values`` ``(n, n_elements)``; what is missing, or not above zero where ``log``, is left out.
+    ``values`` ``(n, n_elements)``; missing ones, and with ``log`` those not above 0, are left out.
     Boxes end at the quartiles, whiskers at the 2.5th and 97.5th percentile.
     """
     X = np.asarray(values, dtype=np.float64)
@@ -110,9 +110,9 @@ def distributions(names: Sequence[str], values: ArrayLike, *, log: bool) -> Figu
 
 
 def _matrix(axes: Axes, counts: Mapping[str, float | None]) -> None:
-    """Rows are what a place is, columns what it is called; shaded by the share of its row."""
-    told = [[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]]
-    table = np.array(told, dtype=np.float64)
+    """Rows are true classes, columns predicted ones; shaded by the share of the row."""
+    rows = [[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]]
+    table = np.array(rows, dtype=np.float64)
     sums = table.sum(axis=1, keepdims=True)
     shares = np.divide(table, sums, out=np.zeros_like(table), where=sums > 0)
     axes.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
@@ -120,8 +120,8 @@ def _matrix(axes: Axes, counts: Mapping[str, float | None]) -> None:
         text = f"{number(count, 0)}\n{100 * shares[i, j]:.0f}\u00a0%" if np.isfinite(count) else "–"
         ink = "white" if shares[i, j] > 0.6 else INK
         axes.text(j, i, text, ha="center", va="center", fontsize=8, color=ink)
-    axes.set_xticks([0, 1], ["ore", "barren"])
-    axes.set_yticks([0, 1], ["ore", "barren"], rotation=90, va="center")
+    axes.set_xticks([0, 1], ["ore", "negative"])
+    axes.set_yticks([0, 1], ["ore", "negative"], rotation=90, va="center")
     axes.tick_params(length=0, labelsize=8, labelcolor=INK)
     axes.spines[:].set_visible(False)
 
@@ -143,11 +143,11 @@ def _powers_of_ten(axes: Axes) -> None:
 _COLOURS = (MODEL, RECOMMENDED, *OTHERS, INK, FAINT)
 _LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)))
 _SIDES: dict[str, dict[str, Any]] = {
-    PAPER: {"color": RECOMMENDED, "marker": "o", "label": "ours, as the paper cut"},
+    PAPER: {"color": RECOMMENDED, "marker": "o", "label": "ours, the paper's split"},
     SPATIAL: {"color": MODEL, "marker": "s", "label": "ours, leak-free"},
     PUBLISHED: {"color": INK, "marker": "D", "label": "paper"},
 }
-_CUTS = {PAPER: "as the paper cut", SPATIAL: "leak-free"}
+_CUTS = {PAPER: "the paper's split", SPATIAL: "leak-free"}
 _STEPS = 201  # points at which curves of several seeds are averaged
 Curves = Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]]  # by label, a seed each
 
@@ -205,8 +205,8 @@ def roc(curves: Mapping[str, Curves]) -> Figure:
     figure, axes = _panels(curves, size=3.3)
     for panel in axes:
         _diagonal(panel)
-        panel.set_xlabel("False alarms (share of barren)", fontsize=8.5, color=INK)
-    axes[0].set_ylabel("Hits (share of ore)", fontsize=8.5, color=INK)
+        panel.set_xlabel("False-positive rate", fontsize=8.5, color=INK)
+    axes[0].set_ylabel("True-positive rate", fontsize=8.5, color=INK)
     _legend(figure, axes)
     return figure
 
@@ -261,7 +261,7 @@ def _percentiles(axes: Axes, table: Row) -> None:
 
 
 def _bars(axes: Axes, values: Any, ends: Any, style: dict[str, Any], shift: float = 0.0) -> None:
-    """Points with bars; where no end is known, points alone."""
+    """Points with bars; only points where no interval is known."""
     at = np.arange(len(values)) + shift
     known = np.isfinite(values)
     bars = np.nan_to_num(np.asarray(ends, dtype=np.float64)[:, known])
@@ -271,7 +271,7 @@ def _bars(axes: Axes, values: Any, ends: Any, style: dict[str, Any], shift: floa
 
 
 def _panels(curves: Mapping[str, Curves], size: float = 2.9) -> tuple[Figure, list[Axes]]:
-    """A panel a protocol, in it a line a model."""
+    """One panel for each protocol, with one line for each model."""
     labels = list(dict.fromkeys(name for models in curves.values() for name in models))
     rows = math.ceil(len(labels) / 3)
     width = _WIDTH if len(curves) > 1 else 4.6
@@ -288,9 +288,9 @@ def _panels(curves: Mapping[str, Curves], size: float = 2.9) -> tuple[Figure, li
 
 
 def _line(axes: Axes, seeds: Sequence[Any], label: str, style: dict[str, Any]) -> None:
-    """One seed as it is; of several the mean, between the lowest and the highest."""
+    """One seed as a line; several seeds as their mean, with a band from lowest to highest."""
     if len(seeds[0][0]) == 1:
-        style = style | {"marker": "o", "markersize": 4}  # one epoch is no line
+        style = style | {"marker": "o", "markersize": 4}  # one epoch gives a point
     if len(seeds) == 1:
         axes.plot(*seeds[0], label=label, **style)
         return
@@ -343,23 +343,23 @@ _ABSENT = "not run"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of the paper, or of ours: what was drawn of it by name, and what was not."""
+    """A figure of the paper, or of ours: its drawings by name, and what is missing."""
 
     id: str
     title: str
     source: str = ""  # in the paper
     caption: str = ""
     figures: Mapping[str, Figure] | None = None
-    blank: str = ""  # why it is not drawn, or not in full
+    blank: str = ""  # why it is not drawn, or incomplete
 
 
 @dataclass(frozen=True)
 class Material:
-    """What figures are drawn from."""
+    """The data of the figures."""
 
     results: Results
     tables: Mapping[str, Row]
-    standing: Sequence[Row]
+    ranking: Sequence[Row]
     one_layer: Row | None
     beside: Beside
     cell: float | None  # side of a cell, metres
@@ -371,23 +371,23 @@ class Material:
 
 
 def figures_of(material: Material, *, smoke: bool) -> list[Drawn]:
-    """Draw our percentiles, each of the paper's figures or why it is blank, and where it looks."""
-    found = [_standing(material)]
+    """Our percentiles, each of the paper's figures or why it is blank, and the network's views."""
+    found = [_ranking(material)]
     for figure in material.experiment.paper.figures:
         drawn = _KINDS[figure.kind](material, figure)
         if smoke or not figure.note:
             found.append(drawn)
         else:
-            note = f"{drawn.caption} The paper’s: {figure.note}".strip()
+            note = f"{drawn.caption} The paper’s figure: {figure.note}".strip()
             found.append(Drawn(**(vars(drawn) | {"caption": note})))
     return found + _looks(material.beside)
 
 
 def _looks(beside: Beside) -> list[Drawn]:
-    """Where a guided network looks, where that was written; no figure of a paper."""
+    """Heat maps and offsets of a guided network, if they were written; not in the paper."""
     found = []
     if beside.heat is not None:
-        caption = "Windows of known deposits, and below each what spoke for ore in it."
+        caption = "Windows of known deposits, and below each the cells that raised its score."
         figures = {"grad-cam": beside.heat.figure()}
         found.append(Drawn("grad-cam", "Where the network looks", "", caption, figures))
     if beside.offsets is not None:
@@ -397,28 +397,28 @@ def _looks(beside: Beside) -> list[Drawn]:
     return found
 
 
-def _standing(material: Material) -> Drawn:
-    title, ranked = "Percentile of held-out deposits, run by run", [*material.standing]
+def _ranking(material: Material) -> Drawn:
+    title, ranked = "Percentile of held-out deposits, run by run", [*material.ranking]
     if not ranked:
-        return Drawn("standing", title, blank="no run was scored leak-free")
+        return Drawn("standing", title, blank="no run has a leak-free score")
     layer = ""
     if material.one_layer is not None:
         ranked = sorted([*ranked, material.one_layer], key=lambda row: -row["value"])
-        layer = " One layer, as it is, stands among them."
+        layer = " One layer alone, without a model, is among them."
     rows = [_share(row) for row in ranked]
     most = comparison.MOST_MAPS
     more = f" The best {most} of {len(rows)}." if len(rows) > most else ""
     return Drawn(
         "standing",
         title,
-        caption="Leak-free: the mean over seeds, between the ends of the 95\u00a0% intervals over "
-        f"deposits of all seeds. Blue lies above chance, which is dashed.{layer}{more}",
+        caption="Leak-free: the mean over seeds, with the 95\u00a0% intervals over deposits, of "
+        f"all seeds. Blue is above chance, which is dashed.{layer}{more}",
         figures={"standing": comparison.percentiles(rows, "")},
     )
 
 
 def _share(row: Row) -> dict[str, Any]:
-    """A percentile told in per cent as the shares that a comparison's figure is drawn from."""
+    """A percentile in per cent as a row of shares for the figure of a comparison."""
     shares = {k: None if row[k] is None else row[k] / 100 for k in ("value", "low", "high")}
     return {
         "name": row["run"],
@@ -454,16 +454,16 @@ def _by_epoch(material: Material, figure: PaperFigure) -> Drawn:
     for protocol in (PAPER, SPATIAL):
         for entry in entries:
             cells = material.results.done(entry, protocol)
-            told = [cell["history"] for cell in cells if cell.get("history")]
-            if told:
-                histories.setdefault(protocol, {})[entry.key] = told
+            kept = [cell["history"] for cell in cells if cell.get("history")]
+            if kept:
+                histories.setdefault(protocol, {})[entry.key] = kept
     if not histories:
         return _blank(figure, "no cell keeps a history of its training")
     return _one(
         figure,
         epochs(histories, key),
-        f"Training {key}, of what is learned from: it says how well a network fits, and nothing "
-        f"of what it has not seen.{_band(material)}",
+        f"Training {key}: it shows how well a network fits its training data, not how well it "
+        f"predicts.{_band(material)}",
     )
 
 
@@ -482,18 +482,18 @@ def _success(material: Material, figure: PaperFigure) -> Drawn:
     found = _curves(material, SPATIAL, "success_rate", "area", "captured")
     if not found:
         return _blank(figure, "no cell has a success rate")
-    caption = "Leak-free: each deposit is ranked by a network that has not seen it."
+    caption = "Leak-free: each deposit is ranked by a network that did not use it."
     return _one(figure, success_rate(found), f"{caption}{_band(material)} Dotted is chance.")
 
 
 def _curves(material: Material, protocol: str, name: str, x: str, y: str) -> dict[str, list[Any]]:
-    """Curves of the compared models under one protocol, a pair of axes a seed."""
+    """Curves of the compared models under one protocol, a pair (x, y) for each seed."""
     found = {}
     for entry in _entries(material, "comparison"):
         cells: Sequence[Cell] = material.results.done(entry, protocol)
-        told = [(cell[name][x], cell[name][y]) for cell in cells if cell.get(name)]
-        if told:
-            found[entry.key] = told
+        curves = [(cell[name][x], cell[name][y]) for cell in cells if cell.get(name)]
+        if curves:
+            found[entry.key] = curves
     return found
 
 
@@ -511,8 +511,8 @@ def _confusion(material: Material, figure: PaperFigure) -> Drawn:
     return _one(
         figure,
         confusion(table),
-        "Counts as the paper cut, the mean over seeds, and shares of what a place is. Leak-free "
-        "there is nothing to count: nobody knows the ground beside held-out places to be barren.",
+        "Counts under the paper's split, as the mean over seeds, and shares of the true class. "
+        "Not defined leak-free: there are no confirmed negatives.",
         blank=f"{', '.join(missing)}: {_ABSENT}" if missing else "",
     )
 
@@ -533,18 +533,18 @@ def _maps(material: Material, figure: PaperFigure) -> Drawn:
         return _layers(material, figure)
     there, missing = _maps_of(material, figure)
     if not there:
-        return _blank(figure, "no network that it shows was among those run")
+        return _blank(figure, "none of its networks was run")
     tiled = {name: m for name, m in there.items() if m.tiles is not None}
     caption = "Probability of ore by the network that learned from all places; north is up."
     if tiled:
-        caption += " Areas are numbered; those called ore are outlined, all else is paler."
+        caption += " Areas are numbered; those predicted as ore are outlined, the rest is paler."
     # Numbers of tiles need the whole width.
     shown = [{name: m} for name, m in there.items()] if tiled else [there]
     drawn = {
         f"{figure.id}-{k + 1}" if len(shown) > 1 else figure.id: maps.scored(these, material.cell)
         for k, these in enumerate(shown)
     }
-    blank = f"{', '.join(missing)}: not among what was run" if missing else ""
+    blank = f"{', '.join(missing)}: {_ABSENT}" if missing else ""
     return _drawn(figure, drawn, caption, blank)
 
 
@@ -560,7 +560,7 @@ def _maps_of(material: Material, figure: PaperFigure) -> tuple[dict[str, ScoredM
         mapped = _entries(material, "map") if "map" in material.tables else []
         if not mapped:
             return {}, []
-        # A table of maps has one row: what several networks say together is one map.
+        # A table of maps has one row: several networks give one map together.
         name = material.tables["map"]["rows"][0]["name"]
         shown = [t.id for t in material.experiment.paper.tables if t.source == figure.source]
         beside = [e for t in shown for e in _entries(material, t) if not e.same_as]
@@ -574,7 +574,7 @@ def _layers(material: Material, figure: PaperFigure) -> Drawn:
     evidence = material.beside.evidence
     if evidence is None:
         return _blank(figure, "no evidence was written")
-    caption = "Evidence layers, each on its own scale, dark low and bright high; north is up."
+    caption = "Evidence layers, each on its own scale: dark is low, bright is high; north is up."
     return _one(figure, maps.layers(evidence), caption)
 
 
@@ -583,8 +583,8 @@ def _shap(material: Material, figure: PaperFigure) -> Drawn:
     if shapley is None:
         return _blank(figure, "no Shapley values were written")
     if figure.id == "shap-means":
-        return _one(figure, shapley.means(), "The largest on top.")
-    caption = "A dot a window, coloured by the layer’s value there."
+        return _one(figure, shapley.means(), "The largest is on top.")
+    caption = "Each dot is a window, coloured by the layer’s value there."
     return _one(figure, shapley.swarm(), caption)
 
 
@@ -593,13 +593,13 @@ def _several_seeds(material: Material) -> bool:
 
 
 def _band(material: Material) -> str:
-    """What line and band are, behind a space; nothing of one seed, which has a line alone."""
+    """A sentence on line and band, after a space; empty for one seed."""
     several = " The line is the mean over seeds, the band their range."
     return several if _several_seeds(material) else ""
 
 
 def _entries(material: Material, *tables: str) -> list[Entry]:
-    """The entries of the first of these tables that any stands in."""
+    """The entries of the first of these tables that shows any."""
     found = (material.experiment.standing_in(table) for table in tables)
     return list(next((entries for entries in found if entries), ()))
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _WIDTH = 6.6
 _GAP, _ABOVE, _BELOW, _KEY = 0.15, 0.3, 0.56, 0.32  # inches
 _BLANK = "#e3e5e6"
-_VEIL = 0.5  # of white over what is not called ore
-_SMALLEST = 4.2  # points of a tile's number; below it, only the tiles called ore are numbered
+_VEIL = 0.5  # of white over areas not predicted as ore
+_SMALLEST = 4.2  # points of a tile's number; below, only tiles predicted as ore are numbered
 _DOT, _RIM = 20, 0.9  # area of a deposit's mark and width of its rim, in points
 _MOST_LAYERS = 20
 
@@ -96,7 +96,7 @@ def _image(axes: Axes, values: Floats) -> AxesImage:
 
 
 def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
-    """The grid of tiles with its numbers; those called ore in a thick line, all else paler.
+    """The grid of tiles with numbers; those predicted as ore have a thick line, the rest is paler.
 
     ``points`` is the width of a lattice point on the page.
     """
@@ -108,16 +108,16 @@ def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
     axes.add_collection(
         LineCollection(list(_edges(tiles)), colors="white", linewidths=0.4, alpha=0.8)
     )
-    called = np.isin(tiles, map_.called)
-    veil = np.ones((*called.shape, 4))
-    veil[..., 3] = np.where(called, 0.0, _VEIL)
+    predicted = np.isin(tiles, map_.called)
+    veil = np.ones((*predicted.shape, 4))
+    veil[..., 3] = np.where(predicted, 0.0, _VEIL)
     axes.imshow(veil, interpolation="nearest", zorder=2.5)
-    outline = list(_edges(called.astype(np.int64)))
+    outline = list(_edges(predicted.astype(np.int64)))
     axes.add_collection(LineCollection(outline, colors="white", linewidths=2.6, zorder=3))
     axes.add_collection(LineCollection(outline, colors=RECOMMENDED, linewidths=1.5, zorder=4))
     _numbers(axes, map_, points)
-    key = Line2D([], [], color=RECOMMENDED, linewidth=1.5, label="called ore")
-    return {"called": key}
+    key = Line2D([], [], color=RECOMMENDED, linewidth=1.5, label="predicted as ore")
+    return {"predicted": key}
 
 
 def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
@@ -130,8 +130,8 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
     tiled = bool((map_.tiles[np.isfinite(map_.score)] > 0).all())  # else areas, some of one point
     shown, mark = max(size, 5.0), (math.sqrt(_DOT) + _RIM) / 2
     for number in numbers:
-        called = number in map_.called
-        if number < 1 or not (called or (tiled and size >= _SMALLEST)):
+        predicted = number in map_.called
+        if number < 1 or not (predicted or (tiled and size >= _SMALLEST)):
             continue
         reach = (np.array([0.4, 0.35 * len(str(number))]) * shown + mark) / points
         y, x = _off_deposits(np.argwhere(map_.tiles == number), map_.deposits, reach)
@@ -140,11 +140,11 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
             y,
             str(number),
             fontsize=shown,
-            fontweight="bold" if called else "normal",
+            fontweight="bold" if predicted else "normal",
             ha="center",
             va="center",
             color=INK,
-            zorder=6 if called else 5,
+            zorder=6 if predicted else 5,
             path_effects=[withStroke(linewidth=1.4, foreground="white", alpha=0.85)],
         )
 
@@ -163,7 +163,7 @@ def _off_deposits(at: Ints, deposits: Floats, reach: Floats) -> Floats:
 
 
 def _middle(at: Ints) -> Floats:
-    """Where an area's number stands: its middle, or its innermost cell where that is outside.
+    """The position of an area's number: its middle, or its innermost cell if that is outside.
 
     ``at`` ``(n, 2)`` are its cells.
     """
@@ -207,7 +207,7 @@ def _deposits(axes: Axes, at: Floats) -> dict[str, Artist]:
 
 
 class _Panel(NamedTuple):
-    """Where a map stands on its figure, in inches; its scale is below it, and north."""
+    """The position of a map on its figure, in inches; scale and north arrow are below it."""
 
     figure: Figure
     left: float
@@ -216,20 +216,20 @@ class _Panel(NamedTuple):
     tall: float
 
     def axes(self, left: float, bottom: float, wide: float, tall: float) -> Axes:
-        """Add axes whose corner lies so far from the map's."""
+        """Add axes with their corner ``left`` and ``bottom`` of the map's corner."""
         width, height = self.figure.get_size_inches()
         x, y = self.left + left, self.bottom + bottom
         return self.figure.add_axes((x / width, y / height, wide / width, tall / height))
 
     def map(self, score: Floats) -> tuple[Axes, AxesImage]:
-        """Draw the map; one that is narrower than its place stands at its left."""
+        """Draw the map; a narrow one is at the left of its panel."""
         rows, columns = score.shape
         shrink = min(self.wide / columns, self.tall / rows)
         axes = self.axes(0, self.tall - rows * shrink, columns * shrink, rows * shrink)
         return axes, _image(axes, score)
 
     def scale(self, image: AxesImage, title: str) -> None:
-        """Set the colour scale below the map's left half."""
+        """Draw the colour scale below the left half of the map."""
         bar = self.axes(0, -0.2, 0.5 * self.wide, 0.1)
         scale = self.figure.colorbar(image, cax=bar, orientation="horizontal")
         scale.outline.set_visible(False)
@@ -238,11 +238,11 @@ class _Panel(NamedTuple):
         bar.set_xlabel(title, fontsize=8, color=INK, labelpad=2)
 
     def north(self, across_km: float | None) -> None:
-        """Set north below the map's right corner, and a scale bar where its width is known."""
-        room = self.axes(0, -0.5, self.wide, 0.5)
-        room.set(xlim=(0, self.wide), ylim=(0, 0.5))
-        room.set_axis_off()
-        room.annotate(
+        """Draw the north arrow below the map, and a scale bar if the map's width is known."""
+        strip = self.axes(0, -0.5, self.wide, 0.5)
+        strip.set(xlim=(0, self.wide), ylim=(0, 0.5))
+        strip.set_axis_off()
+        strip.annotate(
             "N",
             xy=(self.wide - 0.08, 0.44),
             xytext=(self.wide - 0.08, 0.12),
@@ -256,6 +256,6 @@ class _Panel(NamedTuple):
             length = scale_length(0.7 * across_km)
             end = self.wide - 0.3
             start = end - length / across_km * self.wide
-            room.plot([start, end], [0.4, 0.4], color=INK, linewidth=1.5, solid_capstyle="butt")
+            strip.plot([start, end], [0.4, 0.4], color=INK, linewidth=1.5, solid_capstyle="butt")
             middle = (start + end) / 2
-            room.text(middle, 0.33, f"{length:g} km", fontsize=8, color=INK, ha="center", va="top")
+            strip.text(middle, 0.33, f"{length:g} km", fontsize=8, color=INK, ha="center", va="top")

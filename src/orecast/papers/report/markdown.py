@@ -1,4 +1,4 @@
-"""A reproduction as Markdown."""
+"""Write a reproduction as Markdown."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from orecast.report.tables import DASH, Table, number
 
 _WHOSE = {
     PUBLISHED: "paper",
-    PAPER: "ours, as the paper cut",
+    PAPER: "ours, the paper's split",
     SPATIAL: "ours, leak-free",
     OURS: "ours",
 }
-_WIDEST = 6  # figures that a line holds side by side
-_LONGEST = 60  # letters to which a last column is padded
+_WIDEST = 6  # most figures in a line
+_LONGEST = 60  # most letters to which a last column is padded
 _RANK = "Percentile"
 Row = Mapping[str, Any]
 
 
 def set_table(table: Row) -> list[str]:
-    """Set one of the run's tables below its heading, and its notes below it, as lines."""
+    """The lines of one of the run's tables: heading, table, notes."""
     wide = len(table["columns"]) * len(table["sides"]) <= _WIDEST or table["kind"] == "screening"
     source = f" ({table['source']} of the paper)" if table["source"] else ""
     notes = [
         *([table["note"]] if table["note"] else []),
         *_meanings(table),
         *(f"{row['name']}: {row['note']}" for row in table["rows"] if row["note"]),
-        *(f"{row['name']} was refused under {r}" for row in table["rows"] for r in _refused(row)),
+        *(f"{row['name']} failed under {r}" for row in table["rows"] for r in _refused(row)),
         *_declared(table),
         *_blanks(table),
-        *_silent(table),
+        *_without_positives(table),
         *_weights(table),
     ]
     below = [*(f"- {note.rstrip('.')}." for note in notes), *([""] if notes else [])]
@@ -50,53 +50,53 @@ def set_table(table: Row) -> list[str]:
 
 
 def _meanings(table: Row) -> list[str]:
-    """Which score stands under a name that another one has, and where that other one stands."""
+    """Notes on columns whose name in the paper means another score here."""
     columns = table["columns"]
     scores = [c["standard"] for c in columns if c["standard"]]
     if len(set(scores)) < len(scores):
-        return []  # columns are models, all under the score that the title names
+        return []  # columns are models, with the score that the title names
     misnamed = [c for c in columns if is_misnamed(c)]
     renamed = [c for c in columns if is_renamed(c) and c not in misnamed]
-    told = [f"Of ours, {_defined(renamed)}"] if renamed else []
+    notes = [f"In our figures, {_defined(renamed)}"] if renamed else []
     if not misnamed:
-        return told
-    said = f"In the paper's sense, {_defined(misnamed)}"
+        return notes
+    words = f"In the paper, {_defined(misnamed)}"
     if any(map(is_ours_alone, columns)):
-        said += f"; the standard score stands beside {'each' if misnamed[1:] else 'it'}"
+        words += f"; the standard score is beside {'each' if misnamed[1:] else 'it'}"
         if PUBLISHED in table["sides"]:
-            said += ", blank for the paper, which does not give it"
-    return [*told, said]
+            words += ", blank for the paper, which does not give it"
+    return [*notes, words]
 
 
 def _defined(columns: Sequence[Row]) -> str:
     return ", ".join(f"{c['name']} is the {score_words(c['standard'])}" for c in columns)
 
 
-def _silent(table: Row) -> list[str]:
-    """Which rows call nothing ore: their accuracy is the share of barren ground, and no more."""
+def _without_positives(table: Row) -> list[str]:
+    """Rows that predict no ore: their accuracy is just the share of negatives."""
     recalls = [k for k, column in enumerate(table["columns"]) if column["standard"] == "recall"]
     if len(recalls) != 1 or OURS in table["sides"]:
         return []
-    silent = {
+    names = {
         _WHOSE[side]: [
             row["name"] for row in table["rows"] if row["figures"][side][recalls[0]]["value"] == 0
         ]
         for side in (PAPER, SPATIAL)
     }
-    told = "; ".join(f"{whose}: {', '.join(rows)}" for whose, rows in silent.items() if rows)
-    return [f"Called nothing ore ({told})"] if told else []
+    words = "; ".join(f"{whose}: {', '.join(rows)}" for whose, rows in names.items() if rows)
+    return [f"Predicted no ore ({words})"] if words else []
 
 
 def _weights(table: Row) -> list[str]:
-    """How many weights its networks have as run and in full, those alike together."""
+    """Number of weights of the networks as run and in full; equal ones are listed together."""
     found: dict[tuple[int, int], list[str]] = {}
-    for told in table["weights"]:
-        found.setdefault((told["weights"], told["in_full"]), []).append(told["run"])
+    for counted in table["weights"]:
+        found.setdefault((counted["weights"], counted["in_full"]), []).append(counted["run"])
     words = [
         f"{'all' if n == whole else f'{number(n, 0)} of'} {number(whole, 0)} ({', '.join(runs)})"
         for (n, whole), runs in found.items()
     ]
-    return [f"Weights of a network as run, of those in full: {'; '.join(words)}"] if words else []
+    return [f"Weights, as run of those in full: {'; '.join(words)}"] if words else []
 
 
 def _refused(row: Row) -> Sequence[str]:
@@ -105,7 +105,7 @@ def _refused(row: Row) -> Sequence[str]:
 
 
 def _declared(table: Row) -> list[str]:
-    """What models say of their leak-free scores: each sentence once, with the rows it is of."""
+    """What models declare about their leak-free scores: each sentence once, with its rows."""
     found: dict[str, list[str]] = {}
     for row in table["rows"]:
         for words in row.get("declares", []):
@@ -114,7 +114,7 @@ def _declared(table: Row) -> list[str]:
 
 
 def _side_by_side(table: Row) -> Table:
-    """A line a row: of each column the paper's figure and ours."""
+    """One line for each row: the paper's figure and ours in each column."""
     sides, ranks = table["sides"], _ranks(table)
     head = [f"{_named(c)}, {_WHOSE[side]}" for c in table["columns"] for side in sides]
     kept = [f"Kept, {_WHOSE[side]}" for side in sides] if table["kind"] == "screening" else []
@@ -134,7 +134,7 @@ def _side_by_side(table: Row) -> Table:
 
 
 def _stacked(table: Row) -> Table:
-    """A line a row and side, so that each column's figures stand below each other."""
+    """One line for each row and side, so that a column's figures are below each other."""
     ranked = bool(_ranks(table))
     rows = []
     for row in table["rows"]:
@@ -154,14 +154,14 @@ def _stacked(table: Row) -> Table:
 
 
 def _ranks(table: Row) -> list[str | None]:
-    """Columns that a percentile is told of; [None] where it is told of whole rows."""
+    """Columns that have a percentile; [None] where whole rows have one."""
     return list(dict.fromkeys(p["column"] for r in table["rows"] for p in r.get("percentile", [])))
 
 
 def _blanks(table: Row) -> list[str]:
-    """Why a blank is one: each reason once, with the rows and columns where not all are blank.
+    """Reasons for blanks: each once, with rows and columns unless all are blank.
 
-    Those of the paper in a column of ours alone are told with the column's meaning.
+    Blanks of the paper in a column that only we have are explained with the column's meaning.
     """
     found: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for row in table["rows"]:
@@ -170,19 +170,19 @@ def _blanks(table: Row) -> list[str]:
                 if figure["value"] is None and not (side == PUBLISHED and is_ours_alone(column)):
                     rows, columns = found.setdefault((side, figure["why"]), ({}, {}))
                     rows[row["name"]] = columns[column["name"]] = None
-    told = []
+    notes = []
     ours_alone = sum(map(is_ours_alone, table["columns"]))
     for (side, why), (rows, columns) in found.items():
         every = len(table["columns"]) - (ours_alone if side == PUBLISHED else 0)
         of = [] if len(rows) == len(table["rows"]) else list(rows)
         of += [] if len(columns) == every else list(columns)
         whose = f"{_WHOSE[side]} ({', '.join(of)})" if of else _WHOSE[side]
-        told.append(f"Blank, {whose}: {why}")
-    return told
+        notes.append(f"Blank, {whose}: {why}")
+    return notes
 
 
 def aligned(table: Table) -> str:
-    """Set a table in Markdown with its pipes below each other, figures to the right.
+    """A table in Markdown with aligned columns, figures to the right.
 
     A last column of long texts is not padded.
     """
@@ -206,13 +206,13 @@ def _named(column: Row) -> str:
 
 
 def figure_words(figure: Row, digits: int) -> str:
-    """Write a figure with its spread over seeds, where it has one."""
+    """A figure in words, with its spread over seeds if it has one."""
     text = number(figure["value"], digits)
     return text if figure["spread"] is None else f"{text} ± {number(figure['spread'], digits)}"
 
 
 def rank_words(figure: Row | None) -> str:
-    """Write a percentile with its spread and its interval."""
+    """A percentile in words, with its spread and its interval."""
     if figure is None or figure["value"] is None:
         return DASH
     text = figure_words(figure, 1)
@@ -230,25 +230,25 @@ def _cell(text: str) -> str:
 
 
 SMOKE = (
-    "**Smoke run.** It proves that everything runs and says nothing about the methods; nothing "
-    "published stands beside it."
+    "**Smoke run.** It checks only that everything runs. Its figures show nothing about the "
+    "methods, so the published ones are left out."
 )
 PROTOCOLS = (
-    "Under `paper`, windows are grown and split as the paper did, so that what is tested has all "
-    "but been learned from; under `spatial`, whole deposits are held out with their surroundings, "
-    "and each is ranked among the cells of its region (percentile, 50 is chance): only the second "
-    "speaks of ground where no deposit is known. There a network calls ore what it gives a "
-    "probability of 0.5 or more, or by its own vote; no threshold is tuned on what is tested."
+    "Under `paper`, windows are grown and split as in the paper, so that test windows are nearly "
+    "copies of training windows. Under `spatial`, whole deposits are held out with their "
+    "surroundings, and each is ranked among the cells of its region (percentile; 50 is chance). "
+    "Only `spatial` applies to areas without known deposits. There a network predicts ore where "
+    "its probability is 0.5 or more, or by its own vote; no threshold is tuned on test data."
 )
 CHOICES = "Choices where the paper is silent or contradicts itself"
 _KINDS = {
-    "hour": "Capped run: what two cores finish in about an hour.",
+    "hour": "Capped run: about one hour on two cores.",
     "full": "Full run of the recipe.",
 }
 
 
 def to_markdown(content: Row, paper: Paper) -> str:
-    """Write a reproduction: what was run, what stands, the tables, the figures, the choices."""
+    """Write a reproduction: what was run, the ranking, the tables, the figures, the choices."""
     tables = [line for table in content["tables"] for line in set_table(table)]
     versions = ", ".join(f"{name} {v}" for name, v in content["versions"].items())
     lines = [
@@ -264,13 +264,13 @@ def to_markdown(content: Row, paper: Paper) -> str:
 
 
 def what_was_generated(steps: Sequence[Row]) -> list[str]:
-    """A list of what each generator made, held against what it learned from; empty without one."""
+    """What each generator made, compared with its training rows; empty without generators."""
     if not steps:
         return []
     classes = {1: "ore", 0: "barren"}
     lines = [
-        f"- {step['run']}: {step['rows']} {classes[step['label']]} rows by {step['method']}, which "
-        f"learned from {step['learned_from']}. {step['sentence']}"
+        f"- {step['run']}: {step['rows']} {classes[step['label']]} rows by {step['method']}, "
+        f"fitted to {step['learned_from']}. {step['sentence']}"
         if "method" in step
         else f"- {step['run']}: {step['sentence']}"
         for step in steps
@@ -279,7 +279,7 @@ def what_was_generated(steps: Sequence[Row]) -> list[str]:
 
 
 def what_was_run(content: Row) -> list[str]:
-    """Paragraphs: the run's size and what was capped, the survey, how each protocol cut."""
+    """Paragraphs on the run's size and caps, the survey, and the folds of each protocol."""
     capped = f" Capped: {'; '.join(content['capped'])}." if content["capped"] else ""
     seeds = ", ".join(str(seed) for seed in content["seeds"])
     kind = "" if content["kind"] == "smoke" else _KINDS[content["kind"]]
@@ -306,7 +306,7 @@ def _head(content: Row, paper: Paper) -> list[str]:
 
 
 def citation(paper: Paper) -> str:
-    """Write authors, title, year, journal and DOI, as far as they are known."""
+    """Authors, title, year, journal and DOI, as far as they are known."""
     authors = f"{', '.join(paper.authors)}: " if paper.authors else ""
     journal = f" {paper.journal}." if paper.journal else ""
     doi = f" <https://doi.org/{paper.doi}>" if paper.doi else ""
@@ -314,11 +314,11 @@ def citation(paper: Paper) -> str:
 
 
 def what_stands(content: Row) -> str:
-    """Say which runs the leak-free protocol leaves standing, and which one layer outdoes."""
+    """Which runs are above chance under the leak-free protocol, and which above one layer."""
     ranked = content["standing"]
     if not ranked:
-        return "**The leak-free protocol has scored no run.**"
-    return f"{_left_standing(ranked)}{_against_one_layer(ranked, content.get('one_layer'))}"
+        return "**No run has a score under the leak-free protocol.**"
+    return f"{_runs_above_chance(ranked)}{_against_one_layer(ranked, content.get('one_layer'))}"
 
 
 def _against_one_layer(ranked: Sequence[Row], layer: Row | None) -> str:
@@ -333,23 +333,23 @@ def _against_one_layer(ranked: Sequence[Row], layer: Row | None) -> str:
     elif len(above) == 1:
         higher = f"of {len(ranked)} runs only {above[0]}'s mean is"
     return (
-        " **One layer alone**, as it is, the one that ranks best what a fold may see, has "
+        " **One layer alone**, without a model, chosen by the training places of each fold, has "
         f"{rank_words(layer)}: {higher} higher."
     )
 
 
-def _left_standing(ranked: Sequence[Row]) -> str:
+def _runs_above_chance(ranked: Sequence[Row]) -> str:
     runs = f"{len(ranked)} run{'s' * (len(ranked) > 1)}"
-    chance = "95\u00a0% intervals over deposits, of all seeds; one run in forty is above by chance"
+    chance = "95\u00a0% intervals over deposits, of all seeds; 1 run in 40 is above by chance"
     named = [f"{f['run']} {rank_words(f)}" for f in ranked if f["stands"]]
     if not named:
         return (
-            f"**The leak-free protocol leaves none of {runs} standing:** no percentile's interval "
-            f"lies above 50 ({chance}). The best is {ranked[0]['run']}, {rank_words(ranked[0])}."
+            f"**Leak-free, none of {runs} is above chance:** no percentile's interval lies above "
+            f"50 ({chance}). The best is {ranked[0]['run']}, {rank_words(ranked[0])}."
         )
     return (
-        f"**The leak-free protocol leaves {len(named)} of {runs} standing,** with the percentile's "
-        f"interval above 50 ({chance}): {'; '.join(named)}."
+        f"**Leak-free, {len(named)} of {runs} {'is' if len(named) == 1 else 'are'} above chance,** "
+        f"with the percentile's interval above 50 ({chance}): {'; '.join(named)}."
     )
 
 
@@ -361,7 +361,7 @@ def _size(survey: Row) -> str:
 
 
 def _cuts(cells: Sequence[Row]) -> list[str]:
-    """How each protocol cut, as its first finished cell says."""
+    """How each protocol cut its folds, from its first finished cell."""
     found: dict[str, str] = {}
     for cell in cells:
         if cell.get("sentence"):
@@ -370,10 +370,10 @@ def _cuts(cells: Sequence[Row]) -> list[str]:
 
 
 def legend(content: Row) -> str:
-    """Say what figures and brackets of the tables are."""
+    """What the figures and brackets of the tables mean."""
     balanced = (
-        "Leak-free, each held-out place stands against one cell drawn from its region, so that an "
-        "accuracy there is the balanced one."
+        "Leak-free, each held-out place is compared with one cell drawn from its region, so an "
+        "accuracy there is the balanced accuracy."
     )
     return f"{_spread(content)} {balanced}"
 
@@ -381,13 +381,13 @@ def legend(content: Row) -> str:
 def _spread(content: Row) -> str:
     if len(content["seeds"]) > 1:
         return (
-            "Ours are means over seeds, ± their standard deviation. The percentile is that of the "
-            "held-out deposits, leak-free; its brackets hold the 95\u00a0% intervals over deposits "
-            "of all seeds."
+            "Our figures are means over seeds, ± their standard deviation. The percentile is that "
+            "of the held-out deposits, leak-free; in brackets the 95\u00a0% intervals over "
+            "deposits, of all seeds."
         )
     return (
-        "Ours are of one seed. The percentile is that of the held-out deposits, leak-free, in "
-        "brackets its 95\u00a0% interval over deposits."
+        "Our figures are of one seed. The percentile is that of the held-out deposits, leak-free; "
+        "in brackets its 95\u00a0% interval over deposits."
     )
 
 
@@ -400,7 +400,7 @@ def _figures(figures: Sequence[Row]) -> list[str]:
             source = f" ({figure['source']} of the paper)" if figure["source"] else ""
             lines += [f"**{figure['title']}**{source}. {figure['caption']}", ""]
     blank = [f"- {f['title']}: {f['blank'].rstrip('.')}." for f in figures if f["blank"]]
-    return [*lines, *(["Not drawn, or not in full:", "", *blank, ""] if blank else [])]
+    return [*lines, *(["Figures not drawn, or incomplete:", "", *blank, ""] if blank else [])]
 
 
 def _choices(choices: Sequence[Row]) -> list[str]:
@@ -408,6 +408,6 @@ def _choices(choices: Sequence[Row]) -> list[str]:
 
 
 def choices_table(choices: Sequence[Row]) -> str:
-    """Set what was taken where a paper is silent, and why."""
+    """A table of what we chose where a paper is silent, and why."""
     rows = [(c["what"], c["taken"], " ".join(c["why"].split())) for c in choices]
-    return aligned(Table("Choices", ("What", "Taken", "Why"), rows))
+    return aligned(Table("Choices", ("What", "Chosen", "Why"), rows))

@@ -1,4 +1,4 @@
-"""Tables of a reproduction beside those printed."""
+"""Tables of a reproduction beside the paper's."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class ScoredMap:
-    """A run's map on a lattice of cells; row 0 is the northernmost, NaN was not scored."""
+    """A run's map on a lattice of cells; row 0 is the northernmost, NaN is a cell without score."""
 
     score: Floats  # (rows, columns), a probability
     step: float  # cells between lattice points
     deposits: Floats  # (n, 2) row and column on the lattice
-    tiles: Ints | None = None  # (rows, columns), numbered from 1; below 1 there is none
-    called: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles called ore
-    known: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # that hold a deposit
+    tiles: Ints | None = None  # (rows, columns), numbered from 1; below 1 is no tile
+    called: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles predicted as ore
+    known: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles that hold a deposit
 
 
 @dataclass(frozen=True)
 class Beside:
-    """Maps by the stem of their file, and tables by name, where they were written.
+    """Maps by the stem of their file, and other arrays by name, as far as they were written.
 
     ``samples`` has ``names`` (p,), ``raw`` and ``clr`` (n, p); ``evidence`` has ``names`` (C,) and
     ``values`` (C, rows, columns).
@@ -53,7 +53,7 @@ class Beside:
 
     @classmethod
     def of(cls, folder: Path) -> Beside:
-        """Read what is there of ``maps/*.npz`` and the five other files below ``folder``.
+        """Read ``maps/*.npz`` and the five other files below ``folder``, as far as they exist.
 
         Raises RunError or InputError naming a file that cannot be read.
         """
@@ -104,10 +104,10 @@ def _unreadable(path: Path, what: str) -> RunError:
     return RunError(what, where=str(path), remedy="remove it and reproduce again")
 
 
-def standing(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Return each run's percentile of held-out deposits, best first; those without are left out.
+def ranking(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Return each run's percentile of held-out deposits, best first; runs without are left out.
 
-    ``stands`` tells whether the intervals of all its seeds lie above 50, which is chance.
+    ``stands`` is whether the intervals of all its seeds lie above 50, which is chance.
     """
     results = Results(experiment, cells)
     found = [{"run": run_label(experiment, e), **results.percentile(e)} for e in experiment.runs]
@@ -116,7 +116,7 @@ def standing(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, An
 
 
 def one_layer(experiment: Experiment, cells: Sequence[Cell]) -> dict[str, Any] | None:
-    """Return the percentile of the layer that each fold chose; None where it is not scored."""
+    """Return the percentile of the layer chosen in each fold; None where it has no score."""
     found = Results(experiment, cells).percentile(ONE_LAYER)
     if found["value"] is None:
         return None
@@ -128,7 +128,7 @@ def _above_chance(figure: Mapping[str, Any]) -> bool:
 
 
 def run_label(experiment: Experiment, entry: Entry) -> str:
-    """Name a run where its table does not: "0.4" becomes "beta 0.4", "GAN" "… grown by GAN"."""
+    """The full name of a run: "0.4" becomes "beta 0.4", "GAN" becomes "… grown by GAN"."""
     axes = {figure.against for figure in experiment.paper.figures}
     if entry.tables[0] in axes:
         return f"{entry.tables[0]} {entry.key}"
@@ -140,14 +140,14 @@ def run_label(experiment: Experiment, entry: Entry) -> str:
 
 
 PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
-_STANDARD = ", standard"  # behind a column's name, of the score that the name says
+_STANDARD = ", standard"  # added to a column's name, for the score that the name means here
 _SCORES = ("auc", *CALLED)
 _NOT_RUN = "not run"
 _NOT_GIVEN = "the paper does not give it"
-_UNDEFINED = "undefined on what was tested, as precision is where nothing is called ore"
+_UNDEFINED = "not defined on the test data (precision needs a predicted positive)"
 _ABSENT = {
     PAPER: _UNDEFINED,
-    SPATIAL: "there is no such figure where nobody knows the ground beside a place to be barren",
+    SPATIAL: "not defined: there are no confirmed negatives",
 }
 _BEST = {"accuracy": max, "loss": min}  # of a training's history
 _PER_CENT = 100.0
@@ -158,7 +158,7 @@ Measure = Callable[[Cell], float | None]
 
 @dataclass(frozen=True)
 class Results:
-    """The cells of a run, by what was run and how it was cut."""
+    """The cells of a run, by entry and protocol."""
 
     experiment: Experiment
     cells: Sequence[Cell]
@@ -171,43 +171,38 @@ class Results:
         return sorted(found, key=lambda c: c["seed"])
 
     def done(self, entry: Entry, protocol: str) -> list[Cell]:
-        """Return those that were not refused."""
+        """Return the cells that have scores."""
         return [cell for cell in self.of(entry, protocol) if not cell.get("error")]
 
     def figure(
         self, entry: Entry | None, protocol: str, measure: Measure, factor: float
     ) -> dict[str, Any]:
-        """Return the mean of a measure over an entry's seeds, or why there is none."""
+        """Return the mean of a measure over an entry's seeds, or the reason why there is none."""
         found = self.of(entry, protocol) if entry else []
         if entry is None or not found:
             return _blank(_NOT_RUN)
         done = self.done(entry, protocol)
         if not done:
             return _blank(found[0]["error"]["what"])
-        told = [v for cell in done if (v := measure(cell)) is not None]
-        values = [factor * v for v in told if math.isfinite(v)]
-        return _mean(values) if values else _blank(_UNDEFINED if told else _ABSENT[protocol])
+        measured = [v for cell in done if (v := measure(cell)) is not None]
+        values = [factor * v for v in measured if math.isfinite(v)]
+        return _mean(values) if values else _blank(_UNDEFINED if measured else _ABSENT[protocol])
 
     def percentile(self, entry: Entry) -> dict[str, Any]:
         """Return the percentile of held-out deposits in per cent, with ``low`` and ``high``.
 
-        The interval holds those of all seeds, so that it lies above 50 where every one does.
+        The interval covers those of all seeds: it lies above 50 if each of them does.
         """
         figure = self.figure(
             entry, SPATIAL, lambda c: (c.get("percentile") or {}).get("value"), _PER_CENT
         )
-        told = [c["percentile"] for c in self.done(entry, SPATIAL) if c.get("percentile")]
-        ends = {
-            "low": [_PER_CENT * p["low"] for p in told if _known(p.get("low"))],
-            "high": [_PER_CENT * p["high"] for p in told if _known(p.get("high"))],
-        }
-        return figure | {
-            "low": min(ends["low"], default=None),
-            "high": max(ends["high"], default=None),
-        }
+        found = [c["percentile"] for c in self.done(entry, SPATIAL) if c.get("percentile")]
+        low = (_PER_CENT * p["low"] for p in found if _known(p.get("low")))
+        high = (_PER_CENT * p["high"] for p in found if _known(p.get("high")))
+        return figure | {"low": min(low, default=None), "high": max(high, default=None)}
 
     def refused(self, entry: Entry) -> list[str]:
-        """Return what the data or the settings refused while other seeds went through."""
+        """Return the errors of single seeds, if other seeds of the entry have scores."""
         return [
             f"{protocol}, seed {cell['seed']}: {cell['error']['what']}"
             for protocol in (PAPER, SPATIAL)
@@ -217,7 +212,7 @@ class Results:
         ]
 
     def declared(self, entry: Entry) -> list[str]:
-        """Return what its model says must be said with its leak-free scores."""
+        """Return what its model declares about its leak-free scores."""
         return [words for cell in self.done(entry, SPATIAL) for words in cell.get("declares", ())]
 
 
@@ -228,12 +223,12 @@ def tables_of(
     facts: Facts | None = None,
     weights: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Set each of a paper's tables beside ours; a ``kind`` of "smoke" has nothing published.
+    """The paper's tables with our figures; a ``kind`` of "smoke" leaves out the paper's.
 
-    ``facts``, by table, row and column, are figures that no cell holds, shares among them as 0 to
-    1: a number, numbers a seed, or a text that says why there is none. A screening's row also has
-    ``kept``, a bool. ``weights`` of a network that was run are its ``run`` (the entry's key), how
-    many ``weights`` it has, and how many ``in_full``.
+    ``facts``, by table, row and column, are figures that are in no cell: a number, a number for
+    each seed, or the reason why there is none; shares are 0 to 1. A screening's row also has
+    ``kept``, a bool. ``weights`` are, for each network, its ``run`` (the entry's key), its number
+    of ``weights`` and that ``in_full``.
     """
     results, known = Results(experiment, cells), facts or {}
     return [
@@ -244,23 +239,23 @@ def tables_of(
 
 
 def is_renamed(column: Mapping[str, Any]) -> bool:
-    """Whether a column's name is not what its score is called here, as an "AUC" of hard labels."""
-    return bool(column["standard"]) and _said(column["name"]) != column["standard"]
+    """Whether a column's name differs from our name of its score, as an "AUC" of hard labels."""
+    return bool(column["standard"]) and _score_of(column["name"]) != column["standard"]
 
 
 def is_misnamed(column: Mapping[str, Any]) -> bool:
-    """Whether a column's name says another score of ours than the paper means by it.
+    """Whether a column's name is our name of another score than the paper means.
 
     >>> is_misnamed({"name": "AUC", "standard": "balanced_accuracy"})
     True
     >>> is_misnamed({"name": "Sensitivity", "standard": "recall"})
     False
     """
-    return is_renamed(column) and _said(column["name"]) in _SCORES
+    return is_renamed(column) and _score_of(column["name"]) in _SCORES
 
 
 def is_ours_alone(column: Mapping[str, Any]) -> bool:
-    """Whether a column is the standard score beside one that is misnamed."""
+    """Whether a column is the standard score beside a misnamed one."""
     return str(column["name"]).endswith(_STANDARD)
 
 
@@ -277,12 +272,11 @@ def _table(
     results: Results, table: PaperTable, facts: Mapping[str, Mapping[str, Any]], smoke: bool
 ) -> dict[str, Any]:
     entries = results.experiment.standing_in(table.id)
-    told = _told(table)
-    sides = [*([] if smoke else [PUBLISHED]), *([OURS] if told else [PAPER, SPATIAL])]
-    columns = _columns(table, facts if told else None)
-    rows = [
-        _row(results, table, name, columns, sides, facts) for name in _names(table, entries, told)
-    ]
+    factual = _is_factual(table)
+    sides = [*([] if smoke else [PUBLISHED]), *([OURS] if factual else [PAPER, SPATIAL])]
+    columns = _columns(table, facts if factual else None)
+    names = _names(table, entries, factual)
+    rows = [_row(results, table, name, columns, sides, facts) for name in names]
     return {
         "id": table.id,
         "kind": table.kind,
@@ -303,46 +297,46 @@ def _table(
     }
 
 
-def _said(name: str) -> str:
-    """The key of the score that a column's name says, where there is such a score."""
+def _score_of(name: str) -> str:
+    """The key of our score with a column's name, if there is one."""
     return name.removesuffix(_STANDARD).lower().removesuffix("-score")
 
 
 def _columns(table: PaperTable, facts: Mapping[str, Mapping[str, Any]] | None) -> list[Column]:
-    """The paper's columns, each misnamed one with the standard score behind it.
+    """The paper's columns, each misnamed one followed by the standard score.
 
-    Of a table that is filled from ``facts``, only where they tell that score.
+    In a table that is filled from ``facts``, only if they hold that score.
     """
     found: list[Column] = []
     for column in table.columns:
         found.append(column)
         name = f"{column.name}{_STANDARD}"
-        told = facts is None or any(name in row for row in facts.values())
-        if told and is_misnamed(vars(column)):
-            found.append(replace(column, name=name, standard=_said(column.name)))
+        known = facts is None or any(name in row for row in facts.values())
+        if known and is_misnamed(vars(column)):
+            found.append(replace(column, name=name, standard=_score_of(column.name)))
     return found
 
 
 def _weights(
     experiment: Experiment, table: PaperTable, weights: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Those of the networks that stand in a table, by their names in it."""
-    by_run = {told["run"]: told for told in weights}
+    """The weights of the networks shown in a table, by their names in it."""
+    by_run = {counted["run"]: counted for counted in weights}
     shown = [(e.key, experiment.source(e).key) for e in experiment.standing_in(table.id)]
     return [{**by_run[run], "run": name} for name, run in shown if run in by_run]
 
 
-def _told(table: PaperTable) -> bool:
-    """Whether a table is filled from facts: nothing in it is a score or a training's best."""
+def _is_factual(table: PaperTable) -> bool:
+    """Whether a table is filled from facts: it has no score and no best value of a training."""
     if table.kind in ("folds", "confusion"):
         return False
     return table.kind != "scores" or not any(c.standard or c.name in _BEST for c in table.columns)
 
 
-def _names(table: PaperTable, entries: Sequence[Entry], told: bool) -> list[str]:
-    """Rows as printed; an entry that the paper has not stands behind the one before it."""
+def _names(table: PaperTable, entries: Sequence[Entry], factual: bool) -> list[str]:
+    """Rows as printed; an entry that is not in the paper follows the entry before it."""
     names = [row.name for row in table.rows]
-    if told or table.kind == "folds":
+    if factual or table.kind == "folds":
         return names
     behind = -1
     for entry in entries:
@@ -378,7 +372,7 @@ def _row(
     if OURS not in sides:
         ranked = entries if table.kind != "folds" or name == "mean" else ()
         row["percentile"] = [{"column": e.column, **results.percentile(e)} for e in ranked]
-        row["refused"] = [said for e in ranked for said in results.refused(e)]
+        row["refused"] = [words for e in ranked for words in results.refused(e)]
         row["declares"] = list(dict.fromkeys(d for e in ranked for d in results.declared(e)))
     return row
 
@@ -397,7 +391,7 @@ def _figure(
     if side == OURS:
         return _fact(facts.get(name, {}).get(column.name), factor)
     if table.kind == "folds" and side == SPATIAL and name != "mean":
-        return _blank("its regions are no folds of samples; the mean has its figures")
+        return _blank("only in the row of means: its folds are regions, not the paper's folds")
     entry = next(
         (
             e
@@ -412,7 +406,7 @@ def _figure(
 
 
 def _measure(table: PaperTable, name: str, column: Column, side: str) -> Measure:
-    """How a cell gives the figure of a column."""
+    """A function that takes a column's figure from a cell."""
     if table.kind == "confusion":
         return lambda cell: (cell.get("counts") or {}).get(column.name.lower())
     if table.kind == "folds" and side == PAPER:
@@ -424,7 +418,7 @@ def _measure(table: PaperTable, name: str, column: Column, side: str) -> Measure
 
 
 def _score(cell: Cell, standard: str) -> float | None:
-    """A score; NaN where it is undefined, None where the protocol has none of that name."""
+    """A score; NaN where it is undefined, None where the protocol has no such score."""
     scores = cell.get("scores") or {}
     if standard not in scores:
         return None
@@ -432,7 +426,7 @@ def _score(cell: Cell, standard: str) -> float | None:
 
 
 def _of_folds(cell: Cell, name: str, standard: str) -> float | None:
-    """A fold's score, or the mean over all that have it."""
+    """A fold's score, or the mean over all folds that have it."""
     folds = [fold.get(standard) for fold in cell.get("by_fold") or []]
     if name.isdigit():
         folds = folds[int(name) - 1 : int(name)]
@@ -457,15 +451,15 @@ def _printed(table: PaperTable, name: str, column: Column) -> dict[str, Any]:
     return {"value": value, "spread": None, "n": 1, "why": None}
 
 
-def _fact(told: Any, factor: float) -> dict[str, Any]:
-    """A figure that was told: a number, numbers a seed, or the reason for none."""
-    if told is None:
+def _fact(fact: Any, factor: float) -> dict[str, Any]:
+    """The figure of a fact: a number, a number for each seed, or the reason for none."""
+    if fact is None:
         return _blank(_NOT_RUN)
-    if isinstance(told, str):
-        return _blank(told)
-    values = told if isinstance(told, Sequence) else [told]
+    if isinstance(fact, str):
+        return _blank(fact)
+    values = fact if isinstance(fact, Sequence) else [fact]
     known = [factor * v for v in values if _known(v)]
-    return _mean(known) if known else _blank("cannot be told of this run")
+    return _mean(known) if known else _blank("not available for this run")
 
 
 def _kept(

@@ -1,4 +1,4 @@
-"""A reproduction written out: its tables and choices as JSON and Markdown, and its pictures."""
+"""Write a reproduction: tables and choices as JSON and Markdown, and figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from orecast.papers.experiments import Experiment
 from orecast.papers.report.figures import Drawn, Material, figures_of
 from orecast.papers.report.markdown import to_markdown
-from orecast.papers.report.tables import Beside, Results, one_layer, standing, tables_of
+from orecast.papers.report.tables import Beside, Results, one_layer, ranking, tables_of
 from orecast.report.drawing import to_png
 from orecast.report.html import write_page
 from orecast.run import write_json
@@ -21,19 +21,18 @@ _FIGURES = "figures"
 def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[str, Any]) -> Path:
     """Write ``reproduction.md``, ``reproduction.json`` and ``figures/``; return the first's path.
 
-    ``content`` says what was run: ``system``, ``command``, ``kind`` ("smoke", "hour" or "full"),
+    ``content`` is what was run: ``system``, ``command``, ``kind`` ("smoke", "hour" or "full"),
     ``capped``, ``seeds``, ``survey`` (name, sentence, deposits, cells, layers), ``versions``,
-    ``cells``, and ``facts`` where some figures are in no cell, ``weights`` where networks were
-    narrowed. Maps, samples, Shapley values and evidence are read from ``folder``. Of a smoke run
-    nothing published is written: neither the paper's figures nor its notes, nor the choices that
-    speak of them.
+    ``cells``; ``facts`` are figures that are in no cell, ``weights`` those of narrowed networks.
+    Maps, samples, Shapley values and evidence are read from ``folder``. For a smoke run nothing of
+    the paper is written: no figures, no notes, no choices.
 
-    Raises RunError where something beside the cells cannot be read, or nothing be written.
+    Raises RunError where one of these files cannot be read, or a result cannot be written.
     """
     cells, kind = content["cells"], content["kind"]
     smoke = kind == "smoke"
     tables = tables_of(experiment, cells, kind, content.get("facts"), content.get("weights", ()))
-    ranked, layer = standing(experiment, cells), one_layer(experiment, cells)
+    ranked, layer = ranking(experiment, cells), one_layer(experiment, cells)
     material = Material(
         Results(experiment, cells),
         {table["id"]: table for table in tables},
@@ -43,7 +42,7 @@ def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[st
         _cell_size(experiment, kind),
     )
     drawn = figures_of(material, smoke=smoke)
-    told = {
+    result = {
         **content,
         "standing": ranked,
         "one_layer": layer,
@@ -56,8 +55,8 @@ def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[st
         for d in drawn
         for name, figure in (d.figures or {}).items()
     }
-    page = write_page(folder, "reproduction.md", to_markdown(told, experiment.paper), beside)
-    write_json(folder / "reproduction.json", told)
+    page = write_page(folder, "reproduction.md", to_markdown(result, experiment.paper), beside)
+    write_json(folder / "reproduction.json", result)
     return page
 
 
@@ -73,6 +72,6 @@ def _listed(drawn: Drawn, *, smoke: bool) -> dict[str, Any]:
 
 
 def _cell_size(experiment: Experiment, kind: str) -> float | None:
-    """The side of a cell in metres that the run was held to, or that its recipe names."""
+    """The side of a cell in metres: the capped one, or the recipe's."""
     capped = experiment.caps[kind].cell_size if kind in experiment.caps else None
     return capped or experiment.recipe.get("evidence", {}).get("cell_size")

@@ -1,4 +1,4 @@
-"""An audit: what was looked for, what was found, and what it means to a geologist."""
+"""The result of an audit: what was checked, what was found, and what it means to a geologist."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from orecast.run import write_json
 
 
 class Severity(StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     LEAK = "leak"
     SUSPICIOUS = "suspicious"
     CLEAN = "clean"
     UNKNOWN = "cannot be known"
-    DECLARED = "declared"  # seen on purpose, and said so: no leak, yet to be known
+    DECLARED = "declared"  # used on purpose and declared: not a leak, but the reader must know it
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked for: a stable code, its figure, what that means, the numbers behind it.
+    """One check: a stable code, its figure, what the figure means, and the numbers behind it.
 
-    ``protocol`` names the scores that it speaks of, where it does not speak of all.
+    ``protocol`` names the scores that it applies to; empty if it applies to all.
     """
 
     code: str
@@ -40,20 +40,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was audited, and its checks in the order in which they matter."""
+    """What was audited, and its checks, the most important first."""
 
     subject: str
     checks: list[Check]
 
     def of(self, code: str, protocol: str | None = None) -> Check:
-        """The first check with a code, of one protocol if named; KeyError where there is none."""
+        """The first check with a code, of one protocol if named. Raises KeyError without one."""
         for check in self.checks:
             if check.code == code and protocol in (None, check.protocol):
                 return check
         raise KeyError(code)
 
     def among(self, severity: Severity) -> list[Check]:
-        """The checks that came to one severity."""
+        """The checks with one severity."""
         return [check for check in self.checks if check.severity is severity]
 
     @property
@@ -63,19 +63,19 @@ class Audit:
 
     @property
     def protocols(self) -> list[str]:
-        """Protocols whose scores are spoken of, in order; none where windows were audited."""
+        """Protocols whose scores were checked, in order; none where windows were audited."""
         return [p for p in dict.fromkeys(check.protocol for check in self.checks) if p]
 
     @property
     def verdict(self) -> str:
-        """The verdict in plain words, a few sentences; of several protocols one after another."""
+        """The verdict in a few plain sentences, protocol after protocol."""
         names = self.protocols if self.leaks and len(self.protocols) > 1 else [""]
-        said = [
+        verdicts = [
             _verdict([c for c in self.checks if not name or c.protocol in ("", name)], name)
             for name in names
         ]
         declared = [check.meaning for check in self.among(Severity.DECLARED)]
-        return " ".join([*said, *(f"Declared: {meaning}" for meaning in declared)])
+        return " ".join([*verdicts, *(f"Declared: {meaning}" for meaning in declared)])
 
     def as_dict(self) -> dict[str, Any]:
         """As ``audit.json`` holds it."""
@@ -88,9 +88,9 @@ class Audit:
 
 
 def write_audit(audit: Audit, path: Path) -> None:
-    """Write ``audit.json``; a file that is something else is left alone.
+    """Write ``audit.json``; another kind of file is not overwritten.
 
-    Raises RunError where it cannot be written, or where something else stands.
+    Raises RunError where it cannot be written, or where another kind of file exists.
     """
     refuse_place(path)
     try:
@@ -104,11 +104,12 @@ def write_audit(audit: Audit, path: Path) -> None:
 
 
 def refuse_place(path: Path) -> None:
-    """Raise RunError where an audit cannot be written: no folder, or something else there."""
+    """Raise RunError where an audit cannot be written: no folder, or another file is there."""
     if not path.parent.is_dir():
-        raise RunError("there is no such folder", where=str(path.parent), remedy="make it first")
+        raise RunError("there is no such folder", where=str(path.parent), remedy="create it first")
     if path.exists() and not _is_audit(path):
-        raise RunError("another file stands there", where=str(path), remedy="name another")
+        remedy = "name another file"
+        raise RunError("this file exists and is not an audit", where=str(path), remedy=remedy)
 
 
 def _is_audit(path: Path) -> bool:
@@ -121,24 +122,21 @@ def _is_audit(path: Path) -> bool:
 
 
 def _verdict(checks: list[Check], protocol: str) -> str:
-    """What the checks come to; of the scores under one protocol, where it is named."""
+    """The checks in a few sentences; of the scores under one protocol if it is named."""
     found = {s: [check for check in checks if check.severity is s] for s in Severity}
     leaks, doubts = found[Severity.LEAK], found[Severity.SUSPICIOUS]
     no_leak = f"Under {protocol} no leak was found" if protocol else "No leak was found"
     if leaks:
         scores = f"The scores under {protocol}" if protocol else "These scores"
-        first = f"{scores} cannot be trusted: what was tested had been learned from."
+        first = f"{scores} cannot be trusted: the training data held parts of the test data."
         return " ".join([first, *(check.meaning for check in leaks[:3])])
     if doubts:
-        first = f"{no_leak}, but {_things(len(doubts))}."
+        things = "one thing looks" if len(doubts) == 1 else f"{len(doubts)} things look"
+        first = f"{no_leak}, but {things} doubtful."
         return " ".join([first, *(check.meaning for check in doubts[:2])])
     if found[Severity.UNKNOWN]:
         what = "; ".join(f"{c.what[0].lower()}{c.what[1:]}" for c in found[Severity.UNKNOWN])
-        return f"{no_leak}, as far as can be known. What cannot be: {what}."
+        return f"{no_leak}. Not every check was possible; missing: {what}."
     if found[Severity.DECLARED]:
         return f"{no_leak}."
-    return f"{no_leak}: nothing that was tested had been learned from."
-
-
-def _things(n: int) -> str:
-    return "one thing looks doubtful" if n == 1 else f"{n} things look doubtful"
+    return f"{no_leak}: the training data held no part of the test data."

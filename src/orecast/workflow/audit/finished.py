@@ -22,7 +22,7 @@ from orecast.workflow.run.job import geometry_of
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run; ``survey`` where its inputs are still there and the same, or None."""
+    """A finished run; ``survey`` is None where an input file is missing or was changed."""
 
     config: Config
     evidence: Evidence
@@ -32,19 +32,19 @@ class Finished:
     survey: Survey | None
 
     @property
-    def ground(self) -> MapGeometry:
-        """The map as the run's protocols knew it."""
+    def geometry(self) -> MapGeometry:
+        """The map geometry that the run's protocols used."""
         return geometry_of(self.survey, self.evidence, self.config)
 
     @cached_property
     def recipe(self) -> Recipe:
         """The run's recipe."""
-        barren = None if self.survey is None else self.survey.barren
-        return model_recipe(self.config, self.evidence, barren)
+        places = None if self.survey is None else self.survey.barren
+        return model_recipe(self.config, self.evidence, places)
 
     @property
-    def lacks_barren(self) -> bool:
-        """Whether the run learned from barren places that are not there any more."""
+    def lacks_negatives(self) -> bool:
+        """Whether the run learned from places known to be barren, whose file is missing now."""
         return self.config.barren is not None and self.survey is None
 
     def row(self, protocol: str) -> dict[str, Any] | None:
@@ -54,15 +54,15 @@ class Finished:
 
 
 def read_finished(folder: Path) -> Finished:
-    """Read a finished run's folder; its survey too, where the input files are the same.
+    """Read a finished run's folder, and its survey if the input files are unchanged.
 
-    Raises RunError where the folder holds no finished run, or one that learned from no deposits.
+    Raises RunError if the folder holds no finished run, or a run without deposits.
     """
     verify_finished(folder)
     metrics = _read_json(folder / "metrics.json", "folds", "scores")
     if metrics.get("anomalies"):
         raise RunError(
-            "the run learned from no deposits, so that none can have leaked into its scores",
+            "the run used no deposits, so there are no leaks to look for",
             where=str(folder),
             remedy="audit a run whose run.toml names [deposits]",
         )
@@ -88,24 +88,24 @@ _AGAIN = "run it again with --overwrite"
 
 
 def _read_json(path: Path, *needed: str) -> dict[str, Any]:
-    """Content of a run's own file; RunError where it cannot be read or lacks what is needed."""
+    """Content of a run's own file; RunError where it cannot be read or a needed key is missing."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         lacking = [key for key in needed if key not in content]
         if lacking or not isinstance(content, dict):
-            raise ValueError(f"{', '.join(lacking) or 'a table'} is not there")
+            raise ValueError(f"{', '.join(lacking) or 'a table'} is missing")
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"cannot be read ({error})", where=str(path), remedy=_AGAIN) from None
     return content
 
 
 def _read_survey(config: Config, folder: Path) -> Survey | None:
-    """The survey, where every input is still there and is what the run read."""
+    """The survey, if every input file still exists and is unchanged."""
     for entry in _read_json(folder / "provenance.json", "inputs")["inputs"]:
         path = Path(entry["path"])
         if not path.is_file() or file_hash(path) != entry["sha256"]:
             return None
     try:
         return read_survey(config)
-    except OrecastError:  # the run's own folder may have been moved away from them
+    except OrecastError:  # the run's folder may have been moved away from its input files
         return None

@@ -1,4 +1,4 @@
-"""The folds of a finished run, cut again: what training reads in each, and what the test reads."""
+"""The folds of a finished run, cut again: the cells that training and test read in each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from orecast.survey.concentrations import lowest_seen
 from orecast.validation import published_folds
 from orecast.workflow.audit.finished import Finished
 
-_LEAST_LEFT = 0.01  # of a concentration that is lowered to see what follows it
+_LEAST_LEFT = 0.01  # lowest share that is left of a concentration when it is lowered for a check
 
 
 def protocol_of(done: Finished, name: str, *, configured: bool = True) -> SplitProtocol:
-    """The protocol as the run built it, or, if not ``configured``, as it is without options."""
+    """The protocol as the run built it; without its options if not ``configured``."""
     asked = done.config.validation
     options = asked.options if configured and name == asked.protocol else {}
-    return build_protocol(name, options, done.ground, n_folds=asked.folds, seed=done.config.seed)
+    return build_protocol(name, options, done.geometry, n_folds=asked.folds, seed=done.config.seed)
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,11 @@ class Cut:
 
 @dataclass(frozen=True)
 class Sides:
-    """Cells of one fold, ``(rows, columns)``, and places of ore, ``(n, 2)``, on either side.
+    """Cells, ``(rows, columns)``, and places of ore, ``(n, 2)``, of both sides of one fold.
 
-    ``learned`` are in a window that training may read, ``scaled`` behind the scaling, ``tested``
-    in a window of the test; ``ore`` is learned from, ``ore_tested`` tested.
+    ``learned``: cells in a window that training may read; ``scaled``: cells that the scaling is
+    fitted to; ``tested``: cells in a test window. ``ore``: training places; ``ore_tested``: test
+    places.
     """
 
     learned: Bools
@@ -70,12 +71,12 @@ class Sides:
 
     @classmethod
     def of(cls, done: Finished, cut: Cut, fold: Fold) -> Sides:
-        """Tell them by the windows themselves, not by what the protocol says of them.
+        """Find them from the windows themselves, not from what the protocol states.
 
-        Training reads the slid copies of its deposits, each window that might be drawn as barren,
-        and the cells that the scaling is fitted to. Test reads the window of each cell of the
-        fold's region, and those of what is tested. Where windows were grown before the cut, the
-        rows are what they are, read where a trim may move them.
+        Training reads the slid copies of its deposits, each window that may be drawn as a negative,
+        and the cells that the scaling is fitted to. The test reads the window of each cell of the
+        fold's region and of each test row. Where windows were grown before the cut, the rows are
+        used as they are, widened by what a trim may move them.
         """
         sampling, size = cut.sampling, done.config.sampling.window
         visible = done.evidence.valid & ~fold.hidden
@@ -88,28 +89,28 @@ class Sides:
             ore = np.concatenate([ore, copies[may[tuple(copies.T)]]])
             free = np.concatenate([ore, np.argwhere(may)])
         region = _at(test.at, visible.shape) | (fold.region & done.evidence.valid)
-        trimmed = size + 2 * done.ground.trim if cut.grown else size
+        trimmed = size + 2 * done.geometry.trim if cut.grown else size
         learned, tested = covered(_at(free, visible.shape), trimmed), covered(region, size)
         return cls(learned, visible, tested, ore, test.at[test.y == 1])
 
     @property
     def read(self) -> Bools:
-        """Cells whose values training reads in one way or another."""
+        """Cells whose values training reads, in windows or for the scaling."""
         return self.learned | self.scaled
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What one fold's sides have in common; metres from centre to centre, infinite for nothing."""
+    """What both sides of one fold share; distances from centre to centre, infinite without any."""
 
-    tested: int  # cells
-    shared: int  # of them, also in a training window
-    scaled: int  # of them, also behind the scaling
-    nearest_m: float  # from what training reads to what the test reads
-    samples: int | None  # that moved cells of both, None where their positions are not known
-    ore_tested: int  # deposits
-    overlapping: int  # of them, whose window shares a cell with that of one learned from
-    nearest_ore_m: float  # from a tested deposit to one learned from
+    tested: int  # tested cells
+    shared: int  # tested cells that are also in a training window
+    scaled: int  # tested cells that the scaling was also fitted to
+    nearest_m: float  # from the cells that training reads to those that the test reads
+    samples: int | None  # samples that changed cells of both; None if positions are not known
+    ore_tested: int  # tested deposits
+    overlapping: int  # tested deposits whose window shares a cell with a training deposit's
+    nearest_ore_m: float  # from a tested deposit to a training deposit
 
     @classmethod
     def of(cls, sides: Sides, done: Finished, xy: Floats | None) -> Facts:
@@ -117,11 +118,11 @@ class Facts:
         grid, reach = done.evidence.grid, done.evidence.reach
         nearest = _metres_apart(sides, grid.cell_size)
         samples = None
-        if xy is not None:  # by the triangle: none farther than twice the reach
+        if xy is not None:  # a sample in reach of both sides needs them within twice the reach
             samples = _samples_of_both(sides, done.evidence, xy) if nearest <= 2 * reach else 0
         overlap, nearest_ore = 0, np.inf
         if len(sides.ore) and len(sides.ore_tested):
-            near = done.config.sampling.window + done.ground.trim
+            near = done.config.sampling.window + done.geometry.trim
             overlap = int((_nearest(sides.ore, sides.ore_tested, p=np.inf) < near).sum())
             nearest_ore = float(_nearest(grid.xy(sides.ore), grid.xy(sides.ore_tested)).min())
         return cls(
@@ -137,10 +138,10 @@ class Facts:
 
 
 def moved_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int | None:
-    """Cells read by training that move where the concentrations behind tested cells are lowered.
+    """Count the training cells that change if the concentrations near tested cells are lowered.
 
-    The evidence is built twice, from the survey and from the altered one, and with ``refit``
-    fitted anew outside ``fold.hidden``, as the run does. None where the samples are not there.
+    The evidence is built twice, from the survey and from the altered one. With ``refit`` it is
+    fitted anew outside ``fold.hidden``, as in the run. None if the samples are missing.
     """
     survey, places = done.survey, sample_positions(done)
     if survey is None or places is None:
@@ -149,9 +150,9 @@ def moved_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int
     behind = _nearest(tested, places) <= done.evidence.reach
     built = []
     for other in (survey, lowered(survey, behind, done.config.seed)):
-        told = replace(other, findings=Findings())
-        evidence = build_evidence(told, done.config)
-        built.append(refitted(evidence, told, done.config, fold.hidden) if refit else evidence)
+        copy = replace(other, findings=Findings())
+        evidence = build_evidence(copy, done.config)
+        built.append(refitted(evidence, copy, done.config, fold.hidden) if refit else evidence)
     before, after = (evidence.stack for evidence in built)
     if before.shape[1:] != sides.read.shape:
         return None
@@ -162,7 +163,7 @@ def moved_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int
 def lowered(survey: Survey, rows: Bools, seed: int) -> Survey:
     """The survey with the concentrations of ``rows`` ``(n,)`` lowered at random.
 
-    Zeros stand below the lowest value of all, so theirs may be another everywhere.
+    Zeros count as the lowest value of all samples, so their value may change everywhere.
     """
     values = survey.values.copy()
     share = np.random.default_rng([seed, 16]).uniform(_LEAST_LEFT, 1, values[rows].shape)
@@ -195,7 +196,7 @@ def touching(mask: Bools, size: int) -> Bools:
 
 
 def _or_of(mask: Bools, steps: Ints) -> Bools:
-    """Whether the mask, moved by some pair of the steps, lies on a cell."""
+    """Whether the mask, moved by any pair of the steps, covers a cell."""
     for axis in (0, 1):
         moved = np.zeros_like(mask)
         for step in steps:
@@ -224,7 +225,7 @@ def _metres_apart(sides: Sides, cell_size: tuple[float, float]) -> float:
 
 
 def _samples_of_both(sides: Sides, evidence: Evidence, xy: Floats) -> int:
-    """Samples within reach of a training cell and of a test cell."""
+    """Count the samples within reach of both a training cell and a test cell."""
     of_both = np.ones(len(xy), dtype=bool)
     for mask in (sides.tested, sides.read):
         of_both &= _nearest(evidence.grid.xy(np.argwhere(mask)), xy) <= evidence.reach

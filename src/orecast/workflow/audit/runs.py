@@ -31,10 +31,10 @@ DEFAULT = "spatial"
 
 
 def audit_run(folder: Path) -> Audit:
-    """Audit a finished run from its own folder; the survey's samples too, where they still are.
+    """Audit a finished run from its folder, and from the survey's samples if they still exist.
 
-    Each protocol that gave the run scores is cut again: ``spatial``, and the one named beside it.
-    Raises RunError where the folder holds no finished run, or one that learned from no deposits.
+    The folds of each protocol of the run are cut again: ``spatial``, and the configured one.
+    Raises RunError if the folder holds no finished run, or a run without deposits.
     """
     done = read_finished(folder)
     beside = done.config.validation.protocol
@@ -45,11 +45,11 @@ def audit_run(folder: Path) -> Audit:
 
 
 def _of_protocol(done: Finished, name: str) -> list[Check]:
-    """What is found in the folds of one protocol."""
+    """Checks of the folds of one protocol."""
     if isinstance(protocol_of(done, name), NegativeDraws):
         checks = [_nothing_hidden(done, name)]
-    elif name == "paper" and done.lacks_barren:
-        what, meaning = "The folds cut again", "The barren places are not there any more to be cut."
+    elif name == "paper" and done.lacks_negatives:
+        what, meaning = "The folds cut again", "The file of places known to be barren is missing."
         checks = [Check("same-folds", what, Severity.UNKNOWN, "–", meaning)]
     else:
         checks = _of_folds(done, Cut.of(done, name))
@@ -81,14 +81,14 @@ def _same_folds(done: Finished, cut: Cut) -> Check:
     n = len(cut.folds)
     figure, data = "1 fold" if n == 1 else f"{n} folds", {"folds": n}
     if _as_then(done, cut):
-        meaning = "What follows speaks of the folds that gave the run its scores."
+        meaning = "The checks below use the same folds as the run's scores."
         return Check(code, what, Severity.CLEAN, figure, meaning, data)
-    meaning = "The run was cut by other code, or its files were changed: run it again to be sure."
+    meaning = "Another version cut the run's folds, or its files were changed. Run it again."
     return Check(code, what, Severity.SUSPICIOUS, figure, meaning, data)
 
 
 def _as_then(done: Finished, cut: Cut) -> bool:
-    """Whether the run noted the same: of the default its folds, of another protocol its words."""
+    """Whether the run noted the same folds, or the same sentence for another protocol."""
     if cut.protocol != DEFAULT:
         row = done.row(cut.protocol)
         return row is not None and row.get("sentence") == cut.words
@@ -107,7 +107,7 @@ def _shared_cells(facts: list[Facts]) -> Check:
     meaning = "In no fold does a training window hold a cell of a test window."
     if any(shared):
         meaning = (
-            f"{sum(shared)} of {tested} tested cells ({100 * share:.1f} %) also stand in training "
+            f"{sum(shared)} of {tested} tested cells ({100 * share:.1f} %) are also in training "
             "windows."
         )
     severity = Severity.LEAK if any(shared) else Severity.CLEAN
@@ -116,19 +116,19 @@ def _shared_cells(facts: list[Facts]) -> Check:
 
 
 def _shared_samples(done: Finished, facts: list[Facts], samples: int | None) -> Check:
-    """By the samples themselves where they are known, by distance in any case."""
+    """Compare by the samples if they are known, otherwise by distance."""
     reach, nearest = done.evidence.reach, min(f.nearest_m for f in facts)
     shared = None if samples is None else [f.samples or 0 for f in facts]
     leaks = any(shared) if shared is not None else nearest <= 2 * reach
     data = {"nearest_m": nearest, "reach_m": reach, "shared": shared}
     figure = f"{nearest:,.0f} m, twice the reach is {2 * reach:,.0f} m"
     if leaks:
-        found = "Samples" if shared is None else f"In one fold up to {max(shared)} samples"
-        meaning = f"{found} moved cells of training and of test alike, through interpolation."
+        found = "Samples" if shared is None else f"Up to {max(shared)} samples in a fold"
+        meaning = f"{found} changed both training and test cells, through interpolation."
     elif shared is None:
-        meaning = "Cells of training and test lie too far apart for a sample to move both."
+        meaning = "Training and test cells lie too far apart for a sample to change both."
     else:
-        meaning = f"Of {samples} samples none moved cells of both."
+        meaning = f"None of {samples} samples changed both training and test cells."
     severity = Severity.LEAK if leaks else Severity.CLEAN
     what = "Samples shared through interpolation"
     return Check("shared-samples", what, severity, figure, meaning, data)
@@ -141,40 +141,40 @@ def _deposits_apart(done: Finished, facts: list[Facts]) -> Check:
     window = done.config.sampling.window * min(done.evidence.grid.cell_size)
     severity = Severity.LEAK if overlapping else Severity.CLEAN
     meaning = (
-        f"A tested deposit lies at least {metres:,.0f} m from those learned from; a window is "
-        f"{window:,.0f} m wide."
+        f"A tested deposit lies at least {metres:,.0f} m from every training deposit; a window "
+        f"is {window:,.0f} m wide."
     )
     if overlapping:
         meaning = (
-            f"{overlapping} of {tested} tested windows of ore overlap one of ore learned from "
-            f"(nearest: {metres:,.0f} m)."
+            f"The windows of {overlapping} of {tested} tested deposits overlap that of a training "
+            f"deposit (nearest: {metres:,.0f} m)."
         )
     data = {"nearest_m": metres, "by_fold_m": by_fold, "window_m": window}
     data |= {"overlapping": overlapping, "positives": tested}
-    what = "Nearest deposit learned from"
+    what = "Nearest training deposit"
     return Check("positives-apart", what, severity, f"{metres:,.0f} m", meaning, data)
 
 
 def _scaling(facts: list[Facts]) -> Check:
     scaled, tested = [f.scaled for f in facts], sum(f.tested for f in facts)
-    meaning = "Layers were scaled by no tested cell."
+    meaning = "The scaling of layers used no tested cell."
     if any(scaled):
-        meaning = f"Layers were scaled by {sum(scaled)} of {tested} tested cells among others."
+        meaning = f"The scaling of layers used {sum(scaled)} of {tested} tested cells."
     severity = Severity.LEAK if any(scaled) else Severity.CLEAN
     figure, data = f"{sum(scaled)} of {tested}", {"scaled": scaled, "tested": tested}
     return Check("scaling", "Scaling fitted to tested cells", severity, figure, meaning, data)
 
 
 def _fitted_evidence(moved: int | None, read: int) -> Check:
-    """Whether what training reads follows what was measured where the first fold tests."""
-    code, what = "fitted-evidence", "Evidence that follows tested concentrations"
+    """Whether the training cells depend on what was measured where the first fold tests."""
+    code, what = "fitted-evidence", "Training evidence that depends on tested concentrations"
     if moved is None:
-        meaning = "The survey's files are not there as they were, so that it cannot be tried."
+        meaning = "Not checked: the survey's files are missing or were changed."
         return Check(code, what, Severity.UNKNOWN, "–", meaning)
     severity = Severity.LEAK if moved else Severity.CLEAN
     meaning = (
-        f"With the concentrations behind the first fold's tested cells lowered, {moved or 'none'} "
-        f"of {read} cells that training reads moved."
+        f"{moved or 'None'} of {read} training cells changed when the concentrations near the "
+        "first fold's tested cells were lowered."
     )
     return Check(code, what, severity, f"{moved} of {read}", meaning, {"moved": moved, "of": read})
 
@@ -188,15 +188,15 @@ def _nothing_hidden(done: Finished, name: str) -> Check:
 
 
 def _claims(done: Finished) -> Check:
-    """Logistic regression on single cells, under the field's random split and under the run's."""
-    code, what = "random-split", "What a random split claims beside the run's folds"
-    if done.lacks_barren:
-        meaning = "The barren places are not there any more to learn from."
+    """Logistic regression on single cells, under the usual random split and under the run's."""
+    code, what = "random-split", "AUC of a random split beside that of the run's folds"
+    if done.lacks_negatives:
+        meaning = "The file of places known to be barren is missing."
         return Check(code, what, Severity.UNKNOWN, "–", meaning)
     try:
         paper, spatial = (_regressed(done, name) for name in ("paper", DEFAULT))
     except REFUSALS as error:
-        meaning = f"It cannot be computed here: {error.what}."
+        meaning = f"Not computed: {error.what}."
         return Check(code, what, Severity.UNKNOWN, "–", meaning)
     y = paper.sampling.y[paper.rows]
     random = auc(paper.scores[y == 1], paper.scores[y == 0])
@@ -206,26 +206,25 @@ def _claims(done: Finished) -> Check:
     data["refitted"] = done.survey is not None
     figure = f"AUC {random:.2f} beside {fair:.2f}"
     meaning = (
-        f"Logistic regression on single cells would claim AUC {random:.2f} (accuracy "
-        f"{accuracy:.2f}) on windows split at random, and earns {fair:.2f} on the run's spatial "
-        "folds."
+        f"Logistic regression on single cells has AUC {random:.2f} (accuracy {accuracy:.2f}) on "
+        f"windows split at random, and AUC {fair:.2f} on the run's spatial folds."
     )
     if done.survey is None:
-        meaning += " The survey's files are gone: its evidence was not fitted anew in each fold."
+        meaning += " The survey's files are missing: the evidence was not refitted in each fold."
     return Check(code, what, Severity.CLEAN, figure, meaning, data)
 
 
 def _declared(done: Finished) -> list[Check]:
-    """What the model says of itself that it has seen of held-out ground."""
-    what = "Seen by declaration"
+    """What the model declares to have used of held-out areas."""
+    what = "Declared by the model"
     return [
-        Check("declared", what, Severity.DECLARED, "no label", f"{said[0].upper()}{said[1:]}.")
-        for said in declared(done.config)
+        Check("declared", what, Severity.DECLARED, "no label", f"{words[0].upper()}{words[1:]}.")
+        for words in declared(done.config)
     ]
 
 
 def _assumed_reach(done: Finished) -> list[Check]:
-    """What the run itself noted of a reach that it had to assume."""
+    """What the run noted about a reach that it had to assume."""
     assumed = [f["what"] for f in done.findings if f["code"] == "assumed-reach"]
     if not assumed:
         return []
@@ -234,7 +233,7 @@ def _assumed_reach(done: Finished) -> list[Check]:
 
 
 def _regressed(done: Finished, name: str) -> OutOfFold:
-    """Logistic regression on single cells, its evidence refitted in each fold as the run's is."""
+    """Logistic regression on single cells; the evidence is refitted in each fold as in the run."""
     factory = lambda: build_model("logistic-regression", {}, done.config.training)  # noqa: E731
     recipe = replace(done.recipe, model=factory, labels=True)
     protocol = protocol_of(done, name, configured=False)
@@ -254,7 +253,7 @@ def _regressed(done: Finished, name: str) -> OutOfFold:
 
 
 def _mean_auc(places: Places, found: OutOfFold) -> float:
-    """Mean over folds of the AUC of held-out places among their region's other cells."""
+    """Mean over folds of the AUC of held-out places against the other cells of their region."""
     ore = np.zeros(found.map.shape, dtype=bool)
     ore[places.sampling.at[:, 0], places.sampling.at[:, 1]] = True
     by_fold = [

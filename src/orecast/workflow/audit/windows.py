@@ -1,4 +1,4 @@
-"""Audit windows in files."""
+"""Audit training and test windows that are saved in files."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Real = NDArray[np.floating]
 def read_window_pair(train_path: Path, test_path: Path) -> tuple[Real, Real]:
     """Read training and test windows of one kind, each ``(n, size, size, channels)``.
 
-    Windows with channels first are turned; where one part is saved more finely than the other, it
-    is taken as coarse. Raises InputError for what holds no such windows, or unlike ones.
+    Windows with channels first are turned. If the two parts have different precision, the lower
+    one is used for both. Raises InputError for other arrays, and for windows that differ in shape.
     """
     train, test = _read_windows(train_path), _read_windows(test_path)
     if train.shape[1:] != test.shape[1:]:
         raise InputError(
-            f"its windows are {_sides(test)}, those of {train_path} {_sides(train)}",
+            f"its windows are {_sides(test)}, those of {train_path} are {_sides(train)}",
             where=str(test_path),
             remedy="give windows of one size and the same channels in the same order",
         )
@@ -48,23 +48,23 @@ def read_window_pair(train_path: Path, test_path: Path) -> tuple[Real, Real]:
 
 
 def read_labels(path: Path, n: int) -> Ints:
-    """Read labels of 1 and 0 of ``n`` windows, ``(n,)``; one-hot ones, barren first, are read too.
+    """Read labels of 1 and 0 of ``n`` windows, ``(n,)``, or one-hot labels, negative first.
 
-    Raises InputError for another number of them, or other values.
+    Raises InputError for another number of labels, or other values.
     """
     found = _read_array(path)
     where = str(path)
-    if found.shape == (n, 2) and (found.sum(axis=1) == 1).all():  # one-hot: barren, ore
+    if found.shape == (n, 2) and (found.sum(axis=1) == 1).all():  # one-hot: negative, ore
         found = found[:, 1]
     if found.shape not in {(n,), (n, 1)}:
         raise InputError(
             f"labels of shape {found.shape} for {n} windows",
             where=where,
-            remedy="give one label a window, in the windows' order",
+            remedy="give one label for each window, in the order of the windows",
         )
     if not np.isin(found, (0, 1)).all():
         raise InputError(
-            "labels are not 1 (ore) and 0 (barren)", where=where, remedy="code them as 1 and 0"
+            "labels are not 1 (ore) and 0 (negative)", where=where, remedy="code them as 1 and 0"
         )
     return found.reshape(-1).astype(np.int64)
 
@@ -74,14 +74,15 @@ def _read_array(path: Path) -> NDArray[Any]:
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        what = "holds Python objects" if "Object arrays" in str(error) else "is no .npy file"
+        what = "holds Python objects" if "Object arrays" in str(error) else "is not a .npy file"
         remedy = "save a plain array of numbers with numpy.save"
         raise InputError(what, where=str(path), remedy=remedy) from None
     if not isinstance(found, np.ndarray):
         found.close()
         raise InputError("holds several arrays", where=str(path), remedy="save one as .npy")
     if found.dtype.kind not in "fiub":
-        raise InputError(f"holds no numbers ({found.dtype})", where=str(path))
+        remedy = "save a plain array of numbers with numpy.save"
+        raise InputError(f"holds no numbers ({found.dtype})", where=str(path), remedy=remedy)
     return found
 
 
@@ -95,7 +96,7 @@ def _read_windows(path: Path) -> Real:
     if first != middle and middle == last:  # channels first, as torch has them
         found = found.transpose(0, 2, 3, 1)
     elif first != middle:
-        raise InputError(f"its windows are no squares {found.shape}", where=where, remedy=remedy)
+        raise InputError(f"its windows are not square: {found.shape}", where=where, remedy=remedy)
     if found.dtype.kind != "f" or found.dtype.itemsize not in (4, 8):
         found = found.astype(np.float64)
     gaps = ~np.isfinite(found)
@@ -104,7 +105,7 @@ def _read_windows(path: Path) -> Real:
         raise InputError(
             f"{n} of {len(found)} windows hold missing or infinite values",
             where=where,
-            remedy="leave those windows out, or fill them as the model is given them",
+            remedy="leave those windows out, or fill the values as you did for the model",
         )
     return found
 
@@ -114,12 +115,12 @@ def _sides(windows: Real) -> str:
     return f"{height} x {width} cells with {channels} channels"
 
 
-MUCH_LOWER = 0.1  # AUC by which a fair split lowers what a random one claims
-ALMOST_PERFECT = 0.95  # AUC that one cell alone seldom earns
-MOSTLY = 0.5  # share of tested cells that must mark a place for it to be missed
-NO_PLACE = "Too many cells repeat inside the windows for equal ones to tell a place."
+MUCH_LOWER = 0.1  # a fair split whose AUC is lower by this much than a random one's is a finding
+ALMOST_PERFECT = 0.95  # AUC that a single cell rarely reaches
+MOSTLY = 0.5  # share of tested cells that must mark a place before "none shared" is a result
+NO_PLACE = "Too many cells repeat inside the windows: equal cells do not show an equal place."
 BLURRED = (
-    "No cells are equal, yet windows are near-copies: noise, or a scaling of its own for each "
+    "No cells are equal, but some windows are near-copies. Noise, or a separate scaling of each "
     "part, hides which cells they share."
 )
 
@@ -128,7 +129,7 @@ def audit_windows(windows: tuple[Path, Path], labels: tuple[Path, Path] | None =
     """Audit training and test windows, ``.npy`` files of ``(n, size, size, channels)``.
 
     ``labels`` are files of 1 and 0, ``(n,)``, or one-hot ``(n, 2)``. Windows with channels first
-    are turned. Raises InputError for what cannot be used.
+    are turned. Raises InputError for files that cannot be used.
     """
     train, test = read_window_pair(*windows)
     known = None
@@ -140,18 +141,18 @@ def audit_windows(windows: tuple[Path, Path], labels: tuple[Path, Path] | None =
 
 
 def _require_both(labels: Ints, path: Path) -> None:
-    """Raise InputError where training knows one class: nothing can be learned from it."""
+    """Raise InputError if the training labels are all of one class."""
     if len(np.unique(labels)) < 2:
         raise InputError(
             f"the training labels are all {labels[0]}",
             where=str(path),
-            remedy="give labels of ore (1) and barren (0) windows, in the windows' order",
+            remedy="give labels of ore (1) and negative (0) windows, in the order of the windows",
         )
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Windows ``(n, size, size, channels)`` and labels of both parts, and what follows of them."""
+    """Windows ``(n, size, size, channels)`` and labels of both parts, and what they show."""
 
     train: Real
     test: Real
@@ -176,14 +177,14 @@ class _Pair:
 
     @property
     def why_unplaced(self) -> str:
-        """Why equal cells tell no place, empty where they do."""
+        """Why equal cells do not show an equal place; empty where they do."""
         if self.marked < MOSTLY:
             return NO_PLACE
         return BLURRED if self.near_across else ""
 
     @property
     def placed(self) -> Severity:
-        """What it means that no two windows share a place, by the cells that mark one."""
+        """The result if no two windows share a place: clean, or unknown if it cannot be seen."""
         return Severity.UNKNOWN if self.why_unplaced else Severity.CLEAN
 
     @property
@@ -194,14 +195,14 @@ class _Pair:
 
     @cached_property
     def near(self) -> Ints:
-        """Near-copy of each window of both parts, -1 for none."""
+        """The window that each window of both parts is a near-copy of, -1 for none."""
         both = np.concatenate([self.train, self.test])
         sharing = sharing_groups(np.concatenate(self.numbers), np.concatenate(self.marks))
         return near_copies(both, sharing)
 
     @cached_property
     def group(self) -> Ints:
-        """Group of each window of both parts: those of one place, by pixels or as near-copies."""
+        """Group of each window of both parts; a group is one place, by pixels or near-copies."""
         links = np.column_stack([np.arange(len(self.near)), self.near])[self.near >= 0]
         return sharing_groups(
             np.concatenate(self.numbers), np.concatenate(self.marks), links.astype(np.int64)
@@ -209,7 +210,7 @@ class _Pair:
 
     @cached_property
     def crossing(self) -> bool:
-        """Whether a test window is of one place with a training window."""
+        """Whether a test window shows the same place as a training window."""
         n = len(self.train)
         return bool(np.isin(self.group[n:], self.group[:n]).any())
 
@@ -236,8 +237,8 @@ def _checks(pair: _Pair) -> list[Check]:
             "Samples shared through interpolation",
             Severity.UNKNOWN,
             "–",
-            "Windows do not tell how far the samples behind a cell lay: keep test windows a window "
-            "and twice the search radius from training windows.",
+            "Windows do not show how far the samples of a cell were. Keep test windows one window "
+            "width and twice the search radius away from training windows.",
         ),
     ]
 
@@ -247,7 +248,7 @@ def _seen_cells(pair: _Pair) -> Check:
     seen = np.isin(test, train)
     share = float(seen.mean())
     leaks = bool((seen & marks).any())
-    meaning = f"{_percent(share)} of the tested cells also stand in training windows."
+    meaning = f"{_percent(share)} of the tested cells are also in training windows."
     if leaks:
         severity = Severity.LEAK
     elif pair.near_across and pair.marked >= MOSTLY:
@@ -255,14 +256,14 @@ def _seen_cells(pair: _Pair) -> Check:
     elif pair.placed is Severity.UNKNOWN:
         severity = Severity.UNKNOWN
         meaning = (
-            f"Cells repeat inside the windows ({_percent(1 - pair.marked)} of them), so equal "
-            "ones tell no place: padding, classes, or a coarser raster."
+            f"{_percent(1 - pair.marked)} of the cells repeat inside the windows (padding, classes "
+            "or a coarser raster): equal cells do not show an equal place."
         )
     else:
         severity = Severity.CLEAN
-        meaning = "No tested cell stands in a training window."
+        meaning = "No tested cell is in a training window."
         if seen.any():
-            meaning += " Equal ones are padding: they repeat inside single windows."
+            meaning += " Equal cells are padding: they repeat inside single windows."
     figure = f"{_percent(share)} of {seen.size}"
     data = {"share": share, "cells": seen.size, "marking_share": pair.marked}
     return Check("seen-cells", "Tested cells seen in training", severity, figure, meaning, data)
@@ -285,16 +286,16 @@ def _equal_windows(pair: _Pair) -> Check:
     train, test = pair.numbers
     n = int(np.isin(canonical(test), canonical(train)).sum())
     severity = Severity.LEAK if n else Severity.CLEAN
-    meaning = f"{n} of {len(test)} test windows are training windows, some flipped or turned."
+    meaning = f"{n} of {len(test)} test windows are training windows, possibly flipped or turned."
     if not n:
-        meaning = "No test window is a training window, flipped or turned."
+        meaning = "No test window is a training window, even flipped or turned."
     what = "Test windows equal to a training window, up to flips and turns"
     data = {"equal": n, "windows": len(test)}
     return Check("equal-windows", what, severity, f"{n} of {len(test)}", meaning, data)
 
 
 def _positives_apart(pair: _Pair) -> Check:
-    code, what = "positives-apart", "Tested deposits beside one learned from"
+    code, what = "positives-apart", "Tested deposits beside a training deposit"
     if pair.labels is None:
         return _without_labels(code, what)
     ore, ore_test = (y == 1 for y in pair.labels)
@@ -307,13 +308,13 @@ def _positives_apart(pair: _Pair) -> Check:
     data = {"within_one_cell": near, "overlapping": overlapping, "positives": len(apart)}
     by_one = {"cells": apart.tolist()}  # infinite where nothing overlaps
     if not overlapping:
-        meaning = "No tested deposit's window overlaps that of a deposit learned from."
+        meaning = "No tested deposit's window overlaps that of a training deposit."
         if pair.placed is Severity.UNKNOWN:
             meaning = pair.why_unplaced
         return Check(code, what, pair.placed, f"0 of {len(apart)}", meaning, data | by_one)
     meaning = (
-        f"{near} of {len(apart)} tested deposits lie within one cell of a deposit learned from "
-        f"(nearest: {nearest:.0f}), and {overlapping} overlap its window."
+        f"{near} of {len(apart)} tested deposits lie within one cell of a training deposit "
+        f"(nearest: {nearest:.0f}). {overlapping} have a window that overlaps a training deposit's."
     )
     return Check(code, what, Severity.LEAK, f"{near} of {len(apart)}", meaning, data | by_one)
 
@@ -321,8 +322,8 @@ def _positives_apart(pair: _Pair) -> Check:
 def _near_across(pair: _Pair) -> Check:
     across = pair.near_across
     severity = Severity.LEAK if across else Severity.CLEAN
-    meaning = f"{across} of {len(pair.test)} test windows are near-copies of a training window, "
-    meaning += "as noise, or a scaling of each part apart, makes them."
+    meaning = f"{across} of {len(pair.test)} test windows are near-copies of a training window. "
+    meaning += "Added noise or a separate scaling of each part makes such copies."
     if not across:
         meaning = "No test window is a near-copy of a training window."
     data = {"near_copies": across, "windows": len(pair.test)}
@@ -338,21 +339,21 @@ def _one_cell(pair: _Pair) -> Check:
     found = one_cell(train, pair.labels[0], test, pair.labels[1])
     figure, data = f"accuracy {found.accuracy:.3f}", {"accuracy": found.accuracy, "auc": found.auc}
     if np.isnan(found.auc):
-        meaning = "The test labels are all of one class, so that nothing can be ranked."
+        meaning = "The test labels are all of one class: there is nothing to rank."
         return Check(code, what, Severity.UNKNOWN, figure, meaning, data)
     figure += f", AUC {found.auc:.3f}"
     if found.auc >= ALMOST_PERFECT:
         meaning = (
-            f"One cell and no neighbourhood scores AUC {found.auc:.2f} here: a high score of any "
-            "larger model on these windows shows no skill of its own."
+            f"The centre cell alone has AUC {found.auc:.2f} here. A high score of a larger model "
+            "on these windows does not show that it is better."
         )
         return Check(code, what, Severity.SUSPICIOUS, figure, meaning, data)
-    meaning = "What a larger model must beat on these windows."
+    meaning = "A larger model must score above this on these windows."
     return Check(code, what, Severity.CLEAN, figure, meaning, data)
 
 
 def _claims(pair: _Pair) -> Check:
-    code, what = "random-split", "What a random split claims beside one that keeps places whole"
+    code, what = "random-split", "AUC of a random split beside one that keeps places whole"
     if pair.labels is None:
         return _without_labels(code, what)
     labels, group = np.concatenate(pair.labels), pair.group
@@ -360,11 +361,11 @@ def _claims(pair: _Pair) -> Check:
     if groups == len(group) and pair.placed is Severity.UNKNOWN:
         return Check(code, what, Severity.UNKNOWN, "–", NO_PLACE, {"groups": groups})
     if groups == len(group):
-        meaning = "No two windows share a place, so a random split of them is a fair one."
+        meaning = "No two windows share a place: a random split is fair here."
         return Check(code, what, Severity.CLEAN, "the same", meaning, {"groups": groups})
     found = split_claims(np.concatenate(pair.centres()), labels, group)
     if not found.folds:
-        meaning = "The windows of a class are all one place: no fair split can be cut."
+        meaning = "All windows of one class are of one place: no fair split is possible."
         return Check(code, what, Severity.UNKNOWN, "–", meaning, {"groups": groups})
     return _judged_claims(code, what, found, groups, pair)
 
@@ -374,8 +375,9 @@ def _judged_claims(code: str, what: str, found: SplitClaims, groups: int, pair: 
     figure = f"AUC {random:.2f} beside {grouped:.2f}"
     low, high = found.grouped.min(), found.grouped.max()
     meaning = (
-        f"With the {groups} places among {len(pair.group)} windows kept whole, AUC of the same "
-        f"cheap model goes from {random:.2f} to {grouped:.2f} ({low:.2f} to {high:.2f})."
+        f"The same simple model has AUC {random:.2f} on a random split and {grouped:.2f} "
+        f"({low:.2f} to {high:.2f}) when the {groups} places of the {len(pair.group)} windows are "
+        "kept whole."
     )
     severity = Severity.CLEAN
     if random - grouped >= MUCH_LOWER:
@@ -389,12 +391,12 @@ def _scaling(pair: _Pair) -> Check:
     code, what = "scaling", "Scaling fitted to training and test together"
     found = scaled_together(pair.train, pair.test)
     if found is None:
-        meaning = "No trace of it; a scaling fitted to the whole map would leave none."
+        meaning = "No sign of it. A scaling fitted to the whole map would leave no sign."
         return Check(code, what, Severity.UNKNOWN, "no trace", meaning)
     how = "mean 0 and spread 1" if found == "standardised" else "a range of 0 to 1"
     meaning = (
-        f"Every channel has {how} over both parts taken together and not over training alone: "
-        "the scaling knew the test windows."
+        f"Every channel has {how} over both parts together, but not over training alone: the "
+        "scaling used the test windows."
     )
     return Check(code, what, Severity.LEAK, found, meaning, {"how": found})
 
@@ -412,15 +414,15 @@ def _copies_inside(pair: _Pair, part: int) -> Check:
     figure = f"{n} windows, {places} places"
     if places == n and not equal:
         return Check(
-            code, what, Severity.CLEAN, figure, "Every window is a place of its own.", data
+            code, what, Severity.CLEAN, figure, "Every window is of a different place.", data
         )
-    parts = [f"{n} {name} windows stand for {places} places"]
-    parts += [f"{equal} repeat another, some flipped or turned"] if equal else []
+    parts = [f"{n} {name} windows are of {places} places"]
+    parts += [f"{equal} repeat another, possibly flipped or turned"] if equal else []
     parts += [f"{near} are near-copies"] if near else []
-    meaning = "; ".join(parts) + ": scores are less sure than their number suggests."
+    meaning = "; ".join(parts) + ". Scores are less certain than the number of windows suggests."
     severity = Severity.SUSPICIOUS
     if part == 0 and not equal and not near:  # sliding windows in training alone is sound
-        severity, meaning = Severity.CLEAN, f"{parts[0]}: slid copies, harmless where they learn."
+        severity, meaning = Severity.CLEAN, f"{parts[0]}: slid copies, harmless in training."
     return Check(code, what, severity, figure, meaning, data)
 
 

@@ -1,1 +1,1 @@
-"""Many methods on many surveys under many protocols."""
+"""Compare many models on many surveys under many protocols."""

@@ -1,4 +1,4 @@
-"""One cell of a comparison, as a process of its own computes it; its survey is read once."""
+"""One cell of a comparison, computed in a worker process, which reads each survey once."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from orecast.workflow.scoring import held_out_row
 
 CELLS = "cells"
 
-_STAND_IN = Choice("single-layer", {"layer": ""})  # no baseline is it, so that none is left out
+_NO_MODEL = Choice("single-layer", {"layer": ""})  # equals no baseline, so that none is left out
 
 Row = dict[str, Any]
 
 
 def compute(folder: Path, key: str, cell: Cell) -> None:
-    """Compute a cell and write it whole; what the data or the settings refuse is its result too.
+    """Compute a cell and write it; an error caused by the data or settings is a result too.
 
-    Its seconds do not count what all cells of a process share: the survey, read once. Raises
-    RunError or OSError where a file cannot be written or read; the cell is then absent.
+    Its seconds exclude reading the survey, which all cells of a process share. Raises RunError or
+    OSError where a file cannot be written or read; the cell's file is then absent.
     """
     job = read_job(folder, key, cell.survey)
     begun = time.perf_counter()
-    told: dict[str, Any]
+    result: dict[str, Any]
     try:
-        told = _scored(job, cell)
+        result = _scored(job, cell)
     except REFUSALS as error:
-        told = {"error": error.as_dict()}
+        result = {"error": error.as_dict()}
     content = {
         "survey": cell.survey,
         "model": cell.model.label,
@@ -48,31 +48,31 @@ def compute(folder: Path, key: str, cell: Cell) -> None:
         "protocol": cell.protocol.label,
         "seed": cell.seed,
         "seconds": round(time.perf_counter() - begun, 3),
-        **told,
+        **result,
     }
     write_sealed(folder / CELLS / cell.file, content)
 
 
 def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
-    """What a finished cell holds; None where it is not finished, RunError where it is damaged."""
+    """Content of a finished cell, None if it is not finished. Raises RunError if it is damaged."""
     return read_sealed(folder / CELLS / cell.file)
 
 
 def job_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
-    """A survey with its deposits on the evidence, as every cell on it starts from."""
+    """A survey with its deposits placed on the evidence: the start of every cell."""
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
-    return Job(config, run, Provenance(config, []), _untold, survey, evidence, places)
+    return Job(config, run, Provenance(config, []), _no_progress, survey, evidence, places)
 
 
-def rivals(job: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
-    """Every baseline by name, and those that cannot be had here with the reason."""
-    stand_in = Cell("", _STAND_IN, SPATIAL, job.seed, "baseline")
-    return replace(job, config=configured(job.config, stand_in)).rivals()
+def baselines_of(job: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
+    """Every baseline by name, and the reasons why others are not possible here."""
+    no_model = Cell("", _NO_MODEL, SPATIAL, job.seed, "baseline")
+    return replace(job, config=configured(job.config, no_model)).rivals()
 
 
 @cache
 def read_job(folder: Path, key: str, survey: str) -> Job:
-    """A survey of a comparison that is prepared: read once in a process, for one ``key``."""
+    """A prepared survey of a comparison, read once in each process for one ``key``."""
     config = read(folder / survey / "run.toml")
     evidence = read_evidence(folder / survey / "evidence")
     return job_of(config, Run(folder, key), read_survey(config), evidence)
@@ -82,24 +82,24 @@ def _scored(job: Job, cell: Cell) -> dict[str, Any]:
     """The cell's row, how its folds were cut, and what the model declares."""
     if cell.role == "baseline":
         job = replace(job, config=job.config.model_copy(update={"seed": cell.seed}))
-        rival = rivals(job)[0][cell.model.name]
-        return _held_out(job, cell, rival.recipe, rival.evidence)
+        baseline = baselines_of(job)[0][cell.model.name]
+        return _held_out(job, cell, baseline.recipe, baseline.evidence)
     config = configured(job.config, cell)
     recipe = model_recipe(config, job.evidence, job.survey.barren)
-    said = {"declares": declared(config)}
+    declares = {"declares": declared(config)}
     if cell.protocol == SPATIAL:
-        return said | _held_out(replace(job, config=config), cell, recipe, job.evidence)
-    # A job of its own: what is refitted for so many other folds is not kept.
+        return declares | _held_out(replace(job, config=config), cell, recipe, job.evidence)
+    # A new job, so that the evidence refitted for these many folds is not kept in memory.
     job = Job(
-        *(config, job.run, job.provenance, _untold),
+        *(config, job.run, job.provenance, _no_progress),
         *(job.survey, job.evidence, job.places),
     )
     row = row_beside(job, recipe)
-    return said | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
+    return declares | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
 
 
 def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[str, Any]:
-    """Under ``spatial``, as a run tests its model and its baselines."""
+    """Score under ``spatial``, in the same way as a run scores its model and baselines."""
     answer = cross_predict(
         recipe,
         evidence,
@@ -113,5 +113,5 @@ def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[
     return {"sentence": answer.protocol_words, "row": row}
 
 
-def _untold(what: str, done: int, total: int) -> None:
-    """Progress that nobody is told: whole cells are counted."""
+def _no_progress(what: str, done: int, total: int) -> None:
+    """Report nothing: only whole cells are counted."""

@@ -1,4 +1,4 @@
-"""Models, protocols and seeds on one or several surveys: resumable, over all cores, on one page."""
+"""Compare models, protocols and seeds on surveys, on all cores, with resume and one page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orecast.evidence import build_evidence, write_evidence
 from orecast.report.comparison import write_comparison
 from orecast.run import Run, versions, write_json
 from orecast.survey import read_survey
-from orecast.workflow.compare.cells import CELLS, compute, job_of, read_cell, read_job, rivals
+from orecast.workflow.compare.cells import CELLS, baselines_of, compute, job_of, read_cell, read_job
 from orecast.workflow.compare.plan import Cell, Plan, Refused, judge, refusals
 from orecast.workflow.compare.summary import summarise
 from orecast.workflow.places import require_room
@@ -28,9 +28,9 @@ from orecast.workflow.workers import work_off
 
 @dataclass(frozen=True)
 class Compared:
-    """A finished comparison: its folder, what ``comparison.json`` holds, how many cells it cost.
+    """A finished comparison: folder, content of ``comparison.json``, number of computed cells.
 
-    ``sound`` where every model has its scores under ``spatial``, on every survey.
+    ``sound`` if every model has its scores under ``spatial`` on every survey.
     """
 
     folder: Path
@@ -51,22 +51,22 @@ def run_comparison(
 ) -> Compared:
     """Compute every cell of a plan into ``output`` and write the results.
 
-    Names and options are judged before anything is read; nothing is written before every survey
-    has been read and its evidence built. A cell is a file that is whole or absent; ``resume``
-    computes those that are absent, and a plan that asks for more models, protocols or seeds may go
-    on with the cells of another. A model whose needs no survey's layers meet is refused before the
-    first cell; ``warn`` is told of one that some cannot meet. A cell that the data refuse is a
-    result, with its reason. ``jobs`` processes work, all cores' where left out. Raises OrecastError
-    with place and remedy.
+    Names and options are checked before anything is read; nothing is written before every survey
+    has been read and its evidence built. A cell is one file, whole or absent. ``resume`` computes
+    the absent ones; a plan with more models, protocols or seeds can reuse the cells of another. A
+    model that fits the layers of no survey is refused before the first cell; ``warn`` gets a
+    sentence on a model that fits only some. A cell that the data make impossible is a result, with
+    its reason. ``jobs`` is the number of processes, by default one for each core. Raises
+    OrecastError with place and remedy.
     """
-    tell = progress or (lambda what, done, total: None)
+    report = progress or (lambda what, done, total: None)
     configs = {name: read(path, list(plan.settings)) for name, path in named(plan.runs).items()}
     for config in configs.values():
         plan.check(config)
     folder, key = output.resolve(), _key(configs)
     with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="comparison") as run:
         resumed = run.done("surveys")
-        refused = [] if resumed else _prepare(plan, configs, run, tell)
+        refused = [] if resumed else _prepare(plan, configs, run, report)
         facts = {name: _read(folder / name / "survey.json") for name in configs}
         cells = {name: plan.cells(name, c, facts[name]["baselines"]) for name, c in configs.items()}
         everything = [cell for of_survey in cells.values() for cell in of_survey]
@@ -80,7 +80,7 @@ def run_comparison(
             folder / CELLS,
             jobs=jobs or os.cpu_count() or 1,
             what="Comparing",
-            progress=tell,
+            progress=report,
         )
         with run.stage("results") as part:
             content = _content(plan, configs, facts, cells, folder)
@@ -92,7 +92,7 @@ def run_comparison(
 
 
 def named(runs: tuple[Path, ...]) -> dict[str, Path]:
-    """Each run's file by a short name: that of the file, or of its folder where it is run.toml.
+    """Each run's file by a short name: the file's, or its folder's if the file is run.toml.
 
     Raises ConfigError where a file is named twice.
 
@@ -102,7 +102,7 @@ def named(runs: tuple[Path, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in runs:
         if path.resolve() in (other.resolve() for other in found.values()):
-            raise ConfigError("is named twice", where=str(path), remedy="name each run once")
+            raise ConfigError("the run is named twice", where=str(path), remedy="name it once")
         stem = path.resolve().parent.name if path.stem == "run" else path.stem
         stem = stem if stem not in (CELLS, "figures", "") else f"{stem}-survey"
         name, k = stem, 1
@@ -122,7 +122,7 @@ def _key(configs: dict[str, Config]) -> str:
 def _judge_missing(
     plan: Plan, configs: dict[str, Config], folder: Path, key: str, missing: list[Cell]
 ) -> list[str]:
-    """What surveys that were prepared before refuse of the models whose cells are missing."""
+    """Sentences on models with missing cells that surveys prepared earlier cannot use."""
     models = {cell.model.label for cell in missing if cell.role == "model"}
     compared = {
         name: [model for model in plan.models_of(config) if model.label in models]
@@ -135,17 +135,17 @@ def _judge_missing(
     return judge(refused, compared)
 
 
-def _prepare(plan: Plan, configs: dict[str, Config], run: Run, tell: Progress) -> list[str]:
+def _prepare(plan: Plan, configs: dict[str, Config], run: Run, report: Progress) -> list[str]:
     """Read every survey and build its evidence once, for every process and every cell.
 
-    Returns what the surveys refuse of the models; see ``judge``.
+    Returns sentences on models that some surveys cannot use; see ``judge``.
     """
     compared = {name: plan.models_of(config) for name, config in configs.items()}
     built: dict[str, Job] = {}
     refused: dict[str, Refused] = {}
     with run.stage("surveys") as folder:
         for k, (name, config) in enumerate(configs.items()):
-            tell("Building evidence", k, len(configs))
+            report("Building evidence", k, len(configs))
             built[name] = _built(name, config, run)
             refused[name] = refusals(built[name], compared[name])
         sentences = judge(refused, compared)
@@ -153,7 +153,7 @@ def _prepare(plan: Plan, configs: dict[str, Config], run: Run, tell: Progress) -
             write_evidence(job.evidence, folder / name / "evidence")
             (folder / name / "run.toml").write_text(to_toml(job.config), encoding="utf-8")
             write_json(folder / name / "survey.json", _facts(name, job))
-        tell("Building evidence", len(configs), len(configs))
+        report("Building evidence", len(configs), len(configs))
         run.carry(CELLS, folder)
     return sentences
 
@@ -163,9 +163,9 @@ def _built(name: str, config: Config, run: Run) -> Job:
     survey = read_survey(config)
     if survey.deposits is None:
         raise ConfigError(
-            "the survey names no deposits to hold out",
+            "the survey names no deposits, so none can be held out",
             where=name,
-            remedy="give [deposits], or leave this run out",
+            remedy="add [deposits] to its run.toml, or leave this run out",
         )
     evidence = build_evidence(survey, config)
     require_room(evidence.grid, config.sampling.window)
@@ -173,8 +173,8 @@ def _built(name: str, config: Config, run: Run) -> Job:
 
 
 def _facts(name: str, job: Job) -> dict[str, Any]:
-    """All of ``survey.json``."""
-    others, left_out = rivals(job)
+    """The content of ``survey.json``."""
+    others, left_out = baselines_of(job)
     return {
         "name": name,
         "title": job.config.title,
@@ -195,7 +195,7 @@ def _content(
     cells: dict[str, list[Cell]],
     folder: Path,
 ) -> dict[str, Any]:
-    """All of ``comparison.json``, in the plan's order whatever the order of computing."""
+    """The content of ``comparison.json``, always in the plan's order."""
     surveys, every = [], []
     for name, config in configs.items():
         found = [content for cell in cells[name] if (content := read_cell(folder, cell))]
@@ -213,7 +213,7 @@ def _content(
 
 
 def _failed(content: dict[str, Any]) -> bool:
-    """Whether a model, not a baseline, lacks a score under ``spatial``."""
+    """Whether a model (not a baseline) has no score under ``spatial``."""
     return any(
         "error" in cell
         for cell in content["cells"]
@@ -226,8 +226,8 @@ def _read(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise RunError(
-            "cannot be read, so the comparison cannot go on",
+            "cannot be read, so the comparison cannot continue",
             where=str(path),
-            remedy="begin again with --overwrite",
+            remedy="start again with --overwrite",
         ) from None
     return content

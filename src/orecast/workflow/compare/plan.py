@@ -1,4 +1,4 @@
-"""What a comparison computes, and what its surveys can give."""
+"""What a comparison computes, and which models its surveys allow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LEAVE_OUT = re.compile(r"leave (model|validation)\.options out")
 
 @dataclass(frozen=True)
 class Choice:
-    """A model or a protocol by its name, with options of its own.
+    """A model or a protocol: its name and its options.
 
     >>> Choice("resnet18", {"width": 16, "dropout": 0.2}).label
     'resnet18:width=16,dropout=0.2'
@@ -53,7 +53,7 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """As the command line writes it."""
+        """The text on the command line."""
         return self.name + ":" * bool(self.options) + ",".join(map(_written, self.options.items()))
 
 
@@ -61,10 +61,10 @@ SPATIAL = Choice("spatial")
 
 
 def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
-    """Read names between commas; a colon opens a name's options, which are TOML or bare words.
+    """Read names between commas; options follow a colon, in TOML or as plain words.
 
-    Raises ConfigError, which names ``where``, where nothing is named, for an option without a name
-    or named twice, and for a broken value.
+    Raises ConfigError at ``where`` if nothing is named, for an option without a name or given
+    twice, and for a value that cannot be read.
 
     >>> [c.label for c in parse_choices("random-forest, resnet18:width=16,dropout=0.2", "--models")]
     ['random-forest', 'resnet18:width=16,dropout=0.2']
@@ -75,9 +75,9 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
         if "=" in name:  # a further option of the name before it
             if not found or not found[-1].options:
                 raise ConfigError(
-                    f"option {piece!r} follows no name with options",
+                    f"option {piece!r} belongs to no name",
                     where=where,
-                    remedy="write them behind a colon, such as resnet18:width=16,dropout=0.2",
+                    remedy="write options after a colon, such as resnet18:width=16,dropout=0.2",
                 )
             option = piece
         else:
@@ -87,17 +87,17 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
         key, sign, value = (part.strip() for part in option.partition("="))
         if not (key and sign and value):
             raise ConfigError(
-                f"{piece!r} is no option", where=where, remedy="write key=value behind the colon"
+                f"{piece!r} is not an option", where=where, remedy="write key=value after the colon"
             )
         if key in found[-1].options:
             raise ConfigError(
-                f"option {key!r} of {found[-1].name} is named twice",
+                f"option {key!r} of {found[-1].name} is given twice",
                 where=where,
-                remedy="name it once",
+                remedy="give it once",
             )
         found[-1].options[key] = read_value(value, where)
     if not found:
-        raise ConfigError("names nothing", where=where, remedy="give a name, or leave it out")
+        raise ConfigError("is empty", where=where, remedy="give a name, or leave it out")
     return tuple({choice.label: choice for choice in found}.values())
 
 
@@ -113,7 +113,7 @@ class Cell:
 
     @property
     def file(self) -> str:
-        """Name of its file: no two cells share one, on no file system."""
+        """Name of its file, unique on every file system."""
         words = "--".join([self.survey, self.model.label, self.protocol.label, str(self.seed)])
         mark = hashlib.sha256(f"{words} {self.role}".encode()).hexdigest()[:8]
         return f"{re.sub(r'[^a-zA-Z0-9.+=-]+', '_', words)[:120]}--{mark}.json"
@@ -121,8 +121,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for: runs, models (the run's own and the supervised detectors where none is
-    named), protocols beside ``spatial``, how many seeds, the model that others are held against.
+    """What is asked for: runs, models (if none is named, the run's own and the supervised
+    detectors), protocols beside ``spatial``, number of seeds, and the reference model.
     """
 
     runs: tuple[Path, ...]
@@ -135,7 +135,7 @@ class Plan:
 
     @property
     def all_protocols(self) -> tuple[Choice, ...]:
-        """``spatial`` first, whatever else was named."""
+        """``spatial``, then the named protocols."""
         return (SPATIAL, *(p for p in self.protocols if p.label != SPATIAL.label))
 
     def models_of(self, config: Config) -> tuple[Choice, ...]:
@@ -145,7 +145,7 @@ class Plan:
         return tuple({choice.label: choice for choice in found}.values())
 
     def reference_of(self, config: Config) -> str:
-        """Label of the model that others are held against: the one named, the run's, the first."""
+        """Label of the reference model: the named one, or the run's, or the first."""
         if self.reference is not None:
             return self.reference
         labels = [choice.label for choice in self.models_of(config)]
@@ -154,8 +154,8 @@ class Plan:
     def cells(self, survey: str, config: Config, baselines: Sequence[str]) -> list[Cell]:
         """Every cell of a survey, ``spatial`` before other protocols and models before baselines.
 
-        A single layer has the first seed alone: a seed changes nothing but its negatives, which
-        choose no more than a sign.
+        A single layer is computed with the first seed only: a seed changes just its negatives,
+        which decide only its sign.
         """
         seeds = [config.seed + k for k in range(self.seeds)]
         models = self.models_of(config)
@@ -175,20 +175,20 @@ class Plan:
         ]
 
     def check(self, config: Config) -> None:
-        """Refuse what no cell could be computed for, before anything is read.
+        """Check names, options and the reference before anything is read.
 
-        Raises ConfigError with the nearest names, ModelError where the window suits a model not.
+        Raises ConfigError with the nearest names, ModelError if the window does not suit a model.
         """
         if self.seeds < 1:
             raise ConfigError(f"{self.seeds} seeds", where="--seeds", remedy="ask for 1 or more")
         window = config.sampling.window
         anywhere = MapGeometry(np.ones((1, 1), dtype=bool), 1e-9, window, None)
         for protocol in self.all_protocols:
-            with told_of(f"protocol {protocol.label}"):
+            with naming(f"protocol {protocol.label}"):
                 registry.entry(PROTOCOLS, protocol.name, what="protocol")
                 build_protocol(protocol.name, protocol.options, anywhere, n_folds=2, seed=0)
         for model in self.models_of(config):
-            with told_of(f"model {model.label}"):
+            with naming(f"model {model.label}"):
                 require_known(model.name)
                 asked = trusted(configured(config, Cell("", model, SPATIAL, 0, "model")))
                 build_model(asked.name, asked.options, config.training, window=window)
@@ -197,13 +197,13 @@ class Plan:
             known |= {*METHODS, *WITHOUT_GEOCHEMISTRY, DENSITY}
         if self.reference_of(config) not in known:
             raise ConfigError(
-                f"{self.reference!r} is not compared",
+                f"{self.reference!r} is not among the compared models",
                 where="--reference",
                 remedy=nearest(str(self.reference), known),
             )
 
     def command(self) -> str:
-        """The command line that makes this comparison; how many work on it changes nothing."""
+        """The command line of this comparison, without ``--jobs``, which changes no result."""
         words = [*map(str, self.runs)]
         if self.models:
             words += ["--models", ",".join(choice.label for choice in self.models)]
@@ -219,7 +219,7 @@ class Plan:
 
 
 def configured(config: Config, cell: Cell) -> Config:
-    """The configuration of one cell; passes with dropout on are for networks alone."""
+    """The configuration of one cell; passes with dropout are set for networks only."""
     protocol = {"protocol": cell.protocol.name, "options": cell.protocol.options}
     config = resolved(config, cell.model)
     changes: dict[str, Any] = {
@@ -232,7 +232,7 @@ def configured(config: Config, cell: Cell) -> Config:
 
 
 def resolved(config: Config, model: Choice) -> Config:
-    """A run with what a model's name stands for: the run's own model has the run's options."""
+    """The run's configuration with a model; the run's own model keeps the run's options."""
     if model == Choice(config.model.name):
         return chosen(config)
     asked = ModelOptions(name=model.name, options=model.options, weight=config.model.weight)
@@ -245,14 +245,14 @@ def supervised(config: Config) -> list[str]:
 
 
 def learns(config: Config, model: Choice) -> bool:
-    """Whether a model is told the deposits."""
+    """Whether a model learns from deposits."""
     asked = resolved(config, model).model
     return build_model(asked.name, asked.options, config.training).needs.labels
 
 
 @contextmanager
-def told_of(where: str) -> Iterator[None]:
-    """Name the choice in what is refused: in place of the key that it stands for, or beside it."""
+def naming(where: str) -> Iterator[None]:
+    """Name the choice in an error, in place of its configuration key or beside it."""
     try:
         yield
     except OrecastError as error:
@@ -265,7 +265,7 @@ def told_of(where: str) -> Iterator[None]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Split at commas that stand in no brackets and no quotes."""
+    """Split at commas outside brackets and quotes."""
     pieces, depth, quote = [""], 0, ""
     for letter in text:
         if quote:
@@ -291,11 +291,11 @@ Refused = dict[str, CapacityError | ConfigError | ModelError]
 
 
 def refusals(job: Job, models: Iterable[Choice]) -> Refused:
-    """Why models cannot be had on a survey, by their labels; nothing is trained."""
+    """Why models cannot be used on a survey, by their labels; trains nothing."""
     found: Refused = {}
     for model in models:
         try:
-            with told_of(f"model {model.label}"):
+            with naming(f"model {model.label}"):
                 _check_first_fits(job, model)
         except (CapacityError, ConfigError, ModelError) as error:
             found[model.label] = error
@@ -303,9 +303,9 @@ def refusals(job: Job, models: Iterable[Choice]) -> Refused:
 
 
 def judge(refused: Mapping[str, Refused], compared: Mapping[str, Iterable[Choice]]) -> list[str]:
-    """Sentences of what some surveys refuse; both arguments are by the survey's name.
+    """Sentences on models that some surveys cannot use; both arguments are by survey name.
 
-    Raises the first refusal of a model that no survey can have on which it is compared.
+    Raises the first error of a model that can be used on none of its surveys.
     """
     for model in {choice.label: choice for of in compared.values() for choice in of}:
         errors = [
@@ -326,7 +326,7 @@ def judge(refused: Mapping[str, Refused], compared: Mapping[str, Iterable[Choice
 def _check_first_fits(job: Job, model: Choice) -> None:
     """Raise ConfigError or ModelError where the survey's layers do not meet a model's needs.
 
-    Too few places to learn from are no such matter, and for its cells to tell.
+    Too few training places are not checked here: the cells report them.
     """
     config = configured(job.config, Cell("", model, SPATIAL, job.seed, "model"))
     recipe = model_recipe(config, job.evidence, job.survey.barren)

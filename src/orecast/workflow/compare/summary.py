@@ -1,4 +1,4 @@
-"""From a comparison's cells to what it says: means over seeds, paired tests, sentences."""
+"""Results of a comparison from its cells: means over seeds, paired tests, sentences."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ Row = dict[str, Any]
 
 
 def summarise(facts: Row, cells: Sequence[Row], *, reference: str, seed: int) -> Row:
-    """What the cells of one survey say.
+    """The results of one survey's cells.
 
-    ``facts`` are those of ``survey.json``, with the independent group of each place. ``scores``
-    has a row for each map under each protocol, ``spatial`` first and there from the best to the
-    worst; ``paired`` holds a row of ``spatial`` against the reference and against the best layer
-    that is chosen inside each fold, place by place.
+    ``facts`` are the content of ``survey.json``, with the independent group of each place.
+    ``scores`` has a row for each map under each protocol: ``spatial`` first, sorted from best to
+    worst. ``paired`` compares a row of ``spatial`` place by place with the reference, and with the
+    best layer chosen inside each fold.
     """
     groups = facts["groups"]
     keys = dict.fromkeys((c["protocol"], c["role"], c["model"]) for c in cells)
     rows = [_row([c for c in cells if _key(c) == key], groups, seed) for key in keys]
     spatial = sorted((r for r in rows if _is_spatial(r)), key=_best_first)
     named = {row["name"]: row for row in spatial if "places" in row}
-    rivals = [named[n] for n in dict.fromkeys((reference, BEST_LAYER)) if n in named]
+    references = [named[n] for n in dict.fromkeys((reference, BEST_LAYER)) if n in named]
     for row in named.values():
         row["paired"] = {
-            rival["name"]: paired_difference(
-                row["places"], rival["places"], seed=seed, groups=groups
+            other["name"]: paired_difference(
+                row["places"], other["places"], seed=seed, groups=groups
             ).as_dict()
-            for rival in rivals
-            if rival is not row
+            for other in references
+            if other is not row
         }
     scores = spatial + [r for r in rows if not _is_spatial(r)]
-    told = {"reference": reference, "separate": len(set(groups)), "scores": scores}
-    return facts | told | {"sentences": _sentences(facts, scores, reference, len(set(groups)))}
+    separate = len(set(groups))
+    found = {"reference": reference, "separate": separate, "scores": scores}
+    return facts | found | {"sentences": _sentences(facts, scores, reference, separate)}
 
 
 def _key(cell: Row) -> tuple[str, str, str]:
@@ -56,10 +57,10 @@ def _best_first(row: Row) -> tuple[float, str]:
 
 
 def _row(cells: list[Row], groups: list[int], seed: int) -> Row:
-    """One map under one protocol: each place's percentile is averaged over the seeds first.
+    """One map under one protocol; each place's percentile is first averaged over the seeds.
 
-    The interval is over groups of places, ``seeds_sd`` the standard deviation of the mean
-    percentile (the AUC, where places have none) between seeds. Seeds that failed are left out.
+    The interval is over groups of places. ``seeds_sd`` is the standard deviation between seeds of
+    the mean percentile, or of the AUC without percentiles. Failed seeds are left out.
     """
     done = [c["row"] for c in cells if "row" in c]
     row: Row = {
@@ -70,7 +71,7 @@ def _row(cells: list[Row], groups: list[int], seed: int) -> Row:
         "seeds": [c["seed"] for c in cells if "row" in c],
         "seconds": float(np.mean([c["seconds"] for c in cells])),
         "failed": [{"seed": c["seed"], **c["error"]} for c in cells if "error" in c],
-        "declares": list(dict.fromkeys(said for c in cells for said in c.get("declares", ()))),
+        "declares": list(dict.fromkeys(words for c in cells for words in c.get("declares", ()))),
     }
     if not done:
         return row
@@ -89,27 +90,27 @@ def _row(cells: list[Row], groups: list[int], seed: int) -> Row:
         skills = [(r["brier_skill"] or {}).get("value") for r in done]
         row["brier_skill"] = _mean(skills)
     row["seeds_sd"] = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
-    told = ("accuracy", "balanced_accuracy", "f1", "mcc")
-    row["extra"] = {n: _mean(r["extra"][n] for r in done) for n in told if n in done[0]["extra"]}
+    names = ("accuracy", "balanced_accuracy", "f1", "mcc")
+    row["extra"] = {n: _mean(r["extra"][n] for r in done) for n in names if n in done[0]["extra"]}
     return row
 
 
 def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> list[str]:
-    """What a reader should take from it, the most important first."""
+    """The conclusions, the most important first."""
     spatial = [r for r in scores if _is_spatial(r) and "places" in r]
     maps = [r for r in spatial if not is_layer(r) and r["name"] not in CONTROLS]
-    said = []
+    found = []
     if not spatial:
-        said.append("No map could be scored on ground that was held out; the reasons stand below.")
+        found.append("No map could be scored on held-out areas; the reasons are listed below.")
     elif separate < LITTLE:
-        places = "place" if separate == 1 else "places"
-        said.append(
-            f"{separate} separate {places} of ore cannot settle a difference between maps: nothing "
-            "here ranks one method above another."
+        places = "place is" if separate == 1 else "places are"
+        found.append(
+            f"{separate} separate {places} too few to rank one method above another (at least "
+            f"{LITTLE} are needed)."
         )
     if maps:
-        said.append(_best_of(maps, reference))
-    return [*said, *_promises(scores), *_layers(facts, spatial)]
+        found.append(_best_of(maps, reference))
+    return [*found, *_promises(scores), *_layers(facts, spatial)]
 
 
 def _best_of(maps: list[Row], reference: str) -> str:
@@ -122,19 +123,20 @@ def _best_of(maps: list[Row], reference: str) -> str:
         if p["high"] < 0.5:
             words += ", worse than chance (50)"
         elif p["low"] <= 0.5:
-            words += ", which cannot be told from chance (50)"
+            words += ", not distinguishable from chance (50)"
     if len(maps) > 1:
-        words += f"; it is the best of {len(maps)} maps compared, controls aside, which flatters it"
+        words += f". It is the best of {len(maps)} compared maps (without controls), so its score "
+        words += "is somewhat too high"
     test = best["paired"].get(reference)
     if test is not None:
-        words += f". Against {reference} that is {100 * test['value']:+.0f} points"
+        words += f". The difference from {reference} is {100 * test['value']:+.0f} points"
         if np.isfinite(test["low"]):
             words += f" ({_percent(test['low'])} to {_percent(test['high'])}, p = {test['p']:.2g})"
     return f"{words}."
 
 
 def _promises(scores: list[Row]) -> list[str]:
-    """The widest gap between what a leaky protocol promises and what unseen ground gives."""
+    """The widest gap between the AUC of a leaky protocol and that on held-out areas."""
     fair = {r["name"]: r["auc"] for r in scores if _is_spatial(r) and "auc" in r}
     leaky = [
         (r["auc"] - fair[r["name"]], r)
@@ -146,10 +148,10 @@ def _promises(scores: list[Row]) -> list[str]:
     gap, row = max(leaky, key=lambda pair: (pair[0], pair[1]["name"]))
     name = row["name"]
     if gap <= 0:
-        return ["The published protocol promises no more here than ground that was held out gives."]
+        return ["The published protocol gives no higher AUC here than held-out areas do."]
     return [
-        f"The published protocol ({row['protocol']}) promises {name} an AUC of {row['auc']:.2f}; "
-        f"ground that it has not seen gives {fair[name]:.2f}."
+        f"{_capital(name)} has AUC {row['auc']:.2f} under the published protocol "
+        f"({row['protocol']}) and {fair[name]:.2f} on held-out areas."
     ]
 
 
@@ -159,17 +161,17 @@ def _layers(facts: Row, spatial: list[Row]) -> list[str]:
         return []
     best, null = layers[0], facts["layer_null"] or {}
     words = (
-        f"Of {len(layers)} single layers {best['name'][6:]} is the best, picked afterwards: "
+        f"The best of {len(layers)} single layers, picked afterwards, is {best['name'][6:]}: "
         f"{_percent(_value(best))} %"
     )
     if "mean" in null:
         words += (
-            f"; by chance the best of {null['layers']}, whichever it is, ranks "
-            f"{_percent(null['mean'])} % over the whole map, where {null['layer']} ranks "
-            f"{_percent(null['value'])} % (p = {null['p']:.2g}, toroidal shifts of the deposits)"
+            f". Over the whole map {null['layer']} has {_percent(null['value'])} %; the best of "
+            f"{null['layers']} layers has {_percent(null['mean'])} % by chance (p = "
+            f"{null['p']:.2g}, toroidal shifts of the deposits)"
         )
     elif "why_not" in null:
-        words += f"; what chance gives could not be told: {null['why_not']}"
+        words += f"; the value by chance could not be computed: {null['why_not']}"
     return [f"{words}."]
 
 
@@ -182,7 +184,7 @@ def _floats(values: Iterable[float | None]) -> Floats:
 
 
 def _mean(values: Iterable[float | None]) -> float:
-    """Mean of what is known; NaN where nothing is."""
+    """Mean of the finite values; NaN without any."""
     known = _floats(values)
     known = known[np.isfinite(known)]
     return float(known.mean()) if known.size else np.nan

@@ -1,1 +1,1 @@
-"""A finished run's model on another area."""
+"""Predict another area with a finished run's model."""

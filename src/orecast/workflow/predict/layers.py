@@ -1,4 +1,4 @@
-"""The layers of another survey, made as the model learned them."""
+"""The layers of another survey, made in the same way as the model's training layers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ LEARNED = (
     *("seed", "screening", "sampling", "validation"),
     *("uncertainty", "model", "training", "classes"),
 )
-"""Tables and keys of a configuration that speak of learning: a prediction's are the run's."""
+"""Tables and keys of a configuration that set the training; a prediction uses the run's."""
 
 
 def as_learned(config: Config, mine: Config) -> Config:
-    """The other survey's configuration with all that its model learned by, as the run had it."""
+    """The other survey's configuration with the run's training settings."""
     return config.model_copy(update={name: getattr(mine, name) for name in LEARNED})
 
 
 def learned_otherwise(config: Config, mine: Config) -> dict[str, Any]:
-    """Keys of learning that are given and differ from the run's, each with the run's value.
+    """Training keys that are given and differ from the run's, each with the run's value.
 
-    What ``auto`` stands for is held against what the run learned by.
+    ``auto`` is replaced by its model before the comparison.
     """
     asked = chosen(config.model_copy(update={"deposits": mine.deposits}))
     found: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def learned_otherwise(config: Config, mine: Config) -> dict[str, Any]:
 
 
 def refuse_set(settings: Sequence[str], otherwise: Mapping[str, Any]) -> None:
-    """Raise ConfigError where one of the settings, ``key=value``, asks for other learning."""
+    """Raise ConfigError where one of the settings, ``key=value``, would change the training."""
     asked = [setting.partition("=")[0].strip().split(".")[:2] for setting in settings]
     refused = {
         key: value
@@ -59,17 +59,17 @@ def refuse_set(settings: Sequence[str], otherwise: Mapping[str, Any]) -> None:
     }
     if refused:
         raise ConfigError(
-            f"the model is trained already, and there {told(refused)}",
+            f"the model is already trained; in its run {values_in_words(refused)}",
             where=f"--set {', '.join(refused)}",
-            remedy=f"leave {'it' if len(refused) == 1 else 'them'} out, or train another model by "
-            "orecast run",
+            remedy=f"leave {'it' if len(refused) == 1 else 'them'} out, or train another model "
+            "with orecast run",
         )
 
 
-def told(otherwise: Mapping[str, Any]) -> str:
+def values_in_words(otherwise: Mapping[str, Any]) -> str:
     """Keys with the run's values, in words.
 
-    >>> told({"model.name": "cnn", "model.options": {"width": 8}, "model.weight": None})
+    >>> values_in_words({"model.name": "cnn", "model.options": {"width": 8}, "model.weight": None})
     'model.name is cnn, model.options differs, model.weight is left out'
     """
     return ", ".join(f"{key} {_value(value)}" for key, value in otherwise.items())
@@ -82,21 +82,20 @@ def _value(value: Any) -> str:
 
 
 Table = TypeVar("Table", bound=Section)
-_LOG_RATIOS = ("clr", "ilr", "alr")  # of which every one depends on other parts than its own
+_LOG_RATIOS = ("clr", "ilr", "alr")  # each layer also depends on the other parts
 _ONE_HOT, _OTHER = "geology=", "geology=other"
 _EVERY_CLASS = 10_000
 _ALIKE = 0.01  # of a cell's size
-_LEAVE_OUT = re.compile(r"(add .* to samples|name '.*' in gridded)\.ignore")  # a survey's remedy
+_LEAVE_OUT = re.compile(r"(add .* to samples|name '.*' in gridded)\.ignore")  # remedy of survey
 
 
 def as_trained(config: Config, trained: Trained) -> Config:
-    """The other survey's configuration; what it leaves out of the method is the run's.
+    """The other survey's configuration; the run's values fill what it leaves out.
 
-    Of [composition], [evidence], [faults] and [geology] all but files and columns is taken over
-    where it is not given; the parts of a log-ratio and the cell size as they came out in the run,
-    where they were left out there too. All that the model learned by is the run's. Raises
-    ConfigError where another transform, denominator or list of parts is given: they would make
-    other layers of the same names.
+    In [composition], [evidence], [faults] and [geology] every missing key except files and columns
+    is filled; the parts of a log-ratio and the cell size by their actual values in the run. The
+    training settings are always the run's. Raises ConfigError if another transform, denominator or
+    list of parts is given: these would make different layers with the same names.
     """
     mine = trained.config
     config = as_learned(config, mine)
@@ -123,16 +122,16 @@ def as_trained(config: Config, trained: Trained) -> Config:
 
 
 def read_other(config: Config, trained: Trained) -> Survey:
-    """Read the other survey; raises as ``read_survey``.
+    """Read the other survey; raises the same errors as ``read_survey``.
 
-    Where an element is refused that the model reads, leaving it out is no remedy.
+    If the model reads the refused element, the remedy is changed: leaving it out would not help.
     """
     try:
         return read_survey(config)
     except InputError as error:
         needed = {*(config.composition.parts or ()), *trained.saved.reads}
-        said = f"{error.what} {(error.where or '').rpartition(', ')[2]}"
-        read = needed & set(re.findall(r"[A-Z][A-Za-z0-9]*", said))
+        text = f"{error.what} {(error.where or '').rpartition(', ')[2]}"
+        read = needed & set(re.findall(r"[A-Z][A-Za-z0-9]*", text))
         if not (read and _LEAVE_OUT.fullmatch(error.remedy or "")):
             raise
         raise InputError(
@@ -146,12 +145,10 @@ def read_other(config: Config, trained: Trained) -> Survey:
 def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence:
     """Build the other survey's evidence and keep the layers that the model reads, in their order.
 
-    That which weighs knowledge is among them.
-
-    Cells need a value in these alone. A class of rock that has a layer in training and does not
-    occur here is 0 wherever rock is mapped, as its layer says. Raises ModelError, with both lists,
-    where a layer is missing, and where one has another unit, radius or legend; InputError where
-    the survey lacks parts of the composition.
+    The layer that weighs knowledge is included. Cells need a value in these layers only. A class
+    of rock of the training area that does not occur here is 0 wherever rock is mapped. Raises
+    ModelError where a layer is missing, with both lists, or has another unit, radius or legend;
+    InputError where the survey lacks parts of the composition.
     """
     _require_parts(survey, config)
     asked: dict[str, Section] = {
@@ -165,19 +162,19 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
     missing = [name for name in names if name not in evidence.names]
     if missing:
         raise ModelError(
-            f"the model reads {', '.join(names)}; the survey makes {', '.join(evidence.names)}, "
-            f"and not {', '.join(missing)}",
+            f"the survey has no layer {', '.join(missing)}. The model reads {', '.join(names)}; "
+            f"the survey has {', '.join(evidence.names)}",
             where="layers",
-            remedy="give the survey what these are made of, or train a model without them",
+            remedy="add the data of the missing layers, or train a model without them",
         )
     for name in names:
         then = _meaning(name, trained.evidence, trained.config)
         now = _meaning(name, evidence, config)
         if now != then:
             raise ModelError(
-                f"was {then} in training, and is {now} here",
+                f"is {now} here, but was {then} in training",
                 where=f"layer {name}",
-                remedy="make it the same way in both",
+                remedy="use the same settings and units in both areas",
             )
     _require_cell_size(evidence, trained)
     require_room(evidence.grid, trained.saved.size)
@@ -185,28 +182,28 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
 
 
 def _filled(given: Table, otherwise: Table, names: Sequence[str] | None = None) -> Table:
-    """A table with another's values, of all fields or those named, where it leaves them out."""
+    """A table whose missing fields, all or those in ``names``, are filled from another."""
     fields = type(given).model_fields if names is None else names
     left_out = [name for name in fields if name not in given.model_fields_set]
     return given.model_copy(update={name: getattr(otherwise, name) for name in left_out})
 
 
 def _require_composition(now: Composition, then: Composition) -> None:
-    """Refuse concentrations opened in another way than in training."""
+    """Raise ConfigError where concentrations are transformed in another way than in training."""
     differing: dict[str, tuple[str, str]] = {"transform": (then.transform, now.transform)}
     if then.transform == "alr":
         differing["denominator"] = (str(then.denominator), str(now.denominator))
     if then.transform in ("clr", "ilr"):
         first, second = then.parts or [], now.parts or []
-        if then.transform == "clr":  # a centre knows no order
+        if then.transform == "clr":  # the order of parts does not matter
             first, second = sorted(first), sorted(second)
         differing["parts"] = (", ".join(first), ", ".join(second))
     for key, (trained, given) in differing.items():
         if trained != given:
             raise ConfigError(
-                f"{given} here, and {trained} in training",
+                f"is {given} here, but was {trained} in training",
                 where=f"composition.{key}",
-                remedy="leave it out, so that it is the run's",
+                remedy="leave it out: the run's value is used then",
             )
 
 
@@ -215,46 +212,46 @@ def _require_parts(survey: Survey, config: Config) -> None:
     lacking = [part for part in parts if part not in survey.symbols]
     if lacking:
         raise InputError(
-            f"the model's log-ratios are of {', '.join(parts)}; the survey has "
-            f"{', '.join(survey.symbols)}, and not {', '.join(lacking)}",
+            f"the survey has no {', '.join(lacking)}. The model's log-ratios use "
+            f"{', '.join(parts)}; the survey has {', '.join(survey.symbols)}",
             where="composition.parts",
-            remedy="give columns that are not recognised by samples.rename, or train a model on "
+            remedy="map columns that were not recognised in samples.rename, or train a model on "
             "the parts that both surveys have",
         )
 
 
 def _require_cell_size(evidence: Evidence, trained: Trained) -> None:
-    """Refuse cells of another size for a model to which a window's cells are a distance."""
+    """Raise ConfigError for cells of another size if the model's windows have several cells."""
     then, now = trained.evidence.grid.cell_size, evidence.grid.cell_size
     if trained.saved.size > 1 and not np.allclose(now, then, rtol=_ALIKE):
         raise ConfigError(
-            f"cells of {now[0]:g} x {now[1]:g} m here, and of {then[0]:g} x {then[1]:g} m in "
-            f"training: a window of {trained.saved.size} cells would span another ground",
+            f"cells are {now[0]:g} x {now[1]:g} m here, but were {then[0]:g} x {then[1]:g} m in "
+            f"training: a window of {trained.saved.size} cells would cover another distance",
             where="evidence.cell_size",
-            remedy="leave it out, so that it is the run's, or give rasters of that cell size",
+            remedy="leave it out to use the run's, or give rasters of that cell size",
         )
 
 
 def _meaning(name: str, evidence: Evidence, config: Config) -> str:
-    """What a layer's values mean, in words: they are compared, and shown where they differ."""
+    """What a layer's values mean, in words, to compare them and to show a difference."""
     attributes = evidence.data[name].attrs
     kind, unit = attributes["kind"], attributes["unit"]
-    said = f"of kind {kind}" + (f" in {unit}" if unit else "")
+    words = f"of kind {kind}" + (f" in {unit}" if unit else "")
     faults = config.faults
     if kind == "fault" and faults is not None and name == "fault_rings":
-        said += f", of radii {', '.join(f'{r:g}' for r in faults.rings)} m"
+        words += f", with radii {', '.join(f'{r:g}' for r in faults.rings)} m"
     if kind == "fault" and faults is not None and name == "fault_density":
-        said += f", within {faults.density:g} m"
+        words += f", within {faults.density:g} m"
     if kind == "lithology" and name == "geology":
-        said += f", {attributes['origin'].partition('first: ')[2]}"
-    return said
+        words += f", {attributes['origin'].partition('first: ')[2]}"
+    return words
 
 
 def _with_classes(evidence: Evidence, trained: Trained, survey: Survey) -> Evidence:
-    """Evidence with the layer of every class of rock that had one in training.
+    """Evidence with a layer for every class of rock that had one in training.
 
-    "other" are all that had none there, so that it is counted anew. Raises ModelError where none
-    of the classes occurs: they are then called by other names.
+    The layer "other" is made again: it holds all classes without a layer in training. Raises
+    ModelError where none of the classes occurs, which suggests that they have other names.
     """
     then = [n for n in trained.evidence.names if n.startswith(_ONE_HOT)]
     here = [n for n in evidence.names if n.startswith(_ONE_HOT)]
@@ -264,10 +261,10 @@ def _with_classes(evidence: Evidence, trained: Trained, survey: Survey) -> Evide
     known = [n for n in own if n in here]
     if not known:
         raise ModelError(
-            f"no class of the survey's rocks ({_listed(here)}) is one of the model's "
+            f"the survey's rock classes ({_listed(here)}) include none of the model's "
             f"({_listed(own)})",
             where="geology.column",
-            remedy="name the column with the same classes",
+            remedy="name the column that holds the model's classes",
         )
     absent = [n for n in own if n not in here]
     new = [n for n in here if n not in own]
@@ -275,9 +272,9 @@ def _with_classes(evidence: Evidence, trained: Trained, survey: Survey) -> Evide
         survey.findings.warning(
             "other-rocks",
             "geology",
-            f"classes of training that do not occur: {_listed(absent)}; classes that training did "
-            f"not know: {_listed(new)}",
-            "see that the same rocks are called the same",
+            f"rock classes of training that do not occur here: {_listed(absent)}; new classes "
+            f"here: {_listed(new)}",
+            "check that the same rocks have the same names in both surveys",
         )
     gaps = np.isnan(evidence.layer(here[0]))
     layers = {name: np.where(gaps, np.nan, np.float32(0)) for name in absent}

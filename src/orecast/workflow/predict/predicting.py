@@ -1,4 +1,4 @@
-"""A trained model on another area: its map there, and where the model may speak at all."""
+"""A trained model on another area: its map, and the part of it where the model applies."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from orecast.workflow.predict.layers import (
     learned_otherwise,
     read_other,
     refuse_set,
-    told,
     trained_layers,
+    values_in_words,
 )
 from orecast.workflow.predict.scores import UNSEEN, Trained, Unseen, read_trained, unseen_rows
 from orecast.workflow.run.job import Progress, Provenance
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
 
 _OF_LEARNING = ("no-deposits", "barren-unused")  # findings that matter to a run alone
-_SAID = ("not-used", "other-rocks")  # findings that matter to the map
+_OF_MAP = ("not-used", "other-rocks")  # findings that matter to the map
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a prediction says: where it stands, its metrics, its targets, what to beware of."""
+    """A finished prediction: its folder, metrics, targets and warnings."""
 
     folder: Path
     metrics: dict[str, Any]
@@ -55,14 +55,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class _Area:
-    """Another survey's ground under a trained model."""
+    """Another survey's area and the trained model."""
 
     trained: Trained
     config: Config
     survey: Survey
     evidence: Evidence
     fitted: Fitted
-    tell: Progress
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -84,22 +84,21 @@ def run_prediction(
     settings: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Prediction:
-    """Predict the survey of ``config`` by the model of a finished run, into a folder of its own.
+    """Predict the survey of ``config`` with the model of a finished run, into a separate folder.
 
-    The evidence is built as the run built its own; what [composition], [evidence], [faults] and
-    [geology] leave out is the run's. Layers are standardised by the means and spreads that were
-    learned in training, so that a value means the same in both areas; with ``rescale`` by the other
-    area's own, each layer there having mean 0 and variance 1, so that what counts is how a cell
-    stands out from its own district. Classes are drawn by the run's thresholds. Deposits of
-    ``config`` are scored, never learned from.
+    The evidence is built as in the run; its values fill what [composition], [evidence], [faults]
+    and [geology] leave out. Layers are standardised by the means and spreads of training, so that
+    a value means the same in both areas. With ``rescale`` they are standardised by the other
+    area's own means and spreads, so that a cell is compared with its own district. Classes use
+    the run's thresholds. Deposits of ``config`` are scored, never used for training.
 
-    What the model learned by ([model], [sampling], [training] and the like) stays the run's, and is
-    written so: what a file shared by both areas says otherwise is told as not used; ``settings``,
-    those of ``config`` that were given beside its file as ``key=value``, are refused there.
+    The training settings ([model], [sampling], [training] and others) are the run's, and are
+    written as such. Other values in the configuration file are reported as not used; other values
+    in ``settings`` (``key=value`` from the command line) raise an error.
 
     Raises OrecastError with place and remedy; nothing is written before all is computed.
     """
-    tell = progress or (lambda what, done, total: None)
+    report = progress or (lambda what, done, total: None)
     _refuse_place(run, output, overwrite=overwrite)
     trained = read_trained(run)
     otherwise = learned_otherwise(config, trained.config)
@@ -108,18 +107,24 @@ def run_prediction(
     provenance = Provenance.of(config)
     key = _key(provenance, trained, rescale=rescale)
     with Run.begin(output, key, resume=False, overwrite=overwrite, kind="prediction") as target:
-        tell("Reading the survey", 0, 1)
+        report("Reading the survey", 0, 1)
         with provenance.timed("survey"):
             survey = read_other(config, trained)
-        _note_unused(survey, otherwise)
-        tell("Reading the survey", 1, 1)
-        tell("Building evidence", 0, 1)
+        if otherwise:
+            survey.findings.info(
+                "not-used",
+                ", ".join(otherwise),
+                f"not used: the model is already trained; in its run {values_in_words(otherwise)}",
+                "to use these values, train another model with orecast run",
+            )
+        report("Reading the survey", 1, 1)
+        report("Building evidence", 0, 1)
         with provenance.timed("evidence"):
             evidence = trained_layers(survey, config, trained)
             scaling = fit_scaling(evidence.stack, evidence.valid) if rescale else None
             fitted = trained.saved.on(evidence, scaling)
-            area = _Area(trained, config, survey, evidence, fitted, tell)
-        tell("Building evidence", 1, 1)
+            area = _Area(trained, config, survey, evidence, fitted, report)
+        report("Building evidence", 1, 1)
         with provenance.timed("map"):
             drawn = _drawn(area, rescale=rescale)
         source = {"folder": run.resolve().as_posix(), "files": trained.files, "rescale": rescale}
@@ -129,34 +134,23 @@ def run_prediction(
             written = provenance.as_dict(target.hashes(folder)) | {"run": source, "key": key}
             write_json(folder / "provenance.json", written)
         target.finish()
-        return _told(output, drawn.metrics, area)
+        return _prediction(output, drawn.metrics, area)
 
 
 def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
-    """Raise where a prediction would be written into a run, or over something else."""
+    """Raise where a prediction would be written into a run, or over other files."""
     if run.resolve() in (output.resolve(), *output.resolve().parents):
         raise ConfigError(
-            "lies in the run's own folder", where=f"--output {output}", remedy="name another folder"
+            "is inside the run's folder", where=f"--output {output}", remedy="name another folder"
         )
     if not (output / ".orecast" / "journal.json").is_file():
         return
     if (output / "model").is_dir():
         remedy = "name another --output"
-        raise RunError("a run stands here, with its model", where=str(output), remedy=remedy)
+        raise RunError("this folder holds a run", where=str(output), remedy=remedy)
     if not overwrite:
-        remedy = "--overwrite begins again, or name another --output"
-        raise RunError("a prediction stands here already", where=str(output), remedy=remedy)
-
-
-def _note_unused(survey: Survey, otherwise: dict[str, Any]) -> None:
-    """Tell which keys are not used, where they would have had the model learn otherwise."""
-    if otherwise:
-        survey.findings.info(
-            "not-used",
-            ", ".join(otherwise),
-            f"not used, since the model is trained already: there {told(otherwise)}",
-            "train another model by orecast run where that is meant",
-        )
+        remedy = "use --overwrite to start again, or name another --output"
+        raise RunError("this folder holds a prediction", where=str(output), remedy=remedy)
 
 
 def _key(provenance: Provenance, trained: Trained, *, rescale: bool) -> str:
@@ -168,7 +162,7 @@ def _drawn(area: _Area, *, rescale: bool) -> _Drawn:
     score = predict_map(
         area.fitted,
         area.evidence,
-        progress=lambda _, done, total: area.tell("Mapping the area", done, total),
+        progress=lambda _, done, total: area.progress("Mapping the area", done, total),
     )
     applicable = _applicability(area)
     unseen = _unseen(area)
@@ -197,7 +191,7 @@ def _write_maps(area: _Area, drawn: _Drawn, folder: Path) -> None:
 
 
 def _write_notes(area: _Area, folder: Path) -> None:
-    """What was read, and the configuration with what the run filled in."""
+    """Write the findings, and the configuration with the values filled from the run."""
     findings = area.survey.findings
     findings.items[:] = [f for f in findings if f.code not in _OF_LEARNING]
     write_json(folder / "checks.json", checks(area.survey))
@@ -206,18 +200,18 @@ def _write_notes(area: _Area, folder: Path) -> None:
 
 
 def _applicability(area: _Area) -> Applicability:
-    """Dissimilarity from the run's places of training, its threshold that of the run's folds."""
+    """Dissimilarity from the run's training places, with the threshold from the run's folds."""
     trained = area.trained
     return map_dissimilarity(
         TrainingSpace.of(trained.saved.values, folds=trained.folds),
         area.fitted.windows,
         area.evidence,
-        progress=lambda _, done, total: area.tell("Comparing cells", done, total),
+        progress=lambda _, done, total: area.progress("Comparing cells", done, total),
     )
 
 
 def _unseen(area: _Area) -> dict[str, Unseen]:
-    """Deposits to score: those that the survey names, and those that it holds back."""
+    """Deposits to score: the survey's [deposits] and its [held_back]."""
     groups = {"scores": area.survey.deposits, "undiscovered": area.survey.held_back}
     return {
         name: Unseen.of(deposits, area.evidence, area.trained)
@@ -227,7 +221,7 @@ def _unseen(area: _Area) -> dict[str, Unseen]:
 
 
 def _classes(area: _Area, score: Floats32, unseen: Unseen | None) -> Classes:
-    """Classes by the scores from which they began on the run's own map."""
+    """Classes by the lowest scores of each class on the run's own map."""
     options = area.trained.config.classes.model_copy(
         update={"rule": "probability", "probability": area.trained.thresholds}
     )
@@ -240,14 +234,14 @@ def _classes(area: _Area, score: Floats32, unseen: Unseen | None) -> Classes:
 def _targets(
     area: _Area, score: Floats32, classes: Classes, applicable: Applicability
 ) -> gpd.GeoDataFrame:
-    """Ranked polygons, each with the elements behind it and its share that may be trusted."""
+    """Ranked polygons, each with its most important elements and its applicable share."""
     fitted = area.fitted
     elements = fitted.elements
 
     def reasons(areas: list[Ints]) -> list[str]:
-        area.tell("Explaining targets", 0, 1)
+        area.progress("Explaining targets", 0, 1)
         found = occlusion(fitted, areas, seed=area.trained.config.seed)
-        area.tell("Explaining targets", 1, 1)
+        area.progress("Explaining targets", 1, 1)
         return [", ".join(found.top(k, 3, elements)) for k in range(len(areas))]
 
     inside = np.where(np.isfinite(score), applicable.inside, np.nan)
@@ -275,17 +269,17 @@ def _metrics(
     rows = {
         name: unseen_rows(score, found, area.evidence, trained) for name, found in unseen.items()
     }
-    said = {name: found.sentence for name, found in unseen.items()}
+    sentences = {name: found.sentence for name, found in unseen.items()}
     own = "the mean and spread of this area" if rescale else "the mean and spread of training"
     return {
         "model": trained.metrics["model"],
         "predicted_by": trained.config.title,
         "protocol": {
             "name": UNSEEN,
-            "sentence": "the model learned from another area and was fitted to nothing here; "
+            "sentence": "the model was trained on another area, and on nothing here; "
             f"layers are standardised by {own}",
-            "deposits": said.get("scores"),
-            "held_back": said.get("undiscovered"),
+            "deposits": sentences.get("scores"),
+            "held_back": sentences.get("undiscovered"),
         },
         "scores": rows.get("scores", []),
         "undiscovered": rows.get("undiscovered", []),
@@ -295,11 +289,11 @@ def _metrics(
     }
 
 
-def _told(output: Path, metrics: dict[str, Any], area: _Area) -> Prediction:
+def _prediction(output: Path, metrics: dict[str, Any], area: _Area) -> Prediction:
     with (output / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
         targets = list(csv.DictReader(stream))
-    warnings = [f.what for code in _SAID for f in area.survey.findings.of(code)]
+    warnings = [f.what for code in _OF_MAP for f in area.survey.findings.of(code)]
     best, model = area.trained.metrics["verdict"]["recommended"], metrics["model"]
     if best != model:
-        warnings.append(f"the run recommends {best} in place of {model}, which is saved and speaks")
+        warnings.append(f"this map is by {model}, the saved model; the run recommends {best}")
     return Prediction(output, metrics, targets, warnings)

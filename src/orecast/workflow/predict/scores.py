@@ -1,4 +1,4 @@
-"""Scores of a prediction, and what its training held."""
+"""Scores of a prediction, and the finished run that it uses."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 _AGAIN = "run it again with --overwrite"
 _NEEDED = ("run.toml", "metrics.json", "checks.json", "evidence/evidence.json", "folds.tif")
-_MADE = {  # kinds of layers that are no evidence but made when a recipe is fitted
+_MADE = {  # kinds of layers that are made when a recipe is fitted, not from the survey
     "detector": "scores of detectors that are fitted to the run's own map (model.channels)",
     WEIGHT: "the weight of geological knowledge, fitted to the run's own deposits",
 }
-_OF_PLACES = ("deposit-distance", "random")  # they score a cell by where it lies
+_OF_PLACES = ("deposit-distance", "random")  # these score a cell by its position
 
 
 @dataclass(frozen=True)
 class Trained:
     """A finished run: its configuration, evidence, fitted recipe, metrics and elements.
 
-    ``folds`` ``(n,)`` are those in which the places of ``saved`` lie; ``files`` name what a
+    ``folds`` ``(n,)`` are the folds of the places of ``saved``; ``files`` are the files that a
     prediction depends on, each with its hash.
     """
 
@@ -51,26 +51,25 @@ class Trained:
 
     @property
     def thresholds(self) -> tuple[float, float, float]:
-        """Lowest scores of classes A, B and C on the run's own map; infinite for one left empty."""
+        """Lowest scores of classes A, B and C on the run's own map; infinite for an empty class."""
         found = self.metrics["classes"]["thresholds"]
         a, b, c = (float("inf") if value is None else float(value) for value in found)
         return a, b, c
 
 
 def read_trained(folder: Path) -> Trained:
-    """Read a finished run's folder, wherever it was moved; the survey behind it is not needed.
+    """Read a finished run's folder, wherever it was moved; its survey is not needed.
 
-    Raises RunError where the folder holds no finished run, or one that learned from no deposits,
-    ModelError where its model cannot speak of another area.
+    Raises RunError where the folder holds no finished run, or one without deposits, ModelError
+    where its model does not apply to another area.
     """
     verify_finished(folder)
     metrics = _read_json(folder / "metrics.json")
     if metrics.get("anomalies"):
         raise RunError(
-            "the run learned from no deposits; its map is the mean of several models of its own "
-            "ground",
+            "the run used no deposits; its map is the mean of several models of its own area",
             where=str(folder),
-            remedy="run the other survey itself by orecast run: it needs no deposits either",
+            remedy="use orecast run on the other survey: it needs no deposits either",
         )
     config = read(folder / "run.toml")
     _refuse_places(config)
@@ -99,12 +98,12 @@ def read_trained(folder: Path) -> Trained:
 
 
 def _refuse_places(config: Config) -> None:
-    """Raise ModelError for a model that scores a cell by its place in the run's own grid."""
+    """Raise ModelError for a model that scores a cell by its position in the run's grid."""
     model = config.model
     for name in (model.name, *model.options.get("members", ())):
         if name in _OF_PLACES:
             raise ModelError(
-                f"{name} scores a cell by where it lies, which says nothing of another area",
+                f"{name} scores a cell by its position, so it does not apply to another area",
                 where="model.name",
                 remedy="train a model that reads layers",
             )
@@ -114,9 +113,9 @@ def _refuse_made(saved: Saved) -> None:
     for name, kind in zip(saved.names, saved.kinds, strict=True):
         if kind in _MADE and not (kind == WEIGHT and saved.guidance is not None):
             raise ModelError(
-                f"the model reads {name}: {_MADE[kind]}, and not saved with it",
+                f"the model reads {name}: {_MADE[kind]}. It is not saved with the model",
                 where="model",
-                remedy="train the model without it to predict other areas",
+                remedy="to predict other areas, train the model without it",
             )
 
 
@@ -132,7 +131,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[dict[str, str]]:
-    """The files that a prediction depends on, from the run's folder on, with their hashes."""
+    """The files that a prediction depends on, relative to the run's folder, with their hashes."""
     model = sorted(path for path in (folder / "model").rglob("*") if path.is_file())
     paths = [*(folder / name for name in _NEEDED), *model]
     return [
@@ -146,10 +145,9 @@ UNSEEN = "unseen"
 
 @dataclass(frozen=True)
 class Unseen:
-    """Cells with deposits that were never seen ``(n, 2)`` and their groups ``(n,)``.
+    """Cells with deposits that the model never saw ``(n, 2)`` and their groups ``(n,)``.
 
-    ``seen`` deposits lie where the model learned, ``beyond`` where the map has no value: neither
-    is scored.
+    Not scored: ``seen`` deposits lie in the training area, ``beyond`` where the map has no value.
     """
 
     cells: Ints
@@ -161,8 +159,8 @@ class Unseen:
     def of(cls, deposits: gpd.GeoDataFrame, evidence: Evidence, trained: Trained) -> Unseen:
         """Place deposits on the map; two in a cell are one place.
 
-        A deposit counts as seen where its window may share a cell or a sample with that of any
-        place learned from.
+        A deposit counts as seen if its window may share a cell or a sample with that of a training
+        place.
         """
         xy = np.column_stack([deposits.geometry.x, deposits.geometry.y])
         seen = _near_training(xy, evidence, trained)
@@ -181,16 +179,16 @@ class Unseen:
     def sentence(self) -> str:
         """What is scored, and what is left out and why."""
         n = len(self.cells)
-        said = f"{n} place{'s' * (n != 1)} with deposits that the model never saw"
+        words = f"{n} place{'s' * (n != 1)} with deposits that the model never saw"
         if self.seen:
-            said += f"; {self.seen} more lie where it learned and are left out"
+            words += f"; left out: {self.seen} in or near the training area"
         if self.beyond:
-            said += f"; {self.beyond} lie where the map has no value"
-        return said
+            words += f"; left out: {self.beyond} where the map has no value"
+        return words
 
 
 def _near_training(xy: Floats, evidence: Evidence, trained: Trained) -> NDArray[np.bool_]:
-    """Whether positions lie within a window and both surveys' reach of a place learned from."""
+    """Whether positions lie within a window and both surveys' reach of a training place."""
     from pyproj import Transformer
     from scipy.spatial import cKDTree
 
@@ -211,9 +209,9 @@ def _near_training(xy: Floats, evidence: Evidence, trained: Trained) -> NDArray[
 def unseen_rows(
     score: NDArray[np.float32], found: Unseen, evidence: Evidence, trained: Trained
 ) -> list[Row]:
-    """The map's row as ``metrics.json`` holds it, and that of distance to faults beside it.
+    """The map's row of ``metrics.json``, and the row of distance to faults.
 
-    None where no place is left to score.
+    No rows where no place is left to score.
     """
     if not len(found.cells):
         return []
@@ -226,10 +224,9 @@ def unseen_rows(
 
 
 def _row(name: str, role: str, score: NDArray[np.float32], found: Unseen, seed: int) -> Row:
-    """Percentile of each place among the map's cells, and what follows from it.
+    """Percentile of each place among the map's cells, and the scores derived from it.
 
-    Intervals draw whole groups of places: those whose windows share cells are no independent
-    witnesses.
+    Intervals draw whole groups of places: places whose windows share cells are not independent.
     """
     at = tuple(found.cells.T)
     percentile = percentiles(score[at], score[np.isfinite(score)])

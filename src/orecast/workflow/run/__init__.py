@@ -1,1 +1,1 @@
-"""A run, stage by stage: prepare, validate, map."""
+"""The stages of a run: prepare, validate, map."""

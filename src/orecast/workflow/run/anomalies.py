@@ -32,10 +32,10 @@ MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
 
 
 def map_anomalies(job: Job) -> None:
-    """Map anomalies by a model that learns from no deposit; score it on deposits held back.
+    """Map anomalies with a model that uses no deposits; score it on deposits held back.
 
-    The map is the mean of models that learned from different cells, and their spread its
-    uncertainty. Deposits of ``[held_back]`` are only scored.
+    The map is the mean of models fitted to different cells; their spread is its uncertainty.
+    Deposits of ``[held_back]`` are only scored.
     """
     if job.run.done("map"):
         job.recall_metrics()
@@ -93,23 +93,22 @@ def _metrics(job: Job, score: Floats32) -> dict[str, Any]:
     if rows:
         value = 100 * rows[0]["percentile"]["value"]
         tested = (
-            f"It never saw the {len(rows[0]['places'])} deposits that were kept back, and ranks "
-            f"them above {value:.0f} % of the map on average."
+            f"It ranks the {len(rows[0]['places'])} deposits that were held back above "
+            f"{value:.0f} % of the map on average."
         )
     elif left_out:
         tested = (
-            "No deposit that was kept back lies where the map has a value, so that nothing tells "
-            "how well it finds ore."
+            "Its score is not known: no deposit that was held back lies where the map has a value."
         )
     else:
-        tested = "Nothing tells how well it finds ore."
+        tested = "Its score is not known: no [held_back] deposits are given."
     return {
         "model": name,
         "anomalies": True,
         "protocol": {
             "name": "unseen",
             "folds": 0,
-            "sentence": "no deposit was learned from; every cell is scored by one model",
+            "sentence": "no deposit was used in training; every cell is scored by one model",
             "hidden_buffer_m": None,
         },
         "folds": [],
@@ -119,15 +118,15 @@ def _metrics(job: Job, score: Floats32) -> dict[str, Any]:
         "undiscovered": None,
         "verdict": {
             "recommended": name,
-            "sentence": f"A map of anomalies: no deposit was learned from. {tested}",
+            "sentence": f"A map of anomalies: no deposit was used in training. {tested}",
         },
     }
 
 
 def _scored(job: Job, score: Floats32) -> tuple[list[Row], dict[str, str]]:
-    """The map, and every detector and layer beside it, on deposits that none of them saw.
+    """Score the map, every detector and every layer on deposits that none of them saw.
 
-    Beside the rows it is returned what cannot be had, by name with the reason.
+    Returns the rows, and the reasons why others could not be scored, by name.
     """
     kept = job.survey.held_back
     if kept is None:
@@ -162,7 +161,7 @@ def _asked(job: Job) -> bool:
 
 
 def _read_map(path: Path) -> Floats32 | None:
-    """A map that an interrupted run has drawn; None where it has not, or the file is damaged."""
+    """The map that an interrupted run wrote; None where it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             drawn: Floats32 = kept["map"]
@@ -190,7 +189,7 @@ def _unseen_row(job: Job, name: str, role: str, score: Floats32, cells: Ints) ->
 
 
 def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) -> list[Row]:
-    """The same maps, as the public benchmark of detectors scores them.
+    """Score the same maps in the way of the public benchmark of detectors.
 
     Raises SamplingError where no sample lies far enough from every deposit.
     """

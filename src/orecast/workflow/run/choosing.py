@@ -1,4 +1,4 @@
-"""What ``model.name = "auto"`` stands for: the recipe that was measured to do best."""
+"""The recipe behind ``model.name = "auto"``: the one with the best measured scores."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from orecast.training import model_names, unknown_model
 AUTO = "auto"
 
 
-SUMMARY = "The recipe that did best where the truth is known; needs no option."
+SUMMARY = "The recipe with the best scores where the truth is known; needs no option."
 
 
-# benchmarks/recipes.py, thirty simulated districts and Eskay Creek; docs/validation.md has the
-# figures
+# chosen by benchmarks/recipes.py on thirty simulated districts and Eskay Creek; the figures are in
+# docs/validation.md
 WITH_DEPOSITS = ModelOptions(
     name="ensemble",
     options={
@@ -36,18 +36,18 @@ WITHOUT_DEPOSITS = ModelOptions(name="isolation-forest")
 
 
 def require_known(name: str) -> None:
-    """Raise ConfigError, with the nearest names, for a model that nothing is registered under."""
+    """Raise ConfigError, with the nearest names, for a model that is not registered."""
     known = {AUTO: SUMMARY, **model_names()}
     if name not in known:
         raise unknown_model(name, known)
 
 
 def chosen(config: Config) -> Config:
-    """Return the configuration with what ``auto`` stands for, written out.
+    """Return the configuration with ``auto`` replaced by its model.
 
-    The model, and how its samples are grown: ``sampling.shift`` and ``sampling.ratio``, where the
-    configuration leaves them out. So a run's own ``run.toml`` names what was run, whatever
-    ``auto`` means by then. Raises ConfigError where options are given to it.
+    ``sampling.shift`` and ``sampling.ratio`` are set too, if the configuration leaves them out. So
+    the run's own ``run.toml`` names the model that was run, even if ``auto`` changes later. Raises
+    ConfigError where options are given to ``auto``.
     """
     if config.model.name != AUTO:
         return config
@@ -68,7 +68,7 @@ def chosen(config: Config) -> Config:
 
 
 def stands_for(config: Config) -> str:
-    """What ``auto`` is on a survey, as a line for a user.
+    """The model that ``auto`` selects for a survey, as a line for the user.
 
     >>> stands_for(Config.model_validate({"samples": {"path": "samples.csv"}}))
     'auto: isolation-forest'

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def draw_map(job: Job) -> None:
-    """The final model on all deposits, its map, how far it applies, classes and targets."""
+    """Fit the final model to all deposits; write its map, applicability, classes and targets."""
     if job.run.done("map"):
         return
     with job.provenance.timed("map"):
@@ -70,7 +70,7 @@ def draw_map(job: Job) -> None:
             job.write(folder / "prospectivity.tif", score, "Prospectivity, 0 to 1")
             words = f"Dissimilarity from the training places; trust up to {area.threshold:.4g}"
             job.write(folder / "applicability.tif", area.di, words)
-            words = "Share of further deposits that would rank as low as the cell or lower"
+            words = "Share of further deposits expected to rank as low as the cell or lower"
             job.write(folder / "conformal.tif", ordinary, words)
             if probability is not None:
                 words = "Probability that a cell holds a deposit like the known ones"
@@ -98,7 +98,7 @@ def write_classes(job: Job, folder: Path, classes: Classes) -> None:
 
 
 def _learned_from(fitted: Fitted) -> dict[str, Any]:
-    """Windows of either class, how the barren ones were chosen, and what growth added."""
+    """Number of windows of each class, how negatives were chosen, and what growth added."""
     made = () if fitted.growth is None else fitted.growth.made
     ore, barren = counted(fitted.rows.y)
     return {
@@ -132,7 +132,7 @@ def _classes(job: Job, score: NDArray[np.float32]) -> Classes:
 
 
 def _captured_held_out(job: Job, final: Classes) -> list[dict[str, Any]]:
-    """What each class captures out of fold; unknown where the final map draws by another rule."""
+    """What each class captures out of fold; unknown where the final map uses another rule."""
     held_out = job.metrics["held_out_classes"]
     if held_out["rule"] == final.rule:
         return list(held_out["captured"])
@@ -140,7 +140,7 @@ def _captured_held_out(job: Job, final: Classes) -> list[dict[str, Any]]:
 
 
 def _applicability(job: Job, fitted: Fitted) -> Applicability:
-    """Area of applicability, its threshold by the folds that the scores come from."""
+    """Area of applicability, with the threshold from the same folds as the scores."""
     fold = read_raster(job.run.folder / "folds.tif").values
     return map_applicability(
         fitted,
@@ -153,7 +153,7 @@ def _applicability(job: Job, fitted: Fitted) -> Applicability:
 def _probability(job: Job, score: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """The map as probabilities, whose sum is the number of known places.
 
-    By the ranks of the cells within the map, and the curve that was learned from held-out ranks.
+    The curve fitted to held-out ranks is applied to the ranks of the cells within the map.
     """
     stored = job.metrics["calibration"]
     if stored is None:
@@ -166,9 +166,9 @@ def _probability(job: Job, score: NDArray[np.float32]) -> NDArray[np.float32] | 
 
 
 def _conformal(job: Job) -> NDArray[np.float32]:
-    """Conformal p of each cell as a further deposit, ``(rows, columns)``, from held-out ranks.
+    """Conformal p-value of each cell, ``(rows, columns)``, from held-out ranks.
 
-    The cells at or above ``1 - confidence`` hold a further deposit with that confidence.
+    The cells at or above ``1 - confidence`` contain a further deposit with that confidence.
     """
     ranks = job.held_out_percentiles()
     places = job.metrics["scores"][0]["places"]
@@ -177,9 +177,9 @@ def _conformal(job: Job) -> NDArray[np.float32]:
 
 
 def _recommended(job: Job) -> NDArray[np.float32] | None:
-    """The map of the baseline that is recommended in the model's place, learned from all.
+    """The map of the baseline that is recommended instead of the model, fitted to all deposits.
 
-    Where it cannot be computed the verdict says why, and recommends the model's own map.
+    Where it cannot be computed, the verdict gives the reason and recommends the model's map.
     """
     name, model = job.metrics["verdict"]["recommended"], job.config.model.name
     if name == model:
@@ -207,7 +207,7 @@ def _targets(
     probability: NDArray[np.float32] | None,
     ordinary: NDArray[np.float32],
 ) -> gpd.GeoDataFrame:
-    """Ranked polygons, each with the elements whose loss would lower its score most."""
+    """Ranked polygons, each with the elements whose removal would lower its score most."""
     elements = fitted.elements
 
     def reasons(areas: list[NDArray[np.int64]]) -> list[str]:
@@ -245,9 +245,9 @@ def _tiles(job: Job, score: NDArray[np.float32], classes: Classes) -> gpd.GeoDat
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
-    """How the final map ranks deposits kept aside, beside distance to faults alone.
+    """How the final map, and the distance to faults alone, rank the deposits held back.
 
-    None where there are none, or the map has a value at none of them, which is then noted.
+    None without such deposits, or if the map has a value at none of them, which is then noted.
     """
     kept = job.survey.held_back
     if kept is None:

@@ -1,4 +1,4 @@
-"""What all stages of a run read: the chosen configuration, evidence, provenance."""
+"""The data that all stages of a run use: configuration, evidence, provenance."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
 
 @dataclass
 class Provenance:
-    """Inputs with their hashes, and the stages' durations as they pass."""
+    """Input files with their hashes, and the duration of each stage."""
 
     config: Config
     inputs: list[dict[str, Any]]
@@ -58,7 +58,7 @@ class Provenance:
 
     @property
     def key(self) -> str:
-        """Hash of the configuration and the input files: a resumed run must have the same."""
+        """Hash of the configuration and the input files; equal for a resumed run."""
         text = to_toml(self.config.model_copy(update={"output": Path("run")}))
         parts = [text, *(i["sha256"] for i in self.inputs)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -71,7 +71,7 @@ class Provenance:
         self.seconds[stage] = round(time.perf_counter() - start, 2)
 
     def as_dict(self, outputs: dict[str, str]) -> dict[str, Any]:
-        """As ``provenance.json`` holds it; ``outputs`` are hashes of the files but the report's."""
+        """The content of ``provenance.json``; ``outputs`` are file hashes without the report's."""
         libraries = versions()
         return {
             "format": FORMAT,
@@ -93,8 +93,8 @@ class Provenance:
 def input_files(config: Section) -> list[Path]:
     """Every existing file that a configuration names, in a stable order.
 
-    Globs and folders are resolved as the readers do; the parts of a shapefile and the world files
-    of a raster are among them.
+    Globs and folders are resolved as in the readers. The parts of a shapefile and the world files
+    of a raster are included.
     """
     found: list[Path] = []
     for name in type(config).model_fields:
@@ -110,7 +110,7 @@ def input_files(config: Section) -> list[Path]:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """The files behind a path, a folder or a glob, with those that stand beside them."""
+    """The files of a path, a folder or a glob, with the files that belong to them."""
     files = [path] if path.is_file() else matches(path) if _may_match(path) else []
     beside = [
         other
@@ -126,7 +126,7 @@ def _may_match(path: Path) -> bool:
 
 
 def peak_memory_mib() -> float | None:
-    """Peak resident memory of this process in MiB; None where the system does not tell."""
+    """Peak resident memory of this process in MiB; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -140,7 +140,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Job:
-    """A run in the making: what is known so far, and where it is written."""
+    """An unfinished run: its data so far, and the folder that it is written to."""
 
     config: Config
     run: Run
@@ -150,7 +150,7 @@ class Job:
     evidence: Evidence
     places: Places
     metrics: dict[str, Any] = field(default_factory=dict)
-    _refitted: dict[int, Evidence] = field(default_factory=dict)  # a fold's, for every baseline
+    _refitted: dict[int, Evidence] = field(default_factory=dict)  # by fold, for all baselines
 
     @property
     def seed(self) -> int:
@@ -158,7 +158,7 @@ class Job:
         return self.config.seed
 
     def recipe(self, where: str, epochs: Callable[[int, int, float], None]) -> Recipe:
-        """Return the configured model's recipe, its checkpoints kept apart under ``where``."""
+        """Return the configured model's recipe, with its checkpoints in the folder ``where``."""
         return model_recipe(
             self.config,
             self.evidence,
@@ -171,9 +171,10 @@ class Job:
     def recipe_told(
         self, what: str, where: str, fits: int = 1
     ) -> tuple[Recipe, Callable[[str, int, int], None]]:
-        """Return the recipe, and what tells its folds of ``fits`` each and their epochs as one bar.
+        """Return the recipe, and a function that reports its folds: one bar for folds and epochs.
 
-        Epochs of networks are told by the recipe; folds by what is returned, before their epochs.
+        Each fold has ``fits`` fits. The recipe reports the epochs of networks; the function
+        reports a fold before its epochs.
         """
         model = trusted(self.config)
         built = build_model(model.name, model.options, self.config.training)
@@ -194,11 +195,11 @@ class Job:
 
     @cached_property
     def ground(self) -> MapGeometry:
-        """What protocols must know of the map."""
+        """The map geometry that protocols use."""
         return geometry_of(self.survey, self.evidence, self.config)
 
     def protocol(self, name: str, folds: int | None = None) -> SplitProtocol:
-        """Return a protocol for this run's window and grid; ``spatial`` takes no options.
+        """Return a protocol for this run's window and grid; ``spatial`` has no options.
 
         Without deposits the configured options are those of ``negative-draws``.
         """
@@ -214,23 +215,23 @@ class Job:
 
     @property
     def inner(self) -> SplitProtocol | None:
-        """What cuts a training part once more, or None where nothing is chosen inside."""
+        """The protocol of the inner folds of a training part; None without inner folds."""
         folds = self.config.validation.inner_folds
         return self.protocol("spatial", folds) if folds else None
 
     def refit(self, hidden: NDArray[np.bool_]) -> Evidence:
-        """Return the evidence with all that is fitted to samples fitted outside ``hidden``."""
+        """Return the evidence; whatever is fitted to samples is fitted outside ``hidden``."""
         return refitted(self.evidence, self.survey, self.config, hidden)
 
     def refit_kept(self, hidden: NDArray[np.bool_]) -> Evidence:
-        """Return the same, kept for the next model; for the few folds of ``spatial``."""
+        """Return the same and keep it for the next model; for the few folds of ``spatial``."""
         key = hash(np.packbits(hidden).tobytes())
         if key not in self._refitted:
             self._refitted[key] = self.refit(hidden)
         return self._refitted[key]
 
     def rivals(self) -> tuple[dict[str, Baseline], dict[str, str]]:
-        """Return the baselines by name, and those that cannot be had here with the reason."""
+        """Return the baselines by name, and the reasons why others are not possible here."""
         density = None
         if self.survey.gridded is None:
             density = sampling_density(self.survey, self.evidence.grid, self.evidence.reach)
@@ -238,7 +239,7 @@ class Job:
         return baselines(self.config, self.evidence, recipe, density)
 
     def class_options(self, *scores: NDArray[np.floating]) -> Classes:
-        """Return how classes are drawn: by share of area where one's histogram allows of none."""
+        """Return the options of classes: by share of area if a histogram gives no classes."""
         options = self.config.classes
         try:
             for score in scores:
@@ -281,7 +282,7 @@ class Job:
 
 
 def geometry_of(survey: Survey | None, evidence: Evidence, config: Config) -> MapGeometry:
-    """The map that protocols cut, with the cells that hold samples where the survey is there."""
+    """The map geometry that protocols use; with the cells of the samples if a survey is given."""
     grid, samples = evidence.grid, None
     if survey is not None and survey.samples is not None:
         points = survey.samples.geometry

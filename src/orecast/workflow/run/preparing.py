@@ -1,4 +1,4 @@
-"""Evidence on one grid, deposits on its cells."""
+"""Build the evidence on one grid, and place the deposits on its cells."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from orecast.workflow.places import place_deposits, require_room, say_gaps
 from orecast.workflow.recipes import model_recipe
 from orecast.workflow.run.job import Job, Progress, Provenance
 
-_A_DRAWN_SCORE = 12  # bytes: as it is drawn, and as it is kept
+_A_DRAWN_SCORE = 12  # bytes of one score: 8 when computed, 4 when stored
 
 
 def prepare(
     config: Config, run: Run, provenance: Provenance, progress: Progress, survey: Survey
 ) -> Job:
-    """Build the evidence, or take it from the run that is resumed, and place the deposits."""
+    """Build the evidence, or read that of a resumed run, and place the deposits."""
     done = run.done("evidence")
     progress("Building evidence", 0, 1)
     with provenance.timed("evidence"):
@@ -52,7 +52,7 @@ def prepare(
 
 
 def _movable(config: Config) -> str:
-    """The configuration as it stands in the run's folder, which it names as its own output."""
+    """The configuration for the run's folder, whose output is that folder itself."""
     return to_toml(config.model_copy(update={"output": Path(".")}))
 
 
@@ -65,7 +65,7 @@ def _recall_evidence(run: Run) -> Evidence:
 
 
 def _check_first_fits(job: Job) -> None:
-    """Meet every refusal of the settings before anything is written or trained."""
+    """Raise every error of the settings before anything is written or trained."""
     if job.config.targets.tiles is not None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles, where="targets.tiles")
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
@@ -82,7 +82,7 @@ def _check_first_fits(job: Job) -> None:
     for ore, hidden in learned:
         try:
             windows, rows, growth = recipe.check_fit(evidence, ore, hidden=hidden, seed=job.seed)
-        except ThresholdError as error:  # the remedy has to suit all
+        except ThresholdError as error:  # the remedy must work for all folds
             refused.append(error)
     if refused:
         raise min(refused, key=lambda error: error.largest)
@@ -113,20 +113,20 @@ def _require_draws(job: Job) -> None:
 
 
 def _say_idle(growth: Growth, findings: Findings) -> None:
-    """Say which steps of growth would add nothing."""
+    """Warn about steps of growth that would add nothing."""
     for made in growth.made:
         if made.n == 0:
             kind = "ore" if made.label else "barren"
             findings.warning(
                 "idle-growth",
                 "sampling.grow",
-                f"a step adds no {kind} window, as there are as many already",
+                f"a step adds no {kind} window: there are already as many",
                 remedy="ask for more by times or n, or leave the step out",
             )
 
 
 def _say_reversed(job: Job, name: str) -> None:
-    """Say where a layer that is to weigh knowledge is lower at the deposits than elsewhere."""
+    """Warn if the layer that weighs knowledge is lower at the deposits than elsewhere."""
     layer = job.evidence.layer(name)
     there = float(np.nanmean(layer[tuple(job.places.sampling.at.T)]))
     over_all = float(np.nanmean(layer[job.evidence.valid]))
@@ -135,20 +135,20 @@ def _say_reversed(job: Job, name: str) -> None:
             "weight-reversed",
             "model.weight",
             f"{name!r} is lower at the known deposits ({there:.4g}) than over the map "
-            f"({over_all:.4g}): as a weight it teaches the reverse of what they show",
+            f"({over_all:.4g}): as a weight it works against the deposits",
             remedy="name a layer that is high where ore is likelier",
         )
 
 
 def _check_protocol(job: Job, recipe: Recipe) -> None:
-    """Cut the folds of another protocol than ``spatial``, and look at the first."""
+    """Cut the folds of another protocol than ``spatial``; raises where that is impossible."""
     places, evidence = job.places.sampling, job.evidence
     protocol = job.protocol(job.config.validation.protocol)
     if isinstance(protocol, NegativeDraws):
         if recipe.labels:
             raise ConfigError(
-                f"negative-draws scores models that never saw a deposit; {job.config.model.name} "
-                "learns from them",
+                f"negative-draws is for models that use no deposits; {job.config.model.name} "
+                "learns from deposits",
                 where="validation.protocol",
                 remedy='choose another protocol, or a detector such as "isolation-forest"',
             )
@@ -162,7 +162,7 @@ def _check_protocol(job: Job, recipe: Recipe) -> None:
 
 
 def _recall_findings(run: Run, survey: Survey) -> None:
-    """What was found when the evidence was built, from the interrupted run's own file."""
+    """Read the findings of the interrupted run from its ``checks.json``."""
     path = run.folder / "checks.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -177,18 +177,18 @@ def _recall_findings(run: Run, survey: Survey) -> None:
 
 
 def _require_used(config: Config, recipe: Recipe) -> None:
-    """Raise ConfigError for what would be asked in vain of the configured model."""
+    """Raise ConfigError for settings that have no effect on the configured model."""
     if config.model.weight is not None and not recipe.guided:
         raise ConfigError(
-            f"{config.model.name} is not guided by a layer",
+            f"{config.model.name} uses no weight layer",
             where="model.weight",
-            remedy="leave it out, or choose a model that is, such as gk-dcn",
+            remedy="leave it out, or choose a model that uses one, such as gk-dcn",
         )
     if config.model.name in registry.entries("orecast.models.classical"):
         for key in ("pretrain", "trim"):
             if getattr(config.training, key):
                 raise ConfigError(
-                    f"{config.model.name} is no network, and is not trained in epochs",
+                    f"{config.model.name} is not a network and is not trained in epochs",
                     where=f"training.{key}",
                     remedy="leave it out, or choose a network, such as resnet18",
                 )
@@ -196,30 +196,30 @@ def _require_used(config: Config, recipe: Recipe) -> None:
         return
     if config.sampling.grow:
         raise ConfigError(
-            f"windows are grown by their labels, and {config.model.name} is told none",
+            f"windows are grown by their labels, and {config.model.name} uses no labels",
             where="sampling.grow",
             remedy="leave it out, or choose a model that learns from deposits",
         )
     if config.screening.method != "none":
         raise ConfigError(
             f"screening by {config.screening.method} learns from deposits, and "
-            f"{config.model.name} is told none",
+            f"{config.model.name} uses no deposits",
             where="screening.method",
             remedy='set it to "none", or choose a model that learns from deposits',
         )
 
 
 def require_unlabelled(config: Config, recipe: Recipe) -> None:
-    """Raise ConfigError where no deposit is known and something would learn from them."""
+    """Raise ConfigError where the survey has no deposits but the model or protocol needs them."""
     if recipe.labels:
         raise ConfigError(
             f"{config.model.name} learns from deposits, and the survey names none",
             where="model.name",
-            remedy='give [deposits], or choose a detector such as "isolation-forest"',
+            remedy='add [deposits], or choose a detector such as "isolation-forest"',
         )
     if config.validation.protocol not in ("spatial", "negative-draws"):
         raise ConfigError(
-            "without deposits nothing is held out",
+            "the survey names no deposits, so none can be held out",
             where="validation.protocol",
-            remedy="leave it out; deposits named as [held_back] are scored",
+            remedy="leave it out; deposits named as [held_back] are scored anyway",
         )

@@ -1,4 +1,4 @@
-"""The main job: survey, evidence, validation, map, targets, report."""
+"""The command run: survey, evidence, validation, map, targets, report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WEIGHTY = (
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished run says: where it stands, its metrics, its targets, what it took."""
+    """A finished run: its folder, metrics, targets, warnings and duration."""
 
     folder: Path
     metrics: dict[str, Any]
@@ -52,10 +52,10 @@ def run_survey(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
-    """Run the main job into ``config.output`` and return what it says.
+    """Run a survey into ``config.output`` and return a summary.
 
-    ``progress(what, done, total)`` is told how far the work is. Nothing is written before the
-    data have been read and judged. Raises OrecastError with place and remedy.
+    ``progress(what, done, total)`` is called as the work advances. Nothing is written before the
+    data have been read and checked. Raises OrecastError with place and remedy.
     """
     tell = progress or (lambda what, done, total: None)
     require_known_names(config)

@@ -1,4 +1,4 @@
-"""Test the model and the baselines out of fold."""
+"""Score the model and the baselines on held-out folds."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def score_each(
     stage: str,
     score: Callable[[str, Baseline, Path, Progress], Score],
 ) -> tuple[list[Score], dict[str, str]]:
-    """Score the baselines; return what those say that can be computed, and why others cannot.
+    """Score the baselines; return the scores, and the reasons why others could not be computed.
 
-    ``score`` gets a baseline's name, itself, a folder of its own, in which a resumed run finds what
-    an interrupted one had computed, and what reports progress. Progress within a baseline is
-    reported as that of ``stage: name``.
+    ``score`` gets the name, the baseline, its folder and a function for progress. The folder keeps
+    what was computed for a resumed run. Progress within a baseline is reported as
+    ``stage: name``.
     """
 
     def reporting(part: str) -> Progress:
@@ -48,7 +48,7 @@ def score_each(
         part = f"{stage}: {name}"
         job.progress(stage, k, len(baselines))
         job.progress(part, 0, 1)
-        # by a hash, since a layer may have any name
+        # a hash as folder name, since a layer may have any name
         folder = job.run.scratch(f"baselines/{hashlib.sha256(name.encode()).hexdigest()[:16]}")
         kept = folder / "refused.json"
         reason = _read_reason(kept)
@@ -66,7 +66,7 @@ def score_each(
 
 
 def reason_of(error: OrecastError) -> str:
-    """Why a baseline cannot be had; no option of it is named, since a run gives it none.
+    """Why a baseline cannot be computed; without its options, which a run does not set.
 
     >>> reason_of(OrecastError("is constant", where="layer La", remedy="leave it out"))
     'layer La: is constant'
@@ -78,7 +78,7 @@ def reason_of(error: OrecastError) -> str:
 
 
 def _read_reason(path: Path) -> str | None:
-    """What an interrupted run has kept; None where it has not, or the file is damaged."""
+    """The reason that an interrupted run kept; None where the file is missing or damaged."""
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["reason"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,7 +89,7 @@ Row = dict[str, Any]
 
 
 def validate(job: Job) -> None:
-    """Test the configured model and the baselines; write scores, out-of-fold map, uncertainty."""
+    """Score the model and the baselines; write scores, out-of-fold map and uncertainty."""
     if job.run.done("validation"):
         job.recall_metrics()
         return
@@ -120,7 +120,7 @@ def validate(job: Job) -> None:
         }
         with job.run.stage("validation") as folder:
             assert answer.spread is not None
-            words = "Prospectivity, each cell by a model that has not seen its surroundings"
+            words = "Prospectivity, each cell by a model that did not use its surroundings"
             job.write(folder / "out_of_fold.tif", answer.map, words)
             write_raster(
                 folder / "folds.tif",
@@ -140,8 +140,8 @@ def _say_fewer_folds(job: Job, folds: int) -> None:
         job.survey.findings.warning(
             "fewer-folds",
             "validation.folds",
-            f"{asked} folds were asked for, and the deposits can be cut into {folds}",
-            "nothing needs to be done",
+            f"the deposits can be cut into {folds} folds only; {asked} were asked for",
+            f"nothing, or set validation.folds to {folds}",
         )
 
 
@@ -163,7 +163,7 @@ def _test_model(job: Job) -> OutOfFold:
 
 
 def _beside(job: Job) -> list[Row]:
-    """The configured model under another protocol than ``spatial``, where one is named."""
+    """Score the configured model under the configured protocol, if it is not ``spatial``."""
     name = job.config.validation.protocol
     if name == "spatial":
         return []
@@ -224,7 +224,7 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
 
 
 def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
-    """A detector that never saw a deposit, against negatives drawn again and again."""
+    """Score a detector that uses no deposits against repeatedly drawn negatives."""
     places, seed = job.places, job.seed
     nearest = nearest_samples(places.cells, job.ground)
     cells, sample = np.unique(nearest, axis=0, return_inverse=True)
@@ -251,7 +251,7 @@ def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
 
 
 def layer_null(job: Job) -> dict[str, Any] | None:
-    """What the best single layer, picked afterwards, scores on deposits shifted at random."""
+    """The score of the best single layer, picked afterwards, on randomly shifted deposits."""
     evidence = job.evidence
     try:
         null = toroidal_null(evidence.stack, evidence.valid, job.places.sampling.at, seed=job.seed)
@@ -261,7 +261,7 @@ def layer_null(job: Job) -> dict[str, Any] | None:
 
 
 def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
-    """Threshold and calibration for the final map, from the ranks of all that its folds held out.
+    """Threshold and calibration for the final map, from the ranks of all held-out places.
 
     Each place is ranked among the cells of its own region: scores of two models are not compared.
     """
@@ -271,7 +271,7 @@ def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
 
 
 def _held_out_classes(job: Job, answer: OutOfFold) -> dict[str, Any]:
-    """What the classes capture where each fold draws them by the cells that it may see."""
+    """What the classes capture if each fold draws them by the cells that it may use."""
     seen = [a.seen for a in answer.answers]
     options, cells = job.class_options(answer.map, *seen), job.places.cells
     return classify_held_out(answer.map, answer.fold, seen, options, cells).as_dict()
