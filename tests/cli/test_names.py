@@ -160,5 +160,5 @@ def test_a_file_whose_name_is_no_text_is_only_noted(orecast, survey):
         pytest.skip("a file system whose names are texts")
     code, said, _ = orecast("init", folder, "-o", folder / "new.toml")
     assert code == 0
-    assert r"notes\udcff.csv: no columns of positions" in said
-    assert r"notes\udcff.csv: no columns" in (folder / "new.toml").read_text(encoding="utf-8")
+    assert r"notes\udcff.csv: ignored; it has no position columns" in said
+    assert r"notes\udcff.csv: ignored" in (folder / "new.toml").read_text(encoding="utf-8")

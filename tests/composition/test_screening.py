@@ -199,5 +199,5 @@ def test_what_cannot_be_screened_is_refused():
     with pytest.raises(ConfigError, match="did you mean labels"):
         svm_auc(X[:, 0], y, "label")
     X[4, 1] = np.inf
-    with pytest.raises(ModelError, match="layer Cu: holds infinite"):
+    with pytest.raises(ModelError, match="layer Cu: the layer has infinite"):
         screen("pca", X, y, NAMES)

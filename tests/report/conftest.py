@@ -231,7 +231,7 @@ class Fabricated:
                 "of Ba at 0.76 (0.68 to 0.84), picked afterwards as the best of 39 layers.",
             },
             "undiscovered": None,
-            "left_out": {"sampling-density": "a gridded survey has sampling density is unknown"},
+            "left_out": {"sampling-density": "a gridded survey has no samples"},
             "layer_null": {
                 "layer": "Ba",
                 "sign": -1,

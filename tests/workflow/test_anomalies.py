@@ -99,7 +99,7 @@ def test_a_detector_that_cannot_be_computed_is_left_out_with_its_reason(asked):
     rows, left_out = scored(prepared(asked(tied=3), seen))
     assert {row["name"] for row in rows} >= {"isolation-forest", "singularity", "random"}
     assert "mahalanobis" not in {row["name"] for row in rows}
-    assert "follow from one another" in left_out["mahalanobis"]
+    assert "depend linearly on each other" in left_out["mahalanobis"]
     assert {done == total for what, done, total in seen if what == "Scoring detectors"} == {
         False,
         True,
@@ -194,5 +194,5 @@ def test_a_finished_run_says_the_same_when_it_is_resumed(asked):
 
 
 def test_a_model_that_refuses_still_ends_the_run(asked):
-    with pytest.raises(ModelError, match="follow from one another"):
+    with pytest.raises(ModelError, match="depend linearly on each other"):
         run_survey(asked(tied=3, model={"name": "mahalanobis"}))

@@ -322,8 +322,12 @@ def test_an_unwritable_place_is_refused_before_anything_is_read(
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("Au_ppb", 1.0, "Au is constant .*the model reads it.* give the survey values of Au"),
-        ("Tl_ppm", 1.0, "Tl is constant .*Remedy: add 'Tl_ppm' to samples.ignore"),
+        (
+            "Au_ppb",
+            1.0,
+            "all values of Au are the same .*the model reads it.* give the survey values of Au",
+        ),
+        ("Tl_ppm", 1.0, "all values of Tl are the same .*Remedy: add 'Tl_ppm' to samples.ignore"),
     ],
 )
 def test_an_element_that_the_model_reads_is_not_to_be_left_out(

@@ -46,7 +46,7 @@ def test_what_cannot_be_slid_is_refused_before_anything_is_learned():
     assert len(plan(far, window=11)) == 1
     with pytest.raises(SamplingError, match="leave slide out, or widen"):
         plan({"method": "slide"}, window=1)
-    with pytest.raises(ConfigError, match="slide alone may come without"):
+    with pytest.raises(ConfigError, match="only slide may have none"):
         plan({"method": "turns"})
     with pytest.raises(ConfigError, match="exactly one"):
         plan({"method": "slide", "to": 3, "times": 2})

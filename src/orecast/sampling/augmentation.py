@@ -948,7 +948,7 @@ def _augment_in_place(windows: Grown, among: Ints, n: int, step: Step, seeds: li
     augmenter = step.build()
     if not augmenter.per_row:
         raise ConfigError(
-            f"{augmenter.name} cannot change windows in place",
+            "only a method that changes single windows can change a share of them",
             where=f"{_WHERE}.share",
             remedy="choose turns or noise, or give times, n or balance instead of share",
         )
