@@ -137,9 +137,9 @@ class Run:
             return
         if not resume:
             raise RunError(
-                f"a {kind} stands here already",
+                f"this folder already holds a {kind}",
                 where=where,
-                remedy="--resume goes on with it, --overwrite begins again",
+                remedy="add --resume to continue it, or --overwrite to replace it",
             )
         again = "type the same line with --overwrite in place of --resume"
         if format_ != FORMAT:

@@ -92,7 +92,7 @@ def len_places(done):
 def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
     experiment = deposits_only("ssgsnet", "DualBranchNet")
     run(experiment)
-    with pytest.raises(RunError, match="stands here already"):
+    with pytest.raises(RunError, match="already holds a"):
         run(experiment)
     assert run(experiment, resume=True).computed == 0
     lost = ReproducedCell("dualbranchnet", "spatial", 0)

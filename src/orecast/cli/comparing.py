@@ -30,7 +30,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="NAME[:KEY=VALUE,…],…",
-            help="Models; default: the run's and every supervised detector.",
+            help="Models; default: the run's and every classical model that learns from deposits.",
         ),
     ] = None,
     protocols: Annotated[

@@ -125,7 +125,8 @@ def _require_projected(grid: Grid, crs: str | None, path: Path) -> None:
         raise InputError(
             f"a gridded survey needs a projected CRS in metres; this is {crs_name(grid.crs)}",
             where=str(path),
-            remedy=f"warp the rasters to a projected CRS first (gdalwarp -t_srs {zone})",
+            remedy="first reproject the rasters to a projected CRS "
+            f"(QGIS: Raster > Projections > Warp, or gdalwarp -t_srs {zone})",
         )
     if not wanted.equals(grid.crs, ignore_axis_order=True):
         raise InputError(

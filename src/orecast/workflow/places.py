@@ -89,7 +89,7 @@ def place_deposits(
             f"only {len(sampling)} places have a deposit and evidence; a map needs at least "
             f"{FEWEST_DEPOSITS}",
             where="deposits",
-            remedy="check their CRS and the evidence's reach, or add deposits",
+            remedy="check their CRS, set a larger evidence.radius, or add deposits",
         )
     if len(sampling) < usable.sum():
         findings.info(

@@ -141,7 +141,7 @@ def _say_fewer_folds(job: Job, folds: int) -> None:
             "fewer-folds",
             "validation.folds",
             f"the deposits can be cut into {folds} folds only; {asked} were asked for",
-            f"nothing, or set validation.folds to {folds}",
+            f"set validation.folds to {folds}, and this message does not appear",
         )
 
 
