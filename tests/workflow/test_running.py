@@ -291,7 +291,7 @@ def test_damage_of_a_finished_run_is_named(configured, alone, tmp_path, name, ho
 
 @pytest.mark.slow
 def test_what_was_found_is_said_once_however_often_a_run_is_resumed(configured, monkeypatch):
-    config = configured("validation={folds=1000, baselines=false, inner_folds=0}")
+    config = configured("validation={folds=200, baselines=false, inner_folds=0}")
 
     def killed(*_, **__):
         raise Killed
@@ -561,9 +561,9 @@ def test_what_does_nothing_or_the_reverse_is_reported(configured):
 
 @pytest.mark.slow
 def test_fewer_folds_than_asked_for_are_reported(configured):
-    summary = run_survey(configured("validation={folds=1000, baselines=false, inner_folds=0}"))
+    summary = run_survey(configured("validation={folds=200, baselines=false, inner_folds=0}"))
     (said,) = [words for words in summary.warnings if "folds" in words]
-    assert said.startswith("1000 folds were asked for")
+    assert "folds; 200 were asked for" in said
 
 
 def test_one_bar_counts_the_epochs_of_all_members(configured):

@@ -140,7 +140,7 @@ def _say_fewer_folds(job: Job, folds: int) -> None:
         job.survey.findings.warning(
             "fewer-folds",
             "validation.folds",
-            f"the deposits can be cut into {folds} folds only; {asked} were asked for",
+            f"the deposits allow only {folds} folds; {asked} were asked for",
             f"set validation.folds to {folds}, and this message does not appear",
         )
 
