@@ -159,13 +159,13 @@ def _frame_windows(axes: Axes, rows: Ints, found: Mapped) -> None:
 
 
 def _name_folds(axes: Axes, folds: list[Fold], taken: Bools, found: Mapped) -> None:
-    """Write each fold's name where its region has most room."""
+    """Write each fold's name where its region is widest."""
     from scipy.ndimage import distance_transform_edt
 
     ore = windows_over(_marked(found.places.sampling.at, found), found.ground.size)
     for k, fold in enumerate(folds):
-        room = distance_transform_edt(np.pad(fold.region & ~taken & ~ore, 1))[1:-1, 1:-1]
-        x, y = _km(np.argwhere(room == room.max())[:1], found)[0]
+        clearance = distance_transform_edt(np.pad(fold.region & ~taken & ~ore, 1))[1:-1, 1:-1]
+        x, y = _km(np.argwhere(clearance == clearance.max())[:1], found)[0]
         axes.text(x, y, f"fold {k}", ha="center", va="center", fontsize=8.5, color=INK)
 
 

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from orecast.evidence.interpolate.neighbours import fill_buckets, nearest_places, room
+from orecast.evidence.interpolate.neighbours import buffer_length, fill_buckets, nearest_places
 from orecast.evidence.interpolate.spline import solve
 
 
@@ -22,7 +22,7 @@ def test_finds_what_a_tree_finds(seed, n, count, radius, whole, guess):
     if whole:
         xy = np.unique(np.round(xy), axis=0)  # many ties
     buckets, order = fill_buckets(xy)
-    found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
+    found, squared = np.empty(buffer_length(count), dtype=np.int64), np.empty(buffer_length(count))
     for target in rng.uniform(-50, 50, (20, 2)):
         x, y = target - [buckets.west, buckets.south]
         k = nearest_places(buckets, x, y, count, radius**2, guess, found, squared)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
-import orecast.simulation.preset as room
+import orecast.simulation.preset
 from orecast.errors import ConfigError
 from orecast.simulation import load_preset, presets
 from orecast.simulation.preset import Extent, Preset, parse_preset
@@ -17,7 +17,7 @@ from orecast.survey.projection import check_projected
 
 @pytest.fixture
 def demo() -> dict[str, Any]:
-    path = Path(room.__file__).parent / "demo.toml"
+    path = Path(orecast.simulation.preset.__file__).parent / "demo.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 

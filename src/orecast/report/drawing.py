@@ -228,14 +228,14 @@ def write_beside(
     """
     points = 72 / axes.figure.dpi
     frame = axes.get_window_extent().padded(-_EDGE / points)
-    room = (13.0, 10.5) if bold else (9.0, 9.0)  # between the middles of two texts, in points
+    spacing = (13.0, 10.5) if bold else (9.0, 9.0)  # between the middles of two texts, in points
     marks = axes.transData.transform(taken.reshape(-1, 2)) * points
     written: list[tuple[float, float]] = []
     for number, ((x, y), text) in enumerate(zip(at, texts, strict=True)):
         px, py = axes.transData.transform((x, y)) * points
         places = [(px + dx, py + dy) for dx, dy in _OFFSETS]
         inside = [p for p in places if frame.contains(p[0] / points, p[1] / points)]
-        free = [p for p in inside if all(_apart(p, other, room) for other in written)]
+        free = [p for p in inside if all(_apart(p, other, spacing) for other in written)]
         clear = [p for p in free if all(_apart(p, mark, _MARK_ROOM) for mark in marks)]
         # The best ranks may cover a mark; the table lists those that are not written.
         best = (clear or (free if number < _ALWAYS else []))[:1]
@@ -255,8 +255,8 @@ def write_beside(
             )
 
 
-def _apart(a: Sequence[float], b: Sequence[float], room: tuple[float, float]) -> bool:
-    return abs(a[0] - b[0]) > room[0] or abs(a[1] - b[1]) > room[1]
+def _apart(a: Sequence[float], b: Sequence[float], spacing: tuple[float, float]) -> bool:
+    return abs(a[0] - b[0]) > spacing[0] or abs(a[1] - b[1]) > spacing[1]
 
 
 def add_key(sheet: Sheet, keys: list[Artist]) -> None:

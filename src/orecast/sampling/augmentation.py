@@ -780,7 +780,7 @@ class Step:
                 remedy="leave label out",
             )
 
-    def room(self, label: float) -> int:
+    def slide_distance(self, label: float) -> int:
         """Cells that slid rows need on each side of a row of a class, if all positions are used."""
         augmenter = None if self._named or self.label not in (None, label) else self.build()
         return augmenter.shift if isinstance(augmenter, Slide) else 0

@@ -136,7 +136,9 @@ class Recipe:
                 )
             return rows, "places known to be barren"
         n = max(1, round(self.ratio * len(copies)))
-        ore_slide, slide_by = (sum(step.room(label) for step in self.plan) for label in (1.0, 0.0))
+        ore_slide, slide_by = (
+            sum(step.slide_distance(label) for step in self.plan) for label in (1.0, 0.0)
+        )
         taken = np.zeros_like(seen)
         taken[copies.at[:, 0], copies.at[:, 1]] = True
         free = _within(seen, slide_by) & ~windows_touching(taken, 2 * (ore_slide + slide_by) + 1)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-import orecast.papers.experiments as room
+import orecast.papers.experiments
 from orecast.composition import z_auc
 from orecast.metrics import Confusion
 from orecast.splits.paper import DEFINITIONS
 
-FOLDER = Path(room.__file__).parent
+FOLDER = Path(orecast.papers.experiments.__file__).parent
 SYSTEMS = ("gk-dcn", "ssgsnet", "mfaf", "resgcn", "resnet50")
 STANDARD = {"auc", *Confusion(tn=1, fp=1, fn=1, tp=1).scores()}
 KINDS = {"scores", "folds", "confusion", "screening", "classes", "counts"}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import orecast.papers.experiments as room
+import orecast.papers.experiments
 from orecast.errors import ConfigError
 from orecast.papers.experiments import Caps, Entry, read_experiment, systems
 
-FOLDER = Path(room.__file__).parent
+FOLDER = Path(orecast.papers.experiments.__file__).parent
 each_system = pytest.mark.parametrize("system", systems())
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-import orecast.papers.experiments as room
+import orecast.papers.experiments
 from orecast.config import Config
 from orecast.config.method import most_shift
 from orecast.registry import entries
 from orecast.simulation import load_preset, presets
 from orecast.training.generators import build_step
 
-FOLDER = Path(room.__file__).parent
+FOLDER = Path(orecast.papers.experiments.__file__).parent
 SYSTEMS = ("gk-dcn", "ssgsnet", "mfaf", "resgcn", "resnet50")
 CAPS = {"seeds", "epochs", "folds", "samples", "width", "window", "cell_size"}
 

@@ -14,10 +14,10 @@ from orecast.errors import ConfigError
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.neighbours import (
     CHUNK,
+    buffer_length,
     first_guess,
     nearest_places,
     next_guess,
-    room,
 )
 from orecast.kernels import compiled
 
@@ -75,7 +75,8 @@ def _weigh(  # type: ignore[no-untyped-def]
 ) -> None:
     m, layers = out.shape
     for chunk in prange((m + CHUNK - 1) // CHUNK):
-        found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
+        length = buffer_length(count)
+        found, squared = np.empty(length, dtype=np.int64), np.empty(length)
         guess = first_guess(buckets, count)
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, m)):
             x, y = targets[i, 0], targets[i, 1]

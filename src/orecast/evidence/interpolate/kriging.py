@@ -11,7 +11,7 @@ from numba import prange
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, nearest
 from orecast.evidence.interpolate.base import Interpolator, Part
-from orecast.evidence.interpolate.neighbours import first_guess, nearest_places, room
+from orecast.evidence.interpolate.neighbours import buffer_length, first_guess, nearest_places
 from orecast.evidence.interpolate.spline import MOST_EQUATIONS, solve
 from orecast.evidence.spacing import nearest_distances
 from orecast.kernels import compiled
@@ -245,7 +245,8 @@ def _krige(  # type: ignore[no-untyped-def]
 ) -> None:
     m, layers = out.shape
     for chunk in prange((m + _CHUNK - 1) // _CHUNK):
-        found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
+        length = buffer_length(count)
+        found, squared = np.empty(length, dtype=np.int64), np.empty(length)
         apart, away = np.empty((count, count)), np.empty(count)
         matrix, weights = np.empty((count + 1, count + 1)), np.empty(count + 1)
         guess = first_guess(buckets, count)

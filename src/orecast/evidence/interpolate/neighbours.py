@@ -75,7 +75,7 @@ def nearest_places(  # type: ignore[no-untyped-def]
     At most ``count`` places within the radius, in the order of the buckets; ties: the first in
     this order. ``x`` and ``y`` are measured from the buckets' corner. The search begins with a
     circle of squared radius ``guess`` and widens it. ``found`` and ``squared`` have the length
-    ``room(count)``.
+    ``buffer_length(count)``.
     """
     limit = min(guess, radius_squared)
     n = _within(buckets, x, y, count, limit, found, squared)
@@ -86,7 +86,7 @@ def nearest_places(  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def room(count: int) -> int:
+def buffer_length(count: int) -> int:
     """Length of the working arrays of ``nearest_places``."""
     return 4 * count + 16
 

@@ -9,7 +9,7 @@ from numba import prange
 
 from orecast.arrays import Floats
 from orecast.evidence.interpolate.base import Interpolator, Part
-from orecast.evidence.interpolate.neighbours import first_guess, nearest_places, room
+from orecast.evidence.interpolate.neighbours import buffer_length, first_guess, nearest_places
 from orecast.kernels import compiled
 
 REGISTERED = {
@@ -93,7 +93,8 @@ def _bend(  # type: ignore[no-untyped-def]
 ) -> None:
     m, layers = out.shape
     for chunk in prange((m + _CHUNK - 1) // _CHUNK):
-        found, squared = np.empty(room(count), dtype=np.int64), np.empty(room(count))
+        length = buffer_length(count)
+        found, squared = np.empty(length, dtype=np.int64), np.empty(length)
         matrix, weights = np.empty((count + 3, count + 3)), np.empty(count + 3)
         guess = first_guess(buckets, count)
         for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, m)):

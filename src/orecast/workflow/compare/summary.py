@@ -126,7 +126,7 @@ def _best_of(maps: list[Row], reference: str) -> str:
             words += ", not distinguishable from chance (50)"
     if len(maps) > 1:
         words += f". It is the best of {len(maps)} compared maps (without controls), so its score "
-        words += "is somewhat too high"
+        words += "tends to be too high"
     test = best["paired"].get(reference)
     if test is not None:
         words += f". The difference from {reference} is {100 * test['value']:+.0f} points"
