@@ -36,7 +36,7 @@ from orecast.simulation.laboratory import header
 from orecast.simulation.preset import Discovery
 from orecast.splits.spatial import Spatial
 from orecast.survey import Findings, Survey
-from orecast.survey.nouns import Element
+from orecast.survey.data import Element
 from orecast.training import build_model
 from orecast.validation import OutOfFold, Recipe, cross_predict
 from orecast.workflow.places import place_deposits
@@ -156,7 +156,7 @@ def ranked_out_of_fold(oof: OutOfFold, known: Ints) -> tuple[Floats, Floats]:
     held_out, outranked = np.full((2, *oof.map.shape), np.nan)
     ore = np.zeros(oof.map.shape, dtype=bool)
     ore[tuple(known.T)] = True
-    for answer in oof.answers:
+    for answer in oof.folds:
         cells = tuple(answer.cells.T)
         held_out[cells] = percentiles(answer.cell_scores, answer.cell_scores)
         outranked[cells] = percentiles(answer.cell_scores, answer.cell_scores[~ore[cells]])

@@ -143,7 +143,7 @@ def gains(
     fit: Callable[[Floats, Bools], Curve], oof: OutOfFold, at: Ints, ranks: Floats, later: Bools
 ) -> tuple[float, float]:
     """What a curve gives the places of a fold that it has not seen, and the further ones."""
-    regions = [(a.ranks, ore_of(a.cells, at, oof)) for a in oof.answers]
+    regions = [(a.ranks, ore_of(a.cells, at, oof)) for a in oof.folds]
     total = 0.0
     for k, (own, ore) in enumerate(regions):
         others = [

@@ -29,13 +29,13 @@ from orecast.papers.report.markdown import (
     CHOICES,
     PROTOCOLS,
     aligned,
+    beats_chance_sentence,
     choices_table,
     citation,
     figure_words,
     legend,
     rank_words,
     set_table,
-    what_stands,
     what_was_run,
 )
 from orecast.papers.report.tables import PAPER, Results, tables_of
@@ -161,7 +161,7 @@ def section(system: str, content: Content | None, images: Mapping[str, str]) -> 
         *what_was_run(content),
         again,
         "### Result",
-        what_stands(content),
+        beats_chance_sentence(content),
         *_shown(content, images),
         legend(content),
         *tables,
@@ -253,7 +253,7 @@ def _compared(system: str, content: Content) -> list[tuple[str, ...]]:
     experiment: Experiment = read_experiment(system)
     results = Results(experiment, content["cells"])
     rows: list[tuple[str, ...]] = []
-    for entry in experiment.standing_in("comparison"):
+    for entry in experiment.entries_in("comparison"):
         area = results.figure(entry, PAPER, lambda c: (c.get("scores") or {}).get("auc"), 100.0)
         rank = results.percentile(entry)
         known = rank["low"] is not None

@@ -79,7 +79,7 @@ class RunError(OrecastError):
     """A run's folder cannot be written, read or resumed."""
 
 
-REFUSALS = (ConfigError, InputError, SamplingError, ModelError)
+METHOD_ERRORS = (ConfigError, InputError, SamplingError, ModelError)
 """Errors of the data or the settings, which occur again when a run is repeated.
 
 If many methods are computed, such an error is the result of one of them. RunError and

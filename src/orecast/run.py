@@ -33,7 +33,7 @@ from pydantic import ValidationError
 from orecast import __version__
 from orecast.errors import RunError
 
-FORMAT = 2
+FORMAT = 3
 """Of a run's folder: what its files mean and hold. Another format is not read."""
 
 LIBRARIES = (

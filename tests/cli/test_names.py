@@ -102,14 +102,14 @@ def test_results_show_names_as_they_are(capsys, tmp_path, monkeypatch):
         "scores": [SCORE, SCORE | {"name": f"layer {ODD}", "role": "baseline"}],
         "classes": {"sentence": "Classes.", "captured": []},
         "undiscovered": None,
-        "declares": [ODD],
+        "caveats": [ODD],
     }
     show_summary(Summary(tmp_path / "[/b]", metrics, [TARGET], [ODD], 1.0))
     said = capsys.readouterr().out
     for words in (
         f"layer {ODD}",
         f"{ODD} is best",
-        f"{ODD} declares: {ODD}",
+        f"Note on {ODD}: {ODD}",
         f"by {ODD}, recommended",
     ):
         assert words in said

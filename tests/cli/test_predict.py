@@ -22,7 +22,7 @@ def prediction(**changes):
         "scores": [row],
         "undiscovered": [],
         "classes": {"sentence": "As in training: classes."},
-        "declares": ["what it has seen"],
+        "caveats": ["what it has seen"],
     }
     columns = ("rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat")
     target = dict.fromkeys(columns, "7") | {"top_elements": "Au, As"}
@@ -38,7 +38,7 @@ def test_what_is_shown(capsys):
     (scored,) = (line for line in said.splitlines() if line.startswith("random-forest  "))
     assert scored.split() == ["random-forest", "81", "71", "to", "91", "0.82", "25", "38"]
     assert "the run recommends [another]" in said
-    assert "random-forest declares: what it has seen" in said
+    assert "Note on random-forest: what it has seen" in said
     assert "Au, As" in said
     assert str(Path("north", "prospectivity.tif")) in said
 

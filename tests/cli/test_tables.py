@@ -66,8 +66,8 @@ def test_the_recommended_map_is_named_with_its_file_before_the_models(capsys):
 
 def test_what_a_model_declares_is_shown_before_its_scores(capsys):
     said = "the network has seen the concentrations of held-out ground"
-    text = shown(capsys, deposits=8, declares=[said])
-    assert text.index(f"warning random-forest declares: {said}") < text.index("Held-out deposits")
+    text = shown(capsys, deposits=8, caveats=[said])
+    assert text.index(f"warning Note on random-forest: {said}") < text.index("Held-out deposits")
 
 
 def test_a_model_that_is_recommended_needs_no_line_of_its_own(capsys):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orecast.config import Config, Section, parse, path_fault, read, read_toml, to_toml
+from orecast.config import Config, Section, parse, path_problem, read, read_toml, to_toml
 from orecast.errors import ConfigError
 
 LEAST = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}
@@ -442,7 +442,7 @@ def test_a_folder_that_no_file_can_have_is_refused(tmp_path):
             read(path, output=Path(name))
         with pytest.raises(ConfigError, match="the path contains"):
             read_toml(Path(name))
-    assert path_fault("a/b ü😀") is None
+    assert path_problem("a/b ü😀") is None
     inside = tmp_path / "line\nfeed"
     try:
         inside.mkdir()

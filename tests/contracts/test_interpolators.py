@@ -15,7 +15,7 @@ from orecast.errors import ConfigError, InputError
 from orecast.evidence import build_evidence
 from orecast.evidence.interpolate import Interpolator
 from orecast.evidence.interpolate.kriging import Variogram
-from orecast.survey.nouns import Element, Findings, Survey
+from orecast.survey.data import Element, Findings, Survey
 
 PACKAGE = "orecast.evidence.interpolate"
 NAMES = sorted(registry.entries(PACKAGE))

@@ -8,7 +8,7 @@ import pytest
 from pyproj import CRS
 
 from orecast.config import Config, parse
-from orecast.survey.nouns import Element, Findings, Survey
+from orecast.survey.data import Element, Findings, Survey
 
 UTM = CRS("EPSG:32645")
 

@@ -7,7 +7,7 @@ from orecast.errors import AlignmentError
 from orecast.evidence import Evidence
 from orecast.evidence.alignment import align, with_rasters
 from orecast.grid import Bounds, Grid
-from orecast.survey.nouns import Raster
+from orecast.survey.data import Raster
 
 UTM = CRS("EPSG:32645")
 GRID = Grid.covering(Bounds(500_000, 4_000_000, 503_000, 4_002_000), 100, UTM)  # 20 x 30

@@ -14,7 +14,7 @@ from orecast.evidence.building import area_mask
 from orecast.evidence.interpolate.idw import InverseDistance
 from orecast.evidence.spacing import propose_cell_size, propose_radius
 from orecast.grid import Bounds, Grid
-from orecast.survey.nouns import Element, Raster
+from orecast.survey.data import Element, Raster
 
 IDW = {"cell_size": 200.0, "radius": 900.0}
 

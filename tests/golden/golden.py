@@ -126,7 +126,7 @@ CASES = {
 
 WORDING = {
     *("what", "where", "remedy", "sentence", "words", "meaning", "figure", "verdict", "title"),
-    *("sentences", "rule_words", "command", "origin", "summary", "declares", "left_out", "why_not"),
+    *("sentences", "rule_words", "command", "origin", "summary", "caveats", "left_out", "why_not"),
 }
 """Keys whose value is a sentence, or follows from where and when the command ran."""
 COSTS = {

@@ -3,30 +3,35 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from orecast.metrics import Confusion
-from orecast.metrics.scores import CALLED, average_precision_of, brier_of, called_scores
+from orecast.metrics.scores import (
+    THRESHOLD_SCORES,
+    average_precision_of,
+    brier_of,
+    threshold_scores,
+)
 
 
 def test_called_scores_are_those_of_the_expected_counts():
     hit, alarm = [1.0, 1.0, 0.0, 1.0], [0.25, 0.25, 0.5, 0.0]
-    found = called_scores(hit, alarm, groups=[0, 1, 2, 3], seed=0)
+    found = threshold_scores(hit, alarm, groups=[0, 1, 2, 3], seed=0)
     expected = Confusion(tn=3, fp=1, fn=1, tp=3).scores()
-    assert set(found) == set(CALLED) == set(expected)
+    assert set(found) == set(THRESHOLD_SCORES) == set(expected)
     for name, interval in found.items():
         assert interval.value == pytest.approx(expected[name])
         assert interval.low <= interval.value <= interval.high
 
 
 def test_a_place_without_a_threshold_counts_nowhere_and_two_groups_have_no_interval():
-    found = called_scores([1.0, np.nan, 0.0], [0.5, np.nan, 0.5], groups=[0, 1, 2], seed=0)
+    found = threshold_scores([1.0, np.nan, 0.0], [0.5, np.nan, 0.5], groups=[0, 1, 2], seed=0)
     assert found["recall"].value == 0.5
     assert np.isnan(found["recall"].low)
-    assert np.isnan(called_scores([np.nan], [np.nan], groups=[0], seed=0)["f1"].value)
+    assert np.isnan(threshold_scores([np.nan], [np.nan], groups=[0], seed=0)["f1"].value)
 
 
 def test_deposits_that_stand_together_widen_the_interval():
     hit = np.tile([1.0, 0.0], 20)
-    apart = called_scores(hit, np.full(40, 0.3), groups=np.arange(40), seed=0)["recall"]
-    together = called_scores(hit, np.full(40, 0.3), groups=np.tile([0, 1, 2, 3], 10), seed=0)
+    apart = threshold_scores(hit, np.full(40, 0.3), groups=np.arange(40), seed=0)["recall"]
+    together = threshold_scores(hit, np.full(40, 0.3), groups=np.tile([0, 1, 2, 3], 10), seed=0)
     assert together["recall"].high - together["recall"].low > 2 * (apart.high - apart.low)
 
 

@@ -15,7 +15,7 @@ from orecast.papers.cells import compute, read_reproduced, train_whole
 from orecast.papers.experiments import read_experiment
 from orecast.papers.plan import ReproducedCell, Reproduction
 from orecast.papers.study import SCRATCH, Study, prepare_study
-from orecast.validation import answer_path
+from orecast.validation import prediction_path
 
 CELL = ReproducedCell("one-layer", "spatial", 0)
 
@@ -74,7 +74,7 @@ def test_a_killed_cell_records_the_same_training(small):
     (folder / "cells" / cell.file).unlink()
     scratch = folder / SCRATCH / Path(cell.file).stem
     for path in scratch.iterdir():  # as before the second fold was trained
-        if path not in (answer_path(scratch, 0), scratch / "history.json"):
+        if path not in (prediction_path(scratch, 0), scratch / "history.json"):
             path.unlink()
     compute(*small, cell)
     assert len(undisturbed["history"]) == 1

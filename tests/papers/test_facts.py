@@ -29,7 +29,7 @@ class Known:
     ratio: float = 5.0
     barren: tuple[int, ...] | None = (1,)
 
-    def grown(self, *_):
+    def labelled_rows(self, *_):
         assert (self.shift, self.ratio, self.barren) == (0, 1.0, None)
         at = np.column_stack([np.zeros(40, int), np.arange(40)])
         return SimpleNamespace(at=at, y=ORE.astype(float)), ""

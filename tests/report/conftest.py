@@ -60,9 +60,9 @@ def score(name, role, percentile, *, half=0.08, protocol="spatial", per_deposit=
     }
 
 
-CALLED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity")
-CALLED += ("f1", "macro_f1", "mcc", "kappa")
-NEW_IN_SCORES = ("average_precision", "called", "prediction_area", "brier", "brier_skill")
+THRESHOLD_SCORES = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity")
+THRESHOLD_SCORES += ("f1", "macro_f1", "mcc", "kappa")
+NEW_IN_SCORES = ("average_precision", "threshold_scores", "prediction_area", "brier", "brier_skill")
 NEW_IN_SCORES += ("reliability", "expected_deposits", "paired")
 MEASURES = ["held_out_percentile", "conformal_p", "applicable_share", "expected_deposits"]
 NEW = ("left_out", "layer_null", "conformal", "calibration", "held_out_classes", "applicability")
@@ -77,7 +77,7 @@ def judged(values, role):
     chance = random.uniform(0.001, 0.02, 2000)
     table = reliability(random.uniform(size=2000) < chance, chance, bins=10).as_dict()
     made = {
-        "called": {name: estimate(0.6) for name in CALLED},
+        "threshold_scores": {name: estimate(0.6) for name in THRESHOLD_SCORES},
         "prediction_area": plot,
         "brier": estimate(0.0103, None),
         "brier_skill": {"value": 0.012, "low": 0.002, "high": 0.03},

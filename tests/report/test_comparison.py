@@ -170,13 +170,13 @@ def test_what_failed_is_told_once_a_reason_and_layers_are_counted(tmp_path, cont
 
 def test_what_a_model_declares_stands_before_its_scores(tmp_path, content):
     said = "the network has seen the concentrations of held-out ground"
-    content["surveys"][0]["scores"][1]["declares"] = [said]
+    content["surveys"][0]["scores"][1]["caveats"] = [said]
     page = re.sub(r"<[^>]+>|\s+", " ", written(tmp_path, content))
-    declared = f" logistic:strength=2  declares: {said} "
-    assert page.count("declares:") == page.count(declared) == 1
+    declared = f"Note on logistic:strength=2:  {said} "
+    assert page.count("Note on") == page.count(declared) == 1
     assert page.index(declared) < page.index("Held-out places under spatial folds")
     markdown = (tmp_path / "comparison.md").read_text(encoding="utf-8")
-    assert f"logistic:strength=2 declares: {said}." in markdown
+    assert f"Note on logistic:strength=2: {said}." in markdown
 
 
 def test_maps_are_explained_once_each_without_their_options(tmp_path, content):

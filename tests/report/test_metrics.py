@@ -72,7 +72,7 @@ def test_runs_of_before_are_read(fabricate):
     metrics = Metrics.model_validate(fabricate().grow_old().metrics)
     assert metrics.applicability is None
     assert metrics.layer_null is None
-    assert metrics.fair[0].called == {}
+    assert metrics.fair[0].threshold_scores == {}
     assert not metrics.fair[0].brier_skill.known
 
 

@@ -155,10 +155,10 @@ def test_the_verdict_comes_before_anything_else(ordinary):
 
 def test_what_the_model_declares_stands_before_its_scores(fabricate):
     made = small(fabricate)
-    assert "declares:" not in words_of(made)
-    made.metrics["declares"] = ["the network has seen the concentrations of held-out ground"]
+    assert "Note on" not in words_of(made)
+    made.metrics["caveats"] = ["the network has seen the concentrations of held-out ground"]
     text = words_of(made)
-    said = f"{made.metrics['model']} declares: The network has seen the concentrations of held-out"
+    said = f"Note on {made.metrics['model']}: The network has seen the concentrations of held-out"
     assert text.index(said) < text.index("Leak-free scores of the model")
 
 

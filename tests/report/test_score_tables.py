@@ -45,7 +45,7 @@ def test_anomalies_are_scored_on_the_whole_map_and_none_is_recommended(fabricate
 
 
 def test_calls_by_hand(content):
-    content["scores"][0]["called"] |= {
+    content["scores"][0]["threshold_scores"] |= {
         "balanced_accuracy": {"value": 0.578, "low": 0.517, "high": 0.647},
         "mcc": {"value": -0.1, "low": -0.31, "high": 0.02},
         "kappa": None,
@@ -61,7 +61,7 @@ def test_calls_by_hand(content):
 
 
 def test_maps_that_called_nothing_are_left_out_and_no_other_is_stressed(content):
-    content["scores"][0]["called"] = {}
+    content["scores"][0]["threshold_scores"] = {}
     table = score_tables.at_threshold(read(content))
     assert "resnet18" not in [row[0] for row in table.rows]
     assert table.stressed == {}

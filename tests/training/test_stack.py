@@ -8,7 +8,7 @@ from orecast.config import Training
 from orecast.errors import ConfigError, SamplingError
 from orecast.sampling.windows import Scaling, Windows
 from orecast.training import build_model
-from orecast.training.committees import Stack, _logits, apart, inner_parts, non_negative_logistic
+from orecast.training.ensembles import Stack, _logits, apart, inner_parts, non_negative_logistic
 
 FOREST = {"random-forest": {"trees": 10}}
 

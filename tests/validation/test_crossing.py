@@ -122,18 +122,18 @@ def leave_pair_out(evidence, pairs):
 def test_regions_may_overlap_and_a_place_be_tested_often(evidence, places):
     protocol = leave_pair_out(evidence, 30)
     answer = cross_predict(recipe(), evidence, places, protocol, seed=0)
-    assert len(answer.answers) == 30
+    assert len(answer.folds) == 30
     assert set(answer.rows) == set(range(len(places)))
     assert sorted(np.bincount(answer.rows)) == [2] * 12 + [3] * 2
-    assert all(len(a.cells) == len(a.cell_scores) == 1 for a in answer.answers)
+    assert all(len(a.cells) == len(a.cell_scores) == 1 for a in answer.folds)
     np.testing.assert_array_equal(answer.row_fold, np.arange(30))
 
 
 def test_each_tested_row_knows_its_fold(evidence, places):
     answer = cross_predict(recipe(), evidence, places, spatial(evidence, 3), seed=0)
-    sizes = [len(a.test) for a in answer.answers]
+    sizes = [len(a.test) for a in answer.folds]
     assert len(set(sizes)) > 1  # unequal, or nothing is shown
-    for k, a in enumerate(answer.answers):
+    for k, a in enumerate(answer.folds):
         np.testing.assert_array_equal(answer.rows[answer.row_fold == k], a.test)
         np.testing.assert_array_equal(answer.scores[answer.row_fold == k], a.scores)
 
@@ -154,7 +154,7 @@ def test_a_resumed_validation_gives_the_same(evidence, places, tmp_path):
         np.testing.assert_array_equal(first.map, other.map)
         np.testing.assert_array_equal(first.spread, other.spread)
         np.testing.assert_array_equal(first.scores, other.scores)
-        for a, b in zip(first.answers, other.answers, strict=True):
+        for a, b in zip(first.folds, other.folds, strict=True):
             assert a.calibration == b.calibration is not None
             assert (a.words, a.hidden_cells, a.visible_cells) == (
                 b.words,
@@ -192,7 +192,7 @@ def test_a_tested_place_ties_with_its_own_cell(spread, evidence, places):
         training = Training(epochs=1)
         model = Recipe(lambda n=name, o=options, t=training: build_model(n, o, t), SIZE)
         answer = cross_predict(model, evidence, places, spatial(evidence, 2), seed=0, spread=spread)
-        for a in answer.answers:
+        for a in answer.folds:
             own = {tuple(c): s for c, s in zip(a.cells.tolist(), a.cell_scores, strict=True)}
             at = [own[tuple(c)] for c in places.at[a.test].tolist()]
             np.testing.assert_allclose(at, a.scores, rtol=0, atol=off)
@@ -216,7 +216,7 @@ def test_evidence_is_refitted_once_a_fold(evidence, places):
         inner=spatial(evidence, 2),
     )
     folds = spatial(evidence).folds(places, evidence.reach)
-    assert len(asked) == len(answer.answers) == 4
+    assert len(asked) == len(answer.folds) == 4
     for hidden, fold in zip(asked, folds, strict=True):
         np.testing.assert_array_equal(hidden, fold.hidden)
     plain = cross_predict(
@@ -228,8 +228,8 @@ def test_evidence_is_refitted_once_a_fold(evidence, places):
 
 def test_nothing_is_chosen_inside_where_nothing_was_asked_for(evidence, places):
     answer = cross_predict(recipe(), evidence, places, spatial(evidence), seed=0)
-    assert all(a.calibration is None for a in answer.answers)
-    assert all(a.seen.size == 0 for a in answer.answers)
+    assert all(a.calibration is None for a in answer.folds)
+    assert all(a.seen.size == 0 for a in answer.folds)
     assert answer.spread is None
 
 
@@ -262,7 +262,7 @@ def test_a_random_map_is_worth_nothing_and_its_interval_says_so(evidence):
         drawn = np.random.default_rng([seed, 1]).choice(len(cells), 14, replace=False)
         ore, _ = deposit_sampling(cells[drawn], SIZE)
         answer = cross_predict(noise, evidence, ore, spatial(evidence), seed=seed)
-        ranks = np.concatenate([percentiles(a.scores, a.cell_scores) for a in answer.answers])
+        ranks = np.concatenate([percentiles(a.scores, a.cell_scores) for a in answer.folds])
         groups = ore.group[answer.rows]
         found.append(bootstrap_mean(ranks, seed=seed, groups=groups))
     mean = bootstrap_mean([f.value for f in found], seed=0)
@@ -277,7 +277,7 @@ def test_chosen_negatives_can_be_slid(evidence, places):
     slides = build_step("slide", {"shift": 2}), build_step("slide", {"shift": 1}, label=0)
     for plan, margin, apart in ((slides, 3, 5), (slides[:1], 2, 4), ((), 0, 0)):
         found = replace(recipe(), shift=0, ratio=3.0, plan=plan, negatives=NegativeRule("random"))
-        rows, _ = found.grown(evidence, places, evidence.valid, 0)
+        rows, _ = found.labelled_rows(evidence, places, evidence.valid, 0)
         r, c = rows.at[rows.y == 0].T
         assert len(r) == 3 * len(places)
         nearest = np.minimum.reduce([r - 2, 47 - r, c, 59 - c]).min()  # two rows have no values
@@ -287,7 +287,7 @@ def test_chosen_negatives_can_be_slid(evidence, places):
         assert steps.min() > apart
     drawn = build_step("slide", {"shift": 2}, to=99)
     same = [
-        replace(found, plan=steps).grown(evidence, places, evidence.valid, 0)[0].at
+        replace(found, plan=steps).labelled_rows(evidence, places, evidence.valid, 0)[0].at
         for steps in ((drawn,), ())
     ]
     np.testing.assert_array_equal(*same)

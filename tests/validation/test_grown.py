@@ -7,7 +7,7 @@ import numpy as np
 from orecast.sampling import Windows
 from orecast.sampling.augmentation import grow
 from orecast.training.generators import build_step
-from orecast.validation.answers import examined
+from orecast.validation.predictions import examined
 
 
 def windows(n=80, layers=3, seed=0):

@@ -128,7 +128,7 @@ def test_each_models_scale_is_its_own_affair(evidence, places):
 
     plain, stretched = predicted(lambda s: s), predicted(np.sqrt, np.square, lambda s: s / 8)
     assert not np.allclose(plain.map, stretched.map, equal_nan=True)
-    for a, b in zip(plain.answers, stretched.answers, strict=True):
+    for a, b in zip(plain.folds, stretched.folds, strict=True):
         assert a.calibration == b.calibration
         np.testing.assert_array_equal(a.ranks, b.ranks)
     np.testing.assert_array_equal(plain.ranks, stretched.ranks)
@@ -142,7 +142,7 @@ def test_probabilities_rise_within_a_region_and_sum_to_its_share_of_the_places(e
     probabilities = answer.probabilities
     assert (np.isfinite(probabilities) == evidence.valid).all()
     assert np.nansum(probabilities) == pytest.approx(len(places), rel=1e-9)
-    for a in answer.answers:
+    for a in answer.folds:
         mine = probabilities[tuple(a.cells.T)]
         order = np.argsort(a.cell_scores)
         assert (np.diff(mine[order]) >= 0).all()
@@ -152,7 +152,7 @@ def test_probabilities_rise_within_a_region_and_sum_to_its_share_of_the_places(e
     some = cross_predict(
         recipe, evidence, places, Spatial(ground, 3), seed=0, inner=within, cells=200
     )
-    assert all(a.calibration is not None for a in some.answers)
+    assert all(a.calibration is not None for a in some.folds)
     assert some.probabilities is None
 
 

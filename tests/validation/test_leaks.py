@@ -239,7 +239,7 @@ def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp
         fold = western(evidence, own, found.size)
         a, b = fitted_both(found, evidence, own, fold, tmp_path / on)
         assert (a != b) == declared
-        assert bool(found.model().declares) == declared
+        assert bool(found.model().caveats) == declared
 
 
 @pytest.mark.parametrize("method", SCREENINGS)
@@ -286,7 +286,7 @@ def test_nothing_chosen_inside_a_fold_has_seen_what_is_hidden(name, evidence, pl
             inner=inner,
             spread=True,
         )
-        answer = out.answers[0]
+        answer = out.folds[0]
         assert answer.calibration is not None
         states = [written(m, folder / str(k)) for k, m in enumerate(built)]
         return answer.calibration, answer.seen.tobytes(), answer.words, states

@@ -87,7 +87,7 @@ def both(y):
 
 def sides(oof, k=0):
     """Labels learned from and tested in a fold."""
-    answer = oof.answers[k]
+    answer = oof.folds[k]
     return both(oof.sampling.y[answer.train]), both(oof.sampling.y[answer.test])
 
 
@@ -111,7 +111,7 @@ def test_ssgsnet_splits_what_it_grew_80_to_20(wide):
     oof = published(Remembering(), wide, rows_of(11, 11, 30), "ssgsnet", plan, size=32)
     assert both(oof.sampling.y) == (2816, 2816)
     assert sides(oof) == ((2253, 2253), (563, 563))
-    answer = oof.answers[0]
+    answer = oof.folds[0]
     assert answer.learned == (2253, 2253)
     assert sorted([*answer.train, *answer.test]) == list(range(5632))
 
@@ -120,7 +120,7 @@ def test_copies_of_one_place_stand_on_both_sides_where_windows_are_grown_first(w
     model = Remembering()
     plan = [build_step("slide", {"shift": 1}), QUARTERS]
     oof = published(model, wide, rows_of(6, 6), "ssgsnet", plan)
-    train, test = (oof.sampling.take(side) for side in (oof.answers[0].train, oof.answers[0].test))
+    train, test = (oof.sampling.take(side) for side in (oof.folds[0].train, oof.folds[0].test))
     assert set(test.origin) <= set(train.origin) == set(range(12))
     (learned, _, group), tested = model.learned[0], model.asked[0]
     np.testing.assert_array_equal(learned.at, train.at)
@@ -140,7 +140,7 @@ def test_mfaf_grows_either_part_from_its_own_places(wide):
     assert len(rows) == 428
     oof = published(model, wide, rows, "mfaf", MFAF, size=3)
     assert sides(oof) == ((224, 300), (56, 74))
-    answer = oof.answers[0]
+    answer = oof.folds[0]
     assert answer.learned == (224, 300)
     np.testing.assert_array_equal(answer.train, np.arange(524))
     np.testing.assert_array_equal(answer.test, np.arange(524, 654))
@@ -175,12 +175,10 @@ def test_resgcn_is_balanced_first_and_cut_in_ten(wide):
     plan = [build_step("noise", balance=True)]
     oof = published(Remembering(), wide, rows_of(20, 90), "resgcn", plan, size=1)
     assert both(oof.sampling.y) == (90, 90)
-    assert len(oof.answers) == 10
+    assert len(oof.folds) == 10
     assert [sides(oof, k) for k in range(10)] == [((81, 81), (9, 9))] * 10
     assert sorted(oof.rows) == list(range(180))
-    seen = [
-        set(oof.sampling.origin[a.test]) & set(oof.sampling.origin[a.train]) for a in oof.answers
-    ]
+    seen = [set(oof.sampling.origin[a.test]) & set(oof.sampling.origin[a.train]) for a in oof.folds]
     assert all(seen)
 
 
@@ -201,7 +199,7 @@ def test_resnet50_leaves_the_tiles_that_it_tests_as_they_are(wide):
     oof = published(model, wide, rows, "resnet50", plan)
     assert sides(oof)[0] == (212, 225)
     assert sum(sides(oof)[1]) == 144
-    answer = oof.answers[0]
+    answer = oof.folds[0]
     tiles = oof.sampling.take(answer.test)
     protocol = Paper(MapGeometry(wide.valid, 1000.0, 9), definition="resnet50")
     expected = protocol.rows(rows).take(np.arange(235, 235 + 144))
@@ -218,23 +216,23 @@ def test_gk_dcn_calls_from_the_best_f1_on_what_it_learned_from(wide):
     model = Voting()
     oof = published(model, wide, rows_of(84, 84, 20), "gk-dcn")
     assert sides(oof) == ((68, 68), (16, 16))
-    answer = oof.answers[0]
+    answer = oof.folds[0]
     (X, y, _) = model.learned[0]
     threshold = f1_optimal_threshold(y, model.predict(X))
-    np.testing.assert_array_equal(answer.called, answer.scores >= threshold)
-    assert not np.array_equal(answer.called, answer.scores >= 0.5)
+    np.testing.assert_array_equal(answer.positive, answer.scores >= threshold)
+    assert not np.array_equal(answer.positive, answer.scores >= 0.5)
 
 
 def test_elsewhere_a_model_calls_by_its_own_labels(wide):
     rows = rows_of(30, 30)
     for model in (Voting(), Remembering()):
-        answer = published(model, wide, rows, "ssgsnet").answers[0]
+        answer = published(model, wide, rows, "ssgsnet").folds[0]
         by_vote = wide.layer("Cu")[tuple(rows.at[answer.test].T)] > wide.layer("Cu").mean()
         by_score = answer.scores >= 0.5
         assert not np.array_equal(by_vote, by_score)
         own = by_vote if isinstance(model, Voting) else by_score
-        np.testing.assert_array_equal(answer.called, own)
-        assert answer.alarm is None
+        np.testing.assert_array_equal(answer.positive, own)
+        assert answer.false_positive_rate is None
 
 
 def test_a_model_without_labels_learns_what_no_step_made_and_is_tested_on_all(wide):
@@ -242,7 +240,7 @@ def test_a_model_without_labels_learns_what_no_step_made_and_is_tested_on_all(wi
     plan = [build_step("noise", balance=True)]
     oof = published(model, wide, rows_of(20, 90), "resgcn", plan, size=1, labels=False)
     assert [sides(oof, k)[1] for k in range(10)] == [(9, 9)] * 10
-    for (X, y, group), answer in zip(model.learned, oof.answers, strict=True):
+    for (X, y, group), answer in zip(model.learned, oof.folds, strict=True):
         real = answer.train[answer.train < 110]
         assert len(real) < len(answer.train)
         np.testing.assert_array_equal(X.at, oof.sampling.at[real])
@@ -262,14 +260,14 @@ def test_the_authors_own_split_is_taken_as_it_is(wide):
     plan = (build_step("slide", {"shift": 1}),)
     recipe = Recipe(model.build, 9, plan=plan)
     oof = published_predict(recipe, wide, rows, split, seed=0, words="")
-    answer = oof.answers[0]
+    answer = oof.folds[0]
     np.testing.assert_array_equal(answer.train, train)
     np.testing.assert_array_equal(answer.test, test)
     np.testing.assert_array_equal(oof.sampling.at, rows.at)  # nothing is grown
     assert answer.learned == both(rows.y[train])
     assert oof.protocol_words == "the authors' own windows, 136 for training and 32 for testing"
     threshold = f1_optimal_threshold(rows.y[train], model.predict(model.learned[0][0]))
-    np.testing.assert_array_equal(answer.called, answer.scores >= threshold)
+    np.testing.assert_array_equal(answer.positive, answer.scores >= threshold)
     twice = GivenSplit(train, np.append(test, train[0]), ground, "gk-dcn")
     with pytest.raises(SamplingError, match="136 training rows and 33 test rows do not contain"):
         published_predict(recipe, wide, rows, twice, seed=0, words="")
@@ -284,17 +282,21 @@ def test_a_stopped_test_goes_on_where_it_stopped(definition, wide, tmp_path):
     calls = []
     settings = {"store": tmp_path, "progress": lambda *call: calls.append(call)}
     first = run(Voting(), **settings)
-    n = len(first.answers)
+    n = len(first.folds)
     assert calls == [("fold", k, n) for k in range(n + 1)]
     (tmp_path / f"fold-{n - 1}.npz").unlink()
     model = Voting()
     again = run(model, **settings)
     assert len(model.learned) == 1
-    for a, b in zip(first.answers, again.answers, strict=True):
-        for name in ("train", "test", "scores", "called", "cells", "cell_scores"):
+    for a, b in zip(first.folds, again.folds, strict=True):
+        for name in ("train", "test", "scores", "positive", "cells", "cell_scores"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-        assert (a.learned, a.words, a.alarm) == (b.learned, b.words, b.alarm)
-        assert b.called.dtype == bool
+        assert (a.learned, a.words, a.false_positive_rate) == (
+            b.learned,
+            b.words,
+            b.false_positive_rate,
+        )
+        assert b.positive.dtype == bool
     np.testing.assert_array_equal(first.sampling.at, again.sampling.at)
     assert np.isnan(again.map).all()
     assert again.map.shape == SHAPE
@@ -309,7 +311,7 @@ def test_cross_predict_hands_over(evidence, places):
     assert both(oof.sampling.y) == (56, 56)
     assert sides(oof) == ((45, 45), (11, 11))
     assert "barren cells" in oof.words
-    np.testing.assert_array_equal(oof.called, oof.scores >= 0.5)
+    np.testing.assert_array_equal(oof.positive, oof.scores >= 0.5)
 
 
 def counts(plan, y):

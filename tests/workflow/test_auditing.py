@@ -585,7 +585,7 @@ def test_a_damaged_file_is_named(edited, file, source):
 def test_a_run_of_another_format_is_refused(edited, rewrite):
     folder = edited()
     rewrite(folder / "provenance.json", lambda said: said.update(format=1))
-    with pytest.raises(RunError, match=r"format 1, .* reads format 2 alone.*--overwrite"):
+    with pytest.raises(RunError, match=r"format 1, .* reads format 3 alone.*--overwrite"):
         audit_run(folder)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orecast.sampling import Sampling
-from orecast.validation import FoldAnswer, OutOfFold
+from orecast.validation import FoldPrediction, OutOfFold
 from orecast.workflow.run.final_map import _probability
 from orecast.workflow.run.validating import _final_calibration
 
@@ -37,7 +37,7 @@ def held_out(seed, skill=1.0, n=12):
         cells = np.argwhere(fold == k)
         test = np.flatnonzero(fold[tuple(places.T)] == k)
         answers.append(
-            FoldAnswer(
+            FoldPrediction(
                 train=np.setdiff1d(np.arange(n), test),
                 test=test,
                 scores=score[tuple(places[test].T)],
@@ -57,12 +57,12 @@ def held_out(seed, skill=1.0, n=12):
 def bent(oof, bends):
     """The same, the scores of each fold bent in its own way, their order kept."""
     score, answers = oof.map.copy(), []
-    for k, (answer, bend) in enumerate(zip(oof.answers, bends, strict=True)):
+    for k, (answer, bend) in enumerate(zip(oof.folds, bends, strict=True)):
         score[oof.fold == k] = bend(score[oof.fold == k])
         answers.append(
             replace(answer, scores=bend(answer.scores), cell_scores=bend(answer.cell_scores))
         )
-    return replace(oof, map=score, answers=answers)
+    return replace(oof, map=score, folds=answers)
 
 
 def job_of(oof):
@@ -110,7 +110,7 @@ def test_probabilities_sum_to_the_known_places_and_never_fall(seed, skill, n):
 
 def test_a_map_that_ranks_its_deposits_low_or_alike_is_flat():
     oof = held_out(0, skill=-1.0)
-    for flat in (oof, replace(oof, answers=[level(a) for a in oof.answers])):
+    for flat in (oof, replace(oof, folds=[level(a) for a in oof.folds])):
         probability = probability_of(flat, held_out(1).map)
         np.testing.assert_allclose(probability, 12 / oof.map.size, rtol=1e-6)
 

@@ -11,7 +11,7 @@ from orecast.workflow.run.choosing import (
     WITH_DEPOSITS,
     WITHOUT_DEPOSITS,
     chosen,
-    stands_for,
+    describe_auto,
 )
 
 SAMPLES = {"samples": {"path": "s.csv"}}
@@ -53,7 +53,7 @@ def test_without_deposits_it_is_a_model_that_needs_none():
 
 
 def test_the_user_reads_what_auto_selects():
-    told = stands_for(configured(**DEPOSITS))
+    told = describe_auto(configured(**DEPOSITS))
     assert told == "auto: ensemble of random-forest, logistic-regression, weights-of-evidence"
 
 

@@ -69,7 +69,7 @@ def test_every_cell_is_computed_and_spatial_comes_first(compared):
     assert compared.computed == len(cells) == 8
     assert [c["protocol"] for c in cells] == ["spatial"] * 4 + ["paper"] * 4
     assert all("row" in c for c in cells)
-    assert all(c["declares"] == [] for c in cells)
+    assert all(c["caveats"] == [] for c in cells)
     assert [c["seed"] for c in cells] == [0, 1] * 4
     assert {p.name for p in compared.folder.iterdir()} == {
         *("cells", "figures", compared.content["surveys"][0]["name"]),
@@ -430,12 +430,12 @@ def test_a_map_that_failed_is_last_with_its_reason():
 
 
 def test_what_a_model_declares_goes_with_its_scores():
-    extra = {"declares": ["it has seen held-out areas"]}
+    extra = {"caveats": ["it has seen held-out areas"]}
     cells = [cell("a", [0.6] * 5, seed=k) | extra for k in (0, 1)]
     cells.append(cell("b", [0.4] * 5))
     first, second = summarise(facts(), cells, reference="a", seed=0)["scores"]
-    assert first["declares"] == extra["declares"]
-    assert second["declares"] == []
+    assert first["caveats"] == extra["caveats"]
+    assert second["caveats"] == []
 
 
 def test_where_nothing_could_be_held_out_that_is_reported_first():

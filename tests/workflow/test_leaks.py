@@ -87,7 +87,7 @@ def told(survey, evidence, config, sampling, fold, window, folder, *, refit=True
     for k, model in enumerate(models):
         model.save(folder / str(k))
         states.append({p.name: p.read_bytes() for p in (folder / str(k)).iterdir()})
-    answer = out.answers[0]
+    answer = out.folds[0]
     return states, answer.calibration, answer.seen.tobytes(), answer.words
 
 

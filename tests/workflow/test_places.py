@@ -8,8 +8,8 @@ from shapely.geometry import Point
 from orecast.errors import ConfigError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
-from orecast.survey.nouns import Findings
-from orecast.workflow.places import deposit_names, place_deposits, require_room, say_gaps
+from orecast.survey.data import Findings
+from orecast.workflow.places import deposit_names, place_deposits, report_gaps, require_window_fits
 
 GRID = Grid(CRS("EPSG:32645"), Affine(1000, 0, 0, 0, -1000, 20_000), (20, 20))
 
@@ -38,17 +38,17 @@ def test_deposits_on_nodata_are_listed_and_left_out():
 def test_windows_beyond_the_evidence_are_counted():
     """A window of 3 reaches beyond 20 x 15 cells from the 66 along their edge."""
     findings = Findings()
-    say_gaps(evidence(), 3, findings)
+    report_gaps(evidence(), 3, findings)
     (found,) = findings.of("windows-with-gaps")
     assert found.what.startswith("66 of 300 windows")
-    say_gaps(evidence(), 1, none := Findings())
+    report_gaps(evidence(), 1, none := Findings())
     assert not none.items
 
 
 def test_a_window_fits_on_the_grid():
-    require_room(GRID, 20)
+    require_window_fits(GRID, 20)
     with pytest.raises(ConfigError, match="windows of 21 cells are larger than the grid of 20 x"):
-        require_room(GRID, 21)
+        require_window_fits(GRID, 21)
 
 
 def test_fewer_than_three_places_are_refused():

@@ -482,7 +482,7 @@ def test_flipped_bytes_of_any_file_are_named(seed, trained, other, tmp_path):
 def test_a_run_of_another_format_is_refused(trained, other, tmp_path, rewrite):
     run = broken(trained, tmp_path)
     rewrite(run / "provenance.json", lambda said: said.pop("format"))
-    with pytest.raises(OrecastError, match=r"format 1, .* reads format 2 alone.*--overwrite"):
+    with pytest.raises(OrecastError, match=r"format 1, .* reads format 3 alone.*--overwrite"):
         run_prediction(run, read(other), tmp_path / "out")
 
 

@@ -100,7 +100,7 @@ def test_random_deposits_score_a_half_and_a_random_split_calls_them_found(name, 
             for protocol in ("spatial", "paper")
         )
         answer = cross_predict(recipe, evidence, places, spatial, seed=seed)
-        ranks = [percentiles(a.scores, a.cell_scores) for a in answer.answers]
+        ranks = [percentiles(a.scores, a.cell_scores) for a in answer.folds]
         means.append(np.concatenate(ranks).mean())
         split = cross_predict(recipe, evidence, places, paper, seed=seed)
         y = split.sampling.y[split.rows]

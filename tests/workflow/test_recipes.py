@@ -9,7 +9,7 @@ from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.sampling import Windows
 from orecast.sampling.augmentation import grow
-from orecast.workflow.recipes import declared, model_recipe
+from orecast.workflow.recipes import caveats_of, model_recipe
 
 FILES = {"samples": {"path": "s.csv"}, "deposits": {"path": "d.csv"}}
 
@@ -82,7 +82,7 @@ def test_slid_windows_may_be_stacked():
 
 
 def test_a_weight_that_is_named_is_declared(configured):
-    assert declared(configured()) == []
-    (said,) = declared(configured("model={name='gk-dcn', weight='fault_rings'}"))
+    assert caveats_of(configured()) == []
+    (said,) = caveats_of(configured("model={name='gk-dcn', weight='fault_rings'}"))
     assert "fault_rings, is used as given" in said
-    assert declared(configured("model={name='gk-dcn'}")) == []
+    assert caveats_of(configured("model={name='gk-dcn'}")) == []

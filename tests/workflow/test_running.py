@@ -516,7 +516,7 @@ def test_a_run_declares_what_its_model_has_seen_that_a_fold_would_hide(configure
     summary = run_survey(
         configured(*settings, "training={epochs=1, pretrain=1, pretrain_on='all'}")
     )
-    (said,) = summary.metrics["declares"]
+    (said,) = summary.metrics["caveats"]
     assert "pretrained on windows of the whole map" in said
 
 

@@ -7,7 +7,7 @@ import pytest
 from orecast.metrics import RankCurve, bootstrap_mean, paired_difference, percentiles
 from orecast.run import write_json
 from orecast.sampling import Sampling
-from orecast.validation import Calibration, FoldAnswer, OutOfFold
+from orecast.validation import Calibration, FoldPrediction, OutOfFold
 from orecast.workflow.places import Places
 from orecast.workflow.scoring import held_out_row, paper_row, ranked, verdict
 
@@ -19,7 +19,7 @@ WEST, EAST = Calibration(0.77, RankCurve(1.0)), Calibration(0.2, RankCurve(0.4))
 def answer(score, region, test, calibration=None):
     """One fold's answer from a map of scores that its model gave."""
     cells = np.argwhere(region & np.isfinite(score))
-    return FoldAnswer(
+    return FoldPrediction(
         train=np.setdiff1d(np.arange(4), test),
         test=np.array(test),
         scores=score[tuple(AT[test].T)],
@@ -125,7 +125,7 @@ def test_a_place_is_predicted_positive_at_its_own_folds_threshold():
     west, east = np.sum(score[:, :5] >= 30) - 1, np.sum(score[:, 5:] >= 9) - 2
     assert (west, east) == (4, 14)
     hits, alarms = 3, 2 * west / 18 + 2 * east / 18
-    called = {name: value["value"] for name, value in row["called"].items()}
+    called = {name: value["value"] for name, value in row["threshold_scores"].items()}
     assert called["recall"] == 3 / 4
     assert called["specificity"] == pytest.approx(1 - alarms / 4)
     assert called["accuracy"] == pytest.approx((hits + 4 - alarms) / 8)
@@ -166,9 +166,9 @@ def test_what_was_not_calibrated_is_null(calibrations, tmp_path):
     written = json.loads((tmp_path / "row.json").read_text())
     assert written["per_fold"][1]["threshold"] is None
     if calibrations[0] is None:
-        assert set(written["called"]["recall"].values()) == {None}
+        assert set(written["threshold_scores"]["recall"].values()) == {None}
         return
-    assert written["called"]["recall"]["value"] == 0.5  # of the fold that was
+    assert written["threshold_scores"]["recall"]["value"] == 0.5  # of the fold that was
 
 
 def test_a_place_that_is_tested_again_has_the_mean_of_its_tests():
@@ -176,7 +176,7 @@ def test_a_place_that_is_tested_again_has_the_mean_of_its_tests():
     once = out_of_fold(score, (WEST, EAST))
     everywhere = np.ones(SHAPE, dtype=bool)
     again = answer(score, everywhere, [0, 3], EAST)
-    twice = replace(once, answers=[*once.answers, again])
+    twice = replace(once, folds=[*once.folds, again])
     row = held_out_row("m", "model", "leave-pair-out", twice, places(), seed=0)
     first = held_out_row("m", "model", "spatial", once, places(), seed=0)["places"]
     other = percentiles(score[tuple(AT[[0, 3]].T)], score)
@@ -184,13 +184,13 @@ def test_a_place_that_is_tested_again_has_the_mean_of_its_tests():
     assert row["places"] == pytest.approx(expected)
     assert [d["fold"] for d in row["per_deposit"]] == [2, 0, 1, 2]
     # the first place outranks nothing in the west nor in the whole; the last one most in both
-    assert row["called"]["recall"]["value"] == pytest.approx((0 + 1 + 1 + 1) / 4)
+    assert row["threshold_scores"]["recall"]["value"] == pytest.approx((0 + 1 + 1 + 1) / 4)
 
 
 def test_a_place_that_no_fold_tested_is_nowhere_counted():
     score = np.arange(40.0).reshape(SHAPE)
     whole = out_of_fold(score, (WEST, EAST))
-    west = replace(whole, answers=whole.answers[:1])
+    west = replace(whole, folds=whole.folds[:1])
     row = held_out_row("m", "model", "spatial", west, places(), seed=0)
     assert np.isnan(row["places"][2:]).all()
     assert row["percentile"]["value"] == pytest.approx(np.mean(row["places"][:2]))
@@ -203,7 +203,7 @@ def test_paper_scores_come_from_the_tested_windows():
     published = replace(
         oof,
         sampling=Sampling.of(AT, np.array([1.0, 0, 1, 0])),
-        answers=[replace(a, scores=scores[a.test]) for a in oof.answers],
+        folds=[replace(a, scores=scores[a.test]) for a in oof.folds],
     )
     row = paper_row("m", published, {"AUC": "balanced_accuracy", "Acc": "accuracy"}, seed=0)
     assert row["protocol"] == "paper"
@@ -219,10 +219,10 @@ def test_papers_own_labels_come_before_the_score():
     scores, called = np.array([0.9, 0.1, 0.4, 0.2]), np.array([True, True, True, False])
     sampling = Sampling.of(AT, np.array([1.0, 0, 1, 0]))
     by_score = replace(
-        oof, sampling=sampling, answers=[replace(a, scores=scores[a.test]) for a in oof.answers]
+        oof, sampling=sampling, folds=[replace(a, scores=scores[a.test]) for a in oof.folds]
     )
     by_label = replace(
-        by_score, answers=[replace(a, called=called[a.test]) for a in by_score.answers]
+        by_score, folds=[replace(a, positive=called[a.test]) for a in by_score.folds]
     )
     rows = [paper_row("m", o, {}, seed=0) for o in (by_score, by_label)]
     assert [row["extra"]["recall"] for row in rows] == [0.5, 1]
@@ -233,22 +233,22 @@ def test_papers_own_labels_come_before_the_score():
 def test_places_are_predicted_by_the_models_own_labels_where_nothing_is_calibrated():
     score = np.arange(40.0).reshape(SHAPE)
     whole = out_of_fold(score)
-    west, east = whole.answers
-    west = replace(west, called=np.array([True, False]), alarm=0.25)
-    east = replace(east, called=np.array([True, True]), alarm=0.75)
+    west, east = whole.folds
+    west = replace(west, positive=np.array([True, False]), false_positive_rate=0.25)
+    east = replace(east, positive=np.array([True, True]), false_positive_rate=0.75)
     row = held_out_row(
-        "m", "model", "spatial", replace(whole, answers=[west, east]), places(), seed=0
+        "m", "model", "spatial", replace(whole, folds=[west, east]), places(), seed=0
     )
-    assert row["called"]["recall"]["value"] == 0.75
-    assert row["called"]["specificity"]["value"] == pytest.approx(0.5)
+    assert row["threshold_scores"]["recall"]["value"] == 0.75
+    assert row["threshold_scores"]["specificity"]["value"] == pytest.approx(0.5)
     assert row["brier"] is None
-    chosen = replace(whole, answers=[replace(west, calibration=WEST), replace(east)])
+    chosen = replace(whole, folds=[replace(west, calibration=WEST), replace(east)])
     row = held_out_row("m", "model", "spatial", chosen, places(), seed=0)
     # above 2 % and 82 % of the west, whose threshold is 77 %; both called in the east
-    assert row["called"]["recall"]["value"] == 0.75
+    assert row["threshold_scores"]["recall"]["value"] == 0.75
     background = np.delete(score[:, :5].ravel(), [0, 16])
     expected = np.mean([np.mean(background >= 30), 0.75])
-    assert row["called"]["specificity"]["value"] == pytest.approx(1 - expected)
+    assert row["threshold_scores"]["specificity"]["value"] == pytest.approx(1 - expected)
 
 
 def test_some_cells_of_a_region_stand_for_all_and_give_no_probabilities():
@@ -256,17 +256,17 @@ def test_some_cells_of_a_region_stand_for_all_and_give_no_probabilities():
     whole = out_of_fold(score, (WEST, EAST))
     some = replace(
         whole,
-        answers=[
-            replace(a, cells=a.cells[::2], cell_scores=a.cell_scores[::2]) for a in whole.answers
+        folds=[
+            replace(a, cells=a.cells[::2], cell_scores=a.cell_scores[::2]) for a in whole.folds
         ],
     )
-    assert all(a.drawn for a in some.answers)
+    assert all(a.drawn for a in some.folds)
     row = held_out_row("m", "model", "spatial", some, places(), seed=0)
     full = held_out_row("m", "model", "spatial", whole, places(), seed=0)
     for name in ("brier", "brier_skill", "reliability", "expected_deposits"):
         assert row[name] is None
-    assert row["called"]["recall"] == full["called"]["recall"]
-    shares = [percentiles(a.scores, a.cell_scores) for a in some.answers]
+    assert row["threshold_scores"]["recall"] == full["threshold_scores"]["recall"]
+    shares = [percentiles(a.scores, a.cell_scores) for a in some.folds]
     assert row["places"] == pytest.approx(np.concatenate(shares).tolist())
 
 

@@ -21,13 +21,13 @@ KEPT = ("deposit-distance", "mahalanobis", "random")
 def job(configured, monkeypatch):
     """A run that is prepared, with three baselines."""
     config = configured("model={name='random-forest', options={trees=5}}")
-    every = Job.rivals
+    every = Job.baselines
 
     def some(self):
         found, left_out = every(self)
         return {name: found[name] for name in KEPT}, left_out
 
-    monkeypatch.setattr(Job, "rivals", some)
+    monkeypatch.setattr(Job, "baselines", some)
     provenance = Provenance.of(config)
     run = Run(config.output, provenance.key)
     return prepare(config, run, provenance, lambda *_: None, read_survey(config))
@@ -35,14 +35,14 @@ def job(configured, monkeypatch):
 
 def patched(monkeypatch, name, model):
     """Let a baseline be computed by another model."""
-    others = Job.rivals
+    others = Job.baselines
 
     def changed(self):
         found, left_out = others(self)
         recipe = replace(found[name].recipe, model=lambda: model(found[name].recipe.model()))
         return found | {name: replace(found[name], recipe=recipe)}, left_out
 
-    monkeypatch.setattr(Job, "rivals", changed)
+    monkeypatch.setattr(Job, "baselines", changed)
 
 
 class Refusing:

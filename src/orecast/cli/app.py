@@ -227,10 +227,10 @@ app.command()(reproduce)
 
 def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
     from orecast.cli.show import progress_bar, say, show_summary
-    from orecast.workflow import AUTO, run_survey, stands_for
+    from orecast.workflow import AUTO, describe_auto, run_survey
 
     if config.model.name == AUTO:
-        say(stands_for(config))
+        say(describe_auto(config))
     with progress_bar() as report:
         summary = run_survey(config, resume=resume, overwrite=overwrite, progress=report)
     show_summary(summary)

@@ -104,8 +104,8 @@ def _show(done: Compared) -> None:
         for sentence in survey["sentences"]:
             say(sentence)
         say()
-        for name, words in tables["declares"].items():
-            warn(f"{name} declares: {'; '.join(words)}")
+        for name, words in tables["caveats"].items():
+            warn(f"Note on {name}: {'; '.join(words)}")
         for found in (tables["spatial"], tables["claims"], tables["failed"]):
             if found is not None:
                 kept = [k for k, head in enumerate(found.head) if head not in _ON_THE_PAGE]

@@ -68,8 +68,8 @@ def show(found: Prediction) -> None:
         f"\n{share:.3g} % of the area lies in the model's area of applicability; the rest is "
         "unlike the training area, so do not trust the map there."
     )
-    declares = [f"{metrics['model']} declares: {words}" for words in metrics["declares"]]
-    for warning in [*found.warnings, *declares]:
+    caveats = [f"Note on {metrics['model']}: {words}" for words in metrics["caveats"]]
+    for warning in [*found.warnings, *caveats]:
         warn(warning)
     say()
     for title, rows, words in (

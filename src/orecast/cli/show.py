@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def path(word: str) -> Path:
     """Parse a path; wrong usage if no file can have that name."""
-    from orecast.config import path_fault
+    from orecast.config import path_problem
 
-    if fault := path_fault(str(word)):
+    if fault := path_problem(str(word)):
         raise typer.BadParameter(fault)
     try:
         os.stat(word)
@@ -69,8 +69,8 @@ def show_summary(summary: Summary) -> None:
     """Print the verdict, the scores, the first targets, and where the files are."""
     metrics = summary.metrics
     say(f"\n{metrics['verdict']['sentence']}")
-    declares = [f"{metrics['model']} declares: {words}" for words in metrics.get("declares", ())]
-    for warning in [*summary.warnings, *declares]:
+    caveats = [f"Note on {metrics['model']}: {words}" for words in metrics.get("caveats", ())]
+    for warning in [*summary.warnings, *caveats]:
         warn(warning)
     say()
     _show_scores(metrics)

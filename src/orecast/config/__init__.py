@@ -29,7 +29,7 @@ from orecast.config.method import (
     Validation,
 )
 from orecast.config.schema import Config
-from orecast.config.section import Section, path_fault, path_text
+from orecast.config.section import Section, path_problem, path_text
 from orecast.config.toml import parse, read, read_toml, read_value, to_toml
 
 __all__ = [
@@ -55,7 +55,7 @@ __all__ = [
     "Validation",
     "Vectors",
     "parse",
-    "path_fault",
+    "path_problem",
     "path_text",
     "read",
     "read_toml",

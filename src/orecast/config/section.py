@@ -20,13 +20,13 @@ class Section(BaseModel):
     )
 
 
-def path_fault(text: str) -> str | None:
+def path_problem(text: str) -> str | None:
     """What is wrong with a path, as text; None if nothing is.
 
     Libraries cut a path at a control character or ignore the character. Bytes that are not text
     cannot be written into ``run.toml``.
 
-    >>> path_fault("data/a.csv"), path_fault("a\\nb")
+    >>> path_problem("data/a.csv"), path_problem("a\\nb")
     (None, "contains '\\\\n', a character that is not allowed in a path")
     """
     if not text:
@@ -44,7 +44,7 @@ def _path(given: Any) -> Any:
     if not isinstance(given, str | Path):
         return given
     whole = str(given) if isinstance(given, Path) else _VARIABLE.sub(_value, given)
-    if fault := path_fault(whole):
+    if fault := path_problem(whole):
         raise ValueError(f"the path {fault}")
     if isinstance(given, Path) or not whole.startswith("~"):
         return Path(whole)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from orecast.config.schema import Config
-from orecast.config.section import Section, path_fault, path_text
+from orecast.config.section import Section, path_problem, path_text
 from orecast.errors import ConfigError, nearest
 
 _SURVEYS = ("samples", "gridded")
@@ -109,14 +109,14 @@ def read(
     if output is not None:
         table["output"] = output.absolute()
     folder = path.resolve().parent
-    if fault := path_fault(str(folder)):
+    if fault := path_problem(str(folder)):
         raise ConfigError(f"the folder's path {fault}", where=str(path), remedy="rename the folder")
     return parse(table, where=str(path), folder=folder)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file without validation; raises ConfigError with its name."""
-    if fault := path_fault(str(path)):
+    if fault := path_problem(str(path)):
         raise ConfigError(f"the path {fault}", where=str(path), remedy="use another file")
     if path.is_char_device():  # for example /dev/zero, which has no end
         raise ConfigError(

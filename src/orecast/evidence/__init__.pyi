@@ -1,5 +1,5 @@
 from .building import build_evidence, propose_grid, refitted
-from .nouns import FAULT_DISTANCE, Evidence, Kind
+from .layers import FAULT_DISTANCE, Evidence, Kind
 from .proximity import sampling_density
 from .storage import read_evidence, write_evidence
 

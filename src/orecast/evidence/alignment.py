@@ -10,12 +10,12 @@ import numpy as np
 from orecast.arrays import Floats32
 from orecast.config import Config, Layer
 from orecast.errors import AlignmentError
-from orecast.evidence.nouns import Evidence
+from orecast.evidence.layers import Evidence
 from orecast.grid import Bounds, Grid, crs_name
 from orecast.survey.projection import bounds_in
 
 if TYPE_CHECKING:
-    from orecast.survey.nouns import Raster, Survey
+    from orecast.survey.data import Raster, Survey
 
 
 _MUCH_FINER = 0.5  # of the grid's cell: smaller raster cells are averaged, not sampled

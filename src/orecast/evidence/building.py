@@ -22,17 +22,17 @@ from orecast.evidence.elements import (
     survey_ratios,
     with_elements,
 )
+from orecast.evidence.layers import Evidence
 from orecast.evidence.lithology import with_geology
-from orecast.evidence.nouns import Evidence
 from orecast.evidence.proximity import with_faults
 from orecast.evidence.spacing import propose_cell_size, round_down, round_up
 from orecast.grid import Bounds, Grid
-from orecast.survey.nouns import Findings
+from orecast.survey.data import Findings
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from orecast.survey.nouns import Survey
+    from orecast.survey.data import Survey
 
 
 def refitted(evidence: Evidence, survey: Survey, config: Config, hidden: Bools) -> Evidence:

@@ -12,14 +12,14 @@ from orecast.arrays import Bools, Floats
 from orecast.composition import impute, log_ratios
 from orecast.config import Config, EvidenceOptions
 from orecast.errors import InputError
-from orecast.evidence.nouns import Evidence
+from orecast.evidence.layers import Evidence
 from orecast.evidence.spacing import propose_radius
 from orecast.grid import Grid
 from orecast.survey.concentrations import lowest_seen
 
 if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
-    from orecast.survey.nouns import Findings, Survey
+    from orecast.survey.data import Findings, Survey
 
 
 _BLOCK = 1 << 18  # cells interpolated at a time

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats
 from orecast.config import Geology
 from orecast.errors import AlignmentError, InputError, nearest
-from orecast.evidence.nouns import Evidence
+from orecast.evidence.layers import Evidence
 from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from orecast.survey.nouns import Survey
+    from orecast.survey.data import Survey
 
 
 def with_geology(evidence: Evidence, survey: Survey, options: Geology) -> Evidence:

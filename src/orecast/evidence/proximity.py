@@ -15,12 +15,12 @@ from orecast.capacity import require_memory
 from orecast.config import Faults
 from orecast.errors import ConfigError, InputError
 from orecast.evidence.elements import sample_places
-from orecast.evidence.nouns import FAULT_DISTANCE, Evidence
+from orecast.evidence.layers import FAULT_DISTANCE, Evidence
 from orecast.evidence.spacing import round_down, round_up
 from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
-    from orecast.survey.nouns import Survey
+    from orecast.survey.data import Survey
 
 
 def sampling_density(survey: Survey, grid: Grid, radius: float) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from orecast.errors import AlignmentError, InputError, RunError
-from orecast.evidence.nouns import Evidence, Kind
+from orecast.evidence.layers import Evidence, Kind
 from orecast.grid import Grid
 from orecast.run import write_json
 

@@ -14,7 +14,7 @@ from pyproj import CRS
 from orecast.errors import AlignmentError, InputError, RunError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
-from orecast.survey.nouns import Raster
+from orecast.survey.data import Raster
 from orecast.validation import Fitted
 
 

@@ -41,11 +41,11 @@ from orecast.metrics.scores import (
     average_precision,
     average_precision_of,
     brier_of,
-    called_scores,
     confusion,
     f1_optimal_threshold,
     outranked,
     percentiles,
+    threshold_scores,
     top_share,
 )
 
@@ -70,7 +70,6 @@ __all__ = [
     "bootstrap_mean",
     "brier",
     "brier_of",
-    "called_scores",
     "captured_at",
     "conformal_area",
     "conformal_p",
@@ -91,6 +90,7 @@ __all__ = [
     "reliability",
     "share_interval",
     "success_rate",
+    "threshold_scores",
     "top_share",
     "toroidal_null",
 ]

@@ -264,7 +264,7 @@ def _flat(values: ArrayLike) -> Real:
     return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
 
 
-CALLED = (
+THRESHOLD_SCORES = (
     "accuracy",
     "balanced_accuracy",
     "precision",
@@ -277,10 +277,10 @@ CALLED = (
 )
 
 
-def called_scores(
+def threshold_scores(
     hit: ArrayLike, false_alarm: ArrayLike, *, groups: ArrayLike, seed: int
 ) -> dict[str, Interval]:
-    """Accuracy, precision, recall and the other scores in ``CALLED``, with intervals.
+    """Accuracy, precision, recall and the other scores in ``THRESHOLD_SCORES``, with intervals.
 
     ``hit`` ``(n,)`` is 1 where a held-out place reached its fold's threshold; ``false_alarm``
     ``(n,)`` is the share of its region's cells that did. The counts are those expected when one
@@ -290,15 +290,15 @@ def called_scores(
     """
     h, f, g = _known(hit, false_alarm, groups=groups)
     if not h.size:
-        return {name: Interval(math.nan, math.nan, math.nan) for name in CALLED}
+        return {name: Interval(math.nan, math.nan, math.nan) for name in THRESHOLD_SCORES}
 
     def of(weights: Floats) -> Floats:
         hits, false_positives, n = weights @ h, weights @ f, weights.sum(axis=1)
         counts = zip(hits.tolist(), false_positives.tolist(), n.tolist(), strict=True)
         scores = [Confusion(tn=k - b, fp=b, fn=k - a, tp=a).scores() for a, b, k in counts]
-        return np.array([[found[name] for name in CALLED] for found in scores])
+        return np.array([[found[name] for name in THRESHOLD_SCORES] for found in scores])
 
-    return dict(zip(CALLED, bootstrap(of, g, seed=seed), strict=True))
+    return dict(zip(THRESHOLD_SCORES, bootstrap(of, g, seed=seed), strict=True))
 
 
 def average_precision_of(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from orecast.config import Training
-from orecast.errors import REFUSALS
+from orecast.errors import METHOD_ERRORS
 from orecast.metrics import auc, confusion
 from orecast.papers.experiments import Entry
 from orecast.papers.plan import ReproducedCell, Reproduction, is_network
@@ -29,9 +29,9 @@ from orecast.validation import (
     GENERATED,
     OutOfFold,
     Recipe,
-    answer_path,
     cross_predict,
     examined,
+    prediction_path,
     published_predict,
 )
 from orecast.workflow.scoring import held_out_row
@@ -48,7 +48,7 @@ def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, A
     whole = replace(plan, kind="full")
     found = []
     for entry in filter(lambda e: is_network(e.model), plan.entries):
-        with suppress(*REFUSALS):  # its cells hold the reason
+        with suppress(*METHOD_ERRORS):  # its cells hold the reason
             weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
             found.append({"run": entry.key, "weights": weights, "in_full": in_full})
     return found
@@ -68,7 +68,7 @@ def examine_generators(study: Study) -> list[dict[str, Any]]:
     """Grow all training rows once by each plan that generates rows, and examine the new rows.
 
     One item for each step: the entry that it was first run for, and
-    ``validation.grown.examined``.
+    ``validation.predictions.examined``.
     """
     found: list[dict[str, Any]] = []
     done: list[Any] = []
@@ -79,7 +79,7 @@ def examine_generators(study: Study) -> list[dict[str, Any]]:
         done.append(plan)
         try:
             found += [{"run": entry.name, **step} for step in _grown(study, entry)]
-        except REFUSALS as error:
+        except METHOD_ERRORS as error:
             found.append({"run": entry.name, "sentence": f"Not possible: {error.what}."})
     return found
 
@@ -90,7 +90,7 @@ def _grown(study: Study, entry: Entry) -> list[dict[str, Any]]:
         evidence, rows = study.rows.evidence, study.rows.sampling
     else:
         evidence = study.evidence
-        rows, _ = recipe.grown(evidence, study.places.sampling, evidence.valid, seed)
+        rows, _ = recipe.labelled_rows(evidence, study.places.sampling, evidence.valid, seed)
     windows = recipe.windows(evidence, rows, visible=evidence.valid, hidden=None, seed=seed)
     return examined(grow(windows, rows.y, rows.group, recipe.plan, seed=seed))
 
@@ -114,7 +114,7 @@ def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
     result: Content
     try:
         result = _Computed(study, entry, cell).content()
-    except REFUSALS as error:
+    except METHOD_ERRORS as error:
         result = {"error": error.as_dict()}
     content = {
         "run": entry.name,
@@ -133,7 +133,7 @@ def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
     An error caused by the data is ignored here: it is raised again when the map is made.
     """
     study = _study(plan, folder)
-    with suppress(*REFUSALS):
+    with suppress(*METHOD_ERRORS):
         study.fitted(plan.entry(stem))
 
 
@@ -170,7 +170,7 @@ class _Computed:
                 raise damaged_file(kept) from None
         self.scratch.mkdir(parents=True, exist_ok=True)
         # Only the first fold's training is recorded, also if a resumed cell starts at another.
-        record = None if answer_path(self.scratch, 0).is_file() else self._record
+        record = None if prediction_path(self.scratch, 0).is_file() else self._record
         recipe = self.study.recipe(self.entry, self.cell.seed, self.scratch, record)
         found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
         return found | {"history": [self.history[k] for k in sorted(self.history)] or None}
@@ -220,12 +220,12 @@ class _Computed:
             store=self.scratch,
         )
         row = held_out_row(self.entry.name, "model", "spatial", oof, study.places, seed=seed)
-        scores = {name: interval["value"] for name, interval in row["called"].items()}
+        scores = {name: interval["value"] for name, interval in row["threshold_scores"].items()}
         curve = row["success_rate"]
         return {
             "sentence": oof.protocol_words,
             "scores": scores | {"auc": row["auc"]["value"]},
-            "intervals": row["called"] | {"auc": row["auc"]},
+            "intervals": row["threshold_scores"] | {"auc": row["auc"]},
             "percentile": row["percentile"],
             "counts": None,
             "by_fold": [],
@@ -238,10 +238,10 @@ class _Computed:
 def _published(oof: OutOfFold) -> Content:
     """Scores over all tested rows, and fold by fold, with labels by the paper's rule."""
     y = oof.sampling.y[oof.rows]
-    predicted = np.concatenate([a.called for a in oof.answers if a.called is not None])
+    predicted = np.concatenate([a.positive for a in oof.folds if a.positive is not None])
     counts = confusion(y, predicted.astype(np.float64))
     by_fold = []
-    for k in range(len(oof.answers)):
+    for k in range(len(oof.folds)):
         mine = oof.row_fold == k
         scores = confusion(y[mine], predicted[mine].astype(np.float64)).scores()
         by_fold.append(scores | {"auc": _auc(y[mine], oof.scores[mine])})
@@ -273,4 +273,4 @@ def _roc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Content:
 
 def _learned(oof: OutOfFold) -> Content:
     """Number of training rows of the first fold, including grown ones."""
-    return dict(zip(("ore", "barren"), oof.answers[0].learned, strict=True))
+    return dict(zip(("ore", "barren"), oof.folds[0].learned, strict=True))

@@ -74,7 +74,7 @@ def _screened(study: Study) -> dict[str, dict[str, float]]:
     """
     evidence, seed = study.evidence, 0
     recipe = replace(study.recipe(study.plan.entries[0], seed), shift=0, ratio=1.0, barren=None)
-    rows, _ = recipe.grown(evidence, study.deposits.sampling, evidence.valid, seed)
+    rows, _ = recipe.labelled_rows(evidence, study.deposits.sampling, evidence.valid, seed)
     elements = [name for name in evidence.names if evidence.kind(name) == "element"]
     values = np.stack([evidence.layer(name)[tuple(rows.at.T)] for name in elements], axis=1)
     found = screen("svm-auc", values, rows.y, elements, definition="labels")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Floats32, Ints
 from orecast.config import Classes
-from orecast.errors import REFUSALS, ConfigError
+from orecast.errors import METHOD_ERRORS, ConfigError
 from orecast.evidence import Evidence, build_evidence
 from orecast.evidence.elements import survey_ratios
 from orecast.explanation import grad_cam, sampling_offsets, shapley_values
@@ -47,7 +47,7 @@ def _weighed(plan: Reproduction) -> Entry | None:
     experiment, run = plan.experiment, {entry.stem for entry in plan.entries}
     if all(figure.kind != "shap" for figure in experiment.paper.figures):
         return None
-    sources = (experiment.source(entry) for entry in experiment.standing_in("map"))
+    sources = (experiment.source(entry) for entry in experiment.entries_in("map"))
     return next((source for source in sources if source.stem in run), None)
 
 
@@ -64,10 +64,10 @@ def explain(study: Study, folder: Path) -> None:
         _write_layers(study, folder / LAYERS)
     weighed, guided = _weighed(study.plan), _guided(study.plan)
     if weighed is not None:
-        with suppress(*REFUSALS):  # its cells hold the reason
+        with suppress(*METHOD_ERRORS):  # its cells hold the reason
             _weigh_layers(study, study.fitted(weighed), folder / SHAPLEY)
     if guided is not None:
-        with suppress(*REFUSALS):
+        with suppress(*METHOD_ERRORS):
             _draw_guided(study, guided, folder)
 
 
@@ -145,7 +145,7 @@ class Mapped:
             step=self.step,
             deposits=self.deposits,
             tiles=self.areas,
-            called=self.predicted,
+            predicted=self.predicted,
             known=self.known,
         )
 
@@ -215,7 +215,7 @@ def make_maps(study: Study, folder: Path) -> Facts:
     plan, facts = study.plan, Facts()
     if plan.experiment.places.unknown is not None:  # windows of the whole area are predicted
         for entry in plan.entries:
-            with suppress(*REFUSALS):  # its cells hold the reason
+            with suppress(*METHOD_ERRORS):  # its cells hold the reason
                 mapped = _mapped(study, [study.fitted(entry)])
                 mapped.save(folder / f"{entry.stem}.npz")
                 predicted = float(np.isfinite(mapped.score).sum())
@@ -223,7 +223,7 @@ def make_maps(study: Study, folder: Path) -> Facts:
     for table, entries in _tables(plan):
         try:
             facts[table.id] = _read_off(study, table, entries, folder)
-        except REFUSALS as error:
+        except METHOD_ERRORS as error:
             blank = {column.name: error.what for column in table.columns}
             facts[table.id] = {row.name: dict(blank) for row in table.rows}
     return facts
@@ -234,7 +234,7 @@ def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]
     run = {entry.stem for entry in plan.entries}
     for table in plan.experiment.paper.tables:
         wanted = not plan.tables or table.id in plan.tables
-        shown = plan.experiment.standing_in(table.id)
+        shown = plan.experiment.entries_in(table.id)
         entries = tuple(e for e in shown if plan.experiment.source(e).stem in run)
         if table.id in MAPPED and wanted and entries:
             yield table, entries

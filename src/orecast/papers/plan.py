@@ -65,7 +65,7 @@ class Reproduction:
         tables: tuple[str, ...] = (),
     ) -> Reproduction:
         """Fill in the defaults; raises ConfigError for an unknown table."""
-        known = [t.id for t in experiment.paper.tables if experiment.standing_in(t.id)]
+        known = [t.id for t in experiment.paper.tables if experiment.entries_in(t.id)]
         for table in tables:
             if table not in known:
                 raise ConfigError(

@@ -24,7 +24,7 @@ from orecast.papers.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerp
 from orecast.papers.report import write_reproduction
 from orecast.papers.study import FACTS, Study, prepare_study, survey_file, survey_table
 from orecast.run import Run, versions
-from orecast.workflow.recipes import declared
+from orecast.workflow.recipes import caveats_of
 from orecast.workflow.run.job import Progress, Provenance
 from orecast.workflow.workers import work_off
 
@@ -153,8 +153,8 @@ def _write_results(
 
 
 def _content_of(study: Study, cell: ReproducedCell) -> dict[str, Any] | None:
-    """A finished cell, with what its model declares about its leak-free scores."""
+    """A finished cell, with its model's caveats about its leak-free scores."""
     content = read_reproduced(study.folder, cell)
     if content is None or "error" in content or cell.protocol != "spatial":
         return content
-    return content | {"declares": declared(study.config(study.plan.entry(cell.entry), cell.seed))}
+    return content | {"caveats": caveats_of(study.config(study.plan.entry(cell.entry), cell.seed))}

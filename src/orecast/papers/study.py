@@ -435,7 +435,9 @@ class Study:
             if self.plan.experiment.places.kind == "tiles" and self.rows is not None:
                 rows, words = self.rows.sampling, ""
             else:
-                rows, words = recipe.grown(evidence, self.places.sampling, evidence.valid, seed)
+                rows, words = recipe.labelled_rows(
+                    evidence, self.places.sampling, evidence.valid, seed
+                )
             self._whole[entry.stem] = recipe.fit_rows(
                 evidence, rows, visible=evidence.valid, hidden=None, seed=seed, words=words
             )

@@ -139,7 +139,7 @@ SPATIAL = "spatial"
 def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
     """Every table of one survey: ``spatial``, ``layers``, ``claims``, ``others`` and ``failed``.
 
-    None is a table with nothing to show. ``declares`` are sentences that go with a
+    None is a table with nothing to show. ``caveats`` are sentences that go with a
     model's scores, by name; ``meanings`` what the maps are.
     """
     rows = survey["scores"]
@@ -158,7 +158,7 @@ def survey_tables(survey: Row, protocols: Sequence[str]) -> dict[str, Any]:
         ],
         "words": _words(rows, SPATIAL),
         "failed": failed_table(rows),
-        "declares": {r["name"]: r["declares"] for r in rows if r.get("declares")},
+        "caveats": {r["name"]: r["caveats"] for r in rows if r.get("caveats")},
         "meanings": meanings(r["name"] for r in spatial),
     }
 
@@ -385,8 +385,8 @@ def to_markdown(content: Row, surveys: Sequence[Row]) -> str:
     for survey, tables in zip(content["surveys"], surveys, strict=True):
         lines += [f"## {survey['title']}", ""]
         lines += [line for sentence in survey["sentences"] for line in (sentence, "")]
-        for name, words in tables["declares"].items():
-            lines += [f"{name} declares: {'; '.join(words)}.", ""]
+        for name, words in tables["caveats"].items():
+            lines += [f"Note on {name}: {'; '.join(words)}.", ""]
         layers = tables["layers"].part(0, FIRST_LAYERS) if tables["spatial"] else None
         for table in (
             tables["spatial"],

@@ -145,8 +145,9 @@ class DepositScore(_Part):
 class Score(_Part):
     """All scores of the model or of one baseline under one protocol.
 
-    ``places`` has a percentile for each place; deposits that share a cell are one place. ``called``
-    has accuracy, precision, recall and others at a threshold chosen inside training.
+    ``places`` has a percentile for each place; deposits that share a cell are one place.
+    ``threshold_scores`` has accuracy, precision, recall and others at a threshold chosen inside
+    training.
     """
 
     name: str
@@ -157,7 +158,7 @@ class Score(_Part):
     auc: Estimated = UNKNOWN
     average_precision: Estimated = UNKNOWN
     top_area: dict[float, Estimated] = {}
-    called: dict[str, Estimated] = {}
+    threshold_scores: dict[str, Estimated] = {}
     prediction_area: PredictionArea | None = None
     brier: Estimated = UNKNOWN
     brier_skill: Estimated = UNKNOWN
@@ -298,7 +299,7 @@ class Metrics(_Part):
     """The whole of ``metrics.json``.
 
     ``anomalies``: no model learned from a deposit. The map shows anomalies, and its scores, if any,
-    are of deposits held back. ``declares`` are sentences that go with the model's scores, such as
+    are of deposits held back. ``caveats`` are sentences that go with the model's scores, such as
     that it has seen held-out cells.
     """
 
@@ -310,7 +311,7 @@ class Metrics(_Part):
     training_fit: Curve | None = None
     classes: Classes = Classes()
     verdict: Verdict
-    declares: list[Sentence] = []
+    caveats: list[Sentence] = []
     undiscovered: Undiscovered | None = None
     left_out: dict[str, Text] = {}
     layer_null: LayerNull | None = None

@@ -329,7 +329,7 @@ def at_threshold(metrics: Metrics) -> Table:
     rows = [
         (s.name, *(_threshold_cell(s, key) for key in _AT_THRESHOLD))
         for s in metrics.fair
-        if s.called
+        if s.threshold_scores
     ]
     head = ("Map", *(head for head, _ in _AT_THRESHOLD.values()))
     stressed = _roles(metrics) if len(rows) == len(metrics.fair) else {}
@@ -344,7 +344,7 @@ def at_threshold(metrics: Metrics) -> Table:
 
 def _threshold_cell(score: Score, key: str) -> str:
     _, share = _AT_THRESHOLD[key]
-    value = score.called.get(key, UNKNOWN)
+    value = score.threshold_scores.get(key, UNKNOWN)
     return estimate(value, percent=share, digits=0 if share else 2)
 
 

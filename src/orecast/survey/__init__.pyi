@@ -1,5 +1,5 @@
+from .data import Element, Finding, Findings, Level, Raster, Survey
 from .description import Section, checks, describe
-from .nouns import Element, Finding, Findings, Level, Raster, Survey
 from .proposal import propose
 from .reading import read_survey
 

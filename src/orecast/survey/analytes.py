@@ -12,6 +12,7 @@ from orecast.arrays import Floats
 from orecast.config import Samples
 from orecast.errors import ConfigError, InputError, nearest
 from orecast.survey.concentrations import holds_no_number
+from orecast.survey.data import Element, Findings, listed
 from orecast.survey.elements import (
     CRUST,
     ELEMENTS,
@@ -25,7 +26,6 @@ from orecast.survey.elements import (
     unit_in,
     unit_named,
 )
-from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.tables import Table
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")

@@ -14,7 +14,7 @@ import numpy as np
 
 from orecast.arrays import Bools, Floats
 from orecast.errors import InputError
-from orecast.survey.nouns import Element, Findings
+from orecast.survey.data import Element, Findings
 from orecast.survey.tables import Table
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from orecast.arrays import Bools, Floats
 from orecast.config import Config, Deposits
 from orecast.errors import AlignmentError, InputError, SamplingError
 from orecast.grid import Bounds, Grid
+from orecast.survey.data import Findings, listed
 from orecast.survey.duplicates import places
-from orecast.survey.nouns import Findings, listed
 from orecast.survey.points import read_points
 from orecast.survey.projection import bounds_in, moved, transformed
 from orecast.survey.rasters import (

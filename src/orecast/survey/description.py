@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from orecast.grid import Bounds, crs_name
+from orecast.survey.data import Survey
 from orecast.survey.deposits import chance, interval_half_width
 from orecast.survey.duplicates import places
-from orecast.survey.nouns import Survey
 from orecast.survey.vectors import bounds_of
 
 

@@ -19,9 +19,9 @@ from orecast.survey.concentrations import (
     lowest_seen,
     nothing_detected,
 )
+from orecast.survey.data import Element, Findings
 from orecast.survey.duplicates import Places, average, places, precision
 from orecast.survey.gridded import read_gridded
-from orecast.survey.nouns import Element, Findings
 from orecast.survey.points import read_points
 from orecast.survey.projection import check_projected, moved, report_stretch, working_crs
 from orecast.survey.tables import Table

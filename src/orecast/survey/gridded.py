@@ -20,8 +20,8 @@ from orecast.survey.analytes import (
     report_element_and_oxide,
     units_by_symbol,
 )
+from orecast.survey.data import Element, Findings, listed
 from orecast.survey.elements import Header, parse_header
-from orecast.survey.nouns import Element, Findings, listed
 from orecast.survey.projection import parse_crs, utm_zone
 from orecast.survey.rasters import matches, read_raster, require_held
 

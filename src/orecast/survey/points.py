@@ -17,7 +17,7 @@ from orecast.errors import ConfigError, InputError
 from orecast.grid import crs_name
 from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import numbers
-from orecast.survey.nouns import Findings, listed
+from orecast.survey.data import Findings, listed
 from orecast.survey.projection import (
     check_degrees,
     check_projected,

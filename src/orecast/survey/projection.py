@@ -12,7 +12,7 @@ from pyproj.exceptions import CRSError, ProjError
 from orecast.arrays import Floats
 from orecast.errors import AlignmentError, ConfigError, InputError
 from orecast.grid import Bounds, crs_name
-from orecast.survey.nouns import Findings
+from orecast.survey.data import Findings
 
 if TYPE_CHECKING:
     import geopandas as gpd

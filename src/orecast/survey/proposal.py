@@ -18,8 +18,8 @@ from orecast.grid import Bounds, crs_name
 from orecast.run import holds_run
 from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
+from orecast.survey.data import listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
-from orecast.survey.nouns import listed
 from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values

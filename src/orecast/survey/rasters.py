@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from orecast.capacity import require_memory
 from orecast.errors import AlignmentError, InputError
 from orecast.grid import Bounds, Grid
-from orecast.survey.nouns import Findings, Raster
+from orecast.survey.data import Findings, Raster
 from orecast.survey.projection import bounds_in, file_crs
 from orecast.survey.tables import in_short, require_file, require_utf8
 from orecast.survey.vectors import require_overlap

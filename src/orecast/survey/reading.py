@@ -8,9 +8,9 @@ import numpy as np
 
 from orecast.config import Config, Vectors
 from orecast.errors import ConfigError, InputError
+from orecast.survey.data import Findings, Raster, Survey
 from orecast.survey.deposits import Region, check_number, read_deposits, report_no_deposits
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
-from orecast.survey.nouns import Findings, Raster, Survey
 from orecast.survey.projection import transformed
 from orecast.survey.rasters import on_pixels, read_layer_raster, read_values
 from orecast.survey.vectors import bounds_of, read_layer, require_overlap

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.errors import InputError, nearest
-from orecast.survey.nouns import listed
+from orecast.survey.data import listed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ import numpy as np
 
 from orecast.errors import AlignmentError, InputError, nearest
 from orecast.grid import Bounds
-from orecast.survey.nouns import Findings
+from orecast.survey.data import Findings
 from orecast.survey.projection import file_crs, reprojected
 from orecast.survey.tables import Table, as_numbers, in_short, require_file, require_utf8
 

@@ -1,4 +1,4 @@
-"""Check windows and labels against the needs that a model declares."""
+"""Check windows and labels against the needs that a model caveats."""
 
 from __future__ import annotations
 

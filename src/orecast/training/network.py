@@ -111,7 +111,7 @@ class Network:
         self.training = of_places(training, self.needs)
 
     @property
-    def declares(self) -> tuple[str, ...]:
+    def caveats(self) -> tuple[str, ...]:
         """Sentences to print with its scores, about data it used that a fold should hide."""
         on_all = self.training.pretrain > 0 and self.training.pretrain_on == "all"
         return (TRANSDUCTIVE,) if on_all else ()

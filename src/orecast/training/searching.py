@@ -12,7 +12,7 @@ import numpy as np
 from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Model, Windows
-from orecast.training.committees import apart, inner_parts, member_seed, require_classes
+from orecast.training.ensembles import apart, inner_parts, member_seed, require_classes
 
 ADAPTIVE = "adaptive"
 """Value of an option that the search chooses."""
@@ -75,7 +75,7 @@ def resolve_searched(
     """Choose among all combinations of candidates by their accuracy on held-out windows.
 
     The training windows are split into three parts, or as many as there are groups of deposits.
-    Deposits that share windows or a ``group`` stay together (``committees.inner_parts``). Each
+    Deposits that share windows or a ``group`` stay together (``ensembles.inner_parts``). Each
     candidate classifies each part's windows (positive from 0.5 on), after it has learned from
     windows of the other parts that share no cell with it. All candidates use the same seeds. Ties:
     the first is taken. A candidate is skipped if ``check`` on all windows, or a fit, raises

@@ -1,9 +1,15 @@
 """The recipe that is fitted in each fold, and the cross-validation loop."""
 
-from orecast.validation.answers import GENERATED, FoldAnswer, OutOfFold, answer_path, examined
 from orecast.validation.crossing import cross_predict
 from orecast.validation.fitted import Fitted
 from orecast.validation.inner import Calibration
+from orecast.validation.predictions import (
+    GENERATED,
+    FoldPrediction,
+    OutOfFold,
+    examined,
+    prediction_path,
+)
 from orecast.validation.published import published_folds, published_predict
 from orecast.validation.recipe import Recipe
 
@@ -11,12 +17,12 @@ __all__ = [
     "GENERATED",
     "Calibration",
     "Fitted",
-    "FoldAnswer",
+    "FoldPrediction",
     "OutOfFold",
     "Recipe",
-    "answer_path",
     "cross_predict",
     "examined",
+    "prediction_path",
     "published_folds",
     "published_predict",
 ]

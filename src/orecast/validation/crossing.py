@@ -13,16 +13,16 @@ from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.sampling import Fold, Sampling, SplitProtocol
 from orecast.splits.paper import Paper
-from orecast.validation.answers import (
-    Draws,
-    FoldAnswer,
-    OutOfFold,
-    answer_path,
-    keep_answer,
-    read_answer,
-)
 from orecast.validation.fitted import Fitted
 from orecast.validation.inner import Calibration, calibrate_inside
+from orecast.validation.predictions import (
+    Draws,
+    FoldPrediction,
+    OutOfFold,
+    prediction_path,
+    read_prediction,
+    write_prediction,
+)
 from orecast.validation.published import Progress, published_predict
 from orecast.validation.recipe import Recipe
 
@@ -59,7 +59,7 @@ def cross_predict(
     each finished fold is written there, and a resumed run reads it.
     """
     if isinstance(protocol, Paper):
-        grown, words = recipe.grown(evidence, sampling, evidence.valid, seed)
+        grown, words = recipe.labelled_rows(evidence, sampling, evidence.valid, seed)
         rows = protocol.rows(grown)
         return published_predict(
             *(recipe, evidence, rows, protocol),
@@ -75,9 +75,9 @@ def cross_predict(
     for k, fold in enumerate(folds):
         if progress:
             progress("fold", k, len(folds))
-        kept = None if store is None else answer_path(store, k)
+        kept = None if store is None else prediction_path(store, k)
         if kept is not None and kept.is_file():
-            draws, answer = read_answer(kept, fold)
+            draws, prediction = read_prediction(kept, fold)
         else:
             own, ore = evidence if refit is None else refit(fold.hidden), sampling.take(fold.train)
             fitted = recipe.fit(own, ore, hidden=fold.hidden, seed=seed)
@@ -87,14 +87,14 @@ def cross_predict(
                     recipe, fitted, own, ore, inner, hidden=fold.hidden, seed=seed
                 )
             task = _FoldTask(own, sampling, fold, spread, own_labels, cells, seed, k)
-            draws, answer = task.predict(fitted, calibration)
+            draws, prediction = task.predict(fitted, calibration)
             if kept is not None:
-                keep_answer(kept, draws, answer)
-        collected.add(k, draws, answer)
+                write_prediction(kept, draws, prediction)
+        collected.add(k, draws, prediction)
     if progress:
         progress("fold", len(folds), len(folds))
     words = protocol.words
-    if any(answer.drawn for answer in collected.answers):
+    if any(prediction.drawn for prediction in collected.folds):
         words += f"; each place is ranked among at most {cells:,} random cells of its region"
     return collected.result(sampling, words)
 
@@ -114,8 +114,8 @@ class _FoldTask:
 
     def predict(
         self, fitted: Fitted, calibration: Calibration | None
-    ) -> tuple[Draws | None, FoldAnswer]:
-        """Draws at every valid cell (only with ``spread``), and the fold's answer."""
+    ) -> tuple[Draws | None, FoldPrediction]:
+        """Draws at every valid cell (only with ``spread``), and the fold's prediction."""
         fold, valid, at = self.fold, self.evidence.valid, self.sampling.at[self.fold.test]
         region = np.argwhere(valid & fold.region)
         cells = self._some(region, self.cells, 14)
@@ -129,7 +129,7 @@ class _FoldTask:
         else:
             cell_scores = fitted.predict(cells)
         assert fitted.learned is not None
-        return draws, FoldAnswer(
+        return draws, FoldPrediction(
             fold.train,
             fold.test,
             fitted.predict(at),
@@ -178,18 +178,18 @@ class _Collected:
         shape = evidence.grid.shape
         self.map = np.full(shape, np.nan, dtype=np.float32)
         self.fold = np.full(shape, -1, dtype=np.int16)
-        self.answers: list[FoldAnswer] = []
+        self.folds: list[FoldPrediction] = []
         self.spread = spread
         self._valid = evidence.valid
         self._n = 0
         self._mean = np.zeros(int(self._valid.sum()))
         self._squares = np.zeros_like(self._mean)
 
-    def add(self, k: int, draws: Draws | None, answer: FoldAnswer) -> None:
-        r, c = answer.cells.T
-        self.map[r, c] = answer.cell_scores
+    def add(self, k: int, draws: Draws | None, prediction: FoldPrediction) -> None:
+        r, c = prediction.cells.T
+        self.map[r, c] = prediction.cell_scores
         self.fold[r, c] = k
-        self.answers.append(answer)
+        self.folds.append(prediction)
         for scores in () if draws is None else draws:  # Welford's running variance
             self._n += 1
             step = scores - self._mean
@@ -201,4 +201,4 @@ class _Collected:
         if self.spread:
             spread = np.full(self.map.shape, np.nan, dtype=np.float32)
             spread[self._valid] = np.sqrt(self._squares / max(1, self._n - 1))
-        return OutOfFold(self.map, self.fold, sampling, self.answers, protocol_words, spread)
+        return OutOfFold(self.map, self.fold, sampling, self.folds, protocol_words, spread)

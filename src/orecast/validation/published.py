@@ -17,8 +17,14 @@ from orecast.metrics import f1_optimal_threshold
 from orecast.sampling import Fold, Model, Sampling, Windows
 from orecast.sampling.augmentation import Step, grow
 from orecast.splits.paper import Definition
-from orecast.validation.answers import FoldAnswer, OutOfFold, answer_path, keep_answer, read_answer
 from orecast.validation.fitted import counted, labels_of
+from orecast.validation.predictions import (
+    FoldPrediction,
+    OutOfFold,
+    prediction_path,
+    read_prediction,
+    write_prediction,
+)
 from orecast.validation.recipe import Recipe
 
 Progress = Callable[[str, int, int], None]
@@ -66,17 +72,17 @@ def published_predict(
     depends only on the seed.
     """
     sampling, folds, sides = _split(recipe, evidence, rows, protocol, seed)
-    answers = []
+    predictions = []
     for k, (fold, (learned, tested)) in enumerate(zip(folds, sides, strict=True)):
         if progress:
             progress("fold", k, len(folds))
-        kept = None if store is None else answer_path(store, k)
+        kept = None if store is None else prediction_path(store, k)
         if kept is not None and kept.is_file():
-            _, answer = read_answer(kept, fold)
+            _, prediction = read_prediction(kept, fold)
         else:
             model = _fitted(recipe, learned, seed)
             scores = model.predict(tested.X)
-            answer = FoldAnswer(
+            prediction = FoldPrediction(
                 *(fold.train, fold.test, scores),
                 *(_NOWHERE, np.empty(0), np.empty(0)),
                 hidden_cells=0,
@@ -84,16 +90,16 @@ def published_predict(
                 region_cells=0,
                 words=words,
                 learned=counted(learned.rows.y) if recipe.labels else (0, 0),
-                called=_predicted_positive(model, protocol.defined, learned, tested, scores),
+                positive=_predicted_positive(model, protocol.defined, learned, tested, scores),
             )
             if kept is not None:
-                keep_answer(kept, None, answer)
-        answers.append(answer)
+                write_prediction(kept, None, prediction)
+        predictions.append(prediction)
     if progress:
         progress("fold", len(folds), len(folds))
     shape = evidence.grid.shape
     nothing = np.full(shape, np.nan, dtype=np.float32), np.full(shape, -1, dtype=np.int16)
-    return OutOfFold(*nothing, sampling, answers, protocol.words)
+    return OutOfFold(*nothing, sampling, predictions, protocol.words)
 
 
 def published_folds(
@@ -104,7 +110,7 @@ def published_folds(
     return sampling, folds
 
 
-class _Grown(NamedTuple):
+class _Part(NamedTuple):
     """Windows, their rows, and which of them growth made, ``(n,)``."""
 
     X: Windows
@@ -112,25 +118,25 @@ class _Grown(NamedTuple):
     made: Bools
 
     @classmethod
-    def of(cls, X: Windows, rows: Sampling, plan: Sequence[Step], seed: int) -> _Grown:
+    def of(cls, X: Windows, rows: Sampling, plan: Sequence[Step], seed: int) -> _Part:
         more = grow(X, rows.y, rows.group, plan, seed=seed)
         first = more.origin[:, 0]
         origin = np.where(first >= 0, rows.origin[first], -1)
         made = np.arange(len(first)) >= len(rows)
         return cls(more.X, Sampling(more.X.at, more.y, more.group, origin), made)
 
-    def take(self, rows: Ints) -> _Grown:
-        return _Grown(self.X.take(rows), self.rows.take(rows), self.made[rows])
+    def take(self, rows: Ints) -> _Part:
+        return _Part(self.X.take(rows), self.rows.take(rows), self.made[rows])
 
 
 def _split(
     recipe: Recipe, evidence: Evidence, rows: Sampling, protocol: PublishedProtocol, seed: int
-) -> tuple[Sampling, list[Fold], list[tuple[_Grown, _Grown]]]:
+) -> tuple[Sampling, list[Fold], list[tuple[_Part, _Part]]]:
     """All training and test rows, the folds by row numbers, and both parts of each fold."""
     defined = protocol.defined
     if defined.grow in ("first", "none"):
         windows = _windows(recipe, evidence, rows, seed)
-        whole = _Grown.of(windows, rows, recipe.plan if defined.grow == "first" else (), seed)
+        whole = _Part.of(windows, rows, recipe.plan if defined.grow == "first" else (), seed)
         folds = list(protocol.folds(whole.rows, evidence.reach))
         return whole.rows, folds, [(whole.take(f.train), whole.take(f.test)) for f in folds]
     sides = [
@@ -153,7 +159,7 @@ def _split(
 
 def _grown_after(
     recipe: Recipe, evidence: Evidence, rows: Sampling, fold: Fold, defined: Definition, seed: int
-) -> tuple[_Grown, _Grown]:
+) -> tuple[_Part, _Part]:
     """Training and test part of a fold; the test part is grown only if the paper grew it."""
     train, test = rows.take(fold.train), rows.take(fold.test)
     windows = _windows(recipe, evidence, train, seed)
@@ -162,8 +168,8 @@ def _grown_after(
         plans = divided(recipe.plan, train.y, test.y, defined.share)
     other = int(np.random.default_rng([seed, 16]).integers(2**63))
     return (
-        _Grown.of(windows, train, plans[0], seed),
-        _Grown.of(windows.moved(test.at), test, plans[1], other),
+        _Part.of(windows, train, plans[0], seed),
+        _Part.of(windows.moved(test.at), test, plans[1], other),
     )
 
 
@@ -200,7 +206,7 @@ def _windows(recipe: Recipe, evidence: Evidence, rows: Sampling, seed: int) -> W
     return recipe.windows(evidence, rows, visible=evidence.valid, hidden=None, seed=seed)
 
 
-def _fitted(recipe: Recipe, part: _Grown, seed: int) -> Model:
+def _fitted(recipe: Recipe, part: _Part, seed: int) -> Model:
     if recipe.labels:
         return recipe.model().fit(part.X, part.rows.y, part.rows.group, seed=seed)
     part = part.take(np.flatnonzero(~part.made))
@@ -209,7 +215,7 @@ def _fitted(recipe: Recipe, part: _Grown, seed: int) -> Model:
 
 
 def _predicted_positive(
-    model: Model, defined: Definition, learned: _Grown, tested: _Grown, scores: Floats
+    model: Model, defined: Definition, learned: _Part, tested: _Part, scores: Floats
 ) -> Bools:
     """Test rows predicted positive, by the paper's rule."""
     if defined.threshold == "own":

@@ -94,9 +94,9 @@ class Recipe:
             seen = seen & ~hidden & ~windows_touching(hidden, self.size)
         if not self.labels:
             return _unlabelled(seen, seed), "none: the model uses no labels"
-        return self.grown(evidence, ore, seen, seed)
+        return self.labelled_rows(evidence, ore, seen, seed)
 
-    def grown(
+    def labelled_rows(
         self, evidence: Evidence, ore: Sampling, seen: Bools, seed: int
     ) -> tuple[Sampling, str]:
         """Slid copies of the deposits, and negatives; how negatives were chosen.

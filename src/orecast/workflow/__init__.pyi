@@ -5,7 +5,7 @@ from .checking import check, propose_run, write_checks
 from .compare.comparing import Compared, run_comparison
 from .compare.plan import Plan, parse_choices
 from .predict.predicting import Prediction, run_prediction
-from .run.choosing import AUTO, SUMMARY, stands_for
+from .run.choosing import AUTO, SUMMARY, describe_auto
 from .run.running import Summary, run_survey
 
 __all__ = [
@@ -19,12 +19,12 @@ __all__ = [
     "audit_run",
     "audit_windows",
     "check",
+    "describe_auto",
     "parse_choices",
     "propose_run",
     "run_comparison",
     "run_prediction",
     "run_survey",
-    "stands_for",
     "write_audit",
     "write_checks",
 ]

@@ -107,7 +107,7 @@ def place_deposits(
     )
 
 
-def require_room(grid: Grid, window: int) -> None:
+def require_window_fits(grid: Grid, window: int) -> None:
     """Raise ConfigError where a window is larger than the grid."""
     rows, columns = grid.shape
     if window > min(rows, columns):
@@ -118,7 +118,7 @@ def require_room(grid: Grid, window: int) -> None:
         )
 
 
-def say_gaps(evidence: Evidence, window: int, findings: Findings) -> None:
+def report_gaps(evidence: Evidence, window: int, findings: Findings) -> None:
     """Report how many windows extend beyond the evidence, and which values they read there."""
     beyond = np.pad(~evidence.valid, window, constant_values=True)
     near = windows_touching(beyond, window)[window:-window, window:-window] & evidence.valid

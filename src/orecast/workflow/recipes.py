@@ -203,10 +203,10 @@ def trusted(config: Config) -> ModelOptions:
     return ModelOptions(name="ensemble", options=members)
 
 
-def declared(config: Config) -> list[str]:
+def caveats_of(config: Config) -> list[str]:
     """What the reader of the configured model's scores must know."""
     model = build_model(config.model.name, config.model.options, config.training)
-    found = list(getattr(model, "declares", ()))
+    found = list(getattr(model, "caveats", ()))
     if config.model.weight is not None and model.needs.weight:
         found.append(
             f"its weight, the layer {config.model.weight}, is used as given: if it was fitted to "

@@ -16,16 +16,16 @@ from orecast.metrics import (
     average_precision_of,
     bootstrap_mean,
     brier_of,
-    called_scores,
     confusion,
     held_out_curve,
     percentiles,
     prediction_area_of,
     reliability,
+    threshold_scores,
     top_share,
 )
 from orecast.metrics import average_precision as precision_of_ranks
-from orecast.validation import FoldAnswer, OutOfFold
+from orecast.validation import FoldPrediction, OutOfFold
 from orecast.workflow.places import Places
 
 TOP_AREAS = (0.01, 0.05, 0.10)
@@ -58,12 +58,12 @@ def held_out_row(
     ore[tuple(places.sampling.at.T)] = True
     held = _held_out(oof, len(places.sampling), ore)
     group = places.sampling.group
-    n_background = sum(a.region_cells for a in oof.answers)
+    n_background = sum(a.region_cells for a in oof.folds)
 
     def interval(values: Floats) -> dict[str, float]:
         return bootstrap_mean(values, seed=seed, groups=group).as_dict()
 
-    predicted = called_scores(held.hit, held.false_positive, groups=group, seed=seed)
+    predicted = threshold_scores(held.hit, held.false_positive, groups=group, seed=seed)
     return {
         "name": name,
         "role": role,
@@ -76,10 +76,10 @@ def held_out_row(
         "top_area": {
             str(a): top_share(held.percentile, a, groups=group).as_dict() for a in TOP_AREAS
         },
-        "called": {score: value.as_dict() for score, value in predicted.items()},
+        "threshold_scores": {score: value.as_dict() for score, value in predicted.items()},
         "prediction_area": _prediction_area(held.percentile, whole=role == "model"),
         **_probabilities(oof, group, seed),
-        "per_fold": [_fold_scores(k, a, held, places, ore) for k, a in enumerate(oof.answers)],
+        "per_fold": [_fold_scores(k, a, held, places, ore) for k, a in enumerate(oof.folds)],
         "per_deposit": [
             {
                 "deposit": int(d),
@@ -108,9 +108,9 @@ def paper_row(
     the score: a paper's AUC may be the balanced accuracy.
     """
     y = oof.sampling.y[oof.rows]
-    counts = confusion(y, oof.scores if oof.called is None else oof.called)
+    counts = confusion(y, oof.scores if oof.positive is None else oof.positive)
     by_fold: list[dict[str, Any]] = []
-    for k in range(len(oof.answers)):
+    for k in range(len(oof.folds)):
         mine = oof.row_fold == k
         value = auc(oof.scores[mine & (y == 1)], oof.scores[mine & (y == 0)])
         by_fold.append({"fold": k, "auc": value, "percentile": None, "deposits": None})
@@ -141,19 +141,19 @@ def ranked(score: NDArray[np.float32], cells: Ints) -> Floats:
 
 def _held_out(oof: OutOfFold, n: int, ore: Bools) -> HeldOut:
     sums, times, fold_of = np.zeros((4, n)), np.zeros(n), np.full(n, -1)
-    for k, answer in enumerate(oof.answers):
-        rows, background = answer.test, ~ore[tuple(answer.cells.T)]
-        percentile = percentiles(answer.scores, answer.cell_scores)
+    for k, prediction in enumerate(oof.folds):
+        rows, background = prediction.test, ~ore[tuple(prediction.cells.T)]
+        percentile = percentiles(prediction.scores, prediction.cell_scores)
         hit = false_positive = np.full(len(rows), np.nan)
-        if answer.calibration is not None:
-            threshold = answer.calibration.threshold
+        if prediction.calibration is not None:
+            threshold = prediction.calibration.threshold
             hit = (percentile >= threshold).astype(np.float64)
-            reached = answer.ranks[background] >= threshold
+            reached = prediction.ranks[background] >= threshold
             false_positive = np.full(len(rows), reached.mean() if len(reached) else np.nan)
-        elif answer.called is not None and answer.alarm is not None:
-            hit = answer.called.astype(np.float64)
-            false_positive = np.full(len(rows), answer.alarm)
-        outranked = percentiles(answer.scores, answer.cell_scores[background])
+        elif prediction.positive is not None and prediction.false_positive_rate is not None:
+            hit = prediction.positive.astype(np.float64)
+            false_positive = np.full(len(rows), prediction.false_positive_rate)
+        outranked = percentiles(prediction.scores, prediction.cell_scores[background])
         sums[:, rows] += [percentile, outranked, hit, false_positive]
         times[rows] += 1
         fold_of[rows] = k
@@ -164,16 +164,16 @@ def _held_out(oof: OutOfFold, n: int, ore: Bools) -> HeldOut:
 
 
 def _fold_scores(
-    k: int, answer: FoldAnswer, held: HeldOut, places: Places, ore: Bools
+    k: int, prediction: FoldPrediction, held: HeldOut, places: Places, ore: Bools
 ) -> dict[str, Any]:
-    background = answer.cell_scores[~ore[tuple(answer.cells.T)]]
-    ranks = percentiles(answer.scores, answer.cell_scores)
-    calibration = answer.calibration
+    background = prediction.cell_scores[~ore[tuple(prediction.cells.T)]]
+    ranks = percentiles(prediction.scores, prediction.cell_scores)
+    calibration = prediction.calibration
     return {
         "fold": k,
-        "auc": auc(answer.scores, background),
+        "auc": auc(prediction.scores, background),
         "percentile": float(np.nanmean(ranks)) if np.isfinite(ranks).any() else np.nan,
-        "deposits": int(np.isin(places.row, answer.test).sum()),
+        "deposits": int(np.isin(places.row, prediction.test).sum()),
         "threshold": None if calibration is None else calibration.threshold,
     }
 

@@ -1,4 +1,4 @@
-"""The two files of each system as typed nouns."""
+"""The two files of each system as typed objects."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_layers_without_faults_belong_to_the_last_model_alone() -> None:
 
 
 def test_rows_of_two_networks_are_told_apart_by_their_column() -> None:
-    rows = read_experiment("resgcn").standing_in("alpha")
+    rows = read_experiment("resgcn").entries_in("alpha")
     assert len(rows) == 14
     assert rows[0].key == "0.2 (ResGCN)"
     assert rows[0].stem == "0.2-resgcn"

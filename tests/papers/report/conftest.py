@@ -81,9 +81,9 @@ def lay_beside(system: str, folder: Path) -> None:
     score = rng.random((12, 8)).astype(np.float32)
     score[0, 0] = np.nan
     tiles = np.add.outer(np.arange(12) // 4 * 2, np.arange(8) // 4) + 1
-    numbered = {"tiles": tiles, "called": [2, 3], "known": [3]} if system != "ssgsnet" else {}
+    numbered = {"tiles": tiles, "predicted": [2, 3], "known": [3]} if system != "ssgsnet" else {}
     stems = [experiment.source(e).stem for e in experiment.models] + ["second-area"]
-    for stem in stems if experiment.standing_in("map") else []:
+    for stem in stems if experiment.entries_in("map") else []:
         np.savez(
             folder / "maps" / f"{stem}.npz", score=score, step=4, deposits=[[3, 1]], **numbered
         )

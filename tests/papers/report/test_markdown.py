@@ -8,11 +8,11 @@ import pytest
 
 from orecast.papers.experiments import ONE_LAYER, read_experiment, systems
 from orecast.papers.report.markdown import (
+    beats_chance_sentence,
     choices_table,
     citation,
     legend,
     set_table,
-    what_stands,
     what_was_generated,
     what_was_run,
 )
@@ -53,7 +53,11 @@ def test_the_markdown_has_every_table_whole(hand, tmp_path, system):
 @pytest.mark.parametrize("system", systems())
 def test_parts_of_the_page_stand_alone(hand, tmp_path, system):
     text, told = hand.write(tmp_path, system)
-    paragraphs = [citation(read_experiment(system).paper), what_stands(told), legend(told)]
+    paragraphs = [
+        citation(read_experiment(system).paper),
+        beats_chance_sentence(told),
+        legend(told),
+    ]
     paragraphs += [*what_was_run(told), choices_table(told["choices"])]
     paragraphs += ["\n".join(set_table(table)) for table in told["tables"]]
     assert len(told["tables"]) > 0
@@ -101,8 +105,8 @@ def test_runs_are_held_against_one_layer(hand, tmp_path, level, said):
     cells = [hand.cell(e, "spatial", 0, 0.5 + 0.1 * k) for k, e in enumerate(runs)]
     layer = hand.cell(ONE_LAYER, "spatial", 0, level)
     text, told = hand.write(tmp_path, "gk-dcn", cells=[*cells, layer])
-    assert said in what_stands(told)
-    assert what_stands(told) in text
+    assert said in beats_chance_sentence(told)
+    assert beats_chance_sentence(told) in text
     assert told["one_layer"]["value"] == pytest.approx(100 * level)
     assert len(told["standing"]) == 4
     assert "One layer" not in hand.write(tmp_path, "gk-dcn", cells=cells)[0]

@@ -78,7 +78,7 @@ def test_what_a_model_declares_stands_below_its_table_once(hand):
     said = "its weight has seen those that are held out"
     gk, plain = hand.entry("gk-dcn", "GK-DCN"), hand.entry("gk-dcn", "CNN")
     cells = [hand.cell(e, "spatial", s, scores={"f1": 0.5}) for e in (gk, plain) for s in (0, 1)]
-    cells = [c | ({"declares": [said]} if c["run"] == gk.name else {}) for c in cells]
+    cells = [c | ({"caveats": [said]} if c["run"] == gk.name else {}) for c in cells]
     tables = tables_of(read_experiment("gk-dcn"), cells, "full")
     lines = [line for line in set_table(tables[0]) if said in line]
     assert lines == [f"- GK-DCN, leak-free: {said}."]

@@ -201,7 +201,7 @@ class Experiment:
             return entry
         return next(e for e in self.runs if e.name == entry.same_as)
 
-    def standing_in(self, table: str) -> tuple[Entry, ...]:
+    def entries_in(self, table: str) -> tuple[Entry, ...]:
         """Return the entries shown in one of the paper's tables, in order."""
         return tuple(entry for entry in self.models if table in entry.tables)
 

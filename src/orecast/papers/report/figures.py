@@ -600,7 +600,7 @@ def _band(material: Material) -> str:
 
 def _entries(material: Material, *tables: str) -> list[Entry]:
     """The entries of the first of these tables that shows any."""
-    found = (material.experiment.standing_in(table) for table in tables)
+    found = (material.experiment.entries_in(table) for table in tables)
     return list(next((entries for entries in found if entries), ()))
 
 

@@ -108,7 +108,7 @@ def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
     axes.add_collection(
         LineCollection(list(_edges(tiles)), colors="white", linewidths=0.4, alpha=0.8)
     )
-    predicted = np.isin(tiles, map_.called)
+    predicted = np.isin(tiles, map_.predicted)
     veil = np.ones((*predicted.shape, 4))
     veil[..., 3] = np.where(predicted, 0.0, _VEIL)
     axes.imshow(veil, interpolation="nearest", zorder=2.5)
@@ -130,7 +130,7 @@ def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
     tiled = bool((map_.tiles[np.isfinite(map_.score)] > 0).all())  # else areas, some of one point
     shown, mark = max(size, 5.0), (math.sqrt(_DOT) + _RIM) / 2
     for number in numbers:
-        predicted = number in map_.called
+        predicted = number in map_.predicted
         if number < 1 or not (predicted or (tiled and size >= _SMALLEST)):
             continue
         reach = (np.array([0.4, 0.35 * len(str(number))]) * shown + mark) / points

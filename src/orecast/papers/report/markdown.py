@@ -108,7 +108,7 @@ def _declared(table: Row) -> list[str]:
     """What models declare about their leak-free scores: each sentence once, with its rows."""
     found: dict[str, list[str]] = {}
     for row in table["rows"]:
-        for words in row.get("declares", []):
+        for words in row.get("caveats", []):
             found.setdefault(words, []).append(row["name"])
     return [f"{', '.join(rows)}, leak-free: {words}" for words, rows in found.items()]
 
@@ -298,7 +298,7 @@ def _head(content: Row, paper: Paper) -> list[str]:
         *([SMOKE] if smoke else []),
         citation(paper),
         *([paper.note] if paper.note and not smoke else []),
-        *([] if smoke else [what_stands(content)]),
+        *([] if smoke else [beats_chance_sentence(content)]),
         PROTOCOLS,
         *what_was_run(content),
     ]
@@ -313,7 +313,7 @@ def citation(paper: Paper) -> str:
     return f"{authors}{paper.title} ({paper.year}).{journal}{doi}"
 
 
-def what_stands(content: Row) -> str:
+def beats_chance_sentence(content: Row) -> str:
     """Which runs are above chance under the leak-free protocol, and which above one layer."""
     ranked = content["standing"]
     if not ranked:

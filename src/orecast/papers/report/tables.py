@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Floats, Ints
 from orecast.errors import RunError
-from orecast.metrics.scores import CALLED
+from orecast.metrics.scores import THRESHOLD_SCORES
 from orecast.papers.experiments import ONE_LAYER, Column, Entry, Experiment, PaperTable
 from orecast.run import BROKEN_ARRAYS
 
@@ -32,7 +32,7 @@ class ScoredMap:
     step: float  # cells between lattice points
     deposits: Floats  # (n, 2) row and column on the lattice
     tiles: Ints | None = None  # (rows, columns), numbered from 1; below 1 is no tile
-    called: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles predicted as ore
+    predicted: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles predicted as ore
     known: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles that hold a deposit
 
 
@@ -84,7 +84,7 @@ def _map(path: Path) -> ScoredMap:
             deposits=arrays["deposits"].astype(np.float64).reshape(-1, 2),
             **{
                 name: arrays[name].astype(np.int64)
-                for name in ("tiles", "called", "known")
+                for name in ("tiles", "predicted", "known")
                 if name in arrays
             },
         )
@@ -141,7 +141,7 @@ def run_label(experiment: Experiment, entry: Entry) -> str:
 
 PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
 _STANDARD = ", standard"  # added to a column's name, for the score that the name means here
-_SCORES = ("auc", *CALLED)
+_SCORES = ("auc", *THRESHOLD_SCORES)
 _NOT_RUN = "not run"
 _NOT_GIVEN = "the paper does not give it"
 _UNDEFINED = "not defined on the test data (precision needs a predicted positive)"
@@ -211,9 +211,9 @@ class Results:
             if cell.get("error")
         ]
 
-    def declared(self, entry: Entry) -> list[str]:
-        """Return what its model declares about its leak-free scores."""
-        return [words for cell in self.done(entry, SPATIAL) for words in cell.get("declares", ())]
+    def caveats(self, entry: Entry) -> list[str]:
+        """Return its model's caveats about its leak-free scores."""
+        return [words for cell in self.done(entry, SPATIAL) for words in cell.get("caveats", ())]
 
 
 def tables_of(
@@ -271,7 +271,7 @@ def score_words(standard: str) -> str:
 def _table(
     results: Results, table: PaperTable, facts: Mapping[str, Mapping[str, Any]], smoke: bool
 ) -> dict[str, Any]:
-    entries = results.experiment.standing_in(table.id)
+    entries = results.experiment.entries_in(table.id)
     factual = _is_factual(table)
     sides = [*([] if smoke else [PUBLISHED]), *([OURS] if factual else [PAPER, SPATIAL])]
     columns = _columns(table, facts if factual else None)
@@ -322,7 +322,7 @@ def _weights(
 ) -> list[dict[str, Any]]:
     """The weights of the networks shown in a table, by their names in it."""
     by_run = {counted["run"]: counted for counted in weights}
-    shown = [(e.key, experiment.source(e).key) for e in experiment.standing_in(table.id)]
+    shown = [(e.key, experiment.source(e).key) for e in experiment.entries_in(table.id)]
     return [{**by_run[run], "run": name} for name, run in shown if run in by_run]
 
 
@@ -354,7 +354,7 @@ def _row(
     sides: Sequence[str],
     facts: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    entries = results.experiment.standing_in(table.id)
+    entries = results.experiment.entries_in(table.id)
     if table.kind != "folds":
         entries = tuple(e for e in entries if e.name == name)
     printed = next((row for row in table.rows if row.name == name), None)
@@ -373,7 +373,7 @@ def _row(
         ranked = entries if table.kind != "folds" or name == "mean" else ()
         row["percentile"] = [{"column": e.column, **results.percentile(e)} for e in ranked]
         row["refused"] = [words for e in ranked for words in results.refused(e)]
-        row["declares"] = list(dict.fromkeys(d for e in ranked for d in results.declared(e)))
+        row["caveats"] = list(dict.fromkeys(d for e in ranked for d in results.caveats(e)))
     return row
 
 
@@ -395,7 +395,7 @@ def _figure(
     entry = next(
         (
             e
-            for e in results.experiment.standing_in(table.id)
+            for e in results.experiment.entries_in(table.id)
             if (table.kind == "folds" or e.name == name) and e.column in (None, column.name)
         ),
         None,

@@ -46,7 +46,7 @@ class Cut:
         if isinstance(protocol, Paper):
             evidence = done.evidence
             recipe, seed = done.recipe, done.config.seed
-            grown, _ = recipe.grown(evidence, sampling, evidence.valid, seed)
+            grown, _ = recipe.labelled_rows(evidence, sampling, evidence.valid, seed)
             rows = protocol.rows(grown)
             sampling, cut = published_folds(recipe, evidence, rows, protocol, seed=seed)
             return cls(name, sampling, cut, protocol.words, True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from orecast.arrays import Bools
-from orecast.errors import REFUSALS
+from orecast.errors import METHOD_ERRORS
 from orecast.evidence import Evidence, refitted
 from orecast.metrics import auc, confusion
 from orecast.splits.negative_draws import NegativeDraws
@@ -25,7 +25,7 @@ from orecast.workflow.audit.folds import (
     sample_positions,
 )
 from orecast.workflow.places import Places
-from orecast.workflow.recipes import declared
+from orecast.workflow.recipes import caveats_of
 
 DEFAULT = "spatial"
 
@@ -195,7 +195,7 @@ def _claims(done: Finished) -> Check:
         return Check(code, what, Severity.UNKNOWN, "–", meaning)
     try:
         paper, spatial = (_regressed(done, name) for name in ("paper", DEFAULT))
-    except REFUSALS as error:
+    except METHOD_ERRORS as error:
         meaning = f"Not computed: {error.what}."
         return Check(code, what, Severity.UNKNOWN, "–", meaning)
     y = paper.sampling.y[paper.rows]
@@ -215,11 +215,11 @@ def _claims(done: Finished) -> Check:
 
 
 def _declared(done: Finished) -> list[Check]:
-    """What the model declares to have used of held-out areas."""
+    """What the model has used, on purpose, of held-out areas."""
     what = "Declared by the model"
     return [
         Check("declared", what, Severity.DECLARED, "no label", f"{words[0].upper()}{words[1:]}.")
-        for words in declared(done.config)
+        for words in caveats_of(done.config)
     ]
 
 
@@ -257,7 +257,10 @@ def _mean_auc(places: Places, found: OutOfFold) -> float:
     ore = np.zeros(found.map.shape, dtype=bool)
     ore[places.sampling.at[:, 0], places.sampling.at[:, 1]] = True
     by_fold = [
-        auc(answer.scores, answer.cell_scores[~ore[answer.cells[:, 0], answer.cells[:, 1]]])
-        for answer in found.answers
+        auc(
+            prediction.scores,
+            prediction.cell_scores[~ore[prediction.cells[:, 0], prediction.cells[:, 1]]],
+        )
+        for prediction in found.folds
     ]
     return float(np.mean(by_fold))

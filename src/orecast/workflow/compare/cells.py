@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from orecast.config import Config, read
-from orecast.errors import REFUSALS
+from orecast.errors import METHOD_ERRORS
 from orecast.evidence import Evidence, read_evidence
 from orecast.run import Run, read_sealed, write_sealed
 from orecast.survey import Survey, read_survey
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow.compare.plan import SPATIAL, Cell, Choice, configured
 from orecast.workflow.places import place_deposits
-from orecast.workflow.recipes import Baseline, declared, model_recipe
+from orecast.workflow.recipes import Baseline, caveats_of, model_recipe
 from orecast.workflow.run.job import Job, Provenance
 from orecast.workflow.run.validating import row_beside
 from orecast.workflow.scoring import held_out_row
@@ -39,7 +39,7 @@ def compute(folder: Path, key: str, cell: Cell) -> None:
     result: dict[str, Any]
     try:
         result = _scored(job, cell)
-    except REFUSALS as error:
+    except METHOD_ERRORS as error:
         result = {"error": error.as_dict()}
     content = {
         "survey": cell.survey,
@@ -67,7 +67,7 @@ def job_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
 def baselines_of(job: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
     """Every baseline by name, and the reasons why others are not possible here."""
     no_model = Cell("", _NO_MODEL, SPATIAL, job.seed, "baseline")
-    return replace(job, config=configured(job.config, no_model)).rivals()
+    return replace(job, config=configured(job.config, no_model)).baselines()
 
 
 @cache
@@ -79,28 +79,28 @@ def read_job(folder: Path, key: str, survey: str) -> Job:
 
 
 def _scored(job: Job, cell: Cell) -> dict[str, Any]:
-    """The cell's row, how its folds were cut, and what the model declares."""
+    """The cell's row, how its folds were cut, and what the model caveats."""
     if cell.role == "baseline":
         job = replace(job, config=job.config.model_copy(update={"seed": cell.seed}))
         baseline = baselines_of(job)[0][cell.model.name]
         return _held_out(job, cell, baseline.recipe, baseline.evidence)
     config = configured(job.config, cell)
     recipe = model_recipe(config, job.evidence, job.survey.barren)
-    declares = {"declares": declared(config)}
+    caveats = {"caveats": caveats_of(config)}
     if cell.protocol == SPATIAL:
-        return declares | _held_out(replace(job, config=config), cell, recipe, job.evidence)
+        return caveats | _held_out(replace(job, config=config), cell, recipe, job.evidence)
     # A new job, so that the evidence refitted for these many folds is not kept in memory.
     job = Job(
         *(config, job.run, job.provenance, _no_progress),
         *(job.survey, job.evidence, job.places),
     )
     row = row_beside(job, recipe)
-    return declares | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
+    return caveats | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
 
 
 def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[str, Any]:
     """Score under ``spatial``, in the same way as a run scores its model and baselines."""
-    answer = cross_predict(
+    out_of_fold = cross_predict(
         recipe,
         evidence,
         job.places.sampling,
@@ -109,8 +109,10 @@ def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[
         inner=job.inner,
         refit=job.refit_kept if evidence is job.evidence else None,
     )
-    row = held_out_row(cell.model.label, cell.role, "spatial", answer, job.places, seed=job.seed)
-    return {"sentence": answer.protocol_words, "row": row}
+    row = held_out_row(
+        cell.model.label, cell.role, "spatial", out_of_fold, job.places, seed=job.seed
+    )
+    return {"sentence": out_of_fold.protocol_words, "row": row}
 
 
 def _no_progress(what: str, done: int, total: int) -> None:

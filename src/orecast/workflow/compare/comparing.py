@@ -20,7 +20,7 @@ from orecast.survey import read_survey
 from orecast.workflow.compare.cells import CELLS, baselines_of, compute, job_of, read_cell, read_job
 from orecast.workflow.compare.plan import Cell, Plan, Refused, judge, refusals
 from orecast.workflow.compare.summary import summarise
-from orecast.workflow.places import require_room
+from orecast.workflow.places import require_window_fits
 from orecast.workflow.run.job import Job, Progress, Provenance
 from orecast.workflow.run.validating import layer_null
 from orecast.workflow.workers import work_off
@@ -168,7 +168,7 @@ def _built(name: str, config: Config, run: Run) -> Job:
             remedy="add [deposits] to its run.toml, or leave this run out",
         )
     evidence = build_evidence(survey, config)
-    require_room(evidence.grid, config.sampling.window)
+    require_window_fits(evidence.grid, config.sampling.window)
     return job_of(config, run, survey, evidence)
 
 

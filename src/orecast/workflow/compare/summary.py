@@ -71,7 +71,7 @@ def _row(cells: list[Row], groups: list[int], seed: int) -> Row:
         "seeds": [c["seed"] for c in cells if "row" in c],
         "seconds": float(np.mean([c["seconds"] for c in cells])),
         "failed": [{"seed": c["seed"], **c["error"]} for c in cells if "error" in c],
-        "declares": list(dict.fromkeys(words for c in cells for words in c.get("declares", ()))),
+        "caveats": list(dict.fromkeys(words for c in cells for words in c.get("caveats", ()))),
     }
     if not done:
         return row

@@ -13,7 +13,7 @@ from orecast.config import Composition, Config, Section
 from orecast.errors import ConfigError, InputError, ModelError
 from orecast.evidence import Evidence, build_evidence
 from orecast.survey import Survey, read_survey
-from orecast.workflow.places import require_room
+from orecast.workflow.places import require_window_fits
 from orecast.workflow.predict.scores import Trained
 from orecast.workflow.run.choosing import chosen
 
@@ -177,7 +177,7 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
                 remedy="use the same settings and units in both areas",
             )
     _require_cell_size(evidence, trained)
-    require_room(evidence.grid, trained.saved.size)
+    require_window_fits(evidence.grid, trained.saved.size)
     return replace(evidence, data=evidence.data[list(names)])
 
 

@@ -285,7 +285,7 @@ def _metrics(
         "undiscovered": rows.get("undiscovered", []),
         "classes": classes.as_dict(),
         "applicability": applicable.as_dict(),
-        "declares": trained.metrics.get("declares", []),
+        "caveats": trained.metrics.get("caveats", []),
     }
 
 

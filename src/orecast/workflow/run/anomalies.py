@@ -12,7 +12,7 @@ import numpy as np
 
 from orecast.arrays import Floats32, Ints
 from orecast.errors import SamplingError
-from orecast.explanation import elements_behind
+from orecast.explanation import anomalous_elements
 from orecast.mapping import classify, predict_map
 from orecast.metrics import bootstrap_mean, negative_draws, percentiles
 from orecast.sampling import Sampling
@@ -50,7 +50,7 @@ def map_anomalies(job: Job) -> None:
         elements = fitted[0].elements
 
         def reasons(areas: list[Ints]) -> list[str]:
-            found = elements_behind(job.evidence, areas, job.evidence.valid)
+            found = anomalous_elements(job.evidence, areas, job.evidence.valid)
             return [", ".join(found.top(k)) for k in range(len(areas))]
 
         targets = delineate(
@@ -134,15 +134,15 @@ def _scored(job: Job, score: Floats32) -> tuple[list[Row], dict[str, str]]:
     cells = np.unique(mapped_cells(kept, job.evidence), axis=0)
     if not len(cells):
         return [], {"held_back": NONE_MAPPED}
-    rivals, _ = job.rivals()
-    blind = {n: r for n, r in rivals.items() if not r.recipe.labels} if _asked(job) else {}
+    baselines, _ = job.baselines()
+    blind = {n: r for n, r in baselines.items() if not r.recipe.labels} if _asked(job) else {}
 
-    def draw(name: str, rival: Baseline, folder: Path, told: Progress) -> tuple[str, Floats32]:
+    def draw(name: str, baseline: Baseline, folder: Path, report: Progress) -> tuple[str, Floats32]:
         path = folder / "map.npz"
         drawn = _read_map(path)
         if drawn is None:
-            fitted = rival.recipe.fit(rival.evidence, NOBODY, hidden=None, seed=job.seed)
-            drawn = predict_map(fitted, rival.evidence, progress=told)
+            fitted = baseline.recipe.fit(baseline.evidence, NOBODY, hidden=None, seed=job.seed)
+            drawn = predict_map(fitted, baseline.evidence, progress=report)
             _keep_map(path, drawn)
         return name, drawn
 
@@ -193,7 +193,7 @@ def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) ->
 
     Raises SamplingError where no sample lies far enough from every deposit.
     """
-    nearest, sample = np.unique(nearest_samples(cells, job.ground), axis=0, return_inverse=True)
+    nearest, sample = np.unique(nearest_samples(cells, job.geometry), axis=0, return_inverse=True)
     protocol = job.protocol("negative-draws")
     assert isinstance(protocol, NegativeDraws)
     (fold,) = protocol.folds(Sampling.of(nearest, 1.0), job.evidence.reach)

@@ -67,10 +67,10 @@ def chosen(config: Config) -> Config:
     return config.model_copy(update=found | {"sampling": config.sampling.model_copy(update=own)})
 
 
-def stands_for(config: Config) -> str:
+def describe_auto(config: Config) -> str:
     """The model that ``auto`` selects for a survey, as a line for the user.
 
-    >>> stands_for(Config.model_validate({"samples": {"path": "samples.csv"}}))
+    >>> describe_auto(Config.model_validate({"samples": {"path": "samples.csv"}}))
     'auto: isolation-forest'
     """
     model = chosen(config).model

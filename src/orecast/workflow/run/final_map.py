@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import REFUSALS
+from orecast.errors import METHOD_ERRORS
 from orecast.evidence import FAULT_DISTANCE
 from orecast.explanation import occlusion
 from orecast.mapping import (
@@ -112,7 +112,7 @@ def _learned_from(fitted: Fitted) -> dict[str, Any]:
 def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
     what = "Training the final model"
     job.progress(what, 0, 1)
-    recipe, _ = job.recipe_told(what, "final")
+    recipe, _ = job.recipe_with_progress(what, "final")
     fitted = recipe.fit(job.evidence, job.places.sampling, hidden=None, seed=job.seed)
     job.progress(what, 1, 1)
     score = predict_map(
@@ -184,15 +184,17 @@ def _recommended(job: Job) -> NDArray[np.float32] | None:
     name, model = job.metrics["verdict"]["recommended"], job.config.model.name
     if name == model:
         return None
-    rival = job.rivals()[0][name]
+    baseline = job.baselines()[0][name]
     try:
-        fitted = rival.recipe.fit(rival.evidence, job.places.sampling, hidden=None, seed=job.seed)
+        fitted = baseline.recipe.fit(
+            baseline.evidence, job.places.sampling, hidden=None, seed=job.seed
+        )
         return predict_map(
             fitted,
-            rival.evidence,
+            baseline.evidence,
             progress=lambda what, done, total: job.progress("Mapping the baseline", done, total),
         )
-    except REFUSALS as error:
+    except METHOD_ERRORS as error:
         found = job.metrics["verdict"]
         job.metrics["verdict"] = without_map(found, model, reason_of(error))
         return None

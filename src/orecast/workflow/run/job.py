@@ -168,7 +168,7 @@ class Job:
             progress=epochs,
         )
 
-    def recipe_told(
+    def recipe_with_progress(
         self, what: str, where: str, fits: int = 1
     ) -> tuple[Recipe, Callable[[str, int, int], None]]:
         """Return the recipe, and a function that reports its folds: one bar for folds and epochs.
@@ -179,22 +179,22 @@ class Job:
         model = trusted(self.config)
         built = build_model(model.name, model.options, self.config.training)
         parts = fits * max(1, int(getattr(built, "epochs", 0)))
-        fold, folds, told = 0, 1, 0
+        fold, folds, epochs = 0, 1, 0
 
         def at_fold(_: str, done: int, total: int) -> None:
-            nonlocal fold, folds, told
-            fold, folds, told = done, total, 0
+            nonlocal fold, folds, epochs
+            fold, folds, epochs = done, total, 0
             self.progress(what, done * parts, total * parts)
 
         def at_epoch(done: int, total: int, loss: float) -> None:
-            nonlocal told
-            told = min(told + 1, parts - 1)
-            self.progress(what, fold * parts + told, folds * parts)
+            nonlocal epochs
+            epochs = min(epochs + 1, parts - 1)
+            self.progress(what, fold * parts + epochs, folds * parts)
 
         return self.recipe(where, at_epoch), at_fold
 
     @cached_property
-    def ground(self) -> MapGeometry:
+    def geometry(self) -> MapGeometry:
         """The map geometry that protocols use."""
         return geometry_of(self.survey, self.evidence, self.config)
 
@@ -208,7 +208,7 @@ class Job:
         return build_protocol(
             name,
             options.options if name == taking else {},
-            self.ground,
+            self.geometry,
             n_folds=folds or options.folds,
             seed=self.seed,
         )
@@ -230,7 +230,7 @@ class Job:
             self._refitted[key] = self.refit(hidden)
         return self._refitted[key]
 
-    def rivals(self) -> tuple[dict[str, Baseline], dict[str, str]]:
+    def baselines(self) -> tuple[dict[str, Baseline], dict[str, str]]:
         """Return the baselines by name, and the reasons why others are not possible here."""
         density = None
         if self.survey.gridded is None:

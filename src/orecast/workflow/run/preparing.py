@@ -19,7 +19,7 @@ from orecast.splits.negative_draws import NegativeDraws, nearest_samples
 from orecast.splits.paper import Paper
 from orecast.survey import Finding, Findings, Level, Survey, checks
 from orecast.validation import Recipe
-from orecast.workflow.places import place_deposits, require_room, say_gaps
+from orecast.workflow.places import place_deposits, report_gaps, require_window_fits
 from orecast.workflow.recipes import model_recipe
 from orecast.workflow.run.job import Job, Progress, Provenance
 
@@ -35,9 +35,9 @@ def prepare(
     with provenance.timed("evidence"):
         evidence = _recall_evidence(run) if done else build_evidence(survey, config)
         window = config.sampling.window
-        require_room(evidence.grid, window)
+        require_window_fits(evidence.grid, window)
         places = place_deposits(survey.deposits, evidence, window, survey.findings)
-        say_gaps(evidence, window, survey.findings)
+        report_gaps(evidence, window, survey.findings)
         job = Job(config, run, provenance, progress, survey, evidence, places)
         _check_first_fits(job)
         if done:
@@ -87,9 +87,9 @@ def _check_first_fits(job: Job) -> None:
     if refused:
         raise min(refused, key=lambda error: error.largest)
     if growth is not None:
-        _say_idle(growth, job.survey.findings)
+        _warn_idle(growth, job.survey.findings)
     if recipe.weight is not None:
-        _say_reversed(job, recipe.weight)
+        _warn_reversed(job, recipe.weight)
     if job.config.model.name in registry.entries(
         "orecast.models.classical"
     ):  # these fit in a moment
@@ -112,7 +112,7 @@ def _require_draws(job: Job) -> None:
     )
 
 
-def _say_idle(growth: Growth, findings: Findings) -> None:
+def _warn_idle(growth: Growth, findings: Findings) -> None:
     """Warn about steps of growth that would add nothing."""
     for made in growth.made:
         if made.n == 0:
@@ -125,7 +125,7 @@ def _say_idle(growth: Growth, findings: Findings) -> None:
             )
 
 
-def _say_reversed(job: Job, name: str) -> None:
+def _warn_reversed(job: Job, name: str) -> None:
     """Warn if the layer that weighs knowledge is lower at the deposits than elsewhere."""
     layer = job.evidence.layer(name)
     there = float(np.nanmean(layer[tuple(job.places.sampling.at.T)]))
@@ -152,11 +152,11 @@ def _check_protocol(job: Job, recipe: Recipe) -> None:
                 where="validation.protocol",
                 remedy='choose another protocol, or a detector such as "isolation-forest"',
             )
-        nearest = np.unique(nearest_samples(places.at, job.ground), axis=0)
+        nearest = np.unique(nearest_samples(places.at, job.geometry), axis=0)
         protocol.folds(Sampling.of(nearest, 1.0), evidence.reach)
         return
     if isinstance(protocol, Paper):
-        grown, _ = recipe.grown(evidence, places, evidence.valid, job.seed)
+        grown, _ = recipe.labelled_rows(evidence, places, evidence.valid, job.seed)
         places = protocol.rows(grown)
     protocol.folds(places, evidence.reach)[0]
 

@@ -57,19 +57,19 @@ def run_survey(
     ``progress(what, done, total)`` is called as the work advances. Nothing is written before the
     data have been read and checked. Raises OrecastError with place and remedy.
     """
-    tell = progress or (lambda what, done, total: None)
+    report = progress or (lambda what, done, total: None)
     require_known_names(config)
     config = chosen(config)
     window = config.sampling.window
     asked = trusted(config)
     build_model(asked.name, asked.options, config.training, window=window)
-    tell("Reading the survey", 0, 1)
+    report("Reading the survey", 0, 1)
     provenance = Provenance.of(config)
     with provenance.timed("survey"):
         survey = read_survey(config)
     with Run.begin(config.output, provenance.key, resume=resume, overwrite=overwrite) as run:
-        tell("Reading the survey", 1, 1)
-        job = prepare(config, run, provenance, tell, survey)
+        report("Reading the survey", 1, 1)
+        job = prepare(config, run, provenance, report, survey)
         if survey.deposits is None:
             map_anomalies(job)
         else:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from orecast.errors import REFUSALS, OrecastError, SamplingError
+from orecast.errors import METHOD_ERRORS, OrecastError, SamplingError
 from orecast.mapping import classify_held_out, write_raster
 from orecast.mapping.rasters import CLASS_NODATA
 from orecast.metrics import conformal_area, negative_draws, paired_difference, toroidal_null
@@ -19,7 +19,7 @@ from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDraws, nearest_samples
 from orecast.splits.paper import Paper
 from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
-from orecast.workflow.recipes import Baseline, declared
+from orecast.workflow.recipes import Baseline, caveats_of
 from orecast.workflow.run.job import Job, Progress
 from orecast.workflow.scoring import held_out_row, paper_row, verdict
 
@@ -55,7 +55,7 @@ def score_each(
         if reason is None:
             try:
                 scores.append(score(name, baseline, folder, reporting(part)))
-            except REFUSALS as error:
+            except METHOD_ERRORS as error:
                 reason = reason_of(error)
                 write_json(kept, {"reason": reason})
         if reason is not None:
@@ -94,47 +94,47 @@ def validate(job: Job) -> None:
         job.recall_metrics()
         return
     with job.provenance.timed("validation"):
-        answer = _test_model(job)
+        out_of_fold = _test_model(job)
         name, places = job.config.model.name, job.places
-        _say_fewer_folds(job, len(answer.answers))
+        _warn_fewer_folds(job, len(out_of_fold.folds))
         groups = places.sampling.group
-        model = held_out_row(name, "model", "spatial", answer, places, seed=job.seed)
-        rivals, left_out = _test_baselines(job)
-        for row in rivals:
+        model = held_out_row(name, "model", "spatial", out_of_fold, places, seed=job.seed)
+        baselines, left_out = _test_baselines(job)
+        for row in baselines:
             test = paired_difference(model["places"], row["places"], seed=job.seed, groups=groups)
             row["paired"] = test.as_dict()
         null = layer_null(job)
         confidence = job.config.uncertainty.confidence
         job.metrics = {
             "model": name,
-            "protocol": _protocol_facts(job, answer),
-            "folds": [_fold_facts(job, answer, k) for k in range(len(answer.answers))],
-            "scores": [model, *_beside(job), *rivals],
+            "protocol": _protocol_facts(job, out_of_fold),
+            "folds": [_fold_facts(job, out_of_fold, k) for k in range(len(out_of_fold.folds))],
+            "scores": [model, *_beside(job), *baselines],
             "left_out": left_out,
             "layer_null": null,
             "conformal": conformal_area(model["places"], confidence, groups=groups).as_dict(),
-            "calibration": _final_calibration(job, answer),
-            "held_out_classes": _held_out_classes(job, answer),
-            "verdict": verdict([model, *rivals], null),
-            "declares": declared(job.config),
+            "calibration": _final_calibration(job, out_of_fold),
+            "held_out_classes": _held_out_classes(job, out_of_fold),
+            "verdict": verdict([model, *baselines], null),
+            "caveats": caveats_of(job.config),
         }
         with job.run.stage("validation") as folder:
-            assert answer.spread is not None
+            assert out_of_fold.spread is not None
             words = "Prospectivity, each cell by a model that did not use its surroundings"
-            job.write(folder / "out_of_fold.tif", answer.map, words)
+            job.write(folder / "out_of_fold.tif", out_of_fold.map, words)
             write_raster(
                 folder / "folds.tif",
-                np.where(answer.fold >= 0, answer.fold, CLASS_NODATA),
+                np.where(out_of_fold.fold >= 0, out_of_fold.fold, CLASS_NODATA),
                 job.evidence.grid,
                 description="Fold whose model scored the cell in out_of_fold.tif",
                 dtype="uint8",
             )
             words = "Standard deviation of the prospectivity between the folds' models"
-            job.write(folder / "uncertainty.tif", answer.spread, words)
+            job.write(folder / "uncertainty.tif", out_of_fold.spread, words)
             job.write_found(folder)
 
 
-def _say_fewer_folds(job: Job, folds: int) -> None:
+def _warn_fewer_folds(job: Job, folds: int) -> None:
     asked = job.config.validation.folds
     if folds < asked:
         job.survey.findings.warning(
@@ -147,7 +147,7 @@ def _say_fewer_folds(job: Job, folds: int) -> None:
 
 def _test_model(job: Job) -> OutOfFold:
     what, fits = f"Testing {job.config.model.name}", 1 + job.config.validation.inner_folds
-    recipe, told = job.recipe_told(what, "testing", fits)
+    recipe, report = job.recipe_with_progress(what, "testing", fits)
     return cross_predict(
         recipe,
         job.evidence,
@@ -158,7 +158,7 @@ def _test_model(job: Job) -> OutOfFold:
         refit=job.refit_kept,
         spread=True,
         store=job.run.scratch("folds/spatial"),
-        progress=told,
+        progress=report,
     )
 
 
@@ -167,9 +167,9 @@ def _beside(job: Job) -> list[Row]:
     name = job.config.validation.protocol
     if name == "spatial":
         return []
-    recipe, told = job.recipe_told(f"Protocol {name}", name)
+    recipe, report = job.recipe_with_progress(f"Protocol {name}", name)
     store = job.run.scratch(f"folds/{name}")
-    return [row_beside(job, recipe, store=store, progress=told)]
+    return [row_beside(job, recipe, store=store, progress=report)]
 
 
 def row_beside(
@@ -184,7 +184,7 @@ def row_beside(
     protocol = job.protocol(name)
     if isinstance(protocol, NegativeDraws):
         return _drawn_row(job, recipe, protocol)
-    answer = cross_predict(
+    out_of_fold = cross_predict(
         recipe,
         job.evidence,
         job.places.sampling,
@@ -195,18 +195,18 @@ def row_beside(
         progress=progress,
     )
     if isinstance(protocol, Paper):
-        return paper_row(job.config.model.name, answer, protocol.scores, seed=job.seed)
-    row = held_out_row(job.config.model.name, "model", name, answer, job.places, seed=job.seed)
-    return row | {"sentence": answer.protocol_words}
+        return paper_row(job.config.model.name, out_of_fold, protocol.scores, seed=job.seed)
+    row = held_out_row(job.config.model.name, "model", name, out_of_fold, job.places, seed=job.seed)
+    return row | {"sentence": out_of_fold.protocol_words}
 
 
 def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
     if not job.config.validation.baselines:
         return [], {}
-    others, left_out = job.rivals()
+    others, left_out = job.baselines()
 
-    def test(name: str, other: Baseline, store: Path, told: Progress) -> Row:
-        answer = cross_predict(
+    def test(name: str, other: Baseline, store: Path, report: Progress) -> Row:
+        out_of_fold = cross_predict(
             other.recipe,
             other.evidence,
             job.places.sampling,
@@ -215,9 +215,9 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
             inner=job.inner,
             refit=job.refit_kept if other.evidence is job.evidence else None,
             store=store,
-            progress=told,
+            progress=report,
         )
-        return held_out_row(name, "baseline", "spatial", answer, job.places, seed=job.seed)
+        return held_out_row(name, "baseline", "spatial", out_of_fold, job.places, seed=job.seed)
 
     rows, refused = score_each(job, others, "Testing baselines", test)
     return rows, left_out | refused
@@ -226,16 +226,16 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
 def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
     """Score a detector that uses no deposits against repeatedly drawn negatives."""
     places, seed = job.places, job.seed
-    nearest = nearest_samples(places.cells, job.ground)
+    nearest = nearest_samples(places.cells, job.geometry)
     cells, sample = np.unique(nearest, axis=0, return_inverse=True)
     sampling = Sampling.of(cells, 1.0)
-    answer = cross_predict(recipe, job.evidence, sampling, protocol, seed=seed)
+    out_of_fold = cross_predict(recipe, job.evidence, sampling, protocol, seed=seed)
     scores = np.empty(len(cells))
-    scores[answer.rows] = answer.scores
+    scores[out_of_fold.rows] = out_of_fold.scores
     sample = sample.reshape(-1)
     found = negative_draws(
         scores[sample],
-        answer.answers[0].cell_scores,
+        out_of_fold.folds[0].cell_scores,
         seed=seed,
         draws=protocol.draws,
         distinct=sample,
@@ -245,7 +245,7 @@ def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
         "role": "model",
         "protocol": "negative-draws",
         "auc": {"value": found.mean, "low": found.low, "high": found.high},
-        "sentence": answer.protocol_words,
+        "sentence": out_of_fold.protocol_words,
         "extra": found.as_dict(),
     }
 
@@ -260,34 +260,34 @@ def layer_null(job: Job) -> dict[str, Any] | None:
     return null.as_dict() | {"layer": evidence.names[null.layer], "layers": len(evidence.names)}
 
 
-def _final_calibration(job: Job, answer: OutOfFold) -> dict[str, Any] | None:
+def _final_calibration(job: Job, out_of_fold: OutOfFold) -> dict[str, Any] | None:
     """Threshold and calibration for the final map, from the ranks of all held-out places.
 
     Each place is ranked among the cells of its own region: scores of two models are not compared.
     """
     if not job.config.validation.inner_folds:
         return None
-    return Calibration.of(answer.ranks[tuple(job.places.sampling.at.T)]).as_dict()
+    return Calibration.of(out_of_fold.ranks[tuple(job.places.sampling.at.T)]).as_dict()
 
 
-def _held_out_classes(job: Job, answer: OutOfFold) -> dict[str, Any]:
+def _held_out_classes(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
     """What the classes capture if each fold draws them by the cells that it may use."""
-    seen = [a.seen for a in answer.answers]
-    options, cells = job.class_options(answer.map, *seen), job.places.cells
-    return classify_held_out(answer.map, answer.fold, seen, options, cells).as_dict()
+    seen = [a.seen for a in out_of_fold.folds]
+    options, cells = job.class_options(out_of_fold.map, *seen), job.places.cells
+    return classify_held_out(out_of_fold.map, out_of_fold.fold, seen, options, cells).as_dict()
 
 
-def _protocol_facts(job: Job, answer: OutOfFold) -> dict[str, Any]:
+def _protocol_facts(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
     return {
         "name": "spatial",
-        "folds": len(answer.answers),
-        "sentence": f"{answer.protocol_words}. Negatives: {answer.words}.",
-        "hidden_buffer_m": job.ground.buffer(job.evidence.reach),
+        "folds": len(out_of_fold.folds),
+        "sentence": f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.words}.",
+        "hidden_buffer_m": job.geometry.buffer(job.evidence.reach),
     }
 
 
-def _fold_facts(job: Job, answer: OutOfFold, k: int) -> dict[str, Any]:
-    fold, places = answer.answers[k], job.places
+def _fold_facts(job: Job, out_of_fold: OutOfFold, k: int) -> dict[str, Any]:
+    fold, places = out_of_fold.folds[k], job.places
     return {
         "fold": k,
         "deposits": places.deposit[np.isin(places.row, fold.test)].tolist(),

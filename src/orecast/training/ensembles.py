@@ -39,11 +39,11 @@ Progress = Callable[[int, int, float], None]
 _ARRAYS = "ensemble.npz"
 
 
-class Committee(ABC):
+class BaseEnsemble(ABC):
     """Base of models that are made of other models.
 
     ``members`` are names of detectors and networks, each with its ``member_options``. ``needs`` are
-    the strictest of the members' needs; ``declares`` are all their sentences. If some members learn
+    the strictest of the members' needs; ``caveats`` are all their sentences. If some members learn
     from labels, a member without labels gets only the negative windows, with labels NaN, so it
     never sees a deposit. Networks train by ``training``, keep ``checkpoints`` in one folder each,
     and report to ``progress``.
@@ -71,8 +71,8 @@ class Committee(ABC):
         _check_members(members, member_options)
         built = {name: self._built(name) for name in members}
         self.needs = _strictest({name: model.needs for name, model in built.items()})
-        declared = [words for model in built.values() for words in getattr(model, "declares", ())]
-        self.declares = tuple(dict.fromkeys(declared))
+        caveats = [words for model in built.values() for words in getattr(model, "caveats", ())]
+        self.caveats = tuple(dict.fromkeys(caveats))
         self._epochs = sum(int(getattr(model, "epochs", 0)) for model in built.values())
 
     @property
@@ -249,7 +249,7 @@ _MOST_SEEDS = 1000
 _REFERENCE = 2_000  # visible windows among which a score is ranked
 
 
-class Ensemble(Committee):
+class Ensemble(BaseEnsemble):
     r"""Mean of several models' scores or ranks, each of one or more seeds.
 
     .. math:: s(x) = \frac{1}{m} \sum_{k=1}^{m} r_k(s_k(x))
@@ -263,8 +263,8 @@ class Ensemble(Committee):
     B. Lakshminarayanan, A. Pritzel, C. Blundell (2017), Simple and scalable predictive uncertainty
     estimation using deep ensembles, NIPS, 6402-6413, for one network of several ``seeds``.
 
-    ``members`` and ``member_options`` as in ``Committee``. Learned: ``fitted_``, one model for each
-    member and seed, and ``ranks_`` of each if ranks are combined.
+    ``members`` and ``member_options`` as in ``BaseEnsemble``. Learned: ``fitted_``, one model for
+    each member and seed, and ``ranks_`` of each if ranks are combined.
     """
 
     name = "ensemble"
@@ -428,7 +428,7 @@ _SUREST = 1e-3  # scores are moved at least this far from 0 and 1, so that their
 _RIDGE = 1.0
 
 
-class Stack(Committee):
+class Stack(BaseEnsemble):
     r"""Members combined by a logistic regression on their out-of-part scores.
 
     .. math:: s(x) = \sigma\Bigl(b + \sum_j w_j \, \mathrm{logit}(s_j(x))\Bigr), \quad w_j \ge 0
@@ -443,7 +443,7 @@ class Stack(Committee):
     Stacked regressions, Machine Learning 24, 49-64, for weights that are not negative; K.M. Ting,
     I.H. Witten (1999), Issues in stacked generalization, JAIR 10, 271-289, for probabilities.
 
-    ``members`` and ``member_options`` as in ``Committee``. Learned: ``fitted_``, ``weights_`` of
+    ``members`` and ``member_options`` as in ``BaseEnsemble``. Learned: ``fitted_``, ``weights_`` of
     the members ``(m,)``, ``intercept_``.
     """
 
@@ -499,7 +499,7 @@ class Stack(Committee):
         return self
 
     def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
-        """Raise the errors of ``Committee.check_fit``, and if deposits cannot be split."""
+        """Raise the errors of ``BaseEnsemble.check_fit``, and if deposits cannot be split."""
         super().check_fit(X, y, group, seed=seed)
         part = inner_parts(X.at, y, group, X.size, self.inner_folds)
         for k in range(int(part.max()) + 1):

@@ -7,7 +7,7 @@ from pyproj import CRS
 from scipy.stats import median_abs_deviation
 
 from orecast.evidence import Evidence
-from orecast.explanation import elements_behind
+from orecast.explanation import anomalous_elements
 from orecast.grid import Grid
 
 
@@ -32,7 +32,7 @@ CELL = np.array([[1, 2]])
 def test_z_by_hand():
     evidence = evidence_of({"Au": AU, "As": AS})
     areas = [CELL, np.array([[1, 0], [1, 1]])]
-    found = elements_behind(evidence, areas, evidence.valid)
+    found = anomalous_elements(evidence, areas, evidence.valid)
     assert found.layers == ("Au", "As")
     one = 1.482602218505602
     expected = [[96.5 / 1.5 / one, -0.5 / one], [1 / 1.5 / one, 1.5 / one]]
@@ -44,14 +44,14 @@ def test_z_by_hand():
 
 def test_only_elements_are_named():
     evidence = evidence_of({"Au": AU, "fault_distance": AU}, {"fault_distance": "fault"})
-    assert elements_behind(evidence, [CELL], evidence.valid).layers == ("Au",)
+    assert anomalous_elements(evidence, [CELL], evidence.valid).layers == ("Au",)
 
 
 def test_cells_that_are_not_valid_count_nowhere():
     evidence = evidence_of({"Au": [[1, 2, 3, 1e6]], "As": [[4, 1, 2, np.nan]]})
     assert evidence.valid.tolist() == [[True, True, True, False]]
     areas = [np.array([[0, 2], [0, 3]]), np.array([[0, 3]])]
-    found = elements_behind(evidence, areas, evidence.valid)
+    found = anomalous_elements(evidence, areas, evidence.valid)
     one = 1.482602218505602
     np.testing.assert_allclose(found.z[0], [1 / one, 0], atol=1e-12)
     assert np.isnan(found.z[1]).all()
@@ -60,16 +60,16 @@ def test_cells_that_are_not_valid_count_nowhere():
 
 def test_a_layer_without_spread_is_never_named():
     evidence = evidence_of({"Au": [[0, 0, 0, 0, 9]], "As": [[1, 2, 3, 4, 5]]})
-    found = elements_behind(evidence, [np.array([[0, 4]])], evidence.valid)
+    found = anomalous_elements(evidence, [np.array([[0, 4]])], evidence.valid)
     assert np.isnan(found.z[0, 0])
     assert found.top(0) == ["As"]
 
 
 def test_no_areas_and_no_valid_cells():
     evidence = evidence_of({"Au": AU, "As": AS})
-    assert elements_behind(evidence, [], evidence.valid).z.shape == (0, 2)
+    assert anomalous_elements(evidence, [], evidence.valid).z.shape == (0, 2)
     nothing = np.zeros((2, 3), dtype=bool)
-    assert elements_behind(evidence, [CELL], nothing).top(0) == []
+    assert anomalous_elements(evidence, [CELL], nothing).top(0) == []
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(-5, 5))
@@ -77,7 +77,7 @@ def test_unit_and_origin_of_a_layer_do_not_matter(seed, scale, shift):
     values = np.random.default_rng(seed).lognormal(0, 1, (6, 7))
     evidence = evidence_of({"Au": values, "scaled": scale * values + shift})
     areas = [np.argwhere(values > 2)] if (values > 2).any() else [CELL]
-    z = elements_behind(evidence, areas, evidence.valid).z[0]
+    z = anomalous_elements(evidence, areas, evidence.valid).z[0]
     by_scipy = (values[tuple(areas[0].T)].mean() - np.median(values)) / median_abs_deviation(
         values, axis=None, scale="normal"
     )

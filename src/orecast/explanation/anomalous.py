@@ -18,7 +18,7 @@ _NORMAL = 1.482602218505602  # standard deviations in a median absolute deviatio
 
 
 @dataclass(frozen=True)
-class Standing:
+class AnomalousElements:
     """Mean robust z-score of each element in each area, ``(n_areas, n_elements)``."""
 
     layers: tuple[str, ...]
@@ -30,9 +30,9 @@ class Standing:
         return [self.layers[i] for i in order if self.z[area, i] > 0][:n]
 
 
-def elements_behind(
+def anomalous_elements(
     evidence: Evidence, areas: Sequence[NDArray[np.int64]], valid: NDArray[np.bool_]
-) -> Standing:
+) -> AnomalousElements:
     """Compare the element layers in each area's cells ``(n, 2)`` with those of the whole map.
 
     ``z = (value - median) / (1.4826 MAD)``, with median and median absolute deviation over the
@@ -54,4 +54,4 @@ def elements_behind(
                 if len(cells):
                     mean = values[cells[:, 0], cells[:, 1]].mean(dtype=np.float64)
                     z[row, column] = (mean - median) / spread
-    return Standing(names, z)
+    return AnomalousElements(names, z)

@@ -44,7 +44,7 @@ def test_a_model_says_what_it_calls_itself(evidence, places):
         answer = cross_predict(found, evidence, places, spatial(evidence), seed=0, own_labels=True)
         ore = {tuple(c) for c in places.at.tolist()}
         for k, fold in enumerate(spatial(evidence).folds(places, evidence.reach)):
-            a = answer.answers[k]
+            a = answer.folds[k]
             fitted = found.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
             free = np.array([tuple(c) not in ore for c in a.cells.tolist()])
             if own:
@@ -53,12 +53,12 @@ def test_a_model_says_what_it_calls_itself(evidence, places):
                 called, background = (above[tuple(at.T)] for at in (places.at[a.test], a.cells))
             else:
                 called, background = a.scores >= 0.5, a.cell_scores >= 0.5
-            np.testing.assert_array_equal(a.called, called)
+            np.testing.assert_array_equal(a.positive, called)
             np.testing.assert_array_equal(fitted.labels(places.at[a.test]), called)
             assert free.sum() < 2000
-            assert a.alarm == pytest.approx(background[free].mean())
+            assert a.false_positive_rate == pytest.approx(background[free].mean())
         np.testing.assert_array_equal(
-            answer.called, np.concatenate([a.called for a in answer.answers])
+            answer.positive, np.concatenate([a.positive for a in answer.folds])
         )
 
 
@@ -81,8 +81,8 @@ def test_false_positives_of_a_large_region_are_counted_on_two_thousand_cells(evi
 
 def test_no_labels_are_stored_unless_requested(evidence, places):
     answer = cross_predict(recipe(), evidence, places, spatial(evidence), seed=0)
-    assert answer.called is None
-    assert all(a.called is None and a.alarm is None for a in answer.answers)
+    assert answer.positive is None
+    assert all(a.positive is None and a.false_positive_rate is None for a in answer.folds)
 
 
 def test_a_large_region_is_ranked_on_a_draw_of_its_cells(evidence, places):
@@ -92,19 +92,19 @@ def test_a_large_region_is_ranked_on_a_draw_of_its_cells(evidence, places):
         )
 
     some, whole = run(), run(cells=None)
-    assert [len(a.cells) for a in some.answers] == [200] * 4
+    assert [len(a.cells) for a in some.folds] == [200] * 4
     assert np.isfinite(some.map).sum() == (some.fold >= 0).sum() == 800
     known = np.isfinite(some.map)
     np.testing.assert_allclose(some.map[known], whole.map[known], rtol=1e-6)
     np.testing.assert_array_equal(some.fold[known], whole.fold[known])
     np.testing.assert_array_equal(some.scores, whole.scores)
     assert all(a.drawn and a.region_cells == len(b.cells) for a, b in _pairs(some, whole))
-    assert not any(a.drawn for a in whole.answers)
+    assert not any(a.drawn for a in whole.folds)
     assert some.protocol_words.endswith("ranked among at most 200 random cells of its region")
     np.testing.assert_array_equal(run().map, some.map)
     assert not np.array_equal(np.isfinite(run(seed=1).map), known)
     assert run(cells=10**6).protocol_words == whole.protocol_words
-    ranks = [[percentiles(a.scores, a.cell_scores) for a in o.answers] for o in (some, whole)]
+    ranks = [[percentiles(a.scores, a.cell_scores) for a in o.folds] for o in (some, whole)]
     for a, b in zip(*ranks, strict=True):
         np.testing.assert_allclose(a, b, atol=0.12)  # 0.035 three times
     with pytest.raises(ValueError, match="needs the whole map"):
@@ -112,7 +112,7 @@ def test_a_large_region_is_ranked_on_a_draw_of_its_cells(evidence, places):
 
 
 def _pairs(a, b):
-    return list(zip(a.answers, b.answers, strict=True))
+    return list(zip(a.folds, b.folds, strict=True))
 
 
 def test_a_fold_is_the_same_after_writing_and_reading(evidence, places, tmp_path):
@@ -128,9 +128,9 @@ def test_a_fold_is_the_same_after_writing_and_reading(evidence, places, tmp_path
     first, again = run(), run()
     assert len(list(tmp_path.iterdir())) == 4
     for a, b in _pairs(first, again):
-        np.testing.assert_array_equal(a.called, b.called)
-        assert (a.alarm, a.learned, a.region_cells, a.drawn) == (
-            b.alarm,
+        np.testing.assert_array_equal(a.positive, b.positive)
+        assert (a.false_positive_rate, a.learned, a.region_cells, a.drawn) == (
+            b.false_positive_rate,
             b.learned,
             b.region_cells,
             True,
@@ -142,11 +142,11 @@ def test_a_fold_counts_what_it_learned_from(evidence, places):
     plan = (build_step("turns", {"flips": False}, label=1, times=4),)
     grown = replace(recipe(), shift=0, ratio=2.0, plan=plan)
     answer = cross_predict(grown, evidence, places, spatial(evidence), seed=0)
-    for a in answer.answers:
+    for a in answer.folds:
         assert a.learned == (4 * len(a.train), 2 * len(a.train))
     untold = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
     answer = cross_predict(untold, evidence, places, spatial(evidence), seed=0)
-    assert {a.learned for a in answer.answers} == {(0, 0)}
+    assert {a.learned for a in answer.folds} == {(0, 0)}
 
 
 @pytest.fixture

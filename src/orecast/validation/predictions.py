@@ -24,16 +24,16 @@ Draws = NDArray[np.float32]  # (m, n_cells)
 
 
 @dataclass(frozen=True)
-class FoldAnswer:
+class FoldPrediction:
     """Predictions of one fold's model.
 
     ``train`` and ``test`` are rows of the sampling; ``scores`` ``(n_test,)`` belong to the test
     rows. ``cells`` ``(m, 2)`` lie in the fold's region and have ``cell_scores`` ``(m,)``; test rows
     are ranked among them. They are all cells of the region, or a random draw. ``seen`` holds scores
     of cells that do not depend on hidden data; it is empty unless the whole map was predicted.
-    ``called`` ``(n_test,)`` marks test rows predicted positive. ``alarm`` is the false-positive
-    rate: the share of the region's cells without a known deposit that are predicted positive. Both
-    need the model's own labels; ``called`` is also set where a paper defines it.
+    ``positive`` ``(n_test,)`` marks test rows predicted positive. ``false_positive_rate`` is the
+    share of the region's cells without a known deposit that are predicted positive. Both
+    need the model's own labels; ``positive`` is also set where a paper defines it.
     """
 
     train: Ints
@@ -48,8 +48,8 @@ class FoldAnswer:
     words: str  # how negatives were chosen
     learned: tuple[int, int]  # positive and negative training rows, with grown rows
     calibration: Calibration | None = None
-    called: Bools | None = None
-    alarm: float | None = None
+    positive: Bools | None = None
+    false_positive_rate: float | None = None
 
     @property
     def drawn(self) -> bool:
@@ -75,31 +75,31 @@ class OutOfFold:
     map: NDArray[np.float32]
     fold: NDArray[np.int16]
     sampling: Sampling
-    answers: list[FoldAnswer]
+    folds: list[FoldPrediction]
     protocol_words: str  # how the folds were cut
     spread: NDArray[np.float32] | None = None
 
     @property
     def words(self) -> str:
         """How negatives were chosen."""
-        return self.answers[-1].words
+        return self.folds[-1].words
 
     @cached_property
     def rows(self) -> Ints:
         """Test rows of the sampling, fold by fold, ``(n,)``."""
-        return np.concatenate([a.test for a in self.answers])
+        return np.concatenate([a.test for a in self.folds])
 
     @cached_property
     def scores(self) -> Floats:
         """Scores of the test rows, ``(n,)``."""
-        return np.concatenate([a.scores for a in self.answers])
+        return np.concatenate([a.scores for a in self.folds])
 
     @cached_property
     def ranks(self) -> Floats:
         """Percentile of each cell among the cells of its fold's region, ``(rows, columns)``."""
         ranks = np.full(self.map.shape, np.nan)
-        for answer in self.answers:
-            ranks[tuple(answer.cells.T)] = answer.ranks
+        for prediction in self.folds:
+            ranks[tuple(prediction.cells.T)] = prediction.ranks
         return ranks
 
     @cached_property
@@ -110,53 +110,53 @@ class OutOfFold:
         It does not use the region's own number of deposits, since that is what is tested. None if
         a fold has no calibration or scored only some cells of its region.
         """
-        if any(a.calibration is None or a.drawn for a in self.answers):
+        if any(a.calibration is None or a.drawn for a in self.folds):
             return None
-        share = len(np.unique(self.rows)) / sum(a.region_cells for a in self.answers)
+        share = len(np.unique(self.rows)) / sum(a.region_cells for a in self.folds)
         found = np.full(self.map.shape, np.nan)
-        for a in self.answers:
+        for a in self.folds:
             assert a.calibration is not None
             found[tuple(a.cells.T)] = a.calibration.curve(a.ranks, share * len(a.cells))
         return found
 
     @cached_property
-    def called(self) -> Bools | None:
+    def positive(self) -> Bools | None:
         """Test rows predicted positive, ``(n,)``; None if a fold has no labels."""
-        called = [a.called for a in self.answers if a.called is not None]
-        return np.concatenate(called) if len(called) == len(self.answers) else None
+        positive = [a.positive for a in self.folds if a.positive is not None]
+        return np.concatenate(positive) if len(positive) == len(self.folds) else None
 
     @cached_property
     def row_fold(self) -> Ints:
         """Fold of each test row, ``(n,)``."""
-        return np.repeat(np.arange(len(self.answers)), [len(a.test) for a in self.answers])
+        return np.repeat(np.arange(len(self.folds)), [len(a.test) for a in self.folds])
 
 
-def answer_path(store: Path, fold: int) -> Path:
+def prediction_path(store: Path, fold: int) -> Path:
     """File of a finished fold; ``fold`` counts from 0."""
     return store / f"fold-{fold}.npz"
 
 
-def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
-    """Write a fold's draws and answer; raises RunError if the file cannot be written."""
+def write_prediction(path: Path, draws: Draws | None, prediction: FoldPrediction) -> None:
+    """Write a fold's draws and prediction; raises RunError if the file cannot be written."""
     content = {
-        "words": answer.words,
-        "visible_cells": answer.visible_cells,
-        "region_cells": answer.region_cells,
-        "learned": answer.learned,
-        "calibration": None if answer.calibration is None else answer.calibration.as_dict(),
-        "alarm": answer.alarm,
+        "words": prediction.words,
+        "visible_cells": prediction.visible_cells,
+        "region_cells": prediction.region_cells,
+        "learned": prediction.learned,
+        "calibration": None if prediction.calibration is None else prediction.calibration.as_dict(),
+        "false_positive_rate": prediction.false_positive_rate,
     }
     arrays = {
-        "scores": answer.scores,
-        "cells": answer.cells,
-        "cell_scores": answer.cell_scores,
-        "seen": answer.seen,
+        "scores": prediction.scores,
+        "cells": prediction.cells,
+        "cell_scores": prediction.cell_scores,
+        "seen": prediction.seen,
         "said": np.array(json.dumps(content)),
     }
     if draws is not None:
         arrays["draws"] = draws
-    if answer.called is not None:
-        arrays["called"] = answer.called
+    if prediction.positive is not None:
+        arrays["positive"] = prediction.positive
     try:
         with written_whole(path) as stream:
             np.savez(stream, **arrays)  # type: ignore[arg-type]
@@ -168,13 +168,13 @@ def keep_answer(path: Path, draws: Draws | None, answer: FoldAnswer) -> None:
         ) from error
 
 
-def read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
-    """Read a file of ``keep_answer``; raises RunError if it is damaged."""
+def read_prediction(path: Path, fold: Fold) -> tuple[Draws | None, FoldPrediction]:
+    """Read a file of ``write_prediction``; raises RunError if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as saved:
             content = json.loads(str(saved["said"]))
             calibration, learned = content["calibration"], content["learned"]
-            return saved.get("draws"), FoldAnswer(
+            return saved.get("draws"), FoldPrediction(
                 fold.train,
                 fold.test,
                 saved["scores"],
@@ -187,8 +187,8 @@ def read_answer(path: Path, fold: Fold) -> tuple[Draws | None, FoldAnswer]:
                 content["words"],
                 (learned[0], learned[1]),
                 None if calibration is None else Calibration.from_dict(calibration),
-                saved.get("called"),
-                content["alarm"],
+                saved.get("positive"),
+                content["false_positive_rate"],
             )
     except BROKEN_ARRAYS:
         raise damaged_file(path) from None
