@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 
 class Section(BaseModel):
@@ -39,22 +39,23 @@ def path_problem(text: str) -> str | None:
     return f"contains {kinds['Cc']!r}, a character that is not allowed in a path"
 
 
-def _path(given: Any) -> Any:
-    """The path of a text, with variables and ``~`` replaced."""
+def _path(given: Any, info: ValidationInfo) -> Any:
+    """The path of a text, with variables and ``~`` replaced; relative to the context's folder."""
     if not isinstance(given, str | Path):
         return given
     whole = str(given) if isinstance(given, Path) else _VARIABLE.sub(_value, given)
     if fault := path_problem(whole):
         raise ValueError(f"the path {fault}")
-    if isinstance(given, Path) or not whole.startswith("~"):
-        return Path(whole)
-    try:
-        return Path(whole).expanduser()
-    except RuntimeError:
-        user = Path(whole).parts[0]
-        raise ValueError(
-            f"there is no home folder {user}; for a file with this name, write ./{user}"
-        ) from None
+    path = Path(whole)
+    if isinstance(given, str) and whole.startswith("~"):
+        try:
+            path = path.expanduser()
+        except RuntimeError:
+            user = path.parts[0]
+            raise ValueError(
+                f"there is no home folder {user}; for a file with this name, write ./{user}"
+            ) from None
+    return Path(os.path.normpath(info.context / path)) if info.context else path
 
 
 def path_text(path: Path) -> str:

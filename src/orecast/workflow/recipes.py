@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast import registry
-from orecast.config import Config, ModelOptions
-from orecast.config.method import Grow
+from orecast.config import Config, Grow, ModelOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.sampling import Needs, NegativeRule
