@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orecast.config import Samples
 from orecast.errors import InputError
 from orecast.survey import Element, Findings
-from orecast.survey.concentrations import Reading, concentrations, holds_no_number, numbers
+from orecast.survey.concentrations import concentrations, holds_no_number, numbers
 from orecast.survey.tables import Table
 
 DEFAULT = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
@@ -26,7 +27,7 @@ def read_all(cells, *, limit=None, decimal=".", **reading):
         frame["Au_ppb"],
         Element("Au", "Au_ppb", "ppb", 1e-3),
         Table(Path("a.csv"), frame, decimal),
-        Reading(**({"missing": DEFAULT} | reading)),
+        Samples(path="a.csv", **reading),
         limit,
         findings,
     )

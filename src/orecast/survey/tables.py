@@ -14,7 +14,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,7 @@ class Table:
         """
         if name not in self.frame.columns:
             raise InputError(
-                f"there is no column {name!r}; it is named in {setting}",
+                f"column {name!r}, named in {setting}, is not in the table",
                 where=str(self.path),
                 remedy=self.or_sheet(
                     nearest(name, [str(c) for c in self.frame.columns]), setting.split(".")[0]
@@ -187,6 +187,17 @@ def _files_in(folder: Path) -> list[str]:
 def in_short(error: BaseException) -> str:
     """A library's error message on one line of at most 200 characters."""
     return " ".join(str(error).split())[:200]
+
+
+@contextmanager
+def library_errors(what: str, path: Path, remedy: str) -> Iterator[None]:
+    """Raise any error of a library, which has many kinds for one broken file, as InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{what} ({in_short(error)})", where=str(path), remedy=remedy) from None
 
 
 def require_utf8(path: Path) -> None:
@@ -351,7 +362,12 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=names)
     except (pd.errors.ParserError, csv.Error) as error:
-        raise _parse_error(path, str(error), reader.line_num) from None
+        match = re.search(r"Expected (\d+) fields in line (\d+), saw \d+", str(error))
+        if match:
+            row = int(match[2]) + reader.line_num
+            raise _too_many_cells(path, row, int(match[1])) from None
+        what = f"the table cannot be parsed ({str(error).strip()})"
+        raise InputError(what, where=str(path)) from None
     extra = frame.iloc[:, len(names) :]
     if extra.notna().any(axis=None):
         row = int(extra.notna().any(axis=1).to_numpy().argmax()) + reader.line_num + 1
@@ -360,13 +376,6 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
     frame.columns = pd.Index(names)
     frame.index = pd.RangeIndex(reader.line_num + 1, reader.line_num + 1 + len(frame))
     return frame.dropna(how="all")
-
-
-def _parse_error(path: Path, message: str, header_lines: int) -> InputError:
-    match = re.search(r"Expected (\d+) fields in line (\d+), saw \d+", message)
-    if match:
-        return _too_many_cells(path, int(match[2]) + header_lines, int(match[1]))
-    return InputError(f"the table cannot be parsed ({message.strip()})", where=str(path))
 
 
 def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
@@ -407,7 +416,7 @@ def _opened(path: Path) -> Iterator[Workbook]:
     """Open a workbook; raises InputError where it is broken, or unpacks to more than 500 MB."""
     import openpyxl
 
-    try:
+    with library_errors("the workbook cannot be opened", path, "save it again as .xlsx or as CSV"):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > _MOST_UNPACKED:
@@ -418,18 +427,8 @@ def _opened(path: Path) -> Iterator[Workbook]:
                 remedy="save the sheet as CSV",
             )
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with closing(book):
             yield book
-        finally:
-            book.close()
-    except InputError:
-        raise
-    except Exception as error:  # openpyxl raises many kinds for one broken workbook
-        raise InputError(
-            f"the workbook cannot be opened ({in_short(error)})",
-            where=str(path),
-            remedy="save it again as .xlsx or as CSV",
-        ) from None
 
 
 def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
@@ -479,21 +478,15 @@ def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
 
 
 def _choose_sheet(sheets: tuple[str, ...], section: str = "") -> str:
-    key = f"{section}.layer" if section else "layer"
+    key = f"{section}.layer".removeprefix(".")
     return f"set {key} to one of the sheets {', '.join(map(repr, sheets))}"
 
 
 def _read_parquet(path: Path) -> Table:
     import pandas as pd
 
-    try:
+    with library_errors("the Parquet file cannot be opened", path, "write it again"):
         frame = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises many kinds for one broken file
-        raise InputError(
-            f"the Parquet file cannot be opened ({in_short(error)})",
-            where=str(path),
-            remedy="write it again",
-        ) from None
     frame.columns = pd.Index(_names(path, [str(c) for c in frame.columns]))
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     return Table(path, frame, how="Parquet")
