@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from orecast.arrays import Floats, Ints
 from orecast.errors import ConfigError
 from orecast.grid import Grid
-from orecast.simulation.faults import Fault, distance_to, intersections, traces
+from orecast.simulation.geology import Fault, distance_to, intersections, traces
 from orecast.simulation.preset import Discovery, Preset, System
 
 if TYPE_CHECKING:

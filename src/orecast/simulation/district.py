@@ -14,11 +14,20 @@ from orecast.errors import ConfigError
 from orecast.grid import Grid
 from orecast.simulation import deposits as ore
 from orecast.simulation import fields, geochemistry
-from orecast.simulation.faults import Fault, Traces, fault_lines, fault_network, traces
 from orecast.simulation.fields import gaussian_fields, uniform
 from orecast.simulation.geochemistry import background, closed
+from orecast.simulation.geology import (
+    Codes,
+    Fault,
+    Traces,
+    contact_distance,
+    fault_lines,
+    fault_network,
+    traces,
+    unit_codes,
+    unit_polygons,
+)
 from orecast.simulation.laboratory import survey_table
-from orecast.simulation.lithology import Codes, contact_distance, unit_codes, unit_polygons
 from orecast.simulation.preset import Preset, load_preset
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ from scipy.special import ndtri
 from orecast.arrays import Floats
 from orecast.composition import closure
 from orecast.grid import Grid
-from orecast.simulation.faults import Traces
 from orecast.simulation.fields import gaussian_fields
+from orecast.simulation.geology import Codes, Traces
 from orecast.simulation.laboratory import ASSOCIATIONS, ROCKS
-from orecast.simulation.lithology import Codes
 from orecast.simulation.preset import Haloes, Preset
 
 if TYPE_CHECKING:

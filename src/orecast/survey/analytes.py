@@ -117,8 +117,7 @@ def choose_elements(
             str(table.path),
             f"the row under the header gives the units of {len(table.units)} columns",
         )
-    report_assumed_units(chosen, written, str(table.path), "samples", findings)
-    report_element_and_oxide([e.symbol for e in chosen], str(table.path), "samples", findings)
+    report_assumptions(chosen, written, str(table.path), "samples", findings)
     return chosen
 
 
@@ -165,13 +164,14 @@ def limits_by_symbol(limits: Mapping[str, float], symbols: Iterable[str]) -> dic
     return found
 
 
-def report_assumed_units(
+def report_assumptions(
     elements: Sequence[Element], written: set[str], where: str, setting: str, findings: Findings
-) -> None:
-    """Report the elements without a unit in the header, and the units assumed."""
+) -> list[str]:
+    """Report the units assumed for elements without one in the header, and return these elements.
+
+    Also warn if an element and its oxide are both present: a composition counts it twice.
+    """
     assumed = [e for e in elements if e.symbol not in written]
-    if not assumed:
-        return
     by_unit = defaultdict(list)
     for e in assumed:
         by_unit[e.unit].append(e.symbol)
@@ -179,13 +179,25 @@ def report_assumed_units(
     often = [e.symbol for e in assumed if e.symbol in _COMMONLY_PPB]
     if often:
         what += f". {' and '.join(often)} are often given in ppb"
-    findings.warning(
-        "assumed-units",
-        where,
-        f"the header gives no unit for {len(assumed)} element(s): {what}",
-        f"check the units, and set {setting}.units",
-        units={e.symbol: e.unit for e in assumed},
-    )
+    if assumed:
+        findings.warning(
+            "assumed-units",
+            where,
+            f"the header gives no unit for {len(assumed)} element(s): {what}",
+            f"check the units, and set {setting}.units",
+            units={e.symbol: e.unit for e in assumed},
+        )
+    symbols = [e.symbol for e in elements]
+    twice = [f"{s} and {OXIDE_OF[s]}" for s in symbols if OXIDE_OF.get(s) in symbols]
+    if twice:
+        findings.warning(
+            "element-and-oxide",
+            where,
+            f"an element and its oxide are both present, and the composition counts it twice: "
+            f"{'; '.join(twice)}",
+            f"leave out one of each: add it to {setting}.ignore, or set composition.parts",
+        )
+    return [e.symbol for e in assumed]
 
 
 def check_units(
@@ -220,21 +232,6 @@ def check_units(
             f"crust's: {'; '.join(doubtful)}",
             f"check the units; if they are wrong, set {setting}.units = {{{units}}}",
             fits=fits,
-        )
-
-
-def report_element_and_oxide(
-    symbols: Sequence[str], where: str, setting: str, findings: Findings
-) -> None:
-    """Warn if an element and its oxide are both present: a composition counts it twice."""
-    twice = [f"{s} and {OXIDE_OF[s]}" for s in symbols if OXIDE_OF.get(s) in symbols]
-    if twice:
-        findings.warning(
-            "element-and-oxide",
-            where,
-            f"an element and its oxide are both present, and the composition counts it twice: "
-            f"{'; '.join(twice)}",
-            f"leave out one of each: add it to {setting}.ignore, or set composition.parts",
         )
 
 

@@ -215,11 +215,7 @@ def moved(xy: Floats, source: CRS, target: CRS, where: str) -> Floats:
     """
     there = transformed(xy, source, target)
     if not np.isfinite(there).all():
-        raise AlignmentError(
-            f"positions cannot be transformed from {crs_name(source)} to {crs_name(target)}",
-            where=where,
-            remedy="check the file's CRS and the setting crs",
-        )
+        raise _no_transformation(source, target, where)
     return there
 
 
@@ -249,12 +245,16 @@ def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFra
     except ProjError:  # no transformation exists, for example from an engineering CRS
         there = None
     if there is None or not np.isfinite(there.total_bounds).all():
-        raise AlignmentError(
-            f"positions cannot be transformed from {crs_name(frame.crs)} to {crs_name(crs)}",
-            where=where,
-            remedy="check the file's CRS",
-        )
+        raise _no_transformation(frame.crs, crs, where)
     return there
+
+
+def _no_transformation(source: CRS, target: CRS, where: str) -> AlignmentError:
+    return AlignmentError(
+        f"positions cannot be transformed from {crs_name(source)} to {crs_name(target)}",
+        where=where,
+        remedy="check the file's CRS and the setting crs",
+    )
 
 
 def bounds_in(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
