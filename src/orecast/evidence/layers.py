@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from orecast.errors import AlignmentError, ConfigError, InputError, RunError, nearest
 from orecast.grid import Grid
 from orecast.run import write_json
+from orecast.survey.rasters import write_geotiff
 
 Kind = Literal["element", "fault", "lithology", "raster"]
 
 FAULT_DISTANCE = "fault_distance"
 """Name of the layer with the distance in metres to the nearest fault."""
 _INDEX = "evidence.json"
+_TILED = {"tiled": True, "blockxsize": 256, "blockysize": 256, "predictor": 3}
 _LONGEST = 240  # bytes of a name without number and suffix; file systems allow 255 in all
 
 
@@ -118,7 +120,14 @@ def write_evidence(evidence: Evidence, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():
-            _write_layer(evidence, name, folder / file)
+            write_geotiff(
+                folder / file,
+                evidence.layer(name),
+                evidence.grid,
+                name=name,
+                tags={key: str(value) for key, value in evidence.data[name].attrs.items()},
+                **_TILED,
+            )
         index = [{"name": n, "file": f, **evidence.data[n].attrs} for n, f in files.items()]
         write_json(folder / _INDEX, {"layers": index})
     except OSError as error:
@@ -170,35 +179,6 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
         taken.add(stem.lower())
         files[name] = f"{stem}.tif"
     return files
-
-
-def _write_layer(evidence: Evidence, name: str, path: Path) -> None:
-    import rasterio
-    from rasterio.io import MemoryFile
-
-    rows, columns = evidence.grid.shape
-    profile = {
-        "driver": "GTiff",
-        "height": rows,
-        "width": columns,
-        "count": 1,
-        "dtype": "float32",
-        "nodata": np.nan,
-        "crs": rasterio.crs.CRS.from_wkt(evidence.grid.crs.to_wkt()),
-        "transform": evidence.grid.transform,
-        "tiled": True,
-        "blockxsize": 256,
-        "blockysize": 256,
-        "compress": "deflate",
-        "predictor": 3,
-    }
-    # Made in memory: on a full disk GDAL can write a truncated file without an error.
-    with MemoryFile() as assembled:
-        with assembled.open(**profile) as target:
-            target.write(evidence.layer(name), 1)
-            target.set_band_description(1, name)
-            target.update_tags(**{k: str(v) for k, v in evidence.data[name].attrs.items()})
-        path.write_bytes(assembled.getbuffer())
 
 
 def _read_layer(path: Path) -> tuple[Any, Grid]:

@@ -101,6 +101,9 @@ def simulate(preset: str | Preset, seed: int) -> District:
     Each seed has a place of its own, ``Extent.bounds``. Raises ConfigError for an unknown preset or
     a negative seed.
     """
+    import geopandas as gpd
+    from shapely.geometry import box
+
     if seed < 0:
         raise ConfigError(f"the seed must be zero or more, not {seed}")
     if isinstance(preset, str):
@@ -137,6 +140,7 @@ def simulate(preset: str | Preset, seed: int) -> District:
         rock, receivers, grid.cell_size[0], preset.terrain.transport
     )
     listed = everything[["name", "commodity", "X", "Y"]]
+    area = gpd.GeoDataFrame({"name": ["study area"]}, geometry=[box(*grid.bounds)], crs=grid.crs)
     return District(
         preset=preset,
         seed=seed,
@@ -146,7 +150,7 @@ def simulate(preset: str | Preset, seed: int) -> District:
         undiscovered=listed[~everything["known"]].reset_index(drop=True),
         faults=fault_lines(faults, grid),
         geology=unit_polygons(grid, codes, preset.units),
-        area=_area(grid),
+        area=area,
         truth=Truth(
             potential=potential,
             rock=rock,
@@ -197,10 +201,3 @@ def _described(
     )
     known = ore.discovered(table, preset.system, preset.discovery, rng["discovery"])
     return table.assign(known=known)
-
-
-def _area(grid: Grid) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-    from shapely.geometry import box
-
-    return gpd.GeoDataFrame({"name": ["study area"]}, geometry=[box(*grid.bounds)], crs=grid.crs)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from orecast.arrays import Floats
+from orecast.evidence.proximity import point_distance
 from orecast.grid import Bounds, Grid
 from orecast.simulation.fields import gaussian_fields, standardised
 from orecast.simulation.preset import FaultSet, Preset, Unit
@@ -96,12 +97,7 @@ def intersections(faults: tuple[Fault, ...]) -> Floats:
 
 def distance_to(points: Floats, grid: Grid) -> Floats:
     """Distance in metres from each cell's centre to the nearest point, ``(rows, columns)``."""
-    from scipy.spatial import cKDTree
-
-    if not len(points):
-        return np.full(grid.shape, np.inf)
-    distance, _ = cKDTree(points).query(grid.centres())
-    return np.asarray(distance).reshape(grid.shape)
+    return point_distance(points, grid) if len(points) else np.full(grid.shape, np.inf)
 
 
 def fault_lines(
@@ -161,12 +157,10 @@ def _start(
     half = np.array([bounds.east - bounds.west, bounds.north - bounds.south]) / 2
     if not start_on:
         angle = math.radians(strike)
-        across, along = (
-            np.array([math.cos(angle), -math.sin(angle)]),
-            np.array([math.sin(angle), math.cos(angle)]),
-        )
-        reach = np.abs(across) @ half
-        shift = (2 * place - 1) * reach + rng.uniform(0, 0.5) * reach
+        across = np.array([math.cos(angle), -math.sin(angle)])
+        along = np.array([math.sin(angle), math.cos(angle)])
+        width = np.abs(across) @ half
+        shift = (2 * place - 1) * width + rng.uniform(0, 0.5) * width
         return np.asarray(centre + shift * across + rng.uniform(-0.4, 0.4) * half.min() * along)
     if rng.random() < 0.75:
         parent = start_on[rng.integers(len(start_on))].trace

@@ -195,7 +195,7 @@ class Terrain:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Sampling:
+class SurveyDesign:
     """The survey."""
 
     samples: Annotated[int, Field(ge=10)]
@@ -220,7 +220,7 @@ class Preset:
     """Where ore forms."""
     haloes: Haloes
     """Haloes around deposits."""
-    sampling: Sampling
+    sampling: SurveyDesign
     """What was collected."""
     units: tuple[Unit, ...]
     """Geology; the shares sum to one."""
