@@ -124,7 +124,7 @@ def test_texts_in_another_encoding_than_stated_point_to_the_cpg(shapefile):
 @pytest.mark.parametrize("text", ['PROJCS["x"', "GEOGCS[]", "PROJCS["])
 def test_a_damaged_crs_is_named_and_can_be_left_out(shapefile, text):
     shapefile.with_suffix(".prj").write_text(text)
-    with pytest.raises(InputError, match=r"p\.shp: .*(delete|no CRS)"):
+    with pytest.raises(InputError, match=r"p\.shp: .*(delete|no coordinate)"):
         _points(shapefile)
 
     shapefile.with_suffix(".prj").unlink()

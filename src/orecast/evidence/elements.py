@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from orecast import registry
 from orecast.arrays import Bools, Floats
 from orecast.composition import impute, log_ratios
-from orecast.config import Config, EvidenceOptions
+from orecast.config import Config
 from orecast.errors import InputError
 from orecast.evidence.layers import Evidence
 from orecast.evidence.spacing import propose_radius
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 
 _BLOCK = 1 << 18  # cells interpolated at a time
+_TRANSFORMS = {
+    "clr": "centred log-ratio",
+    "ilr": "isometric log-ratio",
+    "alr": "additive log-ratio",
+    "log": "logarithm",
+    "none": "concentration",
+}
 
 
 def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidence:
@@ -37,7 +44,14 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     if not kept:
         return evidence
     names, values = tuple(names[k] for k in kept), values[:, kept]
-    _require_values(names, values)
+    for name, column in zip(names, values.T, strict=True):
+        if np.isnan(column).all():
+            raise InputError(
+                "no sample has a value",
+                where=f"layer {name}",
+                remedy="leave the element, or those that are missing with it, out of "
+                "composition.parts",
+            )
     layers, reach, how = interpolated_layers(values, evidence.grid, survey, config)
     unit = {"none": "mg/kg", "log": "ln(mg/kg)"}.get(config.composition.transform, "log-ratio")
     for name, layer in zip(names, layers, strict=True):
@@ -55,7 +69,7 @@ def interpolated_layers(
     The layers are ``(n_layers, rows, columns)``. The interpolator is fitted on the samples
     ``fitted_on`` ``(n,)``.
     """
-    transform = _in_words(config)
+    transform = _TRANSFORMS[config.composition.transform]
     if survey.gridded is not None:
         layers = values.T.reshape(-1, *survey.gridded.shape).astype(np.float32)
         reach = _gridded_reach(config, survey.gridded, survey.findings)
@@ -94,7 +108,17 @@ def survey_ratios(
         names=[survey.symbols[k] for k in columns],
         fitted_on=fitted_on,
     )
-    _report_missing_parts(survey, ppm[:, columns])
+    missing = np.isnan(ppm[:, columns])
+    some = int((missing.any(axis=1) & ~missing.all(axis=1)).sum())
+    if some:
+        survey.findings.warning(
+            "incomplete-compositions",
+            "samples" if survey.gridded is None else "gridded",
+            f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
+            "log-ratios use the parts that are present",
+            "leave rarely measured elements out of composition.parts",
+            rows=some,
+        )
     return log_ratios(ppm, survey.symbols, options)
 
 
@@ -115,46 +139,12 @@ def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
     for k in np.flatnonzero(zeros.any(axis=0) & np.isinf(limits)):
         symbol = survey.symbols[columns[int(k)]]
         raise InputError(
-            "a fold hides all values above zero; the limit of the zeros cannot be learned",
+            "its zeros are read as below the lowest other value, but a fold hides all samples with "
+            "another value",
             where=f"element {symbol}",
             remedy=f"leave {symbol} out of composition.parts, or set more validation.folds",
         )
     return limits
-
-
-def _report_missing_parts(survey: Survey, ppm: Floats) -> None:
-    missing = np.isnan(ppm)
-    some = int((missing.any(axis=1) & ~missing.all(axis=1)).sum())
-    if some:
-        survey.findings.warning(
-            "incomplete-compositions",
-            "samples" if survey.gridded is None else "gridded",
-            f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
-            "log-ratios use the parts that are present",
-            "leave rarely measured elements out of composition.parts",
-            rows=some,
-        )
-
-
-def _require_values(names: tuple[str, ...], values: Floats) -> None:
-    for name, column in zip(names, values.T, strict=True):
-        if np.isnan(column).all():
-            raise InputError(
-                "no sample has a value",
-                where=f"layer {name}",
-                remedy="leave the element, or those that are missing with it, out of "
-                "composition.parts",
-            )
-
-
-def _in_words(config: Config) -> str:
-    return {
-        "clr": "centred log-ratio",
-        "ilr": "isometric log-ratio",
-        "alr": "additive log-ratio",
-        "log": "logarithm",
-        "none": "concentration",
-    }[config.composition.transform]
 
 
 def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
@@ -165,8 +155,8 @@ def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
     findings.warning(
         "assumed-reach",
         "gridded.reach",
-        f"the search radius used to make the rasters is unknown; {reach:g} m (two cells) is "
-        "assumed, and folds are buffered by twice that",
+        f"the search radius with which the rasters were interpolated is not given; {reach:g} m "
+        "(two cells) is assumed; between training and test areas, folds leave out twice that",
         "set gridded.reach to the search radius of the rasters",
     )
     return reach
@@ -194,10 +184,8 @@ def interpolator_class(config: Config) -> type[Interpolator]:
 def _fitted(
     survey: Survey, config: Config, values: Floats, fitted_on: Bools | None = None
 ) -> Interpolator:
-    """The configured interpolator, fitted, with the configured or the proposed radius."""
-    options: EvidenceOptions = config.evidence
-    xy = sample_places(survey)
-    factory = interpolator_class(config)
+    """The configured interpolator, fitted, with the configured or the proposed search radius."""
+    options, xy = config.evidence, sample_places(survey)
     radius = options.radius
     if radius is None:
         radius = propose_radius(xy, options.neighbours)
@@ -205,11 +193,12 @@ def _fitted(
             "radius-proposed",
             "evidence.radius",
             f"proposed a search radius of {radius:g} m: within it, 95 % of the samples have a "
-            f"third of the {options.neighbours} neighbours; folds are buffered by twice that",
+            f"third of the {options.neighbours} neighbours; between training and test areas, folds "
+            "leave out twice that",
             "to change it, set evidence.radius",
             radius=radius,
         )
-    return factory.configured(options, radius).fit(xy, values, fitted_on)
+    return interpolator_class(config).configured(options, radius).fit(xy, values, fitted_on)
 
 
 def interpolate_onto(grid: Grid, interpolator: Interpolator, n_layers: int) -> NDArray[np.float32]:

@@ -307,10 +307,10 @@ def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Fl
     kernel = _disc(radius, width, height)
     down, across = kernel.shape[0] // 2, kernel.shape[1] // 2
     west, south, east, north = grid.bounds
-    reach = Bounds(
+    needed = Bounds(
         west - across * width, south - down * height, east + across * width, north + down * height
     )
-    wider = _widened(grid, reach)
+    wider = _widened(grid, needed)
     pieces = shapely.segmentize(fault_lines(lines), min(width, height) / _PIECES)
     length = _length_by_cell(pieces, wider)
     total = np.asarray(oaconvolve(length, kernel, mode="same"), dtype=np.float64)

@@ -58,8 +58,8 @@ def propose_radius(xy: Floats, neighbours: int) -> float:
     """Radius in metres within which 95 % of the samples have a third of their neighbours.
 
     A third of ``neighbours``, at least three: the nearest have most of the weight, and each metre
-    of reach widens the buffer of a fold by two. Rounded up to two figures. ``xy`` is ``(n, 2)`` in
-    metres.
+    of the radius widens by two the strip that a fold leaves out. Rounded up to two figures.
+    ``xy`` is ``(n, 2)`` in metres.
 
     >>> x, y = np.meshgrid(np.arange(10) * 2000.0, np.arange(10) * 2000.0)
     >>> propose_radius(np.column_stack([x.ravel(), y.ravel()]), neighbours=12)

@@ -195,7 +195,8 @@ def _crs(section: Columns, pair: Pair, points: Points, setting: str, findings: F
             f"set {setting}.crs if they are in another datum",
         )
         return WGS84
-    what = f"the table has no CRS for its columns {pair.x!r} and {pair.y!r}"
+    what = "the table has no coordinate reference system (CRS) for its columns "
+    what += f"{pair.x!r} and {pair.y!r}"
     degrees = look_like_degrees(points.xy)
     raise InputError(
         f"{what}; they look like degrees" if degrees else what,

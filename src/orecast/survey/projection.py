@@ -33,7 +33,9 @@ def parse_crs(text: str, setting: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError:
         raise ConfigError(
-            f"{text!r} is not a CRS", where=setting, remedy='write it as "EPSG:32645"'
+            f"{text!r} is not a coordinate reference system (CRS)",
+            where=setting,
+            remedy='write it as "EPSG:32645"',
         ) from None
 
 
@@ -53,7 +55,9 @@ def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) 
         return own or crs
     if own is None:
         raise InputError(
-            "the file has no CRS", where=where, remedy=f'set {setting}, such as "EPSG:32645"'
+            "the file has no coordinate reference system (CRS)",
+            where=where,
+            remedy=f'set {setting}, such as "EPSG:32645"',
         )
     return own
 

@@ -207,8 +207,9 @@ def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: in
     def remedy(fits: float) -> str:
         larger = f"{float(f'{cell * (size / fits) ** 0.5:.2g}'):g}"
         return (
-            f"first warp to cells of {larger} or more (gdalwarp -r average -tr {larger} {larger}), "
-            "or crop to the survey's area (gdalwarp -te)"
+            f"first warp to cells of {larger} or more (QGIS: Raster > Projections > Warp, or "
+            f"gdalwarp -r average -tr {larger} {larger}), or crop to the survey's area (QGIS: "
+            "Raster > Extraction > Clip, or gdalwarp -te)"
         )
 
     require_memory(

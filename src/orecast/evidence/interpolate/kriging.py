@@ -232,8 +232,8 @@ class OrdinaryKriging(Interpolator):
 
 
 @compiled()
-def _covariance(h: float, model: int, sill: float, reach: float) -> float:
-    r = h / reach
+def _covariance(h: float, model: int, sill: float, range_: float) -> float:
+    r = h / range_
     if model == 0:
         return sill * (1.0 - 1.5 * r + 0.5 * r * r * r) if r < 1.0 else 0.0
     return sill * math.exp(-3.0 * (r if model == 1 else r * r))
@@ -269,7 +269,7 @@ def _krige(  # type: ignore[no-untyped-def]
 @compiled()
 def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no-untyped-def]
     """Solve the kriging system of one target and layer; ``weights`` begins with the weights."""
-    kind, nugget, sill, reach = int(model[0]), model[1], model[2], model[3]
+    kind, nugget, sill, range_ = int(model[0]), model[1], model[2], model[3]
     for p in range(n):
         if nugget == 0.0 and away[p] == 0.0:  # the target is at this sample
             weights[:n] = 0.0
@@ -280,13 +280,13 @@ def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no
     while not solved:
         for p in range(n):
             for q in range(p):
-                matrix[p, q] = _covariance(apart[p, q], kind, sill, reach)
+                matrix[p, q] = _covariance(apart[p, q], kind, sill, range_)
                 matrix[q, p] = matrix[p, q]
             matrix[p, p] = sill + nugget + jitter
             # The multiplier is scaled by the sill, so that the matrix has one scale.
             matrix[p, n] = sill + nugget
             matrix[n, p] = sill + nugget
-            weights[p] = _covariance(away[p], kind, sill, reach)
+            weights[p] = _covariance(away[p], kind, sill, range_)
         matrix[n, n] = 0.0
         weights[n] = sill + nugget
         solved = solve(matrix, weights, n + 1)
