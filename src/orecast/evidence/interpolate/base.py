@@ -33,7 +33,8 @@ class Interpolator(ABC):
     It uses at most ``neighbours`` places within the search radius, ``radius`` metres, for each
     layer separately: a sample without a value is replaced by the next one with a value. If
     ``neighbours`` exceeds the number of places, all are used, but at most ``most``. Samples within
-    a millimetre of each other are one place with their mean. A target with fewer than ``fewest`` places in its radius is NaN.
+    a millimetre of each other are one place with their mean. A target with fewer than ``fewest``
+    places in its radius is NaN.
 
     A method implements ``_predict`` and, if it fits something, ``_learn`` and ``learns``:
 
