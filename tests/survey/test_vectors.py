@@ -12,8 +12,11 @@ import pyogrio
 import pytest
 from shapely.geometry import Point
 
+from orecast.config import Vectors
 from orecast.errors import InputError
+from orecast.grid import Bounds
 from orecast.survey import Findings, propose
+from orecast.survey.data import Region
 from orecast.survey.tables import Table
 from orecast.survey.vectors import matching, read_frame, read_layer
 
@@ -128,7 +131,7 @@ def test_a_damaged_crs_is_named_and_can_be_left_out(shapefile, text):
         _points(shapefile)
 
     shapefile.with_suffix(".prj").unlink()
-    assert len(_points(shapefile, configured=CRS)) == 20
+    assert len(_points(shapefile, crs=CRS)) == 20
 
 
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "gml"])
@@ -218,6 +221,7 @@ def _triggers(base):
 
 
 def _points(path, **options):
-    crs = gpd.GeoSeries(crs=CRS).crs
-    found = Findings()
-    return read_layer(path, "point", crs=crs, setting="faults", findings=found, **options)
+    everywhere = Bounds(-np.inf, -np.inf, np.inf, np.inf)
+    region = Region(gpd.GeoSeries(crs=CRS).crs, everywhere)
+    vectors = Vectors(path=path, **options)
+    return read_layer(vectors, "point", "faults", "the faults", region, Findings())

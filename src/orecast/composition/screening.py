@@ -37,11 +37,6 @@ class Screening:
     kept: Bools
     measures: Mapping[str, Floats]
 
-    @property
-    def kept_names(self) -> tuple[str, ...]:
-        """Names of the kept elements, in order; can be empty."""
-        return tuple(n for n, k in zip(self.names, self.kept, strict=True) if k)
-
     def table(self) -> list[dict[str, str | float | bool]]:
         """One row per element: its name, measures, statistic, and whether it is kept."""
         return [

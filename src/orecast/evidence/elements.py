@@ -19,7 +19,7 @@ from orecast.survey.concentrations import lowest_seen
 
 if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
-    from orecast.survey.data import Findings, Survey
+    from orecast.survey.data import Survey
 
 
 _BLOCK = 1 << 18  # cells interpolated at a time
@@ -72,9 +72,33 @@ def interpolated_layers(
     transform = _TRANSFORMS[config.composition.transform]
     if survey.gridded is not None:
         layers = values.T.reshape(-1, *survey.gridded.shape).astype(np.float32)
-        reach = _gridded_reach(config, survey.gridded, survey.findings)
+        chosen = config.gridded.reach if config.gridded is not None else None
+        reach = chosen or 2 * max(survey.gridded.cell_size)
+        if chosen is None:
+            survey.findings.warning(
+                "assumed-reach",
+                "gridded.reach",
+                "the search radius with which the rasters were interpolated is not given; "
+                f"{reach:g} m (two cells) is assumed; between training and test areas, folds leave "
+                "out twice that",
+                "set gridded.reach to the search radius of the rasters",
+            )
         return layers, reach, f"{transform}, cell by cell"
-    interpolator = _fitted(survey, config, values, fitted_on)
+    options, xy = config.evidence, sample_places(survey)
+    radius = options.radius
+    if radius is None:
+        radius = propose_radius(xy, options.neighbours)
+        survey.findings.info(
+            "radius-proposed",
+            "evidence.radius",
+            f"proposed a search radius of {radius:g} m: within it, 95 % of the samples have a "
+            f"third of the {options.neighbours} neighbours; between training and test areas, folds "
+            "leave out twice that",
+            "to change it, set evidence.radius",
+            radius=radius,
+        )
+    factory = interpolator_class(config)
+    interpolator = factory.configured(options, radius).fit(xy, values, fitted_on)
     layers = interpolate_onto(grid, interpolator, values.shape[1])
     how = f"{transform} of the samples, then {interpolator.describe()}"
     return layers, interpolator.reach, how
@@ -147,21 +171,6 @@ def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
     return limits
 
 
-def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
-    chosen = config.gridded.reach if config.gridded is not None else None
-    if chosen is not None:
-        return chosen
-    reach = 2 * max(grid.cell_size)
-    findings.warning(
-        "assumed-reach",
-        "gridded.reach",
-        f"the search radius with which the rasters were interpolated is not given; {reach:g} m "
-        "(two cells) is assumed; between training and test areas, folds leave out twice that",
-        "set gridded.reach to the search radius of the rasters",
-    )
-    return reach
-
-
 def sample_places(survey: Survey) -> Floats:
     """Positions of the samples, ``(n, 2)``; InputError if there are none."""
     if survey.samples is None or not len(survey.samples):
@@ -179,26 +188,6 @@ def interpolator_class(config: Config) -> type[Interpolator]:
         "orecast.evidence.interpolate", name, what="interpolator"
     )
     return found
-
-
-def _fitted(
-    survey: Survey, config: Config, values: Floats, fitted_on: Bools | None = None
-) -> Interpolator:
-    """The configured interpolator, fitted, with the configured or the proposed search radius."""
-    options, xy = config.evidence, sample_places(survey)
-    radius = options.radius
-    if radius is None:
-        radius = propose_radius(xy, options.neighbours)
-        survey.findings.info(
-            "radius-proposed",
-            "evidence.radius",
-            f"proposed a search radius of {radius:g} m: within it, 95 % of the samples have a "
-            f"third of the {options.neighbours} neighbours; between training and test areas, folds "
-            "leave out twice that",
-            "to change it, set evidence.radius",
-            radius=radius,
-        )
-    return interpolator_class(config).configured(options, radius).fit(xy, values, fitted_on)
 
 
 def interpolate_onto(grid: Grid, interpolator: Interpolator, n_layers: int) -> NDArray[np.float32]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from orecast.config import Vectors
 from orecast.errors import AlignmentError, InputError, nearest
 from orecast.grid import Bounds
-from orecast.survey.data import Findings
+from orecast.survey.data import Findings, Region
 from orecast.survey.projection import file_crs, reprojected
 from orecast.survey.tables import (
     Table,
@@ -28,7 +29,6 @@ from orecast.survey.tables import (
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
-    from pyproj import CRS
 
 VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet")
 
@@ -103,28 +103,23 @@ def gdal_leaves_nothing(path: Path) -> Iterator[None]:
 
 
 def read_layer(
-    path: Path,
-    shape: Shape,
-    *,
-    crs: CRS,
-    layer: str | None = None,
-    configured: str | None = None,
-    where: Where | None = None,
-    setting: str,
-    findings: Findings,
+    vectors: Vectors, shape: Shape, setting: str, words: str, region: Region, findings: Findings
 ) -> gpd.GeoDataFrame:
-    """Read features of one shape; filter, repair and transform them to ``crs``.
+    """Read features of one shape; filter and repair them, transform them to the survey's CRS.
 
-    Raises InputError for another shape, a missing CRS, or if no feature is left.
+    Raises InputError for another shape, a missing CRS, or if no feature is left; AlignmentError,
+    in which ``words`` name the features, if they do not overlap the survey.
     """
-    frame = read_frame(path, layer)
-    if where:
-        table = Table(path, frame, row_word="feature")
-        frame = frame[matching(table, where, f"{setting}.where")]
-    frame = of_shape(frame, shape, _place(path, layer), findings)
-    own = file_crs(frame.crs, configured, _place(path, layer), f"{setting}.crs")
-    frame = reprojected(frame.set_crs(own, allow_override=True), crs, _place(path, layer))
-    return frame.reset_index(drop=True)
+    frame, place = read_frame(vectors.path, vectors.layer), _place(vectors.path, vectors.layer)
+    if vectors.where:
+        table = Table(vectors.path, frame, row_word="feature")
+        frame = frame[matching(table, vectors.where, f"{setting}.where")]
+    frame = of_shape(frame, shape, place, findings)
+    own = file_crs(frame.crs, vectors.crs, place, f"{setting}.crs")
+    frame = reprojected(frame.set_crs(own, allow_override=True), region.crs, place)
+    frame, where = frame.reset_index(drop=True), str(vectors.path)
+    require_overlap(bounds_of(frame), region.extent, words, where, f"check {setting}.crs")
+    return frame
 
 
 def of_shape(
