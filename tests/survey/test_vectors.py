@@ -17,7 +17,7 @@ from orecast.errors import InputError
 from orecast.grid import Bounds
 from orecast.survey import Findings, propose
 from orecast.survey.data import Region
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 from orecast.survey.vectors import matching, read_frame, read_layer
 
 CRS = "EPSG:32645"
@@ -211,7 +211,7 @@ def test_lists_and_objects_of_a_geojson_are_text(shapefile):
 def test_a_filter_passes_over_a_number_that_is_too_large():
     frame = pd.DataFrame({"grade": np.array([10**400, 2, 3, 4], dtype=object)})
 
-    kept = matching(Table(Path("a.csv"), frame), {"grade": [2.0, 3.0]}, "deposits.where")
+    kept = matching(InputTable(Path("a.csv"), frame), {"grade": [2.0, 3.0]}, "deposits.where")
 
     assert kept.tolist() == [False, True, True, False]
 

@@ -26,14 +26,14 @@ from orecast.survey.elements import (
     unit_in,
     unit_named,
 )
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
 _MISFIT = 30.0  # a default unit is doubtful if median and crust differ by this factor
 _TOTAL_PPM = 1_050_000  # rounding and analytical errors can give slightly more than 100 %
 
 
-def lift_units(table: Table) -> Table:
+def lift_units(table: InputTable) -> InputTable:
     """Move a row of units under the header, as in laboratory certificates, to ``units``.
 
     The first row has units if its cell names a unit in every column whose header is an element
@@ -53,7 +53,7 @@ def lift_units(table: Table) -> Table:
 
 
 def choose_elements(
-    table: Table, samples: Samples, positions: Sequence[str], findings: Findings
+    table: InputTable, samples: Samples, positions: Sequence[str], findings: Findings
 ) -> tuple[Element, ...]:
     """The elements among a table's columns: by the configuration, else by their headers.
 
@@ -265,7 +265,9 @@ def _own_symbol(key: str, symbols: Iterable[str], setting: str) -> str:
     return symbol
 
 
-def _resolved(names: Sequence[str], columns: list[str], table: Table, setting: str) -> list[str]:
+def _resolved(
+    names: Sequence[str], columns: list[str], table: InputTable, setting: str
+) -> list[str]:
     """The columns of names; a name is a column or the symbol of one."""
     by_symbol = {h.symbol: c for c in columns if (h := parse_header(c)) is not None}
     found = []
@@ -278,7 +280,7 @@ def _resolved(names: Sequence[str], columns: list[str], table: Table, setting: s
     return found
 
 
-def _renamed(rename: Mapping[str, str], table: Table) -> dict[str, str]:
+def _renamed(rename: Mapping[str, str], table: InputTable) -> dict[str, str]:
     found = {}
     for column, text in rename.items():
         table.column(column, "samples.rename")
@@ -293,7 +295,7 @@ def _renamed(rename: Mapping[str, str], table: Table) -> dict[str, str]:
     return found
 
 
-def _require_distinct(headers: Mapping[str, tuple[str, str | None]], table: Table) -> None:
+def _require_distinct(headers: Mapping[str, tuple[str, str | None]], table: InputTable) -> None:
     by_symbol = defaultdict(list)
     for column, (symbol, _) in headers.items():
         by_symbol[symbol].append(column)

@@ -41,7 +41,7 @@ from orecast.survey.projection import (
     working_crs,
 )
 from orecast.survey.rasters import matches, read_raster, require_held
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -152,7 +152,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
 
 def _read_elements(
     elements: tuple[Element, ...],
-    table: Table,
+    table: InputTable,
     samples: Samples,
     limits: dict[str, float],
     findings: Findings,

@@ -27,7 +27,7 @@ from orecast.survey.projection import (
     strays,
     transformed,
 )
-from orecast.survey.tables import Table, read_table
+from orecast.survey.tables import InputTable, read_table
 from orecast.survey.vectors import is_vector, of_shape, read_frame
 
 Kind = Literal["metres", "degrees"]
@@ -60,7 +60,7 @@ class Pair:
 class Points:
     """Rows with a position: the table, positions ``(n, 2)``, CRS, position columns."""
 
-    table: Table
+    table: InputTable
     xy: Floats
     crs: CRS
     position_columns: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
     own = frame.crs
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
     frame = frame.explode()  # one row per point of a multipoint
-    table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
+    table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
     points = Points(table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs)
     if not np.isfinite(points.xy).all():
         row = int((~np.isfinite(points.xy).all(axis=1)).argmax())
@@ -153,7 +153,7 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> Pair:
+def _chosen(section: Columns, table: InputTable, pairs: list[Pair], setting: str) -> Pair:
     if section.x is not None or section.y is not None:
         if section.x is None or section.y is None:
             raise ConfigError(

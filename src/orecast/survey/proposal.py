@@ -25,7 +25,7 @@ from orecast.survey.projection import look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
-    Table,
+    InputTable,
     as_numbers,
     read_table,
     require_place,
@@ -52,7 +52,7 @@ class Draft:
     folder: Path
     table: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    points: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)  # may be deposits
+    points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
 
     def relative(self, path: Path) -> str:
@@ -225,10 +225,10 @@ def _may_be_geojson(path: Path) -> bool:
     return re.search(rb'"(Feature|FeatureCollection|coordinates)"', head) is not None
 
 
-def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:
+def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]:
     """The table of a file, or each sheet with positions of a workbook; and its ``layer`` key."""
     names = sheets(path)
-    found: list[tuple[Table, dict[str, Any]]] = []
+    found: list[tuple[InputTable, dict[str, Any]]] = []
     for number, name in enumerate(names):
         try:
             table = lift_units(read_table(path, name))
@@ -243,7 +243,7 @@ def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:
     return found or [(lift_units(read_table(path)), {})]
 
 
-def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
+def _position(table: InputTable, draft: Draft) -> dict[str, Any] | None:
     """Position columns, and their CRS if degrees or another file's extent show it."""
     name = table.path.name
     pairs = {p.kind: p for p in reversed(position_pairs(str(c) for c in table.frame.columns))}
@@ -273,7 +273,7 @@ def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
 
 
 def _crs_around(
-    table: Table, pair: Pair, places: list[tuple[CRS, Bounds, str]]
+    table: InputTable, pair: Pair, places: list[tuple[CRS, Bounds, str]]
 ) -> tuple[str, str] | None:
     """The one projected CRS of files whose extent has most of the positions, and a file."""
     x, y = _numbers(table, pair)
@@ -285,11 +285,11 @@ def _crs_around(
     return next(iter(found.items())) if len(found) == 1 else None
 
 
-def _numbers(table: Table, pair: Pair) -> tuple[Floats, Floats]:
+def _numbers(table: InputTable, pair: Pair) -> tuple[Floats, Floats]:
     return as_numbers(table.frame[pair.x]), as_numbers(table.frame[pair.y])
 
 
-def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> None:
+def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft) -> None:
     """Propose a table as samples if it has three elements or more, else as deposits."""
     if place is None:
         return
@@ -309,7 +309,7 @@ def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> 
     draft.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
 
 
-def _require_detected(table: Table, elements: dict[str, Header]) -> None:
+def _require_detected(table: InputTable, elements: dict[str, Header]) -> None:
     """Refuse a table of samples without any value above a detection limit."""
     missing = Samples.model_fields["missing"].default
     counts: dict[str, int] = {}
@@ -324,7 +324,7 @@ def _require_detected(table: Table, elements: dict[str, Header]) -> None:
 
 
 def _samples(
-    table: Table, headers: dict[str, Header], others: set[str], draft: Draft
+    table: InputTable, headers: dict[str, Header], others: set[str], draft: Draft
 ) -> dict[str, Any]:
     """Units, columns to ignore and the medium of a table of samples."""
     name = table.path.name
@@ -373,7 +373,7 @@ def _propose_vectors(path: Path, draft: Draft) -> None:
         label = f"{path.stem} {layer or ''}"
         kinds = {str(t).removeprefix("Multi") for t in frame.geom_type.dropna().unique()}
         if kinds == {"Point"}:
-            table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
+            table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
             _propose_table(table, place, draft)
         elif kinds <= {"LineString", "LinearRing"}:
             draft.take("faults", path, place, f"{len(frame)} lines")
@@ -448,11 +448,11 @@ def _place_points(draft: Draft) -> None:
         draft.take("barren" if barren else "deposits", table.path, place, why)
 
 
-def _label(table: Table, place: dict[str, Any]) -> str:
+def _label(table: InputTable, place: dict[str, Any]) -> str:
     return f"{table.path.stem} {place.get('layer', '')}"
 
 
-def _choice(table: Table) -> str:
+def _choice(table: InputTable) -> str:
     """As text: the column with kinds of deposits, its values, and how to select one."""
     column, _ = _best_column(table.frame, _COMMODITY, "ifc", _MOST_KINDS)
     if column is None:

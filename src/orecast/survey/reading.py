@@ -14,7 +14,7 @@ from orecast.survey.deposits import check_number, read_deposits, report_no_depos
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.projection import transformed
 from orecast.survey.rasters import read_placed
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 from orecast.survey.vectors import read_layer
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _geology(s: Geology | None, region: Region, findings: Findings) -> gpd.GeoDa
     if s is None:
         return None
     frame = read_layer(s, "polygon", "geology", "the geology", region, findings)
-    units = Table(s.path, frame, row_word="feature").column(s.column, "geology.column")
+    units = InputTable(s.path, frame, row_word="feature").column(s.column, "geology.column")
     nameless = units.isna() | (units.astype("str").str.strip() == "")
     if nameless.all():
         raise InputError(

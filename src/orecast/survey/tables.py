@@ -47,7 +47,7 @@ _MOST_UNPACKED, _MOST_CELLS = 500_000_000, 20_000_000
 
 
 @dataclass(frozen=True)
-class Table:
+class InputTable:
     """A table as read; ``frame.index`` is the row number in the file."""
 
     path: Path
@@ -62,7 +62,7 @@ class Table:
         """Name a place in the file.
 
         >>> import pandas as pd
-        >>> Table(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
+        >>> InputTable(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
         "a.csv, row 7, column 'Au'"
         """
         place = str(self.path)
@@ -92,7 +92,7 @@ class Table:
         return self.frame[name]
 
 
-def read_table(path: Path, sheet: str | None = None) -> Table:
+def read_table(path: Path, sheet: str | None = None) -> InputTable:
     """Read CSV, TSV, any delimited text, Excel or Parquet; every row of the file that holds data.
 
     Raises InputError for a missing, empty or broken file, duplicated column names, or rows with
@@ -314,7 +314,7 @@ def _decimal_mark(rows: list[list[str]], delimiter: str) -> str:
     return "," if commas > points else "."
 
 
-def _read_text(path: Path) -> Table:
+def _read_text(path: Path) -> InputTable:
     try:
         text, encoding = decoded(path.read_bytes())
     except UnicodeDecodeError:
@@ -338,7 +338,7 @@ def _read_text(path: Path) -> Table:
     how = f"{encoding}, delimited by {_DELIMITER_NAMES[delimiter]}"
     if decimal == ",":
         how += ", decimal comma"
-    return Table(path, _delimited(path, text, delimiter, decimal), decimal, how)
+    return InputTable(path, _delimited(path, text, delimiter, decimal), decimal, how)
 
 
 def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFrame:
@@ -386,7 +386,7 @@ def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
     )
 
 
-def _read_workbook(path: Path, sheet: str | None) -> Table:
+def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     import pandas as pd
 
     with _opened(path) as book:
@@ -408,7 +408,7 @@ def _read_workbook(path: Path, sheet: str | None) -> Table:
     frame = pd.DataFrame(dict(enumerate(kinds)), index=numbers)
     texts = ["" if pd.isna(cell) else str(cell) for cell in header]
     frame.columns = pd.Index(_names(path, texts + [""] * (width - len(texts))))
-    return Table(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
+    return InputTable(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
 
 
 @contextmanager
@@ -482,14 +482,14 @@ def _choose_sheet(sheets: tuple[str, ...], section: str = "") -> str:
     return f"set {key} to one of the sheets {', '.join(map(repr, sheets))}"
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> InputTable:
     import pandas as pd
 
     with library_errors("the Parquet file cannot be opened", path, "write it again"):
         frame = pd.read_parquet(path)
     frame.columns = pd.Index(_names(path, [str(c) for c in frame.columns]))
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return Table(path, frame, how="Parquet")
+    return InputTable(path, frame, how="Parquet")
 
 
 def _names(path: Path, header: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ from orecast.grid import Bounds
 from orecast.survey.data import Findings, Region
 from orecast.survey.projection import file_crs, reprojected
 from orecast.survey.tables import (
-    Table,
+    InputTable,
     as_numbers,
     in_short,
     library_errors,
@@ -112,7 +112,7 @@ def read_layer(
     """
     frame, place = read_frame(vectors.path, vectors.layer), _place(vectors.path, vectors.layer)
     if vectors.where:
-        table = Table(vectors.path, frame, row_word="feature")
+        table = InputTable(vectors.path, frame, row_word="feature")
         frame = frame[matching(table, vectors.where, f"{setting}.where")]
     frame = of_shape(frame, shape, place, findings)
     own = file_crs(frame.crs, vectors.crs, place, f"{setting}.crs")
@@ -161,7 +161,7 @@ def of_shape(
     return frame
 
 
-def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
+def matching(table: InputTable, where: Where, setting: str) -> pd.Series[bool]:
     """A mask of the rows with the wanted values, as text or as numbers.
 
     Raises InputError for an unknown column, or, with the column's values, if no row matches.
