@@ -223,14 +223,14 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         "the file cannot be opened as a vector file", path, "export it again, with all of its parts"
     )
     with broken, gdal_leaves_nothing(path), quiet:
-        names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
-        if not names:
-            raise InputError("the file has no layer", where=str(path), remedy="export it again")
-        if layer is not None and layer not in names:
-            raise InputError(
-                f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
-            )
         try:
+            names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
+            if not names:
+                raise InputError("the file has no layer", where=str(path), remedy="export it again")
+            if layer is not None and layer not in names:
+                raise InputError(
+                    f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
+                )
             frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
         except (CRSError, pyogrio.errors.CRSError) as error:
             raise InputError(
