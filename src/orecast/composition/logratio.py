@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Floats
-from orecast.errors import ConfigError, InputError, nearest
+from orecast.errors import ConfigError, InputError, nearest, require_among
 
 if TYPE_CHECKING:
     from orecast.config import Composition
@@ -216,12 +216,9 @@ def _parts(symbols: Sequence[str], options: Composition) -> tuple[str, ...]:
     """Parts of the composition, in the configured order."""
     parts = tuple(symbols) if options.parts is None else tuple(options.parts)
     for part, count in Counter(parts).items():
-        if part not in symbols:
-            raise ConfigError(
-                f"{part!r} is not an element of the survey",
-                where="composition.parts",
-                remedy=nearest(part, symbols),
-            )
+        require_among(
+            part, symbols, f"{part!r} is not an element of the survey", "composition.parts"
+        )
         if count > 1:
             raise ConfigError(
                 f"{part!r} occurs {count} times",

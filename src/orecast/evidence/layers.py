@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from orecast.errors import AlignmentError, ConfigError, InputError, RunError, nearest
+from orecast.errors import AlignmentError, ConfigError, InputError, RunError, require_among
 from orecast.grid import Grid
 from orecast.run import write_json
 from orecast.survey.rasters import write_geotiff
@@ -86,8 +86,7 @@ class Evidence:
 
     def layer(self, name: str) -> NDArray[np.float32]:
         """Values of one layer, ``(rows, columns)``."""
-        if name not in self.data:
-            raise ConfigError(f"there is no layer {name!r}", remedy=nearest(name, self.names))
+        require_among(name, self.names, f"there is no layer {name!r}")
         values: NDArray[np.float32] = self.data[name].to_numpy()
         return values
 

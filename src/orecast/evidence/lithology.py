@@ -8,7 +8,7 @@ import numpy as np
 
 from orecast.arrays import Floats
 from orecast.config import Geology
-from orecast.errors import AlignmentError, InputError, nearest
+from orecast.errors import AlignmentError, InputError, require_among
 from orecast.evidence.layers import Evidence
 from orecast.grid import Bounds, Grid
 
@@ -56,12 +56,13 @@ def lithology_codes(
     """
     from rasterio.features import rasterize
 
-    if column not in polygons.columns:
-        raise InputError(
-            f"there is no column {column!r}",
-            where="geology",
-            remedy=nearest(column, [str(c) for c in polygons.columns if c != "geometry"]),
-        )
+    require_among(
+        column,
+        [str(c) for c in polygons.columns if c != "geometry"],
+        f"there is no column {column!r}",
+        "geology",
+        InputError,
+    )
     kept = polygons[~(polygons.geometry.isna() | polygons.geometry.is_empty)]
     other = set(kept.geometry.geom_type) - {"Polygon", "MultiPolygon"}
     if other:

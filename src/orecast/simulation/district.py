@@ -18,7 +18,6 @@ from orecast.simulation.fields import gaussian_fields, uniform
 from orecast.simulation.geochemistry import background, closed
 from orecast.simulation.geology import (
     Codes,
-    Fault,
     Traces,
     contact_distance,
     fault_lines,
@@ -118,19 +117,20 @@ def simulate(preset: str | Preset, seed: int) -> District:
     access = 1 - uniform(fields.remoteness(grid, height, 2 * length, rng["terrain"]))
     codes = unit_codes(grid, preset.units, preset.system.strike, cover, rng["geology"])
     faults = fault_network(preset, grid.bounds, rng["faults"])
+    along = traces(faults, grid.cell_size[0] / 4)
 
     hidden = gaussian_fields(grid, 2 * length, 1, rng["ore"], smoothness=1.5)[0]
     potential = ore.potential(
         preset, grid, faults, contact_distance(grid, codes, preset.units), hidden
     )
     found = ore.draw_deposits(preset, grid, potential, rng["ore"])
-    everything = _described(found, preset, grid, faults, 1 - uniform(cover), access, rng)
+    everything = _described(found, preset, along, 1 - uniform(cover), access, rng)
 
     exposed = 1 - preset.haloes.masking * uniform(cover)
     added = geochemistry.enrichment(
         preset, grid, everything, [tuple(geochemistry.ZONES)] * len(everything)
     )
-    barren = geochemistry.barren_anomalies(preset, grid, _traces(faults, grid), rng["barren"])
+    barren = geochemistry.barren_anomalies(preset, grid, along, rng["barren"])
     false = geochemistry.enrichment(
         preset, grid, barren, [geochemistry.SUITES[s] for s in barren["suite"]]
     )
@@ -170,22 +170,17 @@ def simulate(preset: str | Preset, seed: int) -> District:
     )
 
 
-def _traces(faults: tuple[Fault, ...], grid: Grid) -> Traces:
-    return traces(faults, grid.cell_size[0] / 4)
-
-
 def _described(
     found: pd.DataFrame,
     preset: Preset,
-    grid: Grid,
-    faults: tuple[Fault, ...],
+    along: Traces,
     exposure: Floats,
     access: Floats,
     rng: dict[str, np.random.Generator],
 ) -> pd.DataFrame:
     """Deposits with a name, strike, halo, exposure and access, and whether each is known."""
     row, column = found["row"].to_numpy(), found["column"].to_numpy()
-    distance, strike = _traces(faults, grid).nearest(found[["X", "Y"]].to_numpy())
+    distance, strike = along.nearest(found[["X", "Y"]].to_numpy())
     strength = geochemistry.shuffled_strengths(
         preset.haloes.strength, preset.haloes.variation, found["size"].to_numpy(), rng["ore"]
     )

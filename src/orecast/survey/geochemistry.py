@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Bools, Floats
 from orecast.config import Config, Gridded, Samples
-from orecast.errors import AlignmentError, ConfigError, InputError, nearest
+from orecast.errors import AlignmentError, ConfigError, InputError, require_among
 from orecast.grid import Bounds, Grid, crs_name
 from orecast.survey.analytes import (
     check_totals,
@@ -294,12 +294,13 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
 def _headers(paths: list[Path], gridded: Gridded, findings: Findings) -> dict[Path, Header]:
     stems = {p.stem: p for p in paths}
     for name in gridded.ignore:
-        if name not in stems:
-            raise InputError(
-                f"raster {name!r}, named in gridded.ignore, is not among the files",
-                where=str(gridded.path),
-                remedy=nearest(name, stems),
-            )
+        require_among(
+            name,
+            stems,
+            f"raster {name!r}, named in gridded.ignore, is not among the files",
+            str(gridded.path),
+            InputError,
+        )
     headers: dict[Path, Header] = {}
     unknown = []
     for path in paths:

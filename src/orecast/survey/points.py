@@ -114,7 +114,23 @@ def read_points(
     y = numbers(table.column(pair.y, f"{path_setting}.y"), table, missing)
     columns = tuple(dict.fromkeys([pair.x, pair.y, *(c for p in pairs for c in (p.x, p.y))]))
     points = Points(table, np.column_stack([x, y]), WGS84, columns)
-    points = _with_places(points, pair, findings)
+    missing_position = np.asarray(np.isnan(points.xy).any(axis=1))
+    if missing_position.all():
+        raise InputError(
+            "no row has a position",
+            where=table.where(column=pair.x),
+            remedy="set x and y to other columns",
+        )
+    if missing_position.any():
+        rows = [int(r) for r in table.frame.index[missing_position]]
+        findings.warning(
+            "no-position",
+            str(table.path),
+            f"ignored {len(rows)} row(s) without a position: {listed(rows)}",
+            "add their positions",
+            rows=rows,
+        )
+    points = points.take(~missing_position)
     points = replace(points, crs=_crs(section, pair, points, path_setting, findings))
     columns_in_words = f"columns {pair.x!r} and {pair.y!r}"
     _check(points, columns_in_words, path_setting, _set_degrees(path_setting))
@@ -203,26 +219,6 @@ def _crs(section: Columns, pair: Pair, points: Points, setting: str, findings: F
         where=str(table.path),
         remedy=_set_degrees(setting) if degrees else f'set {setting}.crs, such as "EPSG:32645"',
     )
-
-
-def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
-    missing_position = np.asarray(np.isnan(points.xy).any(axis=1))
-    if missing_position.all():
-        raise InputError(
-            "no row has a position",
-            where=points.table.where(column=pair.x),
-            remedy="set x and y to other columns",
-        )
-    if missing_position.any():
-        rows = [int(r) for r in points.table.frame.index[missing_position]]
-        findings.warning(
-            "no-position",
-            str(points.table.path),
-            f"ignored {len(rows)} row(s) without a position: {listed(rows)}",
-            "add their positions",
-            rows=rows,
-        )
-    return points.take(~missing_position)
 
 
 def _set_degrees(setting: str) -> str:

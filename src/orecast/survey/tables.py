@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import InputError, nearest
+from orecast.errors import InputError, nearest, require_among
 from orecast.survey.data import listed
 
 if TYPE_CHECKING:
@@ -391,10 +391,8 @@ def _read_workbook(path: Path, sheet: str | None) -> InputTable:
 
     with _opened(path) as book:
         names = [s.title for s in book.worksheets]
-        if sheet is not None and sheet not in names:
-            raise InputError(
-                f"there is no sheet {sheet!r}", where=str(path), remedy=nearest(sheet, names)
-            )
+        if sheet is not None:
+            require_among(sheet, names, f"there is no sheet {sheet!r}", str(path), InputError)
         rows, width = _filled_rows(book[sheet or names[0]], path)
     several = tuple(names) if sheet is None and len(names) > 1 else ()
     if not rows:

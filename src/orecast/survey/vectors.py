@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from orecast.config import Vectors
-from orecast.errors import AlignmentError, InputError, nearest
+from orecast.errors import AlignmentError, InputError, require_among
 from orecast.grid import Bounds
 from orecast.survey.data import Findings, Region
 from orecast.survey.projection import file_crs, reprojected
@@ -227,10 +227,8 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
             if not names:
                 raise InputError("the file has no layer", where=str(path), remedy="export it again")
-            if layer is not None and layer not in names:
-                raise InputError(
-                    f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
-                )
+            if layer is not None:
+                require_among(layer, names, f"there is no layer {layer!r}", str(path), InputError)
             frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
         except (CRSError, pyogrio.errors.CRSError) as error:
             raise InputError(

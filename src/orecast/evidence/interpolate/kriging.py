@@ -9,7 +9,7 @@ import numpy as np
 from numba import prange
 
 from orecast.arrays import Floats
-from orecast.errors import ConfigError, nearest
+from orecast.errors import ConfigError, require_among
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.neighbours import buffer_length, first_guess, nearest_places
 from orecast.evidence.interpolate.spline import MOST_EQUATIONS, solve
@@ -43,10 +43,7 @@ class Variogram:
     range: float
 
     def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise ConfigError(
-                f"unknown variogram {self.model!r}", remedy=nearest(self.model, MODELS)
-            )
+        require_among(self.model, MODELS, f"unknown variogram {self.model!r}")
         if not (self.nugget >= 0 and self.sill >= 0 and self.range > 0):
             raise ConfigError(
                 f"a variogram needs a nugget and a sill of at least 0 and a positive range, not "
