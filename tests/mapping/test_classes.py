@@ -10,9 +10,9 @@ from orecast import config
 from orecast.errors import ConfigError
 from orecast.mapping.classes import classify
 
-AREA = config.Classes()
-HISTOGRAM = config.Classes(rule="histogram")
-PROBABILITY = config.Classes(rule="probability")
+AREA = config.ClassOptions()
+HISTOGRAM = config.ClassOptions(rule="histogram")
+PROBABILITY = config.ClassOptions(rule="probability")
 
 
 def hundred():
@@ -67,7 +67,7 @@ def test_a_constant_map_has_no_classes_by_area():
 
 
 def test_the_whole_area_may_be_asked_for():
-    options = config.Classes(area=(0.5, 0.75, 1.0))
+    options = config.ClassOptions(area=(0.5, 0.75, 1.0))
     counts = np.bincount(classify(hundred(), options).values[:10].ravel(), minlength=4)
     assert counts.tolist() == [0, 50, 25, 25]
 
@@ -83,7 +83,7 @@ maps = arrays(
 def test_shares_are_never_exceeded_and_classes_follow_the_score(score):
     known = ~np.isnan(score)
     assume(known.any())
-    values = classify(score, config.Classes(area=(0.1, 0.3, 0.6))).values
+    values = classify(score, config.ClassOptions(area=(0.1, 0.3, 0.6))).values
     for number, share in ((1, 0.1), (2, 0.3), (3, 0.6)):
         within = (values >= 1) & (values <= number)
         assert within.sum() <= share * known.sum() + 1e-9
@@ -111,7 +111,7 @@ def test_probability_takes_a_score_on_the_line():
 )
 def test_levels_out_of_order_or_range_are_refused(levels):
     with pytest.raises(ValueError, match=r"three (rising shares|falling scores)"):
-        config.Classes(**levels)
+        config.ClassOptions(**levels)
 
 
 def test_a_map_without_cells_is_refused():

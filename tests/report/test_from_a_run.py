@@ -29,7 +29,7 @@ def folder(fabricate):
         write_raster(folder / f"{name}.tif", score, grid, description=name)
     halves = np.where(np.isnan(score), 255, np.arange(made.shape[1]) >= made.shape[1] // 2)
     write_raster(folder / "folds.tif", halves, grid, description="Fold", dtype="uint8")
-    classes = classify(score, config.Classes(), grid.cell(made.points))
+    classes = classify(score, config.ClassOptions(), grid.cell(made.points))
     write_raster(folder / "classes.tif", classes.values, grid, description="A B C", dtype="uint8")
     deposits = gpd.GeoDataFrame(
         {"Name": made.names}, geometry=[Point(p) for p in made.points], crs=grid.crs

@@ -598,7 +598,7 @@ CASES = {
         _vector("geology", HERE, crs=None, column="unit"),
         InputError,
         "geology.shp",
-        "no CRS",
+        "no coordinate reference system",
         "set geology.crs",
     ),
     "CRS said twice": (
@@ -640,7 +640,7 @@ CASES = {
         _layer(crs=None),
         InputError,
         "magnetics.tif",
-        "no CRS",
+        "no coordinate reference system",
         "set layers[0].crs",
     ),
     "rotated layer": (

@@ -139,7 +139,9 @@ def test_a_cover_sheet_is_told_with_the_sheets_there_are(district):
         district.read()
 
     district.table["samples"] |= {"x": "X", "y": "Y"}
-    with pytest.raises(InputError, match=f"no column 'X'.*{says}"):
+    with pytest.raises(
+        InputError, match=f"column 'X', named in samples.x, is not in the table.*{says}"
+    ):
         district.read()
 
     district.table["samples"]["layer"] = "Assays"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt, maximum_filter
 
-from orecast.config import Screening, Training
+from orecast.config import ScreeningOptions, Training
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
 from orecast.registry import entries
@@ -53,10 +53,10 @@ SMALL = {
     "stack": {"members": MIXED, "member_options": {"random-forest": {"trees": 5, "jobs": 1}}},
 }
 SCREENINGS = {
-    "svm-auc": Screening(method="svm-auc", threshold=0.1, keep=["Cu"]),
-    "correlation": Screening(method="correlation", threshold=0.05, keep=["Cu"]),
-    "pca": Screening(method="pca"),
-    "none": Screening(method="none"),
+    "svm-auc": ScreeningOptions(method="svm-auc", threshold=0.1, keep=["Cu"]),
+    "correlation": ScreeningOptions(method="correlation", threshold=0.05, keep=["Cu"]),
+    "pca": ScreeningOptions(method="pca"),
+    "none": ScreeningOptions(method="none"),
 }
 RULES = {
     "random": NegativeRule("random"),
@@ -156,7 +156,7 @@ def fitted_both(recipe, evidence, places, fold, folder):
 
 
 def test_every_way_to_screen_and_every_rule_for_negatives_is_proved():
-    assert set(SCREENINGS) == set(get_args(Screening.model_fields["method"].annotation))
+    assert set(SCREENINGS) == set(get_args(ScreeningOptions.model_fields["method"].annotation))
     assert set(RULES) == set(get_args(get_type_hints(NegativeRule)["method"]))
 
 

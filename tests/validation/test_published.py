@@ -7,7 +7,7 @@ import pytest
 from affine import Affine
 from pyproj import CRS
 
-from orecast.config import Screening, Training
+from orecast.config import ScreeningOptions, Training
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
@@ -165,7 +165,7 @@ def test_elements_are_screened_where_the_paper_screened(definition, kept, wide):
     values[tuple(rows.at.T)] += rows.y
     values[tuple(rows.at[fold.test].T)] = 1 - rows.y[fold.test]
     leaky = wide.adding("leaky", values, kind="element", origin="test", reach=0.0)
-    screening = Screening(method="correlation", threshold=0.8, keep=["Au"])
+    screening = ScreeningOptions(method="correlation", threshold=0.8, keep=["Au"])
     model = Remembering()
     published(model, leaky, rows, definition, size=3, screening=screening)
     assert ("leaky" in model.learned[0][0].names) == kept

@@ -5,36 +5,33 @@ contain ``${VARIABLE}`` or ``${VARIABLE:-fallback}`` and is relative to the file
 In a path, ``$${`` means ``${`` and ``./~`` means ``~``.
 """
 
-from orecast.config.inputs import (
-    Barren,
+from orecast.config.schema import (
+    ClassOptions,
     Columns,
+    Composition,
+    Config,
     Deposits,
+    EvidenceOptions,
     Faults,
     Geology,
     Gridded,
+    Grow,
     Layer,
-    Samples,
-    Vectors,
-)
-from orecast.config.method import (
-    Classes,
-    Composition,
-    EvidenceOptions,
     ModelOptions,
-    SamplingOptions,
-    Screening,
+    Samples,
+    ScreeningOptions,
+    Section,
     Targets,
     Training,
-    UncertaintyOptions,
-    Validation,
+    Vectors,
+    most_shift,
+    path_problem,
+    path_text,
 )
-from orecast.config.schema import Config
-from orecast.config.section import Section, path_problem, path_text
 from orecast.config.toml import parse, read, read_toml, read_value, to_toml
 
 __all__ = [
-    "Barren",
-    "Classes",
+    "ClassOptions",
     "Columns",
     "Composition",
     "Config",
@@ -43,17 +40,16 @@ __all__ = [
     "Faults",
     "Geology",
     "Gridded",
+    "Grow",
     "Layer",
     "ModelOptions",
     "Samples",
-    "SamplingOptions",
-    "Screening",
+    "ScreeningOptions",
     "Section",
     "Targets",
     "Training",
-    "UncertaintyOptions",
-    "Validation",
     "Vectors",
+    "most_shift",
     "parse",
     "path_problem",
     "path_text",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time
@@ -13,8 +12,7 @@ import tomlkit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orecast.config.schema import Config
-from orecast.config.section import Section, path_problem, path_text
+from orecast.config.schema import Config, Section, path_problem, path_text
 from orecast.errors import ConfigError, nearest
 
 _SURVEYS = ("samples", "gridded")
@@ -67,25 +65,22 @@ def parse(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -
     mistakes: list[Mistake] = []
     config = None
     try:
-        config = Config.model_validate(table)
+        config = Config.model_validate(table, context=folder)
     except ValidationError as error:
         mistakes += _explained(error.errors(include_url=False), table)
     samples, gridded = (table.get(name) is not None for name in _SURVEYS)
     if samples == gridded and not any(_is_misspelt_survey(key) for key in table):
-        what = (
-            "there are both [samples] and [gridded]; a run needs only one"
-            if samples
-            else "there is neither [samples] nor [gridded]; a run needs one"
-        )
-        mistakes.append(
-            (
-                what,
-                "add one, or make a run.toml with `orecast init`" if not samples else "remove one",
+        if samples:
+            found = "there are both [samples] and [gridded]; a run needs only one", "remove one"
+        else:
+            found = (
+                "there is neither [samples] nor [gridded]; a run needs one",
+                "add one, or make a run.toml with `orecast init`",
             )
-        )
+        mistakes.append(found)
     if config is None or mistakes:
         raise _error(mistakes, where)
-    return config if folder is None else _resolved(config, folder)
+    return config
 
 
 def read(
@@ -165,9 +160,7 @@ def read_value(text: str, where: str) -> Any:
 
 def to_toml(config: Config, *, comments: bool = False) -> str:
     """Write a configuration as TOML; with ``comments``, each field's docstring too."""
-    document = tomlkit.document()
-    _fill(document, config, comments)
-    return tomlkit.dumps(document)
+    return tomlkit.dumps(_filled(tomlkit.document(), config, comments))
 
 
 def _loaded(text: str, where: str) -> dict[str, Any]:
@@ -318,21 +311,7 @@ def _section_at(loc: list[int | str]) -> type[Section]:
     return section
 
 
-def _resolved(section: Any, folder: Path) -> Any:
-    """A section whose relative paths are resolved from ``folder``."""
-    changes: dict[str, Any] = {}
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Path):
-            changes[name] = Path(os.path.normpath(folder / value))
-        elif isinstance(value, Section):
-            changes[name] = _resolved(value, folder)
-        elif isinstance(value, list) and value and isinstance(value[0], Section):
-            changes[name] = [_resolved(item, folder) for item in value]
-    return section.model_copy(update=changes)
-
-
-def _fill(table: Any, section: Section, comments: bool, path: str = "") -> None:
+def _filled(table: Any, section: Section, comments: bool, path: str = "") -> Any:
     """Write plain values before tables, as TOML needs; a missing table as a comment of keys."""
     nested = []
     for name, info in type(section).model_fields.items():
@@ -359,10 +338,11 @@ def _fill(table: Any, section: Section, comments: bool, path: str = "") -> None:
         if isinstance(value, list):
             tables = tomlkit.aot()
             for item in value:
-                tables.append(_table(item, comments, inside))
+                tables.append(_filled(tomlkit.table(), item, comments, inside))
             table.add(name, tables)
         else:
-            table.add(name, _table(value, comments, inside))
+            table.add(name, _filled(tomlkit.table(), value, comments, inside))
+    return table
 
 
 def _section_in(annotation: Any) -> type[Section] | None:
@@ -372,19 +352,11 @@ def _section_in(annotation: Any) -> type[Section] | None:
     return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
-def _table(section: Section, comments: bool, path: str) -> Any:
-    table = tomlkit.table()
-    _fill(table, section, comments, path)
-    return table
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return path_text(value)
-    if isinstance(value, tuple):
-        return list(value)
     if isinstance(value, dict):
         inline = tomlkit.inline_table()
         inline.update(value)
         return inline
-    return value
+    return list(value) if isinstance(value, tuple) else value

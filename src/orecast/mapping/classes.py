@@ -49,7 +49,7 @@ class Classes:
 
 
 def classify(
-    score: NDArray[np.floating], options: config.Classes, deposits: ArrayLike = ()
+    score: NDArray[np.floating], options: config.ClassOptions, deposits: ArrayLike = ()
 ) -> Classes:
     """Draw classes A, B and C.
 
@@ -77,7 +77,7 @@ def classify_held_out(
     score: NDArray[np.floating],
     fold: NDArray[np.integer],
     seen: Sequence[NDArray[np.floating]],
-    options: config.Classes,
+    options: config.ClassOptions,
     deposits: ArrayLike = (),
 ) -> Classes:
     """Draw the classes of an out-of-fold map, with thresholds from each fold's visible cells.
@@ -99,7 +99,9 @@ def classify_held_out(
     return Classes(options.rule, values, (a, b, c), _sentence(how, (a, b, c), captured), captured)
 
 
-def _thresholds(scores: NDArray[np.floating], options: config.Classes) -> tuple[Thresholds, str]:
+def _thresholds(
+    scores: NDArray[np.floating], options: config.ClassOptions
+) -> tuple[Thresholds, str]:
     """Thresholds of A, B and C from the scores of cells ``(n,)``, and the rule in words."""
     cells = np.sort(scores).astype(np.float64)
     if options.rule == "area":

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.arrays import Floats32, Ints
-from orecast.config import Classes
+from orecast.config import ClassOptions
 from orecast.errors import METHOD_ERRORS, ConfigError
 from orecast.evidence import Evidence, build_evidence
 from orecast.evidence.elements import survey_ratios
@@ -281,7 +281,7 @@ def _tiles(study: Study) -> tuple[int, int] | None:
 def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
     """Limits of classes A, B and C by the histogram's rule; none where it gives no classes."""
     try:
-        limits = classify(mapped.score, Classes(rule="histogram")).thresholds
+        limits = classify(mapped.score, ClassOptions(rule="histogram")).thresholds
     except ConfigError:
         return {}
     above = (float(np.nanmax(mapped.score)), *limits[:2])
@@ -294,7 +294,7 @@ def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
 def _in_class_a(study: Study, mapped: Mapped) -> tuple[float, float]:
     """Number of known deposits, and of deposits held back (later discoveries), in class A."""
     try:
-        values = classify(mapped.score, Classes(rule="histogram")).values
+        values = classify(mapped.score, ClassOptions(rule="histogram")).values
     except ConfigError:
         return np.nan, np.nan
     held_back = study.survey.held_back

@@ -1,5 +1,5 @@
 from .data import Element, Finding, Findings, Level, Raster, Survey
-from .description import Section, checks, describe
+from .description import SummaryTable, checks, describe
 from .proposal import propose
 from .reading import read_survey
 
@@ -9,7 +9,7 @@ __all__ = [
     "Findings",
     "Level",
     "Raster",
-    "Section",
+    "SummaryTable",
     "Survey",
     "checks",
     "describe",

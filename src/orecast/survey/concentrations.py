@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from orecast.arrays import Bools, Floats
+from orecast.config import Samples
 from orecast.errors import InputError
 from orecast.survey.data import Element, Findings
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ _BELOW = re.compile(
 class NothingDetectedError(InputError):
     """All ``n`` values of an element are below its detection limit."""
 
-    def __init__(self, element: Element, n: int, table: Table, what: str) -> None:
+    def __init__(self, element: Element, n: int, table: InputTable, what: str) -> None:
         super().__init__(
             what,
             where=table.where(column=element.column),
@@ -62,27 +62,19 @@ class NothingDetectedError(InputError):
         self.n = n
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read cells; the fields are those of ``[samples]``."""
-
-    missing: tuple[str | float, ...] = (-9999.0, "")
-    negatives: Literal["below", "refuse"] = "below"
-    zeros: Literal["below", "refuse"] = "below"
-
-
-def numbers(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> Floats:
+def numbers(cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]) -> Floats:
     """Plain numbers, ``(n,)``, NaN where missing.
 
     Raises InputError at the first cell that is text or infinite.
     """
     _, values, absent = _parsed(cells, table, missing)
-    _refuse_text(cells, table, np.isnan(values) & ~absent)
-    _refuse_infinite(values, cells, table)
+    _refuse_others(values, absent, cells, table)
     return values
 
 
-def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> bool:
+def holds_no_number(
+    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
+) -> bool:
     """Whether all cells that are not missing are text."""
     text, values, absent = _parsed(cells, table, missing)
     if text is not None:
@@ -91,7 +83,7 @@ def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str |
 
 
 def none_detected(
-    cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
+    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
 ) -> int | None:
     """Number of values of a column if none is detected, else None.
 
@@ -126,8 +118,8 @@ def nothing_detected(
 def concentrations(
     cells: pd.Series[Any],
     element: Element,
-    table: Table,
-    reading: Reading,
+    table: InputTable,
+    samples: Samples,
     limit: float | None,
     findings: Findings,
 ) -> tuple[Floats, Bools, Bools]:
@@ -142,24 +134,37 @@ def concentrations(
     configuration refuses, and empty or constant columns; NothingDetectedError if all values are
     censored.
     """
-    text, values, absent = _parsed(cells, table, reading.missing)
-    below = np.zeros(len(values), dtype=bool)
+    text, values, absent = _parsed(cells, table, samples.missing)
+    where, below = table.where(column=element.column), np.zeros(len(values), dtype=bool)
     if text is not None:
         below = text.str.startswith("<").to_numpy(dtype=bool) & ~absent
         above = text.str.startswith(">").to_numpy(dtype=bool) & ~absent
         marked = below | above
         values[marked] = _to_number(text[marked].str[1:].str.strip(), table.decimal)
-        _report_above(above, values, element, table, findings)
-    _refuse_text(cells, table, np.isnan(values) & ~absent, concentrations=True)
-    _refuse_infinite(values, cells, table)
-    _require_positive_limits(below & (values <= 0), cells, table)
+        if above.any():
+            findings.warning(
+                "above-limit",
+                where,
+                f"{above.sum()} values of {element.symbol} are above the upper limit of the "
+                f"analysis; the limit is used ({np.nanmax(values[above]):g} {element.unit})",
+                "replace them with over-range analyses, if there are any",
+                n=int(above.sum()),
+            )
+    _refuse_others(values, absent, cells, table, concentrations=True)
+    _refuse(
+        below & (values <= 0),
+        cells,
+        table,
+        "{cell!r} is not a detection limit; it must be above zero",
+        "correct the cell, or add its text to samples.missing",
+    )
     negative = values < 0
     if negative.any():
-        _check_negatives(negative, values, cells, table, reading)
+        _check_negatives(negative, values, cells, table, samples)
         values, below = np.abs(values), below | negative
         findings.info(
             "negatives-below",
-            table.where(column=element.column),
+            where,
             f"{negative.sum()} negative values of {element.symbol} are read as below a limit, "
             "such as -0.5 as <0.5",
             'if they are errors, set samples.negatives = "refuse"',
@@ -167,17 +172,51 @@ def concentrations(
         )
     zero = values == 0
     if zero.any():
-        values[zero] = _limit_of_zeros(zero, values, limit, element, table, reading, findings)
+        if samples.zeros == "refuse":
+            _refuse(
+                zero,
+                cells,
+                table,
+                "{n} concentration(s) are zero; they have no logarithm",
+                'set samples.zeros = "below", or samples.detection_limits',
+            )
+        positive = values[values > 0]
+        if limit is None and not len(positive):
+            what = "no concentration is above zero"
+            raise NothingDetectedError(element, int(zero.sum()), table, what)
+        taken = limit if limit is not None else float(positive.min())
+        findings.warning(
+            "zeros",
+            where,
+            f"{zero.sum()} zeros of {element.symbol} are read as below {taken:g} {element.unit}, "
+            + ("the lowest value above zero" if limit is None else "its detection limit"),
+            f"set samples.detection_limits.{element.symbol}" if limit is None else "",
+            n=int(zero.sum()),
+            limit=taken,
+        )
+        values[zero] = taken
         below |= zero
     if limit is not None:
         under = values <= limit
         values[under], below = limit, below | under
-    _require_variation(values, below, element, table)
+    remedy = f"add {element.column!r} to samples.ignore"
+    present = ~np.isnan(values)
+    if not present.any():
+        raise InputError(f"{element.symbol} has no values", where=where, remedy=remedy)
+    if below[present].all():
+        what = f"all values of {element.symbol} are below the detection limit"
+        raise NothingDetectedError(element, int(present.sum()), table, what)
+    if np.ptp(values[present]) == 0:
+        raise InputError(
+            f"all values of {element.symbol} are the same ({values[present][0]:g})",
+            where=where,
+            remedy=remedy,
+        )
     return values, below, zero if limit is None else np.zeros_like(zero)
 
 
 def _parsed(
-    cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
+    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
 ) -> tuple[pd.Series[str] | None, Floats, Bools]:
     """Stripped text (None for a column of numbers), numbers, and which are missing."""
     import pandas as pd
@@ -215,140 +254,61 @@ def _to_number(text: pd.Series[str], decimal: str) -> Floats:
     return values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
 
 
-def _first(where: Bools, cells: pd.Series[Any]) -> tuple[Any, Any]:
-    """File row and content of the first marked cell."""
-    at = int(where.argmax())
-    return cells.index[at], cells.iloc[at]
-
-
-def _refuse_text(
-    cells: pd.Series[Any], table: Table, text: Bools, concentrations: bool = False
+def _refuse(
+    marked: Bools, cells: pd.Series[Any], table: InputTable, what: str, remedy: str
 ) -> None:
-    if not text.any():
-        return
-    row, cell = _first(text, cells)
+    """Refuse marked cells: ``{n}`` in ``what`` is their number, ``{cell}`` the first one."""
+    if marked.any():
+        first = int(marked.argmax())
+        raise InputError(
+            what.format(n=marked.sum(), cell=str(cells.iloc[first])),
+            where=table.where(row=cells.index[first], column=str(cells.name)),
+            remedy=remedy,
+        )
+
+
+def _refuse_others(
+    values: Floats,
+    absent: Bools,
+    cells: pd.Series[Any],
+    table: InputTable,
+    concentrations: bool = False,
+) -> None:
+    """Refuse text and infinite values."""
+    text = np.isnan(values) & ~absent
     remedy = "correct the cell, add the text to `missing`, or add the column to samples.ignore"
-    if concentrations and _BELOW.fullmatch(str(cell).strip().translate(_SIGNS)):
+    first = str(cells.iloc[int(text.argmax())]) if text.any() else ""
+    if concentrations and _BELOW.fullmatch(first.strip().translate(_SIGNS)):
         remedy = (
             'if it means below detection, write "<" and the limit, such as "<0.5"; if the sample '
             "was not analysed, add the text to samples.missing"
         )
     more = f" (and in {text.sum() - 1} further rows)" if text.sum() > 1 else ""
-    raise InputError(
-        f"text instead of a number: {str(cell)!r}{more}",
-        where=table.where(row=row, column=str(cells.name)),
-        remedy=remedy,
-    )
-
-
-def _refuse_infinite(values: Floats, cells: pd.Series[Any], table: Table) -> None:
-    infinite = np.isinf(values)
-    if infinite.any():
-        raise InputError(
-            f"{infinite.sum()} infinite value(s)",
-            where=table.where(row=_first(infinite, cells)[0], column=str(cells.name)),
-            remedy="correct the cell, or add its text to `missing`",
-        )
-
-
-def _require_positive_limits(wrong: Bools, cells: pd.Series[Any], table: Table) -> None:
-    if wrong.any():
-        row, cell = _first(wrong, cells)
-        raise InputError(
-            f"{str(cell)!r} is not a detection limit; it must be above zero",
-            where=table.where(row=row, column=str(cells.name)),
-            remedy="correct the cell, or add its text to samples.missing",
-        )
+    _refuse(text, cells, table, f"text instead of a number: {{cell!r}}{more}", remedy)
+    remedy = "correct the cell, or add its text to `missing`"
+    _refuse(np.isinf(values), cells, table, "{n} infinite value(s)", remedy)
 
 
 def _check_negatives(
-    negative: Bools, values: Floats, cells: pd.Series[Any], table: Table, reading: Reading
+    negative: Bools, values: Floats, cells: pd.Series[Any], table: InputTable, samples: Samples
 ) -> None:
-    row, cell = _first(negative, cells)
-    where = table.where(row=row, column=str(cells.name))
-    if reading.negatives == "refuse":
-        raise InputError(
-            f"{negative.sum()} negative concentration(s); the first is {cell}",
-            where=where,
-            remedy='correct them; or, if they mean below a limit, set samples.negatives = "below"',
+    if samples.negatives == "refuse":
+        _refuse(
+            negative,
+            cells,
+            table,
+            "{n} negative concentration(s); the first is {cell}",
+            'correct them; or, if they mean below a limit, set samples.negatives = "below"',
         )
     positive = values[values > 0]
     median = float(np.median(positive)) if len(positive) else np.inf
     lowest = -float(values[negative].min())
     if lowest > median:
-        raise InputError(
+        _refuse(
+            negative,
+            cells,
+            table,
             f"{-lowest:g} would mean below {lowest:g}, but half of the values are below "
             f"{median:g}: it is probably a code for missing",
-            where=where,
-            remedy=f"add {-lowest:g} to samples.missing",
-        )
-
-
-def _limit_of_zeros(
-    zero: Bools,
-    values: Floats,
-    limit: float | None,
-    element: Element,
-    table: Table,
-    reading: Reading,
-    findings: Findings,
-) -> float:
-    where = table.where(column=element.column)
-    if reading.zeros == "refuse":
-        row = table.frame.index[int(zero.argmax())]
-        raise InputError(
-            f"{zero.sum()} concentration(s) are zero; they have no logarithm",
-            where=table.where(row=row, column=element.column),
-            remedy='set samples.zeros = "below", or samples.detection_limits',
-        )
-    positive = values[values > 0]
-    if limit is None and not len(positive):
-        raise NothingDetectedError(
-            element, int(zero.sum()), table, "no concentration is above zero"
-        )
-    taken = limit if limit is not None else float(positive.min())
-    findings.warning(
-        "zeros",
-        where,
-        f"{zero.sum()} zeros of {element.symbol} are read as below {taken:g} {element.unit}, "
-        + ("the lowest value above zero" if limit is None else "its detection limit"),
-        f"set samples.detection_limits.{element.symbol}" if limit is None else "",
-        n=int(zero.sum()),
-        limit=taken,
-    )
-    return taken
-
-
-def _report_above(
-    above: Bools, values: Floats, element: Element, table: Table, findings: Findings
-) -> None:
-    if above.any():
-        findings.warning(
-            "above-limit",
-            table.where(column=element.column),
-            f"{above.sum()} values of {element.symbol} are above the upper limit of the analysis; "
-            f"the limit is used ({np.nanmax(values[above]):g} {element.unit})",
-            "replace them with over-range analyses, if there are any",
-            n=int(above.sum()),
-        )
-
-
-def _require_variation(values: Floats, below: Bools, element: Element, table: Table) -> None:
-    where = table.where(column=element.column)
-    remedy = f"add {element.column!r} to samples.ignore"
-    present = ~np.isnan(values)
-    if not present.any():
-        raise InputError(f"{element.symbol} has no values", where=where, remedy=remedy)
-    if below[present].all():
-        raise NothingDetectedError(
-            element,
-            int(present.sum()),
-            table,
-            f"all values of {element.symbol} are below the detection limit",
-        )
-    if np.ptp(values[present]) == 0:
-        raise InputError(
-            f"all values of {element.symbol} are the same ({values[present][0]:g})",
-            where=where,
-            remedy=remedy,
+            f"add {-lowest:g} to samples.missing",
         )

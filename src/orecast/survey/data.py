@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.grid import Grid
+from orecast.arrays import Bools, Floats
+from orecast.grid import Bounds, Grid
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -115,6 +116,30 @@ class Raster:
     grid: Grid
     values: NDArray[np.float32]
     source: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where the survey has data: CRS, extent, grid (gridded survey) and study area (if given)."""
+
+    crs: CRS
+    extent: Bounds
+    grid: Grid | None = None
+    area: gpd.GeoDataFrame | None = None
+    margin: float = 0.0  # metres beyond the extent that count as inside
+
+    def contains(self, xy: Floats) -> Bools:
+        """Whether positions ``(n, 2)`` lie in the extent and in the area, if there is one."""
+        import shapely
+
+        b, m = self.extent, self.margin
+        inside = (xy[:, 0] >= b.west - m) & (xy[:, 0] <= b.east + m)
+        inside &= (xy[:, 1] >= b.south - m) & (xy[:, 1] <= b.north + m)
+        if self.area is not None:
+            whole = self.area.geometry.union_all()
+            shapely.prepare(whole)
+            inside &= shapely.intersects_xy(whole, xy[:, 0], xy[:, 1])
+        return np.asarray(inside)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,53 +9,22 @@ import numpy as np
 from orecast.arrays import Bools, Floats
 from orecast.config import Config, Deposits
 from orecast.errors import AlignmentError, InputError, SamplingError
-from orecast.grid import Bounds, Grid
-from orecast.survey.data import Findings, listed
+from orecast.grid import Bounds
+from orecast.survey.data import Findings, Region, listed
 from orecast.survey.duplicates import places
 from orecast.survey.points import read_points
-from orecast.survey.projection import bounds_in, moved, transformed
-from orecast.survey.rasters import (
-    is_raster,
-    on_pixels,
-    read_raster,
-    read_values,
-    require_registered,
-)
+from orecast.survey.projection import moved, transformed
+from orecast.survey.rasters import is_raster, read_placed
 from orecast.survey.tables import require_file
-from orecast.survey.vectors import matching, require_overlap
+from orecast.survey.vectors import matching
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from pyproj import CRS
 
 
 FEWEST = 3
 FEW = 10
 _UNIFORM_SPREAD = 1 / np.sqrt(12)  # of a percentile of a random map
-
-
-@dataclass(frozen=True)
-class Region:
-    """Where the survey has data: CRS, extent, grid (gridded survey) and study area (if given)."""
-
-    crs: CRS
-    extent: Bounds
-    grid: Grid | None = None
-    area: gpd.GeoDataFrame | None = None
-    margin: float = 0.0  # metres beyond the extent that count as inside
-
-    def contains(self, xy: Floats) -> Bools:
-        """Whether positions ``(n, 2)`` lie in the extent and in the area, if there is one."""
-        import shapely
-
-        b, m = self.extent, self.margin
-        inside = (xy[:, 0] >= b.west - m) & (xy[:, 0] <= b.east + m)
-        inside &= (xy[:, 1] >= b.south - m) & (xy[:, 1] <= b.north + m)
-        if self.area is not None:
-            whole = self.area.geometry.union_all()
-            shapely.prepare(whole)
-            inside &= shapely.intersects_xy(whole, xy[:, 0], xy[:, 1])
-        return np.asarray(inside)
 
 
 def read_deposits(
@@ -67,13 +35,28 @@ def read_deposits(
     Several records at one place are one deposit. Raises AlignmentError, with both extents, if all
     lie outside.
     """
+    import geopandas as gpd
+
     require_file(section.path)
     if is_raster(section.path):
         table, xy = _marked_cells(section, setting, region, findings)
     else:
         table, xy = _points(section, setting, region, findings)
     keep = _within(section, setting, table, xy, region, findings)
-    return _merged(table[keep], xy[keep], section, setting, region, findings)
+    table, xy = table[keep], xy[keep]
+    at = places(xy, tolerance=1.0)
+    if at.shared:
+        rows = sorted(set(range(len(xy))) - set(at.first.tolist()))
+        findings.info(
+            f"{setting}-merged",
+            str(section.path),
+            f"ignored {at.shared} of {len(xy)} {setting} at the place of an earlier one: "
+            f"{table.index.name or 'row'} {listed([int(table.index[r]) for r in rows])}",
+            n=at.shared,
+        )
+    geometry = gpd.points_from_xy(xy[at.first, 0], xy[at.first, 1])
+    kept = table.iloc[at.first].reset_index(drop=True)
+    return gpd.GeoDataFrame(kept, geometry=geometry, crs=region.crs)
 
 
 def check_number(n: int, where: str, findings: Findings) -> None:
@@ -167,6 +150,7 @@ def _marked_cells(
     section: Deposits, setting: str, region: Region, findings: Findings
 ) -> tuple[Any, Floats]:
     import pandas as pd
+    from scipy.ndimage import label
 
     if section.where:
         raise InputError(
@@ -175,47 +159,38 @@ def _marked_cells(
             remedy=f"remove {setting}.where; set {setting}.value to the value that marks a deposit",
         )
     where = str(section.path)
-    if section.align == "pixels":
-        values, grid = on_pixels(read_values(section.path), region.grid, where, findings), None
-    else:
-        raster = read_raster(section.path, crs=section.crs, setting=f"{setting}.crs")
-        values, grid = raster.values, raster.grid
-        require_registered(grid, region.grid, where, f"{setting}.align")
-        theirs = bounds_in(grid.bounds, grid.crs, region.crs)
-        remedy = "correct its georeference or its CRS"
-        require_overlap(theirs, region.extent, f"the cells of {setting}", where, remedy)
-    at = np.argwhere(values == np.float32(section.value))
+    raster = read_placed(
+        section.path,
+        None,
+        section.align,
+        section.crs,
+        setting,
+        region,
+        findings,
+    )
+    marked = raster.values == np.float32(section.value)
+    at = np.argwhere(marked)
     if not len(at):
-        there = listed([f"{v:g}" for v in np.unique(values[~np.isnan(values)])])
+        there = listed([f"{v:g}" for v in np.unique(raster.values[~np.isnan(raster.values)])])
         raise InputError(
             f"no cell has the value {section.value:g}",
             where=where,
             remedy=f"set {setting}.value to one of {there}",
         )
-    _report_touching(values == np.float32(section.value), where, setting, findings)
-    if grid is None:
-        assert region.grid is not None  # on_pixels refused otherwise
-        xy = region.grid.xy(at)
-    else:
-        xy = transformed(grid.xy(at), grid.crs, region.crs)
-    names = [f"cell {r}, {c}" for r, c in at]
-    table = pd.DataFrame({"name": names, "row": at[:, 0], "column": at[:, 1]})
-    return table.rename_axis("cell"), xy
-
-
-def _report_touching(marked: Bools, where: str, setting: str, findings: Findings) -> None:
-    from scipy.ndimage import label
-
-    n = int(marked.sum())
     groups = int(label(marked, structure=np.ones((3, 3)))[1])
-    if groups < n:
+    if groups < len(at):
         findings.info(
             "touching-cells",
             where,
-            f"the {n} cells of {setting} form {groups} groups: cells that touch may be one deposit",
-            n=n,
+            f"the {len(at)} cells of {setting} form {groups} groups: cells that touch may be one "
+            "deposit",
+            n=len(at),
             places=groups,
         )
+    names = [f"cell {r}, {c}" for r, c in at]
+    table = pd.DataFrame({"name": names, "row": at[:, 0], "column": at[:, 1]})
+    xy = transformed(raster.grid.xy(at), raster.grid.crs, region.crs)
+    return table.rename_axis("cell"), xy
 
 
 def _within(
@@ -252,28 +227,3 @@ def _within(
         positions=[[round(float(x), 1), round(float(y), 1)] for x, y in xy[~inside]],
     )
     return inside
-
-
-def _merged(
-    table: Any,
-    xy: Floats,
-    section: Deposits,
-    setting: str,
-    region: Region,
-    findings: Findings,
-) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-
-    at = places(xy, tolerance=1.0)
-    if at.shared:
-        rows = sorted(set(range(len(xy))) - set(at.first.tolist()))
-        findings.info(
-            f"{setting}-merged",
-            str(section.path),
-            f"ignored {at.shared} of {len(xy)} {setting} at the place of an earlier one: "
-            f"{table.index.name or 'row'} {listed([int(table.index[r]) for r in rows])}",
-            n=at.shared,
-        )
-    geometry = gpd.points_from_xy(xy[at.first, 0], xy[at.first, 1])
-    kept = table.iloc[at.first].reset_index(drop=True)
-    return gpd.GeoDataFrame(kept, geometry=geometry, crs=region.crs)

@@ -16,7 +16,7 @@ from orecast.survey.vectors import bounds_of
 
 
 @dataclass(frozen=True)
-class Section:
+class SummaryTable:
     """A table to show: title, column names, and rows of numbers and text."""
 
     title: str
@@ -26,6 +26,13 @@ class Section:
 
 def checks(survey: Survey) -> dict[str, Any]:
     """Counts and findings as plain data, for ``checks.json``."""
+    shared = None
+    if survey.samples is not None:
+        xy = np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
+        shared = len(places(xy).first)
+    n = 0 if survey.deposits is None else len(survey.deposits)
+    outside = sum(len(f.data["rows"]) for f in survey.findings.of("deposits-outside"))
+    half = interval_half_width(n) if n else None
     return {
         "survey": {
             "kind": "points" if survey.gridded is None else "gridded",
@@ -33,10 +40,10 @@ def checks(survey: Survey) -> dict[str, Any]:
             "extent": _extent(survey)._asdict(),
             "samples": len(survey.values),
             "rows": survey.rows,
-            "places": _places(survey),
+            "places": shared,
             "duplicates": sum(f.data["n"] for f in survey.findings.of("duplicate-places")),
             "elements": elements(survey),
-            "deposits": _deposits(survey),
+            "deposits": {"n": n, "outside": outside, "half_width": half},
             "barren": None if survey.barren is None else len(survey.barren),
             "held_back": None if survey.held_back is None else len(survey.held_back),
             "layers": layers(survey),
@@ -45,16 +52,23 @@ def checks(survey: Survey) -> dict[str, Any]:
     }
 
 
-def describe(survey: Survey) -> list[Section]:
+def describe(survey: Survey) -> list[SummaryTable]:
     """The survey as tables: overview, elements, layers."""
     found = checks(survey)["survey"]
+    b, n = _extent(survey), found["deposits"]["n"]
     what = "cells" if found["kind"] == "gridded" else "samples"
+    counted = f"{found['samples']:,}"
+    if found["rows"] is not None:
+        counted = f"{found['rows']:,} rows, {found['places']:,} places"
+    deposits = "none: the run maps anomalies"
+    if n:
+        deposits = f"{n}; a random map gives a mean percentile of {chance(n)}"
     overview: list[tuple[Any, ...]] = [
-        (what, _counted(found)),
+        (what, counted),
         ("sharing a place", found["duplicates"]),
         ("CRS", f"{found['crs']} ({survey.crs.name})"),
-        ("extent", _whole(_extent(survey))),
-        ("deposits", _deposits_in_words(found["deposits"]["n"])),
+        ("extent", f"x {b.west:.0f} to {b.east:.0f}, y {b.south:.0f} to {b.north:.0f}"),
+        ("deposits", deposits),
     ]
     if survey.gridded is not None:
         overview.insert(1, ("grid", str(survey.gridded)))
@@ -76,26 +90,21 @@ def describe(survey: Survey) -> list[Section]:
     )
     rows = tuple(
         (
-            e["symbol"],
-            e["column"],
-            e["unit"],
-            e["n"],
-            e["missing"],
-            e["censored"],
+            *(e[key] for key in ("symbol", "column", "unit", "n", "missing", "censored")),
             *(f"{e[key]:.4g}" for key in ("min", "median", "max")),
             f"{e['at_lowest']} ({100 * e['share_at_lowest']:.1f} %)",
         )
         for e in found["elements"]
     )
     sections = [
-        Section("survey", ("what", "value"), tuple(overview)),
-        Section("elements", columns, rows),
+        SummaryTable("survey", ("what", "value"), tuple(overview)),
+        SummaryTable("elements", columns, rows),
     ]
     if found["layers"]:
         shown = tuple(
             (a["layer"], a["kind"], a["what"], Path(a["source"]).name) for a in found["layers"]
         )
-        sections.append(Section("layers", ("layer", "kind", "what", "file"), shown))
+        sections.append(SummaryTable("layers", ("layer", "kind", "what", "file"), shown))
     return sections
 
 
@@ -126,50 +135,23 @@ def elements(survey: Survey) -> list[dict[str, Any]]:
 
 def layers(survey: Survey) -> list[dict[str, Any]]:
     """For each further layer: kind, size, extent and file."""
-    found = []
+    found: list[tuple[str, str, str, Bounds, str]] = []
     for kind in ("faults", "geology", "area"):
         frame = getattr(survey, kind)
         if frame is not None:
             one = "line" if kind == "faults" else "polygon"
             what = f"{len(frame)} {one}{'' if len(frame) == 1 else 's'}"
-            found.append(_layer(kind, kind, what, bounds_of(frame), ""))
+            found.append((kind, kind, what, bounds_of(frame), ""))
     for r in survey.rasters:
         what = (
             f"{r.grid.shape[0]} x {r.grid.shape[1]} cells of {r.grid.cell_size[0]:g}, "
             f"{crs_name(r.grid.crs)}, {int(np.isnan(r.values).sum())} nodata"
         )
-        found.append(_layer(r.name, "raster", what, r.grid.bounds, r.source))
-    return found
-
-
-def _layer(name: str, kind: str, what: str, extent: Bounds, source: str) -> dict[str, Any]:
-    return {"layer": name, "kind": kind, "what": what, "extent": str(extent), "source": source}
-
-
-def _places(survey: Survey) -> int | None:
-    if survey.samples is None:
-        return None
-    xy = np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
-    return len(places(xy).first)
-
-
-def _counted(found: dict[str, Any]) -> str:
-    """Number of samples or cells; for a table the rows, and the places of those with a position."""
-    if found["rows"] is None:
-        return f"{found['samples']:,}"
-    return f"{found['rows']:,} rows, {found['places']:,} places"
-
-
-def _deposits(survey: Survey) -> dict[str, Any]:
-    n = 0 if survey.deposits is None else len(survey.deposits)
-    outside = sum(len(f.data["rows"]) for f in survey.findings.of("deposits-outside"))
-    return {"n": n, "outside": outside, "half_width": interval_half_width(n) if n else None}
-
-
-def _deposits_in_words(n: int) -> str:
-    if not n:
-        return "none: the run maps anomalies"
-    return f"{n}; a random map gives a mean percentile of {chance(n)}"
+        found.append((r.name, "raster", what, r.grid.bounds, r.source))
+    return [
+        {"layer": name, "kind": kind, "what": what, "extent": str(extent), "source": source}
+        for name, kind, what, extent, source in found
+    ]
 
 
 def _extent(survey: Survey) -> Bounds:
@@ -177,7 +159,3 @@ def _extent(survey: Survey) -> Bounds:
         return survey.gridded.bounds
     assert survey.samples is not None
     return bounds_of(survey.samples)
-
-
-def _whole(b: Bounds) -> str:
-    return f"x {b.west:.0f} to {b.east:.0f}, y {b.south:.0f} to {b.north:.0f}"

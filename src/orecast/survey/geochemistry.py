@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orecast.arrays import Bools, Floats
 from orecast.config import Config, Gridded, Samples
-from orecast.errors import ConfigError, InputError
-from orecast.grid import Bounds, Grid
-from orecast.survey.analytes import check_totals, check_units, choose_elements, limits_by_symbol
+from orecast.errors import AlignmentError, ConfigError, InputError, require_among
+from orecast.grid import Bounds, Grid, crs_name
+from orecast.survey.analytes import (
+    check_totals,
+    check_units,
+    choose_elements,
+    element,
+    limits_by_symbol,
+    report_assumptions,
+    units_by_symbol,
+)
 from orecast.survey.concentrations import (
     NothingDetectedError,
-    Reading,
     concentrations,
     lowest_seen,
     nothing_detected,
 )
-from orecast.survey.data import Element, Findings
-from orecast.survey.duplicates import Places, average, places, precision
-from orecast.survey.gridded import read_gridded
+from orecast.survey.data import Element, Findings, listed
+from orecast.survey.duplicates import SharedPlaces, average, places, precision
+from orecast.survey.elements import Header, parse_header
 from orecast.survey.points import read_points
-from orecast.survey.projection import check_projected, moved, report_stretch, working_crs
-from orecast.survey.tables import Table
+from orecast.survey.projection import (
+    check_projected,
+    moved,
+    parse_crs,
+    report_stretch,
+    utm_zone,
+    working_crs,
+)
+from orecast.survey.rasters import matches, read_raster, require_held
+from orecast.survey.tables import InputTable
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -34,6 +51,9 @@ if TYPE_CHECKING:
 _FEWEST_SAMPLES = 3
 # Few measurements of a continuous quantity share the lowest value.
 _PILE_COUNT, _PILE_SHARE = 5, 0.002
+# Single-precision interpolation leaves values up to this share of the median instead of zero.
+_RESIDUE = float(np.finfo(np.float32).eps)
+_BLOCK_SHARE, _BLOCK_CELLS = 0.5, 25
 
 
 @dataclass(frozen=True)
@@ -59,7 +79,8 @@ class Geochemistry:
 def read_geochemistry(config: Config, findings: Findings) -> Geochemistry:
     """Read and check the files of ``[samples]`` or ``[gridded]``.
 
-    Raises ConfigError if both are missing, InputError with file, column and row.
+    Raises ConfigError if both are missing, InputError with file, column and row, AlignmentError if
+    the grids of the rasters differ.
     """
     if config.samples is not None:
         return _from_samples(config.samples, config.crs, findings)
@@ -89,8 +110,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     report_stretch(target, xy, str(table.path), findings)
     elements = choose_elements(table, samples, points.position_columns, findings)
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
-    reading = Reading(tuple(samples.missing), samples.negatives, samples.zeros)
-    read = _read_elements(elements, table, reading, limits, findings)
+    read = _read_elements(elements, table, samples, limits, findings)
     values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
     where = str(table.path)
     assumed = [s for f in findings.of("assumed-units") for s in f.data["units"]]
@@ -107,7 +127,12 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     check_totals(elements, values, where, "samples", findings)
     _report_medium(samples, findings)
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
-    _require_spread(extent, where)
+    if extent.east <= extent.west or extent.north <= extent.south:
+        raise InputError(
+            f"all samples have the same x or the same y ({extent})",
+            where=where,
+            remedy="set samples.x and samples.y to the columns with positions",
+        )
     located = gpd.GeoDataFrame(
         frame.reset_index(drop=True), geometry=gpd.points_from_xy(*xy.T), crs=target
     )
@@ -127,8 +152,8 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
 
 def _read_elements(
     elements: tuple[Element, ...],
-    table: Table,
-    reading: Reading,
+    table: InputTable,
+    samples: Samples,
     limits: dict[str, float],
     findings: Findings,
 ) -> list[tuple[Floats, Bools, Bools]]:
@@ -137,7 +162,7 @@ def _read_elements(
     for e in elements:
         cells, limit = table.frame[e.column], limits.get(e.symbol)
         try:
-            read.append(concentrations(cells, e, table, reading, limit, findings))
+            read.append(concentrations(cells, e, table, samples, limit, findings))
         except NothingDetectedError as error:
             undetected.append(error)
     if len(undetected) == 1 < len(elements):
@@ -151,21 +176,6 @@ def _read_elements(
     return read
 
 
-def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochemistry:
-    g = read_gridded(gridded, crs, findings)
-    below = g.censored  # all are zeros: a raster has no other limit
-    return Geochemistry(g.grid.crs, g.elements, g.values, below, below, g.grid.bounds, grid=g.grid)
-
-
-def _require_spread(extent: Bounds, where: str) -> None:
-    if extent.east <= extent.west or extent.north <= extent.south:
-        raise InputError(
-            f"all samples have the same x or the same y ({extent})",
-            where=where,
-            remedy="set samples.x and samples.y to the columns with positions",
-        )
-
-
 def _report_piles(
     elements: tuple[Element, ...], values: Floats, censored: Bools, where: str, findings: Findings
 ) -> None:
@@ -175,8 +185,7 @@ def _report_piles(
         lowest = float(detected.min())
         n = int((detected == lowest).sum())
         if n >= max(_PILE_COUNT, _PILE_SHARE * len(detected)):
-            share = n / len(detected)
-            piles[e] = {"lowest": lowest, "n": n, "share": share}
+            piles[e] = {"lowest": lowest, "n": n, "share": n / len(detected)}
     if not piles:
         return
     text = "; ".join(
@@ -195,7 +204,7 @@ def _report_piles(
 
 
 def _report_duplicates(
-    at: Places,
+    at: SharedPlaces,
     elements: tuple[Element, ...],
     values: Floats,
     censored: Bools,
@@ -249,3 +258,148 @@ def _report_medium(samples: Samples, findings: Findings) -> None:
             "catchment",
             'set samples.medium to "stream-sediment", "soil", "rock" or "till"',
         )
+
+
+def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochemistry:
+    """Read one raster per element; files not named by an element are left out."""
+    paths = matches(gridded.path)
+    headers = _headers(paths, gridded, findings)
+    units = units_by_symbol(gridded.units, [h.symbol for h in headers.values()], "gridded.units")
+    grid: Grid | None = None
+    elements, columns, below = [], [], []
+    for path, header in headers.items():
+        raster = read_raster(path, crs=None, setting="gridded.crs")
+        if grid is None:
+            grid = raster.grid
+            _require_projected(grid, crs, path)
+            require_held(gridded.path, grid.shape, grid.cell_size[0], rasters=len(headers))
+        _require_same(raster.grid, grid, path, next(iter(headers)))
+        e = element(header.symbol, path.stem, units.get(header.symbol) or header.unit)
+        cells, zeros = _cells(raster.values, e, path, findings)
+        elements.append(e)
+        columns.append(cells)
+        below.append(zeros)
+    assert grid is not None
+    written = set(units) | {h.symbol for h in headers.values() if h.unit}
+    where = str(gridded.path)
+    values = np.column_stack(columns)
+    assumed = report_assumptions(elements, written, where, "gridded", findings)
+    check_units(elements, values, assumed, where, "gridded", findings)
+    check_totals(elements, values, where, "cells", findings)
+    censored = np.column_stack(below)  # all are zeros: a raster has no other limit
+    bounds = grid.bounds
+    return Geochemistry(grid.crs, tuple(elements), values, censored, censored, bounds, grid=grid)
+
+
+def _headers(paths: list[Path], gridded: Gridded, findings: Findings) -> dict[Path, Header]:
+    stems = {p.stem: p for p in paths}
+    for name in gridded.ignore:
+        require_among(
+            name,
+            stems,
+            f"raster {name!r}, named in gridded.ignore, is not among the files",
+            str(gridded.path),
+            InputError,
+        )
+    headers: dict[Path, Header] = {}
+    unknown = []
+    for path in paths:
+        header = parse_header(path.stem)
+        if path.stem in gridded.ignore:
+            continue
+        if header is None:
+            unknown.append(path.name)
+            continue
+        twin = next((p for p, h in headers.items() if h.symbol == header.symbol), None)
+        if twin is not None:
+            raise InputError(
+                f"{twin.name} and {path.name} are both {header.symbol}",
+                where=str(gridded.path),
+                remedy="add one of them to gridded.ignore",
+            )
+        headers[path] = header
+    if not headers:
+        raise InputError(
+            f"no raster is named by an element: {listed([p.name for p in paths])}",
+            where=str(gridded.path),
+            remedy="rename the files by their element, such as Au.tif",
+        )
+    if unknown:
+        findings.info(
+            "unrecognised-rasters",
+            str(gridded.path),
+            f"ignored {len(unknown)} raster(s) not named by a known element: {listed(unknown)}",
+            "if one is an element, rename the file by its symbol, such as Au.tif",
+            files=unknown,
+        )
+    return headers
+
+
+def _require_projected(grid: Grid, crs: str | None, path: Path) -> None:
+    wanted = parse_crs(crs, "crs") if crs is not None else grid.crs
+    if not grid.crs.is_projected:
+        zone = crs_name(utm_zone(np.array([grid.bounds[:2], grid.bounds[2:]])))
+        raise InputError(
+            f"a gridded survey needs a projected CRS in metres; this is {crs_name(grid.crs)}",
+            where=str(path),
+            remedy="first reproject the rasters to a projected CRS "
+            f"(QGIS: Raster > Projections > Warp, or gdalwarp -t_srs {zone})",
+        )
+    if not wanted.equals(grid.crs, ignore_axis_order=True):
+        raise InputError(
+            f"the rasters are in {crs_name(grid.crs)}, but crs is {crs_name(wanted)}; "
+            "a gridded survey keeps its own CRS",
+            where=str(path),
+            remedy="remove crs, or warp the rasters first",
+        )
+
+
+def _require_same(grid: Grid, first: Grid, path: Path, reference: Path) -> None:
+    same = grid.shape == first.shape and grid.crs == first.crs
+    if not (same and grid.transform.almost_equals(first.transform, precision=1e-3)):
+        raise AlignmentError(
+            f"its grid ({grid}) differs from that of {reference.name} ({first})",
+            where=f"{path}, layer {path.stem}",
+            remedy="warp it to the grid of the others, or add it to gridded.ignore",
+        )
+
+
+def _cells(
+    cells: NDArray[np.float32], e: Element, path: Path, findings: Findings
+) -> tuple[Floats, Bools]:
+    values, shape = cells.astype(np.float64).ravel(), cells.shape
+    where = f"{path}, layer {e.symbol}"
+    remedy = f"add {path.stem!r} to gridded.ignore"
+    positive = values[values > 0]
+    if not len(positive):
+        raise InputError("no cell has a value above zero", where=where, remedy=remedy)
+    if np.nanmin(values) == np.nanmax(values):
+        raise InputError(
+            f"all cells have the same value ({positive[0]:g})", where=where, remedy=remedy
+        )
+    below = values <= _RESIDUE * np.median(positive)
+    if below.any():
+        lowest = float(positive[positive > _RESIDUE * np.median(positive)].min())
+        block = _largest_block(below.reshape(shape))
+        unmeasured = ""
+        if block > _BLOCK_SHARE * below.sum() and block > _BLOCK_CELLS:
+            unmeasured = f"; {block} of them are connected: probably nothing was measured there"
+        findings.warning(
+            "zeros",
+            where,
+            f"{below.sum()} cells of {e.symbol} are zero or negative; they are read as below "
+            f"{lowest:g} {e.unit}, the lowest other value{unmeasured}",
+            f"if nothing was measured there, set these cells to nodata, or {remedy}",
+            n=int(below.sum()),
+            limit=lowest,
+            largest_block=block,
+        )
+        values[below] = lowest
+    return values, below
+
+
+def _largest_block(marked: Bools) -> int:
+    from scipy.ndimage import label
+
+    numbers, n = label(marked)
+    return int(np.bincount(numbers.ravel())[1:].max()) if n else 0

@@ -1,11 +1,12 @@
-"""Read rasters: one band on a north-up grid with a CRS; others are refused."""
+"""Read rasters, one band on a north-up grid with a CRS (others are refused); write GeoTIFFs."""
 
 from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from affine import Affine
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from orecast.capacity import require_memory
 from orecast.errors import AlignmentError, InputError
 from orecast.grid import Bounds, Grid
-from orecast.survey.data import Findings, Raster
+from orecast.survey.data import Findings, Raster, Region
 from orecast.survey.projection import bounds_in, file_crs
 from orecast.survey.tables import in_short, require_file, require_utf8
 from orecast.survey.vectors import require_overlap
@@ -58,27 +59,30 @@ def place_of(path: Path) -> tuple[CRS, Bounds] | None:
     return None if crs is None else (crs, _grid(path, crs, transform, values.shape).bounds)
 
 
-def read_layer_raster(
+def read_placed(
     path: Path,
-    *,
     name: str | None,
+    align: Literal["crs", "pixels"],
     crs: str | None,
     setting: str,
-    extent: Bounds,
-    survey_crs: CRS,
-    survey_grid: Grid | None = None,
+    region: Region,
+    findings: Findings,
 ) -> Raster:
-    """Read a supporting layer by its CRS; it keeps its own grid.
+    """Read a supporting layer or marked cells by the position in the header, or by "pixels".
 
-    Raises AlignmentError, with both extents, if it does not overlap the survey.
+    Placed by its header, a raster keeps its own grid. Raises AlignmentError, with both extents, if
+    it does not overlap the survey.
     """
-    raster = read_raster(path, name=name, crs=crs, setting=setting)
-    where = f"{path}, layer {raster.name}"
-    require_registered(raster.grid, survey_grid, where, "align")
-    theirs = bounds_in(raster.grid.bounds, raster.grid.crs, survey_crs)
-    require_overlap(theirs, extent, "its cells", where, "correct its georeference or its CRS")
-    if np.isnan(raster.values).all():
-        raise InputError("every cell is nodata", where=where, remedy="remove it from [[layers]]")
+    where = str(path) if name is None else f"{path}, layer {name}"
+    if align == "pixels":
+        values = on_pixels(read_values(path), region.grid, where, findings)
+        assert region.grid is not None  # on_pixels refused otherwise
+        return Raster(name or path.stem, region.grid, values, str(path))
+    raster = read_raster(path, name=name, crs=crs, setting=f"{setting}.crs")
+    require_registered(raster.grid, region.grid, where, f"{setting}.align")
+    theirs = bounds_in(raster.grid.bounds, raster.grid.crs, region.crs)
+    what = f"the cells of {setting}"
+    require_overlap(theirs, region.extent, what, where, "correct its georeference or its CRS")
     return raster
 
 
@@ -141,6 +145,34 @@ def require_registered(grid: Grid, survey: Grid | None, where: str, setting: str
     )
 
 
+def write_geotiff(
+    path: Path,
+    values: NDArray[np.floating],
+    grid: Grid,
+    *,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    **options: Any,
+) -> None:
+    """Write one compressed float32 band ``(rows, columns)``, nodata NaN.
+
+    ``name`` and ``tags`` describe the band and the file; ``options`` are GDAL's, for the driver.
+    """
+    from rasterio.io import MemoryFile
+
+    options |= {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan}
+    options |= {"height": grid.shape[0], "width": grid.shape[1], "transform": grid.transform}
+    # Made in memory: on a full disk GDAL can write a truncated file without an error.
+    with MemoryFile() as assembled:
+        with assembled.open(crs=grid.crs.to_wkt(), compress="deflate", **options) as target:
+            target.write(values.astype(np.float32, copy=False), 1)
+            if name is not None:
+                target.set_band_description(1, name)
+            if tags:
+                target.update_tags(**tags)
+        path.write_bytes(assembled.getbuffer())
+
+
 def matches(pattern: Path) -> list[Path]:
     """The files that match a pattern, sorted; for a folder, the rasters in it.
 
@@ -175,8 +207,9 @@ def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: in
     def remedy(fits: float) -> str:
         larger = f"{float(f'{cell * (size / fits) ** 0.5:.2g}'):g}"
         return (
-            f"first warp to cells of {larger} or more (gdalwarp -r average -tr {larger} {larger}), "
-            "or crop to the survey's area (gdalwarp -te)"
+            f"first warp to cells of {larger} or more (QGIS: Raster > Projections > Warp, or "
+            f"gdalwarp -r average -tr {larger} {larger}), or crop to the survey's area (QGIS: "
+            "Raster > Extraction > Clip, or gdalwarp -te)"
         )
 
     require_memory(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orecast.config import Config, Vectors
+from orecast.config import Config, Geology, Vectors
 from orecast.errors import ConfigError, InputError
-from orecast.survey.data import Findings, Raster, Survey
-from orecast.survey.deposits import Region, check_number, read_deposits, report_no_deposits
+from orecast.survey.data import Findings, Raster, Region, Survey
+from orecast.survey.deposits import check_number, read_deposits, report_no_deposits
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.projection import transformed
-from orecast.survey.rasters import on_pixels, read_layer_raster, read_values
-from orecast.survey.vectors import bounds_of, read_layer, require_overlap
+from orecast.survey.rasters import read_placed
+from orecast.survey.tables import InputTable
+from orecast.survey.vectors import read_layer
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -27,20 +29,22 @@ def read_survey(config: Config) -> Survey:
     """
     findings = Findings()
     g = read_geochemistry(config, findings)
-    area = _area(config, g, findings)
-    region = Region(g.crs, g.extent, g.grid, area, g.spacing)
+    region = Region(g.crs, g.extent, g.grid, None, g.spacing)
+    area = _area(config.area, g, region, findings)
+    region = replace(region, area=area)
     deposits = None
     if config.deposits is None:
         report_no_deposits(config, findings)
     else:
         deposits = read_deposits(config.deposits, "deposits", region, findings)
         check_number(len(deposits), str(config.deposits.path), findings)
-    barren = None
-    if config.barren is not None:
-        barren = read_deposits(config.barren, "barren", region, findings)
-    held_back = None
-    if config.held_back is not None:
-        held_back = read_deposits(config.held_back, "held_back", region, findings)
+    barren, held_back = (
+        None if section is None else read_deposits(section, setting, region, findings)
+        for section, setting in ((config.barren, "barren"), (config.held_back, "held_back"))
+    )
+    faults = config.faults
+    if faults is not None:
+        faults = read_layer(faults, "line", "faults", "the faults", region, findings)
     return Survey(
         crs=g.crs,
         elements=g.elements,
@@ -52,20 +56,21 @@ def read_survey(config: Config) -> Survey:
         deposits=deposits,
         barren=barren,
         held_back=held_back,
-        faults=_faults(config, g, findings),
-        geology=_geology(config, g, findings),
+        faults=faults,
+        geology=_geology(config.geology, region, findings),
         area=area,
-        rasters=_rasters(config, g, findings),
+        rasters=_rasters(config, g, region, findings),
         rows=g.rows,
         zeros=g.zeros if g.zeros.any() else None,
     )
 
 
-def _area(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoDataFrame | None:
-    a = config.area
+def _area(
+    a: Vectors | None, g: Geochemistry, region: Region, findings: Findings
+) -> gpd.GeoDataFrame | None:
     if a is None:
         return None
-    frame = _features(a, "polygon", "area", "the area's polygons", g, findings)
+    frame = read_layer(a, "polygon", "area", "the area's polygons", region, findings)
     if g.samples is not None:
         outside = int((~g.samples.intersects(frame.geometry.union_all())).sum())
         if outside == len(g.samples):
@@ -83,20 +88,11 @@ def _area(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoDataFra
     return frame
 
 
-def _faults(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoDataFrame | None:
-    if config.faults is None:
-        return None
-    return _features(config.faults, "line", "faults", "the faults", g, findings)
-
-
-def _geology(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoDataFrame | None:
-    from orecast.survey.tables import Table
-
-    s = config.geology
+def _geology(s: Geology | None, region: Region, findings: Findings) -> gpd.GeoDataFrame | None:
     if s is None:
         return None
-    frame = _features(s, "polygon", "geology", "the geology", g, findings)
-    units = Table(s.path, frame, row_word="feature").column(s.column, "geology.column")
+    frame = read_layer(s, "polygon", "geology", "the geology", region, findings)
+    units = InputTable(s.path, frame, row_word="feature").column(s.column, "geology.column")
     nameless = units.isna() | (units.astype("str").str.strip() == "")
     if nameless.all():
         raise InputError(
@@ -114,31 +110,9 @@ def _geology(config: Config, g: Geochemistry, findings: Findings) -> gpd.GeoData
     return frame
 
 
-def _features(
-    vectors: Vectors,
-    kind: Literal["line", "polygon"],
-    setting: str,
-    words: str,
-    g: Geochemistry,
-    findings: Findings,
-) -> gpd.GeoDataFrame:
-    """Read a vector file into the survey's CRS; refuse one that does not overlap the survey."""
-    frame = read_layer(
-        vectors.path,
-        kind,
-        crs=g.crs,
-        layer=vectors.layer,
-        configured=vectors.crs,
-        where=vectors.where,
-        setting=setting,
-        findings=findings,
-    )
-    where = str(vectors.path)
-    require_overlap(bounds_of(frame), g.extent, words, where, f"check {setting}.crs")
-    return frame
-
-
-def _rasters(config: Config, g: Geochemistry, findings: Findings) -> tuple[Raster, ...]:
+def _rasters(
+    config: Config, g: Geochemistry, region: Region, findings: Findings
+) -> tuple[Raster, ...]:
     found: list[Raster] = []
     for number, layer in enumerate(config.layers):
         name = layer.name or layer.path.stem
@@ -148,33 +122,19 @@ def _rasters(config: Config, g: Geochemistry, findings: Findings) -> tuple[Raste
                 where=f"layers[{number}], {layer.path}",
                 remedy="give one of them another name",
             )
-        if layer.align == "pixels":
-            where = f"{layer.path}, layer {name}"
-            values = on_pixels(read_values(layer.path), g.grid, where, findings)
-            assert g.grid is not None  # on_pixels refused otherwise
-            found.append(Raster(name, g.grid, values, str(layer.path)))
-        else:
-            found.append(
-                read_layer_raster(
-                    layer.path,
-                    name=name,
-                    crs=layer.crs,
-                    setting=f"layers[{number}].crs",
-                    extent=g.extent,
-                    survey_crs=g.crs,
-                    survey_grid=g.grid,
-                )
+        setting = f"layers[{number}]"
+        raster = read_placed(layer.path, name, layer.align, layer.crs, setting, region, findings)
+        if np.isnan(raster.values).all():
+            raise InputError(
+                "every cell is nodata",
+                where=f"{layer.path}, layer {name}",
+                remedy="remove it from [[layers]]",
             )
-    _report_gaps(found, g, findings)
-    return tuple(found)
-
-
-def _report_gaps(rasters: list[Raster], g: Geochemistry, findings: Findings) -> None:
-    """Report samples at which a supporting layer has no value: the map has no value there."""
+        found.append(raster)
     if g.samples is None:
-        return
+        return tuple(found)
     xy = np.column_stack([g.samples.geometry.x, g.samples.geometry.y])
-    for raster in rasters:
+    for raster in found:
         at = raster.grid.cell(transformed(xy, g.crs, raster.grid.crs))
         inside = raster.grid.inside(at)
         missing = np.ones(len(at), dtype=bool)
@@ -187,3 +147,4 @@ def _report_gaps(rasters: list[Raster], g: Geochemistry, findings: Findings) -> 
                 "has no value there",
                 n=int(missing.sum()),
             )
+    return tuple(found)

@@ -14,7 +14,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import InputError, nearest
+from orecast.errors import InputError, nearest, require_among
 from orecast.survey.data import listed
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _MOST_UNPACKED, _MOST_CELLS = 500_000_000, 20_000_000
 
 
 @dataclass(frozen=True)
-class Table:
+class InputTable:
     """A table as read; ``frame.index`` is the row number in the file."""
 
     path: Path
@@ -62,7 +62,7 @@ class Table:
         """Name a place in the file.
 
         >>> import pandas as pd
-        >>> Table(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
+        >>> InputTable(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
         "a.csv, row 7, column 'Au'"
         """
         place = str(self.path)
@@ -83,7 +83,7 @@ class Table:
         """
         if name not in self.frame.columns:
             raise InputError(
-                f"there is no column {name!r}; it is named in {setting}",
+                f"column {name!r}, named in {setting}, is not in the table",
                 where=str(self.path),
                 remedy=self.or_sheet(
                     nearest(name, [str(c) for c in self.frame.columns]), setting.split(".")[0]
@@ -92,7 +92,7 @@ class Table:
         return self.frame[name]
 
 
-def read_table(path: Path, sheet: str | None = None) -> Table:
+def read_table(path: Path, sheet: str | None = None) -> InputTable:
     """Read CSV, TSV, any delimited text, Excel or Parquet; every row of the file that holds data.
 
     Raises InputError for a missing, empty or broken file, duplicated column names, or rows with
@@ -187,6 +187,17 @@ def _files_in(folder: Path) -> list[str]:
 def in_short(error: BaseException) -> str:
     """A library's error message on one line of at most 200 characters."""
     return " ".join(str(error).split())[:200]
+
+
+@contextmanager
+def library_errors(what: str, path: Path, remedy: str) -> Iterator[None]:
+    """Raise any error of a library, which has many kinds for one broken file, as InputError."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{what} ({in_short(error)})", where=str(path), remedy=remedy) from None
 
 
 def require_utf8(path: Path) -> None:
@@ -303,7 +314,7 @@ def _decimal_mark(rows: list[list[str]], delimiter: str) -> str:
     return "," if commas > points else "."
 
 
-def _read_text(path: Path) -> Table:
+def _read_text(path: Path) -> InputTable:
     try:
         text, encoding = decoded(path.read_bytes())
     except UnicodeDecodeError:
@@ -327,7 +338,7 @@ def _read_text(path: Path) -> Table:
     how = f"{encoding}, delimited by {_DELIMITER_NAMES[delimiter]}"
     if decimal == ",":
         how += ", decimal comma"
-    return Table(path, _delimited(path, text, delimiter, decimal), decimal, how)
+    return InputTable(path, _delimited(path, text, delimiter, decimal), decimal, how)
 
 
 def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFrame:
@@ -351,7 +362,12 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
     except pd.errors.EmptyDataError:
         return pd.DataFrame(columns=names)
     except (pd.errors.ParserError, csv.Error) as error:
-        raise _parse_error(path, str(error), reader.line_num) from None
+        match = re.search(r"Expected (\d+) fields in line (\d+), saw \d+", str(error))
+        if match:
+            row = int(match[2]) + reader.line_num
+            raise _too_many_cells(path, row, int(match[1])) from None
+        what = f"the table cannot be parsed ({str(error).strip()})"
+        raise InputError(what, where=str(path)) from None
     extra = frame.iloc[:, len(names) :]
     if extra.notna().any(axis=None):
         row = int(extra.notna().any(axis=1).to_numpy().argmax()) + reader.line_num + 1
@@ -362,13 +378,6 @@ def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFr
     return frame.dropna(how="all")
 
 
-def _parse_error(path: Path, message: str, header_lines: int) -> InputError:
-    match = re.search(r"Expected (\d+) fields in line (\d+), saw \d+", message)
-    if match:
-        return _too_many_cells(path, int(match[2]) + header_lines, int(match[1]))
-    return InputError(f"the table cannot be parsed ({message.strip()})", where=str(path))
-
-
 def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
     return InputError(
         f"the row has more than the header's {columns} cells",
@@ -377,15 +386,13 @@ def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
     )
 
 
-def _read_workbook(path: Path, sheet: str | None) -> Table:
+def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     import pandas as pd
 
     with _opened(path) as book:
         names = [s.title for s in book.worksheets]
-        if sheet is not None and sheet not in names:
-            raise InputError(
-                f"there is no sheet {sheet!r}", where=str(path), remedy=nearest(sheet, names)
-            )
+        if sheet is not None:
+            require_among(sheet, names, f"there is no sheet {sheet!r}", str(path), InputError)
         rows, width = _filled_rows(book[sheet or names[0]], path)
     several = tuple(names) if sheet is None and len(names) > 1 else ()
     if not rows:
@@ -399,7 +406,7 @@ def _read_workbook(path: Path, sheet: str | None) -> Table:
     frame = pd.DataFrame(dict(enumerate(kinds)), index=numbers)
     texts = ["" if pd.isna(cell) else str(cell) for cell in header]
     frame.columns = pd.Index(_names(path, texts + [""] * (width - len(texts))))
-    return Table(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
+    return InputTable(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
 
 
 @contextmanager
@@ -407,7 +414,7 @@ def _opened(path: Path) -> Iterator[Workbook]:
     """Open a workbook; raises InputError where it is broken, or unpacks to more than 500 MB."""
     import openpyxl
 
-    try:
+    with library_errors("the workbook cannot be opened", path, "save it again as .xlsx or as CSV"):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > _MOST_UNPACKED:
@@ -418,18 +425,8 @@ def _opened(path: Path) -> Iterator[Workbook]:
                 remedy="save the sheet as CSV",
             )
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with closing(book):
             yield book
-        finally:
-            book.close()
-    except InputError:
-        raise
-    except Exception as error:  # openpyxl raises many kinds for one broken workbook
-        raise InputError(
-            f"the workbook cannot be opened ({in_short(error)})",
-            where=str(path),
-            remedy="save it again as .xlsx or as CSV",
-        ) from None
 
 
 def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
@@ -479,24 +476,18 @@ def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
 
 
 def _choose_sheet(sheets: tuple[str, ...], section: str = "") -> str:
-    key = f"{section}.layer" if section else "layer"
+    key = f"{section}.layer".removeprefix(".")
     return f"set {key} to one of the sheets {', '.join(map(repr, sheets))}"
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> InputTable:
     import pandas as pd
 
-    try:
+    with library_errors("the Parquet file cannot be opened", path, "write it again"):
         frame = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises many kinds for one broken file
-        raise InputError(
-            f"the Parquet file cannot be opened ({in_short(error)})",
-            where=str(path),
-            remedy="write it again",
-        ) from None
     frame.columns = pd.Index(_names(path, [str(c) for c in frame.columns]))
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return Table(path, frame, how="Parquet")
+    return InputTable(path, frame, how="Parquet")
 
 
 def _names(path: Path, header: list[str]) -> list[str]:

@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from orecast.errors import AlignmentError, InputError, nearest
+from orecast.config import Vectors
+from orecast.errors import AlignmentError, InputError, require_among
 from orecast.grid import Bounds
-from orecast.survey.data import Findings
+from orecast.survey.data import Findings, Region
 from orecast.survey.projection import file_crs, reprojected
-from orecast.survey.tables import Table, as_numbers, in_short, require_file, require_utf8
+from orecast.survey.tables import (
+    InputTable,
+    as_numbers,
+    in_short,
+    library_errors,
+    require_file,
+    require_utf8,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
-    from pyproj import CRS
 
 VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet")
 
@@ -69,7 +76,8 @@ def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             remedy="check the export, or set another layer",
         )
     for name in [name for name, kind in frame.dtypes.items() if kind == "object"]:
-        if frame[name].map(_is_nested).any():
+        # GeoJSON may hold lists and objects; a table cannot
+        if frame[name].map(lambda cell: isinstance(cell, dict | list | np.ndarray)).any():
             frame[name] = frame[name].astype("str").where(frame[name].notna())
     frame.index = range(1, len(frame) + 1)
     missing = frame.geometry.isna() | frame.geometry.is_empty
@@ -95,28 +103,23 @@ def gdal_leaves_nothing(path: Path) -> Iterator[None]:
 
 
 def read_layer(
-    path: Path,
-    shape: Shape,
-    *,
-    crs: CRS,
-    layer: str | None = None,
-    configured: str | None = None,
-    where: Where | None = None,
-    setting: str,
-    findings: Findings,
+    vectors: Vectors, shape: Shape, setting: str, words: str, region: Region, findings: Findings
 ) -> gpd.GeoDataFrame:
-    """Read features of one shape; filter, repair and transform them to ``crs``.
+    """Read features of one shape; filter and repair them, transform them to the survey's CRS.
 
-    Raises InputError for another shape, a missing CRS, or if no feature is left.
+    Raises InputError for another shape, a missing CRS, or if no feature is left; AlignmentError,
+    in which ``words`` name the features, if they do not overlap the survey.
     """
-    frame = read_frame(path, layer)
-    if where:
-        table = Table(path, frame, row_word="feature")
-        frame = frame[matching(table, where, f"{setting}.where")]
-    frame = of_shape(frame, shape, _place(path, layer), findings)
-    own = file_crs(frame.crs, configured, _place(path, layer), f"{setting}.crs")
-    frame = reprojected(frame.set_crs(own, allow_override=True), crs, _place(path, layer))
-    return frame.reset_index(drop=True)
+    frame, place = read_frame(vectors.path, vectors.layer), _place(vectors.path, vectors.layer)
+    if vectors.where:
+        table = InputTable(vectors.path, frame, row_word="feature")
+        frame = frame[matching(table, vectors.where, f"{setting}.where")]
+    frame = of_shape(frame, shape, place, findings)
+    own = file_crs(frame.crs, vectors.crs, place, f"{setting}.crs")
+    frame = reprojected(frame.set_crs(own, allow_override=True), region.crs, place)
+    frame, where = frame.reset_index(drop=True), str(vectors.path)
+    require_overlap(bounds_of(frame), region.extent, words, where, f"check {setting}.crs")
+    return frame
 
 
 def of_shape(
@@ -145,12 +148,20 @@ def of_shape(
             where=place,
             remedy=remedy,
         )
-    if shape == "polygon":
-        frame = _repaired(frame, place, findings)
+    if shape == "polygon" and not frame.geometry.is_valid.all():
+        broken = ~frame.geometry.is_valid.to_numpy()
+        frame = frame.copy()
+        frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()
+        findings.info(
+            "mended-polygons",
+            place,
+            f"repaired {broken.sum()} polygon(s) that cross themselves",
+            n=int(broken.sum()),
+        )
     return frame
 
 
-def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
+def matching(table: InputTable, where: Where, setting: str) -> pd.Series[bool]:
     """A mask of the rows with the wanted values, as text or as numbers.
 
     Raises InputError for an unknown column, or, with the column's values, if no row matches.
@@ -192,38 +203,13 @@ def require_overlap(theirs: Bounds, ours: Bounds, what: str, where: str, remedy:
 
     Raises AlignmentError.
     """
-    touching = (
-        theirs.west <= ours.east
-        and ours.west <= theirs.east
-        and theirs.south <= ours.north
-        and ours.south <= theirs.north
-    )
-    if not touching:
+    east_west = theirs.west <= ours.east and ours.west <= theirs.east
+    if not (east_west and theirs.south <= ours.north and ours.south <= theirs.north):
         raise AlignmentError(
             f"{what} do not overlap the survey: their extent is {theirs}; the survey's is {ours}",
             where=where,
             remedy=remedy,
         )
-
-
-def _repaired(frame: gpd.GeoDataFrame, place: str, findings: Findings) -> gpd.GeoDataFrame:
-    broken = ~frame.geometry.is_valid.to_numpy()
-    if not broken.any():
-        return frame
-    frame = frame.copy()
-    frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()
-    findings.info(
-        "mended-polygons",
-        place,
-        f"repaired {broken.sum()} polygon(s) that cross themselves",
-        n=int(broken.sum()),
-    )
-    return frame
-
-
-def _is_nested(cell: Any) -> bool:
-    """Whether a cell is a list or an object, as in GeoJSON; a table cannot hold these."""
-    return isinstance(cell, dict | list | np.ndarray)
 
 
 def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -232,37 +218,30 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     from pyproj.exceptions import CRSError
 
     parts = _whole_parts(path) if path.suffix.lower() == ".shp" else {}
-    try:
-        quiet = warnings.catch_warnings(action="ignore", category=RuntimeWarning)
-        with gdal_leaves_nothing(path), quiet:
+    quiet = warnings.catch_warnings(action="ignore", category=RuntimeWarning)
+    broken = library_errors(
+        "the file cannot be opened as a vector file", path, "export it again, with all of its parts"
+    )
+    with broken, gdal_leaves_nothing(path), quiet:
+        try:
             names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
             if not names:
                 raise InputError("the file has no layer", where=str(path), remedy="export it again")
-            if layer is not None and layer not in names:
-                raise InputError(
-                    f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
-                )
+            if layer is not None:
+                require_among(layer, names, f"there is no layer {layer!r}", str(path), InputError)
             frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
-    except InputError:
-        raise
-    except (CRSError, pyogrio.errors.CRSError) as error:
-        raise InputError(
-            f"its CRS cannot be read ({in_short(error)})",
-            where=_place(path, layer),
-            remedy="export it again; or, for a shapefile, delete the .prj and set the key crs",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"its text is not in the encoding stated in the file ({error})",
-            where=_place(path, layer),
-            remedy="export it again; or, for a shapefile, correct or delete the .cpg",
-        ) from None
-    except Exception as error:  # GDAL and pyogrio raise many kinds for one broken file
-        raise InputError(
-            f"the file cannot be opened as a vector file ({in_short(error)})",
-            where=str(path),
-            remedy="export it again, with all of its parts",
-        ) from None
+        except (CRSError, pyogrio.errors.CRSError) as error:
+            raise InputError(
+                f"its CRS cannot be read ({in_short(error)})",
+                where=_place(path, layer),
+                remedy="export it again; or, for a shapefile, delete the .prj and set the key crs",
+            ) from None
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"its text is not in the encoding stated in the file ({error})",
+                where=_place(path, layer),
+                remedy="export it again; or, for a shapefile, correct or delete the .cpg",
+            ) from None
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InputError(
             "the layer has no geometry",
@@ -334,14 +313,8 @@ def _read_geoparquet(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             where=str(path),
             remedy="remove the key `layer`",
         )
-    try:
+    with library_errors("the file cannot be opened", path, "export it again"):
         return gpd.read_parquet(path)
-    except Exception as error:  # pyarrow raises many kinds for one broken file
-        raise InputError(
-            f"the file cannot be opened ({in_short(error)})",
-            where=str(path),
-            remedy="export it again",
-        ) from None
 
 
 def _place(path: Path, layer: str | None) -> str:

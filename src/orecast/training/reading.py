@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from orecast.arrays import Bools, Ints
-from orecast.config import Training
-from orecast.config.method import most_shift
+from orecast.config import Training, most_shift
 from orecast.errors import SamplingError
 from orecast.grid import window_start, windows_touching
 from orecast.sampling.augmentation import Copies, Grown, Slid

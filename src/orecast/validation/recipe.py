@@ -9,7 +9,7 @@ import numpy as np
 
 from orecast.arrays import Bools, Ints
 from orecast.composition import screen
-from orecast.config import Screening
+from orecast.config import ScreeningOptions
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import windows_touching
@@ -47,7 +47,7 @@ class Recipe:
     shift: int = 1
     ratio: float = 1.0
     negatives: NegativeRule = field(default_factory=NegativeRule)
-    screening: Screening = field(default_factory=Screening)
+    screening: ScreeningOptions = field(default_factory=ScreeningOptions)
     target: str | None = None
     faults: str | None = None
     barren: Ints | None = None

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 import orecast.papers.experiments
-from orecast.config import Config
-from orecast.config.method import most_shift
+from orecast.config import Config, most_shift
 from orecast.registry import entries
 from orecast.simulation import load_preset, presets
 from orecast.training.generators import build_step

@@ -158,7 +158,7 @@ def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return mean + shift, squares / n - np.outer(mean, mean)
 
 
-_MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as for every network (networks.blocks, config.method)
+_MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as for every network (networks.blocks, config.schema)
 
 
 class Generator(ABC):

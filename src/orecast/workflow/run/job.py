@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.config import Classes, Config, Section, to_toml
+from orecast.config import ClassOptions, Config, Section, to_toml
 from orecast.errors import ConfigError
 from orecast.evidence import Evidence, refitted, sampling_density
 from orecast.mapping import classify, read_raster, write_raster
@@ -238,7 +238,7 @@ class Job:
         recipe = self.recipe("baselines", lambda done, total, loss: None)
         return baselines(self.config, self.evidence, recipe, density)
 
-    def class_options(self, *scores: NDArray[np.floating]) -> Classes:
+    def class_options(self, *scores: NDArray[np.floating]) -> ClassOptions:
         """Return the options of classes: by share of area if a histogram gives no classes."""
         options = self.config.classes
         try:
