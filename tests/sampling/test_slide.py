@@ -6,7 +6,7 @@ import pytest
 from orecast.errors import ConfigError, SamplingError
 from orecast.grid import windows_touching
 from orecast.sampling import Sampling, Windows, slide
-from orecast.sampling.augmentation import Noise, Slide, Smote, Step, Turning, grow
+from orecast.sampling.augmentation import GaussianNoise, Slide, Smote, Step, Turning, grow
 from orecast.training.generators import build_step
 
 STACK = np.random.default_rng(0).normal(size=(2, 500, 500)).astype(np.float32)
@@ -142,7 +142,7 @@ def test_a_view_of_other_size_and_layers_reads_the_slid_cells():
     assert type(more.X.moved(more.X.at)) is Windows
 
 
-@pytest.mark.parametrize("method", [Turning, Noise, lambda: Smote(2)])
+@pytest.mark.parametrize("method", [Turning, GaussianNoise, lambda: Smote(2)])
 def test_what_lies_nowhere_cannot_be_slid(method):
     at = [[30, 30], [60, 30], [90, 30]]
     plan = [Step(method, times=2, label=1), Step(Slide, label=1)]

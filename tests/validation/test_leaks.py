@@ -289,7 +289,7 @@ def test_nothing_chosen_inside_a_fold_has_seen_what_is_hidden(name, evidence, pl
         answer = out.folds[0]
         assert answer.calibration is not None
         states = [written(m, folder / str(k)) for k, m in enumerate(built)]
-        return answer.calibration, answer.seen.tobytes(), answer.words, states
+        return answer.calibration, answer.visible_scores.tobytes(), answer.negatives_rule, states
 
     a = chosen(evidence, places, tmp_path / "a")
     b = chosen(randomised(evidence, fold.hidden), moved(places, fold), tmp_path / "b")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from orecast.arrays import Bools, Floats32, Ints
 from orecast.errors import ModelError, RunError, SamplingError
@@ -94,25 +95,13 @@ class Guidance:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        if self.control is None:
-            return {"layer": self.layer, "limits": list(self.limits)}
-        control = self.control
-        law = {"exponent": control.exponent, "coefficient": control.coefficient}
-        return {"layer": self.layer, "control": law | {"limits": list(control.limits)}}
+        unused = "limits" if self.control else "control"
+        return {key: value for key, value in asdict(self).items() if key != unused}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Return what ``as_dict`` wrote; raises KeyError, TypeError or ValueError."""
-        if "control" not in content:
-            return cls(str(content["layer"]), limits=_pair(content["limits"]))
-        law = content["control"]
-        exponent, coefficient = float(law["exponent"]), float(law["coefficient"])
-        return cls(str(content["layer"]), FaultControl(exponent, coefficient, _pair(law["limits"])))
-
-
-def _pair(values: Any) -> tuple[float, float]:
-    low, high = map(float, values)
-    return low, high
+        """Return what ``as_dict`` wrote; raises ValueError."""
+        return TypeAdapter(cls).validate_python(content)
 
 
 RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
@@ -122,16 +111,16 @@ RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
 class Fitted:
     """A fitted recipe: the model, the windows' scaling and layers, and the training rows.
 
-    ``rows`` are the training rows before growth. ``learned`` counts the positive and negative rows
-    with grown rows; it is None for a recipe read from a folder. ``guidance`` gives the weight of
-    geological knowledge and ``growth`` the grown rows; None if there are none.
+    ``rows`` are the training rows before growth. ``n_training`` counts the positive and negative
+    rows with grown rows; it is None for a recipe read from a folder. ``guidance`` gives the weight
+    of geological knowledge and ``growth`` the grown rows; None if there are none.
     """
 
     model: Model
     windows: Windows
     rows: Sampling
-    words: str
-    learned: tuple[int, int] | None = None
+    negatives_rule: str
+    n_training: tuple[int, int] | None = None
     guidance: Guidance | None = None
     growth: Growth | None = None
 
@@ -180,7 +169,7 @@ class Fitted:
             "size": self.windows.size,
             "mean": scaling.mean.tolist(),
             "spread": scaling.spread.tolist(),
-            "negatives": self.words,
+            "negatives": self.negatives_rule,
             "guidance": None if self.guidance is None else self.guidance.as_dict(),
         }
         text = json.dumps(content, indent=2, ensure_ascii=False)
@@ -224,7 +213,7 @@ class Saved:
     scaling: Scaling
     rows: Sampling
     values: NDArray[np.float32]
-    words: str
+    negatives_rule: str
     guidance: Guidance | None = None
 
     @property
@@ -262,7 +251,7 @@ class Saved:
         if self.guidance is not None:
             windows = self.guidance.joined(windows, evidence.layer(self.guidance.layer))
         rows = Sampling.of(nowhere, np.nan)
-        return Fitted(self.model, windows, rows, self.words, guidance=self.guidance)
+        return Fitted(self.model, windows, rows, self.negatives_rule, guidance=self.guidance)
 
 
 def read_fitted(folder: Path) -> Saved:
@@ -280,7 +269,7 @@ def read_fitted(folder: Path) -> Saved:
             raise ValueError("layers, kinds, mean and spread differ in length")
         guided = content.get("guidance")
         guidance = None if guided is None else Guidance.from_dict(guided)
-        words = str(content["negatives"])
+        rule = str(content["negatives"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(
             f"the fitted recipe cannot be read: {why_broken(error)}",
@@ -294,7 +283,7 @@ def read_fitted(folder: Path) -> Saved:
             remedy=_REMEDY,
         )
     model = load_model(folder)
-    return Saved(model, names, kinds, size, scaling, rows, values, words, guidance)
+    return Saved(model, names, kinds, size, scaling, rows, values, rule, guidance)
 
 
 def _read_places(path: Path) -> tuple[Sampling, NDArray[np.float32]]:

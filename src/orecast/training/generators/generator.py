@@ -19,7 +19,7 @@ from orecast.arrays import Floats32, Ints
 from orecast.errors import ModelError, SamplingError
 from orecast.sampling.augmentation import (
     OPTIONS,
-    Part,
+    MadeRows,
     Units,
     keyed_normal,
     require_positive,
@@ -243,7 +243,7 @@ class Generator(ABC):
         key = fingerprint(X, np.empty(0), name=self.name, options=options, seed=seed)
         return self.checkpoints / f"{key}.safetensors"
 
-    def grow(self, n: int, *, seed: int) -> Part:
+    def grow(self, n: int, *, seed: int) -> MadeRows:
         """Draw ``n`` rows; single cells are drawn now, larger windows when they are read."""
         rng = np.random.default_rng([seed, 21])
         latent = rng.standard_normal((n, self.latent), dtype=np.float32)
@@ -298,7 +298,7 @@ class Drawn:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Draw some rows."""
-        return self.generator.units_.seen(self.values(rows), view)
+        return self.generator.units_.converted(self.values(rows), view)
 
     def values(self, rows: Ints) -> Floats32:
         """Draw some rows as the generator learned them, ``(b, C, k, k)``."""
@@ -328,4 +328,4 @@ class Kept:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Some of the rows."""
-        return self.units.seen(self.values[rows], view)
+        return self.units.converted(self.values[rows], view)

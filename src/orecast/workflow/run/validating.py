@@ -272,7 +272,7 @@ def _final_calibration(job: Job, out_of_fold: OutOfFold) -> dict[str, Any] | Non
 
 def _held_out_classes(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
     """What the classes capture if each fold draws them by the cells that it may use."""
-    seen = [a.seen for a in out_of_fold.folds]
+    seen = [a.visible_scores for a in out_of_fold.folds]
     options, cells = job.class_options(out_of_fold.map, *seen), job.places.cells
     return classify_held_out(out_of_fold.map, out_of_fold.fold, seen, options, cells).as_dict()
 
@@ -281,7 +281,7 @@ def _protocol_facts(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
     return {
         "name": "spatial",
         "folds": len(out_of_fold.folds),
-        "sentence": f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.words}.",
+        "sentence": f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.negatives_rule}.",
         "hidden_buffer_m": job.geometry.buffer(job.evidence.reach),
     }
 
