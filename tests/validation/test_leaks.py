@@ -20,8 +20,7 @@ from orecast.grid import windows_touching
 from orecast.registry import entries
 from orecast.sampling import MapGeometry, NegativeRule, deposit_sampling
 from orecast.sampling.augmentation import grow
-from orecast.splits import build_protocol
-from orecast.splits.building import PACKAGE
+from orecast.splits import PACKAGE, build_protocol
 from orecast.splits.cutting import cut
 from orecast.splits.spatial import Spatial
 from orecast.training import build_model

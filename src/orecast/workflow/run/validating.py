@@ -16,7 +16,7 @@ from orecast.mapping.rasters import CLASS_NODATA
 from orecast.metrics import conformal_area, negative_draws, paired_difference, toroidal_null
 from orecast.run import write_json
 from orecast.sampling import Sampling
-from orecast.splits.negative_draws import NegativeDraws, nearest_samples
+from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.splits.paper import Paper
 from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
 from orecast.workflow.recipes import Baseline, caveats_of
@@ -182,7 +182,7 @@ def row_beside(
     """Score the configured model under the configured protocol, which is not ``spatial``."""
     name = job.config.validation.protocol
     protocol = job.protocol(name)
-    if isinstance(protocol, NegativeDraws):
+    if isinstance(protocol, NegativeDrawsProtocol):
         return _drawn_row(job, recipe, protocol)
     out_of_fold = cross_predict(
         recipe,
@@ -223,7 +223,7 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
     return rows, left_out | refused
 
 
-def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
+def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDrawsProtocol) -> Row:
     """Score a detector that uses no deposits against repeatedly drawn negatives."""
     places, seed = job.places, job.seed
     nearest = nearest_samples(places.cells, job.geometry)
