@@ -649,19 +649,15 @@ def _blocks(X: Windows, values: int) -> list[Ints]:
 
 def _read(X: Windows, rows: Ints) -> Floats:
     """Values of some windows, ``(b, C k k)``; SamplingError, with the layer, if one is missing."""
-    values = np.empty((len(rows), math.prod(X.shape[1:])))
-    done = 0
-    for batch in X.take(rows).batches(max(1, _VALUES_AT_ONCE // values.shape[1])):
-        gaps = ~np.isfinite(batch).all(axis=(0, 2, 3))
-        if gaps.any():
-            raise SamplingError(
-                "windows to augment have missing or infinite values",
-                where=f"layer {X.names[int(np.argmax(gaps))]}",
-                remedy="give the windows a scaling, which sets missing values to the mean",
-            )
-        values[done : done + len(batch)] = batch.reshape(len(batch), -1)
-        done += len(batch)
-    return values
+    batch = X.batch(rows)
+    gaps = ~np.isfinite(batch).all(axis=(0, 2, 3))
+    if gaps.any():
+        raise SamplingError(
+            "windows to augment have missing or infinite values",
+            where=f"layer {X.names[int(np.argmax(gaps))]}",
+            remedy="give the windows a scaling, which sets missing values to the mean",
+        )
+    return batch.reshape(len(batch), -1).astype(np.float64)
 
 
 _NAMES = {1.0: "ore", 0.0: "negative"}

@@ -275,8 +275,8 @@ class NearestNeighbourDistance(BaseProtocol):
 
     def _unseen(self, hidden: Bools, reach: float) -> Bools:
         """Valid cells whose window, and the samples behind it, are not in training."""
-        seen = widened(~hidden, 2 * reach / self.geometry.cell_size)
-        return self.geometry.valid & ~windows_touching(seen, self.geometry.size)
+        in_training = widened(~hidden, 2 * reach / self.geometry.cell_size)
+        return self.geometry.valid & ~windows_touching(in_training, self.geometry.size)
 
     def _sentence(
         self, tested: Floats, to_map: Floats, fewest: int, removed: Bools, reach: float

@@ -185,7 +185,7 @@ class Paper(BaseProtocol):
         part = np.empty(len(sampling), dtype=np.int64)
         for label in (0.0, 1.0):
             rows = np.flatnonzero(sampling.y == label)
-            units, mine = np.unique(unit[rows], return_inverse=True)
+            units, unit_of_row = np.unique(unit[rows], return_inverse=True)
             if len(units) < n:
                 what = "places" if defined.whole else "windows"
                 raise SamplingError(
@@ -197,7 +197,7 @@ class Paper(BaseProtocol):
             if defined.cut == "share":  # part 0 is tested
                 n_test = max(1, round(defined.share * len(units)))
                 number = (np.arange(len(units)) >= n_test).astype(np.int64)
-            part[rows] = rng.permutation(number)[mine]
+            part[rows] = rng.permutation(number)[unit_of_row]
         return [part == k for k in range(n if defined.cut == "folds" else 1)]
 
     def _tiled(self, ore: Ints) -> Sampling:

@@ -18,7 +18,7 @@ from orecast.splits.cutting import FEWEST_TO_TRAIN, BaseProtocol, check_number, 
 REGISTERED = {"spatial": "Spatial", "blocks": "Blocks"}
 
 
-def possible(folds: list[Fold]) -> bool:
+def usable(folds: list[Fold]) -> bool:
     """Whether each fold tests a place, and trains on enough of them."""
     return all(len(f.test) and len(f.train) >= FEWEST_TO_TRAIN for f in folds)
 
@@ -46,7 +46,7 @@ class Spatial(BaseProtocol):
                 cut(self.geometry, reach, sampling, ore[part == k], owner == k)
                 for k in range(part.max() + 1)
             ]
-            if possible(folds):
+            if usable(folds):
                 how = (
                     "deposits whose windows share a cell kept together"
                     if whole
@@ -153,7 +153,7 @@ class Blocks(BaseProtocol):
         candidates: list[tuple[int, int, list[Fold]]] = []  # most deposits in a fold, side, folds
         for side in self._sides(reach):
             folds = self._folds(sampling, ore, side, reach)
-            if possible(folds):
+            if usable(folds):
                 fullest = max(len(f.test) for f in folds)
                 candidates.append((fullest, side, folds))
                 if fullest <= _UNEVEN * len(ore) / self.n_folds:
@@ -210,12 +210,12 @@ class Blocks(BaseProtocol):
         """
         rng = np.random.default_rng([self.seed, 4])
         shuffled = rng.permutation(len(deposits))
-        held = np.zeros((self.n_folds, 2), dtype=np.int64)  # deposits and cells of each fold
+        load = np.zeros((self.n_folds, 2), dtype=np.int64)  # deposits and cells of each fold
         part = np.empty(len(deposits), dtype=np.int64)
         for b in shuffled[np.lexsort((-cells[shuffled], -deposits[shuffled]))]:
-            first = held[:, 0] if deposits[b] else held[:, 1]
-            part[b] = np.lexsort((held[:, 1], first))[0]
-            held[part[b]] += deposits[b], cells[b]
+            first = load[:, 0] if deposits[b] else load[:, 1]
+            part[b] = np.lexsort((load[:, 1], first))[0]
+            load[part[b]] += deposits[b], cells[b]
         return part
 
     def _refusal(self, folds: list[Fold], places: int, side: int, reach: float) -> SamplingError:

@@ -23,7 +23,6 @@ from orecast.sampling import (
     Sampling,
     Scaling,
     Windows,
-    fit_fault_control,
 )
 from orecast.sampling.augmentation import Growth
 from orecast.training import load_model
@@ -48,20 +47,13 @@ class Guidance:
     limits: tuple[float, float] = (0.0, 1.0)
 
     @classmethod
-    def by_faults(
-        cls, layer: str, distance: Floats32, visible: Bools, deposits: Ints, cell_size: float
-    ) -> Self:
-        """Fit the influence of faults; raises SamplingError (see ``fit_fault_control``)."""
-        return cls(layer, fit_fault_control(distance, visible, deposits, cell_size))
-
-    @classmethod
     def by_range(cls, layer: str, values: Floats32, visible: Bools) -> Self:
         """Use a layer in [0, 1] as it is; else scale its lowest and highest visible value to 0, 1.
 
         Raises SamplingError if it has one value at all visible cells.
         """
-        seen = values[visible & np.isfinite(values)]
-        low, high = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
+        known = values[visible & np.isfinite(values)]
+        low, high = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
         if not low < high:
             raise SamplingError(
                 f"layer `{layer}` has one value in all training cells of a fold, so it cannot "
@@ -185,8 +177,8 @@ class Fitted:
 
 def labels_of(model: Model, X: Windows) -> Bools:
     """Windows predicted positive, ``(n,)``: by the model's ``labels``, else from a score of 0.5."""
-    own: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
-    return np.asarray(model.predict(X) >= 0.5) if own is None else own(X)
+    labels: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
+    return np.asarray(model.predict(X) >= 0.5) if labels is None else labels(X)
 
 
 def counted(y: NDArray[np.float64]) -> tuple[int, int]:
@@ -221,8 +213,8 @@ class Saved:
         """Layers of evidence that it needs: the model's own, and the layer of the guidance."""
         if self.guidance is None:
             return self.names
-        own = tuple(n for n, kind in zip(self.names, self.kinds, strict=True) if kind != WEIGHT)
-        return own if self.guidance.layer in own else (*own, self.guidance.layer)
+        names = tuple(n for n, kind in zip(self.names, self.kinds, strict=True) if kind != WEIGHT)
+        return names if self.guidance.layer in names else (*names, self.guidance.layer)
 
     def on(self, evidence: Evidence, scaling: Scaling | None = None) -> Fitted:
         """Apply the recipe to other evidence, with the layers ``reads`` in this order.
@@ -237,15 +229,15 @@ class Saved:
                 remedy="give the same layers in the same order",
             )
         scaling = scaling or self.scaling
-        own = len(self.names) - (self.guidance is not None)
+        n_layers = len(self.names) - (self.guidance is not None)
         nowhere = np.empty((0, 2), dtype=np.int64)
         windows = Windows(
-            evidence.stack[:own],
-            self.names[:own],
+            evidence.stack[:n_layers],
+            self.names[:n_layers],
             nowhere,
             self.size,
-            scaling=Scaling(scaling.mean[:own], scaling.spread[:own]),
-            kinds=self.kinds[:own],
+            scaling=Scaling(scaling.mean[:n_layers], scaling.spread[:n_layers]),
+            kinds=self.kinds[:n_layers],
             cell_size=min(evidence.grid.cell_size),
         )
         if self.guidance is not None:

@@ -19,6 +19,7 @@ from orecast.sampling import (
     Sampling,
     Windows,
     choose_negatives,
+    fit_fault_control,
     fit_scaling,
     slide,
 )
@@ -219,7 +220,8 @@ class Recipe:
         _, places = np.unique(ore.origin, return_index=True)  # a slid copy is no new deposit
         cell = min(evidence.grid.cell_size)
         distance = evidence.layer(self.faults)
-        return Guidance.by_faults(self.faults, distance, visible, ore.at[places], cell)
+        control = fit_fault_control(distance, visible, ore.at[places], cell)
+        return Guidance(self.faults, control)
 
     def _with_channels(
         self, windows: Windows, evidence: Evidence, visible: Bools, seed: int

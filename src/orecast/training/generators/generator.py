@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,11 +19,11 @@ from orecast.arrays import Floats32, Ints
 from orecast.errors import ModelError, SamplingError
 from orecast.sampling.augmentation import (
     OPTIONS,
+    Augmenter,
     MadeRows,
     Units,
     keyed_normal,
     require_positive,
-    require_rows,
     require_whole,
 )
 from orecast.sampling.windows import WEIGHT, Windows
@@ -161,7 +161,7 @@ def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 _MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as for every network (networks.blocks, config.method)
 
 
-class Generator(ABC):
+class Generator(Augmenter):
     """Base of the generators; a subclass builds its networks and trains them.
 
     Networks read windows on the principal axes of their layers (``Axes``). ``epochs`` passes over
@@ -173,9 +173,8 @@ class Generator(ABC):
 
     checkpoints: Path | None = None
 
-    fewest: int = 10
-    per_row: bool = False
-    name: ClassVar[str]
+    fewest = 10
+    per_row = False
 
     net_: nn.Module
     axes_: Axes
@@ -189,7 +188,7 @@ class Generator(ABC):
 
     def check(self, X: Windows) -> None:
         """Raise SamplingError for fewer than ten windows, CapacityError for too little memory."""
-        require_rows(self.name, X, self.fewest)
+        super().check(X)
         self._outline(len(X.names), X.size)
 
     def fit(self, X: Windows, *, seed: int) -> Self:
