@@ -8,8 +8,8 @@ from orecast.registry import load
 from orecast.sampling import Scaling, Windows
 from orecast.sampling.augmentation import (
     Copying,
+    GaussianNoise,
     Grown,
-    Noise,
     Smote,
     Step,
     Turning,
@@ -31,7 +31,7 @@ def windows(size=5, scaling=SCALING):
 def everything(X):
     """Twelve windows, with six of each kind behind them."""
     y, group = np.ones(len(X)), np.arange(len(X))
-    plan = [Step(a, n=6, label=1) for a in (Copying, Turning, Noise, lambda: Smote(3))]
+    plan = [Step(a, n=6, label=1) for a in (Copying, Turning, GaussianNoise, lambda: Smote(3))]
     return grow(X, y, group, plan, seed=0)
 
 
@@ -80,8 +80,8 @@ def test_made_values_are_restated_in_another_scaling():
     X = windows(size=3)
     values = RNG.normal(size=(2, 3, 3, 3)).astype(np.float32)
     units = Units.of(X)
-    np.testing.assert_array_equal(units.seen(values, X), values)
-    raw = units.seen(values, replace(X, scaling=None))
+    np.testing.assert_array_equal(units.converted(values, X), values)
+    raw = units.converted(values, replace(X, scaling=None))
     np.testing.assert_allclose(
         raw, values * SCALING.spread[:, None, None] + SCALING.mean[:, None, None], rtol=1e-6
     )
@@ -105,7 +105,7 @@ def test_detectors_learn_from_grown_windows(name):
     """Written out as plain windows on a stack of their own, they teach the same."""
     X = windows(size=1)
     y = (X.centre()[:, 0] > np.median(X.centre()[:, 0])).astype(float)
-    more = grow(X, y, np.arange(12), [Step(Noise, times=4)], seed=0)
+    more = grow(X, y, np.arange(12), [Step(GaussianNoise, times=4)], seed=0)
     raw = replace(more.X, scaling=None).batch()[:, :, 0, 0].T[:, None]  # (C, 1, n)
     at = np.column_stack([np.zeros(len(more.X), int), np.arange(len(more.X))])
     plain = replace(X, stack=np.ascontiguousarray(raw), at=at)

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import kstest
 
 from orecast.sampling import Scaling, Windows
-from orecast.sampling.augmentation import Noise, keyed_normal
+from orecast.sampling.augmentation import GaussianNoise, keyed_normal
 
 STACK = np.random.default_rng(0).normal(100, 50, size=(2, 40, 40)).astype(np.float32)
 SCALING = Scaling(np.full(2, 100, np.float32), np.full(2, 50, np.float32))
@@ -12,7 +12,7 @@ SCALING = Scaling(np.full(2, 100, np.float32), np.full(2, 50, np.float32))
 def test_noise_has_mean_zero_and_the_variance_asked_for_on_scaled_values():
     at = np.random.default_rng(1).integers(5, 35, size=(200, 2))
     X = Windows(STACK, ("Au", "Cu"), at, 9, None, SCALING)
-    part = Noise().fit(X, seed=0).grow(200, seed=0)
+    part = GaussianNoise().fit(X, seed=0).grow(200, seed=0)
     noise = part.batch(np.arange(200), X) - X.batch(part.origin[:, 0])
     assert noise.mean() == pytest.approx(0, abs=0.003)
     assert noise.var() == pytest.approx(0.01, rel=0.02)
@@ -22,7 +22,7 @@ def test_noise_has_mean_zero_and_the_variance_asked_for_on_scaled_values():
 
 def test_each_row_has_its_own_noise():
     X = Windows(STACK, ("Au", "Cu"), np.array([[9, 9]]), 3, None, SCALING)
-    values = Noise(4.0).fit(X, seed=0).grow(50, seed=0).batch(np.arange(50), X)
+    values = GaussianNoise(4.0).fit(X, seed=0).grow(50, seed=0).batch(np.arange(50), X)
     assert len(np.unique(values.reshape(50, -1)[:, 0])) == 50
     assert (values - X.batch()).std() == pytest.approx(2, rel=0.1)
 

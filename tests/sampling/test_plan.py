@@ -5,12 +5,11 @@ from orecast.errors import ConfigError, SamplingError
 from orecast.sampling import Sampling, Windows, slide
 from orecast.sampling.augmentation import (
     Copying,
-    Noise,
+    GaussianNoise,
     Slide,
     Smote,
     Step,
     Turning,
-    check_growth,
     grow,
 )
 
@@ -37,7 +36,7 @@ def test_amounts():
     assert counts(Step(Copying, n=7, label=0)) == (11, 37)
     assert counts(Step(Copying, to=40)) == (40, 40)
     assert counts(Step(Copying, to=30, label=0)) == (11, 30)
-    assert counts(Step(Noise, share=0.5)) == (11, 30)
+    assert counts(Step(GaussianNoise, share=0.5)) == (11, 30)
     assert counts(Step(Copying, times=2, label=1), Step(Turning, balance=True)) == (30, 30)
     assert counts() == (11, 30)
 
@@ -49,30 +48,30 @@ def test_every_window_serves_as_often_give_or_take_one():
 
 
 def test_a_check_of_the_fit_makes_as_many_rows_and_learns_nothing(monkeypatch):
-    plan = [Step(Slide, label=1), Step(Smote, balance=True), Step(Noise, times=1.5)]
+    plan = [Step(Slide, label=1), Step(Smote, balance=True), Step(GaussianNoise, times=1.5)]
     whole = grow(*labelled(11, 200), plan, seed=0)
 
     def fit(*args, **kwargs):
         raise AssertionError("learned")
 
     monkeypatch.setattr(Smote, "fit", fit)
-    found = check_growth(*labelled(11, 200), plan, seed=0)
+    found = grow(*labelled(11, 200), plan, seed=0, train=False)
     np.testing.assert_array_equal(found.y, whole.y)
     np.testing.assert_array_equal(found.X.at[found.y == 0], whole.X.at[whole.y == 0])
 
 
 def test_a_check_of_the_fit_meets_what_growing_would():
     with pytest.raises(SamplingError, match="neighbours to 3 or less"):
-        check_growth(*labelled(4, 30), [Step(Smote, n=3)], seed=0)
+        grow(*labelled(4, 30), [Step(Smote, n=3)], seed=0, train=False)
     with pytest.raises(SamplingError, match="put slide before"):
-        check_growth(*labelled(9, 30), [Step(Smote, n=3), Step(Slide)], seed=0)
+        grow(*labelled(9, 30), [Step(Smote, n=3), Step(Slide)], seed=0, train=False)
     with pytest.raises(ConfigError, match="single windows"):
-        check_growth(*labelled(9, 30), [Step(Smote, share=0.5)], seed=0)
+        grow(*labelled(9, 30), [Step(Smote, share=0.5)], seed=0, train=False)
 
 
 def test_noise_on_half_changes_half_the_rows_in_place():
     X, y, group = labelled(10, 20)
-    more = grow(X, y, group, [Step(Noise, share=0.5, label=1)], seed=0)
+    more = grow(X, y, group, [Step(GaussianNoise, share=0.5, label=1)], seed=0)
     changed = (more.X.batch() != X.batch()).any(axis=(1, 2, 3))
     assert changed[:10].sum() == 5
     assert not changed[10:].any()
@@ -86,7 +85,7 @@ def test_slid_four_ways_and_half_of_it_noisy():
     X = Windows(STACK, ("Au", "Cu"), ore.at, 8)
     plan = [
         Step(lambda: Turning(flips=False), times=4, label=1),
-        Step(Noise, share=0.5, label=1),
+        Step(GaussianNoise, share=0.5, label=1),
     ]
     more = grow(X, ore.y, ore.origin, plan, seed=0)
     assert len(more.X) == 2 * 9 * 4
@@ -162,7 +161,11 @@ def test_a_copy_in_place_of_its_own_window_is_refused():
 
 
 def test_a_step_that_adds_no_row_is_recorded():
-    steps = [Step(Noise, balance=True), Step(Noise, balance=True), Step(Noise, label=0, times=1)]
+    steps = [
+        Step(GaussianNoise, balance=True),
+        Step(GaussianNoise, balance=True),
+        Step(GaussianNoise, label=0, times=1),
+    ]
     more = grow(*labelled(11, 30), steps, seed=0)
     assert [(m.label, m.n) for m in more.made] == [(1.0, 19), (1.0, 0), (0.0, 0)]
 

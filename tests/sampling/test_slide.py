@@ -6,7 +6,7 @@ import pytest
 from orecast.errors import ConfigError, SamplingError
 from orecast.grid import windows_touching
 from orecast.sampling import Sampling, Windows, slide
-from orecast.sampling.augmentation import Noise, Slide, Smote, Step, Turning, grow
+from orecast.sampling.augmentation import GaussianNoise, Slide, Smote, Step, Turning, grow
 from orecast.training.generators import build_step
 
 STACK = np.random.default_rng(0).normal(size=(2, 500, 500)).astype(np.float32)
@@ -142,7 +142,7 @@ def test_a_view_of_other_size_and_layers_reads_the_slid_cells():
     assert type(more.X.moved(more.X.at)) is Windows
 
 
-@pytest.mark.parametrize("method", [Turning, Noise, lambda: Smote(2)])
+@pytest.mark.parametrize("method", [Turning, GaussianNoise, lambda: Smote(2)])
 def test_what_lies_nowhere_cannot_be_slid(method):
     at = [[30, 30], [60, 30], [90, 30]]
     plan = [Step(method, times=2, label=1), Step(Slide, label=1)]
@@ -172,3 +172,19 @@ def test_impossible_steps_are_refused():
         grow(
             windows([[9, 9]], 5), np.ones(1), np.arange(1), [Step(Slide, share=1, label=1)], seed=0
         )
+
+
+def test_slid_copies_keep_the_deposit_in_the_window():
+    grown = slide(Sampling.of(np.array([[20, 20]]), 1.0, np.array([7])), 4, size=9, shape=(50, 50))
+    assert len(grown) == 81
+    assert np.abs(grown.at - 20).max() == 4
+    assert set(grown.origin) == {0}
+    assert set(grown.group) == {7}
+    assert grown.at[0].tolist() == [20, 20]
+    with pytest.raises(SamplingError, match="out of its window"):
+        slide(Sampling.of(np.array([[20, 20]]), 1.0), 5, size=9, shape=(50, 50))
+
+
+def test_copies_off_the_grid_or_twice_at_a_cell_are_left_out():
+    grown = slide(Sampling.of(np.array([[0, 0], [0, 1]]), 1.0), 1, size=3, shape=(9, 9))
+    assert sorted(map(tuple, grown.at.tolist())) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]

@@ -3,7 +3,7 @@ import pytest
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.sampling import MapGeometry, Sampling
-from orecast.splits.negative_draws import NegativeDraws, nearest_samples
+from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 
 SHAPE = (20, 30)
 SAMPLES = np.array([[2, 2], [2, 8], [10, 15], [10, 20], [19, 29], [5, 5]])
@@ -16,7 +16,7 @@ def geometry(samples=SAMPLES):
 
 
 def test_candidates_are_valid_samples_far_from_every_place():
-    protocol = NegativeDraws(geometry(), draws=7)
+    protocol = NegativeDrawsProtocol(geometry(), draws=7)
     (fold,) = protocol.folds(Sampling.of(np.array([[2, 2], [10, 20]]), 1.0), 2000.0)
     # (2, 8) lies 6 km off, (10, 15) exactly 5 km
     assert np.argwhere(fold.region).tolist() == [[2, 8], [10, 15], [19, 29]]
@@ -30,14 +30,16 @@ def test_candidates_are_valid_samples_far_from_every_place():
 
 def test_on_gridded_surveys_every_valid_cell_is_a_candidate():
     at = np.array([[10, 10]])
-    (fold,) = NegativeDraws(geometry(None), min_distance=3000).folds(Sampling.of(at, 1.0), 0.0)
+    (fold,) = NegativeDrawsProtocol(geometry(None), min_distance=3000).folds(
+        Sampling.of(at, 1.0), 0.0
+    )
     row, column = np.indices(SHAPE)
     expected = (np.hypot(row - 10, column - 10) >= 3) & geometry().valid
     np.testing.assert_array_equal(fold.region, expected)
 
 
 def test_a_place_is_never_its_own_negative():
-    (fold,) = NegativeDraws(geometry(None), min_distance=0).folds(
+    (fold,) = NegativeDrawsProtocol(geometry(None), min_distance=0).folds(
         Sampling.of(np.array([[10, 10]]), 1.0), 0.0
     )
     assert fold.region.sum() == 20 * 30 - 2
@@ -45,11 +47,11 @@ def test_a_place_is_never_its_own_negative():
 
 def test_no_candidate_and_no_deposit_are_refused():
     with pytest.raises(SamplingError, match=r"none of 5 valid cells with a sample lies 40 km"):
-        NegativeDraws(geometry(), min_distance=40_000).folds(
+        NegativeDrawsProtocol(geometry(), min_distance=40_000).folds(
             Sampling.of(np.array([[2, 2]]), 1.0), 0.0
         )
     with pytest.raises(SamplingError, match="no place of ore"):
-        NegativeDraws(geometry()).folds(Sampling.of(np.array([[2, 2]]), 0.0), 0.0)
+        NegativeDrawsProtocol(geometry()).folds(Sampling.of(np.array([[2, 2]]), 0.0), 0.0)
 
 
 def test_the_nearest_sample_of_each_deposit_and_ties_go_north_west():
@@ -68,4 +70,4 @@ def test_no_sample_with_evidence_is_refused():
 def test_draws_without_end_are_refused():
     geometry = MapGeometry(np.ones((9, 9), dtype=bool), 100.0, 3)
     with pytest.raises(ConfigError, match=r"validation\.options\.draws: .*from 2 to 100000"):
-        NegativeDraws(geometry, draws=10**9)
+        NegativeDrawsProtocol(geometry, draws=10**9)

@@ -179,7 +179,7 @@ def test_a_given_split_is_that_of_its_authors():
     assert not fold.hidden.any()
     assert fold.region.shape == SHAPE
     assert (split.defined.grow, split.defined.threshold) == ("none", "f1")
-    assert split.scores == DEFINITIONS["gk-dcn"].scores
+    assert split.defined.scores == DEFINITIONS["gk-dcn"].scores
     for given in (train[:-1], np.append(train, 30)):
         with pytest.raises(SamplingError, match="exactly once"):
             GivenSplit(given, test, GEOMETRY, "gk-dcn").folds(rows, 0.0)

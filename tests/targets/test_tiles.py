@@ -6,7 +6,7 @@ from pyproj import CRS
 
 from orecast.errors import ConfigError
 from orecast.grid import Grid
-from orecast.targets.delineation import number_tiles, write_tiles
+from orecast.targets import number_tiles, write_tiles
 
 GRID = Grid(CRS("EPSG:32645"), Affine(100, 0, 1000, 0, -100, 9000), (4, 6))
 

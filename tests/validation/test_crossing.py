@@ -67,7 +67,7 @@ def test_a_stopped_validation_goes_on_where_it_stopped(evidence, places, tmp_pat
     )
     assert len(fitted) == 1
     np.testing.assert_array_equal(whole.map, again.map)
-    assert again.words == whole.words
+    assert again.negatives_rule == whole.negatives_rule
 
 
 def test_the_paper_protocol_grows_first_and_flatters(evidence, places):
@@ -93,7 +93,7 @@ def test_known_barren_places_take_the_place_of_chosen_ones(evidence, places):
     known = Recipe(recipe().model, SIZE, barren=barren, shift=0)
     fitted = known.fit(evidence, places, hidden=None, seed=0)
     assert fitted.rows.at[fitted.rows.y == 0].tolist() == barren.tolist()
-    assert "known" in fitted.words
+    assert "known" in fitted.negatives_rule
 
 
 def test_no_visible_barren_places_is_an_error_with_a_remedy(evidence, places):
@@ -156,12 +156,12 @@ def test_a_resumed_validation_gives_the_same(evidence, places, tmp_path):
         np.testing.assert_array_equal(first.scores, other.scores)
         for a, b in zip(first.folds, other.folds, strict=True):
             assert a.calibration == b.calibration is not None
-            assert (a.words, a.hidden_cells, a.visible_cells) == (
-                b.words,
+            assert (a.negatives_rule, a.hidden_cells, a.visible_cells) == (
+                b.negatives_rule,
                 b.hidden_cells,
                 b.visible_cells,
             )
-            np.testing.assert_array_equal(a.seen, b.seen)
+            np.testing.assert_array_equal(a.visible_scores, b.visible_scores)
             np.testing.assert_array_equal(a.cells, b.cells)
 
 
@@ -229,7 +229,7 @@ def test_evidence_is_refitted_once_a_fold(evidence, places):
 def test_nothing_is_chosen_inside_where_nothing_was_asked_for(evidence, places):
     answer = cross_predict(recipe(), evidence, places, spatial(evidence), seed=0)
     assert all(a.calibration is None for a in answer.folds)
-    assert all(a.seen.size == 0 for a in answer.folds)
+    assert all(a.visible_scores.size == 0 for a in answer.folds)
     assert answer.spread is None
 
 

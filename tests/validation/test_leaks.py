@@ -20,8 +20,7 @@ from orecast.grid import windows_touching
 from orecast.registry import entries
 from orecast.sampling import MapGeometry, NegativeRule, deposit_sampling
 from orecast.sampling.augmentation import grow
-from orecast.splits import build_protocol
-from orecast.splits.building import PACKAGE
+from orecast.splits import PACKAGE, build_protocol
 from orecast.splits.cutting import cut
 from orecast.splits.spatial import Spatial
 from orecast.training import build_model
@@ -289,7 +288,7 @@ def test_nothing_chosen_inside_a_fold_has_seen_what_is_hidden(name, evidence, pl
         answer = out.folds[0]
         assert answer.calibration is not None
         states = [written(m, folder / str(k)) for k, m in enumerate(built)]
-        return answer.calibration, answer.seen.tobytes(), answer.words, states
+        return answer.calibration, answer.visible_scores.tobytes(), answer.negatives_rule, states
 
     a = chosen(evidence, places, tmp_path / "a")
     b = chosen(randomised(evidence, fold.hidden), moved(places, fold), tmp_path / "b")

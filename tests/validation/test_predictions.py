@@ -129,9 +129,9 @@ def test_a_fold_is_the_same_after_writing_and_reading(evidence, places, tmp_path
     assert len(list(tmp_path.iterdir())) == 4
     for a, b in _pairs(first, again):
         np.testing.assert_array_equal(a.positive, b.positive)
-        assert (a.false_positive_rate, a.learned, a.region_cells, a.drawn) == (
+        assert (a.false_positive_rate, a.n_training, a.region_cells, a.drawn) == (
             b.false_positive_rate,
-            b.learned,
+            b.n_training,
             b.region_cells,
             True,
         )
@@ -143,10 +143,10 @@ def test_a_fold_counts_what_it_learned_from(evidence, places):
     grown = replace(recipe(), shift=0, ratio=2.0, plan=plan)
     answer = cross_predict(grown, evidence, places, spatial(evidence), seed=0)
     for a in answer.folds:
-        assert a.learned == (4 * len(a.train), 2 * len(a.train))
+        assert a.n_training == (4 * len(a.train), 2 * len(a.train))
     untold = Recipe(lambda: build_model("mahalanobis", {}, Training()), SIZE, labels=False)
     answer = cross_predict(untold, evidence, places, spatial(evidence), seed=0)
-    assert {a.learned for a in answer.folds} == {(0, 0)}
+    assert {a.n_training for a in answer.folds} == {(0, 0)}
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def published(model, wide, rows, definition, plan=(), size=9, **options):
     recipe = replace(recipe, **{k: options.pop(k) for k in ("labels", "screening") if k in options})
     protocol = Paper(MapGeometry(wide.valid, 1000.0, size), definition=definition)
     rows = protocol.rows(rows)
-    settings = {"seed": 0, "words": "given"} | options
+    settings = {"seed": 0, "negatives_rule": "given"} | options
     return published_predict(recipe, wide, rows, protocol, **settings)
 
 
@@ -112,7 +112,7 @@ def test_ssgsnet_splits_what_it_grew_80_to_20(wide):
     assert both(oof.sampling.y) == (2816, 2816)
     assert sides(oof) == ((2253, 2253), (563, 563))
     answer = oof.folds[0]
-    assert answer.learned == (2253, 2253)
+    assert answer.n_training == (2253, 2253)
     assert sorted([*answer.train, *answer.test]) == list(range(5632))
 
 
@@ -141,7 +141,7 @@ def test_mfaf_grows_either_part_from_its_own_places(wide):
     oof = published(model, wide, rows, "mfaf", MFAF, size=3)
     assert sides(oof) == ((224, 300), (56, 74))
     answer = oof.folds[0]
-    assert answer.learned == (224, 300)
+    assert answer.n_training == (224, 300)
     np.testing.assert_array_equal(answer.train, np.arange(524))
     np.testing.assert_array_equal(answer.test, np.arange(524, 654))
     train, test = (oof.sampling.take(side) for side in (answer.train, answer.test))
@@ -246,7 +246,7 @@ def test_a_model_without_labels_learns_what_no_step_made_and_is_tested_on_all(wi
         np.testing.assert_array_equal(X.at, oof.sampling.at[real])
         np.testing.assert_array_equal(group, oof.sampling.group[real])
         assert np.isnan(y).all()
-        assert answer.learned == (0, 0)
+        assert answer.n_training == (0, 0)
     assert set(oof.sampling.y) == {0.0, 1.0}
 
 
@@ -259,18 +259,18 @@ def test_the_authors_own_split_is_taken_as_it_is(wide):
     model = Remembering()
     plan = (build_step("slide", {"shift": 1}),)
     recipe = Recipe(model.build, 9, plan=plan)
-    oof = published_predict(recipe, wide, rows, split, seed=0, words="")
+    oof = published_predict(recipe, wide, rows, split, seed=0, negatives_rule="")
     answer = oof.folds[0]
     np.testing.assert_array_equal(answer.train, train)
     np.testing.assert_array_equal(answer.test, test)
     np.testing.assert_array_equal(oof.sampling.at, rows.at)  # nothing is grown
-    assert answer.learned == both(rows.y[train])
+    assert answer.n_training == both(rows.y[train])
     assert oof.protocol_words == "the authors' own windows, 136 for training and 32 for testing"
     threshold = f1_optimal_threshold(rows.y[train], model.predict(model.learned[0][0]))
     np.testing.assert_array_equal(answer.positive, answer.scores >= threshold)
     twice = GivenSplit(train, np.append(test, train[0]), ground, "gk-dcn")
     with pytest.raises(SamplingError, match="136 training rows and 33 test rows do not contain"):
-        published_predict(recipe, wide, rows, twice, seed=0, words="")
+        published_predict(recipe, wide, rows, twice, seed=0, negatives_rule="")
 
 
 @pytest.mark.parametrize("definition", ["ssgsnet", "mfaf", "resnet50", "gk-dcn", "resgcn"])
@@ -291,9 +291,9 @@ def test_a_stopped_test_goes_on_where_it_stopped(definition, wide, tmp_path):
     for a, b in zip(first.folds, again.folds, strict=True):
         for name in ("train", "test", "scores", "positive", "cells", "cell_scores"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-        assert (a.learned, a.words, a.false_positive_rate) == (
-            b.learned,
-            b.words,
+        assert (a.n_training, a.negatives_rule, a.false_positive_rate) == (
+            b.n_training,
+            b.negatives_rule,
             b.false_positive_rate,
         )
         assert b.positive.dtype == bool
@@ -310,7 +310,7 @@ def test_cross_predict_hands_over(evidence, places):
     oof = cross_predict(recipe, evidence, places, protocol, seed=0)
     assert both(oof.sampling.y) == (56, 56)
     assert sides(oof) == ((45, 45), (11, 11))
-    assert "barren cells" in oof.words
+    assert "barren cells" in oof.negatives_rule
     np.testing.assert_array_equal(oof.positive, oof.scores >= 0.5)
 
 

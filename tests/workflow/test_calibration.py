@@ -43,12 +43,12 @@ def held_out(seed, skill=1.0, n=12):
                 scores=score[tuple(places[test].T)],
                 cells=cells,
                 cell_scores=score[tuple(cells.T)],
-                seen=np.empty(0),
+                visible_scores=np.empty(0),
                 hidden_cells=len(cells),
                 visible_cells=score.size - len(cells),
                 region_cells=len(cells),
-                words="",
-                learned=(2, 2),
+                negatives_rule="",
+                n_training=(2, 2),
             )
         )
     return OutOfFold(score, fold, Sampling.of(places, 1.0), answers, "")

@@ -88,7 +88,7 @@ def told(survey, evidence, config, sampling, fold, window, folder, *, refit=True
         model.save(folder / str(k))
         states.append({p.name: p.read_bytes() for p in (folder / str(k)).iterdir()})
     answer = out.folds[0]
-    return states, answer.calibration, answer.seen.tobytes(), answer.words
+    return states, answer.calibration, answer.visible_scores.tobytes(), answer.negatives_rule
 
 
 def both(name, configured, folder, folds, **options):

@@ -25,12 +25,12 @@ def answer(score, region, test, calibration=None):
         scores=score[tuple(AT[test].T)],
         cells=cells,
         cell_scores=score[tuple(cells.T)],
-        seen=np.empty(0),
+        visible_scores=np.empty(0),
         hidden_cells=int(region.sum()),
         visible_cells=20,
         region_cells=len(cells),
-        words="negatives",
-        learned=(2, 2),
+        negatives_rule="negatives",
+        n_training=(2, 2),
         calibration=calibration,
     )
 

@@ -91,7 +91,7 @@ def _grown(study: Study, entry: Entry) -> list[dict[str, Any]]:
     else:
         evidence = study.evidence
         rows, _ = recipe.labelled_rows(evidence, study.places.sampling, evidence.valid, seed)
-    windows = recipe.windows(evidence, rows, visible=evidence.valid, hidden=None, seed=seed)
+    windows, _ = recipe.windows(evidence, rows, hidden=None, seed=seed)
     return examined(grow(windows, rows.y, rows.group, recipe.plan, seed=seed))
 
 
@@ -201,7 +201,13 @@ class _Computed:
                 "paper", options.options, rows.geometry, n_folds=options.folds, seed=seed
             )
         oof = published_predict(
-            recipe, rows.evidence, rows.sampling, split, seed=seed, words="", store=self.scratch
+            recipe,
+            rows.evidence,
+            rows.sampling,
+            split,
+            seed=seed,
+            negatives_rule="",
+            store=self.scratch,
         )
         return _published(oof)
 
@@ -273,4 +279,4 @@ def _roc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Content:
 
 def _learned(oof: OutOfFold) -> Content:
     """Number of training rows of the first fold, including grown ones."""
-    return dict(zip(("ore", "barren"), oof.folds[0].learned, strict=True))
+    return dict(zip(("ore", "barren"), oof.folds[0].n_training, strict=True))

@@ -323,7 +323,7 @@ def _covered(study: Study, fitted: Fitted, folder: Path) -> float:
     stack = np.stack([evidence.layer(name) for name in fitted.names])
     windows = replace(fitted.windows, stack=stack, scaling=fit_scaling(stack, evidence.valid))
     nowhere = Sampling.of(np.empty((0, 2), dtype=np.int64), np.nan)
-    there = Fitted(fitted.model, windows, nowhere, fitted.words)
+    there = Fitted(fitted.model, windows, nowhere, fitted.negatives_rule)
     tiles = _tiles(study)
     assert tiles is not None
     mapped = map_tiles(there, evidence, places, tiles)

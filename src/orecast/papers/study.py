@@ -433,13 +433,13 @@ class Study:
             seed, evidence = 0, self.evidence
             recipe = self.recipe(entry, seed, self.folder / SCRATCH / f"{entry.stem}--map")
             if self.plan.experiment.places.kind == "tiles" and self.rows is not None:
-                rows, words = self.rows.sampling, ""
+                rows, rule = self.rows.sampling, ""
             else:
-                rows, words = recipe.labelled_rows(
+                rows, rule = recipe.labelled_rows(
                     evidence, self.places.sampling, evidence.valid, seed
                 )
             self._whole[entry.stem] = recipe.fit_rows(
-                evidence, rows, visible=evidence.valid, hidden=None, seed=seed, words=words
+                evidence, rows, hidden=None, seed=seed, negatives_rule=rule
             )
         return self._whole[entry.stem]
 

@@ -1,7 +1,6 @@
 from .augmentation import slide
 from .fault_control import FaultControl, fit_fault_control
-from .negatives import NegativeRule, choose_negatives
-from .places import deposit_groups, deposit_sampling
+from .places import NegativeRule, choose_negatives, deposit_groups, deposit_sampling
 from .windows import (
     WEIGHT,
     Fold,

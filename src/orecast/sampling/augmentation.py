@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -24,14 +23,14 @@ from orecast.sampling.windows import WEIGHT, Sampling, Scaling, Windows
 
 REGISTERED = {
     "copy": "Copying",
-    "noise": "Noise",
+    "noise": "GaussianNoise",
     "turns": "Turning",
     "slide": "Slide",
     "smote": "Smote",
 }
 
 
-class Part(Protocol):
+class MadeRows(Protocol):
     """Rows added by one method; a row's values are computed when they are read."""
 
     @property
@@ -55,7 +54,7 @@ class Grown(Windows):
     appears. ``origin`` ``(n, o)``: rows of the original windows, filled up with -1.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[MadeRows, ...]
     part: Ints
     row: Ints
     origin: Ints
@@ -64,9 +63,10 @@ class Grown(Windows):
     def of(cls, X: Windows) -> Grown:
         """The windows themselves, no rows added yet."""
         n = np.arange(len(X))
-        common = {f.name: getattr(X, f.name) for f in fields(Windows)}
-        parts = (Copies(X, n[:, None]),)
-        return cls(**common, parts=parts, part=np.zeros_like(n), row=n, origin=n[:, None])
+        copies = Copies(X, n[:, None])
+        return cls(
+            **_settings(X), parts=(copies,), part=np.zeros_like(n), row=n, origin=copies.origin
+        )
 
     def take(self, rows: Ints | Bools | slice) -> Grown:
         """Return some of the windows; origins keep their numbers."""
@@ -75,8 +75,7 @@ class Grown(Windows):
 
     def moved(self, at: Ints) -> Windows:
         """Return original windows of the same kind at other cells."""
-        common = {f.name: getattr(self, f.name) for f in fields(Windows)}
-        return Windows(**common).moved(at)
+        return Windows(**_settings(self)).moved(at)
 
     def of_size(self, size: int) -> Grown:
         """Return the middle of each window; raises SamplingError for a larger size."""
@@ -97,53 +96,69 @@ class Grown(Windows):
             values[here] = self.parts[number].batch(row[here], self)
         return values
 
-    def added(self, part: Part, among: Ints) -> Grown:
+    def added(self, part: MadeRows, among: Ints) -> Grown:
         """These windows, then a part that was made from the rows ``among``."""
         n = len(part.origin)
+        origin = self.origin[among[part.origin]].reshape(n, -1 if n else 0)
+        width = max(origin.shape[1], self.origin.shape[1])
+        at = part.at if isinstance(part, Slid) else self.at[among][source_rows(part, len(among))]
         return replace(
             self,
-            at=np.concatenate([self.at, row_cells(part, self.at[among])]),
+            at=np.concatenate([self.at, at]),
             parts=(*self.parts, part),
             part=np.append(self.part, np.full(n, len(self.parts))),
             row=np.append(self.row, np.arange(n)),
-            origin=_stack_origins(self.origin, self._origins(part, among)),
+            origin=np.concatenate(
+                [
+                    np.pad(o, ((0, 0), (0, width - o.shape[1])), constant_values=-1)
+                    for o in (self.origin, origin)
+                ]
+            ),
         )
 
-    def replaced(self, part: Part, among: Ints) -> Grown:
+    def replaced(self, part: MadeRows, among: Ints) -> Grown:
         """These windows, with rows of ``among`` replaced by the rows of a part made from them."""
         row, number = self.row.copy(), self.part.copy()
         changed = among[part.origin[:, 0]]
         row[changed], number[changed] = np.arange(len(changed)), len(self.parts)
         return replace(self, parts=(*self.parts, part), part=number, row=row)
 
-    def _origins(self, part: Part, among: Ints) -> Ints:
-        n, o = part.origin.shape
-        return np.asarray(self.origin[among[part.origin]].reshape(n, o * self.origin.shape[1]))
+
+def _settings(X: Windows) -> dict[str, Any]:
+    return {f.name: getattr(X, f.name) for f in fields(Windows)}
 
 
 @dataclass(frozen=True)
-class Copies:
-    """Rows of windows as they are."""
+class _OfWindows:
+    """Base of the parts whose rows are made from windows ``source``, rows ``origin`` ``(m, o)``."""
 
     source: Windows
-    origin: Ints  # (m, 1)
+    origin: Ints
+
+    def originals(self, rows: Ints, view: Windows, number: int = 0) -> Floats32:
+        """Values of an origin of each row: layers, size, hidden cells and scaling of ``view``."""
+        settings = _settings(view) | {"at": self.source.at}
+        return replace(self.source, **settings).batch(self.origin[rows, number])
+
+
+@dataclass(frozen=True)
+class Copies(_OfWindows):
+    """Rows of windows as they are."""
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' own windows."""
-        return read_like(view, self.source).batch(self.origin[rows, 0])
+        return self.originals(rows, view)
 
 
 @dataclass(frozen=True)
-class Slid:
+class Slid(_OfWindows):
     """Rows of windows at other cells ``at``, ``(m, 2)``, as they lie on the map."""
 
-    source: Windows
-    origin: Ints  # (m, 1)
     at: Ints
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The windows at the rows' cells."""
-        return read_like(view, self.source.moved(self.at[rows])).batch()
+        return view.moved(self.at[rows]).batch()
 
 
 @dataclass(frozen=True)
@@ -159,54 +174,34 @@ class Units:
         """Units of the values that windows read."""
         return cls(X.names, X.size, X.scaling)
 
-    def seen(self, values: Floats32, view: Windows) -> Floats32:
-        """Values ``(b, C, size, size)`` as ``view`` reads: layers, middle and scaling."""
-        mean, spread = self._ratio(view)
-        return np.asarray(self._cut(values, view) * spread + mean)
+    def converted(self, values: Floats32, view: Windows, *, steps: bool = False) -> Floats32:
+        """Values ``(b, C, size, size)`` in the layers, size and scaling of ``view``.
 
-    def steps_seen(self, steps: Floats32, view: Windows) -> Floats32:
-        """Differences between values ``(b, C, size, size)`` as ``view`` reads them."""
-        return np.asarray(self._cut(steps, view) * self._ratio(view)[1])
-
-    def _cut(self, values: Floats32, view: Windows) -> Floats32:
+        ``steps`` are differences between values: only their spread is converted, not their mean.
+        """
+        layers = np.array([self.names.index(name) for name in view.names])
         first = window_start(self.size) - window_start(view.size)
         middle = slice(first, first + view.size)
-        return values[:, self._layers(view), middle, middle]
-
-    def _layers(self, view: Windows) -> Ints:
-        return np.array([self.names.index(name) for name in view.names])
-
-    def _ratio(self, view: Windows) -> tuple[Floats32, Floats32]:
-        """Offset and factor of the change of scaling, ``(C, 1, 1)`` each."""
-        own = _affine(self.scaling, len(self.names))[:, self._layers(view)]
-        other = _affine(view.scaling, len(view.names))
-        mean, spread = (own[0] - other[0]) / other[1], own[1] / other[1]
-        return mean.astype(np.float32)[:, None, None], spread.astype(np.float32)[:, None, None]
+        mean, spread = _mean_and_spread(self.scaling, len(self.names))[:, layers]
+        new_mean, new_spread = _mean_and_spread(view.scaling, len(view.names))
+        factor = (spread / new_spread).astype(np.float32)[:, None, None]
+        offset = ((mean - new_mean) / new_spread).astype(np.float32)[:, None, None]
+        scaled = values[:, layers, middle, middle] * factor
+        return np.asarray(scaled if steps else scaled + offset)
 
 
-def read_like(view: Windows, source: Windows) -> Windows:
-    """The source's windows with the layers, size, hidden cells and scaling of ``view``."""
-    return replace(
-        source,
-        stack=view.stack,
-        names=view.names,
-        kinds=view.kinds,
-        size=view.size,
-        hidden=view.hidden,
-        scaling=view.scaling,
-    )
+def _mean_and_spread(scaling: Scaling | None, layers: int) -> Floats32:
+    """Mean and spread, ``(2, n_layers)``."""
+    if scaling is None:
+        return np.repeat(np.array([[0], [1]], np.float32), layers, axis=1)
+    return np.stack([scaling.mean, scaling.spread])
 
 
-def source_rows(part: Part, n: int) -> Ints:
+def source_rows(part: MadeRows, n: int) -> Ints:
     """Number, among ``n`` source windows, of the one whose place each added row takes, ``(m,)``."""
     if part.origin.shape[1]:
         return part.origin[:, 0]
     return np.arange(len(part.origin)) % n
-
-
-def row_cells(part: Part, at: Ints) -> Ints:
-    """Cells ``(m, 2)`` of rows that were made from windows ``at`` cells ``(n, 2)``."""
-    return part.at if isinstance(part, Slid) else at[source_rows(part, len(at))]
 
 
 def unchanged(X: Windows) -> bool:
@@ -220,89 +215,56 @@ def unchanged(X: Windows) -> bool:
     )
 
 
-def _affine(scaling: Scaling | None, layers: int) -> Floats32:
-    """Mean and spread, ``(2, n_layers)``."""
-    if scaling is None:
-        return np.stack([np.zeros(layers, np.float32), np.ones(layers, np.float32)])
-    return np.stack([scaling.mean, scaling.spread])
-
-
-def _stack_origins(a: Ints, b: Ints) -> Ints:
-    """Origins one below the other, the narrower filled up with -1."""
-    wide = max(a.shape[1], b.shape[1])
-    filled = [np.pad(o, ((0, 0), (0, wide - o.shape[1])), constant_values=-1) for o in (a, b)]
-    return np.concatenate(filled)
-
-
-OPTIONS = "sampling.grow.options"
+_WHERE = "sampling.grow"
+OPTIONS = f"{_WHERE}.options"
 """Where an augmenter's options are in a configuration."""
 
 
-class Augmenter(Protocol):
+class Augmenter(ABC):
     """A way to make further training windows from the training windows of one class.
 
-    ``__init__`` stores and checks its options. ``fewest`` windows are needed to fit. ``per_row``:
+    ``__init__`` stores and checks the options. ``fewest`` windows are needed to fit. ``per_row``:
     each added row is one window changed, and all windows are used equally often (plus or minus
-    one).
+    one); such a method learns nothing.
     """
 
     name: ClassVar[str]
-    fewest: int
-    per_row: bool
+    fewest: int = 1
+    per_row: bool = True
+
+    X_: Windows
 
     def check(self, X: Windows) -> None:
         """Raise SamplingError where it cannot be fitted to these windows."""
+        require_rows(self.name, X, self.fewest)
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Fit to the windows of one class, ``(n, C, k, k)``; nothing else is read.
 
         Raises SamplingError where they are fewer than ``fewest``, or a value is missing.
         """
-
-    def grow(self, n: int, *, seed: int) -> Part:
-        """Make ``n`` rows."""
-
-
-class OneRow(ABC):
-    """Base of the augmenters that change one window at a time; a subclass makes the part."""
-
-    fewest: int = 1
-    per_row: bool = True
-    name: ClassVar[str]
-
-    X_: Windows
-
-    def fit(self, X: Windows, *, seed: int) -> Self:
-        """Store the windows; their values are not read."""
         self.check(X)
         self.X_ = X
         return self
 
-    def check(self, X: Windows) -> None:
-        """Raise SamplingError where there is no window."""
-        require_rows(self.name, X, self.fewest)
+    @abstractmethod
+    def grow(self, n: int, *, seed: int) -> MadeRows:
+        """Make ``n`` rows."""
 
-    def grow(self, n: int, *, seed: int) -> Part:
-        """Make ``n`` rows; all windows are used equally often, plus or minus one."""
-        rng = np.random.default_rng([seed, 21])
-        row, turn = rounds(n, len(self.X_), rng)
-        return self._part(row, turn, rng)
+
+class OneRow(Augmenter):
+    """Base of the augmenters that change one window at a time; a subclass makes the part."""
+
+    def grow(self, n: int, *, seed: int) -> MadeRows:
+        """Make ``n`` rows: round after round over all windows, each round in a random order."""
+        rng, m = np.random.default_rng([seed, 21]), len(self.X_)
+        order = [rng.permutation(m) for _ in range(math.ceil(n / m))]
+        row = np.concatenate([np.empty(0, np.int64), *order])[:n]
+        return self._part(row, np.arange(n) // m, rng)
 
     @abstractmethod
-    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> MadeRows:
         """Rows made of the windows ``row``, each for the ``turn``-th time, ``(n,)`` both."""
-
-
-def rounds(n: int, m: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Draw ``n`` of ``m`` rows, round after round, each in a random order; and the rounds.
-
-    >>> rows, turn = rounds(5, 2, np.random.default_rng(0))
-    >>> sorted(rows[:2].tolist()), turn.tolist()
-    ([0, 1], [0, 0, 1, 1, 2])
-    """
-    turn = np.arange(n) // m
-    order = [rng.permutation(m) for _ in range(math.ceil(n / m))]
-    return np.concatenate([np.empty(0, np.int64), *order])[:n], turn
 
 
 def require_rows(name: str, X: Windows, fewest: int, remedy: str | None = None) -> None:
@@ -311,20 +273,18 @@ def require_rows(name: str, X: Windows, fewest: int, remedy: str | None = None) 
         raise SamplingError(
             f"{name} needs at least {fewest} window{'s' * (fewest > 1)} of a class to augment it; "
             f"there are {len(X)}",
-            where="sampling.grow",
+            where=_WHERE,
             remedy=remedy or "augment this class by another method, such as noise",
         )
 
 
 def require_whole(option: str, value: object, least: int = 1, most: float = math.inf) -> int:
     """Return an option that counts; raises ConfigError unless it is an int from least to most."""
+    where = f"{OPTIONS}.{option}"
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(
-            f"must be a whole number of at least {least}, not {value!r}",
-            where=f"{OPTIONS}.{option}",
-        )
+        raise ConfigError(f"must be a whole number of at least {least}, not {value!r}", where=where)
     if value > most:
-        raise ConfigError(f"must be at most {most:,}, not {value}", where=f"{OPTIONS}.{option}")
+        raise ConfigError(f"must be at most {most:,}, not {value}", where=where)
     return value
 
 
@@ -343,14 +303,14 @@ class Copying(OneRow):
 
     name = "copy"
 
-    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> MadeRows:
         return Copies(self.X_, row[:, None])
 
 
 _MOST_VARIANCE = 1e6  # values have variance 1; far less noise already hides them
 
 
-class Noise(OneRow):
+class GaussianNoise(OneRow):
     """Gaussian noise of mean 0 on every value of a window.
 
     ``variance`` 0.01 is that of the multi-scale feature attention framework (2023, Sustainability),
@@ -365,28 +325,27 @@ class Noise(OneRow):
     def __init__(self, variance: float = 0.01) -> None:
         self.variance = require_positive("variance", variance, most=_MOST_VARIANCE)
 
-    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> MadeRows:
         key = rng.integers(2**64, size=len(row), dtype=np.uint64)
         return Noisy(self.X_, row[:, None], key, self.variance**0.5, Units.of(self.X_))
 
 
 @dataclass(frozen=True)
-class Noisy:
+class Noisy(_OfWindows):
     """Rows of windows with noise of a standard deviation ``spread``, drawn from keys ``(m,)``."""
 
-    source: Windows
-    origin: Ints  # (m, 1)
     key: NDArray[np.uint64]
     spread: float
     units: Units
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' windows and their noise."""
-        values = read_like(view, self.source).batch(self.origin[rows, 0])
+        values = self.originals(rows, view)
         shape = (1, len(self.units.names), self.units.size, self.units.size)
         weights = [layer for layer, kind in enumerate(view.kinds) if kind == WEIGHT]
         for value, key in zip(values, self.key[rows], strict=True):
-            steps = self.units.steps_seen(self.spread * keyed_normal(key, shape), view)[0]
+            noise = self.spread * keyed_normal(key, shape)
+            steps = self.units.converted(noise, view, steps=True)[0]
             steps[weights] = 0
             value += steps
         return values
@@ -422,7 +381,7 @@ class Turning(OneRow):
             raise ConfigError(f"must be true or false, not {flips!r}", where=f"{OPTIONS}.flips")
         self.flips = flips
 
-    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> Part:
+    def _part(self, row: Ints, turn: Ints, rng: np.random.Generator) -> MadeRows:
         others = np.array(_ALL if self.flips else _ROTATIONS)
         order = rng.permuted(np.tile(others, (len(self.X_), 1)), axis=1)
         order = np.column_stack([order, np.zeros(len(order), dtype=np.int64)])
@@ -430,16 +389,14 @@ class Turning(OneRow):
 
 
 @dataclass(frozen=True)
-class Turned:
+class Turned(_OfWindows):
     """Rows of windows, each turned in its ``way``, ``(m,)``."""
 
-    source: Windows
-    origin: Ints  # (m, 1)
     way: Ints
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' windows, turned."""
-        values = read_like(view, self.source).batch(self.origin[rows, 0])
+        values = self.originals(rows, view)
         way = self.way[rows]
         for number in np.unique(way):
             here = way == number
@@ -475,19 +432,28 @@ def slide(sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]) 
             where="sampling.shift",
             remedy=f"set it to {(size - 1) // 2}" + (" or less" if size > 2 else ""),
         )
-    steps = np.arange(-shift, shift + 1)
-    moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+    moves = _moves(shift)
     moves = moves[np.argsort(np.abs(moves).sum(axis=1), kind="stable")]  # the place itself first
     at = (sampling.at[None] + moves[:, None]).reshape(-1, 2)
     row = np.tile(np.arange(len(sampling)), len(moves))
-    on_grid = np.asarray(((at >= 0) & (at < np.array(shape))).all(axis=1))
-    copies = Sampling(at, sampling.y[row], sampling.group[row], sampling.origin[row]).take(on_grid)
+    copies = Sampling(at, sampling.y[row], sampling.group[row], sampling.origin[row])
+    copies = copies.take(_on_grid(at, shape))
     keys = np.column_stack([copies.at, copies.y])
     _, first = np.unique(keys, axis=0, return_index=True)
     return copies.take(np.sort(first))
 
 
-class Slide:
+def _moves(shift: int, step: int = 1) -> Ints:
+    """Rows and columns from -shift to shift, ``(m, 2)``."""
+    steps = np.arange(-shift, shift + 1, step)
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def _on_grid(at: Ints, shape: tuple[int, ...]) -> Bools:
+    return np.asarray(((at >= 0) & (at < np.array(shape))).all(axis=1))
+
+
+class Slide(Augmenter):
     """Windows slid by multiples of ``step`` cells, up to ``shift``; the original row stays.
 
     Positions are a square lattice around a place, ``(2 shift // step + 1)`` on a side. The place
@@ -504,10 +470,8 @@ class Slide:
     """
 
     name = "slide"
-    fewest = 1
     per_row = False
 
-    X_: Windows
     at_: Ints
     origin_: Ints
 
@@ -535,19 +499,20 @@ class Slide:
 
     def check(self, X: Windows) -> None:
         """Raise SamplingError where a place would leave its window, or a window was changed."""
-        require_rows(self.name, X, self.fewest)
+        super().check(X)
         self.check_window(X.size)
         if not unchanged(X):
             raise SamplingError(
                 "windows that are turned, mixed or noisy have no map position and cannot be slid",
-                where="sampling.grow",
+                where=_WHERE,
                 remedy="put slide before the other steps",
             )
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Find the free positions; raises SamplingError as ``check``."""
-        self.check(X)
-        moves = self._moves()
+        super().fit(X, seed=seed)
+        moves = _moves(self.shift, self.step)
+        moves = moves[np.argsort((moves**2).sum(axis=1), kind="stable")][1:]  # the place is there
         at = (X.at[None] + moves[:, None]).reshape(-1, 2)
         row = np.tile(np.arange(len(X)), len(moves))
         known = _with_values(X, at)
@@ -555,39 +520,28 @@ class Slide:
         columns = X.stack.shape[2]
         _, first = np.unique(at @ (columns, 1), return_index=True)
         first = np.sort(first)  # the nearest rows' come first
-        own = np.isin(at[first] @ (columns, 1), X.at @ (columns, 1))
-        self.X_, self.at_, self.origin_ = X, at[first[~own]], row[first[~own], None]
+        first = first[~np.isin(at[first] @ (columns, 1), X.at @ (columns, 1))]
+        self.at_, self.origin_ = at[first], row[first, None]
         return self
 
-    @property
-    def most(self) -> int:
-        """How many positions there are."""
-        return len(self.at_)
-
-    def grow(self, n: int, *, seed: int) -> Part:
+    def grow(self, n: int, *, seed: int) -> MadeRows:
         """Draw ``n`` of the positions; raises SamplingError where there are fewer."""
-        if n > self.most:
+        most = len(self.at_)
+        if n > most:
             raise SamplingError(
-                f"{len(self.X_)} windows can be slid to {self.most} positions, fewer than the {n} "
+                f"{len(self.X_)} windows can be slid to {most} positions, fewer than the {n} "
                 "asked for",
-                where="sampling.grow",
+                where=_WHERE,
                 remedy=f"raise {OPTIONS}.shift, or set a smaller amount",
             )
         rng = np.random.default_rng([seed, 21])
-        drawn = np.sort(rng.choice(self.most, n, replace=False))
+        drawn = np.sort(rng.choice(most, n, replace=False))
         return Slid(self.X_, self.origin_[drawn], self.at_[drawn])
-
-    def _moves(self) -> Ints:
-        """Rows and columns to slide by, nearest first, without the nearest, ``(m, 2)``."""
-        steps = np.arange(-self.shift, self.shift + 1, self.step)
-        moves = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
-        return moves[np.argsort((moves**2).sum(axis=1), kind="stable")][1:]
 
 
 def _with_values(X: Windows, at: Ints) -> Bools:
     """Whether cells lie on the grid, have all values, and no hidden cell in their window."""
-    shape = X.stack.shape[1:]
-    known = np.asarray(((at >= 0) & (at < np.array(shape))).all(axis=1))
+    known = _on_grid(at, X.stack.shape[1:])
     row, column = np.where(known[:, None], at, 0).T
     for layer in X.stack:
         known &= np.isfinite(layer[row, column])
@@ -600,7 +554,7 @@ _VALUES_HELD, _VALUES_AT_ONCE = 2**22, 2**18
 _ROWS_AT_ONCE = 1024
 
 
-class Smote:
+class Smote(Augmenter):
     r"""SMOTE: a point on the line from a window to one of its neighbours of the same class.
 
     .. math:: x = x_i + u \, (x_j - x_i), \quad u \sim U(0, 1)
@@ -616,16 +570,11 @@ class Smote:
     name = "smote"
     per_row = False
 
-    X_: Windows
     nearest_: Ints
 
     def __init__(self, neighbours: int = 5) -> None:
         self.neighbours = require_whole("neighbours", neighbours)
-
-    @property
-    def fewest(self) -> int:
-        """A window, and its neighbours."""
-        return self.neighbours + 1
+        self.fewest = self.neighbours + 1
 
     def check(self, X: Windows) -> None:
         """Raise SamplingError where a window has fewer neighbours than are asked for."""
@@ -634,12 +583,11 @@ class Smote:
 
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Find each window's neighbours; they are read a block at a time."""
-        self.check(X)
-        self.X_ = X
+        super().fit(X, seed=seed)
         self.nearest_ = nearest(X, self.neighbours)
         return self
 
-    def grow(self, n: int, *, seed: int) -> Part:
+    def grow(self, n: int, *, seed: int) -> MadeRows:
         """Draw ``n`` pairs of neighbours and a point between them."""
         rng = np.random.default_rng([seed, 21])
         pair = rng.integers(self.nearest_.size, size=n)
@@ -652,17 +600,14 @@ class Smote:
 
 
 @dataclass(frozen=True)
-class Between:
+class Between(_OfWindows):
     """Rows on the line from one window to another, a ``share`` ``(m,)`` of the way."""
 
-    source: Windows
-    origin: Ints  # (m, 2)
     share: Floats
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The rows' points on their lines."""
-        source = read_like(view, self.source)
-        a, b = (source.batch(self.origin[rows, end]) for end in (0, 1))
+        a, b = (self.originals(rows, view, end) for end in (0, 1))
         b -= a
         for start, way, share in zip(a, b, self.share[rows], strict=True):
             start += share * way.astype(np.float64)
@@ -675,8 +620,7 @@ def nearest(X: Windows, k: int) -> Ints:
     Each block is compared with all others, which are read a few at a time.
     Raises SamplingError, which names the layer, where a value is missing.
     """
-    blocks = _blocks(X, _VALUES_HELD)
-    return np.concatenate([_nearest_of(X, rows, k) for rows in blocks])
+    return np.concatenate([_nearest_of(X, rows, k) for rows in _blocks(X, _VALUES_HELD)])
 
 
 def _nearest_of(X: Windows, rows: Ints, k: int) -> Ints:
@@ -684,7 +628,10 @@ def _nearest_of(X: Windows, rows: Ints, k: int) -> Ints:
     a = _read(X, rows)
     best, who = np.full((len(a), k), np.inf), np.full((len(a), k), -1)
     for others in _blocks(X, _VALUES_AT_ONCE):
-        distance = _squared_distances(a, _read(X, others))
+        b = _read(X, others)
+        products = a @ b.T
+        a_squared, b_squared = (np.einsum("ij,ij->i", v, v) for v in (a, b))
+        distance = a_squared[:, None] - 2 * products + b_squared
         distance[rows[:, None] == others] = np.inf
         best = np.hstack([best, distance])
         who = np.hstack([who, np.broadcast_to(others, distance.shape)])
@@ -694,13 +641,6 @@ def _nearest_of(X: Windows, rows: Ints, k: int) -> Ints:
     return np.asarray(np.take_along_axis(who, order, axis=1))
 
 
-def _squared_distances(a: Floats, b: Floats) -> Floats:
-    """Squared distance of each row of ``a`` to each of ``b``."""
-    products = a @ b.T
-    own, others = (np.einsum("ij,ij->i", v, v) for v in (a, b))
-    return np.asarray(own[:, None] - 2 * products + others)
-
-
 def _blocks(X: Windows, values: int) -> list[Ints]:
     """Rows in order, in blocks of at most so many values."""
     step = int(np.clip(values // max(1, math.prod(X.shape[1:])), 1, _ROWS_AT_ONCE))
@@ -708,27 +648,18 @@ def _blocks(X: Windows, values: int) -> list[Ints]:
 
 
 def _read(X: Windows, rows: Ints) -> Floats:
-    """Values of some windows, ``(b, C k k)``, a few windows at a time."""
-    few = max(1, _VALUES_AT_ONCE // math.prod(X.shape[1:]))
-    values = np.empty((len(rows), math.prod(X.shape[1:])))
-    for start in range(0, len(rows), few):
-        batch = X.batch(rows[start : start + few])
-        _require_values(batch, X.names)
-        values[start : start + few] = batch.reshape(len(batch), -1)
-    return values
-
-
-def _require_values(batch: Floats32, names: tuple[str, ...]) -> None:
+    """Values of some windows, ``(b, C k k)``; SamplingError, with the layer, if one is missing."""
+    batch = X.batch(rows)
     gaps = ~np.isfinite(batch).all(axis=(0, 2, 3))
     if gaps.any():
         raise SamplingError(
             "windows to augment have missing or infinite values",
-            where=f"layer {names[int(np.argmax(gaps))]}",
+            where=f"layer {X.names[int(np.argmax(gaps))]}",
             remedy="give the windows a scaling, which sets missing values to the mean",
         )
+    return batch.reshape(len(batch), -1).astype(np.float64)
 
 
-_WHERE = "sampling.grow"
 _NAMES = {1.0: "ore", 0.0: "negative"}
 _AMOUNTS = ("times", "n", "to", "share")
 _MOST_ROWS = 10_000_000  # about 100 bytes each, without values: a gigabyte
@@ -762,17 +693,19 @@ class Step:
                 where=_WHERE,
                 remedy="keep one of them" if named else "give one; only slide may have none",
             )
-        _check_amount("label", self.label, self.label in (None, 0, 1), "1 (ore) or 0 (negative)")
-        _check_amount("balance", self.balance, isinstance(self.balance, bool), "true or false")
-        _check_amount(
-            "times", self.times, _is_number(self.times, least=1), "a number of at least 1"
-        )
-        for name in ("n", "to"):
-            count = getattr(self, name)
-            whole = count is None or (isinstance(count, int) and _is_number(count, least=0))
-            _check_amount(name, count, whole, "a whole number of at least 0")
-        share = _is_number(self.share, least=0) and (self.share is None or self.share <= 1)
-        _check_amount("share", self.share, share, "a share between 0 and 1")
+        number, whole = (int, float), "a whole number of at least 0"
+        possible = {
+            "label": (self.label in (None, 0, 1), "1 (ore) or 0 (negative)"),
+            "balance": (isinstance(self.balance, bool), "true or false"),
+            "times": (_is_amount(self.times, number, least=1), "a number of at least 1"),
+            "n": (_is_amount(self.n, int), whole),
+            "to": (_is_amount(self.to, int), whole),
+            "share": (_is_amount(self.share, number, most=1), "a share between 0 and 1"),
+        }
+        for name, (good, what) in possible.items():
+            if not good:
+                value = getattr(self, name)
+                raise ConfigError(f"must be {what}, not {value!r}", where=f"{_WHERE}.{name}")
         if self.balance and self.label is not None:
             raise ConfigError(
                 "balance already chooses the smaller class, so label cannot be given",
@@ -817,8 +750,14 @@ class Step:
                     remedy=f"set it to {count[label]} or more",
                 )
         more = {label: self._amount(count[label], max(count.values())) for label in chosen}
-        if self.share is None:
-            _require_memory(len(y) + sum(n or 0 for n in more.values()))
+        rows = len(y) + sum(n or 0 for n in more.values())
+        if self.share is None and rows > _MOST_ROWS:
+            raise SamplingError(
+                f"{min(rows, 1e300):.3g} windows would result; the limit is "
+                f"{_MOST_ROWS // 10**6} million",
+                where=_WHERE,
+                remedy="set a smaller amount",
+            )
         return {label: None if n is None else round(n) for label, n in more.items()}
 
     def _amount(self, rows: int, most: int) -> float | None:
@@ -829,6 +768,20 @@ class Step:
         if self.share is not None:
             return self.share * rows
         return self.n if self.to is None else self.to - rows
+
+
+def _is_amount(
+    value: object, kind: type | tuple[type, ...], least: float = 0, most: float = math.inf
+) -> bool:
+    """Whether a value is None, or a finite number of a kind from ``least`` to ``most``."""
+    if value is None:
+        return True
+    return (
+        isinstance(value, kind)
+        and not isinstance(value, bool)
+        and least <= value <= most  # type: ignore[operator]
+        and value != math.inf
+    )
 
 
 class AddedRows(NamedTuple):
@@ -844,68 +797,59 @@ class AddedRows(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Augmented windows, their labels, groups and origins.
+    """Augmented windows, their labels and groups.
 
-    ``group`` is that of the first origin, -1 for generated rows. ``origin`` ``(n, o)``: rows of the
-    original windows, filled up with -1. A window has its own number, a SMOTE row has two, a
-    generated row has none. ``made`` lists the rows added by each step, in order.
+    ``group`` is that of the first origin, -1 for generated rows. ``made`` lists the rows added by
+    each step, in order.
     """
 
     X: Grown
     y: Floats
     group: Ints
-    origin: Ints
     made: tuple[AddedRows, ...] = ()
 
+    @property
+    def origin(self) -> Ints:
+        """Rows of the original windows ``(n, o)``, filled up with -1.
 
-def grow(X: Windows, y: Floats, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
+        A window has its own number, a SMOTE row has two, a generated row has none.
+        """
+        return self.X.origin
+
+
+def grow(
+    X: Windows,
+    y: Floats,
+    group: Ints,
+    plan: Sequence[Step],
+    *,
+    seed: int,
+    train: bool = True,
+) -> Growth:
     """Augment windows ``(n, C, k, k)`` step by step; each step uses the rows of the steps before.
 
     Each class is augmented from its own rows only. Existing rows keep their order, added rows
-    follow. Rows without a label do not change.
+    follow. Rows without a label do not change. Without ``train``, turned windows replace the rows
+    of trained methods: the number of rows of each class is the same.
 
     Raises SamplingError where a class is too small for a method, or the result has more rows than
     memory can hold; also what a method raises. The message names the step.
     """
-    windows, y, group = Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group)
-    growth = Growth(windows, y, group, windows.origin)
+    growth = Growth(Grown.of(X), np.asarray(y, dtype=np.float64), np.asarray(group))
     for number, step in enumerate(plan):
         with naming_step(number):
             for label, n in step.amounts(growth.y).items():
                 if n != 0:
-                    growth = _add_rows(growth, label, n, step, _seeds(seed, number, label))
+                    drawn = np.random.default_rng([seed, 23, number, int(label)])
+                    fit, make = (int(k) for k in drawn.integers(2**63, size=2))
+                    if step.share is None:
+                        growth = _add_rows(growth, label, n, step, (fit, make), train)
+                    else:
+                        growth = _change_rows(growth, label, n, step, (fit, make))
                 elif step.share is None and (step.balance or step.label is not None):
                     none = AddedRows(step.build().name, label, len(growth.y), 0)
                     growth = growth._replace(made=(*growth.made, none))
     return growth
-
-
-def check_growth(X: Windows, y: Floats, group: Ints, plan: Sequence[Step], *, seed: int) -> Growth:
-    """Do as ``grow``, but without training: turned windows replace the rows of trained methods.
-
-    The number of rows of each class is the same. Raises what ``grow`` raises before training.
-    """
-    steps = [replace(step, build=partial(_substitute, step.build)) for step in plan]
-    return grow(X, y, group, steps, seed=seed)
-
-
-class _Substitute(Turning):
-    """Turned windows in place of those of a trained method, with that method's checks."""
-
-    per_row = False
-
-    def __init__(self, learner: Augmenter) -> None:
-        super().__init__()
-        self.learner = learner
-
-    def check(self, X: Windows) -> None:
-        self.learner.check(X)
-
-
-def _substitute(build: Callable[[], Augmenter]) -> Augmenter:
-    augmenter = build()
-    learns = not (augmenter.per_row or isinstance(augmenter, Slide))
-    return _Substitute(augmenter) if learns else augmenter
 
 
 @contextmanager
@@ -921,74 +865,45 @@ def naming_step(number: int) -> Iterator[None]:
         raise type(error)(error.what, where=where, remedy=remedy) from error
 
 
-def _add_rows(growth: Growth, label: float, n: int | None, step: Step, seeds: list[int]) -> Growth:
-    """Add ``n`` rows to one class, or all positions (None), or change ``n`` rows in place."""
-    windows, y, group, _, made = growth
-    among = np.flatnonzero(y == label)
-    if n is not None and step.share is not None:
-        return growth._replace(X=_augment_in_place(windows, among, n, step, seeds))
-    augmenter = step.build().fit(windows.take(among), seed=seeds[0])
+def _add_rows(
+    growth: Growth, label: float, n: int | None, step: Step, seeds: tuple[int, int], train: bool
+) -> Growth:
+    """Add ``n`` rows to one class, or all positions (None); seeds of fitting and of making rows."""
+    among = np.flatnonzero(growth.y == label)
+    windows, augmenter = growth.X.take(among), step.build()
+    name = augmenter.name
+    if not (train or augmenter.per_row or isinstance(augmenter, Slide)):
+        augmenter.check(windows)
+        augmenter = Turning()
+    augmenter.fit(windows, seed=seeds[0])
     if n is None:
         assert isinstance(augmenter, Slide)
-        n = augmenter.most
+        n = len(augmenter.at_)
     part = augmenter.grow(n, seed=seeds[1])
     source = among[source_rows(part, len(among))]
-    windows = windows.added(part, among)
     return Growth(
-        windows,
-        np.append(y, np.full(n, label)),
-        np.append(group, group[source] if part.origin.shape[1] else np.full(n, -1)),
-        windows.origin,
-        (*made, AddedRows(augmenter.name, label, len(y), n)),
+        growth.X.added(part, among),
+        np.append(growth.y, np.full(n, label)),
+        np.append(growth.group, growth.group[source] if part.origin.shape[1] else np.full(n, -1)),
+        (*growth.made, AddedRows(name, label, len(growth.y), n)),
     )
 
 
-def _augment_in_place(windows: Grown, among: Ints, n: int, step: Step, seeds: list[int]) -> Grown:
-    """Change ``n`` of the rows ``among`` in place."""
+def _change_rows(
+    growth: Growth, label: float, n: int | None, step: Step, seeds: tuple[int, int]
+) -> Growth:
+    """Change ``n`` rows of one class instead of adding rows."""
     augmenter = step.build()
-    if not augmenter.per_row:
+    if not augmenter.per_row or isinstance(augmenter, Copying):
         raise ConfigError(
-            "only a method that changes single windows can change a share of them",
+            "replacing a window by its copy changes nothing"
+            if augmenter.per_row
+            else "only a method that changes single windows can change a share of them",
             where=f"{_WHERE}.share",
             remedy="choose turns or noise, or give times, n or balance instead of share",
         )
-    if augmenter.name == "copy":
-        raise ConfigError(
-            "replacing a window by its copy changes nothing",
-            where=f"{_WHERE}.share",
-            remedy="choose turns or noise, or give times, n or balance instead of share",
-        )
+    among = np.flatnonzero(growth.y == label)
     rng = np.random.default_rng([seeds[1], 22])
     chosen = among[np.sort(rng.choice(len(among), n, replace=False))]
-    part = augmenter.fit(windows.take(chosen), seed=seeds[0]).grow(n, seed=seeds[1])
-    return windows.replaced(part, chosen)
-
-
-def _seeds(seed: int, number: int, label: float) -> list[int]:
-    """Seeds of fitting and of making rows, for each step and class."""
-    drawn = np.random.default_rng([seed, 23, number, int(label)]).integers(2**63, size=2)
-    return [int(s) for s in drawn]
-
-
-def _is_number(value: float | None, *, least: float) -> bool:
-    """Whether a value is None, or a number of at least ``least``."""
-    if value is None:
-        return True
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return known and least <= value < np.inf
-
-
-def _require_memory(rows: float) -> None:
-    """Raise SamplingError for more rows than memory can hold."""
-    if rows > _MOST_ROWS:
-        raise SamplingError(
-            f"{min(rows, 1e300):.3g} windows would result; the limit is "
-            f"{_MOST_ROWS // 10**6} million",
-            where=_WHERE,
-            remedy="set a smaller amount",
-        )
-
-
-def _check_amount(name: str, value: Any, good: bool, words: str) -> None:
-    if not good:
-        raise ConfigError(f"must be {words}, not {value!r}", where=f"{_WHERE}.{name}")
+    part = augmenter.fit(growth.X.take(chosen), seed=seeds[0]).grow(len(chosen), seed=seeds[1])
+    return growth._replace(X=growth.X.replaced(part, chosen))

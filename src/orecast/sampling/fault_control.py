@@ -55,16 +55,16 @@ def fit_fault_control(
     Raises SamplingError where fewer than three deposits are used, and where their density does not
     fall with distance.
     """
-    seen = np.asarray(valid, dtype=bool) & np.isfinite(distance)
+    used = np.asarray(valid, dtype=bool) & np.isfinite(distance)
     at = np.asarray(deposits, dtype=np.int64).reshape(-1, 2)
-    at = at[seen[at[:, 0], at[:, 1]]]
+    at = at[used[at[:, 0], at[:, 1]]]
     if len(at) < _FEWEST:
         raise SamplingError(
             f"too few deposits ({len(at)}) to fit the relation with fault distance",
             where="faults",
             remedy=f"give {_FEWEST} deposits or more, or {_REMEDY}",
         )
-    cells = np.maximum(distance[seen], cell_size)
+    cells = np.maximum(distance[used], cell_size)
     ore = np.maximum(distance[at[:, 0], at[:, 1]], cell_size)
     place, density, count = _densities(cells, ore, cell_size)
     if len(place) < 2:
@@ -93,10 +93,10 @@ def _densities(cells: Floats, ore: Floats, nearest: float) -> tuple[Floats, Floa
     """
     octave = np.floor(np.log2(cells / nearest)).astype(np.int64)
     of_ore = np.floor(np.log2(ore / nearest)).astype(np.int64)
-    held = np.unique(of_ore)  # a class ends with an octave that holds deposits
-    held[-1] = octave.max()
-    number = np.searchsorted(held, octave)
-    count = np.bincount(np.searchsorted(held, of_ore), minlength=len(held)).astype(np.float64)
-    area = np.bincount(number, minlength=len(held))
-    place = np.exp(np.bincount(number, weights=np.log(cells), minlength=len(held)) / area)
+    ends = np.unique(of_ore)  # a class ends with an octave that holds deposits
+    ends[-1] = octave.max()
+    number = np.searchsorted(ends, octave)
+    count = np.bincount(np.searchsorted(ends, of_ore), minlength=len(ends)).astype(np.float64)
+    area = np.bincount(number, minlength=len(ends))
+    place = np.exp(np.bincount(number, weights=np.log(cells), minlength=len(ends)) / area)
     return place, count / (area * nearest**2), count

@@ -1,11 +1,11 @@
-"""Shared by the leak-free protocols: test region, hidden cells around it, training rows."""
+"""Shared by the protocols: their base, test region, hidden cells around it, training rows."""
 
 from __future__ import annotations
 
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -13,9 +13,32 @@ import numpy as np
 from orecast.arrays import Bools, Ints
 from orecast.errors import ConfigError, SamplingError
 from orecast.grid import widened, windows_over, windows_touching
+from orecast.sampling.places import mask_of
 from orecast.sampling.windows import Fold, MapGeometry, Sampling
 
 FEWEST_TO_TRAIN = 2
+
+
+@dataclass
+class BaseProtocol:
+    """Base of the protocols: a subclass splits with ``folds``, which sets ``words``."""
+
+    geometry: MapGeometry
+    n_folds: int = 5
+    seed: int = 0
+    words: str = field(default="", init=False)
+    grow_first = False
+
+    def buffer_words(self, reach: float) -> str:
+        """Text of the distance between training and test."""
+        return f"{kilometres(self.geometry.buffer(reach))} (a window plus twice the reach)"
+
+    def training_words(self, reach: float, fewest: int) -> str:
+        """Text of the distance between training and test, and of the least training places."""
+        return (
+            f"training stays {self.buffer_words(reach)} from the tested cells; each fold trains on "
+            f"at least {fewest} places of ore"
+        )
 
 
 @dataclass(frozen=True)
@@ -45,9 +68,7 @@ def cut(geometry: MapGeometry, reach: float, sampling: Sampling, test: Ints, reg
     Hidden cells: the windows of the region and of the tested rows, and all cells within twice the
     ``reach`` (metres) of them. A row is in training where its window has no hidden cell.
     """
-    tested = region.copy()
-    tested[sampling.at[test, 0], sampling.at[test, 1]] = True
-    hidden = hidden_around(tested, geometry, reach)
+    hidden = hidden_around(region | mask_of(sampling.at[test], region.shape), geometry, reach)
     return Fold(training_rows(sampling, test, hidden, geometry.size), test, hidden, region)
 
 
@@ -69,7 +90,7 @@ def hidden_around(mask: Bools, geometry: MapGeometry, reach: float) -> Bools:
 
 def training_rows(sampling: Sampling, test: Ints, hidden: Bools, size: int) -> Ints:
     """Rows of ore outside ``test`` whose windows have no ``hidden`` cell."""
-    free = ~windows_touching(hidden, size)[sampling.at[:, 0], sampling.at[:, 1]]
+    free = ~windows_touching(hidden, size)[tuple(sampling.at.T)]
     free &= sampling.y == 1
     free[test] = False
     return np.flatnonzero(free)

@@ -1,19 +1,23 @@
-"""Leave one deposit out, and leave one pair of a deposit and a negative out."""
+"""Leave one deposit out, one pair of a deposit and a negative, or one place with those near it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from orecast.arrays import Bools, Ints
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import SamplingError
-from orecast.grid import nearest_place
-from orecast.sampling.windows import Fold, MapGeometry, Sampling
+from orecast.grid import nearest_place, widened, window_rows, windows_touching
+from orecast.sampling.places import distance_to, mask_of
+from orecast.sampling.windows import Fold, Sampling
 from orecast.splits.cutting import (
+    BaseProtocol,
     LazyFolds,
     check_number,
     cut,
+    disc,
     hidden_around,
     kilometres,
     require_training,
@@ -23,11 +27,14 @@ from orecast.splits.cutting import (
 REGISTERED = {
     "leave-deposit-out": "LeaveDepositOut",
     "leave-pair-out": "LeavePairOut",
+    "nearest-neighbour-distance": "NearestNeighbourDistance",
 }
+
+_REMEDY = "use a smaller sampling.window or a smaller evidence.radius"
 
 
 @dataclass
-class LeaveDepositOut:
+class LeaveDepositOut(BaseProtocol):
     """Each group of deposits is tested with a model trained on all the other groups.
 
     A group: deposits whose windows share a cell (``deposit_groups``). It is ranked among the valid
@@ -39,12 +46,6 @@ class LeaveDepositOut:
     within its surroundings? Almost all deposits are in training, so the scores are the highest
     that the data allow. The cost is one fit per group. ``n_folds`` and ``seed`` change nothing.
     """
-
-    geometry: MapGeometry
-    n_folds: int = 5
-    seed: int = 0
-    words: str = field(default="", init=False)
-    grow_first = False
 
     def folds(self, sampling: Sampling, reach: float) -> LazyFolds:
         """Hold out one group a fold, in the order of their numbers.
@@ -69,23 +70,22 @@ class LeaveDepositOut:
 
         folds = LazyFolds(len(groups), fold)
         fewest = min(len(f.train) for f in folds)
-        buffer = kilometres(self.geometry.buffer(reach))
         require_training(
-            f"holding out one of {len(groups)} groups with a buffer of {buffer}",
+            f"holding out one of {len(groups)} groups with a buffer of "
+            f"{kilometres(self.geometry.buffer(reach))}",
             fewest,
-            "use a smaller sampling.window or a smaller evidence.radius",
+            _REMEDY,
         )
         self.words = (
             f"{len(groups)} folds, each one group of deposits whose windows share a cell, held out "
-            f"alone with the cells nearest to it; training stays {buffer} (a window plus twice the "
-            f"reach) from the tested cells; each fold trains on at least {fewest} of "
-            f"{len(ore)} places of ore"
+            f"alone with the cells nearest to it; training stays {self.buffer_words(reach)} from "
+            f"the tested cells; each fold trains on at least {fewest} of {len(ore)} places of ore"
         )
         return folds
 
 
 @dataclass
-class LeavePairOut:
+class LeavePairOut(BaseProtocol):
     """A deposit and a background cell are held out together: which of them is ranked first?
 
     Spatial leave-pair-out (Airola et al. 2019, Data Min. Knowl. Discov. 33, 730,
@@ -100,13 +100,8 @@ class LeavePairOut:
     are drawn from all pairs, spread evenly over the places; ``n_folds`` changes nothing.
     """
 
-    geometry: MapGeometry
-    n_folds: int = 5
-    seed: int = 0
     pairs: int | None = None
     background: int | None = None
-    words: str = field(default="", init=False)
-    grow_first = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an impossible option."""
@@ -128,30 +123,28 @@ class LeavePairOut:
 
         def fold(k: int) -> Fold:
             place, cell = pairs[k]
-            region = self._cell(background[cell])
+            region = mask_of(background[[cell]], self.geometry.shape)
             return cut(self.geometry, reach, sampling, ore[[place]], region)
 
         fewest = self._fewest(sampling, ore, background, pairs, reach)
-        buffer = kilometres(self.geometry.buffer(reach))
         require_training(
-            f"holding out a deposit and a background cell with {buffer} around each",
+            "holding out a deposit and a background cell with "
+            f"{kilometres(self.geometry.buffer(reach))} around each",
             fewest,
-            "use a smaller sampling.window or a smaller evidence.radius",
+            _REMEDY,
         )
         share = "all" if len(pairs) == len(ore) * len(background) else f"{len(pairs)} drawn"
         self.words = (
             f"{len(pairs)} folds, each a deposit and a background cell held out together, {share} "
             f"of the pairs of {len(ore)} places of ore with {len(background)} background cells; "
-            f"training stays {buffer} (a window plus twice the reach) from both; each fold trains "
-            f"on at least {fewest} places of ore"
+            f"training stays {self.buffer_words(reach)} from both; each fold trains on at least "
+            f"{fewest} places of ore"
         )
         return LazyFolds(len(pairs), fold)
 
     def _background(self, at: Ints, rng: np.random.Generator) -> Ints:
         """Valid cells without a deposit, drawn at random, ``(m, 2)``."""
-        free = self.geometry.valid.copy()
-        free[at[:, 0], at[:, 1]] = False
-        cells = np.argwhere(free)
+        cells = np.argwhere(self.geometry.valid & ~mask_of(at, self.geometry.shape))
         if not len(cells) or not len(at):
             raise SamplingError(
                 f"{len(at)} places of ore and {len(cells)} valid cells without one: no pair can be "
@@ -183,19 +176,168 @@ class LeavePairOut:
         self, sampling: Sampling, ore: Ints, background: Ints, pairs: Ints, reach: float
     ) -> int:
         """Fewest training places that a pair leaves: those that both of its members leave."""
-        nothing = np.empty(0, dtype=np.int64)
+        nothing, shape = np.empty(0, dtype=np.int64), self.geometry.shape
 
-        def left(at: Ints) -> Bools:
-            kept = np.zeros(len(sampling), dtype=bool)
-            hidden = hidden_around(self._cell(at), self.geometry, reach)
-            kept[training_rows(sampling, nothing, hidden, self.geometry.size)] = True
-            return kept
+        def trained(at: Ints) -> Ints:
+            """Whether each place (columns) is trained on if a cell (rows) is held out."""
+            found = np.zeros((len(at), len(sampling)), dtype=np.int64)
+            for k in range(len(at)):
+                hidden = hidden_around(mask_of(at[[k]], shape), self.geometry, reach)
+                found[k, training_rows(sampling, nothing, hidden, self.geometry.size)] = 1
+            return found
 
-        by_place = np.stack([left(at) for at in sampling.at[ore]]).astype(np.int64)
-        by_cell = np.stack([left(at) for at in background]).astype(np.int64)
-        return int((by_place @ by_cell.T)[pairs[:, 0], pairs[:, 1]].min())
+        both = trained(sampling.at[ore]) @ trained(background).T
+        return int(both[pairs[:, 0], pairs[:, 1]].min())
 
-    def _cell(self, at: Ints) -> Bools:
-        mask = np.zeros(self.geometry.shape, dtype=bool)
-        mask[at[0], at[1]] = True
-        return mask
+
+_TEST_RADIUS = 2.0  # in cells: a place is ranked among at least the 13 cells within it
+
+
+@dataclass
+class NearestNeighbourDistance(BaseProtocol):
+    """Each place of ore is tested as far from the training deposits as the map's cells are.
+
+    Nearest neighbour distance matching, leave-one-out (Milà et al. 2022, Methods Ecol. Evol. 13,
+    1304). Plain leave-one-out is too easy where deposits cluster: the tested one has a neighbour,
+    while most of the map lies far from any deposit. So places near the tested one are removed from
+    training until the distances from test to training places are distributed like those from the
+    map's valid cells to their nearest deposit. This is done up to ``phi`` metres (default: the
+    whole map), and while a fold keeps more than the share ``least`` of the places. In any case no
+    training window comes within the buffer of ``spatial``.
+
+    Question answered: how well does the map rank a deposit at the distances from known deposits
+    that its cells have? A place is ranked among the hidden cells around it, at least 13 where all
+    are valid, so its percentile is coarse and local. No other cell of the map is hidden.
+    ``n_folds`` and ``seed`` change nothing.
+    """
+
+    phi: float | None = None
+    least: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for an impossible option."""
+        if self.phi is not None:
+            check_number(self.phi, "phi", low=0)
+        check_number(self.least, "least", low=0, high=1)
+
+    def folds(self, sampling: Sampling, reach: float) -> LazyFolds:
+        """Hold out one place a fold, in the order of the rows.
+
+        Raises SamplingError where a fold would train on fewer than two places.
+        """
+        ore = np.flatnonzero(sampling.y == 1)
+        at = sampling.at[ore]
+        to_map = distance_to(at, self.geometry.shape)[self.geometry.valid]
+        to_map = np.asarray(to_map * self.geometry.cell_size)
+        apart = self._apart(sampling, ore, reach)
+        phi = math.inf if self.phi is None else self.phi
+        removed = np.isfinite(apart) & ~match_distances(apart, to_map, phi, self.least)
+        radius = np.where(removed, window_distance(at, self.geometry.size), 0.0).max(
+            axis=1, initial=0
+        )
+
+        def fold(k: int) -> Fold:
+            test: Ints = ore[[k]]
+            hidden = self._hidden(at[k], radius[k], reach)
+            train = training_rows(sampling, test, hidden, self.geometry.size)
+            return Fold(train, test, hidden, self._unseen(hidden, reach))
+
+        training = [fold(k).train for k in range(len(ore))]
+        fewest = min((len(rows) for rows in training), default=0)
+        require_training(
+            f"leaving out one of {len(ore)} places and the places near it",
+            fewest,
+            "lower validation.options.phi, or use a smaller sampling.window or evidence.radius",
+        )
+        nearest = [
+            np.hypot(*(sampling.at[rows] - o).T).min() for rows, o in zip(training, at, strict=True)
+        ]
+        tested = np.array(nearest) * self.geometry.cell_size
+        self.words = self._sentence(tested, to_map, fewest, removed, reach)
+        return LazyFolds(len(ore), fold)
+
+    def _apart(self, sampling: Sampling, ore: Ints, reach: float) -> Floats:
+        """Metres from each tested place to the others, infinite to those within the buffer."""
+        at = sampling.at[ore]
+        apart = np.full((len(ore), len(ore)), np.inf)
+        for k in range(len(ore)):
+            hidden = self._hidden(at[k], 0.0, reach)
+            free = np.isin(ore, training_rows(sampling, ore[[k]], hidden, self.geometry.size))
+            apart[k, free] = np.hypot(*(at[free] - at[k]).T) * self.geometry.cell_size
+        return apart
+
+    def _hidden(self, at: Ints, radius: float, reach: float) -> Bools:
+        """Cells hidden for a tested place: its test cells with their buffer, and a disc."""
+        shape = self.geometry.shape
+        test_cells = disc(at, _TEST_RADIUS, shape) & self.geometry.valid
+        test_cells[tuple(at)] = True
+        return hidden_around(test_cells, self.geometry, reach) | disc(at, radius, shape)
+
+    def _unseen(self, hidden: Bools, reach: float) -> Bools:
+        """Valid cells whose window, and the samples behind it, are not in training."""
+        in_training = widened(~hidden, 2 * reach / self.geometry.cell_size)
+        return self.geometry.valid & ~windows_touching(in_training, self.geometry.size)
+
+    def _sentence(
+        self, tested: Floats, to_map: Floats, fewest: int, removed: Bools, reach: float
+    ) -> str:
+        most = int(removed.sum(axis=1).max())
+        how = (
+            f"matching them{'' if self.phi is None else f' up to {kilometres(self.phi)}'} removed "
+            f"up to {most} places from a fold, and none from a fold left with "
+            f"{100 * self.least:.0f} % or less"
+            if most
+            else "the buffer alone is enough, and matching them removed no place"
+        )
+        return (
+            f"{len(tested)} folds, one a place of ore: tested places lie "
+            f"{kilometres(np.median(tested))} (median) from the nearest training place, the map's "
+            f"cells {kilometres(np.median(to_map))} from the nearest deposit; {how}; training "
+            f"stays at least {self.buffer_words(reach)} from the tested cells; each fold trains on "
+            f"at least {fewest} places of ore"
+        )
+
+
+def match_distances(apart: Floats, to_map: Floats, phi: float, least: float) -> Bools:
+    """Which places are in training for each tested place, ``(n, n)``: one fold a row.
+
+    ``apart`` ``(n, n)``: distances from tested places (rows) to others, infinite where the other is
+    already out of training, as on the diagonal. ``to_map`` ``(m,)``: distances from the map's cells
+    to their nearest place. G*(r) is the share of rows whose nearest training place is within r,
+    Gij(r) that of ``to_map``. Pairs are visited from the nearest on. A pair is separated where G*
+    without it stays at or above Gij, and the row keeps more than the share ``least`` of n. Where
+    ``least`` never applies, G*(r) < Gij(r) + 1/n at every r up to ``phi`` (Milà et al. 2022, as in
+    the authors' R package CAST: a row stopped by ``least`` also ends matching at that distance).
+
+    >>> apart = np.array([[np.inf, 1, 9], [1, np.inf, 9], [9, 9, np.inf]])
+    >>> match_distances(apart, np.array([1.0, 5, 6, 9]), 100.0, 0.0).tolist()
+    [[False, False, True], [True, False, True], [True, True, False]]
+    """
+    left = apart.copy()
+    nearest = left.min(axis=1, initial=np.inf)
+    asked = np.sort(to_map)
+    r = nearest.min(initial=np.inf)
+    while np.isfinite(r) and r <= phi:
+        row = int(np.argmax(nearest == r))
+        without = ((nearest <= r).sum() - 1) / len(left)
+        spare = np.isfinite(left[row]).sum() / len(left) > least
+        if without >= np.searchsorted(asked, r, side="right") / len(asked) and spare:
+            left[row, left[row] == r] = np.inf
+            nearest[row] = left[row].min()
+            r = nearest[nearest >= r].min(initial=np.inf)
+        else:
+            r = nearest[nearest > r].min(initial=np.inf)
+    return np.isfinite(left)
+
+
+def window_distance(at: Ints, size: int) -> Floats:
+    """Cells from each place (rows) to the nearest cell of each other's window, ``(n, n)``.
+
+    >>> window_distance(np.array([[0, 0], [0, 9]]), 3).tolist()
+    [[0.0, 8.0], [8.0, 0.0]]
+    """
+    gaps = []
+    for axis, cells in enumerate(window_rows(at, size)):
+        low, high, own = cells[:, 0], cells[:, -1], at[:, axis, None]
+        gaps.append(np.maximum(0, np.maximum(low - own, own - high)))
+    return np.asarray(np.hypot(gaps[0], gaps[1]))

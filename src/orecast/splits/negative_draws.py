@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from orecast.arrays import Bools, Ints
 from orecast.errors import SamplingError
+from orecast.sampling.places import distance_to, mask_of
 from orecast.sampling.windows import Fold, MapGeometry, Sampling
-from orecast.splits.cutting import check_number, kilometres
+from orecast.splits.cutting import BaseProtocol, check_number, kilometres
 
-REGISTERED = {"negative-draws": "NegativeDraws"}
+REGISTERED = {"negative-draws": "NegativeDrawsProtocol"}
 
 _MOST_DRAWS = 100_000  # enough for four digits of the mean and the spread
 
 
 @dataclass
-class NegativeDraws:
+class NegativeDrawsProtocol(BaseProtocol):
     """Samples nearest to the deposits against samples drawn far from all of them, many times over.
 
     The public benchmark OpenGADBench scores anomaly detectors, which use no deposits, in this way:
@@ -33,13 +33,8 @@ class NegativeDraws:
     ``nearest_samples``; ``n_folds`` and ``seed`` change nothing in the cut.
     """
 
-    geometry: MapGeometry
-    n_folds: int = 5
-    seed: int = 0
     min_distance: float = 5000.0
     draws: int = 20
-    words: str = field(default="", init=False)
-    grow_first = False
     labels = False  # only for models that are not fitted to deposits
 
     def __post_init__(self) -> None:
@@ -59,12 +54,8 @@ class NegativeDraws:
                 where="deposits",
                 remedy="give deposits within the area of the evidence",
             )
-        at = sampling.at[test]
-        far = np.ones(self.geometry.shape, dtype=bool)
-        far[at[:, 0], at[:, 1]] = False
-        far = distance_transform_edt(far) * self.geometry.cell_size >= max(
-            self.min_distance, self.geometry.cell_size
-        )
+        distance = distance_to(sampling.at[test], self.geometry.shape) * self.geometry.cell_size
+        far = distance >= max(self.min_distance, self.geometry.cell_size)
         sampled = sampled_cells(self.geometry)
         region = sampled & far
         what = "cells" if self.geometry.samples is None else "cells with a sample"
@@ -88,9 +79,7 @@ def sampled_cells(geometry: MapGeometry) -> Bools:
     """Valid cells with a sample; all valid ones of a gridded survey, ``(rows, columns)``."""
     if geometry.samples is None:
         return geometry.valid.copy()
-    held = np.zeros(geometry.shape, dtype=bool)
-    held[geometry.samples[:, 0], geometry.samples[:, 1]] = True
-    return held & geometry.valid
+    return mask_of(geometry.samples, geometry.shape) & geometry.valid
 
 
 def nearest_samples(at: Ints, geometry: MapGeometry) -> Ints:
@@ -106,8 +95,7 @@ def nearest_samples(at: Ints, geometry: MapGeometry) -> Ints:
             remedy="check the reach of the evidence's layers",
         )
     at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
-    distance, _ = cKDTree(cells).query(at)
-    found = [
-        min(near) for near in cKDTree(cells).query_ball_point(at, distance * (1 + 1e-9) + 1e-9)
-    ]
+    tree = cKDTree(cells)
+    distance, _ = tree.query(at)
+    found = [min(near) for near in tree.query_ball_point(at, distance * (1 + 1e-9) + 1e-9)]
     return cells[np.array(found, dtype=np.int64)]

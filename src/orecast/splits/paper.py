@@ -17,7 +17,7 @@ from orecast.errors import ConfigError, SamplingError, nearest
 from orecast.grid import Grid
 from orecast.sampling.places import tile_sampling
 from orecast.sampling.windows import Fold, MapGeometry, Sampling
-from orecast.splits.cutting import check_number
+from orecast.splits.cutting import BaseProtocol, check_number
 
 REGISTERED = {"paper": "Paper"}
 
@@ -46,6 +46,11 @@ class Definition:
     scores: Mapping[str, str] = field(default_factory=dict)
 
 
+def _scores(*names: str) -> dict[str, str]:
+    """Scores whose standard name is the paper's in small letters."""
+    return {name: name.lower() for name in names}
+
+
 _ONE_SPLIT = "one random split of windows augmented before it"
 
 DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
@@ -56,15 +61,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "share",
             share=32 / 168,
             threshold="f1",
-            scores={
-                "Accuracy": "accuracy",
-                "AUC": "auc",
-                "Kappa": "kappa",
-                "MCC": "mcc",
-                "Precision": "precision",
-                "Recall": "recall",
-                "F1": "f1",
-            },
+            scores=_scores("Accuracy", "AUC", "Kappa", "MCC", "Precision", "Recall", "F1"),
         ),
         "ssgsnet": Definition(
             f"{_ONE_SPLIT}, 80 to 20, as in SSGSNet (2026)", "share", scores={"AUC": "auc"}
@@ -76,37 +73,24 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "share",
             whole=True,
             grow="each part",
-            scores={
-                "Accuracy": "accuracy",
-                "AUC": "auc",
-                "Recall": "recall",
-                "F1": "macro_f1",  # the F1 of ore cannot be so high at the reported recalls
-            },
+            # the F1 of ore cannot be so high at the reported recalls
+            scores=_scores("Accuracy", "AUC", "Recall") | {"F1": "macro_f1"},
         ),
         "resgcn": Definition(
             "ten random folds of samples augmented before the split, as in ResGCN (2024)",
             "folds",
             folds=10,
-            scores={
-                "Accuracy": "accuracy",
-                "Sensitivity": "recall",
-                "Specificity": "specificity",
-                "F1": "f1",
-            },
+            scores={"Accuracy": "accuracy", "Sensitivity": "recall"} | _scores("Specificity", "F1"),
         ),
         "resnet50": Definition(
             "training on windows slid over all known deposits, testing on numbered tiles of the "
             "same map, as in Gao et al. (2022)",
             "tiles",
             grow="training",
-            scores={
-                "Accuracy": "accuracy",
-                # only with these two definitions do the hard labels of its 144 tiles give the
-                # published AUC 0.7454 and F1 0.7653
-                "AUC": "balanced_accuracy",
-                "Recall": "recall",
-                "F1": "macro_f1",
-            },
+            # only with these two definitions do the hard labels of its 144 tiles give the published
+            # AUC 0.7454 and F1 0.7653
+            scores=_scores("Accuracy", "AUC", "Recall")
+            | {"AUC": "balanced_accuracy", "F1": "macro_f1"},
         ),
     }
 )
@@ -115,7 +99,7 @@ _TILES = (12, 12)  # Gao et al. (2022): 144 tiles, 29 of them ore
 
 
 @dataclass
-class Paper:
+class Paper(BaseProtocol):
     """The papers' splits, in which test windows overlap training windows.
 
     ``definition`` names the paper: "gk-dcn" (Geosci. Model Dev. 19, 2219, 2026), "ssgsnet" (Earth
@@ -129,12 +113,8 @@ class Paper:
     behind each name in the paper.
     """
 
-    geometry: MapGeometry
-    n_folds: int = 5
-    seed: int = 0
     definition: str = "grown-split"
     tiles: Sequence[int] | None = None
-    words: str = field(default="", init=False)
     grow_first = True
 
     def __post_init__(self) -> None:
@@ -205,7 +185,7 @@ class Paper:
         part = np.empty(len(sampling), dtype=np.int64)
         for label in (0.0, 1.0):
             rows = np.flatnonzero(sampling.y == label)
-            units, mine = np.unique(unit[rows], return_inverse=True)
+            units, unit_of_row = np.unique(unit[rows], return_inverse=True)
             if len(units) < n:
                 what = "places" if defined.whole else "windows"
                 raise SamplingError(
@@ -217,7 +197,7 @@ class Paper:
             if defined.cut == "share":  # part 0 is tested
                 n_test = max(1, round(defined.share * len(units)))
                 number = (np.arange(len(units)) >= n_test).astype(np.int64)
-            part[rows] = rng.permutation(number)[mine]
+            part[rows] = rng.permutation(number)[unit_of_row]
         return [part == k for k in range(n if defined.cut == "folds" else 1)]
 
     def _tiled(self, ore: Ints) -> Sampling:
@@ -273,11 +253,6 @@ class GivenSplit:
     def defined(self) -> Definition:
         """How the paper thresholded; ``grow`` is "none"."""
         return replace(DEFINITIONS[self.definition], grow="none")
-
-    @property
-    def scores(self) -> Mapping[str, str]:
-        """As ``Paper.scores``."""
-        return self.defined.scores
 
     def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
         """Return the one split; nothing is hidden.

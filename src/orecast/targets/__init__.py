@@ -6,9 +6,8 @@ from orecast.targets.delineation import (
     delineate,
     number_tiles,
     over_cells,
-    write_tiles,
 )
-from orecast.targets.files import write_targets
+from orecast.targets.files import write_targets, write_tiles
 
 __all__ = [
     "COLUMNS",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from orecast import config
 from orecast.arrays import Floats, Ints
-from orecast.errors import AlignmentError, ConfigError, RunError
+from orecast.errors import AlignmentError, ConfigError
 from orecast.grid import Grid
 from orecast.mapping.classes import NAMES
 from orecast.sampling.places import tile_sampling
@@ -60,22 +59,6 @@ def number_tiles(
             }
         )
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=grid.crs)
-
-
-def write_tiles(tiles: gpd.GeoDataFrame, folder: Path) -> None:
-    """Write ``tiles.gpkg`` and ``tiles.csv``; raises RunError if they cannot be written."""
-    import pyogrio
-
-    try:
-        pyogrio.write_dataframe(tiles, folder / "tiles.gpkg", layer="tiles", driver="GPKG")
-        table = tiles.drop(columns="geometry").round({"score_max": 4, "score_mean": 4})
-        table.to_csv(folder / "tiles.csv", index=False, encoding="utf-8")
-    except (OSError, RuntimeError) as error:
-        raise RunError(
-            f"the tiles cannot be written ({error})",
-            where=str(folder),
-            remedy="free disk space, or choose an output folder that you can write to",
-        ) from error
 
 
 Reasons = Mapping[int, str] | Callable[[list[Ints]], list[str]]
@@ -126,6 +109,8 @@ def delineate(
     shapes differ or deposits have no CRS, ConfigError if ``extra`` has a column that exists
     already.
     """
+    import pandas as pd
+
     maps: dict[str, NDArray[Any] | None] = {
         "score": score,
         "classes": classes_values,
@@ -136,15 +121,29 @@ def delineate(
             raise AlignmentError(
                 f"has shape {values.shape}, the grid {grid.shape}", where=f"map {name}"
             )
-    areas = _ranked(_connected(classes_values, options.smallest), score, classes_values)
-    areas = areas[: options.most]
-    reasons = _reasons(top_elements, areas)
-    rows = [
-        _row(rank, cells, score, classes_values, grid, uncertainty, reasons[rank - 1])
-        for rank, cells in enumerate(areas, start=1)
-    ]
-    targets = _frame(rows, _polygons(areas, grid), grid, deposits)
-    return _measured(targets, areas, extra or {})
+
+    def key(cells: Ints) -> tuple[float, ...]:
+        scores, best_class = score[tuple(cells.T)], float(classes_values[tuple(cells.T)].min())
+        return best_class, -float(scores.max()), -float(scores.mean()), -len(cells)
+
+    areas = sorted(_connected(classes_values, options.smallest), key=key)[: options.most]
+    targets = _table(areas, score, classes_values, grid, deposits)
+    if callable(top_elements):
+        reasons = top_elements(areas)
+    else:
+        reasons = [(top_elements or {}).get(rank, "") for rank in targets["rank"]]
+    targets["top_elements"] = pd.Series(reasons, dtype="str")
+    if uncertainty is not None:
+        targets["uncertainty_mean"] = np.asarray(over_cells(uncertainty)(areas), dtype=np.float64)
+    for name, measure in (extra or {}).items():
+        if name in targets:
+            raise ConfigError(
+                "targets already have this column",
+                where=f"column {name!r}",
+                remedy="choose another name",
+            )
+        targets[name] = np.asarray(measure(areas), dtype=np.float64)
+    return targets[[*targets.columns.drop("geometry"), "geometry"]]
 
 
 def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mean) -> Measure:
@@ -155,25 +154,11 @@ def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mea
     """
 
     def measure(areas: list[Ints]) -> list[float]:
-        return [_summed_up(_at(values, cells), how) for cells in areas]
+        at = (values[tuple(cells.T)] for cells in areas)
+        known = [there[~np.isnan(there)] for there in at]
+        return [float(how(there)) if there.size else math.nan for there in known]
 
     return measure
-
-
-def _measured(
-    targets: gpd.GeoDataFrame, areas: list[Ints], extra: Mapping[str, Measure]
-) -> gpd.GeoDataFrame:
-    """Targets with one more column for each measure, before the column of outlines."""
-    for name, measure in extra.items():
-        if name in targets:
-            raise ConfigError(
-                "targets already have this column",
-                where=f"column {name!r}",
-                remedy="choose another name",
-            )
-        targets[name] = np.asarray(measure(areas), dtype=np.float64)
-    outline = targets.geometry.name
-    return targets[[*(name for name in targets.columns if name != outline), outline]]
 
 
 def _connected(classes_values: NDArray[np.uint8], smallest: int) -> list[Ints]:
@@ -190,49 +175,43 @@ def _connected(classes_values: NDArray[np.uint8], smallest: int) -> list[Ints]:
     return [area for area in areas if len(area) >= smallest]
 
 
-def _ranked(
-    areas: list[Ints], score: NDArray[np.floating], classes_values: NDArray[np.uint8]
-) -> list[Ints]:
-    def key(cells: Ints) -> tuple[float, ...]:
-        scores = _at(score, cells)
-        best_class = float(_at(classes_values, cells).min())
-        return best_class, -float(scores.max()), -float(scores.mean()), -len(cells)
-
-    return sorted(areas, key=key)
-
-
-def _row(
-    rank: int,
-    cells: Ints,
+def _table(
+    areas: list[Ints],
     score: NDArray[np.floating],
     classes_values: NDArray[np.uint8],
     grid: Grid,
-    uncertainty: NDArray[np.floating] | None,
-    top_elements: str,
-) -> dict[str, Any]:
-    scores = _at(score, cells)
-    best = cells[scores.argmax()]
-    x, y = grid.xy(best)[0]
-    return {
-        "rank": rank,
-        "class": NAMES[int(_at(classes_values, cells).min()) - 1],
-        "area_km2": len(cells) * grid.cell_area / 1e6,
-        "score_max": float(scores.max()),
-        "score_mean": float(scores.mean()),
-        "top_elements": top_elements,
-        "uncertainty_mean": math.nan
-        if uncertainty is None
-        else _summed_up(_at(uncertainty, cells), np.mean),
-        "x": float(x),
-        "y": float(y),
-    }
+    deposits: gpd.GeoDataFrame | None,
+) -> gpd.GeoDataFrame:
+    """Targets with ``COLUMNS``, which are empty where the maps of scores and classes give none."""
+    import geopandas as gpd
+    import pandas as pd
+    from pyproj import Transformer
 
-
-def _reasons(top_elements: Reasons | None, areas: list[Ints]) -> list[str]:
-    if callable(top_elements):
-        return top_elements(areas)
-    by_rank = top_elements or {}
-    return [by_rank.get(rank, "") for rank in range(1, len(areas) + 1)]
+    scores = [score[tuple(cells.T)] for cells in areas]
+    best = [cells[there.argmax()] for cells, there in zip(areas, scores, strict=True)]
+    x, y = grid.xy(np.array(best)).T
+    lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
+    polygons = _polygons(areas, grid)
+    table = pd.DataFrame(
+        {
+            "rank": np.arange(1, len(areas) + 1),
+            "class": [NAMES[int(classes_values[tuple(cells.T)].min()) - 1] for cells in areas],
+            "area_km2": [len(cells) * grid.cell_area / 1e6 for cells in areas],
+            "score_max": [float(there.max()) for there in scores],
+            "score_mean": [float(there.mean()) for there in scores],
+            "top_elements": [""] * len(areas),
+            "uncertainty_mean": math.nan,
+            "nearest_deposit_km": _nearest_deposit_km(polygons, grid, deposits),
+            "x": x,
+            "y": y,
+            "lon": lon,
+            "lat": lat,
+        },
+        columns=list(COLUMNS),
+    )
+    text = ("class", "top_elements")
+    types = {name: "str" if name in text else "float64" for name in COLUMNS} | {"rank": "int64"}
+    return gpd.GeoDataFrame(table.astype(types), geometry=polygons, crs=grid.crs)
 
 
 def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
@@ -247,35 +226,12 @@ def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
     # 4-connected outlines do not cross themselves; cells that touch at a corner become a new part
     for outline, number in shapes(labels, mask=labels > 0, transform=grid.transform):
         parts[int(number) - 1].append(shapely.geometry.shape(outline))
-    return [shapely.geometry.MultiPolygon(_valid(polygons)) for polygons in parts]
-
-
-def _valid(polygons: list[Any]) -> list[Any]:
-    import shapely
-
-    whole = shapely.union_all(shapely.make_valid(np.array(polygons)))
-    return [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
-
-
-def _frame(
-    rows: list[dict[str, Any]],
-    polygons: list[Any],
-    grid: Grid,
-    deposits: gpd.GeoDataFrame | None,
-) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-    import pandas as pd
-    from pyproj import Transformer
-
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
-        {name: "float64" for name in COLUMNS if name not in ("rank", "class", "top_elements")}
-    )
-    table = table.astype({"rank": "int64", "class": "str", "top_elements": "str"})
-    targets = gpd.GeoDataFrame(table, geometry=polygons, crs=grid.crs)
-    to_lonlat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
-    targets["lon"], targets["lat"] = to_lonlat.transform(table["x"], table["y"])
-    targets["nearest_deposit_km"] = _nearest_deposit_km(polygons, grid, deposits)
-    return targets
+    polygons = []
+    for outlines in parts:
+        whole = shapely.union_all(shapely.make_valid(np.array(outlines)))
+        kept = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
+        polygons.append(shapely.geometry.MultiPolygon(kept))
+    return polygons
 
 
 def _nearest_deposit_km(
@@ -289,12 +245,3 @@ def _nearest_deposit_km(
         raise AlignmentError("the table has no CRS", where="deposits", remedy="set deposits.crs")
     points = shapely.union_all(deposits.geometry.to_crs(grid.crs).to_numpy())
     return np.asarray(shapely.distance(np.array(polygons), points) / 1000)
-
-
-def _at(values: NDArray[Any], cells: Ints) -> NDArray[Any]:
-    return np.asarray(values[cells[:, 0], cells[:, 1]])
-
-
-def _summed_up(values: NDArray[Any], how: Callable[[NDArray[Any]], Any]) -> float:
-    known = values[~np.isnan(values)]
-    return float(how(known)) if known.size else math.nan

@@ -1,10 +1,10 @@
-"""Files of the targets: a GeoPackage with styles for QGIS, and a table."""
+"""Files of the targets and tiles: a GeoPackage, with styles for QGIS, and a table."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from orecast.targets.delineation import COLUMNS
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pandas as pd
 
 _LAYERS = {"targets": "MultiPolygon", "deposits": "Point"}
 _GEOMETRY = "geom"
@@ -74,7 +73,7 @@ def write_targets(
     import pyogrio
 
     path = folder / "targets.gpkg"
-    try:
+    with _writing("targets", folder):
         path.unlink(missing_ok=True)
         layers = {"targets": targets, "deposits": _deposits_like(targets, deposits)}
         for name, frame in layers.items():
@@ -87,20 +86,33 @@ def write_targets(
                 layer_options={"GEOMETRY_NAME": _GEOMETRY},
             )
         _add_styles(path)
-        _table(targets).to_csv(folder / "targets.csv", index=False, encoding="utf-8")
-    except (OSError, RuntimeError, sqlite3.Error) as error:  # pyogrio's errors are RuntimeErrors
+        table = targets.drop(columns=targets.geometry.name)
+        extra = [name for name in table.columns if name not in COLUMNS]
+        table = table.round(_DECIMALS | dict.fromkeys(extra, _DECIMALS_OF_EXTRA))
+        table.to_csv(folder / "targets.csv", index=False, encoding="utf-8")
+
+
+def write_tiles(tiles: gpd.GeoDataFrame, folder: Path) -> None:
+    """Write ``tiles.gpkg`` and ``tiles.csv``; raises RunError if they cannot be written."""
+    import pyogrio
+
+    with _writing("tiles", folder):
+        pyogrio.write_dataframe(tiles, folder / "tiles.gpkg", layer="tiles", driver="GPKG")
+        table = tiles.drop(columns="geometry").round({"score_max": 4, "score_mean": 4})
+        table.to_csv(folder / "tiles.csv", index=False, encoding="utf-8")
+
+
+@contextmanager
+def _writing(what: str, folder: Path) -> Iterator[None]:
+    """Raise RunError where a file cannot be written; pyogrio's errors are RuntimeErrors."""
+    try:
+        yield
+    except (OSError, RuntimeError, sqlite3.Error) as error:
         raise RunError(
-            f"the targets cannot be written ({error})",
+            f"the {what} cannot be written ({error})",
             where=str(folder),
             remedy="free disk space, or choose an output folder that you can write to",
         ) from error
-
-
-def _table(targets: gpd.GeoDataFrame) -> pd.DataFrame:
-    """All columns without the outlines, rounded to meaningful digits."""
-    table: pd.DataFrame = targets.drop(columns=targets.geometry.name)
-    extra = [name for name in table.columns if name not in COLUMNS]
-    return table.round(_DECIMALS | dict.fromkeys(extra, _DECIMALS_OF_EXTRA))
 
 
 def _deposits_like(

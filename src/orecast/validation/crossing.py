@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
-from orecast.grid import windows_touching
 from orecast.sampling import Fold, Sampling, SplitProtocol
 from orecast.splits.paper import Paper
 from orecast.validation.fitted import Fitted
-from orecast.validation.inner import Calibration, calibrate_inside
+from orecast.validation.inner import calibrate_inside
 from orecast.validation.predictions import (
     Draws,
     FoldPrediction,
     OutOfFold,
-    prediction_path,
-    read_prediction,
-    write_prediction,
+    Progress,
+    each_prediction,
 )
-from orecast.validation.published import Progress, published_predict
+from orecast.validation.published import published_predict
 from orecast.validation.recipe import Recipe
 
 Refit = Callable[[Bools], Evidence]
 
-_SEEN_CELLS = 20_000  # drawn from the cells that are not hidden from a fold
+_VISIBLE_CELLS = 20_000  # drawn from the cells that are not hidden from a fold
 _BACKGROUND_CELLS = 2_000  # drawn from a region's cells without a known deposit
 
 
@@ -59,146 +56,107 @@ def cross_predict(
     each finished fold is written there, and a resumed run reads it.
     """
     if isinstance(protocol, Paper):
-        grown, words = recipe.labelled_rows(evidence, sampling, evidence.valid, seed)
-        rows = protocol.rows(grown)
+        rows, rule = recipe.labelled_rows(evidence, sampling, evidence.valid, seed)
         return published_predict(
-            *(recipe, evidence, rows, protocol),
+            recipe,
+            evidence,
+            protocol.rows(rows),
+            protocol,
             seed=seed,
-            words=words,
+            negatives_rule=rule,
             store=store,
             progress=progress,
         )
     if spread and cells is not None:
         raise ValueError("spread needs the whole map: leave out cells")
-    folds = protocol.folds(sampling, evidence.reach)
-    collected = _Collected(evidence, spread)
-    for k, fold in enumerate(folds):
-        if progress:
-            progress("fold", k, len(folds))
-        kept = None if store is None else prediction_path(store, k)
-        if kept is not None and kept.is_file():
-            draws, prediction = read_prediction(kept, fold)
-        else:
-            own, ore = evidence if refit is None else refit(fold.hidden), sampling.take(fold.train)
-            fitted = recipe.fit(own, ore, hidden=fold.hidden, seed=seed)
-            calibration = None
-            if inner is not None:
-                calibration = calibrate_inside(
-                    recipe, fitted, own, ore, inner, hidden=fold.hidden, seed=seed
-                )
-            task = _FoldTask(own, sampling, fold, spread, own_labels, cells, seed, k)
-            draws, prediction = task.predict(fitted, calibration)
-            if kept is not None:
-                write_prediction(kept, draws, prediction)
-        collected.add(k, draws, prediction)
-    if progress:
-        progress("fold", len(folds), len(folds))
-    words = protocol.words
-    if any(prediction.drawn for prediction in collected.folds):
-        words += f"; each place is ranked among at most {cells:,} random cells of its region"
-    return collected.result(sampling, words)
 
-
-@dataclass(frozen=True)
-class _FoldTask:
-    """What one fold's model is to predict."""
-
-    evidence: Evidence
-    sampling: Sampling
-    fold: Fold
-    spread: bool
-    own_labels: bool
-    cells: int | None
-    seed: int
-    number: int  # of the fold
-
-    def predict(
-        self, fitted: Fitted, calibration: Calibration | None
-    ) -> tuple[Draws | None, FoldPrediction]:
-        """Draws at every valid cell (only with ``spread``), and the fold's prediction."""
-        fold, valid, at = self.fold, self.evidence.valid, self.sampling.at[self.fold.test]
-        region = np.argwhere(valid & fold.region)
-        cells = self._some(region, self.cells, 14)
-        draws, seen = None, np.empty(0)
-        if self.spread:
-            everywhere = np.argwhere(valid)
+    def predict(k: int, fold: Fold) -> tuple[Draws | None, FoldPrediction]:
+        here, ore = evidence if refit is None else refit(fold.hidden), sampling.take(fold.train)
+        fitted = recipe.fit(here, ore, hidden=fold.hidden, seed=seed)
+        calibration = None
+        if inner is not None:
+            calibration = calibrate_inside(
+                recipe, fitted, here, ore, inner, hidden=fold.hidden, seed=seed
+            )
+        region, test_at = np.argwhere(here.valid & fold.region), sampling.at[fold.test]
+        ranked = _drawn(region, cells, [seed, 14, k])
+        draws, visible_scores = None, np.empty(0)
+        if spread:
+            everywhere = np.argwhere(here.valid)
             scores = fitted.predict(everywhere)
             draws = fitted.draws(everywhere, scores)
-            cell_scores = scores[fold.region[valid]]
-            seen = _seen_scores(fitted, valid, fold, self.seed)
+            cell_scores = scores[fold.region[here.valid]]
+            visible_scores = _visible_scores(fitted, recipe.free(here, fold.hidden), fold, seed)
         else:
-            cell_scores = fitted.predict(cells)
-        assert fitted.learned is not None
+            cell_scores = fitted.predict(ranked)
+        assert fitted.n_training is not None
         return draws, FoldPrediction(
-            fold.train,
-            fold.test,
-            fitted.predict(at),
-            cells,
-            cell_scores,
-            seen,
-            int(fold.hidden.sum()),
-            int((valid & ~fold.hidden).sum()),
-            len(region),
-            fitted.words,
-            fitted.learned,
-            calibration,
-            fitted.labels(at) if self.own_labels else None,
-            self._false_positive_rate(fitted, cells) if self.own_labels else None,
+            train=fold.train,
+            test=fold.test,
+            scores=fitted.predict(test_at),
+            cells=ranked,
+            cell_scores=cell_scores,
+            visible_scores=visible_scores,
+            hidden_cells=int(fold.hidden.sum()),
+            visible_cells=int((here.valid & ~fold.hidden).sum()),
+            region_cells=len(region),
+            negatives_rule=fitted.negatives_rule,
+            n_training=fitted.n_training,
+            calibration=calibration,
+            positive=fitted.labels(test_at) if own_labels else None,
+            false_positive_rate=_false_positive_rate(fitted, ranked, sampling.at, [seed, 15, k])
+            if own_labels
+            else None,
         )
 
-    def _false_positive_rate(self, fitted: Fitted, cells: Ints) -> float | None:
-        """Share of the ``cells`` without a known deposit that are predicted positive."""
-        ore = np.zeros(self.evidence.valid.shape, dtype=bool)
-        ore[tuple(self.sampling.at.T)] = True
-        background = self._some(cells[~ore[tuple(cells.T)]], _BACKGROUND_CELLS, 15)
-        return float(fitted.labels(background).mean()) if len(background) else None
+    shape, valid = evidence.grid.shape, evidence.valid
+    score = np.full(shape, np.nan, dtype=np.float32)
+    number = np.full(shape, -1, dtype=np.int16)
+    predictions, n_draws = [], 0
+    mean = np.zeros(int(valid.sum()))
+    squares = np.zeros_like(mean)
+    folds = protocol.folds(sampling, evidence.reach)
+    for k, (draws, prediction) in enumerate(each_prediction(folds, predict, store, progress)):
+        predictions.append(prediction)
+        at = tuple(prediction.cells.T)
+        score[at], number[at] = prediction.cell_scores, k
+        for scores in () if draws is None else draws:  # Welford's running variance
+            n_draws += 1
+            step = scores - mean
+            mean += step / n_draws
+            squares += step * (scores - mean)
+    deviation = None
+    if spread:
+        deviation = np.full(shape, np.nan, dtype=np.float32)
+        deviation[valid] = np.sqrt(squares / max(1, n_draws - 1))
+    words = protocol.words
+    if any(prediction.drawn for prediction in predictions):
+        words += f"; each place is ranked among at most {cells:,} random cells of its region"
+    return OutOfFold(score, number, sampling, predictions, words, deviation)
 
-    def _some(self, cells: Ints, most: int | None, stream: int) -> Ints:
-        """At most ``most`` of the cells, drawn at random, in their order."""
-        if most is None or len(cells) <= most:
-            return cells
-        rng = np.random.default_rng([self.seed, stream, self.number])
-        return cells[np.sort(rng.choice(len(cells), most, replace=False))]
 
-
-def _seen_scores(fitted: Fitted, valid: Bools, fold: Fold, seed: int) -> Floats:
+def _visible_scores(fitted: Fitted, free: Bools, fold: Fold, seed: int) -> Floats:
     """Scores of random cells that do not depend on hidden data.
 
-    Their windows touch no hidden cell, and models that read the whole map read it without them.
+    The windows of ``free`` cells touch no hidden cell, and models that read the whole map read it
+    without them.
     """
-    cells = np.argwhere(valid & ~windows_touching(fold.hidden, fitted.windows.size))
-    drawn = np.random.default_rng([seed, 12]).permutation(len(cells))[:_SEEN_CELLS]
+    cells = np.argwhere(free)
+    drawn = np.random.default_rng([seed, 12]).permutation(len(cells))[:_VISIBLE_CELLS]
     return fitted.predict(cells[drawn], hidden=fold.hidden)
 
 
-class _Collected:
-    """Collects the folds' answers."""
+def _false_positive_rate(fitted: Fitted, cells: Ints, ore: Ints, seed: list[int]) -> float | None:
+    """Share of the ``cells`` without a known deposit that are predicted positive."""
+    known = np.zeros(fitted.windows.stack.shape[1:], dtype=bool)
+    known[tuple(ore.T)] = True
+    background = _drawn(cells[~known[tuple(cells.T)]], _BACKGROUND_CELLS, seed)
+    return float(fitted.labels(background).mean()) if len(background) else None
 
-    def __init__(self, evidence: Evidence, spread: bool) -> None:
-        shape = evidence.grid.shape
-        self.map = np.full(shape, np.nan, dtype=np.float32)
-        self.fold = np.full(shape, -1, dtype=np.int16)
-        self.folds: list[FoldPrediction] = []
-        self.spread = spread
-        self._valid = evidence.valid
-        self._n = 0
-        self._mean = np.zeros(int(self._valid.sum()))
-        self._squares = np.zeros_like(self._mean)
 
-    def add(self, k: int, draws: Draws | None, prediction: FoldPrediction) -> None:
-        r, c = prediction.cells.T
-        self.map[r, c] = prediction.cell_scores
-        self.fold[r, c] = k
-        self.folds.append(prediction)
-        for scores in () if draws is None else draws:  # Welford's running variance
-            self._n += 1
-            step = scores - self._mean
-            self._mean += step / self._n
-            self._squares += step * (scores - self._mean)
-
-    def result(self, sampling: Sampling, protocol_words: str) -> OutOfFold:
-        spread = None
-        if self.spread:
-            spread = np.full(self.map.shape, np.nan, dtype=np.float32)
-            spread[self._valid] = np.sqrt(self._squares / max(1, self._n - 1))
-        return OutOfFold(self.map, self.fold, sampling, self.folds, protocol_words, spread)
+def _drawn(cells: Ints, most: int | None, seed: list[int]) -> Ints:
+    """At most ``most`` of the cells, drawn at random, in their order."""
+    if most is None or len(cells) <= most:
+        return cells
+    drawn = np.random.default_rng(seed).choice(len(cells), most, replace=False)
+    return cells[np.sort(drawn)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from orecast.arrays import Bools, Floats32, Ints
 from orecast.errors import ModelError, RunError, SamplingError
@@ -22,7 +23,6 @@ from orecast.sampling import (
     Sampling,
     Scaling,
     Windows,
-    fit_fault_control,
 )
 from orecast.sampling.augmentation import Growth
 from orecast.training import load_model
@@ -47,20 +47,13 @@ class Guidance:
     limits: tuple[float, float] = (0.0, 1.0)
 
     @classmethod
-    def by_faults(
-        cls, layer: str, distance: Floats32, visible: Bools, deposits: Ints, cell_size: float
-    ) -> Self:
-        """Fit the influence of faults; raises SamplingError (see ``fit_fault_control``)."""
-        return cls(layer, fit_fault_control(distance, visible, deposits, cell_size))
-
-    @classmethod
     def by_range(cls, layer: str, values: Floats32, visible: Bools) -> Self:
         """Use a layer in [0, 1] as it is; else scale its lowest and highest visible value to 0, 1.
 
         Raises SamplingError if it has one value at all visible cells.
         """
-        seen = values[visible & np.isfinite(values)]
-        low, high = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
+        known = values[visible & np.isfinite(values)]
+        low, high = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
         if not low < high:
             raise SamplingError(
                 f"layer `{layer}` has one value in all training cells of a fold, so it cannot "
@@ -94,25 +87,13 @@ class Guidance:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        if self.control is None:
-            return {"layer": self.layer, "limits": list(self.limits)}
-        control = self.control
-        law = {"exponent": control.exponent, "coefficient": control.coefficient}
-        return {"layer": self.layer, "control": law | {"limits": list(control.limits)}}
+        unused = "limits" if self.control else "control"
+        return {key: value for key, value in asdict(self).items() if key != unused}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Return what ``as_dict`` wrote; raises KeyError, TypeError or ValueError."""
-        if "control" not in content:
-            return cls(str(content["layer"]), limits=_pair(content["limits"]))
-        law = content["control"]
-        exponent, coefficient = float(law["exponent"]), float(law["coefficient"])
-        return cls(str(content["layer"]), FaultControl(exponent, coefficient, _pair(law["limits"])))
-
-
-def _pair(values: Any) -> tuple[float, float]:
-    low, high = map(float, values)
-    return low, high
+        """Return what ``as_dict`` wrote; raises ValueError."""
+        return TypeAdapter(cls).validate_python(content)
 
 
 RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
@@ -122,16 +103,16 @@ RECIPE_FILE, PLACES_FILE = "recipe.json", "places.npz"
 class Fitted:
     """A fitted recipe: the model, the windows' scaling and layers, and the training rows.
 
-    ``rows`` are the training rows before growth. ``learned`` counts the positive and negative rows
-    with grown rows; it is None for a recipe read from a folder. ``guidance`` gives the weight of
-    geological knowledge and ``growth`` the grown rows; None if there are none.
+    ``rows`` are the training rows before growth. ``n_training`` counts the positive and negative
+    rows with grown rows; it is None for a recipe read from a folder. ``guidance`` gives the weight
+    of geological knowledge and ``growth`` the grown rows; None if there are none.
     """
 
     model: Model
     windows: Windows
     rows: Sampling
-    words: str
-    learned: tuple[int, int] | None = None
+    negatives_rule: str
+    n_training: tuple[int, int] | None = None
     guidance: Guidance | None = None
     growth: Growth | None = None
 
@@ -180,7 +161,7 @@ class Fitted:
             "size": self.windows.size,
             "mean": scaling.mean.tolist(),
             "spread": scaling.spread.tolist(),
-            "negatives": self.words,
+            "negatives": self.negatives_rule,
             "guidance": None if self.guidance is None else self.guidance.as_dict(),
         }
         text = json.dumps(content, indent=2, ensure_ascii=False)
@@ -196,8 +177,8 @@ class Fitted:
 
 def labels_of(model: Model, X: Windows) -> Bools:
     """Windows predicted positive, ``(n,)``: by the model's ``labels``, else from a score of 0.5."""
-    own: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
-    return np.asarray(model.predict(X) >= 0.5) if own is None else own(X)
+    labels: Callable[[Windows], Bools] | None = getattr(model, "labels", None)
+    return np.asarray(model.predict(X) >= 0.5) if labels is None else labels(X)
 
 
 def counted(y: NDArray[np.float64]) -> tuple[int, int]:
@@ -224,7 +205,7 @@ class Saved:
     scaling: Scaling
     rows: Sampling
     values: NDArray[np.float32]
-    words: str
+    negatives_rule: str
     guidance: Guidance | None = None
 
     @property
@@ -232,8 +213,8 @@ class Saved:
         """Layers of evidence that it needs: the model's own, and the layer of the guidance."""
         if self.guidance is None:
             return self.names
-        own = tuple(n for n, kind in zip(self.names, self.kinds, strict=True) if kind != WEIGHT)
-        return own if self.guidance.layer in own else (*own, self.guidance.layer)
+        names = tuple(n for n, kind in zip(self.names, self.kinds, strict=True) if kind != WEIGHT)
+        return names if self.guidance.layer in names else (*names, self.guidance.layer)
 
     def on(self, evidence: Evidence, scaling: Scaling | None = None) -> Fitted:
         """Apply the recipe to other evidence, with the layers ``reads`` in this order.
@@ -248,21 +229,21 @@ class Saved:
                 remedy="give the same layers in the same order",
             )
         scaling = scaling or self.scaling
-        own = len(self.names) - (self.guidance is not None)
+        n_layers = len(self.names) - (self.guidance is not None)
         nowhere = np.empty((0, 2), dtype=np.int64)
         windows = Windows(
-            evidence.stack[:own],
-            self.names[:own],
+            evidence.stack[:n_layers],
+            self.names[:n_layers],
             nowhere,
             self.size,
-            scaling=Scaling(scaling.mean[:own], scaling.spread[:own]),
-            kinds=self.kinds[:own],
+            scaling=Scaling(scaling.mean[:n_layers], scaling.spread[:n_layers]),
+            kinds=self.kinds[:n_layers],
             cell_size=min(evidence.grid.cell_size),
         )
         if self.guidance is not None:
             windows = self.guidance.joined(windows, evidence.layer(self.guidance.layer))
         rows = Sampling.of(nowhere, np.nan)
-        return Fitted(self.model, windows, rows, self.words, guidance=self.guidance)
+        return Fitted(self.model, windows, rows, self.negatives_rule, guidance=self.guidance)
 
 
 def read_fitted(folder: Path) -> Saved:
@@ -280,7 +261,7 @@ def read_fitted(folder: Path) -> Saved:
             raise ValueError("layers, kinds, mean and spread differ in length")
         guided = content.get("guidance")
         guidance = None if guided is None else Guidance.from_dict(guided)
-        words = str(content["negatives"])
+        rule = str(content["negatives"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(
             f"the fitted recipe cannot be read: {why_broken(error)}",
@@ -294,7 +275,7 @@ def read_fitted(folder: Path) -> Saved:
             remedy=_REMEDY,
         )
     model = load_model(folder)
-    return Saved(model, names, kinds, size, scaling, rows, values, words, guidance)
+    return Saved(model, names, kinds, size, scaling, rows, values, rule, guidance)
 
 
 def _read_places(path: Path) -> tuple[Sampling, NDArray[np.float32]]:

@@ -10,7 +10,6 @@ import numpy as np
 from orecast.arrays import Bools, Floats
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
-from orecast.grid import windows_touching
 from orecast.metrics import RankCurve, fit_rank_curve, percentiles, rank_threshold
 from orecast.sampling import Sampling, SplitProtocol
 
@@ -66,19 +65,16 @@ def calibrate_inside(
     fold: no inner fold fits to them or scores a window that touches them. None if the part cannot
     be split.
     """
-    seen = evidence.valid
-    if hidden is not None:
-        seen = seen & ~hidden & ~windows_touching(hidden, recipe.size)
+    free = recipe.free(evidence, hidden)
     rng = np.random.default_rng([seed, 11])
     if not recipe.labels:  # it did not learn from the deposits, so no inner folds are needed
-        return Calibration.of(_ranks(fitted, ore, seen, hidden, rng))
+        return Calibration.of(_ranks(fitted, ore, free, hidden, rng))
     ranks = []
     try:
-        folds = inner.folds(ore, evidence.reach)
-        for fold in folds:
-            out = fold.hidden if hidden is None else fold.hidden | hidden
-            within = recipe.fit(evidence, ore.take(fold.train), hidden=out, seed=seed)
-            ranks.append(_ranks(within, ore.take(fold.test), fold.region & seen, hidden, rng))
+        for fold in inner.folds(ore, evidence.reach):
+            both_hidden = fold.hidden if hidden is None else fold.hidden | hidden
+            within = recipe.fit(evidence, ore.take(fold.train), hidden=both_hidden, seed=seed)
+            ranks.append(_ranks(within, ore.take(fold.test), fold.region & free, hidden, rng))
     except SamplingError:
         return None
     return Calibration.of(np.concatenate(ranks))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,32 +22,38 @@ from orecast.sampling.augmentation import Growth
 from orecast.validation.inner import Calibration
 
 Draws = NDArray[np.float32]  # (m, n_cells)
+Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
+def _none() -> Floats:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoldPrediction:
     """Predictions of one fold's model.
 
     ``train`` and ``test`` are rows of the sampling; ``scores`` ``(n_test,)`` belong to the test
     rows. ``cells`` ``(m, 2)`` lie in the fold's region and have ``cell_scores`` ``(m,)``; test rows
-    are ranked among them. They are all cells of the region, or a random draw. ``seen`` holds scores
-    of cells that do not depend on hidden data; it is empty unless the whole map was predicted.
-    ``positive`` ``(n_test,)`` marks test rows predicted positive. ``false_positive_rate`` is the
-    share of the region's cells without a known deposit that are predicted positive. Both
-    need the model's own labels; ``positive`` is also set where a paper defines it.
+    are ranked among them. They are all cells of the region, or a random draw. ``visible_scores``
+    are scores of cells that do not depend on hidden data; there are none unless the whole map was
+    predicted. ``positive`` ``(n_test,)`` marks test rows predicted positive.
+    ``false_positive_rate`` is the share of the region's cells without a known deposit that are
+    predicted positive. Both need the model's own labels; ``positive`` is also set where a paper
+    defines it.
     """
 
     train: Ints
     test: Ints
     scores: Floats
-    cells: Ints
-    cell_scores: Floats
-    seen: Floats
-    hidden_cells: int
+    cells: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    cell_scores: Floats = field(default_factory=_none)
+    visible_scores: Floats = field(default_factory=_none)
+    hidden_cells: int = 0
     visible_cells: int  # with evidence, not hidden from the fold
-    region_cells: int  # with evidence
-    words: str  # how negatives were chosen
-    learned: tuple[int, int]  # positive and negative training rows, with grown rows
+    region_cells: int = 0  # with evidence
+    negatives_rule: str  # how negatives were chosen
+    n_training: tuple[int, int]  # positive and negative training rows, with grown rows
     calibration: Calibration | None = None
     positive: Bools | None = None
     false_positive_rate: float | None = None
@@ -80,9 +87,9 @@ class OutOfFold:
     spread: NDArray[np.float32] | None = None
 
     @property
-    def words(self) -> str:
+    def negatives_rule(self) -> str:
         """How negatives were chosen."""
-        return self.folds[-1].words
+        return self.folds[-1].negatives_rule
 
     @cached_property
     def rows(self) -> Ints:
@@ -136,13 +143,38 @@ def prediction_path(store: Path, fold: int) -> Path:
     return store / f"fold-{fold}.npz"
 
 
+def each_prediction(
+    folds: Sequence[Fold],
+    predict: Callable[[int, Fold], tuple[Draws | None, FoldPrediction]],
+    store: Path | None,
+    progress: Progress | None,
+) -> Iterator[tuple[Draws | None, FoldPrediction]]:
+    """Draws and prediction of each fold in turn, by ``predict`` from its number and itself.
+
+    With ``store``, each finished fold is written there, and a resumed run reads it.
+    """
+    for k, fold in enumerate(folds):
+        if progress:
+            progress("fold", k, len(folds))
+        path = None if store is None else prediction_path(store, k)
+        if path is not None and path.is_file():
+            yield read_prediction(path, fold)
+            continue
+        draws, prediction = predict(k, fold)
+        if path is not None:
+            write_prediction(path, draws, prediction)
+        yield draws, prediction
+    if progress:
+        progress("fold", len(folds), len(folds))
+
+
 def write_prediction(path: Path, draws: Draws | None, prediction: FoldPrediction) -> None:
     """Write a fold's draws and prediction; raises RunError if the file cannot be written."""
     content = {
-        "words": prediction.words,
+        "words": prediction.negatives_rule,
         "visible_cells": prediction.visible_cells,
         "region_cells": prediction.region_cells,
-        "learned": prediction.learned,
+        "learned": prediction.n_training,
         "calibration": None if prediction.calibration is None else prediction.calibration.as_dict(),
         "false_positive_rate": prediction.false_positive_rate,
     }
@@ -150,16 +182,14 @@ def write_prediction(path: Path, draws: Draws | None, prediction: FoldPrediction
         "scores": prediction.scores,
         "cells": prediction.cells,
         "cell_scores": prediction.cell_scores,
-        "seen": prediction.seen,
+        "seen": prediction.visible_scores,
         "said": np.array(json.dumps(content)),
+        "draws": draws,
+        "positive": prediction.positive,
     }
-    if draws is not None:
-        arrays["draws"] = draws
-    if prediction.positive is not None:
-        arrays["positive"] = prediction.positive
     try:
         with written_whole(path) as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+            np.savez(stream, **{k: v for k, v in arrays.items() if v is not None})  # type: ignore[arg-type]
     except OSError as error:
         raise RunError(
             f"the fold cannot be written ({error.strerror or error})",
@@ -173,22 +203,22 @@ def read_prediction(path: Path, fold: Fold) -> tuple[Draws | None, FoldPredictio
     try:
         with np.load(path, allow_pickle=False) as saved:
             content = json.loads(str(saved["said"]))
-            calibration, learned = content["calibration"], content["learned"]
+            calibration, (positive, negative) = content["calibration"], content["learned"]
             return saved.get("draws"), FoldPrediction(
-                fold.train,
-                fold.test,
-                saved["scores"],
-                saved["cells"],
-                saved["cell_scores"],
-                saved["seen"],
-                int(fold.hidden.sum()),
-                content["visible_cells"],
-                content["region_cells"],
-                content["words"],
-                (learned[0], learned[1]),
-                None if calibration is None else Calibration.from_dict(calibration),
-                saved.get("positive"),
-                content["false_positive_rate"],
+                train=fold.train,
+                test=fold.test,
+                scores=saved["scores"],
+                cells=saved["cells"],
+                cell_scores=saved["cell_scores"],
+                visible_scores=saved["seen"],
+                hidden_cells=int(fold.hidden.sum()),
+                visible_cells=content["visible_cells"],
+                region_cells=content["region_cells"],
+                negatives_rule=content["words"],
+                n_training=(positive, negative),
+                calibration=None if calibration is None else Calibration.from_dict(calibration),
+                positive=saved.get("positive"),
+                false_positive_rate=content["false_positive_rate"],
             )
     except BROKEN_ARRAYS:
         raise damaged_file(path) from None

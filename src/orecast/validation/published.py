@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
 from orecast.metrics import f1_optimal_threshold
-from orecast.sampling import Fold, Model, Sampling, Windows
+from orecast.sampling import Fold, Sampling, Windows
 from orecast.sampling.augmentation import Step, grow
-from orecast.splits.paper import Definition
+from orecast.splits.paper import GivenSplit, Paper
 from orecast.validation.fitted import counted, labels_of
-from orecast.validation.predictions import (
-    FoldPrediction,
-    OutOfFold,
-    prediction_path,
-    read_prediction,
-    write_prediction,
-)
+from orecast.validation.predictions import FoldPrediction, OutOfFold, Progress, each_prediction
 from orecast.validation.recipe import Recipe
 
-Progress = Callable[[str, int, int], None]
+PublishedProtocol = Paper | GivenSplit
 
 _ROUNDING = 1e-9
-_NOWHERE = np.empty((0, 2), dtype=np.int64)
-
-
-class PublishedProtocol(Protocol):
-    """A paper's way to split rows: ``Paper``, or ``GivenSplit`` of its authors' own windows."""
-
-    words: str
-
-    @property
-    def defined(self) -> Definition:
-        """How the paper split, grew and classified windows."""
-
-    def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:
-        """Split the rows; nothing is hidden."""
 
 
 def published_predict(
@@ -53,7 +32,7 @@ def published_predict(
     protocol: PublishedProtocol,
     *,
     seed: int,
-    words: str,
+    negatives_rule: str,
     store: Path | None = None,
     progress: Progress | None = None,
 ) -> OutOfFold:
@@ -61,9 +40,9 @@ def published_predict(
 
     If the paper grew first, screening, scaling and growth are fitted once to all rows, and the
     grown rows are split. Otherwise they are fitted to the training rows of each fold, and the test
-    windows are read in the same way. ``words`` say how negatives were chosen. The result's sampling
-    holds the training and test rows of all folds, numbered as in the folds. A grown row has the
-    ``origin`` of the first window it was made from; a generator's row has -1.
+    windows are read in the same way. ``negatives_rule`` is how negatives were chosen. The result's
+    sampling holds the training and test rows of all folds, numbered as in the folds. A grown row
+    has the ``origin`` of the first window it was made from; a generator's row has -1.
 
     A model without labels is tested on the same rows. It learns from the training rows that were
     not grown, since growth by class would leak labels.
@@ -72,34 +51,33 @@ def published_predict(
     depends only on the seed.
     """
     sampling, folds, sides = _split(recipe, evidence, rows, protocol, seed)
-    predictions = []
-    for k, (fold, (learned, tested)) in enumerate(zip(folds, sides, strict=True)):
-        if progress:
-            progress("fold", k, len(folds))
-        kept = None if store is None else prediction_path(store, k)
-        if kept is not None and kept.is_file():
-            _, prediction = read_prediction(kept, fold)
+
+    def predict(k: int, fold: Fold) -> tuple[None, FoldPrediction]:
+        train, test = sides[k]
+        fit, y = train, train.rows.y
+        if not recipe.labels:
+            fit = train.take(np.flatnonzero(~train.made))
+            y = np.full(len(fit.rows), np.nan)
+        model = recipe.model().fit(fit.X, y, fit.rows.group, seed=seed)
+        scores = model.predict(test.X)
+        if protocol.defined.threshold == "own":
+            positive = labels_of(model, test.X)
         else:
-            model = _fitted(recipe, learned, seed)
-            scores = model.predict(tested.X)
-            prediction = FoldPrediction(
-                *(fold.train, fold.test, scores),
-                *(_NOWHERE, np.empty(0), np.empty(0)),
-                hidden_cells=0,
-                visible_cells=int(evidence.valid.sum()),
-                region_cells=0,
-                words=words,
-                learned=counted(learned.rows.y) if recipe.labels else (0, 0),
-                positive=_predicted_positive(model, protocol.defined, learned, tested, scores),
-            )
-            if kept is not None:
-                write_prediction(kept, None, prediction)
-        predictions.append(prediction)
-    if progress:
-        progress("fold", len(folds), len(folds))
+            positive = scores >= f1_optimal_threshold(train.rows.y, model.predict(train.X))
+        return None, FoldPrediction(
+            train=fold.train,
+            test=fold.test,
+            scores=scores,
+            visible_cells=int(evidence.valid.sum()),
+            negatives_rule=negatives_rule,
+            n_training=counted(y),
+            positive=positive,
+        )
+
+    predictions = [found for _, found in each_prediction(folds, predict, store, progress)]
     shape = evidence.grid.shape
-    nothing = np.full(shape, np.nan, dtype=np.float32), np.full(shape, -1, dtype=np.int16)
-    return OutOfFold(*nothing, sampling, predictions, protocol.words)
+    no_scores, no_folds = np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int16)
+    return OutOfFold(no_scores, no_folds, sampling, predictions, protocol.words)
 
 
 def published_folds(
@@ -110,7 +88,7 @@ def published_folds(
     return sampling, folds
 
 
-class _Part(NamedTuple):
+class _Rows(NamedTuple):
     """Windows, their rows, and which of them growth made, ``(n,)``."""
 
     X: Windows
@@ -118,58 +96,53 @@ class _Part(NamedTuple):
     made: Bools
 
     @classmethod
-    def of(cls, X: Windows, rows: Sampling, plan: Sequence[Step], seed: int) -> _Part:
+    def grown(cls, X: Windows, rows: Sampling, plan: Sequence[Step], seed: int) -> _Rows:
         more = grow(X, rows.y, rows.group, plan, seed=seed)
         first = more.origin[:, 0]
         origin = np.where(first >= 0, rows.origin[first], -1)
         made = np.arange(len(first)) >= len(rows)
         return cls(more.X, Sampling(more.X.at, more.y, more.group, origin), made)
 
-    def take(self, rows: Ints) -> _Part:
-        return _Part(self.X.take(rows), self.rows.take(rows), self.made[rows])
+    def take(self, rows: Ints) -> _Rows:
+        return _Rows(self.X.take(rows), self.rows.take(rows), self.made[rows])
 
 
 def _split(
     recipe: Recipe, evidence: Evidence, rows: Sampling, protocol: PublishedProtocol, seed: int
-) -> tuple[Sampling, list[Fold], list[tuple[_Part, _Part]]]:
+) -> tuple[Sampling, list[Fold], list[tuple[_Rows, _Rows]]]:
     """All training and test rows, the folds by row numbers, and both parts of each fold."""
     defined = protocol.defined
     if defined.grow in ("first", "none"):
-        windows = _windows(recipe, evidence, rows, seed)
-        whole = _Part.of(windows, rows, recipe.plan if defined.grow == "first" else (), seed)
-        folds = list(protocol.folds(whole.rows, evidence.reach))
+        windows, _ = recipe.windows(evidence, rows, hidden=None, seed=seed)
+        whole = _Rows.grown(windows, rows, recipe.plan if defined.grow == "first" else (), seed)
+        folds = protocol.folds(whole.rows, evidence.reach)
         return whole.rows, folds, [(whole.take(f.train), whole.take(f.test)) for f in folds]
-    sides = [
-        _grown_after(recipe, evidence, rows, fold, defined, seed)
-        for fold in protocol.folds(rows, evidence.reach)
-    ]
-    parts = [part for pair in sides for part in pair]
-    ends = np.cumsum([0, *(len(part.rows) for part in parts)])
-    numbers = [np.arange(*span) for span in pairwise(ends)]
+    sides = []
+    for fold in protocol.folds(rows, evidence.reach):
+        train, test = rows.take(fold.train), rows.take(fold.test)
+        windows, _ = recipe.windows(evidence, train, hidden=None, seed=seed)
+        plans: tuple[Sequence[Step], Sequence[Step]] = (recipe.plan, ())
+        if defined.grow == "each part":
+            plans = divided(recipe.plan, train.y, test.y, defined.share)
+        test_seed = int(np.random.default_rng([seed, 16]).integers(2**63))
+        grown = _Rows.grown(windows, train, plans[0], seed)
+        sides.append((grown, _Rows.grown(windows.moved(test.at), test, plans[1], test_seed)))
+    parts = [part.rows for side in sides for part in side]
+    ends = np.cumsum([len(part) for part in parts])
+    numbers = np.split(np.arange(ends[-1]), ends[:-1])
     nothing = np.zeros(evidence.grid.shape, dtype=bool)
     folds = [
         Fold(*pair, nothing, nothing) for pair in zip(numbers[::2], numbers[1::2], strict=True)
     ]
-    columns = (
-        np.concatenate([getattr(part.rows, name) for part in parts])
-        for name in ("at", "y", "group", "origin")
-    )
-    return Sampling(*columns), folds, sides
-
-
-def _grown_after(
-    recipe: Recipe, evidence: Evidence, rows: Sampling, fold: Fold, defined: Definition, seed: int
-) -> tuple[_Part, _Part]:
-    """Training and test part of a fold; the test part is grown only if the paper grew it."""
-    train, test = rows.take(fold.train), rows.take(fold.test)
-    windows = _windows(recipe, evidence, train, seed)
-    plans: tuple[Sequence[Step], Sequence[Step]] = (recipe.plan, ())
-    if defined.grow == "each part":
-        plans = divided(recipe.plan, train.y, test.y, defined.share)
-    other = int(np.random.default_rng([seed, 16]).integers(2**63))
     return (
-        _Part.of(windows, train, plans[0], seed),
-        _Part.of(windows.moved(test.at), test, plans[1], other),
+        Sampling(
+            at=np.concatenate([part.at for part in parts]),
+            y=np.concatenate([part.y for part in parts]),
+            group=np.concatenate([part.group for part in parts]),
+            origin=np.concatenate([part.origin for part in parts]),
+        ),
+        folds,
+        sides,
     )
 
 
@@ -187,8 +160,8 @@ def divided(
     parts: tuple[list[Step], list[Step]] = [], []
     for step in plan:
         if step.n is None and step.to is None:
-            for part in parts:
-                part.append(step)
+            parts[0].append(step)
+            parts[1].append(step)
             continue
         for label, more in step.amounts(np.concatenate([train, test])).items():
             assert more is not None
@@ -200,25 +173,3 @@ def divided(
                 n, to = (ends - rows, None) if step.to is None else (None, ends)
                 part.append(replace(step, label=label, n=n, to=to))
     return tuple(parts[0]), tuple(parts[1])
-
-
-def _windows(recipe: Recipe, evidence: Evidence, rows: Sampling, seed: int) -> Windows:
-    return recipe.windows(evidence, rows, visible=evidence.valid, hidden=None, seed=seed)
-
-
-def _fitted(recipe: Recipe, part: _Part, seed: int) -> Model:
-    if recipe.labels:
-        return recipe.model().fit(part.X, part.rows.y, part.rows.group, seed=seed)
-    part = part.take(np.flatnonzero(~part.made))
-    no_labels = np.full(len(part.rows), np.nan)
-    return recipe.model().fit(part.X, no_labels, part.rows.group, seed=seed)
-
-
-def _predicted_positive(
-    model: Model, defined: Definition, learned: _Part, tested: _Part, scores: Floats
-) -> Bools:
-    """Test rows predicted positive, by the paper's rule."""
-    if defined.threshold == "own":
-        return labels_of(model, tested.X)
-    threshold = f1_optimal_threshold(learned.rows.y, model.predict(learned.X))
-    return np.asarray(scores >= threshold)

@@ -19,10 +19,11 @@ from orecast.sampling import (
     Sampling,
     Windows,
     choose_negatives,
+    fit_fault_control,
     fit_scaling,
     slide,
 )
-from orecast.sampling.augmentation import Growth, Step, check_growth, grow
+from orecast.sampling.augmentation import Growth, Step, grow
 from orecast.validation.fitted import Fitted, Guidance, counted
 
 _UNLABELLED = 20_000  # cells from which a model without labels learns
@@ -60,51 +61,53 @@ class Recipe:
 
     def fit(self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int) -> Fitted:
         """Fit to the training deposits ``ore``; nothing is read from ``hidden`` cells."""
-        visible = evidence.valid if hidden is None else evidence.valid & ~hidden
-        rows, words = self.rows(evidence, ore, hidden=hidden, seed=seed)
-        return self.fit_rows(evidence, rows, visible=visible, hidden=hidden, seed=seed, words=words)
+        rows, rule = self._rows(evidence, ore, hidden, seed)
+        return self.fit_rows(evidence, rows, hidden=hidden, seed=seed, negatives_rule=rule)
 
     def check_fit(
         self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
     ) -> tuple[Windows, Sampling, Growth | None]:
         """Raise the errors of ``fit`` without training; return its windows, rows and growth.
 
-        Windows and rows are those before growth. In the growth, copies replace what a generator
-        would make.
+        Windows and rows are those before growth. In the growth, turned windows replace what a
+        generator would make.
         """
-        visible = evidence.valid if hidden is None else evidence.valid & ~hidden
-        rows, _ = self.rows(evidence, ore, hidden=hidden, seed=seed)
-        windows = self.windows(evidence, rows, visible=visible, hidden=hidden, seed=seed)
-        growth = self._growth(windows, rows, check_growth, seed)
+        rows, _ = self._rows(evidence, ore, hidden, seed)
+        windows, _ = self.windows(evidence, rows, hidden=hidden, seed=seed)
+        growth = self._growth(windows, rows, seed, train=False)
         X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
         check: Callable[..., None] | None = getattr(self.model(), "check_fit", None)
         if check is not None:
             check(X, y, group, seed=seed)
         return windows, rows, growth
 
-    def rows(
-        self, evidence: Evidence, ore: Sampling, *, hidden: Bools | None, seed: int
+    def free(self, evidence: Evidence, hidden: Bools | None) -> Bools:
+        """Cells with evidence whose windows touch no ``hidden`` cell, ``(rows, columns)``."""
+        if hidden is None:
+            return evidence.valid
+        return evidence.valid & ~windows_touching(hidden, self.size)
+
+    def _rows(
+        self, evidence: Evidence, ore: Sampling, hidden: Bools | None, seed: int
     ) -> tuple[Sampling, str]:
         """Training rows whose windows touch no ``hidden`` cell, and how negatives were chosen.
 
         Raises SamplingError if no positive or no negative row is left.
         """
-        seen = evidence.valid
-        if hidden is not None:
-            seen = seen & ~hidden & ~windows_touching(hidden, self.size)
+        free = self.free(evidence, hidden)
         if not self.labels:
-            return _unlabelled(seen, seed), "none: the model uses no labels"
-        return self.labelled_rows(evidence, ore, seen, seed)
+            return _unlabelled(free, seed), "none: the model uses no labels"
+        return self.labelled_rows(evidence, ore, free, seed)
 
     def labelled_rows(
-        self, evidence: Evidence, ore: Sampling, seen: Bools, seed: int
+        self, evidence: Evidence, ore: Sampling, free: Bools, seed: int
     ) -> tuple[Sampling, str]:
         """Slid copies of the deposits, and negatives; how negatives were chosen.
 
-        Both lie among the cells ``seen``.
+        Both lie among the cells ``free``.
         """
         copies = slide(ore, self.shift, size=self.size, shape=evidence.grid.shape)
-        copies = copies.take(seen[copies.at[:, 0], copies.at[:, 1]])
+        copies = copies.take(free[tuple(copies.at.T)])
         if not len(copies):
             raise SamplingError(
                 "a fold has no training deposits left",
@@ -112,21 +115,23 @@ class Recipe:
                 remedy="set a smaller sampling.window or evidence.radius, or add deposits that "
                 "lie farther apart",
             )
-        negatives, words = self._negatives(evidence, ore, copies, seen, seed)
-        return copies.joined(negatives), words
+        negatives, rule = self._negatives(evidence, ore, copies, free, seed)
+        return copies.joined(negatives), rule
 
     def _negatives(
-        self, evidence: Evidence, ore: Sampling, copies: Sampling, seen: Bools, seed: int
+        self, evidence: Evidence, ore: Sampling, copies: Sampling, free: Bools, seed: int
     ) -> tuple[Sampling, str]:
         """Negative rows, none at a cell of a deposit's copy.
 
-        Chosen negatives lie so far from the edge of the cells ``seen``, and from the deposits, that
+        Chosen negatives lie so far from the edge of the cells ``free``, and from the deposits, that
         the plan can slide all rows in every direction and no cell gets both labels.
         """
+        taken = np.zeros_like(free)
+        taken[tuple(copies.at.T)] = True
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
             rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
-            rows = rows.take(seen[rows.at[:, 0], rows.at[:, 1]] & ~_among(rows.at, copies.at))
+            rows = rows.take((free & ~taken)[tuple(rows.at.T)])
             if not len(rows):
                 raise SamplingError(
                     "a fold has no known barren places left",
@@ -139,75 +144,72 @@ class Recipe:
         ore_slide, slide_by = (
             sum(step.slide_distance(label) for step in self.plan) for label in (1.0, 0.0)
         )
-        taken = np.zeros_like(seen)
-        taken[copies.at[:, 0], copies.at[:, 1]] = True
-        free = _within(seen, slide_by) & ~windows_touching(taken, 2 * (ore_slide + slide_by) + 1)
+        possible = _within(free, slide_by)
+        possible &= ~windows_touching(taken, 2 * (ore_slide + slide_by) + 1)
         target = None if self.target is None else evidence.layer(self.target)
         faults = None
         if self.faults is not None:
             faults = evidence.layer(self.faults) / np.float32(min(evidence.grid.cell_size))
-        at, words = choose_negatives(
-            self.negatives, n, ore.at, free, target=target, faults=faults, seed=seed
+        at, rule = choose_negatives(
+            self.negatives, n, ore.at, possible, target=target, faults=faults, seed=seed
         )
-        return Sampling.of(at, 0.0), words
+        return Sampling.of(at, 0.0), rule
 
     def fit_rows(
         self,
         evidence: Evidence,
         rows: Sampling,
         *,
-        visible: Bools,
         hidden: Bools | None,
         seed: int,
-        words: str = "",
+        negatives_rule: str = "",
     ) -> Fitted:
         """Screen, scale, grow the rows and train the model."""
-        guidance = self._guidance(evidence, rows, visible) if self.guided else None
-        windows = self._read(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
-        growth = self._growth(windows, rows, grow, seed)
+        windows, guidance = self.windows(evidence, rows, hidden=hidden, seed=seed)
+        growth = self._growth(windows, rows, seed)
         X, y, group = (windows, rows.y, rows.group) if growth is None else growth[:3]
         model = self.model().fit(X, y, group, seed=seed)
-        return Fitted(model, windows, rows, words, counted(y), guidance, growth)
+        return Fitted(model, windows, rows, negatives_rule, counted(y), guidance, growth)
 
     def _growth(
-        self, windows: Windows, rows: Sampling, by: Callable[..., Growth], seed: int
+        self, windows: Windows, rows: Sampling, seed: int, *, train: bool = True
     ) -> Growth | None:
         """Windows grown by the plan, with their labels and groups; None without growth."""
         if not (self.plan and self.labels):
             return None
-        return by(windows, rows.y, rows.group, self.plan, seed=seed)
+        return grow(windows, rows.y, rows.group, self.plan, seed=seed, train=train)
 
     def windows(
-        self, evidence: Evidence, rows: Sampling, *, visible: Bools, hidden: Bools | None, seed: int
-    ) -> Windows:
-        """Windows of the rows as the model reads them: layers screened, values scaled."""
-        guidance = self._guidance(evidence, rows, visible) if self.guided else None
-        return self._read(evidence, rows, guidance, visible=visible, hidden=hidden, seed=seed)
+        self, evidence: Evidence, rows: Sampling, *, hidden: Bools | None, seed: int
+    ) -> tuple[Windows, Guidance | None]:
+        """Windows of the rows as the model reads them: layers screened, values scaled.
 
-    def _read(
-        self,
-        evidence: Evidence,
-        rows: Sampling,
-        guidance: Guidance | None,
-        *,
-        visible: Bools,
-        hidden: Bools | None,
-        seed: int,
-    ) -> Windows:
-        """Windows as ``windows`` returns them, by a guidance that is fitted already."""
-        windows = _windows(evidence, rows.at, self.size, hidden)
+        Also the guidance of a ``guided`` model, whose weight is their last layer.
+        """
+        visible = evidence.valid if hidden is None else evidence.valid & ~hidden
+        guidance = self._guidance(evidence, rows, visible) if self.guided else None
+        windows = Windows(
+            evidence.stack,
+            evidence.names,
+            rows.at,
+            self.size,
+            hidden=hidden,
+            kinds=tuple(evidence.kind(n) for n in evidence.names),
+            cell_size=min(evidence.grid.cell_size),
+        )
         if self.layers is not None:
-            windows = _selecting(windows, np.array([windows.names.index(n) for n in self.layers]))
-        windows = _selecting(windows, self._screened(evidence, windows, rows, seed))
+            windows = _selecting(windows, [windows.names.index(n) for n in self.layers])
+        if self.screening.method != "none":
+            windows = _selecting(windows, self._screened(windows, rows, seed))
         if self.channels:
             windows = self._with_channels(windows, evidence, visible, seed)
         if guidance is not None and self.weight is not None:
             others = [k for k, name in enumerate(windows.names) if name != self.weight]
-            windows = _selecting(windows, np.array(others, dtype=np.int64))
+            windows = _selecting(windows, others)
         windows = replace(windows, scaling=fit_scaling(windows.stack, visible))
-        if guidance is None:
-            return windows
-        return guidance.joined(windows, evidence.layer(guidance.layer))
+        if guidance is not None:
+            windows = guidance.joined(windows, evidence.layer(guidance.layer))
+        return windows, guidance
 
     def _guidance(self, evidence: Evidence, rows: Sampling, visible: Bools) -> Guidance:
         """Fit the weight of geological knowledge."""
@@ -218,7 +220,8 @@ class Recipe:
         _, places = np.unique(ore.origin, return_index=True)  # a slid copy is no new deposit
         cell = min(evidence.grid.cell_size)
         distance = evidence.layer(self.faults)
-        return Guidance.by_faults(self.faults, distance, visible, ore.at[places], cell)
+        control = fit_fault_control(distance, visible, ore.at[places], cell)
+        return Guidance(self.faults, control)
 
     def _with_channels(
         self, windows: Windows, evidence: Evidence, visible: Bools, seed: int
@@ -244,47 +247,42 @@ class Recipe:
             kinds=(*windows.kinds, *("detector" for _ in layers)),
         )
 
-    def _screened(self, evidence: Evidence, windows: Windows, rows: Sampling, seed: int) -> Ints:
+    def _screened(self, windows: Windows, rows: Sampling, seed: int) -> list[int]:
         """Numbers of the layers to keep; only elements are screened, on one row of each origin.
 
         Slid copies are not new observations. Counting them would make every test too significant.
         """
-        everything = np.arange(len(windows.names))
-        if self.screening.method == "none":
-            return everything
-        elements = np.array([evidence.kind(n) == "element" for n in windows.names])
-        names = [n for n, e in zip(windows.names, elements, strict=True) if e]
+        elements = [k for k, kind in enumerate(windows.kinds) if kind == "element"]
         _, first = np.unique(rows.origin, return_index=True)
         result = screen(
             self.screening.method,
             windows.take(first).centre()[:, elements],
             rows.y[first],
-            names,
+            [windows.names[k] for k in elements],
             threshold=self.screening.threshold,
             keep=self.screening.keep,
             seed=seed,
         )
-        kept = ~elements
-        kept[elements] = result.kept
         if not result.kept.any():
             raise SamplingError(
                 f"screening by `{self.screening.method}` keeps no element in a fold",
                 where="screening.threshold",
                 remedy="set a lower threshold, or list elements in screening.keep",
             )
-        return np.flatnonzero(kept)
+        left_out = {k for k, kept in zip(elements, result.kept, strict=True) if not kept}
+        return [k for k in range(len(windows.names)) if k not in left_out]
 
 
-def _within(seen: Bools, margin: int) -> Bools:
-    """Cells ``seen`` that lie at least ``margin`` cells from all others and from the edge."""
-    others = np.pad(~seen, margin, constant_values=True)
+def _within(free: Bools, margin: int) -> Bools:
+    """Cells ``free`` that lie at least ``margin`` cells from all others and from the edge."""
+    others = np.pad(~free, margin, constant_values=True)
     near = windows_touching(others, 2 * margin + 1)
-    return ~near[margin : margin + seen.shape[0], margin : margin + seen.shape[1]]
+    return ~near[margin : margin + free.shape[0], margin : margin + free.shape[1]]
 
 
-def _unlabelled(seen: Bools, seed: int) -> Sampling:
-    """Random cells among those ``seen``, without labels."""
-    cells = np.argwhere(seen)
+def _unlabelled(free: Bools, seed: int) -> Sampling:
+    """Random cells among those ``free``, without labels."""
+    cells = np.argwhere(free)
     if not len(cells):
         raise SamplingError(
             "a fold has no training cells left",
@@ -296,30 +294,12 @@ def _unlabelled(seen: Bools, seed: int) -> Sampling:
     return Sampling.of(cells[np.sort(drawn)], np.nan)
 
 
-def _windows(evidence: Evidence, at: Ints, size: int, hidden: Bools | None) -> Windows:
-    return Windows(
-        evidence.stack,
-        evidence.names,
-        at,
-        size,
-        hidden=hidden,
-        kinds=tuple(evidence.kind(n) for n in evidence.names),
-        cell_size=min(evidence.grid.cell_size),
-    )
-
-
-def _selecting(windows: Windows, kept: Ints) -> Windows:
-    if len(kept) == len(windows.names):
+def _selecting(windows: Windows, layers: list[int]) -> Windows:
+    if len(layers) == len(windows.names):
         return windows
     return replace(
         windows,
-        stack=windows.stack[kept],
-        names=tuple(windows.names[i] for i in kept),
-        kinds=tuple(windows.kinds[i] for i in kept),
+        stack=windows.stack[layers],
+        names=tuple(windows.names[k] for k in layers),
+        kinds=tuple(windows.kinds[k] for k in layers),
     )
-
-
-def _among(at: Ints, others: Ints) -> Bools:
-    """Whether each cell is one of the others, ``(n,)``."""
-    known = {tuple(cell) for cell in others.tolist()}
-    return np.array([tuple(cell) in known for cell in at.tolist()], dtype=bool)

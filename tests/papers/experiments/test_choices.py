@@ -23,7 +23,7 @@ from orecast.models.networks.resnet import (
 )
 from orecast.models.networks.ssgsnet import DualBranchNet, SSGSNet
 from orecast.papers.experiments import read_experiment
-from orecast.sampling.augmentation import Noise, Smote
+from orecast.sampling.augmentation import GaussianNoise, Smote
 from orecast.training.generators.gan import AdversarialNetwork
 from orecast.training.generators.vae import VariationalAutoencoder
 from orecast.training.searching import search_epochs, trials
@@ -117,7 +117,7 @@ def test_generators() -> None:
             assert words in told
     assert f"gamma of {AdversarialNetwork().penalty:g}" in taken("resgcn", "GAN")
     told = taken("resgcn", "random noise and SMOTE")
-    assert f"variance {default(Noise, 'variance')}" in told
+    assert f"variance {default(GaussianNoise, 'variance')}" in told
     assert f"{default(Smote, 'neighbours')} neighbours" in told
     assert f"{default(Smote, 'neighbours')}," in taken("mfaf", "neighbours of SMOTE")
 

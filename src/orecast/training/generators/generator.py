@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,11 +19,11 @@ from orecast.arrays import Floats32, Ints
 from orecast.errors import ModelError, SamplingError
 from orecast.sampling.augmentation import (
     OPTIONS,
-    Part,
+    Augmenter,
+    MadeRows,
     Units,
     keyed_normal,
     require_positive,
-    require_rows,
     require_whole,
 )
 from orecast.sampling.windows import WEIGHT, Windows
@@ -161,7 +161,7 @@ def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 _MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as for every network (networks.blocks, config.schema)
 
 
-class Generator(ABC):
+class Generator(Augmenter):
     """Base of the generators; a subclass builds its networks and trains them.
 
     Networks read windows on the principal axes of their layers (``Axes``). ``epochs`` passes over
@@ -173,9 +173,8 @@ class Generator(ABC):
 
     checkpoints: Path | None = None
 
-    fewest: int = 10
-    per_row: bool = False
-    name: ClassVar[str]
+    fewest = 10
+    per_row = False
 
     net_: nn.Module
     axes_: Axes
@@ -189,7 +188,7 @@ class Generator(ABC):
 
     def check(self, X: Windows) -> None:
         """Raise SamplingError for fewer than ten windows, CapacityError for too little memory."""
-        require_rows(self.name, X, self.fewest)
+        super().check(X)
         self._outline(len(X.names), X.size)
 
     def fit(self, X: Windows, *, seed: int) -> Self:
@@ -243,7 +242,7 @@ class Generator(ABC):
         key = fingerprint(X, np.empty(0), name=self.name, options=options, seed=seed)
         return self.checkpoints / f"{key}.safetensors"
 
-    def grow(self, n: int, *, seed: int) -> Part:
+    def grow(self, n: int, *, seed: int) -> MadeRows:
         """Draw ``n`` rows; single cells are drawn now, larger windows when they are read."""
         rng = np.random.default_rng([seed, 21])
         latent = rng.standard_normal((n, self.latent), dtype=np.float32)
@@ -298,7 +297,7 @@ class Drawn:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Draw some rows."""
-        return self.generator.units_.seen(self.values(rows), view)
+        return self.generator.units_.converted(self.values(rows), view)
 
     def values(self, rows: Ints) -> Floats32:
         """Draw some rows as the generator learned them, ``(b, C, k, k)``."""
@@ -328,4 +327,4 @@ class Kept:
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """Some of the rows."""
-        return self.units.seen(self.values[rows], view)
+        return self.units.converted(self.values[rows], view)

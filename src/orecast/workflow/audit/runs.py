@@ -11,7 +11,7 @@ from orecast.arrays import Bools
 from orecast.errors import METHOD_ERRORS
 from orecast.evidence import Evidence, refitted
 from orecast.metrics import auc, confusion
-from orecast.splits.negative_draws import NegativeDraws
+from orecast.splits.negative_draws import NegativeDrawsProtocol
 from orecast.training import build_model
 from orecast.validation import OutOfFold, cross_predict
 from orecast.workflow.audit.auditing import Audit, Check, Severity
@@ -46,7 +46,7 @@ def audit_run(folder: Path) -> Audit:
 
 def _of_protocol(done: Finished, name: str) -> list[Check]:
     """Checks of the folds of one protocol."""
-    if isinstance(protocol_of(done, name), NegativeDraws):
+    if isinstance(protocol_of(done, name), NegativeDrawsProtocol):
         checks = [_nothing_hidden(done, name)]
     elif name == "paper" and done.lacks_negatives:
         what, meaning = "The folds cut again", "The file of places known to be barren is missing."

@@ -26,8 +26,8 @@ from orecast.errors import (
 )
 from orecast.report.comparison import BEST_LAYER
 from orecast.sampling import MapGeometry
+from orecast.splits import PACKAGE as PROTOCOLS
 from orecast.splits import build_protocol
-from orecast.splits.building import PACKAGE as PROTOCOLS
 from orecast.training import build_model
 from orecast.training.needs import check_layers
 from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, trusted

@@ -16,7 +16,7 @@ from orecast.explanation import anomalous_elements
 from orecast.mapping import classify, predict_map
 from orecast.metrics import bootstrap_mean, negative_draws, percentiles
 from orecast.sampling import Sampling
-from orecast.splits.negative_draws import NegativeDraws, nearest_samples
+from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.targets import delineate, number_tiles, write_targets, write_tiles
 from orecast.validation import Fitted, Recipe
 from orecast.workflow.places import NONE_MAPPED, NOWHERE, mapped_cells
@@ -195,7 +195,7 @@ def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) ->
     """
     nearest, sample = np.unique(nearest_samples(cells, job.geometry), axis=0, return_inverse=True)
     protocol = job.protocol("negative-draws")
-    assert isinstance(protocol, NegativeDraws)
+    assert isinstance(protocol, NegativeDrawsProtocol)
     (fold,) = protocol.folds(Sampling.of(nearest, 1.0), job.evidence.reach)
     sample = sample.reshape(-1)
     rows = []

@@ -104,7 +104,7 @@ def _learned_from(fitted: Fitted) -> dict[str, Any]:
     return {
         "ore": ore,
         "barren": barren,
-        "rule": fitted.words,
+        "rule": fitted.negatives_rule,
         "added": [{"method": m.method, "label": int(m.label), "rows": m.n} for m in made],
     }
 

@@ -15,7 +15,7 @@ from orecast.evidence import Evidence, build_evidence, read_evidence, write_evid
 from orecast.run import Run, write_json
 from orecast.sampling import Sampling
 from orecast.sampling.augmentation import Growth
-from orecast.splits.negative_draws import NegativeDraws, nearest_samples
+from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.splits.paper import Paper
 from orecast.survey import Finding, Findings, Level, Survey, checks
 from orecast.validation import Recipe
@@ -144,7 +144,7 @@ def _check_protocol(job: Job, recipe: Recipe) -> None:
     """Cut the folds of another protocol than ``spatial``; raises where that is impossible."""
     places, evidence = job.places.sampling, job.evidence
     protocol = job.protocol(job.config.validation.protocol)
-    if isinstance(protocol, NegativeDraws):
+    if isinstance(protocol, NegativeDrawsProtocol):
         if recipe.labels:
             raise ConfigError(
                 f"negative-draws is for models that use no deposits; {job.config.model.name} "

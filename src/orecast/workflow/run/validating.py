@@ -16,7 +16,7 @@ from orecast.mapping.rasters import CLASS_NODATA
 from orecast.metrics import conformal_area, negative_draws, paired_difference, toroidal_null
 from orecast.run import write_json
 from orecast.sampling import Sampling
-from orecast.splits.negative_draws import NegativeDraws, nearest_samples
+from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.splits.paper import Paper
 from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
 from orecast.workflow.recipes import Baseline, caveats_of
@@ -182,7 +182,7 @@ def row_beside(
     """Score the configured model under the configured protocol, which is not ``spatial``."""
     name = job.config.validation.protocol
     protocol = job.protocol(name)
-    if isinstance(protocol, NegativeDraws):
+    if isinstance(protocol, NegativeDrawsProtocol):
         return _drawn_row(job, recipe, protocol)
     out_of_fold = cross_predict(
         recipe,
@@ -223,7 +223,7 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
     return rows, left_out | refused
 
 
-def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDraws) -> Row:
+def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDrawsProtocol) -> Row:
     """Score a detector that uses no deposits against repeatedly drawn negatives."""
     places, seed = job.places, job.seed
     nearest = nearest_samples(places.cells, job.geometry)
@@ -272,7 +272,7 @@ def _final_calibration(job: Job, out_of_fold: OutOfFold) -> dict[str, Any] | Non
 
 def _held_out_classes(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
     """What the classes capture if each fold draws them by the cells that it may use."""
-    seen = [a.seen for a in out_of_fold.folds]
+    seen = [a.visible_scores for a in out_of_fold.folds]
     options, cells = job.class_options(out_of_fold.map, *seen), job.places.cells
     return classify_held_out(out_of_fold.map, out_of_fold.fold, seen, options, cells).as_dict()
 
@@ -281,7 +281,7 @@ def _protocol_facts(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
     return {
         "name": "spatial",
         "folds": len(out_of_fold.folds),
-        "sentence": f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.words}.",
+        "sentence": f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.negatives_rule}.",
         "hidden_buffer_m": job.geometry.buffer(job.evidence.reach),
     }
 

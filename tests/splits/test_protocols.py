@@ -11,8 +11,7 @@ from orecast.errors import ConfigError, OrecastError, SamplingError
 from orecast.grid import window_rows
 from orecast.registry import entries, load
 from orecast.sampling import MapGeometry, Sampling, deposit_groups
-from orecast.splits import build_protocol
-from orecast.splits.building import PACKAGE
+from orecast.splits import PACKAGE, build_protocol
 
 SHAPE = (60, 90)
 NAMES = tuple(entries(PACKAGE))

@@ -3,23 +3,7 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 
 from orecast.errors import SamplingError
-from orecast.sampling import NegativeRule, Sampling, choose_negatives, deposit_sampling, slide
-
-
-def test_slid_copies_keep_the_deposit_in_the_window():
-    grown = slide(Sampling.of(np.array([[20, 20]]), 1.0, np.array([7])), 4, size=9, shape=(50, 50))
-    assert len(grown) == 81
-    assert np.abs(grown.at - 20).max() == 4
-    assert set(grown.origin) == {0}
-    assert set(grown.group) == {7}
-    assert grown.at[0].tolist() == [20, 20]
-    with pytest.raises(SamplingError, match="out of its window"):
-        slide(Sampling.of(np.array([[20, 20]]), 1.0), 5, size=9, shape=(50, 50))
-
-
-def test_copies_off_the_grid_or_twice_at_a_cell_are_left_out():
-    grown = slide(Sampling.of(np.array([[0, 0], [0, 1]]), 1.0), 1, size=3, shape=(9, 9))
-    assert sorted(map(tuple, grown.at.tolist())) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+from orecast.sampling import NegativeRule, choose_negatives, deposit_sampling
 
 
 def test_deposits_in_one_cell_are_one_place():
