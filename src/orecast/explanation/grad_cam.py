@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +11,14 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats32
 from orecast.errors import ModelError
 from orecast.explanation._drawing import (
+    Saved,
     grey_window,
-    read_arrays,
     require_windows,
     row_title,
     shortened,
     shown_layer,
     window_grid,
     window_title,
-    write_figure,
 )
 from orecast.sampling.windows import Windows
 
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class GradCam:
+class GradCam(Saved):
     """Heat of each cell of n windows, with the scores and a background layer.
 
     ``heat`` ``(n, size, size)`` in [0, 1]; the hottest cell of each window is 1. ``peak`` ``(n,)``
@@ -46,24 +44,6 @@ class GradCam:
     score: NDArray[np.float64]
     layer: str
     window: Floats32
-
-    def save(self, path: Path) -> None:
-        """Write the arrays as ``.npz``."""
-        np.savez_compressed(
-            path,
-            heat=self.heat,
-            peak=self.peak,
-            score=self.score,
-            layer=self.layer,
-            window=self.window,
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> GradCam:
-        """Read what was saved; raises InputError if the file is missing or broken."""
-        names = ("heat", "peak", "score", "layer", "window")
-        heat, peak, score, layer, window = read_arrays(path, *names)
-        return cls(heat, peak, score, str(layer), window)
 
     def figure(self) -> Figure:
         """Draw each window as a grey map of the layer, and below it the heat, hot cells bright."""
@@ -79,10 +59,6 @@ class GradCam:
         bar.set_ticklabels(["0", "its own\npeak"])
         bar.ax.tick_params(labelsize=7)
         return figure
-
-    def draw(self, path: Path) -> None:
-        """Write ``figure``."""
-        write_figure(self.figure(), path)
 
 
 def grad_cam(network: Network, X: Windows) -> GradCam:
@@ -100,16 +76,14 @@ def grad_cam(network: Network, X: Windows) -> GradCam:
     SamplingError without windows.
     """
     from orecast.training.acceleration import suited_process
-    from orecast.training.data import gather, windows_at_once
+    from orecast.training.data import gathered
 
     require_windows(X)
     score = network.predict(X)
     maps = np.empty((len(X), X.size, X.size), dtype=np.float32)
-    step = windows_at_once(X.size)
     with suited_process(network.net_, X.size):
-        for start in range(0, len(X), step):
-            rows = slice(start, start + step)
-            maps[rows] = _activation(network, gather(X, rows)).numpy()
+        for rows, x in gathered(X):
+            maps[rows] = _activation(network, x).numpy()
     peak = maps.max(axis=(1, 2))
     heat = np.divide(maps, peak[:, None, None], out=np.zeros_like(maps), where=maps > 0)
     return GradCam(heat, peak, score, *shown_layer(X))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,20 +11,19 @@ from orecast.arrays import Floats32
 from orecast.errors import ModelError
 from orecast.explanation._drawing import (
     BLUE,
+    FAINT,
     INK,
     MOST_WINDOWS,
     VERMILION,
+    Saved,
     grey_window,
     note,
-    read_arrays,
     require_windows,
     row_title,
     shortened,
     shown_layer,
-    window_edge,
     window_grid,
     window_title,
-    write_figure,
 )
 from orecast.grid import window_start
 from orecast.sampling.windows import Windows
@@ -41,7 +39,7 @@ _LARGEST_DOT = 34.0  # points squared, at a modulation of 1
 
 
 @dataclass(frozen=True)
-class SamplingOffsets:
+class SamplingOffsets(Saved):
     """Points that each of L deformable convolutions reads at the middle of each of n windows.
 
     ``positions`` ``(L, n, 9, 2)`` are (row, column) in cells of the window; 0 is the centre of the
@@ -55,24 +53,6 @@ class SamplingOffsets:
     modulation: Floats32
     layer: str
     window: Floats32
-
-    def save(self, path: Path) -> None:
-        """Write the arrays as ``.npz``."""
-        np.savez_compressed(
-            path,
-            positions=self.positions,
-            regular=self.regular,
-            modulation=self.modulation,
-            layer=self.layer,
-            window=self.window,
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> SamplingOffsets:
-        """Read what was saved; raises InputError if the file is missing or broken."""
-        names = ("positions", "regular", "modulation", "layer", "window")
-        positions, regular, modulation, layer, window = read_arrays(path, *names)
-        return cls(positions, regular, modulation, str(layer), window)
 
     def figure(self) -> Figure:
         """Draw each convolution's points over windows: crosses regular, dots with offsets."""
@@ -90,16 +70,15 @@ class SamplingOffsets:
         )
         return figure
 
-    def draw(self, path: Path) -> None:
-        """Write ``figure``."""
-        write_figure(self.figure(), path)
-
     def _draw_points(self, axes: Axes, number: int, n: int) -> None:
+        from matplotlib.patches import Rectangle
+
         size = self.window.shape[1]
         own = window_start(size)
         at, regular = self.positions[number, n], self.regular[number]
         grey_window(axes, self.window, n)
-        axes.add_patch(window_edge(size))
+        edge = Rectangle((-0.5, -0.5), size, size, fill=False, edgecolor=FAINT, linewidth=0.5)
+        axes.add_patch(edge)
         for (row, column), (old_row, old_column) in zip(at, regular, strict=True):
             axes.plot([old_column, column], [old_row, row], color=VERMILION, linewidth=0.5)
         axes.plot(own, own, "o", markersize=7, markerfacecolor="none", color=INK, linewidth=0.6)
@@ -126,7 +105,7 @@ def sampling_offsets(network: Network, X: Windows) -> SamplingOffsets:
     Raises ModelError for a network without deformable convolutions, and as ``predict``;
     SamplingError without windows.
     """
-    from orecast.training.data import gather, windows_at_once
+    from orecast.training.data import gathered
 
     require_windows(X)
     network.predict(X.take(slice(0, 1)))  # raises if layers or size differ from training
@@ -136,11 +115,7 @@ def sampling_offsets(network: Network, X: Windows) -> SamplingOffsets:
             where="model.name",
             remedy="set model.name to dcn or gk-dcn",
         )
-    step = windows_at_once(X.size)
-    parts = [
-        _from_the_middle(network, gather(X, slice(start, start + step)))
-        for start in range(0, len(X), step)
-    ]
+    parts = [_from_the_middle(network, x) for _, x in gathered(X)]
     positions, regular, modulation = zip(*parts, strict=True)
     return SamplingOffsets(
         np.concatenate(positions, axis=1),

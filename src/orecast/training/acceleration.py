@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import unfold
 
-from orecast.errors import ConfigError, nearest
+from orecast.models.options import require_one_of, require_switch
 
 Precision = Literal["float32", "bfloat16"]
 _NARROW, _SMALL = 4_000_000, 16  # below: a narrow network (weights), a small window (cells a side)
@@ -72,16 +72,9 @@ def acceleration(
     >>> acceleration(torch.device("cuda")).precision
     'bfloat16'
     """
-    if precision is not None and precision not in get_args(Precision):
-        raise ConfigError(
-            f"unknown precision {precision!r}",
-            where="model.options.precision",
-            remedy=nearest(str(precision), get_args(Precision)),
-        )
-    if not isinstance(compiled, bool):
-        raise ConfigError(
-            f"must be true or false, not {compiled!r}", where="model.options.compiled"
-        )
+    if precision is not None:
+        require_one_of("precision", precision, get_args(Precision))
+    require_switch("compiled", compiled)
     gpu = device.type == "cuda"
     return Acceleration(
         device,

@@ -15,9 +15,12 @@ from orecast import registry
 from orecast.capacity import require_loadable
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
+from orecast.models.needs import Properties, check_window
 from orecast.run import why_broken
 from orecast.sampling.windows import Model
-from orecast.training.needs import check_window
+
+EpochProgress = Callable[[int, int, float], None]
+"""Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
 
 COMMITTEE_STATE = "ensemble.json"
 """File of a saved ensemble or stack."""
@@ -60,7 +63,7 @@ def build_model(
     *,
     window: int | None = None,
     checkpoints: Path | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: EpochProgress | None = None,
 ) -> Model:
     """Return an unfitted detector, network, ensemble or stack by its registered name.
 
@@ -69,14 +72,10 @@ def build_model(
     impossible value, ModelError if the window does not meet the model's needs, SamplingError if
     ``training.trim`` is too large for the window.
     """
-    known = _models()
-    if name not in known:
-        raise unknown_model(name, known)
-    if known[name].module.startswith(_NETWORKS):
-        require_loadable("torch", _BESIDE_TORCH)
-    factory = known[name].load()
+    entry = _model(name)
+    factory = entry.load()
     model: Model
-    if known[name].module.startswith(_NETWORKS):
+    if entry.module.startswith(_NETWORKS):
         from orecast.training.network import NETWORK_OPTIONS, Network
         from orecast.training.reading import fitting_trim
 
@@ -87,7 +86,7 @@ def build_model(
         if window is not None:
             fitting_trim(network.training.trim, window)
         model = network
-    elif known[name].module.startswith(_COMMITTEES):
+    elif entry.module.startswith(_COMMITTEES):
         own = inspect.signature(factory).parameters.values()
         _check_options(name, options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY])
         model = factory(**options, training=training, checkpoints=checkpoints, progress=progress)
@@ -98,6 +97,23 @@ def build_model(
     if window is not None:
         check_window(name, model.needs, window)
     return model
+
+
+def model_properties(name: str, options: Mapping[str, Any], training: Training) -> Properties:
+    """What a model needs, how often one fit reports progress, and its caveats; none is built.
+
+    Raises ConfigError for an unknown name, and for options that contradict each other's needs.
+    """
+    entry = _model(name)
+    factory = entry.load()
+    if entry.module.startswith(_NETWORKS):
+        from orecast.training.network import network_properties
+
+        return network_properties(factory, options, training)
+    if entry.module.startswith(_COMMITTEES):
+        found: Properties = factory.properties_of(training, **options)
+        return found
+    return Properties(factory.needs)
 
 
 def load_model(folder: Path) -> Model:
@@ -132,6 +148,16 @@ def _state_value(state: Path, key: str) -> str:
             where=str(state),
             remedy="give the model folder of a finished run",
         ) from error
+
+
+def _model(name: str) -> registry.Entry:
+    """The model of that name; CapacityError if there is too little memory to import torch."""
+    known = _models()
+    if name not in known:
+        raise unknown_model(name, known)
+    if known[name].module.startswith(_NETWORKS):
+        require_loadable("torch", _BESIDE_TORCH)
+    return known[name]
 
 
 def _models() -> Mapping[str, registry.Entry]:

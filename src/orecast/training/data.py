@@ -88,6 +88,14 @@ def gather(X: Windows, rows: Ints | slice) -> Tensor:
     return torch.from_numpy(values)
 
 
+def gathered(X: Windows) -> Iterator[tuple[slice, Tensor]]:
+    """Read all windows in batches, each with its rows; raises as ``gather``."""
+    step = windows_at_once(X.size)
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        yield rows, gather(X, rows)
+
+
 def _require_finite(values: Floats32, names: tuple[str, ...]) -> None:
     bad = np.asarray(~np.isfinite(values).all(axis=(0, 2, 3)))
     if bad.any():

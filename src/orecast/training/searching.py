@@ -11,6 +11,7 @@ import numpy as np
 
 from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import ConfigError, ModelError, SamplingError
+from orecast.models.options import require_count
 from orecast.sampling.windows import Model, Windows
 from orecast.training.ensembles import apart, inner_parts, member_seed, require_classes
 
@@ -39,18 +40,17 @@ def search_epochs(options: Mapping[str, Any], epochs: int, searched: Searched) -
     >>> search_epochs({"alpha": "adaptive"}, 30, {"alpha": (0.2, 0.8)})
     6
     """
-    asked, where = options.get("search_epochs"), "model.options.search_epochs"
+    asked = options.get("search_epochs")
     if asked is None:
         return max(1, epochs // 5)
-    if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
-        raise ConfigError(f"must be a whole number of at least 1, not {asked!r}", where=where)
+    count = require_count("search_epochs", asked)
     if not searched:
         raise ConfigError(
             f'has no effect, since no option is "{ADAPTIVE}"',
-            where=where,
+            where="model.options.search_epochs",
             remedy=f'delete it, or set an option to "{ADAPTIVE}"',
         )
-    return asked
+    return count
 
 
 def trials(searched: Searched) -> int:

@@ -21,8 +21,9 @@ from orecast.config import Training
 from orecast.errors import ModelError
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration, unfolded_convolutions
+from orecast.training.building import EpochProgress
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
-from orecast.training.data import TrainingBatches, gather, windows_at_once
+from orecast.training.data import TrainingBatches, gathered
 
 
 def build_optimiser(
@@ -77,8 +78,8 @@ def recorded(
     X: Windows,
     y: NDArray[np.float64],
     settings: Acceleration,
-    progress: Progress | None,
-) -> Progress:
+    progress: EpochProgress | None,
+) -> EpochProgress:
     """Return a progress function that also records the accuracy on up to 256 training windows.
 
     The accuracy is measured without dropout. Recording does not change the training.
@@ -98,13 +99,12 @@ def _predicted_positive(
     net: nn.Module, X: Windows, rows: Ints, settings: Acceleration
 ) -> NDArray[np.bool_]:
     """Whether a network in training predicts each of some windows positive, ``(n_rows,)``."""
-    training, step = net.training, windows_at_once(X.size)
+    training = net.training
     positive = np.empty(len(rows), dtype=bool)
     net.eval()
     with torch.inference_mode():
-        for start in range(0, len(rows), step):
-            some = slice(start, start + step)
-            positive[some] = (net(settings.arrange(gather(X, rows[some]))) > 0).cpu().numpy()
+        for some, x in gathered(X.take(rows)):
+            positive[some] = (net(settings.arrange(x)) > 0).cpu().numpy()
     net.train(training)
     return positive
 
@@ -113,8 +113,6 @@ _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _DRIVER = "PYTORCH_NVML_BASED_CUDA_CHECK"
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Mean loss of a batch, from a network's outputs and the expected ones."""
-Progress = Callable[[int, int, float], None]
-"""Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
 
 
 def train(
@@ -126,7 +124,7 @@ def train(
     settings: Acceleration,
     loss: Loss = binary_cross_entropy_with_logits,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
+    progress: EpochProgress | None = None,
 ) -> None:
     """Train a network in place for a fixed number of epochs; resume from a checkpoint if it exists.
 

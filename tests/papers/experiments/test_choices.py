@@ -9,10 +9,9 @@ from torch import nn
 
 from orecast.models.classical.classifiers import Clusters, NearestNeighbours, SupportVectors
 from orecast.models.classical.trees import RandomForest
-from orecast.models.networks.autoencoder import Autoencoder
 from orecast.models.networks.gkdcn import CNN, DCN
 from orecast.models.networks.mfaf import MFAF
-from orecast.models.networks.resgcn import DiffPool, ResGAT, ResGCN
+from orecast.models.networks.resgcn import Autoencoder, DiffPool, ResGAT, ResGCN
 from orecast.models.networks.resnet import (
     GoogLeNet,
     MNASNet,

@@ -12,15 +12,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from orecast import registry
 from orecast.arrays import Floats, Floats32, Ints
-from orecast.errors import ConfigError, ModelError, RunError, SamplingError, nearest
+from orecast.errors import ConfigError, ModelError, RunError, nearest
+from orecast.models.needs import check_needs
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling import Needs, Windows
 
 _STATE, _ARRAYS = "detector.json", "detector.npz"
 _VALUES_AT_ONCE = 2**24
-
-MOST_TREES, MOST_JOBS = 10_000, 256
 
 
 class Detector(ABC):
@@ -47,22 +47,27 @@ class Detector(ABC):
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
         """Fit to windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 negative.
 
-        Raises ConfigError for an impossible option, SamplingError for labels of one class where
-        labels are needed, ModelError for windows that do not meet the needs or have NaN.
+        Raises ConfigError for an impossible option, SamplingError for labels of another number,
+        or of one class where labels are needed, ModelError for windows that do not meet the needs
+        or have NaN.
         """
-        self._check_options()
-        self._check_windows(X)
-        y = np.asarray(y, dtype=np.float64)
-        if y.shape != (len(X),):
-            raise ModelError(
-                f"{len(X)} windows need {len(X)} labels, not labels of shape {y.shape}"
-            )
-        if self.needs.labels:
-            _need_both_classes(y)
-        _need_layers(X, self.needs)
+        self.check_fit(X, y, group, seed=seed)
         self.names_ = X.names
-        self._learn(self._read(X), y, seed)
+        self._learn(self._read(X), np.asarray(y, dtype=np.float64), seed)
         return self
+
+    def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+        """Raise the errors of ``fit`` that need no training."""
+        self.check_options()
+        check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
+        self._check_windows(X)
+
+    @property
+    def name(self) -> str:
+        """Its registered name; the class's name if it has none."""
+        known = registry.entries("orecast.models.classical").values()
+        own = type(self).__name__
+        return next((entry.name for entry in known if entry.attribute == own), own)
 
     def predict(self, X: Windows) -> Floats:
         """Scores in [0, 1], higher is more like ore, ``(n,)``.
@@ -107,7 +112,7 @@ class Detector(ABC):
             if kind != cls.__name__:
                 raise ModelError(f"contains a {kind}, not a {cls.__name__}", where=str(folder))
             detector = cls(**state["options"])
-            detector._check_options()
+            detector.check_options()
             for name, value in learned.items():
                 setattr(detector, name, value)
             detector._rebuild()
@@ -191,29 +196,6 @@ def number_of(X: Windows, layer: str) -> int:
     return X.names.index(layer)
 
 
-def whole_number(value: Any, option: str, most: int = 2**31 - 1) -> None:
-    """Refuse a value that is not a whole number from one to ``most``."""
-    where = f"model.options.{option}"
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"must be a whole number of at least 1, not {value!r}", where=where)
-    if value > most:
-        raise ConfigError(
-            f"must be at most {most:,}, not {value}",
-            where=where,
-            remedy=f"set it to {most} or less",
-        )
-
-
-def one_of(value: Any, option: str, known: tuple[str, ...]) -> None:
-    """Refuse a value that is not one of the known words."""
-    if value not in known:
-        raise ConfigError(
-            f"unknown value {value!r}",
-            where=f"model.options.{option}",
-            remedy=nearest(str(value), known),
-        )
-
-
 def _parts(X: Windows) -> Iterator[Windows]:
     """Windows in order, in parts of bounded memory."""
     _, layers, height, width = X.shape
@@ -235,41 +217,5 @@ def _refuse_gaps(values: Floats32, names: tuple[str, ...]) -> None:
     )
 
 
-def _need_both_classes(y: Floats) -> None:
-    ore, negative = int((y == 1).sum()), int((y == 0).sum())
-    if ore + negative < len(y):
-        raise SamplingError(
-            f"{len(y) - ore - negative} of {len(y)} places are labelled neither 1 (ore) nor 0",
-            remedy="leave unlabelled places out of training",
-        )
-    if not ore or not negative:
-        raise SamplingError(
-            f"training has {ore} ore and {negative} negative places; both are needed",
-            remedy="add deposits, or choose negatives",
-        )
-
-
-def _need_layers(X: Windows, needs: Needs) -> None:
-    for kind in needs.layers:
-        if kind not in X.kinds:
-            raise ModelError(
-                f"needs a layer of kind {kind}; there is none among {', '.join(X.names)}",
-                remedy=f"configure such a layer ([{kind}s]), or choose another model",
-            )
-
-
 def _option_names(cls: type[Detector]) -> list[str]:
     return [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
-
-
-def positive_number(value: Any, option: str) -> None:
-    """Refuse a value that is not a finite number above zero."""
-    if not is_number(value) or not 0 < value < np.inf:
-        raise ConfigError(
-            f"must be a positive number, not {value!r}", where=f"model.options.{option}"
-        )
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number and not a bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -11,16 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats, Ints
-from orecast.errors import ConfigError, ModelError
-from orecast.models.classical._base import (
-    MOST_TREES,
-    Detector,
-    centre,
-    is_number,
-    positive_number,
-    whole_number,
-)
+from orecast.errors import ModelError
+from orecast.models.classical._base import Detector, centre
 from orecast.models.classical.trees import FittedTree, TreeEnsemble
+from orecast.models.options import MOST_TREES, require_count, require_number, require_switch
 from orecast.sampling import Needs, Windows
 
 if TYPE_CHECKING:
@@ -138,16 +132,6 @@ def require_windows(values: Floats, than: int) -> None:
         )
 
 
-def require_share(value: Any, option: str, *, lowest: float = 0.0, highest: float = 1.0) -> None:
-    """Refuse a value that is 0, or not a number from ``lowest`` to ``highest``."""
-    if not is_number(value) or value == 0 or not lowest <= value <= highest:
-        raise ConfigError(
-            f"must be a share {'above 0, up to' if not lowest else f'from {lowest:g} to'} "
-            f"{highest:g}, not {value!r}",
-            where=f"model.options.{option}",
-        )
-
-
 def _element_layers(X: Windows) -> Windows:
     """Windows with the layers of kind "element", or with all where there are none."""
     kept = [i for i, kind in enumerate(X.kinds) if kind == "element"]
@@ -185,9 +169,9 @@ class IsolationForest(AnomalyDetector, TreeEnsemble):
         self.rows = rows
 
     def _check_options(self) -> None:
-        whole_number(self.trees, "trees", MOST_TREES)
+        require_count("trees", self.trees, MOST_TREES)
         for option in ("sample", "rows"):
-            whole_number(getattr(self, option), option)
+            require_count(option, getattr(self, option))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.ensemble import IsolationForest as Forest
@@ -270,10 +254,10 @@ class OneClassSVM(AnomalyDetector):
         self.rows = rows
 
     def _check_options(self) -> None:
-        require_share(self.nu, "nu", highest=0.99)
+        require_number("nu", self.nu, 0, 0.99, with_low=False, with_high=True)
         if self.gamma is not None:
-            positive_number(self.gamma, "gamma")
-        whole_number(self.rows, "rows")
+            require_number("gamma", self.gamma, 0, with_low=False)
+        require_count("rows", self.rows)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.svm import OneClassSVM as Machine
@@ -348,8 +332,8 @@ class Mahalanobis(AnomalyDetector):
         return np.asarray(self.whitening_ @ self.whitening_.T)
 
     def _check_options(self) -> None:
-        require_share(self.support, "support", lowest=0.5, highest=1.0)
-        whole_number(self.rows, "rows")
+        require_number("support", self.support, 0.5, 1, with_high=True)
+        require_count("rows", self.rows)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from scipy.stats import chi2
@@ -430,11 +414,8 @@ class PCAReconstruction(AnomalyDetector):
         self.robust = robust
 
     def _check_options(self) -> None:
-        require_share(self.share, "share")
-        if not isinstance(self.robust, bool):
-            raise ConfigError(
-                f"must be true or false, not {self.robust!r}", where="model.options.robust"
-            )
+        require_number("share", self.share, 0, 1, with_low=False, with_high=True)
+        require_switch("robust", self.robust)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = centre(X).astype(np.float64)

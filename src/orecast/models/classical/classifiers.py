@@ -8,8 +8,9 @@ import numpy as np
 
 from orecast.arrays import Floats
 from orecast.errors import SamplingError
-from orecast.models.classical._base import Detector, centre, one_of, positive_number, whole_number
+from orecast.models.classical._base import Detector, centre
 from orecast.models.classical.anomaly import blocks, standardisation
+from orecast.models.options import require_count, require_number, require_one_of
 from orecast.sampling import Windows
 
 REGISTERED = {
@@ -38,7 +39,7 @@ class LogisticRegression(Detector):
         self.strength = strength
 
     def _check_options(self) -> None:
-        positive_number(self.strength, "strength")
+        require_number("strength", self.strength, 0, with_low=False)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.linear_model import LogisticRegression as Regression
@@ -88,9 +89,9 @@ class SupportVectors(Detector):
         self.gamma = gamma
 
     def _check_options(self) -> None:
-        positive_number(self.cost, "cost")
+        require_number("cost", self.cost, 0, with_low=False)
         if self.gamma is not None:
-            positive_number(self.gamma, "gamma")
+            require_number("gamma", self.gamma, 0, with_low=False)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.svm import SVC
@@ -149,8 +150,8 @@ class NearestNeighbours(Detector):
         self.votes = votes
 
     def _check_options(self) -> None:
-        whole_number(self.neighbours, "neighbours")
-        one_of(self.votes, "votes", ("distance", "equal"))
+        require_count("neighbours", self.neighbours)
+        require_one_of("votes", self.votes, ("distance", "equal"))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = centre(X).astype(np.float64)
@@ -225,7 +226,7 @@ class Clusters(Detector):
         self.clusters = clusters
 
     def _check_options(self) -> None:
-        whole_number(self.clusters, "clusters")
+        require_count("clusters", self.clusters)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = centre(X).astype(np.float64)

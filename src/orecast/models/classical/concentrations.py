@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError, nearest
-from orecast.models.classical._base import centre, number_of, one_of, only
+from orecast.models.classical._base import centre, number_of, only
 from orecast.models.classical.anomaly import AnomalyDetector
+from orecast.models.options import require_one_of, require_switch
 from orecast.sampling import Windows
 
 REGISTERED = {
@@ -139,11 +140,7 @@ class MeanTwoSD(ConcentrationDetector):
         self.robust = robust
 
     def _check_options(self) -> None:
-        super()._check_options()
-        if not isinstance(self.robust, bool):
-            raise ConfigError(
-                f"must be true or false, not {self.robust!r}", where="model.options.robust"
-            )
+        require_switch("robust", self.robust)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         self.background_, self.spread_ = background(centre(X), robust=self.robust)
@@ -173,8 +170,7 @@ class Contrast(ConcentrationDetector):
         self.background = background
 
     def _check_options(self) -> None:
-        super()._check_options()
-        one_of(self.background, "background", ("global", "local"))
+        require_one_of("background", self.background, ("global", "local"))
 
     def _check_windows(self, X: Windows) -> None:
         super()._check_windows(X)
@@ -232,7 +228,7 @@ class CumulativeIndex(ConcentrationDetector):
         self.of = of
 
     def _check_options(self) -> None:
-        one_of(self.of, "of", ("contrasts", "standardised"))
+        require_one_of("of", self.of, ("contrasts", "standardised"))
         if self.elements is not None and not (
             isinstance(self.elements, list | tuple) and self.elements
         ):

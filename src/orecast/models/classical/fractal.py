@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
-from orecast.models.classical._base import centre, one_of
+from orecast.models.classical._base import centre
 from orecast.models.classical.concentrations import (
     ConcentrationDetector,
     logarithms,
@@ -19,6 +19,7 @@ from orecast.models.classical.concentrations import (
     rising,
     spread_of,
 )
+from orecast.models.options import require_one_of
 from orecast.sampling import Needs, Windows
 
 REGISTERED = {
@@ -63,7 +64,6 @@ class ConcentrationArea(ConcentrationDetector):
         self.segments = segments
 
     def _check_options(self) -> None:
-        super()._check_options()
         if self.segments is not None and self.segments not in SEGMENTS:
             raise ConfigError(
                 f"must be 2, 3 or 4, not {self.segments!r}", where="model.options.segments"
@@ -223,17 +223,7 @@ class Singularity(ConcentrationDetector):
         self.over = over
 
     def _check_options(self) -> None:
-        super()._check_options()
-        one_of(self.over, "over", ("max", "mean"))
-
-    def _check_windows(self, X: Windows) -> None:
-        super()._check_windows(X)
-        if X.size < self.needs.smallest_window or X.size % 2 == 0:
-            raise ModelError(
-                f"singularity needs windows of an odd number of cells, at least 5, not {X.size}",
-                where="sampling.window",
-                remedy="set it to 5 or more, odd, or choose another model",
-            )
+        require_one_of("over", self.over, ("max", "mean"))
 
     def _read(self, X: Windows) -> Windows:
         return super()._read(X).of_size(X.size)
@@ -304,8 +294,7 @@ class SpectrumArea(ConcentrationDetector):
         self.over = over
 
     def _check_options(self) -> None:
-        super()._check_options()
-        one_of(self.over, "over", ("max", "mean"))
+        require_one_of("over", self.over, ("max", "mean"))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         centre(X)  # refuses missing values

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats, Floats32
 from orecast.errors import ConfigError, ModelError
 from orecast.metrics import auc
-from orecast.models.classical._base import Detector, centre, number_of, one_of, only
+from orecast.models.classical._base import Detector, centre, number_of, only
+from orecast.models.options import require_one_of
 from orecast.sampling import Needs, Windows
 
 REGISTERED = {
@@ -57,7 +58,7 @@ class SingleLayer(_Layer):
         self.sign = sign
 
     def _check_options(self) -> None:
-        one_of(self.sign, "sign", ("+", "-", "fold"))
+        require_one_of("sign", self.sign, ("+", "-", "fold"))
 
     def _check_windows(self, X: Windows) -> None:
         if self.layer is None:

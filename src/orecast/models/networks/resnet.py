@@ -15,9 +15,12 @@ from orecast.models.networks.blocks import (
     Head,
     TwoPart,
     initialise,
-    require_count,
-    require_share,
     stem,
+)
+from orecast.models.options import (
+    MOST_FEATURES,
+    require_count,
+    require_number,
 )
 from orecast.sampling.windows import Needs
 
@@ -59,7 +62,7 @@ class ResNet(TwoPart):
 
     def __init__(self, channels: int, size: int, *, width: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
-        width = require_count("width", width)
+        width = require_count("width", width, MOST_FEATURES)
         self.stem = stem(channels, width, size)
         self.stages = nn.Sequential()
         before = width
@@ -67,7 +70,7 @@ class ResNet(TwoPart):
             inner = width * 2**number
             self.stages.append(self._stage(before, inner, depth, stride=1 if number == 0 else 2))
             before = inner * self.expansion
-        self.head = Head(before, require_share("dropout", dropout))
+        self.head = Head(before, require_number("dropout", dropout, 0, 1))
         initialise(self)
 
     def _stage(self, before: int, inner: int, depth: int, *, stride: int) -> nn.Sequential:
@@ -126,7 +129,7 @@ class Comparator(TwoPart):
     ) -> None:
         super().__init__()
         self.layers = layers
-        self.head = Head(features, require_share("dropout", dropout))
+        self.head = Head(features, require_number("dropout", dropout, 0, 1))
         _take_channels(self.layers, channels)
         if size < LARGE_WINDOW:
             _keep_size(self.layers)
@@ -209,7 +212,7 @@ class ShuffleNetV2(Comparator):
     """
 
     def __init__(self, channels: int, size: int, *, width: int = 24, dropout: float = 0.0) -> None:
-        width = require_count("width", width)
+        width = require_count("width", width, MOST_FEATURES)
         first = 2 * round(width * 116 / 24 / 2)  # even, since each unit splits its channels
         net = torchvision.models.ShuffleNetV2(
             [4, 8, 4], [width, first, 2 * first, 4 * first, 1024], num_classes=1
@@ -222,7 +225,7 @@ def _require_eights(width: object) -> int:
 
     Raises ConfigError where it is not.
     """
-    count = require_count("width", width)
+    count = require_count("width", width, MOST_FEATURES)
     if count % 8:
         raise ConfigError(
             f"must be a multiple of 8, not {count}",

@@ -29,7 +29,7 @@ from orecast.sampling.augmentation import (
 from orecast.sampling.windows import WEIGHT, Windows
 from orecast.training.acceleration import best_device, suited_process
 from orecast.training.checkpoints import fingerprint, restore_weights, write_weights
-from orecast.training.data import TrainingBatches, gather, windows_at_once
+from orecast.training.data import TrainingBatches, gather, gathered
 from orecast.training.size import WITH_ADAM, outline
 from orecast.training.trainer import local_randomness
 
@@ -147,12 +147,11 @@ class Axes:
 
 def _moments(X: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean ``(C,)`` and covariance ``(C, C)`` of the windows' cells."""
-    layers, step = len(X.names), windows_at_once(X.size)
+    layers = len(X.names)
     n, total, squares = 0, np.zeros(layers), np.zeros((layers, layers))
     shift = gather(X, slice(0, 1)).double().mean((0, 2, 3)).numpy()  # for exact differences
-    for start in range(0, len(X), step):
-        x = gather(X, slice(start, start + step)).double().movedim(1, -1).reshape(-1, layers)
-        cells = x.numpy() - shift
+    for _, x in gathered(X):
+        cells = x.double().movedim(1, -1).reshape(-1, layers).numpy() - shift
         n, total, squares = n + len(cells), total + cells.sum(axis=0), squares + cells.T @ cells
     mean = total / n
     return mean + shift, squares / n - np.outer(mean, mean)

@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 from orecast.errors import ModelError, SamplingError
-from orecast.sampling.windows import WEIGHT, Needs
-from orecast.training.needs import check_labels, check_layers, check_window
+from orecast.models.needs import check_layers, check_needs, check_window
+from orecast.sampling.windows import WEIGHT, Needs, Windows
+
+
+def windows(layers=1):
+    kinds = ("element", "element", "fault")[:layers]
+    return Windows(
+        np.zeros((layers, 9, 9), np.float32),
+        ("Au", "As", "fault")[:layers],
+        np.full((3, 2), 4),
+        1,
+        kinds=kinds,
+    )
 
 
 def test_a_small_window_is_refused():
@@ -22,8 +33,8 @@ def test_parity(parity, good, bad):
         check_window("net", Needs(parity=parity), bad)
 
 
-def test_absent_kinds_of_layer(district):
-    X, *_ = district
+def test_absent_kinds_of_layer():
+    X = windows(3)
     check_layers("net", Needs(layers=("fault", "element")), X)
     with pytest.raises(ModelError, match="of the kind lithology"):
         check_layers("net", Needs(layers=("fault", "lithology")), X)
@@ -40,13 +51,13 @@ def test_absent_kinds_of_layer(district):
     ],
 )
 def test_labels_that_nothing_can_be_learned_from(y, words):
-    check_labels(np.array([0.0, 1.0, 1.0]), 3)
+    check_needs("net", Needs(), windows(), np.array([0.0, 1.0, 1.0]))
     with pytest.raises(SamplingError, match=words):
-        check_labels(np.array(y, dtype=float), 3)
+        check_needs("net", Needs(), windows(), np.array(y, dtype=float))
 
 
-def test_a_guided_model_reads_more_than_its_weight(district):
-    X, *_ = district
+def test_a_guided_model_reads_more_than_its_weight():
+    X = windows(3)
     guided = Needs(weight=True)
     weighed = replace(X, kinds=("element", "element", WEIGHT))
     check_layers("net", guided, weighed)

@@ -1,8 +1,8 @@
-"""Check windows and labels against the needs that a model caveats."""
+"""What a model needs, and checks of windows and labels against it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,29 +10,20 @@ from numpy.typing import NDArray
 from orecast.errors import ModelError, SamplingError
 from orecast.sampling.windows import WEIGHT, Needs, Windows
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
 CLASS_WORDS = ((1.0, "positive"), (0.0, "negative"))
 
 
-@runtime_checkable
-class Prepared(Protocol):
-    """A network that learns from its windows before its first training step."""
+@dataclass(frozen=True)
+class Properties:
+    """What is known of a model before it is built.
 
-    def prepare(self, values: Tensor, y: Tensor) -> None:
-        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
-
-
-def needs_of(factory: Any, options: dict[str, Any]) -> Needs:
-    """Needs of a network with these options (``needs_for``, where options change them).
-
-    Raises ConfigError for an impossible option.
+    ``epochs`` is how often one fit reports progress. ``caveats`` are sentences to print with the
+    model's scores, about data that it used although a fold should hide them.
     """
-    needs_for = getattr(factory, "needs_for", None)
-    needs: Needs = factory.needs if needs_for is None else needs_for(**options)
-    return needs
+
+    needs: Needs
+    epochs: int = 0
+    caveats: tuple[str, ...] = ()
 
 
 def check_window(name: str, needs: Needs, size: int) -> None:
@@ -87,20 +78,20 @@ def check_layers(name: str, needs: Needs, X: Windows) -> None:
 
 
 def check_needs(name: str, needs: Needs, X: Windows, y: NDArray[np.float64]) -> None:
-    """Raise ModelError if windows do not meet a model's needs, SamplingError for bad labels."""
+    """Raise ModelError if windows do not meet a model's needs, SamplingError for bad labels.
+
+    There is one label for each window. If the model learns from them, each is 0 or 1, and both
+    classes are there.
+    """
     check_window(name, needs, X.size)
     check_layers(name, needs, X)
-    if needs.labels:
-        check_labels(y, len(X))
-
-
-def check_labels(y: NDArray[np.float64], n: int) -> None:
-    """Raise SamplingError unless there are ``n`` labels, each 0 or 1, with both classes."""
-    if y.shape != (n,):
+    if y.shape != (len(X),):
         raise SamplingError(
-            f"{n} windows need {n} labels, not labels of shape {y.shape}",
+            f"{len(X)} windows need {len(X)} labels, not labels of shape {y.shape}",
             remedy="give one label for each window",
         )
+    if not needs.labels:
+        return
     strange = y[~np.isin(y, (0.0, 1.0))]
     if len(strange):
         raise SamplingError(
