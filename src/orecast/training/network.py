@@ -26,9 +26,12 @@ from orecast.models.options import require_count
 from orecast.run import why_broken, write_json
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import (
+    WITH_ADAM,
+    WITH_GRADIENT,
     Acceleration,
     acceleration,
     best_device,
+    outline,
     suited_process,
     suits_channels_last,
 )
@@ -52,7 +55,6 @@ from orecast.training.searching import (
     to_choose,
     trials,
 )
-from orecast.training.size import WITH_ADAM, WITH_GRADIENT, outline
 from orecast.training.trainer import Record, local_randomness, recorded, train
 
 DEVICE_OPTIONS = ("precision", "compiled")

@@ -23,8 +23,7 @@ from orecast.models.networks.resnet import (
 from orecast.models.networks.ssgsnet import DualBranchNet, SSGSNet
 from orecast.papers.experiments import read_experiment
 from orecast.sampling.augmentation import Noise, Smote
-from orecast.training.generators.gan import AdversarialNetwork
-from orecast.training.generators.vae import VariationalAutoencoder
+from orecast.training.generators.generator import AdversarialNetwork, VariationalAutoencoder
 from orecast.training.searching import search_epochs, trials
 
 
