@@ -134,9 +134,9 @@ def test_other_layers_than_the_surveys_are_refused_with_both_lists(model, tmp_pa
     network, X = model
     network.save(tmp_path)
     loaded = Network.load(tmp_path)
-    with pytest.raises(ModelError, match="on the layers Au, As, but the windows have As, Au"):
+    with pytest.raises(ModelError, match="on the layers Au, As, not on As, Au"):
         loaded.predict(replace(X, names=("As", "Au")))
-    with pytest.raises(ModelError, match="As, but the windows have Au, As, Sb"):
+    with pytest.raises(ModelError, match="As, not on Au, As, Sb"):
         loaded.predict(replace(X, names=("Au", "As", "Sb"), stack=np.zeros((3, 20, 20), "f4")))
 
 

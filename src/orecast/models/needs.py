@@ -46,6 +46,21 @@ def check_window(name: str, needs: Needs, size: int) -> None:
         )
 
 
+def check_fitted(name: str, fitted: bool) -> None:
+    """Raise ModelError if a model has not been fitted."""
+    if not fitted:
+        raise ModelError(f"{name} has not been fitted", remedy="call fit first")
+
+
+def check_same_layers(name: str, fitted: tuple[str, ...], given: tuple[str, ...]) -> None:
+    """Raise ModelError if a model was fitted on other layers."""
+    if fitted != given:
+        raise ModelError(
+            f"{name} was fitted on the layers {', '.join(fitted)}, not on {', '.join(given)}",
+            remedy="give the same layers in the same order",
+        )
+
+
 def check_layers(name: str, needs: Needs, X: Windows) -> None:
     """Raise ModelError if the layers are not those that a model needs."""
     absent = [kind for kind in needs.layers if kind not in X.kinds]

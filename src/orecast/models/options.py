@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from orecast.errors import ConfigError, nearest
 
 MOST_TREES, MOST_JOBS, MOST_FEATURES, MOST_LAYERS = 10_000, 256, 2**20, 1000
 """Limits: a larger width needs terabytes of memory; deeper networks are not trained in practice."""
+
+
+def require_known(given: Iterable[str], known: Iterable[str], owner: str, where: str) -> None:
+    """Refuse options that ``owner`` does not have."""
+    known = list(known)
+    for option in given:
+        if option not in known:
+            remedy = nearest(option, known) if known else f"delete {where}"
+            raise ConfigError(f"{owner} has no option {option!r}", where=where, remedy=remedy)
 
 
 def require_count(

@@ -16,6 +16,7 @@ from orecast.capacity import require_loadable
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
 from orecast.models.needs import Properties, check_window
+from orecast.models.options import require_known
 from orecast.run import why_broken
 from orecast.sampling.windows import Model
 
@@ -80,7 +81,7 @@ def build_model(
         from orecast.training.reading import fitting_trim
 
         of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
-        _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])
+        require_known(options, [*of_factory, *NETWORK_OPTIONS], name, "model.options")
         network = Network(name, options, training, checkpoints=checkpoints, progress=progress)
         network.check_options()
         if window is not None:
@@ -88,10 +89,12 @@ def build_model(
         model = network
     elif entry.module.startswith(_COMMITTEES):
         own = inspect.signature(factory).parameters.values()
-        _check_options(name, options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY])
+        require_known(
+            options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY], name, "model.options"
+        )
         model = factory(**options, training=training, checkpoints=checkpoints, progress=progress)
     else:
-        _check_options(name, options, inspect.signature(factory).parameters)
+        require_known(options, inspect.signature(factory).parameters, name, "model.options")
         model = detector = factory(**options)
         detector.check_options()
     if window is not None:
@@ -162,13 +165,3 @@ def _model(name: str) -> registry.Entry:
 
 def _models() -> Mapping[str, registry.Entry]:
     return registry.entries(_CLASSICAL, _NETWORKS, _COMMITTEES)
-
-
-def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) -> None:
-    known = list(known)
-    for option in options:
-        if option not in known:
-            remedy = nearest(option, known) if known else "delete model.options"
-            raise ConfigError(
-                f"{name} has no option {option!r}", where="model.options", remedy=remedy
-            )

@@ -22,7 +22,7 @@ from orecast import registry
 from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError, nearest
-from orecast.models.needs import CLASS_WORDS, Properties, check_needs
+from orecast.models.needs import CLASS_WORDS, Properties, check_fitted, check_needs
 from orecast.models.options import require_count, require_one_of
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling.places import deposit_groups
@@ -111,7 +111,7 @@ class BaseEnsemble(ABC):
 
         Raises ModelError before ``fit``, RunError if a file cannot be written.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         folder.mkdir(parents=True, exist_ok=True)
         for number, model in enumerate(self.fitted_):
             model.save(folder / str(number))
@@ -198,10 +198,6 @@ class BaseEnsemble(ABC):
             model: Any = self._built(name)
             with _errors_of(name):
                 model.check_fit(*self._rows_for(model, X, y, group), seed=seed)
-
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise ModelError(f"{self.name} has not been fitted", remedy="call fit first")
 
 
 def member_seed(seed: int, *stream: int) -> int:
@@ -340,7 +336,7 @@ class Ensemble(BaseEnsemble):
 
     def predict(self, X: Windows) -> Floats:
         """Mean of the members' scores or ranks, ``(n,)``."""
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         total = np.zeros(len(X))
         for number, model in enumerate(self.fitted_):
             total += self._joined(number, model.predict(X))
@@ -357,7 +353,7 @@ class Ensemble(BaseEnsemble):
         A network with Monte-Carlo dropout has one row for each pass; ``predict`` is then the mean
         of the members without dropout.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         rows = []
         for number, model in enumerate(self.fitted_):
             own = getattr(model, "draws", None)
@@ -510,7 +506,7 @@ class Stack(BaseEnsemble):
         """Scores in [0, 1], ``(n,)``."""
         from scipy.special import expit
 
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         logit = np.full(len(X), self.intercept_)
         for weight, model in zip(self.weights_, self.fitted_, strict=True):
             logit += weight * _logits(model.predict(X))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from orecast import registry
 from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
-from orecast.models.needs import Properties, check_needs
+from orecast.models.needs import Properties, check_fitted, check_needs, check_same_layers
 from orecast.models.options import require_count
 from orecast.run import why_broken, write_json
 from orecast.sampling.windows import Windows
@@ -93,14 +93,6 @@ DESCRIPTION = "network.json"
 WEIGHTS = "network.safetensors"
 _MOST_PASSES = 10_000
 _CHECKPOINT_SHARE = 10  # a checkpoint after every tenth of the epochs
-
-
-@runtime_checkable
-class Prepared(Protocol):
-    """A network that learns from its windows before its first training step."""
-
-    def prepare(self, values: torch.Tensor, y: torch.Tensor) -> None:
-        """Learn from the windows' own cells ``(n, C)`` and labels ``(n,)``, into buffers."""
 
 
 class Network:
@@ -223,11 +215,16 @@ class Network:
     def _prepared(
         self, X: Windows, y: NDArray[np.float64], seed: int, chosen: dict[str, Any]
     ) -> nn.Module:
-        """A network ready for its first training step."""
+        """A network ready for its first training step.
+
+        ``prepare`` of a network, if it has one, learns from the windows' own cells ``(n, C)`` and
+        labels ``(n,)``, into buffers.
+        """
         net = self._built(len(X.names), X.size, seed, chosen)
-        if isinstance(net, Prepared):
+        prepare: Any = getattr(net, "prepare", None)
+        if prepare is not None:
             with local_randomness(seed):
-                net.prepare(gather(X.of_size(1), slice(None)).flatten(1), torch.from_numpy(y))
+                prepare(gather(X.of_size(1), slice(None)).flatten(1), torch.from_numpy(y))
         return net
 
     def _pretrain(
@@ -263,7 +260,7 @@ class Network:
 
         By the network's own ``labels``, such as a vote, if it has them; else from 0.5.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "net_"))
         if not hasattr(self.net_, "labels"):
             return self.predict(X) >= 0.5
 
@@ -308,7 +305,7 @@ class Network:
 
         Raises ModelError before ``fit``, RunError if a file cannot be written.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "net_"))
         folder.mkdir(parents=True, exist_ok=True)
         weights = {n: v.contiguous() for n, v in self.net_.state_dict().items()}
         try:
@@ -432,18 +429,9 @@ class Network:
             self._form = settings.arrange_module(form)
         return self._form
 
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ModelError(f"{self.name} has not been fitted", remedy="call fit first")
-
     def _require_learned_form(self, X: Windows) -> None:
-        self._require_fitted()
-        if X.names != self.names_:
-            raise ModelError(
-                f"{self.name} was trained on the layers {', '.join(self.names_)}, "
-                f"but the windows have {', '.join(X.names)}",
-                remedy="give the same layers in the same order, or train it on these layers",
-            )
+        check_fitted(self.name, hasattr(self, "net_"))
+        check_same_layers(self.name, self.names_, X.names)
         if X.size != self.size_:
             raise ModelError(
                 f"{self.name} was trained on windows of {self.size_} cells, not {X.size}",

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ModelError
 from orecast.sampling.windows import Windows
@@ -87,26 +86,18 @@ def recorded(
     rows = np.unique(np.linspace(0, len(y) - 1, _WATCHED).astype(np.int64))
 
     def report(done: int, epochs: int, loss: float) -> None:
-        positive = _predicted_positive(net, X, rows, settings)
-        record(done, loss, float(np.mean(positive == (y[rows] == 1))))
+        training, right = net.training, 0
+        net.eval()
+        with torch.inference_mode():
+            for some, x in gathered(X.take(rows)):
+                positive = (net(settings.arrange(x)) > 0).cpu().numpy()
+                right += int(np.sum(positive == (y[rows[some]] == 1)))
+        net.train(training)
+        record(done, loss, right / len(rows))
         if progress is not None:
             progress(done, epochs, loss)
 
     return report
-
-
-def _predicted_positive(
-    net: nn.Module, X: Windows, rows: Ints, settings: Acceleration
-) -> NDArray[np.bool_]:
-    """Whether a network in training predicts each of some windows positive, ``(n_rows,)``."""
-    training = net.training
-    positive = np.empty(len(rows), dtype=bool)
-    net.eval()
-    with torch.inference_mode():
-        for some, x in gathered(X.take(rows)):
-            positive[some] = (net(settings.arrange(x)) > 0).cpu().numpy()
-    net.train(training)
-    return positive
 
 
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"

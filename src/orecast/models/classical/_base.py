@@ -15,7 +15,7 @@ import numpy as np
 from orecast import registry
 from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError, RunError, nearest
-from orecast.models.needs import check_needs
+from orecast.models.needs import check_fitted, check_needs, check_same_layers
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling import Needs, Windows
 
@@ -74,19 +74,14 @@ class Detector(ABC):
 
         Raises ModelError before ``fit``, for other layers than those of ``fit``, and for NaN.
         """
-        self._need_fitted()
-        if X.names != self.names_:
-            raise ModelError(
-                f"was fitted on the layers {', '.join(self.names_)}, not on {', '.join(X.names)}",
-                where=type(self).__name__,
-                remedy="give the same layers in the same order",
-            )
+        check_fitted(self.name, "names_" in vars(self))
+        check_same_layers(self.name, self.names_, X.names)
         scores = [self._score(part) for part in _parts(self._read(X))]
         return np.concatenate(scores) if scores else np.empty(0)
 
     def save(self, folder: Path) -> None:
         """Write options and fitted state as JSON and NumPy arrays."""
-        self._need_fitted()
+        check_fitted(self.name, "names_" in vars(self))
         learned = {k: v for k, v in vars(self).items() if k.endswith("_")}
         arrays: dict[str, Any] = {k: v for k, v in learned.items() if isinstance(v, np.ndarray)}
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,10 +144,6 @@ class Detector(ABC):
     def _rebuild(self) -> None:  # noqa: B027 - most states are saved whole
         """Compute state that is not saved from state that is."""
 
-    def _need_fitted(self) -> None:
-        if "names_" not in vars(self):
-            raise ModelError("has not been fitted", where=type(self).__name__)
-
 
 def centre(X: Windows) -> Floats32:
     """Values at each window's own cell, ``(n, n_layers)``; NaN is refused."""
@@ -187,12 +178,11 @@ def only(X: Windows, layer: int) -> Windows:
     )
 
 
-def number_of(X: Windows, layer: str) -> int:
+def number_of(X: Windows, layer: str, where: str = "model.options.layer") -> int:
     """Number of the layer of that name; ConfigError, with the nearest name, if there is none."""
     if layer not in X.names:
-        raise ConfigError(
-            f"no layer {layer!r}", where="model.options.layer", remedy=nearest(layer, X.names)
-        )
+        remedy = nearest(str(layer), X.names)
+        raise ConfigError(f"no layer {layer!r}", where=where, remedy=remedy)
     return X.names.index(layer)
 
 

@@ -45,7 +45,7 @@ class AnomalyDetector(Detector):
 
 
 @dataclass(frozen=True)
-class Axes:
+class PrincipalAxes:
     """Principal axes of standardised layers; axes without variation are left out.
 
     ``mean`` and ``spread`` ``(p,)`` standardise; ``directions`` ``(p, r)`` orthonormal columns;
@@ -84,7 +84,7 @@ def standardisation(values: Floats) -> tuple[Floats, Floats]:
     return mean, np.where(varies, spread, 1.0)
 
 
-def principal_axes(values: Floats, spread: Floats | None = None) -> Axes:
+def principal_axes(values: Floats, spread: Floats | None = None) -> PrincipalAxes:
     """Axes of ``values`` ``(n, p)``, which may be singular, divided by ``spread`` ``(p,)``.
 
     Centred log-ratios sum to zero, so that their covariance has no inverse. The singular value
@@ -98,7 +98,7 @@ def principal_axes(values: Floats, spread: Floats | None = None) -> Axes:
     spread = deviation if spread is None else spread
     _, singular, directions = np.linalg.svd((values - mean) / spread, full_matrices=False)
     kept = singular > _NULL * singular[0]
-    return Axes(mean, spread, directions[kept].T, singular[kept] / np.sqrt(len(values)))
+    return PrincipalAxes(mean, spread, directions[kept].T, singular[kept] / np.sqrt(len(values)))
 
 
 def squared_lengths(values: Floats, axes: Floats) -> Floats:
@@ -326,11 +326,6 @@ class Mahalanobis(AnomalyDetector):
         self.support = support
         self.rows = rows
 
-    @property
-    def precision(self) -> Floats:
-        """P, ``(p, p)``."""
-        return np.asarray(self.whitening_ @ self.whitening_.T)
-
     def _check_options(self) -> None:
         require_number("support", self.support, 0.5, 1, with_high=True)
         require_count("rows", self.rows)
@@ -373,7 +368,9 @@ class Mahalanobis(AnomalyDetector):
         return np.asarray(squared / (squared + self.cutoff_))
 
 
-def _refuse_flat(estimate: MinCovDet, axes: Axes, names: tuple[str, ...], support: float) -> None:
+def _refuse_flat(
+    estimate: MinCovDet, axes: PrincipalAxes, names: tuple[str, ...], support: float
+) -> None:
     """Refuse a background without variation along a direction; name its main layer."""
     variances, directions = np.linalg.eigh(estimate.raw_covariance_)
     if variances[0] > _FLAT:

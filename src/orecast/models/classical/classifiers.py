@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from orecast.arrays import Floats
+from orecast.arrays import Floats, Floats32
 from orecast.errors import SamplingError
 from orecast.models.classical._base import Detector, centre
 from orecast.models.classical.anomaly import blocks, standardisation
@@ -21,7 +21,17 @@ REGISTERED = {
 }
 
 
-class LogisticRegression(Detector):
+class Standardised(Detector):
+    """Base of the detectors that standardise the layers on the training windows."""
+
+    mean_: Floats  # (p,)
+    spread_: Floats  # (p,)
+
+    def _standard(self, values: Floats | Floats32) -> Floats:
+        return np.asarray((values - self.mean_) / self.spread_)
+
+
+class LogisticRegression(Standardised):
     """Logistic regression with an L2 penalty on each cell's layers.
 
     Cox, D.R. (1958), The regression analysis of binary sequences, JRSS B 20, 215-242. ``strength``
@@ -30,8 +40,6 @@ class LogisticRegression(Detector):
     on their scaling.
     """
 
-    mean_: Floats  # (n_layers,)
-    spread_: Floats  # (n_layers,)
     weights_: Floats  # (n_layers,)
     intercept_: float
 
@@ -49,7 +57,7 @@ class LogisticRegression(Detector):
         self.mean_ = values.mean(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         regression = Regression(C=1 / self.strength, class_weight="balanced", max_iter=1000)
-        regression.fit((values - self.mean_) / self.spread_, y)
+        regression.fit(self._standard(values), y)
         self.weights_ = regression.coef_[0]
         self.intercept_ = float(regression.intercept_[0])
 
@@ -57,14 +65,14 @@ class LogisticRegression(Detector):
         from scipy.special import expit
 
         # Not a matrix product: its rounding depends on the number of rows.
-        logit = (((centre(X) - self.mean_) / self.spread_) * self.weights_).sum(axis=1)
+        logit = (self._standard(centre(X)) * self.weights_).sum(axis=1)
         return np.asarray(expit(logit + self.intercept_))
 
 
 _KERNEL_VALUES_AT_ONCE = 2**20
 
 
-class SupportVectors(Detector):
+class SupportVectors(Standardised):
     """Support-vector machine: side of the widest margin on which a cell's layers lie.
 
     Cortes, C., Vapnik, V. (1995), Support-vector networks, Machine Learning 20, 273-297. With the
@@ -77,8 +85,6 @@ class SupportVectors(Detector):
     probability. Far from all support vectors f is b, and cells there tie.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
     vectors_: Floats  # (m, p), standardised
     weights_: Floats  # (m,), above 0 for ore
     intercept_: float
@@ -100,7 +106,7 @@ class SupportVectors(Detector):
         self.mean_, self.spread_ = standardisation(values)
         self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
         machine = SVC(C=self.cost, gamma=self.width_, class_weight="balanced")
-        machine.fit((values - self.mean_) / self.spread_, y)
+        machine.fit(self._standard(values), y)
         self.vectors_ = machine.support_vectors_
         self.weights_ = machine.dual_coef_[0]
         self.intercept_ = float(machine.intercept_[0])
@@ -108,7 +114,7 @@ class SupportVectors(Detector):
     def _score(self, X: Windows) -> Floats:
         from scipy.special import expit
 
-        values = (centre(X) - self.mean_) / self.spread_
+        values = self._standard(centre(X))
         size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
         parts = [self._decision(values[rows]) for rows in blocks(len(values), size)]
         return np.asarray(expit(np.concatenate(parts)))
@@ -122,7 +128,7 @@ class SupportVectors(Detector):
         return np.asarray((kernels * self.weights_).sum(axis=1) + self.intercept_)
 
 
-class NearestNeighbours(Detector):
+class NearestNeighbours(Standardised):
     """Nearest neighbours: share of ore among the training windows most similar to a cell.
 
     Cover, T., Hart, P. (1967), Nearest neighbor pattern classification, IEEE Transactions on
@@ -138,8 +144,6 @@ class NearestNeighbours(Detector):
     Man, and Cybernetics 6, 325-327.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
     table_: Floats  # (n, p), standardised
     labels_: Floats  # (n,)
 
@@ -162,7 +166,7 @@ class NearestNeighbours(Detector):
                 remedy=f"set it to {len(values)} or less, or train on more windows",
             )
         self.mean_, self.spread_ = standardisation(values)
-        self.table_ = (values - self.mean_) / self.spread_
+        self.table_ = self._standard(values)
         self.labels_ = y
         self._rebuild()
 
@@ -174,7 +178,7 @@ class NearestNeighbours(Detector):
         self._votes = np.where(ore, 1 / ore.sum(), 1 / (~ore).sum())
 
     def _score(self, X: Windows) -> Floats:
-        values = (centre(X) - self.mean_) / self.spread_
+        values = self._standard(centre(X))
         distance, found = self._tree.query(values, k=np.arange(1, self.neighbours + 1))
         votes = self._votes[found]  # (n, k)
         if self.votes == "distance":
@@ -196,7 +200,7 @@ def closeness(distance: Floats) -> Floats:
 _STARTS = 10
 
 
-class Clusters(Detector):
+class Clusters(Standardised):
     r"""Clusters by k-means: share of ore in the clusters near a cell.
 
     Lloyd, S.P. (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory
@@ -217,8 +221,6 @@ class Clusters(Detector):
     are five ``clusters`` by default, as in ``sampling.clusters``.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
     centres_: Floats  # (k, p), standardised
     shares_: Floats  # (k,)
 
@@ -238,7 +240,7 @@ class Clusters(Detector):
                 remedy=f"set it to {distinct} or less, or train on more windows",
             )
         self.mean_, self.spread_ = standardisation(values)
-        standard = (values - self.mean_) / self.spread_
+        standard = self._standard(values)
         self.centres_, cluster = _clustered(standard, self.clusters, seed)
         ore = np.bincount(cluster, y / y.sum(), self.clusters)
         negative = np.bincount(cluster, (1 - y) / (1 - y).sum(), self.clusters)
@@ -247,7 +249,7 @@ class Clusters(Detector):
     def _score(self, X: Windows) -> Floats:
         from scipy.spatial.distance import cdist
 
-        values = (centre(X) - self.mean_) / self.spread_
+        values = self._standard(centre(X))
         membership = closeness(cdist(values, self.centres_, "sqeuclidean"))  # (n, k)
         return np.asarray((membership * self.shares_).sum(axis=1) / membership.sum(axis=1))
 

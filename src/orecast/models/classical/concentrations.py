@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats
-from orecast.errors import ConfigError, ModelError, nearest
+from orecast.errors import ConfigError, ModelError
 from orecast.models.classical._base import centre, number_of, only
 from orecast.models.classical.anomaly import AnomalyDetector
 from orecast.models.options import require_one_of, require_switch
@@ -236,9 +236,7 @@ class CumulativeIndex(ConcentrationDetector):
 
     def _check_windows(self, X: Windows) -> None:
         for name in self.elements or ():
-            if name not in X.names:
-                remedy = nearest(str(name), X.names)
-                raise ConfigError(f"no layer {name!r}", where=_ELEMENTS, remedy=remedy)
+            number_of(X, name, _ELEMENTS)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = self._values(X)
@@ -260,7 +258,7 @@ class CumulativeIndex(ConcentrationDetector):
         """Logarithms of the layers summed, ``(n, n_summed)``."""
         if self.elements is None:
             return own_logarithms(X)
-        return np.hstack([own_logarithms(_named(X, name)) for name in self.elements])
+        return np.hstack([own_logarithms(only(X, number_of(X, n))) for n in self.elements])
 
     def _index(self, X: Windows) -> Floats:
         z = (self._values(X) - self.background_) / self.spread_
@@ -287,7 +285,3 @@ def total_index(log_contrasts: Floats) -> Floats:
     [4.0]
     """
     return np.asarray(np.exp(log_contrasts).sum(axis=1) - (log_contrasts.shape[1] - 1))
-
-
-def _named(X: Windows, name: str) -> Windows:
-    return only(X, number_of(X, name))

@@ -19,7 +19,7 @@ REGISTERED = {
     "best-layer": "BestLayer",
     "fault-distance": "FaultDistance",
     "deposit-distance": "DepositDistance",
-    "random": "Noise",
+    "random": "RandomScore",
 }
 
 
@@ -159,7 +159,7 @@ class DepositDistance(Detector):
 Words = NDArray[np.uint64]
 
 
-class Noise(Detector):
+class RandomScore(Detector):
     """Uniform noise that depends only on the seed and the cell.
 
     A cell gets the same score in any order or part of prediction: its row and column are mixed by

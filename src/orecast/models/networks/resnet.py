@@ -56,8 +56,7 @@ class ResNet(TwoPart):
 
     needs: ClassVar[Needs] = Needs(smallest_window=3)
     head: Head
-    block: ClassVar[type[nn.Module]]
-    expansion: ClassVar[int]
+    block: ClassVar[type[BasicBlock | Bottleneck]]
     depths: ClassVar[tuple[int, int, int, int]]
 
     def __init__(self, channels: int, size: int, *, width: int = 64, dropout: float = 0.0) -> None:
@@ -69,13 +68,13 @@ class ResNet(TwoPart):
         for number, depth in enumerate(self.depths):
             inner = width * 2**number
             self.stages.append(self._stage(before, inner, depth, stride=1 if number == 0 else 2))
-            before = inner * self.expansion
+            before = inner * self.block.expansion
         self.head = Head(before, require_number("dropout", dropout, 0, 1))
         initialise(self)
 
     def _stage(self, before: int, inner: int, depth: int, *, stride: int) -> nn.Sequential:
         """Blocks at one resolution; the first changes the shape."""
-        after = inner * self.expansion
+        after = inner * self.block.expansion
         shortcut = None
         if stride != 1 or before != after:
             shortcut = nn.Sequential(
@@ -94,19 +93,19 @@ class ResNet(TwoPart):
 class ResNet18(ResNet):
     """Residual network of 18 layers (He et al. 2016)."""
 
-    block, expansion, depths = BasicBlock, 1, (2, 2, 2, 2)
+    block, depths = BasicBlock, (2, 2, 2, 2)
 
 
 class ResNet34(ResNet):
     """Residual network of 34 layers (He et al. 2016)."""
 
-    block, expansion, depths = BasicBlock, 1, (3, 4, 6, 3)
+    block, depths = BasicBlock, (3, 4, 6, 3)
 
 
 class ResNet50(ResNet):
     """Residual network of 50 layers, in bottleneck blocks (He et al. 2016)."""
 
-    block, expansion, depths = Bottleneck, 4, (3, 4, 6, 3)
+    block, depths = Bottleneck, (3, 4, 6, 3)
 
 
 class Comparator(TwoPart):

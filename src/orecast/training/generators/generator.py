@@ -165,11 +165,11 @@ _MOST_WIDE, _MOST_RATE = 2**20, 1e30  # as for every network (networks.blocks, c
 class Generator(ABC):
     """Base of the generators; a subclass builds its networks and trains them.
 
-    Networks read windows on their layers' principal axes (``WhiteningAxes``). ``epochs`` passes over
-    the windows in batches of ``batch``; Adam with learning rate ``rate``; a window is drawn from
-    ``latent`` numbers; networks are ``width`` wide. A weight of geological knowledge stays in
-    [0, 1]. With a folder for ``checkpoints``, a generator that learned from the same windows before
-    is read from there. Learned: ``net_`` on the CPU, ``axes_``.
+    Networks read windows on the principal axes of their layers (``WhiteningAxes``). ``epochs``
+    passes over the windows in batches of ``batch``; Adam with learning rate ``rate``; a window is
+    drawn from ``latent`` numbers; networks are ``width`` wide. A weight of geological knowledge
+    stays in [0, 1]. With a folder for ``checkpoints``, a generator that learned from the same
+    windows before is read from there. Learned: ``net_`` on the CPU, ``axes_``.
     """
 
     checkpoints: Path | None = None
