@@ -52,7 +52,7 @@ class Acceleration:
     def arrange_module(self, net: nn.Module) -> nn.Module:
         """Move a module to the device, in its memory order."""
         if self.channels_last:
-            return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+            return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return net.to(self.device)
 
 

@@ -89,16 +89,26 @@ def resolve_searched(
     if not searched:
         return {}
     folds = list(_folds(" and ".join(searched), X, y, group))
+
+    def accuracy(candidate: Candidate) -> float:
+        """Share of the windows that are classified correctly by models that have not seen them."""
+        right = np.zeros(len(X), dtype=bool)
+        for number, (held, seen) in enumerate(folds):
+            own_seed = member_seed(seed, 17, number)
+            model = build(candidate).fit(X.take(seen), y[seen], group[seen], seed=own_seed)
+            right[held] = (model.predict(X.take(held)) >= 0.5) == (y[held] == 1)
+        return float(right.mean())
+
     best, chosen, first_error = -1.0, None, None
     for candidate in _candidates(searched):
         try:
             check(candidate)
-            accuracy = _accuracy(candidate, build, folds, X, y, group, seed)
+            found = accuracy(candidate)
         except ModelError as error:
             first_error = first_error or error
             continue
-        if accuracy > best:
-            best, chosen = accuracy, candidate
+        if found > best:
+            best, chosen = found, candidate
     if chosen is None:
         assert first_error is not None
         raise first_error
@@ -131,24 +141,6 @@ def _candidates(searched: Searched) -> Iterator[Candidate]:
     """All combinations; one empty candidate if no option is adaptive."""
     for values in product(*searched.values()):
         yield dict(zip(searched, values, strict=True))
-
-
-def _accuracy(
-    candidate: Candidate,
-    build: Build,
-    folds: list[tuple[Bools, Bools]],
-    X: Windows,
-    y: Floats,
-    group: Ints,
-    seed: int,
-) -> float:
-    """Share of the windows that are classified correctly by models that did not learn from them."""
-    right = np.zeros(len(X), dtype=bool)
-    for number, (held, seen) in enumerate(folds):
-        own_seed = member_seed(seed, 17, number)
-        model = build(candidate).fit(X.take(seen), y[seen], group[seen], seed=own_seed)
-        right[held] = (model.predict(X.take(held)) >= 0.5) == (y[held] == 1)
-    return float(right.mean())
 
 
 def _folds(options: str, X: Windows, y: Floats, group: Ints) -> Iterator[tuple[Bools, Bools]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from orecast.models.options import require_number
@@ -104,8 +107,7 @@ class TwoPart(nn.Module, ABC):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)`` of features."""
-        logits: Tensor = self.head(features)
-        return logits
+        return self.head(features)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(B,)`` of windows ``(B, C, k, k)``."""
@@ -122,8 +124,7 @@ class FeatureHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)``."""
-        logits: Tensor = self.linear(self.dropout(features)).squeeze(1)
-        return logits
+        return self.linear(self.dropout(features)).squeeze(1)
 
 
 class Head(FeatureHead):
@@ -161,5 +162,9 @@ class Classifier(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return features ``(B, F)``."""
-        features: Tensor = self.branch(x)
-        return features
+        return self.branch(x)
+
+
+def arrays(*tensors: Tensor) -> Iterator[NDArray[Any]]:
+    """The tensors as arrays that share their memory, for a compiled kernel."""
+    return (tensor.detach().numpy() for tensor in tensors)

@@ -64,8 +64,7 @@ class CNN(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, 2 * width, k // 2, k // 2)``."""
-        features: Tensor = self.third(self.pool(self.second(self.first(x))))
-        return features
+        return self.third(self.pool(self.second(self.first(x))))
 
 
 class DCN(CNN):

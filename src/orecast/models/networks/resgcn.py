@@ -232,8 +232,7 @@ class GraphSAGE(LayeredGraph):
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the mean of the last layer's nodes, ``(B, width)``."""
-        features: Tensor = torch.relu(self.stack(nodes, self.operator)).mean(1)
-        return features
+        return torch.relu(self.stack(nodes, self.operator)).mean(1)
 
 
 class DiffPool(ElementGraph):
@@ -278,8 +277,7 @@ class DiffPool(ElementGraph):
 
     def assignment(self, nodes: Tensor) -> Tensor:
         """Return the share of each node ``(B, N, 1)`` in each cluster, ``(B, N, K)``."""
-        shares: Tensor = self.assign(nodes, averaging(self.operator)).softmax(2)
-        return shares
+        return self.assign(nodes, averaging(self.operator)).softmax(2)
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the mean of the clusters, ``(B, width)``."""
@@ -290,8 +288,7 @@ class DiffPool(ElementGraph):
         embedded = torch.relu(self.embed(nodes, averaging(self.operator)))  # (B, N, F)
         clusters = shares.mT @ embedded  # (B, K, F)
         between = shares.mT @ (self.operator @ shares)  # (B, K, K)
-        features: Tensor = torch.relu(self.coarse(clusters, averaging(between))).mean(1)
-        return features
+        return torch.relu(self.coarse(clusters, averaging(between))).mean(1)
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean cross-entropy and auxiliary losses of windows ``(B, N, size, size)``."""
@@ -405,5 +402,4 @@ class Autoencoder(TwoPart):
         return x[:, :, self.middle, self.middle]
 
     def _encoded(self, own: Tensor) -> Tensor:
-        code: Tensor = self.inner(torch.relu(self.outer(own)))
-        return code
+        return self.inner(torch.relu(self.outer(own)))

@@ -86,8 +86,7 @@ class ResNet(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, 8 * width * e, h, w)``."""
-        features: Tensor = self.stages(self.stem(x))
-        return features
+        return self.stages(self.stem(x))
 
 
 class ResNet18(ResNet):
@@ -136,8 +135,7 @@ class Comparator(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, F, h, w)``."""
-        features: Tensor = self.layers(x)
-        return features
+        return self.layers(x)
 
 
 class GoogLeNet(Comparator):

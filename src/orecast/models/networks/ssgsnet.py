@@ -66,8 +66,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the map after the block."""
-        y: Tensor = self.relu(self.residual(x) + self.shortcut(x))
-        return y
+        return self.relu(self.residual(x) + self.shortcut(x))
 
 
 class ResidualBranch(nn.Sequential):
@@ -113,8 +112,7 @@ class SelfAttention(nn.Module):
         """Return each token's mixture of all tokens, ``(B, N, width)``."""
         q, k, v = self.project(x).chunk(3, 2)
         taken = scaled_dot_product_attention(self._apart(q), self._apart(k), self._apart(v))
-        merged: Tensor = self.merge(taken.transpose(1, 2).flatten(2))
-        return merged
+        return self.merge(taken.transpose(1, 2).flatten(2))
 
     def _apart(self, x: Tensor) -> Tensor:
         """Tokens ``(B, N, width)`` split by head, ``(B, heads, N, d)``."""
@@ -142,8 +140,7 @@ class TransformerBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return tokens ``(B, N, width)``."""
         x = self.norm(x + self.attention(x))
-        tokens: Tensor = self.last_norm(x + self.mlp(x))
-        return tokens
+        return self.last_norm(x + self.mlp(x))
 
 
 class PatchTransformer(nn.Module):
@@ -176,8 +173,7 @@ class PatchTransformer(nn.Module):
         patches = self.patches(x).flatten(2).transpose(1, 2)  # (B, N, width)
         first = self.first.expand(patches.shape[0], -1, -1)
         tokens = self.blocks(torch.cat([first, patches], 1) + self.positions)
-        features: Tensor = self.project(tokens[:, 0])
-        return features
+        return self.project(tokens[:, 0])
 
 
 class FusedBranches(nn.Module):

@@ -469,8 +469,7 @@ class AdversarialNetwork(Generator):
 
     def drawn(self, latent: Tensor, noise: Tensor) -> Tensor:
         """Draw windows ``(b, r, k, k)``; only the latent vectors are random."""
-        made: Tensor = cast(nn.ModuleDict, self.net_)["generator"](latent)
-        return made
+        return cast(nn.ModuleDict, self.net_)["generator"](latent)
 
 
 @torch.no_grad()
