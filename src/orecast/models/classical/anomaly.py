@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from orecast.arrays import Floats, Ints
+from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ModelError
 from orecast.models.classical._base import Detector, centre
 from orecast.models.classical.trees import FittedTree, TreeEnsemble
@@ -222,10 +223,58 @@ def _path_lengths(tree: Any) -> Floats:
     return np.asarray(tree.compute_node_depths() + search_length(tree.n_node_samples) - 1.0)
 
 
+class Standardised(Detector):
+    """Base of the detectors that standardise the layers on the training windows."""
+
+    mean_: Floats  # (p,)
+    spread_: Floats  # (p,)
+
+    def _standardised(self, values: Floats) -> Floats:
+        """Store the mean and the spread of training values ``(n, p)``; return them standardised."""
+        self.mean_, self.spread_ = standardisation(values)
+        return self._standard(values)
+
+    def _standard(self, values: Floats | Floats32) -> Floats:
+        return np.asarray((values - self.mean_) / self.spread_)
+
+
 _KERNEL_VALUES_AT_ONCE = 2**20
 
 
-class OneClassSVM(AnomalyDetector):
+class KernelMachine(Standardised):
+    """Base of the support-vector machines with the kernel ``exp(-gamma |x - z|²)``."""
+
+    gamma: float | None
+    vectors_: Floats  # (m, p), standardised
+    weights_: Floats  # (m,)
+    width_: float  # gamma
+
+    def _check_options(self) -> None:
+        if self.gamma is not None:
+            require_number("gamma", self.gamma, 0, with_low=False)
+
+    def _standardised(self, values: Floats) -> Floats:
+        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
+        return super()._standardised(values)
+
+    def _in_blocks(self, X: Windows) -> Floats:
+        """``_of_exponents`` of all windows, ``(n,)``."""
+        from scipy.spatial.distance import cdist
+
+        values = self._standard(centre(X))
+        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
+        parts = [
+            self._of_exponents(self.width_ * cdist(values[rows], self.vectors_, "sqeuclidean"))
+            for rows in blocks(len(values), size)
+        ]
+        return np.concatenate(parts)
+
+    @abstractmethod
+    def _of_exponents(self, exponents: Floats) -> Floats:
+        """Value of each window from its distances ``gamma |x - x_i|²``, ``(n, m)`` to ``(n,)``."""
+
+
+class OneClassSVM(AnomalyDetector, KernelMachine):
     """One-class support-vector machine: distance of a cell's elements from the common ones.
 
     Schölkopf, B. et al. (2001), Estimating the support of a high-dimensional distribution, Neural
@@ -241,11 +290,6 @@ class OneClassSVM(AnomalyDetector):
     layers; all layers where there are none.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
-    vectors_: Floats  # (m, p), standardised
-    weights_: Floats  # (m,)
-    width_: float  # gamma
     threshold_: float  # -ln ρ
 
     def __init__(self, nu: float = 0.1, gamma: float | None = None, rows: int = 4096) -> None:
@@ -255,8 +299,7 @@ class OneClassSVM(AnomalyDetector):
 
     def _check_options(self) -> None:
         require_number("nu", self.nu, 0, 0.99, with_low=False, with_high=True)
-        if self.gamma is not None:
-            require_number("gamma", self.gamma, 0, with_low=False)
+        super()._check_options()
         require_count("rows", self.rows)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
@@ -264,9 +307,7 @@ class OneClassSVM(AnomalyDetector):
 
         values = draw_values(X, self.rows, seed)
         require_windows(values, 1)
-        self.mean_, self.spread_ = standardisation(values)
-        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
-        standard = (values - self.mean_) / self.spread_
+        standard = self._standardised(values)
         machine = Machine(nu=self.nu, gamma=self.width_, tol=1e-6).fit(standard)
         total = machine.dual_coef_.sum()
         self.vectors_ = machine.support_vectors_
@@ -280,17 +321,12 @@ class OneClassSVM(AnomalyDetector):
             )
 
     def _score(self, X: Windows) -> Floats:
-        values = (centre(X) - self.mean_) / self.spread_
-        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
-        parts = [self._depth(values[rows]) for rows in blocks(len(values), size)]
-        u = np.maximum(np.concatenate(parts), 0)  # by rounding, weights may sum to more than 1
+        # By rounding, weights may sum to more than 1.
+        u = np.maximum(self._in_blocks(X), 0)
         return np.asarray(u / (u + self.threshold_))
 
-    def _depth(self, values: Floats) -> Floats:
-        """``-ln f`` of standardised values, ``(n,)``; the nearest vector's term is factored out."""
-        from scipy.spatial.distance import cdist
-
-        exponents = self.width_ * cdist(values, self.vectors_, "sqeuclidean")  # (n, m)
+    def _of_exponents(self, exponents: Floats) -> Floats:
+        """``-ln f``; the nearest vector's term is factored out."""
         nearest = exponents.min(axis=1)
         kernels = np.exp(nearest[:, None] - exponents)
         return np.asarray(nearest - np.log((kernels * self.weights_).sum(axis=1)))

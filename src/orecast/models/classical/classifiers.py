@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from orecast.arrays import Floats, Floats32
+from orecast.arrays import Floats
 from orecast.errors import SamplingError
-from orecast.models.classical._base import Detector, centre
-from orecast.models.classical.anomaly import blocks, standardisation
+from orecast.models.classical._base import centre
+from orecast.models.classical.anomaly import KernelMachine, Standardised
 from orecast.models.options import require_count, require_number, require_one_of
 from orecast.sampling import Windows
 
@@ -19,16 +19,6 @@ REGISTERED = {
     "knn": "NearestNeighbours",
     "kmeans": "Clusters",
 }
-
-
-class Standardised(Detector):
-    """Base of the detectors that standardise the layers on the training windows."""
-
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
-
-    def _standard(self, values: Floats | Floats32) -> Floats:
-        return np.asarray((values - self.mean_) / self.spread_)
 
 
 class LogisticRegression(Standardised):
@@ -69,10 +59,7 @@ class LogisticRegression(Standardised):
         return np.asarray(expit(logit + self.intercept_))
 
 
-_KERNEL_VALUES_AT_ONCE = 2**20
-
-
-class SupportVectors(Standardised):
+class SupportVectors(KernelMachine):
     """Support-vector machine: side of the widest margin on which a cell's layers lie.
 
     Cortes, C., Vapnik, V. (1995), Support-vector networks, Machine Learning 20, 273-297. With the
@@ -85,10 +72,7 @@ class SupportVectors(Standardised):
     probability. Far from all support vectors f is b, and cells there tie.
     """
 
-    vectors_: Floats  # (m, p), standardised
-    weights_: Floats  # (m,), above 0 for ore
     intercept_: float
-    width_: float  # gamma
 
     def __init__(self, cost: float = 1.0, gamma: float | None = None) -> None:
         self.cost = cost
@@ -96,36 +80,25 @@ class SupportVectors(Standardised):
 
     def _check_options(self) -> None:
         require_number("cost", self.cost, 0, with_low=False)
-        if self.gamma is not None:
-            require_number("gamma", self.gamma, 0, with_low=False)
+        super()._check_options()
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.svm import SVC
 
-        values = centre(X).astype(np.float64)
-        self.mean_, self.spread_ = standardisation(values)
-        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
-        machine = SVC(C=self.cost, gamma=self.width_, class_weight="balanced")
-        machine.fit(self._standard(values), y)
+        values = self._standardised(centre(X).astype(np.float64))
+        machine = SVC(C=self.cost, gamma=self.width_, class_weight="balanced").fit(values, y)
         self.vectors_ = machine.support_vectors_
-        self.weights_ = machine.dual_coef_[0]
+        self.weights_ = machine.dual_coef_[0]  # above 0 for ore
         self.intercept_ = float(machine.intercept_[0])
 
     def _score(self, X: Windows) -> Floats:
         from scipy.special import expit
 
-        values = self._standard(centre(X))
-        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
-        parts = [self._decision(values[rows]) for rows in blocks(len(values), size)]
-        return np.asarray(expit(np.concatenate(parts)))
+        return np.asarray(expit(self._in_blocks(X)))
 
-    def _decision(self, values: Floats) -> Floats:
-        """``f`` of standardised values, ``(n,)``."""
-        from scipy.spatial.distance import cdist
-
-        kernels = np.exp(-self.width_ * cdist(values, self.vectors_, "sqeuclidean"))  # (n, m)
+    def _of_exponents(self, exponents: Floats) -> Floats:
         # Not a matrix product: its rounding depends on the number of rows.
-        return np.asarray((kernels * self.weights_).sum(axis=1) + self.intercept_)
+        return np.asarray((np.exp(-exponents) * self.weights_).sum(axis=1) + self.intercept_)
 
 
 class NearestNeighbours(Standardised):
@@ -165,8 +138,7 @@ class NearestNeighbours(Standardised):
                 where="model.options.neighbours",
                 remedy=f"set it to {len(values)} or less, or train on more windows",
             )
-        self.mean_, self.spread_ = standardisation(values)
-        self.table_ = self._standard(values)
+        self.table_ = self._standardised(values)
         self.labels_ = y
         self._rebuild()
 
@@ -239,8 +211,7 @@ class Clusters(Standardised):
                 where="model.options.clusters",
                 remedy=f"set it to {distinct} or less, or train on more windows",
             )
-        self.mean_, self.spread_ = standardisation(values)
-        standard = self._standard(values)
+        standard = self._standardised(values)
         self.centres_, cluster = _clustered(standard, self.clusters, seed)
         ore = np.bincount(cluster, y / y.sum(), self.clusters)
         negative = np.bincount(cluster, (1 - y) / (1 - y).sum(), self.clusters)
