@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from orecast import registry
-from orecast.models.needs import check_window
+from orecast.models.checks import check_window
 from orecast.training.inference import Thinned, drops
 
 PACKAGE = "orecast.models.networks"

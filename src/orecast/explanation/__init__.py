@@ -1,8 +1,7 @@
 """Explanations of scores."""
 
 from orecast.explanation.areas import Attribution, anomalous_elements, occlusion
-from orecast.explanation.grad_cam import GradCam, grad_cam
-from orecast.explanation.offsets import SamplingOffsets, sampling_offsets
+from orecast.explanation.networks import GradCam, SamplingOffsets, grad_cam, sampling_offsets
 from orecast.explanation.shapley import Shapley, shapley_values
 
 __all__ = [

@@ -18,7 +18,7 @@ from torch.nn.functional import unfold
 
 from orecast.capacity import require_memory
 from orecast.errors import ConfigError
-from orecast.models.options import require_one_of, require_switch
+from orecast.models.checks import require_one_of, require_switch
 
 Precision = Literal["float32", "bfloat16"]
 _NARROW, _SMALL = 4_000_000, 16  # below: a narrow network (weights), a small window (cells a side)

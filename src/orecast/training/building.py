@@ -15,8 +15,7 @@ from orecast import registry
 from orecast.capacity import require_loadable
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
-from orecast.models.needs import Properties, check_window
-from orecast.models.options import require_known
+from orecast.models.checks import Properties, check_window, require_known
 from orecast.run import why_broken
 from orecast.sampling.windows import Model
 

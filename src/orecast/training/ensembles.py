@@ -22,8 +22,14 @@ from orecast import registry
 from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError, nearest
-from orecast.models.needs import CLASS_WORDS, Properties, check_fitted, check_needs
-from orecast.models.options import require_count, require_one_of
+from orecast.models.checks import (
+    CLASS_WORDS,
+    Properties,
+    check_fitted,
+    check_needs,
+    require_count,
+    require_one_of,
+)
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling.places import deposit_groups
 from orecast.sampling.windows import Model, Needs, Windows

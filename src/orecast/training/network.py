@@ -21,8 +21,13 @@ from orecast import registry
 from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
-from orecast.models.needs import Properties, check_fitted, check_needs, check_same_layers
-from orecast.models.options import require_count
+from orecast.models.checks import (
+    Properties,
+    check_fitted,
+    check_needs,
+    check_same_layers,
+    require_count,
+)
 from orecast.run import why_broken, write_json
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import (

@@ -11,7 +11,7 @@ import numpy as np
 
 from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import ConfigError, ModelError, SamplingError
-from orecast.models.options import require_count
+from orecast.models.checks import require_count
 from orecast.sampling.windows import Model, Windows
 from orecast.training.ensembles import apart, inner_parts, member_seed, require_classes
 

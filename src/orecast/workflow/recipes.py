@@ -16,7 +16,7 @@ from orecast.config import Config, ModelOptions
 from orecast.config.method import Grow
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
-from orecast.models.needs import check_window
+from orecast.models.checks import check_window
 from orecast.sampling import NegativeRule
 from orecast.sampling.augmentation import Slide, Step, naming_step
 from orecast.training import build_model, model_properties

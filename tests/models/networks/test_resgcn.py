@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from orecast.errors import ConfigError, ModelError
-from orecast.models.needs import check_layers, check_window
+from orecast.models.checks import check_layers, check_window
 from orecast.models.networks.resgcn import ResGAT, ResGCN
 from orecast.sampling.windows import Windows
 

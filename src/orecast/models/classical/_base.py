@@ -15,7 +15,7 @@ import numpy as np
 from orecast import registry
 from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError, RunError, nearest
-from orecast.models.needs import check_fitted, check_needs, check_same_layers
+from orecast.models.checks import check_fitted, check_needs, check_same_layers
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling import Needs, Windows
 

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ModelError
+from orecast.models.checks import MOST_TREES, require_count, require_number, require_switch
 from orecast.models.classical._base import Detector, centre
 from orecast.models.classical.trees import FittedTree, TreeEnsemble
-from orecast.models.options import MOST_TREES, require_count, require_number, require_switch
 from orecast.sampling import Needs, Windows
 
 if TYPE_CHECKING:

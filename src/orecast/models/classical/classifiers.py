@@ -8,9 +8,9 @@ import numpy as np
 
 from orecast.arrays import Floats
 from orecast.errors import SamplingError
+from orecast.models.checks import require_count, require_number, require_one_of
 from orecast.models.classical._base import centre
 from orecast.models.classical.anomaly import KernelMachine, Standardised
-from orecast.models.options import require_count, require_number, require_one_of
 from orecast.sampling import Windows
 
 REGISTERED = {

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
+from orecast.models.checks import require_one_of, require_switch
 from orecast.models.classical._base import centre, number_of, only
 from orecast.models.classical.anomaly import AnomalyDetector
-from orecast.models.options import require_one_of, require_switch
 from orecast.sampling import Windows
 
 REGISTERED = {

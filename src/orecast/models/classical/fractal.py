@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
+from orecast.models.checks import require_one_of
 from orecast.models.classical._base import centre
 from orecast.models.classical.concentrations import (
     ConcentrationDetector,
@@ -19,7 +20,6 @@ from orecast.models.classical.concentrations import (
     rising,
     spread_of,
 )
-from orecast.models.options import require_one_of
 from orecast.sampling import Needs, Windows
 
 REGISTERED = {

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats, Floats32
 from orecast.errors import ConfigError, ModelError
 from orecast.metrics import auc
+from orecast.models.checks import require_one_of
 from orecast.models.classical._base import Detector, centre, number_of, only
-from orecast.models.options import require_one_of
 from orecast.sampling import Needs, Windows
 
 REGISTERED = {

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError
 from orecast.kernels import compiled
-from orecast.models.classical._base import Detector, features
-from orecast.models.options import (
+from orecast.models.checks import (
     MOST_JOBS,
     MOST_TREES,
     require_count,
     require_number,
     require_one_of,
 )
+from orecast.models.classical._base import Detector, features
 from orecast.sampling import Windows
 
 REGISTERED = {

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from orecast.arrays import Bools, Floats
 from orecast.errors import ModelError
+from orecast.models.checks import require_number
 from orecast.models.classical._base import Detector
 from orecast.models.classical.concentrations import own_values
-from orecast.models.options import require_number
 from orecast.sampling import Windows
 
 REGISTERED = {"weights-of-evidence": "WeightsOfEvidence"}

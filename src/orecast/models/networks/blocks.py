@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from orecast.models.options import require_number
+from orecast.models.checks import require_number
 
 REDUCTION = 16
 """Channels per hidden unit of the channel attention (Hu et al. 2018, section 6.1)."""

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from orecast.grid import window_start
-from orecast.models.networks.blocks import TwoPart, initialise
-from orecast.models.networks.deformable import DeformableConv2d
-from orecast.models.options import (
+from orecast.models.checks import (
     MOST_FEATURES,
     require_count,
     require_number,
 )
+from orecast.models.networks.blocks import TwoPart, initialise
+from orecast.models.networks.deformable import DeformableConv2d
 from orecast.sampling.windows import Needs
 
 REGISTERED = {"cnn": "CNN", "dcn": "DCN", "gk-cnn": "GKCNN", "gk-dcn": "GKDCN"}

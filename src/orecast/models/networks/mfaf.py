@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from orecast.errors import ConfigError, nearest
+from orecast.models.checks import (
+    MOST_FEATURES,
+    require_count,
+    require_number,
+    require_switch,
+)
 from orecast.models.networks.blocks import (
     ChannelAttention,
     SpatialAttention,
     TwoPart,
 )
 from orecast.models.networks.resnet import ResNet18, ShuffleNetV2
-from orecast.models.options import (
-    MOST_FEATURES,
-    require_count,
-    require_number,
-    require_switch,
-)
 from orecast.sampling.windows import Needs
 
 REGISTERED = {"mfaf": "MFAF"}

@@ -10,6 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, linear, mse_loss
 
+from orecast.models.checks import (
+    MOST_FEATURES,
+    MOST_LAYERS,
+    require_count,
+    require_number,
+)
 from orecast.models.networks.blocks import (
     FeatureHead,
     TwoPart,
@@ -29,12 +35,6 @@ from orecast.models.networks.element_graphs import (
     summing,
 )
 from orecast.models.networks.ssgsnet import require_heads
-from orecast.models.options import (
-    MOST_FEATURES,
-    MOST_LAYERS,
-    require_count,
-    require_number,
-)
 from orecast.sampling.windows import Needs
 
 REGISTERED = {

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from orecast.errors import ConfigError
+from orecast.models.checks import (
+    MOST_FEATURES,
+    require_count,
+    require_number,
+)
 from orecast.models.networks.blocks import (
     LARGE_WINDOW,
     Head,
     TwoPart,
     initialise,
     stem,
-)
-from orecast.models.options import (
-    MOST_FEATURES,
-    require_count,
-    require_number,
 )
 from orecast.sampling.windows import Needs
 

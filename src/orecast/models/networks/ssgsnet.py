@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from orecast.errors import ConfigError
+from orecast.models.checks import (
+    MOST_FEATURES,
+    MOST_LAYERS,
+    require_count,
+)
 from orecast.models.networks.blocks import (
     ChannelAttention,
     Classifier,
     SpatialAttention,
     stem,
-)
-from orecast.models.options import (
-    MOST_FEATURES,
-    MOST_LAYERS,
-    require_count,
 )
 from orecast.sampling.windows import Needs
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from orecast import registry
 from orecast.errors import ConfigError, nearest
-from orecast.models.options import require_known
+from orecast.models.checks import require_known
 from orecast.sampling.augmentation import Augmenter, Step
 
 __all__ = ["augmenter_names", "build_augmenter", "build_step", "outline_step"]
