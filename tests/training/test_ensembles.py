@@ -7,7 +7,8 @@ from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Needs
 from orecast.training import build_model, load_model
-from orecast.training.ensembles import PercentileRank, _strictest, member_seed, visible_windows
+from orecast.training.ensembles import PercentileRank, _strictest, visible_windows
+from orecast.training.inner_parts import member_seed
 
 RECIPE = Training(epochs=1, batch=16)
 FOREST = {"random-forest": {"trees": 5}}

@@ -12,18 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from orecast import registry
 from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Training
-from orecast.errors import ConfigError, ModelError, SamplingError, nearest
+from orecast.errors import ConfigError, ModelError, nearest
 from orecast.models.checks import (
-    CLASS_WORDS,
     Properties,
     check_fitted,
     check_needs,
@@ -31,11 +26,10 @@ from orecast.models.checks import (
     require_one_of,
 )
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
-from orecast.sampling.places import deposit_groups
 from orecast.sampling.windows import Model, Needs, Windows
-from orecast.splits.spatial import halved
 from orecast.training import build_model, load_model, model_properties
 from orecast.training.building import COMMITTEE_STATE, EpochProgress
+from orecast.training.inner_parts import apart, inner_parts, member_seed, require_classes
 from orecast.training.reading import readable_cells, windows_among
 
 REGISTERED = {"ensemble": "Ensemble", "stack": "Stack"}
@@ -204,15 +198,6 @@ class BaseEnsemble(ABC):
             model: Any = self._built(name)
             with _errors_of(name):
                 model.check_fit(*self._rows_for(model, X, y, group), seed=seed)
-
-
-def member_seed(seed: int, *stream: int) -> int:
-    """Seed of one member, different for each ``stream``.
-
-    >>> member_seed(0, 1) != member_seed(0, 2) != member_seed(1, 1)
-    True
-    """
-    return int(np.random.SeedSequence([seed, *stream]).generate_state(1)[0])
 
 
 def _check_members(
@@ -542,37 +527,6 @@ class Stack(BaseEnsemble):
         self.intercept_ = float(arrays["intercept"])
 
 
-def inner_parts(at: Ints, y: Floats, group: Ints, size: int, n: int) -> Ints:
-    """Split training windows into up to ``n`` compact parts, ``(n_windows,)`` from 0.
-
-    Positive windows of ``size`` cells stay together if they share a cell or a ``group`` (-1: none).
-    Negative windows join the nearest positive one. Raises SamplingError if there are fewer than two
-    such groups of positive windows.
-    """
-    ore = y == 1
-    together = _together(at[ore], group[ore], size)
-    count = np.bincount(together)
-    if len(count) < 2:
-        raise SamplingError(
-            f"a stack needs at least 2 groups of deposits; the {int(ore.sum())} positive windows "
-            "are 1 group, since they share cells or deposits",
-            where='model.name = "stack"',
-            remedy='choose the model "ensemble" or a smaller window, or add deposits',
-        )
-    centre = np.stack([np.bincount(together, axis) / count for axis in at[ore].T], axis=1)
-    part = np.empty(len(at), dtype=np.int64)
-    part[ore] = halved(centre, count.astype(np.float64), min(n, len(count)))[together]
-    nearest = cKDTree(at[ore]).query(at[~ore])[1]
-    part[~ore] = part[ore][nearest]
-    return part
-
-
-def apart(at: Ints, held: Bools, size: int) -> Bools:
-    """Windows that share no cell with any of those ``held``, ``(n,)``."""
-    nearest = cKDTree(at[held]).query(at, p=np.inf)[0]
-    return np.asarray(nearest >= size)
-
-
 def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[Floats, float]:
     """Logistic regression of ``y`` on ``z`` ``(n, m)``: weights ``(m,)`` >= 0, and intercept.
 
@@ -604,18 +558,6 @@ def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[
     return np.asarray(found.x[:-1]), float(found.x[-1])
 
 
-def _together(at: Ints, group: Ints, size: int) -> Ints:
-    """Group of each place, from 0, ``(n,)``: places linked by shared cells or a shared group."""
-    near = deposit_groups(at, size)
-    named = np.flatnonzero(group >= 0)
-    _, first, inverse = np.unique(group[named], return_index=True, return_inverse=True)
-    pairs = (near[named], near[named[first[inverse]]])
-    k = int(near.max()) + 1
-    links = coo_array((np.ones(len(named)), pairs), shape=(k, k))
-    joined: NDArray[np.int64] = connected_components(links, directed=False)[1]
-    return np.asarray(joined[near], dtype=np.int64)
-
-
 def _logits(scores: Floats) -> Floats:
     from scipy.special import logit
 
@@ -626,14 +568,3 @@ _PART_ADVICE = (
     "model.options.inner_folds",
     "set more model.options.inner_folds or a smaller window, or choose another model",
 )
-
-
-def require_classes(y: Floats, part: int, where: str, remedy: str) -> None:
-    """Raise SamplingError if the training labels for an inner part lack a class."""
-    for label, words in CLASS_WORDS:
-        if label not in y:
-            raise SamplingError(
-                f"all {words} training windows share cells with inner part {part}, so none is left",
-                where=where,
-                remedy=remedy,
-            )

@@ -51,15 +51,15 @@ from orecast.training.inference import (
     inference_form,
     probability,
 )
-from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
-from orecast.training.reading import fitting_trim, of_places
-from orecast.training.searching import (
+from orecast.training.inner_parts import (
     check_search,
     resolve_searched,
     search_epochs,
     to_choose,
     trials,
 )
+from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
+from orecast.training.reading import fitting_trim, of_places
 from orecast.training.trainer import Record, local_randomness, recorded, train
 
 DEVICE_OPTIONS = ("precision", "compiled")
@@ -107,7 +107,8 @@ class Network:
     or "bfloat16"; by default that of the device), ``compiled`` (False; use torch.compile),
     ``passes`` (0; number of ``draws`` with dropout on), and ``search_epochs`` (a fifth of
     all epochs). An option that the factory lists in ``searched`` can be "adaptive"; it is then
-    chosen inside the training part by trials of ``search_epochs`` (``searching.resolve_searched``).
+    chosen inside the training part by trials of ``search_epochs``
+    (``inner_parts.resolve_searched``).
 
     With a folder for ``checkpoints``, an interrupted ``fit`` resumes when it is called again with
     the same inputs. ``progress`` is called after each epoch with its number from 1, the number of

@@ -24,7 +24,7 @@ from orecast.models.networks.ssgsnet import DualBranchNet, SSGSNet
 from orecast.papers.experiments import read_experiment
 from orecast.sampling.augmentation import Noise, Smote
 from orecast.training.generators.generator import AdversarialNetwork, VariationalAutoencoder
-from orecast.training.searching import search_epochs, trials
+from orecast.training.inner_parts import search_epochs, trials
 
 
 def taken(system: str, what: str) -> str:

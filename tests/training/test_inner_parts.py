@@ -6,7 +6,7 @@ from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Scaling, Windows
 from orecast.training import Network, build_model, load_model
-from orecast.training.searching import (
+from orecast.training.inner_parts import (
     check_search,
     resolve_searched,
     search_epochs,
