@@ -42,6 +42,7 @@ class Detector(ABC):
     """
 
     needs: Needs = Needs()
+    layer: str | None = None  # an option of detectors that can read one layer alone
     names_: tuple[str, ...]
 
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
@@ -126,8 +127,10 @@ class Detector(ABC):
     def _check_options(self) -> None:  # noqa: B027 - most options are free
         """Refuse impossible options."""
 
-    def _check_windows(self, X: Windows) -> None:  # noqa: B027 - most take any
+    def _check_windows(self, X: Windows) -> None:
         """Refuse windows that do not fit the options."""
+        if self.layer is not None:
+            number_of(X, self.layer)
 
     def _read(self, X: Windows) -> Windows:
         """Return the part of the windows that is read: their own cells, unless overridden."""
@@ -176,6 +179,15 @@ def only(X: Windows, layer: int) -> Windows:
     return replace(
         X, stack=X.stack[here], names=X.names[here], kinds=X.kinds[here], scaling=scaling
     )
+
+
+def rising(z: Floats) -> Floats:
+    """``(1 + z / (1 + |z|)) / 2``: rises from 0 to 1 everywhere, so that far values do not tie.
+
+    >>> rising(np.array([-1.0, 0.0, 2.0])).round(4).tolist()
+    [0.25, 0.5, 0.8333]
+    """
+    return np.asarray((1 + z / (1 + np.abs(z))) / 2)
 
 
 def number_of(X: Windows, layer: str, where: str = "model.options.layer") -> int:

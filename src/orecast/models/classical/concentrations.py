@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
 from orecast.models.checks import require_one_of, require_switch
-from orecast.models.classical._base import centre, number_of, only
+from orecast.models.classical._base import centre, number_of, only, rising
 from orecast.models.classical.anomaly import AnomalyDetector
 from orecast.sampling import Windows
 
@@ -30,12 +30,6 @@ class ConcentrationDetector(AnomalyDetector):
 
     All layers are read where there is none of that kind. No labels are needed.
     """
-
-    layer: str | None = None
-
-    def _check_windows(self, X: Windows) -> None:
-        if self.layer is not None:
-            number_of(X, self.layer)
 
     def _read(self, X: Windows) -> Windows:
         if self.layer is not None:
@@ -104,15 +98,6 @@ def spread_of(values: Floats) -> Floats:
     """Standard deviation of each column, ``(n_layers,)``; 1 for a constant one."""
     spread = values.std(axis=0)
     return np.where(spread > 1e-9 * np.abs(values).max(axis=0, initial=0.0), spread, 1.0)
-
-
-def rising(z: Floats) -> Floats:
-    """``(1 + z / (1 + |z|)) / 2``: rises from 0 to 1 everywhere, so that far values do not tie.
-
-    >>> rising(np.array([-1.0, 0.0, 2.0])).round(4).tolist()
-    [0.25, 0.5, 0.8333]
-    """
-    return np.asarray((1 + z / (1 + np.abs(z))) / 2)
 
 
 _ELEMENTS = "model.options.elements"

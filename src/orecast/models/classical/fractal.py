@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
 from orecast.models.checks import require_one_of
-from orecast.models.classical._base import centre
+from orecast.models.classical._base import centre, rising
 from orecast.models.classical.concentrations import (
     ConcentrationDetector,
     logarithms,
     own_logarithms,
-    rising,
     spread_of,
 )
 from orecast.sampling import Needs, Windows
