@@ -7,7 +7,7 @@ is kept. Epochs of the two take turns; the first of each is left out, the median
 Batches are those of the published recipes. ResNet-50 takes minutes on a CPU and some 10 GB; a
 smaller --batch takes less.
 Usage: python benchmarks/training_step.py [resnet18 | ssgsnet | resnet50] [--precision bfloat16]
-[--compiled] [--batch 32] [--steps 2] [--epochs 5]
+[--compiled] [--batch 32] [--steps 2] [--epochs 5] [--without memory | --without unfolding]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
@@ -28,7 +29,7 @@ from orecast.config import Training
 from orecast.models.networks.resnet import ResNet18, ResNet50
 from orecast.models.networks.ssgsnet import SSGSNet
 from orecast.sampling.windows import Windows
-from orecast.training import Network
+from orecast.training import Network, acceleration, trainer
 from orecast.training.acceleration import best_device
 
 LONGER = 10  # a GPU's epochs have so many times the steps, since each is over in milliseconds
@@ -151,7 +152,12 @@ def chosen_case() -> tuple[Case, Way, int]:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, help="of an epoch")
     parser.add_argument("--epochs", type=int, default=5, help="that are measured, after a first")
+    parser.add_argument("--without", choices=("memory", "unfolding"), help="ours, on a CPU")
     chosen = parser.parse_args()
+    if chosen.without == "memory":
+        acceleration.kept_memory = nullcontext
+    elif chosen.without == "unfolding":
+        trainer.unfolded_convolutions = nullcontext
     case = cases[chosen.network]
     steps = chosen.steps or case.steps * (LONGER if best_device().type == "cuda" else 1)
     case = replace(case, width=chosen.width, batch=chosen.batch, steps=steps)

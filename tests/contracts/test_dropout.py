@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from orecast import registry
+from orecast.models.checks import check_window
 from orecast.training.inference import Thinned, drops
-from orecast.training.needs import check_window
 
 PACKAGE = "orecast.models.networks"
 

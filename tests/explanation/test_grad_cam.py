@@ -138,7 +138,7 @@ def test_it_is_kept_and_drawn(untrained, windows, tmp_path):
     again = GradCam.load(tmp_path / "cam.npz")
     for field in fields(GradCam):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(found, field.name))
-    found.draw(tmp_path / "cam.png")
+    found.figure().savefig(tmp_path / "cam.png")
     assert (tmp_path / "cam.png").read_bytes().startswith(b"\x89PNG")
     drawn = [axes for axes in found.figure().axes if axes.images]
     assert len(drawn) == 12  # six windows, plain and hot

@@ -95,7 +95,7 @@ def test_it_is_kept_and_drawn_where_it_looks(untrained, windows, tmp_path):
     again = SamplingOffsets.load(tmp_path / "offsets.npz")
     for field in fields(SamplingOffsets):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(found, field.name))
-    found.draw(tmp_path / "offsets.png")
+    found.figure().savefig(tmp_path / "offsets.png")
     assert (tmp_path / "offsets.png").read_bytes().startswith(b"\x89PNG")
     drawn = found.figure().axes
     assert len(drawn) == 12  # six windows of two convolutions

@@ -247,8 +247,8 @@ def test_it_is_kept(many, tmp_path):
 
 
 def test_it_is_drawn_with_the_strongest_on_top(many, tmp_path):
-    many.draw_swarm(tmp_path / "swarm.png")
-    many.draw_means(tmp_path / "means.png")
+    many.swarm().savefig(tmp_path / "swarm.png")
+    many.means().savefig(tmp_path / "means.png")
     for name in ("swarm.png", "means.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     swarm, bars = many.swarm().axes[0], many.means().axes[0]

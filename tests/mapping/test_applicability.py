@@ -14,7 +14,6 @@ from orecast.grid import Bounds, Grid
 from orecast.mapping.applicability import (
     Applicability,
     TrainingSpace,
-    applicability,
     map_applicability,
     upper_whisker,
 )
@@ -29,6 +28,11 @@ PUBLISHED = [
     *(0.20388725, 0.91513568, 0.09558666, 0.14046341, 0.16214832, 0.37107762, 0.16214832),
     *(0.18471625, 0.12344463),
 ]
+
+
+def applicability(training, cells, **options):
+    space = TrainingSpace.of(training, **options)
+    return Applicability(space.dissimilarity(cells), space.threshold)
 
 
 def test_by_hand():

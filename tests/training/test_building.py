@@ -8,7 +8,7 @@ import pytest
 from orecast import registry
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError
-from orecast.training import Network, build_model, load_model, model_names
+from orecast.training import Network, build_model, load_model, model_names, model_properties
 
 
 def test_every_model_is_named_with_a_summary():
@@ -36,6 +36,40 @@ def test_no_network_is_built_with_a_warning(name):
         network = build_model(name, {}, Training())
     assert isinstance(network, Network)
     assert said == []
+
+
+@pytest.mark.parametrize("name", sorted(model_names()))
+def test_what_a_model_needs_is_known_before_it_is_built(name):
+    model = build_model(name, {}, Training())
+    asked = model_properties(name, {}, Training())
+    assert asked.needs == model.needs
+    assert (asked.epochs > 0) == isinstance(model, Network)
+
+
+def test_properties_of_members_add_up():
+    training = Training(epochs=7, pretrain=2, pretrain_on="all")
+    members = {"members": ["resnet18", "fault-distance"], "seeds": 3}
+    asked = model_properties("ensemble", members, training)
+    assert asked.epochs == 3 * (7 + 2)
+    assert asked.needs.layers == ("fault",)
+    assert asked.needs.smallest_window == 3
+    assert len(asked.caveats) == 1
+    alone = {"members": ["resnet18"], "inner_folds": 4}
+    assert model_properties("stack", alone, training).epochs == 5 * (7 + 2)
+    with pytest.raises(ConfigError, match=r"model\.name: unknown model 'resnet81'"):
+        model_properties("resnet81", {}, training)
+
+
+@pytest.mark.parametrize("name", sorted(model_names()))
+def test_every_fit_begins_with_its_checks(name, monkeypatch):
+    model = build_model(name, {}, Training())
+
+    def refuse(*_, **__):
+        raise ModelError("checked")
+
+    monkeypatch.setattr(type(model), "check_fit", refuse)
+    with pytest.raises(ModelError, match="checked"):
+        model.fit(None, None, None, seed=0)
 
 
 def test_builds_networks_and_detectors():

@@ -60,7 +60,7 @@ def test_a_pass_says_the_same_in_any_company(network, district, monkeypatch):
     np.testing.assert_allclose(network.draws(X.take(order)), whole[:, order], atol=1e-6)
     parts = [network.draws(X.take(slice(start, start + 7))) for start in range(0, 40, 7)]
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=1e-6)
-    monkeypatch.setattr("orecast.training.inference.windows_at_once", lambda size: 3)
+    monkeypatch.setattr("orecast.training.data.windows_at_once", lambda size: 3)
     np.testing.assert_allclose(network.draws(X), whole, atol=1e-6)
     assert network.draws(X.take(slice(0, 0))).shape == (6, 0)
 

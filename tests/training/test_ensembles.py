@@ -7,7 +7,8 @@ from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Needs
 from orecast.training import build_model, load_model
-from orecast.training.ensembles import PercentileRank, _strictest, member_seed, visible_windows
+from orecast.training.ensembles import PercentileRank, _strictest, visible_windows
+from orecast.training.inner_parts import member_seed
 
 RECIPE = Training(epochs=1, batch=16)
 FOREST = {"random-forest": {"trees": 5}}
@@ -183,9 +184,9 @@ def test_the_strictest_needs():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"seeds": 0}, r"model\.options\.seeds: must be a whole number of at least 1"),
+        ({"seeds": 0}, r"model\.options\.seeds: must be a whole number from 1 to 1,000"),
         ({"seeds": True}, r"model\.options\.seeds"),
-        ({"seeds": 10**9}, r"model\.options\.seeds: .*must be at most 1000"),
+        ({"seeds": 10**9}, r"model\.options\.seeds: .*5 to 10, which is enough"),
         ({"combine": "median"}, r"model\.options\.combine"),
     ],
 )

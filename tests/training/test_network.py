@@ -41,7 +41,7 @@ def test_prediction_streams_and_does_not_depend_on_its_company(model, monkeypatc
     network, X = model
     many = X.moved(np.argwhere(np.ones((14, 14))) + 3)
     whole = network.predict(many)
-    monkeypatch.setattr("orecast.training.inference.windows_at_once", lambda size: 5)
+    monkeypatch.setattr("orecast.training.data.windows_at_once", lambda size: 5)
     asked = []
     batch = Windows.batch
     monkeypatch.setattr(
@@ -134,9 +134,9 @@ def test_other_layers_than_the_surveys_are_refused_with_both_lists(model, tmp_pa
     network, X = model
     network.save(tmp_path)
     loaded = Network.load(tmp_path)
-    with pytest.raises(ModelError, match="on the layers Au, As, but the windows have As, Au"):
+    with pytest.raises(ModelError, match="on the layers Au, As, not on As, Au"):
         loaded.predict(replace(X, names=("As", "Au")))
-    with pytest.raises(ModelError, match="As, but the windows have Au, As, Sb"):
+    with pytest.raises(ModelError, match="As, not on Au, As, Sb"):
         loaded.predict(replace(X, names=("Au", "As", "Sb"), stack=np.zeros((3, 20, 20), "f4")))
 
 
@@ -277,7 +277,7 @@ def test_labels_are_the_networks_own_or_from_a_half(model, district, monkeypatch
     with torch.inference_mode():
         expected = framework.net_.labels(torch.from_numpy(X.batch())).numpy() == 1
         votes = framework.net_.votes(torch.from_numpy(X.batch())).numpy()
-    monkeypatch.setattr("orecast.training.inference.windows_at_once", lambda size: 7)
+    monkeypatch.setattr("orecast.training.data.windows_at_once", lambda size: 7)
     called = framework.labels(X)
     np.testing.assert_array_equal(called, expected)
     assert called.dtype == bool

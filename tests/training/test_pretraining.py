@@ -292,12 +292,12 @@ def test_a_checkpoint_of_other_unlabelled_windows_is_not_used(in_the_south_west,
 def test_on_all_is_declared_also_through_an_ensemble_and_a_file(district, tmp_path):
     on_all = Training(epochs=1, pretrain=1, pretrain_on="all")
     model = fitted(*district, recipe=on_all)
-    assert model.caveats == (TRANSDUCTIVE,)
+    assert model.properties.caveats == (TRANSDUCTIVE,)
     model.save(tmp_path)
-    assert load_model(tmp_path).caveats == (TRANSDUCTIVE,)
+    assert load_model(tmp_path).properties.caveats == (TRANSDUCTIVE,)
     members = {"members": ["random-forest", "resnet18"]}
-    assert build_model("ensemble", members, on_all).caveats == (TRANSDUCTIVE,)
+    assert build_model("ensemble", members, on_all).properties.caveats == (TRANSDUCTIVE,)
     for silent in (Training(pretrain=1), Training(pretrain_on="all")):
-        assert Network("resnet18", {}, silent).caveats == ()
-        assert build_model("ensemble", members, silent).caveats == ()
-    assert build_model("ensemble", {"members": ["random-forest"]}, on_all).caveats == ()
+        assert Network("resnet18", {}, silent).properties.caveats == ()
+        assert build_model("ensemble", members, silent).properties.caveats == ()
+    assert build_model("ensemble", {"members": ["random-forest"]}, on_all).properties.caveats == ()

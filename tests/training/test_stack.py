@@ -8,7 +8,8 @@ from orecast.config import Training
 from orecast.errors import ConfigError, SamplingError
 from orecast.sampling.windows import Scaling, Windows
 from orecast.training import build_model
-from orecast.training.ensembles import Stack, _logits, apart, inner_parts, non_negative_logistic
+from orecast.training.ensembles import Stack, _logits, non_negative_logistic
+from orecast.training.inner_parts import apart, inner_parts
 
 FOREST = {"random-forest": {"trees": 10}}
 

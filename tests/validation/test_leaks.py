@@ -238,7 +238,7 @@ def test_pretraining_sees_nothing_hidden_unless_it_says_so(evidence, places, tmp
         fold = western(evidence, own, found.size)
         a, b = fitted_both(found, evidence, own, fold, tmp_path / on)
         assert (a != b) == declared
-        assert bool(found.model().caveats) == declared
+        assert bool(found.model().properties.caveats) == declared
 
 
 @pytest.mark.parametrize("method", SCREENINGS)

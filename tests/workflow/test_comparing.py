@@ -154,16 +154,23 @@ def test_a_killed_half_leaves_whole_cells_and_one_process_ends_as_two(compared, 
 def test_a_failed_cell_is_a_result_with_its_reason(compared, district, tmp_path):
     folder = tmp_path / "comparison"
     shutil.copytree(compared.folder, folder)
-    plan = plan_of(district, f"{MODELS},single-layer:layer=Unobtainium")
+    plan = plan_of(district, f"{MODELS},knn:neighbours=1000")
     found = run_comparison(plan, folder, jobs=1, resume=True)
     assert found.computed == 4
     assert not found.sound
     cell = found.content["cells"][4]
-    assert "Unobtainium" in cell["error"]["what"]
+    assert "fewer than 1000 neighbours" in cell["error"]["what"]
     for name in ("html", "md", "csv"):
         page = (folder / f"comparison.{name}").read_text(encoding="utf-8")
-        assert "Unobtainium" in page.replace("single-layer:layer=Unobtainium", "")
+        assert "fewer than 1000 neighbours" in page
     assert run_comparison(plan, folder, resume=True).computed == 0  # a refusal stands as well
+
+
+def test_a_layer_that_no_survey_has_is_refused_first(district, tmp_path):
+    plan = plan_of(district, f"{MODELS},single-layer:layer=Unobtainium")
+    with pytest.raises(ConfigError, match="Unobtainium, option layer: no layer"):
+        run_comparison(plan, tmp_path / "comparison", jobs=1)
+    assert not (tmp_path / "comparison").exists()
 
 
 @pytest.mark.parametrize("kind", [RunError, CapacityError, OSError, MemoryError])

@@ -196,7 +196,8 @@ def test_dissimilarity_is_that_of_cells_from_the_training_places(predicted, trai
                       evidence.stack[:, evidence.valid])
     )  # fmt: skip
     folds = read_raster(trained / "folds.tif").values[tuple(at.T)]
-    expected = applicability.applicability(training, cells, folds=folds)
+    space = applicability.TrainingSpace.of(training, folds=folds)
+    expected = applicability.Applicability(space.dissimilarity(cells), space.threshold)
     folder, found = predicted[0].folder, predicted[0].metrics["applicability"]
     np.testing.assert_allclose(
         map_of(folder, "applicability")[evidence.valid], expected.di, rtol=1e-4, atol=1e-5

@@ -1,13 +1,10 @@
-"""Explanations of scores, one method in each file."""
+"""Explanations of scores."""
 
-from orecast.explanation.anomalous import AnomalousElements, anomalous_elements
-from orecast.explanation.grad_cam import GradCam, grad_cam
-from orecast.explanation.occlusion import Attribution, occlusion
-from orecast.explanation.offsets import SamplingOffsets, sampling_offsets
+from orecast.explanation.areas import Attribution, anomalous_elements, occlusion
+from orecast.explanation.networks import GradCam, SamplingOffsets, grad_cam, sampling_offsets
 from orecast.explanation.shapley import Shapley, shapley_values
 
 __all__ = [
-    "AnomalousElements",
     "Attribution",
     "GradCam",
     "SamplingOffsets",

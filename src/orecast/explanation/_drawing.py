@@ -1,10 +1,11 @@
-"""Functions for the figures of all explanations."""
+"""Files and figures of all explanations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from orecast.sampling.windows import WEIGHT, Windows
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
 _AT_ONCE = 256
 
@@ -38,17 +38,33 @@ def shown_layer(X: Windows) -> tuple[str, Floats32]:
     return X.names[layer], np.concatenate([values[:, layer] for values in X.batches(_AT_ONCE)])
 
 
-def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
-    """Arrays of a saved explanation; raises InputError if the file is missing or broken."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return [stored[name] for name in names]
-    except BROKEN_ARRAYS as error:
-        raise InputError(
-            f"not a saved explanation of this kind: {why_broken(error)}",
-            where=str(path),
-            remedy="compute and save the explanation again",
-        ) from error
+class Saved:
+    """Base of the explanations: dataclasses whose fields are arrays, texts and numbers."""
+
+    def save(self, path: Path) -> None:
+        """Write the fields as ``.npz``."""
+        np.savez_compressed(path, **{f.name: getattr(self, f.name) for f in fields(self)})  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what was saved; raises InputError if the file is missing or broken."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = [stored[f.name] for f in fields(cls)]  # type: ignore[arg-type]
+        except BROKEN_ARRAYS as error:
+            raise InputError(
+                f"not a saved explanation of this kind: {why_broken(error)}",
+                where=str(path),
+                remedy="compute and save the explanation again",
+            ) from error
+        return cls(*map(_read, arrays))
+
+
+def _read(array: NDArray[Any]) -> Any:
+    """A field as it was saved: a number or a text, a tuple of texts, or an array."""
+    if array.ndim == 0:
+        return array.item()
+    return tuple(array.tolist()) if array.dtype.kind == "U" else array
 
 
 INK = "#22262a"
@@ -86,13 +102,6 @@ def grey_window(axes: Axes, windows: Floats32, n: int) -> None:
     axes.imshow(windows[n], "Greys", vmin=low, vmax=high, interpolation="nearest", alpha=0.6)
 
 
-def window_edge(size: int) -> Rectangle:
-    """Outline of a window of ``size`` cells."""
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((-0.5, -0.5), size, size, fill=False, edgecolor=FAINT, linewidth=0.5)
-
-
 def row_title(axes: Axes, text: str) -> None:
     """Write the title of a row, left of its first window."""
     axes.set_ylabel(text, fontsize=7, color=INK, parse_math=False)
@@ -115,20 +124,6 @@ def shortened(name: str) -> str:
     'distance_to_the_nearest…'
     """
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
-
-
-def plain_axes(axes: Axes) -> None:
-    """Draw only the axis of numbers, with a thin line, and the names without tick marks."""
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
-    axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
-    axes.tick_params(axis="y", length=0)
-    axes.set_axisbelow(True)
-
-
-def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the path's ending gives the format."""
-    figure.savefig(path)
 
 
 MOST_LAYERS = 20
@@ -217,7 +212,11 @@ def _rows(names: Sequence[str]) -> tuple[Figure, Axes]:
     shown = min(len(names), MOST_LAYERS)
     figure = new_figure(_WIDTH, max(_LOWEST, 0.8 + _ROW * shown))
     axes = figure.add_subplot()
-    plain_axes(axes)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)
+    axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
+    axes.tick_params(axis="y", length=0)
+    axes.set_axisbelow(True)
     axes.set_yticks(range(shown), [shortened(n) for n in names[:shown]], parse_math=False)
     axes.set_ylim(shown - 0.4, -0.6)
     if shown < len(names):

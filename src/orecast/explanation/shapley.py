@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations as all_orders
 from math import factorial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +13,10 @@ import numpy as np
 from orecast.arrays import Bools, Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError
 from orecast.explanation._drawing import (
+    Saved,
     means_figure,
-    read_arrays,
     require_windows,
     swarm_figure,
-    write_figure,
 )
 from orecast.grid import window_start
 from orecast.sampling.windows import Windows
@@ -33,7 +31,7 @@ _SAME = 1e-3  # scores that differ by less count as equal
 
 
 @dataclass(frozen=True)
-class Shapley:
+class Shapley(Saved):
     """What each of C layers adds to the scores of n windows; every row sums to score - ``base``.
 
     ``values`` ``(n, C)`` in units of the score; ``features`` ``(n, C)`` the mean over the window of
@@ -44,18 +42,6 @@ class Shapley:
     values: Floats
     features: Floats32
     base: float
-
-    def save(self, path: Path) -> None:
-        """Write the arrays as ``.npz``."""
-        np.savez_compressed(
-            path, names=self.names, values=self.values, features=self.features, base=self.base
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> Shapley:
-        """Read what was saved; raises InputError if the file is missing or broken."""
-        names, values, features, base = read_arrays(path, "names", "values", "features", "base")
-        return cls(tuple(map(str, names)), values, features, float(base))
 
     def ranked(self) -> Ints:
         """Numbers of the layers, largest mean |value| first."""
@@ -70,14 +56,6 @@ class Shapley:
         """Draw the mean absolute value of each layer."""
         order = self.ranked()
         return means_figure(self._named(order), np.abs(self.values[:, order]).mean(axis=0))
-
-    def draw_swarm(self, path: Path) -> None:
-        """Write ``swarm``."""
-        write_figure(self.swarm(), path)
-
-    def draw_means(self, path: Path) -> None:
-        """Write ``means``."""
-        write_figure(self.means(), path)
 
     def _named(self, order: Ints) -> list[str]:
         return [self.names[layer] for layer in order]

@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 from orecast.arrays import Floats
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
+from orecast.mapping.rasters import by_tiles
 from orecast.sampling import Windows
 from orecast.validation import Fitted
 
@@ -78,7 +79,28 @@ class TrainingSpace:
         weights: ArrayLike | None = None,
         folds: ArrayLike | None = None,
     ) -> Self:
-        """Fit to training points ``(n, p)``; see ``applicability``."""
+        r"""Fit to training points ``(n, p)``.
+
+        .. math:: DI_k = \min_i d(k, i) / \bar d
+
+        with :math:`d` the Euclidean distance of predictors that are standardised on the training
+        points and multiplied by their weights, and :math:`\bar d` the mean distance between two
+        training points. The threshold is the upper whisker of the training points' own indices,
+        each computed to the nearest point of another fold; so outliers are left out.
+
+        H. Meyer, E. Pebesma (2021), Predicting into unknown space? Estimating the area of
+        applicability of spatial prediction models, Methods in Ecology and Evolution 12, 1620-1633.
+
+        ``weights`` ``(p,)`` may be permutation importances; negative ones count as 0; by default
+        all are equal. Points of one fold in ``folds`` ``(n,)``, such as slid copies of one place,
+        are not compared; by default every point is its own fold. A predictor that is constant in
+        training is ignored. Raises SamplingError if there are fewer than two points or folds, a
+        training value is missing, the weights do not fit, or all training points are equal.
+
+        >>> space = TrainingSpace.of([[0.0], [1.0], [2.0]])
+        >>> space.dissimilarity([[1.0], [2.5], [8.0]]).tolist(), space.threshold
+        ([0.0, 0.375, 4.5], 0.75)
+        """
         values = np.asarray(training, dtype=np.float64)
         _require_finite(values)
         mean, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
@@ -99,40 +121,6 @@ class TrainingSpace:
         return di
 
 
-def applicability(
-    training: ArrayLike,
-    cells: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    folds: ArrayLike | None = None,
-) -> Applicability:
-    r"""Dissimilarity of cells from the training points, and the area of applicability.
-
-    .. math:: DI_k = \min_i d(k, i) / \bar d
-
-    with :math:`d` the Euclidean distance of predictors that are standardised on the training points
-    and multiplied by their weights, and :math:`\bar d` the mean distance between two training
-    points. The threshold is the upper whisker of the training points' own indices, each computed
-    to the nearest point of another fold; so outliers are left out.
-
-    H. Meyer, E. Pebesma (2021), Predicting into unknown space? Estimating the area of applicability
-    of spatial prediction models, Methods in Ecology and Evolution 12, 1620-1633.
-
-    ``training`` ``(n, p)``, ``cells`` ``(m, p)``. ``weights`` ``(p,)`` may be permutation
-    importances; negative ones count as 0; by default all are equal. Points of one fold in
-    ``folds`` ``(n,)``, such as slid copies of one place, are not compared; by default every point
-    is its own fold. A predictor that is constant in training is ignored. Raises SamplingError if
-    there are fewer than two points or folds, a training value is missing, the weights do not fit,
-    or all training points are equal.
-
-    >>> area = applicability([[0.0], [1.0], [2.0]], [[1.0], [2.5], [8.0]])
-    >>> area.di.tolist(), area.threshold, area.inside.tolist()
-    ([0.0, 0.375, 4.5], 0.75, [True, True, False])
-    """
-    space = TrainingSpace.of(training, weights=weights, folds=folds)
-    return Applicability(space.dissimilarity(cells), space.threshold)
-
-
 def map_applicability(
     fitted: Fitted,
     evidence: Evidence,
@@ -142,11 +130,12 @@ def map_applicability(
     tile: int = 256,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Applicability:
-    """Area of applicability of a fitted recipe over the map, tile by tile; see ``applicability``.
+    """Area of applicability of a fitted recipe over the map, tile by tile.
 
-    The predictors are the cell's own values of the layers that the model reads, screened and
-    scaled; the rest of the window is not used. ``folds`` ``(n,)`` are those of ``fitted.rows``; by
-    default slid copies of one place are one fold. The index is NaN where the evidence is.
+    See ``TrainingSpace.of``. The predictors are the cell's own values of the layers that the model
+    reads, screened and scaled; the rest of the window is not used. ``folds`` ``(n,)`` are those of
+    ``fitted.rows``; by default slid copies of one place are one fold. The index is NaN where the
+    evidence is.
     """
     own = fitted.rows.origin if folds is None else folds
     space = TrainingSpace.of(fitted.windows.centre(), weights=weights, folds=own)
@@ -167,15 +156,9 @@ def map_dissimilarity(
     where the evidence is.
     """
     visible = replace(windows, hidden=None)
-    di = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
-    tiles = list(evidence.grid.tiles(tile))
-    for k, part in enumerate(tiles):
-        cells = np.argwhere(evidence.valid[part.rows, part.columns])
-        cells += [part.rows.start, part.columns.start]
-        if len(cells):
-            di[cells[:, 0], cells[:, 1]] = space.dissimilarity(visible.moved(cells).centre())
-        if progress:
-            progress("tile", k + 1, len(tiles))
+    di = by_tiles(
+        evidence, lambda cells: space.dissimilarity(visible.moved(cells).centre()), tile, progress
+    )
     return Applicability(di, space.threshold)
 
 

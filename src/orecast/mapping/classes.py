@@ -23,7 +23,7 @@ _TALL = 0.05  # a peak must reach this share of the tallest peak's height
 
 
 @dataclass(frozen=True)
-class Classes:
+class ClassMap:
     """A map of classes, with its rule, its thresholds, and the deposits in each class.
 
     ``values`` ``(rows, columns)`` uint8: 1 A, 2 B, 3 C, 0 none, 255 nodata. A cell is in the best
@@ -50,7 +50,7 @@ class Classes:
 
 def classify(
     score: NDArray[np.floating], options: config.ClassOptions, deposits: ArrayLike = ()
-) -> Classes:
+) -> ClassMap:
     """Draw classes A, B and C.
 
     ``score`` ``(rows, columns)``, 0..1, NaN outside the map. ``deposits`` ``(n, 2)`` are rows and
@@ -70,7 +70,9 @@ def classify(
     thresholds, how = _thresholds(cells, options)
     values = _values(score, thresholds)
     captured = _captured(values, deposits)
-    return Classes(options.rule, values, thresholds, _sentence(how, thresholds, captured), captured)
+    return ClassMap(
+        options.rule, values, thresholds, _sentence(how, thresholds, captured), captured
+    )
 
 
 def classify_held_out(
@@ -79,7 +81,7 @@ def classify_held_out(
     seen: Sequence[NDArray[np.floating]],
     options: config.ClassOptions,
     deposits: ArrayLike = (),
-) -> Classes:
+) -> ClassMap:
     """Draw the classes of an out-of-fold map, with thresholds from each fold's visible cells.
 
     ``score`` and ``fold`` ``(rows, columns)``; ``seen`` has each fold's scores of its visible cells
@@ -96,7 +98,7 @@ def classify_held_out(
     a, b, c = (float(v) for v in np.mean(found, axis=0))
     captured = _captured(values, deposits)
     how = f"{how}, chosen in each fold by the cells it may see"
-    return Classes(options.rule, values, (a, b, c), _sentence(how, (a, b, c), captured), captured)
+    return ClassMap(options.rule, values, (a, b, c), _sentence(how, (a, b, c), captured), captured)
 
 
 def _thresholds(

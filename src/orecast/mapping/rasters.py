@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from orecast.arrays import Ints
 from orecast.errors import AlignmentError, InputError, RunError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
@@ -29,16 +30,26 @@ def predict_map(
 
     The map does not depend on the tile size: each cell's window is read from the whole stack.
     """
-    score = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
+    return by_tiles(evidence, fitted.predict, tile, progress)
+
+
+def by_tiles(
+    evidence: Evidence,
+    value: Callable[[Ints], NDArray[np.floating]],
+    tile: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> NDArray[np.float32]:
+    """Value of the cells ``(n, 2)`` of each tile that have evidence; NaN elsewhere."""
+    values = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
     tiles = list(evidence.grid.tiles(tile))
     for k, part in enumerate(tiles):
         cells = np.argwhere(evidence.valid[part.rows, part.columns])
         cells += [part.rows.start, part.columns.start]
         if len(cells):
-            score[cells[:, 0], cells[:, 1]] = fitted.predict(cells)
+            values[cells[:, 0], cells[:, 1]] = value(cells)
         if progress:
             progress("tile", k + 1, len(tiles))
-    return score
+    return values
 
 
 Colour = tuple[int, int, int, int]  # red, green, blue, opacity, 0..255

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from orecast import registry
 from orecast.config import Training
 from orecast.errors import METHOD_ERRORS
 from orecast.metrics import auc, confusion
@@ -23,7 +24,7 @@ from orecast.run import damaged_file, read_sealed, write_json, write_sealed
 from orecast.sampling.augmentation import grow
 from orecast.splits import build_protocol
 from orecast.splits.paper import GivenSplit
-from orecast.training import Network, build_model
+from orecast.training import model_properties
 from orecast.training.network import factory_options
 from orecast.validation import (
     GENERATED,
@@ -56,11 +57,12 @@ def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, A
 
 def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
     """Number of trained weights, counted on a network without data."""
-    network = build_model(entry.model, plan.options(entry), Training())
-    assert isinstance(network, Network)
-    channels = len(plan.layers(entry) or layers) + network.needs.weight
+    options = plan.options(entry)
+    needs = model_properties(entry.model, options, Training()).needs
+    channels = len(plan.layers(entry) or layers) + needs.weight
+    factory = registry.load("orecast.models.networks", entry.model, what="network")
     with torch.device("meta"):
-        net = network.factory(channels, plan.window, **factory_options(network.options))
+        net = factory(channels, plan.window, **factory_options(options))
     return sum(p.numel() for p in net.parameters())
 
 

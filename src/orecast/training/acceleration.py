@@ -1,22 +1,24 @@
-"""Device, precision, compilation, memory between batches, and convolutions on a CPU."""
+"""Device, precision, compilation, memory of weights and between batches, CPU convolutions."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from math import prod
 from threading import Lock
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import unfold
 
-from orecast.errors import ConfigError, nearest
+from orecast.capacity import require_memory
+from orecast.errors import ConfigError
+from orecast.models.checks import require_one_of, require_switch
 
 Precision = Literal["float32", "bfloat16"]
 _NARROW, _SMALL = 4_000_000, 16  # below: a narrow network (weights), a small window (cells a side)
@@ -50,7 +52,7 @@ class Acceleration:
     def arrange_module(self, net: nn.Module) -> nn.Module:
         """Move a module to the device, in its memory order."""
         if self.channels_last:
-            return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+            return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return net.to(self.device)
 
 
@@ -72,16 +74,9 @@ def acceleration(
     >>> acceleration(torch.device("cuda")).precision
     'bfloat16'
     """
-    if precision is not None and precision not in get_args(Precision):
-        raise ConfigError(
-            f"unknown precision {precision!r}",
-            where="model.options.precision",
-            remedy=nearest(str(precision), get_args(Precision)),
-        )
-    if not isinstance(compiled, bool):
-        raise ConfigError(
-            f"must be true or false, not {compiled!r}", where="model.options.compiled"
-        )
+    if precision is not None:
+        require_one_of("precision", precision, get_args(Precision))
+    require_switch("compiled", compiled)
     gpu = device.type == "cuda"
     return Acceleration(
         device,
@@ -230,3 +225,71 @@ def _shape_after(conv: nn.Conv2d, x: Tensor) -> list[int]:
         x.shape[2:], conv.kernel_size, conv.stride, _padding(conv), conv.dilation, strict=True
     )
     return [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
+
+
+WITH_GRADIENT, WITH_ADAM = 8, 16
+"""Bytes for each weight in float32: with its gradient, and also with both means of Adam."""
+
+
+def outline(
+    build: Callable[..., nn.Module],
+    options: Mapping[str, Any],
+    *,
+    a_weight: int,
+    name: str,
+    where: str,
+) -> nn.Module:
+    """Build a network on torch's meta device, where weights have shapes but use no memory.
+
+    Raises CapacityError if its weights, of ``a_weight`` bytes each in training, do not fit into
+    memory; the remedy names one of the ``options`` and a power of two that fits. ``where`` is the
+    place of the options in the configuration. Also raises what ``build`` raises.
+    """
+    net = _weightless(build, options)
+    count = weights(net)
+    counts = {n: v for n, v in options.items() if isinstance(v, int) and not isinstance(v, bool)}
+    by_size = sorted(counts, key=counts.__getitem__, reverse=True)
+
+    def remedy(fits: float) -> str:
+        for name in by_size:
+            lower = _power_of_two(build, options, name, fits / a_weight)
+            if lower is not None:
+                return f"set {name} to {lower} or less"
+        return "choose another model"
+
+    require_memory(
+        count * a_weight,
+        f"{name} of {count:,} weights",
+        where=".".join((where, *by_size[:1])),
+        remedy=remedy,
+    )
+    return net
+
+
+def weights(net: nn.Module) -> int:
+    """Number of weights that a network learns."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def _power_of_two(
+    build: Callable[..., nn.Module], options: Mapping[str, Any], name: str, most: float
+) -> int | None:
+    """The largest power of two below an option's value that gives at most ``most`` weights."""
+    fits, beyond = -1, (options[name] - 1).bit_length()
+    found = None
+    while beyond - fits > 1:
+        exponent = (fits + beyond) // 2
+        try:
+            count = weights(_weightless(build, {**options, name: 2**exponent}))
+        except ConfigError:  # such as a width that another option does not divide
+            count = 0
+        if count > most:
+            beyond = exponent
+        else:
+            fits, found = exponent, 2**exponent if count else None
+    return found
+
+
+def _weightless(build: Callable[..., nn.Module], options: Mapping[str, Any]) -> nn.Module:
+    with torch.device("meta"):
+        return build(**options)

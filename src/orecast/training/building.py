@@ -15,9 +15,12 @@ from orecast import registry
 from orecast.capacity import require_loadable
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
+from orecast.models.checks import Properties, check_window, require_known
 from orecast.run import why_broken
 from orecast.sampling.windows import Model
-from orecast.training.needs import check_window
+
+EpochProgress = Callable[[int, int, float], None]
+"""Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
 
 COMMITTEE_STATE = "ensemble.json"
 """File of a saved ensemble or stack."""
@@ -60,7 +63,7 @@ def build_model(
     *,
     window: int | None = None,
     checkpoints: Path | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: EpochProgress | None = None,
 ) -> Model:
     """Return an unfitted detector, network, ensemble or stack by its registered name.
 
@@ -69,35 +72,50 @@ def build_model(
     impossible value, ModelError if the window does not meet the model's needs, SamplingError if
     ``training.trim`` is too large for the window.
     """
-    known = _models()
-    if name not in known:
-        raise unknown_model(name, known)
-    if known[name].module.startswith(_NETWORKS):
-        require_loadable("torch", _BESIDE_TORCH)
-    factory = known[name].load()
+    entry = _model(name)
+    factory = entry.load()
     model: Model
-    if known[name].module.startswith(_NETWORKS):
+    if entry.module.startswith(_NETWORKS):
         from orecast.training.network import NETWORK_OPTIONS, Network
         from orecast.training.reading import fitting_trim
 
         of_factory = list(inspect.signature(factory).parameters)[2:]  # behind channels and size
-        _check_options(name, options, [*of_factory, *NETWORK_OPTIONS])
+        require_known(options, [*of_factory, *NETWORK_OPTIONS], name, "model.options")
         network = Network(name, options, training, checkpoints=checkpoints, progress=progress)
         network.check_options()
         if window is not None:
             fitting_trim(network.training.trim, window)
         model = network
-    elif known[name].module.startswith(_COMMITTEES):
+    elif entry.module.startswith(_COMMITTEES):
         own = inspect.signature(factory).parameters.values()
-        _check_options(name, options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY])
+        require_known(
+            options, [o.name for o in own if o.kind is not o.KEYWORD_ONLY], name, "model.options"
+        )
         model = factory(**options, training=training, checkpoints=checkpoints, progress=progress)
     else:
-        _check_options(name, options, inspect.signature(factory).parameters)
+        require_known(options, inspect.signature(factory).parameters, name, "model.options")
         model = detector = factory(**options)
         detector.check_options()
     if window is not None:
         check_window(name, model.needs, window)
     return model
+
+
+def model_properties(name: str, options: Mapping[str, Any], training: Training) -> Properties:
+    """What a model needs, how often one fit reports progress, and its caveats; none is built.
+
+    Raises ConfigError for an unknown name, and for options that contradict each other's needs.
+    """
+    entry = _model(name)
+    factory = entry.load()
+    if entry.module.startswith(_NETWORKS):
+        from orecast.training.network import network_properties
+
+        return network_properties(factory, options, training)
+    if entry.module.startswith(_COMMITTEES):
+        found: Properties = factory.properties_of(training, **options)
+        return found
+    return Properties(factory.needs)
 
 
 def load_model(folder: Path) -> Model:
@@ -134,15 +152,15 @@ def _state_value(state: Path, key: str) -> str:
         ) from error
 
 
+def _model(name: str) -> registry.Entry:
+    """The model of that name; CapacityError if there is too little memory to import torch."""
+    known = _models()
+    if name not in known:
+        raise unknown_model(name, known)
+    if known[name].module.startswith(_NETWORKS):
+        require_loadable("torch", _BESIDE_TORCH)
+    return known[name]
+
+
 def _models() -> Mapping[str, registry.Entry]:
     return registry.entries(_CLASSICAL, _NETWORKS, _COMMITTEES)
-
-
-def _check_options(name: str, options: Mapping[str, Any], known: Iterable[str]) -> None:
-    known = list(known)
-    for option in options:
-        if option not in known:
-            remedy = nearest(option, known) if known else "delete model.options"
-            raise ConfigError(
-                f"{name} has no option {option!r}", where="model.options", remedy=remedy
-            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from orecast.training.reading import Trims, fitting_trim
 Flips = bool | Literal["alone"]
 
 
+@dataclass
 class TrainingBatches:
     """Windows and labels in batches, in an order that depends only on the seed and the epoch.
 
@@ -29,23 +31,18 @@ class TrainingBatches:
     Raises SamplingError for a trim that moves a place out of its window.
     """
 
-    def __init__(
-        self,
-        X: Windows,
-        y: NDArray[np.float64],
-        batch: int,
-        *,
-        seed: int,
-        flips: Flips,
-        trim: int = 0,
-    ) -> None:
-        self.X = X
-        self.y = np.asarray(y, dtype=np.float32)
-        self.batch = batch
-        self.seed = seed
-        self.flips = flips
-        self.trims = Trims(X, trim) if fitting_trim(trim, X.size) else None
-        self.epoch = 0
+    X: Windows
+    y: NDArray[np.floating]
+    batch: int
+    _: KW_ONLY
+    seed: int
+    flips: Flips
+    trim: int = 0
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        self.y = np.asarray(self.y, dtype=np.float32)
+        self.trims = Trims(self.X, self.trim) if fitting_trim(self.trim, self.X.size) else None
 
     def __len__(self) -> int:
         return len(batch_bounds(len(self.X), self.batch))
@@ -86,6 +83,14 @@ def gather(X: Windows, rows: Ints | slice) -> Tensor:
     if suspect:
         _require_finite(values, X.names)
     return torch.from_numpy(values)
+
+
+def gathered(X: Windows) -> Iterator[tuple[slice, Tensor]]:
+    """Read all windows in batches, each with its rows; raises as ``gather``."""
+    step = windows_at_once(X.size)
+    for start in range(0, len(X), step):
+        rows = slice(start, start + step)
+        yield rows, gather(X, rows)
 
 
 def _require_finite(values: Floats32, names: tuple[str, ...]) -> None:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from orecast import registry
 from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Training
-from orecast.errors import ConfigError, ModelError, SamplingError, nearest
+from orecast.errors import ConfigError, ModelError, nearest
+from orecast.models.checks import (
+    Properties,
+    check_fitted,
+    check_needs,
+    require_count,
+    require_one_of,
+)
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
-from orecast.sampling.places import deposit_groups
 from orecast.sampling.windows import Model, Needs, Windows
-from orecast.splits.spatial import halved
-from orecast.training import build_model, load_model
-from orecast.training.building import COMMITTEE_STATE
-from orecast.training.needs import CLASS_WORDS, check_needs
+from orecast.training import build_model, load_model, model_properties
+from orecast.training.building import COMMITTEE_STATE, EpochProgress
+from orecast.training.inner_parts import apart, inner_parts, member_seed, require_classes
 from orecast.training.reading import readable_cells, windows_among
 
-REGISTERED = {
-    "ensemble": "Ensemble",
-    "stack": "Stack",
-}
+REGISTERED = {"ensemble": "Ensemble", "stack": "Stack"}
 
-Progress = Callable[[int, int, float], None]
+MEMBERS = ("random-forest", "logistic-regression")
+"""Members by default."""
 _ARRAYS = "ensemble.npz"
 
 
@@ -43,7 +43,7 @@ class BaseEnsemble(ABC):
     """Base of models that are made of other models.
 
     ``members`` are names of detectors and networks, each with its ``member_options``. ``needs`` are
-    the strictest of the members' needs; ``caveats`` are all their sentences. If some members learn
+    the strictest of the members' needs; ``properties`` add their caveats. If some members learn
     from labels, a member without labels gets only the negative windows, with labels NaN, so it
     never sees a deposit. Networks train by ``training``, keep ``checkpoints`` in one folder each,
     and report to ``progress``.
@@ -61,7 +61,7 @@ class BaseEnsemble(ABC):
         member_options: Mapping[str, Mapping[str, Any]] | None,
         training: Training,
         checkpoints: Path | None,
-        progress: Progress | None,
+        progress: EpochProgress | None,
     ) -> None:
         self.members = members
         self.member_options = member_options
@@ -69,16 +69,34 @@ class BaseEnsemble(ABC):
         self.checkpoints = checkpoints
         self.progress = progress
         _check_members(members, member_options)
-        built = {name: self._built(name) for name in members}
-        self.needs = _strictest({name: model.needs for name, model in built.items()})
-        caveats = [words for model in built.values() for words in getattr(model, "caveats", ())]
-        self.caveats = tuple(dict.fromkeys(caveats))
-        self._epochs = sum(int(getattr(model, "epochs", 0)) for model in built.values())
+        for name in members:
+            self._built(name)
+        self.properties = self.properties_of(training, **self._options())
+        self.needs = self.properties.needs
 
-    @property
+    @classmethod
+    def properties_of(
+        cls,
+        training: Training,
+        *,
+        members: Sequence[str] = MEMBERS,
+        member_options: Mapping[str, Mapping[str, Any]] | None = None,
+        **options: Any,
+    ) -> Properties:
+        """Properties of all members together; ConfigError if their needs contradict."""
+        own = member_options or {}
+        found = {name: model_properties(name, own.get(name, {}), training) for name in members}
+        caveats = [words for member in found.values() for words in member.caveats]
+        return Properties(
+            _strictest({name: member.needs for name, member in found.items()}),
+            sum(member.epochs for member in found.values()) * cls.fits_of(**options),
+            tuple(dict.fromkeys(caveats)),
+        )
+
+    @staticmethod
     @abstractmethod
-    def epochs(self) -> int:
-        """How often one fit calls ``progress``, all members together."""
+    def fits_of(**options: Any) -> int:
+        """How often one fit fits each member."""
 
     @abstractmethod
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
@@ -93,7 +111,7 @@ class BaseEnsemble(ABC):
 
         Raises ModelError before ``fit``, RunError if a file cannot be written.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         folder.mkdir(parents=True, exist_ok=True)
         for number, model in enumerate(self.fitted_):
             model.save(folder / str(number))
@@ -131,9 +149,9 @@ class BaseEnsemble(ABC):
         committee.fitted_ = [load_model(folder / str(number)) for number in range(count)]
         return committee
 
-    @abstractmethod
     def _options(self) -> dict[str, Any]:
-        """Options as JSON values."""
+        own = inspect.signature(type(self)).parameters.values()
+        return {o.name: getattr(self, o.name) for o in own if o.kind is not o.KEYWORD_ONLY}
 
     @abstractmethod
     def _arrays(self) -> dict[str, Floats]:
@@ -160,33 +178,26 @@ class BaseEnsemble(ABC):
 
     def _fitted(self, name: str, X: Windows, y: Floats, group: Ints, seed: int) -> Model:
         model = self._built(name)
-        if self.needs.labels and not model.needs.labels:
-            negative = y == 0
-            X, y, group = X.take(negative), np.full(int(negative.sum()), np.nan), group[negative]
         with _errors_of(name):
-            return model.fit(X, y, group, seed=seed)
+            return model.fit(*self._rows_for(model, X, y, group), seed=seed)
+
+    def _rows_for(
+        self, model: Model, X: Windows, y: Floats, group: Ints
+    ) -> tuple[Windows, Floats, Ints]:
+        """What a member is fitted to: the negative windows if only others learn from labels."""
+        if model.needs.labels or not self.needs.labels:
+            return X, y, group
+        negative = y == 0
+        return X.take(negative), np.full(int(negative.sum()), np.nan), group[negative]
 
     def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
-        """Raise the errors of ``fit`` with these windows and labels, without training."""
-        check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
+        """Raise the errors of ``fit`` that need no training."""
+        y = np.asarray(y, dtype=np.float64)
+        check_needs(self.name, self.needs, X, y)
         for name in self.members:
-            check = getattr(self._built(name), "check_fit", None)
-            if check is not None:
-                with _errors_of(name):
-                    check(X, y, group, seed=seed)
-
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "fitted_"):
-            raise ModelError(f"{self.name} has not been fitted", remedy="call fit first")
-
-
-def member_seed(seed: int, *stream: int) -> int:
-    """Seed of one member, different for each ``stream``.
-
-    >>> member_seed(0, 1) != member_seed(0, 2) != member_seed(1, 1)
-    True
-    """
-    return int(np.random.SeedSequence([seed, *stream]).generate_state(1)[0])
+            model: Any = self._built(name)
+            with _errors_of(name):
+                model.check_fit(*self._rows_for(model, X, y, group), seed=seed)
 
 
 def _check_members(
@@ -273,32 +284,26 @@ class Ensemble(BaseEnsemble):
 
     def __init__(
         self,
-        members: Sequence[str] = ("random-forest", "logistic-regression"),
+        members: Sequence[str] = MEMBERS,
         seeds: int = 1,
         combine: Literal["mean", "rank"] = "mean",
         member_options: Mapping[str, Mapping[str, Any]] | None = None,
         *,
         training: Training,
         checkpoints: Path | None = None,
-        progress: Progress | None = None,
+        progress: EpochProgress | None = None,
     ) -> None:
-        super().__init__(members, member_options, training, checkpoints, progress)
         self.seeds = seeds
         self.combine = combine
-        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-            raise ConfigError(
-                f"must be a whole number of at least 1, not {seeds!r}", where="model.options.seeds"
-            )
-        if seeds > _MOST_SEEDS:
-            raise ConfigError(
-                f"must be at most {_MOST_SEEDS}, not {seeds}",
-                where="model.options.seeds",
-                remedy="set it to 5 to 10, which is enough to show how much models differ",
-            )
-        if combine not in ("mean", "rank"):
-            raise ConfigError(
-                f'must be "mean" or "rank", not {combine!r}', where="model.options.combine"
-            )
+        advice = "set it to 5 to 10, which is enough to show how much models differ"
+        require_count("seeds", seeds, _MOST_SEEDS, remedy=advice)
+        require_one_of("combine", combine, ("mean", "rank"))
+        super().__init__(members, member_options, training, checkpoints, progress)
+
+    @staticmethod
+    def fits_of(*, seeds: int = 1, **_: Any) -> int:
+        """How often one fit fits each member: once for each seed."""
+        return seeds
 
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
         """Fit each member with each seed, on all windows.
@@ -306,8 +311,8 @@ class Ensemble(BaseEnsemble):
         Raises what the members raise, ModelError if their needs are not met or no visible window
         can be scored for ranks, SamplingError if labels are needed and a class is missing.
         """
+        self.check_fit(X, y, group, seed=seed)
         y = np.asarray(y, dtype=np.float64)
-        check_needs(self.name, self.needs, X, y)
         names = [name for name in self.members for _ in range(self.seeds)]
         fitted = [
             self._fitted(name, X, y, group, member_seed(seed, number))
@@ -322,16 +327,11 @@ class Ensemble(BaseEnsemble):
 
     def predict(self, X: Windows) -> Floats:
         """Mean of the members' scores or ranks, ``(n,)``."""
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         total = np.zeros(len(X))
         for number, model in enumerate(self.fitted_):
             total += self._joined(number, model.predict(X))
         return total / len(self.fitted_)
-
-    @property
-    def epochs(self) -> int:
-        """How often one fit calls ``progress``, all members and seeds together."""
-        return self._epochs * self.seeds
 
     @property
     def n_draws(self) -> int:
@@ -344,7 +344,7 @@ class Ensemble(BaseEnsemble):
         A network with Monte-Carlo dropout has one row for each pass; ``predict`` is then the mean
         of the members without dropout.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         rows = []
         for number, model in enumerate(self.fitted_):
             own = getattr(model, "draws", None)
@@ -354,14 +354,6 @@ class Ensemble(BaseEnsemble):
 
     def _joined(self, number: int, scores: Floats) -> Floats:
         return self.ranks_[number](scores) if self.ranks_ else scores
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "members": list(self.members),
-            "seeds": self.seeds,
-            "combine": self.combine,
-            "member_options": self.member_options,
-        }
 
     def _arrays(self) -> dict[str, Floats]:
         return {
@@ -454,21 +446,17 @@ class Stack(BaseEnsemble):
 
     def __init__(
         self,
-        members: Sequence[str] = ("random-forest", "logistic-regression"),
+        members: Sequence[str] = MEMBERS,
         inner_folds: int = 3,
         member_options: Mapping[str, Mapping[str, Any]] | None = None,
         *,
         training: Training,
         checkpoints: Path | None = None,
-        progress: Progress | None = None,
+        progress: EpochProgress | None = None,
     ) -> None:
-        super().__init__(members, member_options, training, checkpoints, progress)
         self.inner_folds = inner_folds
-        if isinstance(inner_folds, bool) or not isinstance(inner_folds, int) or inner_folds < 2:
-            raise ConfigError(
-                f"must be a whole number of at least 2, not {inner_folds!r}",
-                where="model.options.inner_folds",
-            )
+        require_count("inner_folds", inner_folds, least=2)
+        super().__init__(members, member_options, training, checkpoints, progress)
         if not self.needs.labels:
             raise ConfigError(
                 "a stack needs labels for its weights, but no member learns from labels",
@@ -476,10 +464,10 @@ class Stack(BaseEnsemble):
                 remedy='add a member that learns from labels, or choose the model "ensemble"',
             )
 
-    @property
-    def epochs(self) -> int:
-        """How often one fit calls ``progress``, all members and parts together."""
-        return self._epochs * (self.inner_folds + 1)
+    @staticmethod
+    def fits_of(*, inner_folds: int = 3, **_: Any) -> int:
+        """How often one fit fits each member: once for each part, and once to all windows."""
+        return inner_folds + 1
 
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
         """Fit the members' weights on inner parts, then the members to all windows.
@@ -487,8 +475,8 @@ class Stack(BaseEnsemble):
         Raises SamplingError if a class is missing, in total or outside a part, or if there are
         fewer than two groups of deposits; ModelError if needs are not met; what members raise.
         """
+        self.check_fit(X, y, group, seed=seed)
         y = np.asarray(y, dtype=np.float64)
-        check_needs(self.name, self.needs, X, y)
         part = inner_parts(X.at, y, group, X.size, self.inner_folds)
         scores = self._out_of_part(X, y, group, part, seed)
         self.weights_, self.intercept_ = non_negative_logistic(_logits(scores), y)
@@ -509,7 +497,7 @@ class Stack(BaseEnsemble):
         """Scores in [0, 1], ``(n,)``."""
         from scipy.special import expit
 
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "fitted_"))
         logit = np.full(len(X), self.intercept_)
         for weight, model in zip(self.weights_, self.fitted_, strict=True):
             logit += weight * _logits(model.predict(X))
@@ -521,7 +509,6 @@ class Stack(BaseEnsemble):
         for k in range(int(part.max()) + 1):
             held = part == k
             seen = self._seen(X, held)
-            require_classes(y[seen], k, *_PART_ADVICE)
             for number, name in enumerate(self.members):
                 own_seed = member_seed(seed, number, k + 1)
                 model = self._fitted(name, X.take(seen), y[seen], group[seen], own_seed)
@@ -532,50 +519,12 @@ class Stack(BaseEnsemble):
         """Windows that share no cell with those ``held``, even if a trim moves them, ``(n,)``."""
         return apart(X.at, held, X.size + self.training.trim)
 
-    def _options(self) -> dict[str, Any]:
-        return {
-            "members": list(self.members),
-            "inner_folds": self.inner_folds,
-            "member_options": self.member_options,
-        }
-
     def _arrays(self) -> dict[str, Floats]:
         return {"weights": self.weights_, "intercept": np.array(self.intercept_)}
 
     def _restore(self, arrays: dict[str, Floats]) -> None:
         self.weights_ = arrays["weights"]
         self.intercept_ = float(arrays["intercept"])
-
-
-def inner_parts(at: Ints, y: Floats, group: Ints, size: int, n: int) -> Ints:
-    """Split training windows into up to ``n`` compact parts, ``(n_windows,)`` from 0.
-
-    Positive windows of ``size`` cells stay together if they share a cell or a ``group`` (-1: none).
-    Negative windows join the nearest positive one. Raises SamplingError if there are fewer than two
-    such groups of positive windows.
-    """
-    ore = y == 1
-    together = _together(at[ore], group[ore], size)
-    count = np.bincount(together)
-    if len(count) < 2:
-        raise SamplingError(
-            f"a stack needs at least 2 groups of deposits; the {int(ore.sum())} positive windows "
-            "are 1 group, since they share cells or deposits",
-            where='model.name = "stack"',
-            remedy='choose the model "ensemble" or a smaller window, or add deposits',
-        )
-    centre = np.stack([np.bincount(together, axis) / count for axis in at[ore].T], axis=1)
-    part = np.empty(len(at), dtype=np.int64)
-    part[ore] = halved(centre, count.astype(np.float64), min(n, len(count)))[together]
-    nearest = cKDTree(at[ore]).query(at[~ore])[1]
-    part[~ore] = part[ore][nearest]
-    return part
-
-
-def apart(at: Ints, held: Bools, size: int) -> Bools:
-    """Windows that share no cell with any of those ``held``, ``(n,)``."""
-    nearest = cKDTree(at[held]).query(at, p=np.inf)[0]
-    return np.asarray(nearest >= size)
 
 
 def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[Floats, float]:
@@ -609,18 +558,6 @@ def non_negative_logistic(z: Floats, y: Floats, ridge: float = _RIDGE) -> tuple[
     return np.asarray(found.x[:-1]), float(found.x[-1])
 
 
-def _together(at: Ints, group: Ints, size: int) -> Ints:
-    """Group of each place, from 0, ``(n,)``: places linked by shared cells or a shared group."""
-    near = deposit_groups(at, size)
-    named = np.flatnonzero(group >= 0)
-    _, first, inverse = np.unique(group[named], return_index=True, return_inverse=True)
-    pairs = (near[named], near[named[first[inverse]]])
-    k = int(near.max()) + 1
-    links = coo_array((np.ones(len(named)), pairs), shape=(k, k))
-    joined: NDArray[np.int64] = connected_components(links, directed=False)[1]
-    return np.asarray(joined[near], dtype=np.int64)
-
-
 def _logits(scores: Floats) -> Floats:
     from scipy.special import logit
 
@@ -631,14 +568,3 @@ _PART_ADVICE = (
     "model.options.inner_folds",
     "set more model.options.inner_folds or a smaller window, or choose another model",
 )
-
-
-def require_classes(y: Floats, part: int, where: str, remedy: str) -> None:
-    """Raise SamplingError if the training labels for an inner part lack a class."""
-    for label, words in CLASS_WORDS:
-        if label not in y:
-            raise SamplingError(
-                f"all {words} training windows share cells with inner part {part}, so none is left",
-                where=where,
-                remedy=remedy,
-            )

@@ -16,7 +16,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration, suited_process
-from orecast.training.data import gather, windows_at_once
+from orecast.training.data import gathered
 
 _UNITS = (nn.Dropout,)
 _CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -104,11 +104,9 @@ def in_batches(
 ) -> NDArray[np.float64]:
     """Outputs ``(*leading, n)`` of ``answer``, which uses ``net``; windows are read in batches."""
     found = np.empty((*leading, len(X)), dtype=np.float64)
-    step = windows_at_once(X.size)
     with torch.inference_mode(), suited_process(net, X.size):
-        for start in range(0, len(X), step):
-            rows = slice(start, start + step)
-            found[..., rows] = answer(settings.arrange(gather(X, rows))).cpu().numpy()
+        for rows, x in gathered(X):
+            found[..., rows] = answer(settings.arrange(x)).cpu().numpy()
     return found
 
 

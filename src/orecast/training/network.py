@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -21,15 +21,26 @@ from orecast import registry
 from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
+from orecast.models.checks import (
+    Properties,
+    check_fitted,
+    check_needs,
+    check_same_layers,
+    require_count,
+)
 from orecast.run import why_broken, write_json
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import (
+    WITH_ADAM,
+    WITH_GRADIENT,
     Acceleration,
     acceleration,
     best_device,
+    outline,
     suited_process,
     suits_channels_last,
 )
+from orecast.training.building import EpochProgress
 from orecast.training.checkpoints import Checkpoint, fingerprint
 from orecast.training.data import TrainingBatches, gather
 from orecast.training.inference import (
@@ -40,31 +51,47 @@ from orecast.training.inference import (
     inference_form,
     probability,
 )
-from orecast.training.needs import Prepared, check_needs, needs_of
-from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
-from orecast.training.reading import fitting_trim, of_places
-from orecast.training.searching import (
+from orecast.training.inner_parts import (
     check_search,
     resolve_searched,
     search_epochs,
     to_choose,
     trials,
 )
-from orecast.training.size import WITH_ADAM, WITH_GRADIENT, outline
-from orecast.training.trainer import Progress, Record, local_randomness, recorded, train
+from orecast.training.pretraining import TRANSDUCTIVE, pretrain, unlabelled_windows
+from orecast.training.reading import fitting_trim, of_places
+from orecast.training.trainer import Record, local_randomness, recorded, train
 
 DEVICE_OPTIONS = ("precision", "compiled")
 NETWORK_OPTIONS = (*DEVICE_OPTIONS, "passes", "search_epochs")
 """Options of every network, in addition to those of its factory."""
 
 
-def factory_options(options: dict[str, Any]) -> dict[str, Any]:
+def factory_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the factory's options, without those of every network.
 
     >>> factory_options({"width": 16, "precision": "bfloat16"})
     {'width': 16}
     """
     return {n: v for n, v in options.items() if n not in NETWORK_OPTIONS}
+
+
+def network_properties(factory: Any, options: Mapping[str, Any], training: Training) -> Properties:
+    """Needs, epochs with the trials of a search, and caveats of a network with these options.
+
+    ``needs_for`` of a factory gives its needs where options change them. Raises ConfigError for an
+    impossible option.
+    """
+    needs_for = getattr(factory, "needs_for", None)
+    needs = factory.needs if needs_for is None else needs_for(**factory_options(options))
+    searched = to_choose(factory, options)
+    of_trial = search_epochs(options, training.epochs, searched)
+    on_all = training.pretrain > 0 and training.pretrain_on == "all"
+    return Properties(
+        needs,
+        training.all_epochs + trials(searched) * of_trial,
+        (TRANSDUCTIVE,) if on_all else (),
+    )
 
 
 DESCRIPTION = "network.json"
@@ -80,7 +107,8 @@ class Network:
     or "bfloat16"; by default that of the device), ``compiled`` (False; use torch.compile),
     ``passes`` (0; number of ``draws`` with dropout on), and ``search_epochs`` (a fifth of
     all epochs). An option that the factory lists in ``searched`` can be "adaptive"; it is then
-    chosen inside the training part by trials of ``search_epochs`` (``searching.resolve_searched``).
+    chosen inside the training part by trials of ``search_epochs``
+    (``inner_parts.resolve_searched``).
 
     With a folder for ``checkpoints``, an interrupted ``fit`` resumes when it is called again with
     the same inputs. ``progress`` is called after each epoch with its number from 1, the number of
@@ -99,7 +127,7 @@ class Network:
         training: Training,
         *,
         checkpoints: Path | None = None,
-        progress: Progress | None = None,
+        progress: EpochProgress | None = None,
     ) -> None:
         self.name = name
         self.options = options
@@ -107,21 +135,9 @@ class Network:
         self.progress = progress
         self.record: Record | None = None
         self.factory = registry.load("orecast.models.networks", name, what="network")
-        self.needs = needs_of(self.factory, factory_options(options))
+        self.properties = network_properties(self.factory, options, training)
+        self.needs = self.properties.needs
         self.training = of_places(training, self.needs)
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """Sentences to print with its scores, about data it used that a fold should hide."""
-        on_all = self.training.pretrain > 0 and self.training.pretrain_on == "all"
-        return (TRANSDUCTIVE,) if on_all else ()
-
-    @property
-    def epochs(self) -> int:
-        """How often a fit calls ``progress``, with the trials of a search."""
-        searched = to_choose(self.factory, self.options)
-        of_trial = search_epochs(self.options, self.training.epochs, searched)
-        return self.training.all_epochs + trials(searched) * of_trial
 
     def check_options(self) -> None:
         """Raise ConfigError for an impossible option; builds the smallest form without memory."""
@@ -129,7 +145,6 @@ class Network:
         if self.needs.parity != "any" and (size % 2 == 1) != (self.needs.parity == "odd"):
             size += 1
         net = self._outline(1 + self.needs.weight, size)
-        search_epochs(self.options, self.training.epochs, to_choose(self.factory, self.options))
         self._check_passes(net)
         self._settings(net, size)
 
@@ -140,8 +155,8 @@ class Network:
         is missing or there are no windows for pretraining, ModelError if the model's needs are not
         met or a value is missing, RunError if a checkpoint cannot be written or read.
         """
+        self.check_fit(X, y, group, seed=seed)
         y = np.asarray(y, dtype=np.float64)
-        check_needs(self.name, self.needs, X, y)
         self.chosen_ = self._choose(X, y, group, seed)
         net = self._prepared(X, y, seed, self.chosen_)
         settings = self._settings(net, X.size)
@@ -167,7 +182,7 @@ class Network:
         return self
 
     def check_fit(self, X: Windows, y: NDArray[np.float64], group: Ints, *, seed: int) -> None:
-        """Raise the errors of ``fit`` with these windows and labels, without training."""
+        """Raise the errors of ``fit`` that need no training."""
         y = np.asarray(y, dtype=np.float64)
         check_needs(self.name, self.needs, X, y)
         fitting_trim(self.training.trim, X.size)
@@ -206,11 +221,16 @@ class Network:
     def _prepared(
         self, X: Windows, y: NDArray[np.float64], seed: int, chosen: dict[str, Any]
     ) -> nn.Module:
-        """A network ready for its first training step."""
+        """A network ready for its first training step.
+
+        ``prepare`` of a network, if it has one, learns from the windows' own cells ``(n, C)`` and
+        labels ``(n,)``, into buffers.
+        """
         net = self._built(len(X.names), X.size, seed, chosen)
-        if isinstance(net, Prepared):
+        prepare: Any = getattr(net, "prepare", None)
+        if prepare is not None:
             with local_randomness(seed):
-                net.prepare(gather(X.of_size(1), slice(None)).flatten(1), torch.from_numpy(y))
+                prepare(gather(X.of_size(1), slice(None)).flatten(1), torch.from_numpy(y))
         return net
 
     def _pretrain(
@@ -246,7 +266,7 @@ class Network:
 
         By the network's own ``labels``, such as a vote, if it has them; else from 0.5.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "net_"))
         if not hasattr(self.net_, "labels"):
             return self.predict(X) >= 0.5
 
@@ -291,7 +311,7 @@ class Network:
 
         Raises ModelError before ``fit``, RunError if a file cannot be written.
         """
-        self._require_fitted()
+        check_fitted(self.name, hasattr(self, "net_"))
         folder.mkdir(parents=True, exist_ok=True)
         weights = {n: v.contiguous() for n, v in self.net_.state_dict().items()}
         try:
@@ -358,10 +378,7 @@ class Network:
     def _check_passes(self, net: nn.Module) -> None:
         passes = self.options.get("passes", 0)
         where = "uncertainty.dropout, or model.options.passes"
-        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 0:
-            raise ConfigError(f"must be a whole number of at least 0, not {passes!r}", where=where)
-        if passes > _MOST_PASSES:
-            raise ConfigError(f"must be at most {_MOST_PASSES:,}, not {passes}", where=where)
+        require_count("passes", passes, _MOST_PASSES, least=0, where=where)
         if passes and not drops(net):
             raise ConfigError(
                 f"{self.name} has no dropout, so {passes} passes would all be equal",
@@ -397,11 +414,11 @@ class Network:
         every = max(1, epochs // _CHECKPOINT_SHARE)
         return Checkpoint(self.checkpoints / f"{key}.safetensors", every)
 
-    def _progress_after(self, before: int) -> Progress | None:
+    def _progress_after(self, before: int) -> EpochProgress | None:
         """Progress of a training after ``before`` epochs of pretraining."""
         if self.progress is None:
             return None
-        report, total = self.progress, self.epochs
+        report, total = self.progress, self.properties.epochs
         return lambda done, _, loss: report(before + done, total, loss)
 
     def _learned(self, net: nn.Module, names: tuple[str, ...], size: int, seed: int) -> None:
@@ -418,18 +435,9 @@ class Network:
             self._form = settings.arrange_module(form)
         return self._form
 
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ModelError(f"{self.name} has not been fitted", remedy="call fit first")
-
     def _require_learned_form(self, X: Windows) -> None:
-        self._require_fitted()
-        if X.names != self.names_:
-            raise ModelError(
-                f"{self.name} was trained on the layers {', '.join(self.names_)}, "
-                f"but the windows have {', '.join(X.names)}",
-                remedy="give the same layers in the same order, or train it on these layers",
-            )
+        check_fitted(self.name, hasattr(self, "net_"))
+        check_same_layers(self.name, self.names_, X.names)
         if X.size != self.size_:
             raise ModelError(
                 f"{self.name} was trained on windows of {self.size_} cells, not {X.size}",

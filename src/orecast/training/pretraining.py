@@ -13,10 +13,11 @@ from orecast.config import Training
 from orecast.errors import SamplingError
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration
+from orecast.training.building import EpochProgress
 from orecast.training.checkpoints import Checkpoint
 from orecast.training.data import Flips, TrainingBatches
 from orecast.training.reading import unhidden_cells, windows_among
-from orecast.training.trainer import Progress, local_randomness, train
+from orecast.training.trainer import local_randomness, train
 
 TRANSDUCTIVE = (
     "the network was pretrained on windows of the whole map: it used the concentrations of "
@@ -36,7 +37,7 @@ def pretrain(
     seed: int,
     settings: Acceleration,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
+    progress: EpochProgress | None = None,
 ) -> None:
     """Train a network without its head, in place, to restore masked values of windows.
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ModelError
 from orecast.sampling.windows import Windows
 from orecast.training.acceleration import Acceleration, unfolded_convolutions
+from orecast.training.building import EpochProgress
 from orecast.training.checkpoints import Checkpoint, restore_checkpoint, write_checkpoint
-from orecast.training.data import TrainingBatches, gather, windows_at_once
+from orecast.training.data import TrainingBatches, gathered
 
 
 def build_optimiser(
@@ -77,8 +77,8 @@ def recorded(
     X: Windows,
     y: NDArray[np.float64],
     settings: Acceleration,
-    progress: Progress | None,
-) -> Progress:
+    progress: EpochProgress | None,
+) -> EpochProgress:
     """Return a progress function that also records the accuracy on up to 256 training windows.
 
     The accuracy is measured without dropout. Recording does not change the training.
@@ -86,35 +86,24 @@ def recorded(
     rows = np.unique(np.linspace(0, len(y) - 1, _WATCHED).astype(np.int64))
 
     def report(done: int, epochs: int, loss: float) -> None:
-        positive = _predicted_positive(net, X, rows, settings)
-        record(done, loss, float(np.mean(positive == (y[rows] == 1))))
+        training, right = net.training, 0
+        net.eval()
+        with torch.inference_mode():
+            for some, x in gathered(X.take(rows)):
+                positive = (net(settings.arrange(x)) > 0).cpu().numpy()
+                right += int(np.sum(positive == (y[rows[some]] == 1)))
+        net.train(training)
+        record(done, loss, right / len(rows))
         if progress is not None:
             progress(done, epochs, loss)
 
     return report
 
 
-def _predicted_positive(
-    net: nn.Module, X: Windows, rows: Ints, settings: Acceleration
-) -> NDArray[np.bool_]:
-    """Whether a network in training predicts each of some windows positive, ``(n_rows,)``."""
-    training, step = net.training, windows_at_once(X.size)
-    positive = np.empty(len(rows), dtype=bool)
-    net.eval()
-    with torch.inference_mode():
-        for start in range(0, len(rows), step):
-            some = slice(start, start + step)
-            positive[some] = (net(settings.arrange(gather(X, rows[some]))) > 0).cpu().numpy()
-    net.train(training)
-    return positive
-
-
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _DRIVER = "PYTORCH_NVML_BASED_CUDA_CHECK"
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Mean loss of a batch, from a network's outputs and the expected ones."""
-Progress = Callable[[int, int, float], None]
-"""Called after each epoch with its number from 1, the number of epochs, and the mean loss."""
 
 
 def train(
@@ -126,7 +115,7 @@ def train(
     settings: Acceleration,
     loss: Loss = binary_cross_entropy_with_logits,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
+    progress: EpochProgress | None = None,
 ) -> None:
     """Train a network in place for a fixed number of epochs; resume from a checkpoint if it exists.
 

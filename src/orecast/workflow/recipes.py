@@ -15,11 +15,12 @@ from orecast import registry
 from orecast.config import Config, Grow, ModelOptions, ScreeningOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
-from orecast.sampling import Needs, NegativeRule
+from orecast.models.checks import check_window
+from orecast.sampling import NegativeRule
 from orecast.sampling.augmentation import Slide, Step, naming_step
-from orecast.training import build_model
+from orecast.training import build_model, model_properties
+from orecast.training.building import EpochProgress
 from orecast.training.generators import build_step
-from orecast.training.needs import check_window
 from orecast.validation import GENERATED, Recipe
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ METHODS = (
 SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as for the model
 DENSITY = "sampling density"
 WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
-
-EpochProgress = Callable[[int, int, float], None]
 
 
 def model_recipe(
@@ -90,7 +89,7 @@ def model_recipe(
     if barren is not None:
         at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
         cells = at[evidence.grid.inside(at)]
-    needs = _needs(config, config.model.name, config.model.options)
+    needs = model_properties(config.model.name, config.model.options, config.training).needs
     return Recipe(
         _factory(config, trusted(config), checkpoints, progress),
         options.window,
@@ -204,8 +203,8 @@ def trusted(config: Config) -> ModelOptions:
 
 def caveats_of(config: Config) -> list[str]:
     """What the reader of the configured model's scores must know."""
-    model = build_model(config.model.name, config.model.options, config.training)
-    found = list(getattr(model, "caveats", ()))
+    model = model_properties(config.model.name, config.model.options, config.training)
+    found = list(model.caveats)
     if config.model.weight is not None and model.needs.weight:
         found.append(
             f"its weight, the layer {config.model.weight}, is used as given: if it was fitted to "
@@ -223,7 +222,12 @@ class Baseline:
 
 
 def baselines(
-    config: Config, evidence: Evidence, recipe: Recipe, density: NDArray[np.float32] | None
+    config: Config,
+    evidence: Evidence,
+    recipe: Recipe,
+    density: NDArray[np.float32] | None,
+    *,
+    every: bool = False,
 ) -> tuple[dict[str, Baseline], dict[str, str]]:
     """Baselines by name, with the model's folds, negatives and slides; and the reasons why others
     are not possible here.
@@ -231,17 +235,18 @@ def baselines(
     These are the classical methods; each single layer, with its sign chosen in the fold; the best
     layer chosen in the fold; the distances to training deposits and to faults, without
     geochemistry; the density of samples ``(rows, columns)``, which shows where samples were taken;
-    and a random map. Each learns from the deposits and their negatives, or from a fixed number of
-    cells at most, and scores each cell once.
+    and a random map. The configured model is left out unless ``every`` is true. Each learns from
+    the deposits and their negatives, or from a fixed number of cells at most, and scores each cell
+    once.
     """
     found: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
     recipe = replace(recipe, channels={}, plan=(), guided=False)
     plain = replace(recipe, screening=ScreeningOptions(method="none"))
     for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
-        if name == config.model.name:
+        if name == config.model.name and not every:
             continue
-        needs = _needs(config, name, {})
+        needs = model_properties(name, {}, config.training).needs
         try:
             check_window(name, needs, recipe.size)
         except OrecastError as error:
@@ -269,10 +274,6 @@ def _single(config: Config, recipe: Recipe, layer: str) -> Recipe:
     """One layer, its sign chosen in the fold."""
     model = ModelOptions(name="single-layer", options={"layer": layer, "sign": "fold"})
     return replace(recipe, model=_factory(config, model), layers=(layer,), labels=True)
-
-
-def _needs(config: Config, name: str, options: dict[str, Any]) -> Needs:
-    return build_model(name, options, config.training).needs
 
 
 def _factory(

@@ -109,7 +109,7 @@ def test_a_named_fault_layer_is_taken():
 
 
 def test_without_fault_layers_it_is_refused():
-    with pytest.raises(ModelError, match="layer of kind fault"):
+    with pytest.raises(ModelError, match="fault-distance needs layers of the kind fault"):
         FaultDistance().fit(replace(windows(), kinds=("element",) * 3), Y, GROUP, seed=0)
     with pytest.raises(ModelError, match="is a distance to faults"):
         FaultDistance().fit(faulted(("Au", "rings", "fault_density")), Y, GROUP, seed=0)

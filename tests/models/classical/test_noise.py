@@ -1,14 +1,14 @@
 import numpy as np
 from scipy import stats
 
-from orecast.models.classical.layers import Noise
+from orecast.models.classical.layers import RandomScore
 from orecast.sampling import Windows
 
 
 def scores(seed, shape=(200, 200)):
     cells = np.argwhere(np.ones(shape, dtype=bool))
     X = Windows(np.zeros((1, *shape), np.float32), ("Au",), cells, 1)
-    fitted = Noise().fit(X.take(slice(0, 2)), np.array([1.0, 0.0]), np.full(2, -1), seed=seed)
+    fitted = RandomScore().fit(X.take(slice(0, 2)), np.array([1.0, 0.0]), np.full(2, -1), seed=seed)
     return fitted.predict(X).reshape(shape)
 
 

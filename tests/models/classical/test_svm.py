@@ -64,7 +64,7 @@ def test_far_from_all_windows_the_score_is_that_of_the_intercept():
 def test_rows_of_which_any_number_is_scored_at_once_score_the_same(monkeypatch):
     detector = fitted(TABLE, LABELS)
     whole = detector.predict(windows(TABLE))
-    monkeypatch.setattr("orecast.models.classical.classifiers._KERNEL_VALUES_AT_ONCE", 7)
+    monkeypatch.setattr("orecast.models.classical.anomaly._KERNEL_VALUES_AT_ONCE", 7)
     assert np.array_equal(detector.predict(windows(TABLE)), whole)
 
 

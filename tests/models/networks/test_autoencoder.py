@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from orecast.errors import ConfigError
-from orecast.models.networks.autoencoder import Autoencoder
+from orecast.models.networks.resgcn import Autoencoder
 
 
 def value(parameter):

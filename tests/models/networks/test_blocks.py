@@ -1,15 +1,9 @@
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from orecast.errors import ConfigError
 from orecast.models.networks.blocks import (
-    MOST_LAYERS,
     Head,
     initialise,
-    require_count,
-    require_share,
     stem,
 )
 
@@ -45,32 +39,3 @@ def test_initial_weights_have_the_spread_of_he_by_fan_out():
     torch.manual_seed(0)
     initialise(conv)
     assert conv.weight.std().item() == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.02)
-
-
-@given(st.integers(1, 10**6))
-def test_counts_are_kept(value):
-    assert require_count("width", value) == value
-
-
-@pytest.mark.parametrize("value", [10**9, 10**30])
-def test_counts_beyond_all_sense(value):
-    with pytest.raises(ConfigError, match=r"model\.options\.width: .* from 1 to 1,048,576"):
-        require_count("width", value)
-    with pytest.raises(ConfigError, match=r"model\.options\.layers: .* from 1 to 1,000"):
-        require_count("layers", 1001, MOST_LAYERS)
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5, "16", None, True])
-def test_no_count(value):
-    with pytest.raises(ConfigError, match=r"model\.options\.width: must be a whole number"):
-        require_count("width", value)
-
-
-@pytest.mark.parametrize("value", [-0.1, 1, 1.0, float("nan"), "0.5", None, False])
-def test_no_share(value):
-    with pytest.raises(ConfigError, match=r"model\.options\.dropout: must be at least 0 and below"):
-        require_share("dropout", value)
-
-
-def test_shares_are_kept():
-    assert (require_share("dropout", 0), require_share("dropout", 0.25)) == (0.0, 0.25)

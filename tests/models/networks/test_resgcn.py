@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from orecast.errors import ConfigError, ModelError
+from orecast.models.checks import check_layers, check_window
 from orecast.models.networks.resgcn import ResGAT, ResGCN
 from orecast.sampling.windows import Windows
-from orecast.training.needs import check_layers, check_window
 
 BOTH = pytest.mark.parametrize("factory", [ResGCN, ResGAT])
 

@@ -8,7 +8,6 @@ from orecast.models.networks.ssgsnet import (
     AttentionBlock,
     AttentionResNet,
     DualBranchNet,
-    FeatureAttention,
     ResidualBranch,
     SpectralSpatial,
     SSGSNet,
@@ -88,11 +87,12 @@ def test_weights_of_a_block_by_hand():
 
 def test_features_are_weighted_as_worked_by_hand():
     """Of f = (2, 1) the hidden units are 1 and -1; the second gives nothing."""
-    attention = FeatureAttention(2)
+    attention = ChannelAttention(2)
     attention.squeeze.weight = torch.nn.Parameter(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
     attention.excite.weight = torch.nn.Parameter(torch.tensor([[2.0, 9.0], [0.0, 9.0]]))
     expected = [2 / (1 + 2.718281828459045**-2), 1 / 2]
-    torch.testing.assert_close(attention(torch.tensor([[2.0, 1.0]])), torch.tensor([expected]))
+    weighted = attention(torch.tensor([[2.0, 1.0]])[:, :, None, None]).flatten(1)
+    torch.testing.assert_close(weighted, torch.tensor([expected]))
 
 
 def test_fusion_is_as_written_out():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import fx, nn
 
 from orecast.errors import ConfigError
-from orecast.models.networks.transformer import (
+from orecast.models.networks.ssgsnet import (
     PatchTransformer,
     SelfAttention,
     TransformerBlock,

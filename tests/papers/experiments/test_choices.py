@@ -9,10 +9,9 @@ from torch import nn
 
 from orecast.models.classical.classifiers import Clusters, NearestNeighbours, SupportVectors
 from orecast.models.classical.trees import RandomForest
-from orecast.models.networks.autoencoder import Autoencoder
 from orecast.models.networks.gkdcn import CNN, DCN
 from orecast.models.networks.mfaf import MFAF
-from orecast.models.networks.resgcn import DiffPool, ResGAT, ResGCN
+from orecast.models.networks.resgcn import Autoencoder, DiffPool, ResGAT, ResGCN
 from orecast.models.networks.resnet import (
     GoogLeNet,
     MNASNet,
@@ -24,9 +23,8 @@ from orecast.models.networks.resnet import (
 from orecast.models.networks.ssgsnet import DualBranchNet, SSGSNet
 from orecast.papers.experiments import read_experiment
 from orecast.sampling.augmentation import GaussianNoise, Smote
-from orecast.training.generators.gan import AdversarialNetwork
-from orecast.training.generators.vae import VariationalAutoencoder
-from orecast.training.searching import search_epochs, trials
+from orecast.training.generators.generator import AdversarialNetwork, VariationalAutoencoder
+from orecast.training.inner_parts import search_epochs, trials
 
 
 def taken(system: str, what: str) -> str:

@@ -11,11 +11,15 @@ from orecast.sampling import Scaling, Windows
 from orecast.sampling.augmentation import Grown, grow
 from orecast.training import build_model
 from orecast.training.generators import augmenter_names, build_augmenter, build_step
-from orecast.training.generators.gan import AdversarialNetwork, discriminator_loss
-from orecast.training.generators.generator import Axes, Drawn, Kept, decoder, encoder
-from orecast.training.generators.vae import (
+from orecast.training.generators.generator import (
+    AdversarialNetwork,
+    GeneratedRows,
     VariationalAutoencoder,
+    WhiteningAxes,
+    decoder,
+    discriminator_loss,
     divergence,
+    encoder,
     negative_log_likelihood,
 )
 
@@ -136,12 +140,14 @@ def test_a_broken_generator_is_refused_with_the_remedy(tmp_path):
 
 def test_single_cells_are_kept_and_windows_drawn_when_they_are_read():
     X = vectors(20)
-    assert isinstance(build_augmenter("gan", SMALL).fit(X, seed=0).grow(9, seed=0), Kept)
+    part = build_augmenter("gan", SMALL).fit(X, seed=0).grow(9, seed=0)
+    assert part.kept.shape == (9, 5, 1, 1)
     wide = Windows(np.zeros((1, 9, 9), np.float32), ("Au",), np.argwhere(np.ones((9, 9))), 3)
     wide = replace(wide, scaling=Scaling(np.zeros(1, np.float32), np.ones(1, np.float32)))
     wide.stack[0] = np.random.default_rng(0).normal(size=(9, 9))
     part = build_augmenter("vae", SMALL).fit(wide, seed=0).grow(9, seed=0)
-    assert isinstance(part, Drawn)
+    assert isinstance(part, GeneratedRows)
+    assert part.kept is None
     assert part.latent.nbytes + part.key.nbytes < 9 * 9 * 9 * 4
     assert len(Grown.of(wide).added(part, np.arange(81))) == 90
 
@@ -191,7 +197,7 @@ def test_the_discriminators_loss_by_hand():
 
 def test_axes_are_the_principal_ones_and_lead_back():
     X = vectors()
-    axes = Axes.of(X)
+    axes = WhiteningAxes.of(X)
     assert axes.there.shape == (5, 4)  # a closed composition has one axis less
     z = axes.forth(torch.from_numpy(X.batch()))
     cells = z[:, :, 0, 0].double().numpy()
@@ -202,8 +208,8 @@ def test_axes_are_the_principal_ones_and_lead_back():
 def test_axes_of_far_off_layers_are_not_lost_to_rounding():
     X = vectors()
     far = replace(X, stack=X.stack + np.float32(1000))
-    spread = 1 / torch.linalg.norm(Axes.of(X).there, dim=0)
-    again = 1 / torch.linalg.norm(Axes.of(far).there, dim=0)
+    spread = 1 / torch.linalg.norm(WhiteningAxes.of(X).there, dim=0)
+    again = 1 / torch.linalg.norm(WhiteningAxes.of(far).there, dim=0)
     torch.testing.assert_close(spread, again[-4:], rtol=1e-2, atol=0)
 
 

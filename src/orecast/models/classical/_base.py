@@ -12,15 +12,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from orecast import registry
 from orecast.arrays import Floats, Floats32, Ints
-from orecast.errors import ConfigError, ModelError, RunError, SamplingError, nearest
+from orecast.errors import ConfigError, ModelError, RunError, nearest
+from orecast.models.checks import check_fitted, check_needs, check_same_layers
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling import Needs, Windows
 
 _STATE, _ARRAYS = "detector.json", "detector.npz"
 _VALUES_AT_ONCE = 2**24
-
-MOST_TREES, MOST_JOBS = 10_000, 256
 
 
 class Detector(ABC):
@@ -42,46 +42,47 @@ class Detector(ABC):
     """
 
     needs: Needs = Needs()
+    layer: str | None = None  # an option of detectors that can read one layer alone
     names_: tuple[str, ...]
 
     def fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> Self:
         """Fit to windows ``(n, C, k, k)`` and labels ``(n,)``, 1 ore and 0 negative.
 
-        Raises ConfigError for an impossible option, SamplingError for labels of one class where
-        labels are needed, ModelError for windows that do not meet the needs or have NaN.
+        Raises ConfigError for an impossible option, SamplingError for labels of another number,
+        or of one class where labels are needed, ModelError for windows that do not meet the needs
+        or have NaN.
         """
-        self._check_options()
-        self._check_windows(X)
-        y = np.asarray(y, dtype=np.float64)
-        if y.shape != (len(X),):
-            raise ModelError(
-                f"{len(X)} windows need {len(X)} labels, not labels of shape {y.shape}"
-            )
-        if self.needs.labels:
-            _need_both_classes(y)
-        _need_layers(X, self.needs)
+        self.check_fit(X, y, group, seed=seed)
         self.names_ = X.names
-        self._learn(self._read(X), y, seed)
+        self._learn(self._read(X), np.asarray(y, dtype=np.float64), seed)
         return self
+
+    def check_fit(self, X: Windows, y: Floats, group: Ints, *, seed: int) -> None:
+        """Raise the errors of ``fit`` that need no training."""
+        self.check_options()
+        check_needs(self.name, self.needs, X, np.asarray(y, dtype=np.float64))
+        self._check_windows(X)
+
+    @property
+    def name(self) -> str:
+        """Its registered name; the class's name if it has none."""
+        known = registry.entries("orecast.models.classical").values()
+        own = type(self).__name__
+        return next((entry.name for entry in known if entry.attribute == own), own)
 
     def predict(self, X: Windows) -> Floats:
         """Scores in [0, 1], higher is more like ore, ``(n,)``.
 
         Raises ModelError before ``fit``, for other layers than those of ``fit``, and for NaN.
         """
-        self._need_fitted()
-        if X.names != self.names_:
-            raise ModelError(
-                f"was fitted on the layers {', '.join(self.names_)}, not on {', '.join(X.names)}",
-                where=type(self).__name__,
-                remedy="give the same layers in the same order",
-            )
+        check_fitted(self.name, "names_" in vars(self))
+        check_same_layers(self.name, self.names_, X.names)
         scores = [self._score(part) for part in _parts(self._read(X))]
         return np.concatenate(scores) if scores else np.empty(0)
 
     def save(self, folder: Path) -> None:
         """Write options and fitted state as JSON and NumPy arrays."""
-        self._need_fitted()
+        check_fitted(self.name, "names_" in vars(self))
         learned = {k: v for k, v in vars(self).items() if k.endswith("_")}
         arrays: dict[str, Any] = {k: v for k, v in learned.items() if isinstance(v, np.ndarray)}
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ class Detector(ABC):
             if kind != cls.__name__:
                 raise ModelError(f"contains a {kind}, not a {cls.__name__}", where=str(folder))
             detector = cls(**state["options"])
-            detector._check_options()
+            detector.check_options()
             for name, value in learned.items():
                 setattr(detector, name, value)
             detector._rebuild()
@@ -126,8 +127,10 @@ class Detector(ABC):
     def _check_options(self) -> None:  # noqa: B027 - most options are free
         """Refuse impossible options."""
 
-    def _check_windows(self, X: Windows) -> None:  # noqa: B027 - most take any
+    def _check_windows(self, X: Windows) -> None:
         """Refuse windows that do not fit the options."""
+        if self.layer is not None:
+            number_of(X, self.layer)
 
     def _read(self, X: Windows) -> Windows:
         """Return the part of the windows that is read: their own cells, unless overridden."""
@@ -143,10 +146,6 @@ class Detector(ABC):
 
     def _rebuild(self) -> None:  # noqa: B027 - most states are saved whole
         """Compute state that is not saved from state that is."""
-
-    def _need_fitted(self) -> None:
-        if "names_" not in vars(self):
-            raise ModelError("has not been fitted", where=type(self).__name__)
 
 
 def centre(X: Windows) -> Floats32:
@@ -182,36 +181,21 @@ def only(X: Windows, layer: int) -> Windows:
     )
 
 
-def number_of(X: Windows, layer: str) -> int:
+def rising(z: Floats) -> Floats:
+    """``(1 + z / (1 + |z|)) / 2``: rises from 0 to 1 everywhere, so that far values do not tie.
+
+    >>> rising(np.array([-1.0, 0.0, 2.0])).round(4).tolist()
+    [0.25, 0.5, 0.8333]
+    """
+    return np.asarray((1 + z / (1 + np.abs(z))) / 2)
+
+
+def number_of(X: Windows, layer: str, where: str = "model.options.layer") -> int:
     """Number of the layer of that name; ConfigError, with the nearest name, if there is none."""
     if layer not in X.names:
-        raise ConfigError(
-            f"no layer {layer!r}", where="model.options.layer", remedy=nearest(layer, X.names)
-        )
+        remedy = nearest(str(layer), X.names)
+        raise ConfigError(f"no layer {layer!r}", where=where, remedy=remedy)
     return X.names.index(layer)
-
-
-def whole_number(value: Any, option: str, most: int = 2**31 - 1) -> None:
-    """Refuse a value that is not a whole number from one to ``most``."""
-    where = f"model.options.{option}"
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"must be a whole number of at least 1, not {value!r}", where=where)
-    if value > most:
-        raise ConfigError(
-            f"must be at most {most:,}, not {value}",
-            where=where,
-            remedy=f"set it to {most} or less",
-        )
-
-
-def one_of(value: Any, option: str, known: tuple[str, ...]) -> None:
-    """Refuse a value that is not one of the known words."""
-    if value not in known:
-        raise ConfigError(
-            f"unknown value {value!r}",
-            where=f"model.options.{option}",
-            remedy=nearest(str(value), known),
-        )
 
 
 def _parts(X: Windows) -> Iterator[Windows]:
@@ -235,41 +219,5 @@ def _refuse_gaps(values: Floats32, names: tuple[str, ...]) -> None:
     )
 
 
-def _need_both_classes(y: Floats) -> None:
-    ore, negative = int((y == 1).sum()), int((y == 0).sum())
-    if ore + negative < len(y):
-        raise SamplingError(
-            f"{len(y) - ore - negative} of {len(y)} places are labelled neither 1 (ore) nor 0",
-            remedy="leave unlabelled places out of training",
-        )
-    if not ore or not negative:
-        raise SamplingError(
-            f"training has {ore} ore and {negative} negative places; both are needed",
-            remedy="add deposits, or choose negatives",
-        )
-
-
-def _need_layers(X: Windows, needs: Needs) -> None:
-    for kind in needs.layers:
-        if kind not in X.kinds:
-            raise ModelError(
-                f"needs a layer of kind {kind}; there is none among {', '.join(X.names)}",
-                remedy=f"configure such a layer ([{kind}s]), or choose another model",
-            )
-
-
 def _option_names(cls: type[Detector]) -> list[str]:
     return [name for name in inspect.signature(cls).parameters if name not in ("args", "kwargs")]
-
-
-def positive_number(value: Any, option: str) -> None:
-    """Refuse a value that is not a finite number above zero."""
-    if not is_number(value) or not 0 < value < np.inf:
-        raise ConfigError(
-            f"must be a positive number, not {value!r}", where=f"model.options.{option}"
-        )
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number and not a bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

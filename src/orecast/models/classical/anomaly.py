@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from orecast.arrays import Floats, Ints
-from orecast.errors import ConfigError, ModelError
-from orecast.models.classical._base import (
-    MOST_TREES,
-    Detector,
-    centre,
-    is_number,
-    positive_number,
-    whole_number,
-)
+from orecast.arrays import Floats, Floats32, Ints
+from orecast.errors import ModelError
+from orecast.models.checks import MOST_TREES, require_count, require_number, require_switch
+from orecast.models.classical._base import Detector, centre
 from orecast.models.classical.trees import FittedTree, TreeEnsemble
 from orecast.sampling import Needs, Windows
 
@@ -51,7 +46,7 @@ class AnomalyDetector(Detector):
 
 
 @dataclass(frozen=True)
-class Axes:
+class PrincipalAxes:
     """Principal axes of standardised layers; axes without variation are left out.
 
     ``mean`` and ``spread`` ``(p,)`` standardise; ``directions`` ``(p, r)`` orthonormal columns;
@@ -90,7 +85,7 @@ def standardisation(values: Floats) -> tuple[Floats, Floats]:
     return mean, np.where(varies, spread, 1.0)
 
 
-def principal_axes(values: Floats, spread: Floats | None = None) -> Axes:
+def principal_axes(values: Floats, spread: Floats | None = None) -> PrincipalAxes:
     """Axes of ``values`` ``(n, p)``, which may be singular, divided by ``spread`` ``(p,)``.
 
     Centred log-ratios sum to zero, so that their covariance has no inverse. The singular value
@@ -104,7 +99,7 @@ def principal_axes(values: Floats, spread: Floats | None = None) -> Axes:
     spread = deviation if spread is None else spread
     _, singular, directions = np.linalg.svd((values - mean) / spread, full_matrices=False)
     kept = singular > _NULL * singular[0]
-    return Axes(mean, spread, directions[kept].T, singular[kept] / np.sqrt(len(values)))
+    return PrincipalAxes(mean, spread, directions[kept].T, singular[kept] / np.sqrt(len(values)))
 
 
 def squared_lengths(values: Floats, axes: Floats) -> Floats:
@@ -135,16 +130,6 @@ def require_windows(values: Floats, than: int) -> None:
             f"there are {len(values)} training windows; more than {than} are needed "
             f"for {values.shape[1]} layers",
             remedy="train on more windows, or on fewer layers",
-        )
-
-
-def require_share(value: Any, option: str, *, lowest: float = 0.0, highest: float = 1.0) -> None:
-    """Refuse a value that is 0, or not a number from ``lowest`` to ``highest``."""
-    if not is_number(value) or value == 0 or not lowest <= value <= highest:
-        raise ConfigError(
-            f"must be a share {'above 0, up to' if not lowest else f'from {lowest:g} to'} "
-            f"{highest:g}, not {value!r}",
-            where=f"model.options.{option}",
         )
 
 
@@ -185,9 +170,9 @@ class IsolationForest(AnomalyDetector, TreeEnsemble):
         self.rows = rows
 
     def _check_options(self) -> None:
-        whole_number(self.trees, "trees", MOST_TREES)
+        require_count("trees", self.trees, MOST_TREES)
         for option in ("sample", "rows"):
-            whole_number(getattr(self, option), option)
+            require_count(option, getattr(self, option))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.ensemble import IsolationForest as Forest
@@ -238,10 +223,58 @@ def _path_lengths(tree: Any) -> Floats:
     return np.asarray(tree.compute_node_depths() + search_length(tree.n_node_samples) - 1.0)
 
 
+class Standardised(Detector):
+    """Base of the detectors that standardise the layers on the training windows."""
+
+    mean_: Floats  # (p,)
+    spread_: Floats  # (p,)
+
+    def _standardised(self, values: Floats) -> Floats:
+        """Store the mean and the spread of training values ``(n, p)``; return them standardised."""
+        self.mean_, self.spread_ = standardisation(values)
+        return self._standard(values)
+
+    def _standard(self, values: Floats | Floats32) -> Floats:
+        return np.asarray((values - self.mean_) / self.spread_)
+
+
 _KERNEL_VALUES_AT_ONCE = 2**20
 
 
-class OneClassSVM(AnomalyDetector):
+class KernelMachine(Standardised):
+    """Base of the support-vector machines with the kernel ``exp(-gamma |x - z|²)``."""
+
+    gamma: float | None
+    vectors_: Floats  # (m, p), standardised
+    weights_: Floats  # (m,)
+    width_: float  # gamma
+
+    def _check_options(self) -> None:
+        if self.gamma is not None:
+            require_number("gamma", self.gamma, 0, with_low=False)
+
+    def _standardised(self, values: Floats) -> Floats:
+        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
+        return super()._standardised(values)
+
+    def _in_blocks(self, X: Windows) -> Floats:
+        """``_of_exponents`` of all windows, ``(n,)``."""
+        from scipy.spatial.distance import cdist
+
+        values = self._standard(centre(X))
+        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
+        parts = [
+            self._of_exponents(self.width_ * cdist(values[rows], self.vectors_, "sqeuclidean"))
+            for rows in blocks(len(values), size)
+        ]
+        return np.concatenate(parts)
+
+    @abstractmethod
+    def _of_exponents(self, exponents: Floats) -> Floats:
+        """Value of each window from its distances ``gamma |x - x_i|²``, ``(n, m)`` to ``(n,)``."""
+
+
+class OneClassSVM(AnomalyDetector, KernelMachine):
     """One-class support-vector machine: distance of a cell's elements from the common ones.
 
     Schölkopf, B. et al. (2001), Estimating the support of a high-dimensional distribution, Neural
@@ -257,11 +290,6 @@ class OneClassSVM(AnomalyDetector):
     layers; all layers where there are none.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
-    vectors_: Floats  # (m, p), standardised
-    weights_: Floats  # (m,)
-    width_: float  # gamma
     threshold_: float  # -ln ρ
 
     def __init__(self, nu: float = 0.1, gamma: float | None = None, rows: int = 4096) -> None:
@@ -270,19 +298,16 @@ class OneClassSVM(AnomalyDetector):
         self.rows = rows
 
     def _check_options(self) -> None:
-        require_share(self.nu, "nu", highest=0.99)
-        if self.gamma is not None:
-            positive_number(self.gamma, "gamma")
-        whole_number(self.rows, "rows")
+        require_number("nu", self.nu, 0, 0.99, with_low=False, with_high=True)
+        super()._check_options()
+        require_count("rows", self.rows)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.svm import OneClassSVM as Machine
 
         values = draw_values(X, self.rows, seed)
         require_windows(values, 1)
-        self.mean_, self.spread_ = standardisation(values)
-        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
-        standard = (values - self.mean_) / self.spread_
+        standard = self._standardised(values)
         machine = Machine(nu=self.nu, gamma=self.width_, tol=1e-6).fit(standard)
         total = machine.dual_coef_.sum()
         self.vectors_ = machine.support_vectors_
@@ -296,17 +321,12 @@ class OneClassSVM(AnomalyDetector):
             )
 
     def _score(self, X: Windows) -> Floats:
-        values = (centre(X) - self.mean_) / self.spread_
-        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
-        parts = [self._depth(values[rows]) for rows in blocks(len(values), size)]
-        u = np.maximum(np.concatenate(parts), 0)  # by rounding, weights may sum to more than 1
+        # By rounding, weights may sum to more than 1.
+        u = np.maximum(self._in_blocks(X), 0)
         return np.asarray(u / (u + self.threshold_))
 
-    def _depth(self, values: Floats) -> Floats:
-        """``-ln f`` of standardised values, ``(n,)``; the nearest vector's term is factored out."""
-        from scipy.spatial.distance import cdist
-
-        exponents = self.width_ * cdist(values, self.vectors_, "sqeuclidean")  # (n, m)
+    def _of_exponents(self, exponents: Floats) -> Floats:
+        """``-ln f``; the nearest vector's term is factored out."""
         nearest = exponents.min(axis=1)
         kernels = np.exp(nearest[:, None] - exponents)
         return np.asarray(nearest - np.log((kernels * self.weights_).sum(axis=1)))
@@ -342,14 +362,9 @@ class Mahalanobis(AnomalyDetector):
         self.support = support
         self.rows = rows
 
-    @property
-    def precision(self) -> Floats:
-        """P, ``(p, p)``."""
-        return np.asarray(self.whitening_ @ self.whitening_.T)
-
     def _check_options(self) -> None:
-        require_share(self.support, "support", lowest=0.5, highest=1.0)
-        whole_number(self.rows, "rows")
+        require_number("support", self.support, 0.5, 1, with_high=True)
+        require_count("rows", self.rows)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from scipy.stats import chi2
@@ -389,7 +404,9 @@ class Mahalanobis(AnomalyDetector):
         return np.asarray(squared / (squared + self.cutoff_))
 
 
-def _refuse_flat(estimate: MinCovDet, axes: Axes, names: tuple[str, ...], support: float) -> None:
+def _refuse_flat(
+    estimate: MinCovDet, axes: PrincipalAxes, names: tuple[str, ...], support: float
+) -> None:
     """Refuse a background without variation along a direction; name its main layer."""
     variances, directions = np.linalg.eigh(estimate.raw_covariance_)
     if variances[0] > _FLAT:
@@ -430,11 +447,8 @@ class PCAReconstruction(AnomalyDetector):
         self.robust = robust
 
     def _check_options(self) -> None:
-        require_share(self.share, "share")
-        if not isinstance(self.robust, bool):
-            raise ConfigError(
-                f"must be true or false, not {self.robust!r}", where="model.options.robust"
-            )
+        require_number("share", self.share, 0, 1, with_low=False, with_high=True)
+        require_switch("robust", self.robust)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = centre(X).astype(np.float64)

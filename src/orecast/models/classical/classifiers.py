@@ -8,8 +8,9 @@ import numpy as np
 
 from orecast.arrays import Floats
 from orecast.errors import SamplingError
-from orecast.models.classical._base import Detector, centre, one_of, positive_number, whole_number
-from orecast.models.classical.anomaly import blocks, standardisation
+from orecast.models.checks import require_count, require_number, require_one_of
+from orecast.models.classical._base import centre
+from orecast.models.classical.anomaly import KernelMachine, Standardised
 from orecast.sampling import Windows
 
 REGISTERED = {
@@ -20,7 +21,7 @@ REGISTERED = {
 }
 
 
-class LogisticRegression(Detector):
+class LogisticRegression(Standardised):
     """Logistic regression with an L2 penalty on each cell's layers.
 
     Cox, D.R. (1958), The regression analysis of binary sequences, JRSS B 20, 215-242. ``strength``
@@ -29,8 +30,6 @@ class LogisticRegression(Detector):
     on their scaling.
     """
 
-    mean_: Floats  # (n_layers,)
-    spread_: Floats  # (n_layers,)
     weights_: Floats  # (n_layers,)
     intercept_: float
 
@@ -38,7 +37,7 @@ class LogisticRegression(Detector):
         self.strength = strength
 
     def _check_options(self) -> None:
-        positive_number(self.strength, "strength")
+        require_number("strength", self.strength, 0, with_low=False)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.linear_model import LogisticRegression as Regression
@@ -48,7 +47,7 @@ class LogisticRegression(Detector):
         self.mean_ = values.mean(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         regression = Regression(C=1 / self.strength, class_weight="balanced", max_iter=1000)
-        regression.fit((values - self.mean_) / self.spread_, y)
+        regression.fit(self._standard(values), y)
         self.weights_ = regression.coef_[0]
         self.intercept_ = float(regression.intercept_[0])
 
@@ -56,14 +55,11 @@ class LogisticRegression(Detector):
         from scipy.special import expit
 
         # Not a matrix product: its rounding depends on the number of rows.
-        logit = (((centre(X) - self.mean_) / self.spread_) * self.weights_).sum(axis=1)
+        logit = (self._standard(centre(X)) * self.weights_).sum(axis=1)
         return np.asarray(expit(logit + self.intercept_))
 
 
-_KERNEL_VALUES_AT_ONCE = 2**20
-
-
-class SupportVectors(Detector):
+class SupportVectors(KernelMachine):
     """Support-vector machine: side of the widest margin on which a cell's layers lie.
 
     Cortes, C., Vapnik, V. (1995), Support-vector networks, Machine Learning 20, 273-297. With the
@@ -76,52 +72,36 @@ class SupportVectors(Detector):
     probability. Far from all support vectors f is b, and cells there tie.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
-    vectors_: Floats  # (m, p), standardised
-    weights_: Floats  # (m,), above 0 for ore
     intercept_: float
-    width_: float  # gamma
 
     def __init__(self, cost: float = 1.0, gamma: float | None = None) -> None:
         self.cost = cost
         self.gamma = gamma
 
     def _check_options(self) -> None:
-        positive_number(self.cost, "cost")
-        if self.gamma is not None:
-            positive_number(self.gamma, "gamma")
+        require_number("cost", self.cost, 0, with_low=False)
+        super()._check_options()
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         from sklearn.svm import SVC
 
-        values = centre(X).astype(np.float64)
-        self.mean_, self.spread_ = standardisation(values)
-        self.width_ = 1 / values.shape[1] if self.gamma is None else float(self.gamma)
-        machine = SVC(C=self.cost, gamma=self.width_, class_weight="balanced")
-        machine.fit((values - self.mean_) / self.spread_, y)
+        values = self._standardised(centre(X).astype(np.float64))
+        machine = SVC(C=self.cost, gamma=self.width_, class_weight="balanced").fit(values, y)
         self.vectors_ = machine.support_vectors_
-        self.weights_ = machine.dual_coef_[0]
+        self.weights_ = machine.dual_coef_[0]  # above 0 for ore
         self.intercept_ = float(machine.intercept_[0])
 
     def _score(self, X: Windows) -> Floats:
         from scipy.special import expit
 
-        values = (centre(X) - self.mean_) / self.spread_
-        size = max(1, _KERNEL_VALUES_AT_ONCE // len(self.vectors_))
-        parts = [self._decision(values[rows]) for rows in blocks(len(values), size)]
-        return np.asarray(expit(np.concatenate(parts)))
+        return np.asarray(expit(self._in_blocks(X)))
 
-    def _decision(self, values: Floats) -> Floats:
-        """``f`` of standardised values, ``(n,)``."""
-        from scipy.spatial.distance import cdist
-
-        kernels = np.exp(-self.width_ * cdist(values, self.vectors_, "sqeuclidean"))  # (n, m)
+    def _of_exponents(self, exponents: Floats) -> Floats:
         # Not a matrix product: its rounding depends on the number of rows.
-        return np.asarray((kernels * self.weights_).sum(axis=1) + self.intercept_)
+        return np.asarray((np.exp(-exponents) * self.weights_).sum(axis=1) + self.intercept_)
 
 
-class NearestNeighbours(Detector):
+class NearestNeighbours(Standardised):
     """Nearest neighbours: share of ore among the training windows most similar to a cell.
 
     Cover, T., Hart, P. (1967), Nearest neighbor pattern classification, IEEE Transactions on
@@ -137,8 +117,6 @@ class NearestNeighbours(Detector):
     Man, and Cybernetics 6, 325-327.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
     table_: Floats  # (n, p), standardised
     labels_: Floats  # (n,)
 
@@ -149,8 +127,8 @@ class NearestNeighbours(Detector):
         self.votes = votes
 
     def _check_options(self) -> None:
-        whole_number(self.neighbours, "neighbours")
-        one_of(self.votes, "votes", ("distance", "equal"))
+        require_count("neighbours", self.neighbours)
+        require_one_of("votes", self.votes, ("distance", "equal"))
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = centre(X).astype(np.float64)
@@ -160,8 +138,7 @@ class NearestNeighbours(Detector):
                 where="model.options.neighbours",
                 remedy=f"set it to {len(values)} or less, or train on more windows",
             )
-        self.mean_, self.spread_ = standardisation(values)
-        self.table_ = (values - self.mean_) / self.spread_
+        self.table_ = self._standardised(values)
         self.labels_ = y
         self._rebuild()
 
@@ -173,7 +150,7 @@ class NearestNeighbours(Detector):
         self._votes = np.where(ore, 1 / ore.sum(), 1 / (~ore).sum())
 
     def _score(self, X: Windows) -> Floats:
-        values = (centre(X) - self.mean_) / self.spread_
+        values = self._standard(centre(X))
         distance, found = self._tree.query(values, k=np.arange(1, self.neighbours + 1))
         votes = self._votes[found]  # (n, k)
         if self.votes == "distance":
@@ -195,7 +172,7 @@ def closeness(distance: Floats) -> Floats:
 _STARTS = 10
 
 
-class Clusters(Detector):
+class Clusters(Standardised):
     r"""Clusters by k-means: share of ore in the clusters near a cell.
 
     Lloyd, S.P. (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory
@@ -216,8 +193,6 @@ class Clusters(Detector):
     are five ``clusters`` by default, as in ``sampling.clusters``.
     """
 
-    mean_: Floats  # (p,)
-    spread_: Floats  # (p,)
     centres_: Floats  # (k, p), standardised
     shares_: Floats  # (k,)
 
@@ -225,7 +200,7 @@ class Clusters(Detector):
         self.clusters = clusters
 
     def _check_options(self) -> None:
-        whole_number(self.clusters, "clusters")
+        require_count("clusters", self.clusters)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = centre(X).astype(np.float64)
@@ -236,8 +211,7 @@ class Clusters(Detector):
                 where="model.options.clusters",
                 remedy=f"set it to {distinct} or less, or train on more windows",
             )
-        self.mean_, self.spread_ = standardisation(values)
-        standard = (values - self.mean_) / self.spread_
+        standard = self._standardised(values)
         self.centres_, cluster = _clustered(standard, self.clusters, seed)
         ore = np.bincount(cluster, y / y.sum(), self.clusters)
         negative = np.bincount(cluster, (1 - y) / (1 - y).sum(), self.clusters)
@@ -246,7 +220,7 @@ class Clusters(Detector):
     def _score(self, X: Windows) -> Floats:
         from scipy.spatial.distance import cdist
 
-        values = (centre(X) - self.mean_) / self.spread_
+        values = self._standard(centre(X))
         membership = closeness(cdist(values, self.centres_, "sqeuclidean"))  # (n, k)
         return np.asarray((membership * self.shares_).sum(axis=1) / membership.sum(axis=1))
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orecast.arrays import Floats
-from orecast.errors import ConfigError, ModelError, nearest
-from orecast.models.classical._base import centre, number_of, one_of, only
+from orecast.errors import ConfigError, ModelError
+from orecast.models.checks import require_one_of, require_switch
+from orecast.models.classical._base import centre, number_of, only, rising
 from orecast.models.classical.anomaly import AnomalyDetector
 from orecast.sampling import Windows
 
@@ -29,12 +30,6 @@ class ConcentrationDetector(AnomalyDetector):
 
     All layers are read where there is none of that kind. No labels are needed.
     """
-
-    layer: str | None = None
-
-    def _check_windows(self, X: Windows) -> None:
-        if self.layer is not None:
-            number_of(X, self.layer)
 
     def _read(self, X: Windows) -> Windows:
         if self.layer is not None:
@@ -105,15 +100,6 @@ def spread_of(values: Floats) -> Floats:
     return np.where(spread > 1e-9 * np.abs(values).max(axis=0, initial=0.0), spread, 1.0)
 
 
-def rising(z: Floats) -> Floats:
-    """``(1 + z / (1 + |z|)) / 2``: rises from 0 to 1 everywhere, so that far values do not tie.
-
-    >>> rising(np.array([-1.0, 0.0, 2.0])).round(4).tolist()
-    [0.25, 0.5, 0.8333]
-    """
-    return np.asarray((1 + z / (1 + np.abs(z))) / 2)
-
-
 _ELEMENTS = "model.options.elements"
 MAD_TO_SD = 1.4826  # of a normal distribution
 
@@ -139,11 +125,7 @@ class MeanTwoSD(ConcentrationDetector):
         self.robust = robust
 
     def _check_options(self) -> None:
-        super()._check_options()
-        if not isinstance(self.robust, bool):
-            raise ConfigError(
-                f"must be true or false, not {self.robust!r}", where="model.options.robust"
-            )
+        require_switch("robust", self.robust)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         self.background_, self.spread_ = background(centre(X), robust=self.robust)
@@ -173,8 +155,7 @@ class Contrast(ConcentrationDetector):
         self.background = background
 
     def _check_options(self) -> None:
-        super()._check_options()
-        one_of(self.background, "background", ("global", "local"))
+        require_one_of("background", self.background, ("global", "local"))
 
     def _check_windows(self, X: Windows) -> None:
         super()._check_windows(X)
@@ -232,7 +213,7 @@ class CumulativeIndex(ConcentrationDetector):
         self.of = of
 
     def _check_options(self) -> None:
-        one_of(self.of, "of", ("contrasts", "standardised"))
+        require_one_of("of", self.of, ("contrasts", "standardised"))
         if self.elements is not None and not (
             isinstance(self.elements, list | tuple) and self.elements
         ):
@@ -240,9 +221,7 @@ class CumulativeIndex(ConcentrationDetector):
 
     def _check_windows(self, X: Windows) -> None:
         for name in self.elements or ():
-            if name not in X.names:
-                remedy = nearest(str(name), X.names)
-                raise ConfigError(f"no layer {name!r}", where=_ELEMENTS, remedy=remedy)
+            number_of(X, name, _ELEMENTS)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values = self._values(X)
@@ -264,7 +243,7 @@ class CumulativeIndex(ConcentrationDetector):
         """Logarithms of the layers summed, ``(n, n_summed)``."""
         if self.elements is None:
             return own_logarithms(X)
-        return np.hstack([own_logarithms(_named(X, name)) for name in self.elements])
+        return np.hstack([own_logarithms(only(X, number_of(X, n))) for n in self.elements])
 
     def _index(self, X: Windows) -> Floats:
         z = (self._values(X) - self.background_) / self.spread_
@@ -291,7 +270,3 @@ def total_index(log_contrasts: Floats) -> Floats:
     [4.0]
     """
     return np.asarray(np.exp(log_contrasts).sum(axis=1) - (log_contrasts.shape[1] - 1))
-
-
-def _named(X: Windows, name: str) -> Windows:
-    return only(X, number_of(X, name))

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Floats
 from orecast.errors import ConfigError, ModelError
-from orecast.models.classical._base import centre, one_of
+from orecast.models.checks import require_one_of
+from orecast.models.classical._base import centre, rising
 from orecast.models.classical.concentrations import (
     ConcentrationDetector,
     logarithms,
     own_logarithms,
-    rising,
     spread_of,
 )
 from orecast.sampling import Needs, Windows
@@ -63,7 +63,6 @@ class ConcentrationArea(ConcentrationDetector):
         self.segments = segments
 
     def _check_options(self) -> None:
-        super()._check_options()
         if self.segments is not None and self.segments not in SEGMENTS:
             raise ConfigError(
                 f"must be 2, 3 or 4, not {self.segments!r}", where="model.options.segments"
@@ -201,7 +200,22 @@ def _crossing(first: Floats, second: Floats, low: float, high: float) -> float:
     return float(np.clip((second[1] - first[1]) / (first[0] - second[0]), low, high))
 
 
-class Singularity(ConcentrationDetector):
+class LocalAnomaly(ConcentrationDetector):
+    """Base of the detectors that join the anomalies of all elements by their "max" or "mean"."""
+
+    def __init__(self, layer: str | None = None, over: Literal["max", "mean"] = "max") -> None:
+        self.layer = layer
+        self.over = over
+
+    def _check_options(self) -> None:
+        require_one_of("over", self.over, ("max", "mean"))
+
+    def _joined(self, z: Floats) -> Floats:
+        """Scores ``(n,)`` of anomalies ``(n, n_layers)``."""
+        return rising(z.max(axis=1) if self.over == "max" else z.mean(axis=1))
+
+
+class Singularity(LocalAnomaly):
     """Local singularity index of concentrations in windows of increasing size around a cell.
 
     In squares of side ε = 1, 3, 5, … cells up to the model's window, the mean concentration
@@ -218,23 +232,6 @@ class Singularity(ConcentrationDetector):
 
     needs = Needs(smallest_window=5, parity="odd", labels=False)
 
-    def __init__(self, layer: str | None = None, over: Literal["max", "mean"] = "max") -> None:
-        self.layer = layer
-        self.over = over
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        one_of(self.over, "over", ("max", "mean"))
-
-    def _check_windows(self, X: Windows) -> None:
-        super()._check_windows(X)
-        if X.size < self.needs.smallest_window or X.size % 2 == 0:
-            raise ModelError(
-                f"singularity needs windows of an odd number of cells, at least 5, not {X.size}",
-                where="sampling.window",
-                remedy="set it to 5 or more, odd, or choose another model",
-            )
-
     def _read(self, X: Windows) -> Windows:
         return super()._read(X).of_size(X.size)
 
@@ -243,8 +240,7 @@ class Singularity(ConcentrationDetector):
 
     def _score(self, X: Windows) -> Floats:
         centre(X)
-        enrichment = 2 - singularity_index(np.exp(logarithms(X)))  # (n, n_layers)
-        return rising(enrichment.max(axis=1) if self.over == "max" else enrichment.mean(axis=1))
+        return self._joined(2 - singularity_index(np.exp(logarithms(X))))
 
 
 def singularity_index(concentrations: Floats) -> Floats:
@@ -277,7 +273,7 @@ def _mean(concentrations: Floats, margin: int) -> Floats:
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-class SpectrumArea(ConcentrationDetector):
+class SpectrumArea(LocalAnomaly):
     """Spectrum-area filter: the part of a map outside the power law of the background's spectrum.
 
     The number A(≥ E) of wave numbers whose power is E or more follows power laws in E. The break
@@ -299,14 +295,6 @@ class SpectrumArea(ConcentrationDetector):
     spread_: Floats  # (n_layers,), of the anomaly
     _kept: tuple[bytes, NDArray[np.float32]] | None = None  # fingerprint and filtered maps
 
-    def __init__(self, layer: str | None = None, over: Literal["max", "mean"] = "max") -> None:
-        self.layer = layer
-        self.over = over
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        one_of(self.over, "over", ("max", "mean"))
-
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         centre(X)  # refuses missing values
         fills, thresholds = [], []
@@ -320,8 +308,7 @@ class SpectrumArea(ConcentrationDetector):
 
     def _score(self, X: Windows) -> Floats:
         centre(X)
-        z = self._anomalies(X) / self.spread_
-        return rising(z.max(axis=1) if self.over == "max" else z.mean(axis=1))
+        return self._joined(self._anomalies(X) / self.spread_)
 
     def _anomalies(self, X: Windows) -> Floats:
         """Anomaly of each layer at each window's own cell, ``(n, n_layers)``."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats, Floats32
 from orecast.errors import ConfigError, ModelError
 from orecast.metrics import auc
-from orecast.models.classical._base import Detector, centre, number_of, one_of, only
+from orecast.models.checks import require_one_of
+from orecast.models.classical._base import Detector, centre, number_of, only, rising
 from orecast.sampling import Needs, Windows
 
 REGISTERED = {
@@ -18,7 +19,7 @@ REGISTERED = {
     "best-layer": "BestLayer",
     "fault-distance": "FaultDistance",
     "deposit-distance": "DepositDistance",
-    "random": "Noise",
+    "random": "RandomScore",
 }
 
 
@@ -39,8 +40,7 @@ class _Layer(Detector):
         self.spread_ = float(values.std()) or 1.0
 
     def _score(self, X: Windows) -> Floats:
-        z = self.sign_ * (_values(X, self.layer_) - self.mean_) / self.spread_
-        return np.asarray((1 + z / (1 + np.abs(z))) / 2)
+        return rising(self.sign_ * (_values(X, self.layer_) - self.mean_) / self.spread_)
 
 
 class SingleLayer(_Layer):
@@ -57,7 +57,7 @@ class SingleLayer(_Layer):
         self.sign = sign
 
     def _check_options(self) -> None:
-        one_of(self.sign, "sign", ("+", "-", "fold"))
+        require_one_of("sign", self.sign, ("+", "-", "fold"))
 
     def _check_windows(self, X: Windows) -> None:
         if self.layer is None:
@@ -66,7 +66,7 @@ class SingleLayer(_Layer):
                 where="model.options.layer",
                 remedy=f"name one of {', '.join(X.names)}",
             )
-        number_of(X, self.layer)
+        super()._check_windows(X)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         assert self.layer is not None
@@ -102,10 +102,6 @@ class FaultDistance(_Layer):
 
     def __init__(self, layer: str | None = None) -> None:
         self.layer = layer
-
-    def _check_windows(self, X: Windows) -> None:
-        if self.layer is not None:
-            number_of(X, self.layer)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         self._take(X, self.layer if self.layer is not None else _distance_layer(X), -1.0)
@@ -158,7 +154,7 @@ class DepositDistance(Detector):
 Words = NDArray[np.uint64]
 
 
-class Noise(Detector):
+class RandomScore(Detector):
     """Uniform noise that depends only on the seed and the cell.
 
     A cell gets the same score in any order or part of prediction: its row and column are mixed by

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError
 from orecast.kernels import compiled
-from orecast.models.classical._base import (
+from orecast.models.checks import (
     MOST_JOBS,
     MOST_TREES,
-    Detector,
-    features,
-    one_of,
-    positive_number,
-    whole_number,
+    require_count,
+    require_number,
+    require_one_of,
 )
+from orecast.models.classical._base import Detector, features
 from orecast.sampling import Windows
 
 REGISTERED = {
@@ -138,7 +137,7 @@ class SupervisedTrees(TreeEnsemble):
     features: Read
 
     def _check_options(self) -> None:
-        one_of(self.features, "features", ("centre", "window"))
+        require_one_of("features", self.features, ("centre", "window"))
 
     def _read(self, X: Windows) -> Windows:
         return X if self.features == "window" else super()._read(X)
@@ -241,9 +240,9 @@ class RandomForest(SupervisedTrees):
         self.jobs = jobs
 
     def _check_options(self) -> None:
-        whole_number(self.trees, "trees", MOST_TREES)
-        whole_number(self.leaf, "leaf")
-        whole_number(self.jobs, "jobs", MOST_JOBS)
+        require_count("trees", self.trees, MOST_TREES)
+        require_count("leaf", self.leaf)
+        require_count("jobs", self.jobs, MOST_JOBS)
         super()._check_options()
 
     def _fit_trees(self, table: Floats32, y: Floats, state: int) -> list[FittedTree]:
@@ -296,12 +295,12 @@ class GradientBoosting(SupervisedTrees):
         self.features = features
 
     def _check_options(self) -> None:
-        whole_number(self.trees, "trees", MOST_TREES)
+        require_count("trees", self.trees, MOST_TREES)
         for option in ("leaves", "leaf"):
-            whole_number(getattr(self, option), option)
+            require_count(option, getattr(self, option))
         if self.leaves < 2:
             raise ConfigError("a tree has at least 2 leaves", where="model.options.leaves")
-        positive_number(self.rate, "rate")
+        require_number("rate", self.rate, 0, with_low=False)
         super()._check_options()
 
     def _fit_trees(self, table: Floats32, y: Floats, state: int) -> list[FittedTree]:

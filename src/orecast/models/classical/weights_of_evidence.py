@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from orecast.arrays import Bools, Floats
-from orecast.errors import ConfigError, ModelError
+from orecast.errors import ModelError
+from orecast.models.checks import require_number
 from orecast.models.classical._base import Detector
 from orecast.models.classical.concentrations import own_values
 from orecast.sampling import Windows
@@ -163,9 +163,9 @@ class WeightsOfEvidence(Detector):
         self.prior = prior
 
     def _check_options(self) -> None:
-        _need_number(self.studentised, "studentised", 0.0, np.inf)
+        require_number("studentised", self.studentised, 0)
         if self.prior is not None:
-            _need_number(self.prior, "prior", 0.0, 1.0)
+            require_number("prior", self.prior, 0, 1, with_low=False)
 
     def _learn(self, X: Windows, y: Floats, seed: int) -> None:
         values, ore = own_values(X), y == 1
@@ -258,12 +258,3 @@ def _share_of_ore(X: Windows, y: Floats) -> float:
         seen &= ~X.hidden
     ore = len(np.unique(X.at[y == 1], axis=0))
     return ore / max(int(seen.sum()), 2 * ore)
-
-
-def _need_number(value: Any, option: str, low: float, high: float) -> None:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    if not known or not low <= value < high or (high == 1.0 and value == 0):
-        limits = "between 0 and 1" if high == 1.0 else "of at least 0"
-        raise ConfigError(
-            f"must be a number {limits}, not {value!r}", where=f"model.options.{option}"
-        )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from orecast.errors import ConfigError
+from orecast.models.checks import require_number
 
 REDUCTION = 16
 """Channels per hidden unit of the channel attention (Hu et al. 2018, section 6.1)."""
@@ -104,27 +107,11 @@ class TwoPart(nn.Module, ABC):
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)`` of features."""
-        logits: Tensor = self.head(features)
-        return logits
+        return self.head(features)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(B,)`` of windows ``(B, C, k, k)``."""
         return self.forward_head(self.forward_features(x))
-
-
-class Head(nn.Module):
-    """Mean over the map, dropout, and one linear unit: ``(B, F, h, w)`` to logits ``(B,)``."""
-
-    def __init__(self, features: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(features, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits ``(B,)``."""
-        pooled = x.mean((2, 3))  # (B, F)
-        logits: Tensor = self.linear(self.dropout(pooled)).squeeze(1)
-        return logits
 
 
 class FeatureHead(nn.Module):
@@ -137,8 +124,15 @@ class FeatureHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits ``(B,)``."""
-        logits: Tensor = self.linear(self.dropout(features)).squeeze(1)
-        return logits
+        return self.linear(self.dropout(features)).squeeze(1)
+
+
+class Head(FeatureHead):
+    """Mean over the map, dropout, and one linear unit: ``(B, F, h, w)`` to logits ``(B,)``."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits ``(B,)``."""
+        return super().forward(features.mean((2, 3)))
 
 
 def initialise(net: nn.Module) -> None:
@@ -154,29 +148,6 @@ def initialise(net: nn.Module) -> None:
                 module.weight.mul_(module.groups**0.5)
 
 
-MOST_FEATURES, MOST_LAYERS = 2**20, 1000
-"""Limits: a larger width needs terabytes of memory; deeper networks are not trained in practice."""
-
-
-def require_count(name: str, value: object, most: int = MOST_FEATURES) -> int:
-    """Return an option that counts; raises ConfigError unless it is an int from 1 to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ConfigError(
-            f"must be a whole number from 1 to {most:,}, not {value!r}",
-            where=f"model.options.{name}",
-        )
-    return value
-
-
-def require_share(name: str, value: object) -> float:
-    """Return an option that is a share; raises ConfigError unless it lies in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(
-            f"must be at least 0 and below 1, not {value!r}", where=f"model.options.{name}"
-        )
-    return float(value)
-
-
 class Classifier(TwoPart):
     """A branch and one linear unit: ``(B, C, k, k)`` to features ``(B, F)`` to logits ``(B,)``.
 
@@ -186,10 +157,14 @@ class Classifier(TwoPart):
     def __init__(self, branch: nn.Module, features: int, dropout: float) -> None:
         super().__init__()
         self.branch = branch
-        self.head = FeatureHead(features, require_share("dropout", dropout))
+        self.head = FeatureHead(features, require_number("dropout", dropout, 0, 1))
         initialise(self)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return features ``(B, F)``."""
-        features: Tensor = self.branch(x)
-        return features
+        return self.branch(x)
+
+
+def arrays(*tensors: Tensor) -> Iterator[NDArray[Any]]:
+    """The tensors as arrays that share their memory, for a compiled kernel."""
+    return (tensor.detach().numpy() for tensor in tensors)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, embedding, linear, pad
 
 from orecast.errors import ModelError
 from orecast.kernels import compiled
+from orecast.models.networks.blocks import arrays
 
 _AT_ONCE = 1 << 22  # bytes sampled and multiplied at a time: they fit the processor's cache
 
@@ -164,7 +164,7 @@ def _convolve(x: Tensor, at: Tensor, share: Tensor, kernel: Tensor) -> Tensor:
     across = kernel.t().contiguous()
     out = x.new_empty(_shape_after(x, at, kernel))
     for rows, buffer in _chunks(x, at):
-        _sample(*_arrays(x[rows], at[rows], share[rows], buffer))
+        _sample(*arrays(x[rows], at[rows], share[rows], buffer))
         torch.mm(buffer.view(-1, len(across)), across, out=out[rows].view(-1, len(kernel)))
     return out
 
@@ -192,10 +192,10 @@ def _differentiate(
     for rows, buffer in _chunks(x, at):
         given = (x[rows], at[rows], share[rows], buffer)
         flat, answer = buffer.view(-1, kernel.shape[1]), g[rows].view(-1, len(kernel))
-        _sample(*_arrays(*given))
+        _sample(*arrays(*given))
         of_kernel.addmm_(answer.t(), flat)
         torch.mm(answer, kernel, out=flat)
-        _sample_backwards(*_arrays(*given, of_x[rows], of_at[rows], of_share[rows]))
+        _sample_backwards(*arrays(*given, of_x[rows], of_at[rows], of_share[rows]))
     return of_x, of_at, of_share, of_kernel
 
 
@@ -226,10 +226,6 @@ def _chunks(x: Tensor, at: Tensor) -> Iterator[tuple[slice, Tensor]]:
     buffer = x.new_empty(min(step, batch), positions, channels)
     for start in range(0, batch, step):
         yield slice(start, start + step), buffer[: batch - start]
-
-
-def _arrays(*tensors: Tensor) -> Iterator[NDArray[Any]]:
-    return (tensor.numpy() for tensor in tensors)
 
 
 @_compiled

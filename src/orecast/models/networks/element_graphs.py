@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from orecast.arrays import Floats32, Ints
+from orecast.arrays import Ints
 from orecast.errors import ConfigError, ModelError, ThresholdError
 from orecast.kernels import compiled
-from orecast.models.networks.blocks import TwoPart
+from orecast.models.networks.blocks import TwoPart, arrays
 from orecast.sampling.windows import Needs
 
 Threshold = float | Literal["adaptive"]
@@ -190,8 +190,7 @@ class GraphConvolution(nn.Module):
 
     def forward(self, nodes: Tensor, smoother: Tensor) -> Tensor:
         """Return mixed nodes ``(B, N, outputs)``."""
-        mixed: Tensor = self.linear(smoother @ nodes)
-        return mixed
+        return self.linear(smoother @ nodes)
 
 
 class GraphAttention(nn.Module):
@@ -224,8 +223,7 @@ class GraphAttention(nn.Module):
         source = (h * self.source).sum(3).transpose(1, 2).unsqueeze(2)  # (B, H, 1, N)
         scores = nn.functional.leaky_relu(target + source, 0.2) + opened
         mixed = scores.softmax(3) @ h.transpose(1, 2)  # (B, H, N, D)
-        beside: Tensor = mixed.transpose(1, 2).flatten(2) + self.bias
-        return beside
+        return mixed.transpose(1, 2).flatten(2) + self.bias
 
     def residual(self, nodes: Tensor, kept: Tensor, edges: Edges) -> Tensor:
         """ELU of mixed nodes ``(outputs, N, B)`` plus ``kept``; compiled, on a CPU."""
@@ -251,8 +249,7 @@ class MeanAggregation(nn.Module):
 
     def forward(self, nodes: Tensor, averager: Tensor) -> Tensor:
         """Return joined nodes ``(B, N, outputs)``."""
-        mixed: Tensor = self.linear(torch.cat([nodes, averager @ nodes], 2))
-        return mixed
+        return self.linear(torch.cat([nodes, averager @ nodes], 2))
 
 
 class Isomorphism(nn.Module):
@@ -279,8 +276,7 @@ class Isomorphism(nn.Module):
     def forward(self, nodes: Tensor, adder: Tensor) -> Tensor:
         """Return nodes ``(B, N, outputs)``."""
         rows = (adder @ nodes).flatten(0, 1)  # (B * N, F), what the batch norms count over
-        mixed: Tensor = self.mlp(rows).unflatten(0, (-1, adder.shape[0]))
-        return mixed
+        return self.mlp(rows).unflatten(0, (-1, adder.shape[0]))
 
 
 Edges = tuple[Ints, Ints]
@@ -327,13 +323,12 @@ class ResidualAttention(torch.autograd.Function):
         heads, (_, n, b) = len(target), nodes.shape
         halves = h.new_empty(2, heads, n, b)
         shares = h.new_empty(heads, len(origin), b)
-        weights = (target.detach().numpy(), source.detach().numpy())
-        _score(h.numpy(), *weights, start, origin, halves.numpy(), shares.numpy())
+        _score(*arrays(h, target, source), start, origin, *arrays(halves, shares))
         shares.exp_()
         active = torch.empty_like(h)
-        _attend(h.numpy(), start, origin, bias.detach().numpy(), shares.numpy(), active.numpy())
+        _attend(*arrays(h), start, origin, *arrays(bias, shares, active))
         out = active.clamp(max=0).exp_()
-        _elu(active.numpy(), kept.contiguous().numpy(), out.numpy())
+        _elu(*arrays(active, kept.contiguous(), out))
         ctx.save_for_backward(nodes, h, halves, shares, active, weight, target, source)
         ctx.edges = edges
         return out
@@ -346,28 +341,11 @@ class ResidualAttention(torch.autograd.Function):
         start, origin = ctx.edges
         gradient = gradient.contiguous()
         passed, of_bias = torch.empty_like(active), weight.new_empty(len(weight))
-        _elu_back(gradient.numpy(), active.numpy(), passed.numpy(), of_bias.numpy())
+        _elu_back(*arrays(gradient, active, passed, of_bias))
         of_h, of_halves = torch.zeros_like(h), torch.zeros_like(halves)
-        _attend_back(
-            passed.numpy(),
-            h.numpy(),
-            start,
-            origin,
-            halves.numpy(),
-            shares.numpy(),
-            of_h.numpy(),
-            of_halves.numpy(),
-        )
+        _attend_back(*arrays(passed, h), start, origin, *arrays(halves, shares, of_h, of_halves))
         of_target, of_source = torch.empty_like(target), torch.empty_like(source)
-        _score_back(
-            h.numpy(),
-            target.detach().numpy(),
-            source.detach().numpy(),
-            of_halves.numpy(),
-            of_h.numpy(),
-            of_target.numpy(),
-            of_source.numpy(),
-        )
+        _score_back(*arrays(h, target, source, of_halves, of_h, of_target, of_source))
         of_nodes = _product(weight.T, of_h) if ctx.needs_input_grad[0] else None
         of_weight = _of_weight(of_h, nodes)
         return of_nodes, gradient, of_weight, of_target, of_source, of_bias, None
@@ -384,15 +362,7 @@ def _of_weight(outer: Tensor, inner: Tensor) -> Tensor:
 
 
 @_compiled
-def _score(
-    h: Floats32,
-    target: Floats32,
-    source: Floats32,
-    start: Ints,
-    origin: Ints,
-    halves: Floats32,
-    scores: Floats32,
-) -> None:
+def _score(h, target, source, start, origin, halves, scores) -> None:  # type: ignore[no-untyped-def]
     """Both halves of the scores ``(2, H, N, B)``; scores ``(H, E, B)`` minus their largest."""
     (heads, width), (_, n, b) = target.shape, h.shape
     largest = np.empty(b, np.float32)
@@ -423,14 +393,7 @@ def _score(
 
 
 @_compiled
-def _attend(
-    h: Floats32,
-    start: Ints,
-    origin: Ints,
-    bias: Floats32,
-    shares: Floats32,
-    out: Floats32,
-) -> None:
+def _attend(h, start, origin, bias, shares, out) -> None:  # type: ignore[no-untyped-def]
     """Normalise ``shares`` ``(H, E, B)`` to a sum of 1 per node, mix nodes, add the bias."""
     heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
     width = h.shape[0] // heads
@@ -459,7 +422,7 @@ def _attend(
 
 
 @_compiled
-def _elu(active: Floats32, kept: Floats32, out: Floats32) -> None:
+def _elu(active, kept, out) -> None:  # type: ignore[no-untyped-def]
     """Apply ELU to ``active`` in place; ``out``, first ``exp(min(active, 0))``, becomes ELU + kept.
 
     Near 0 it is exact to the rounding of 1; torch's own ELU is exact to the rounding of x.
@@ -474,7 +437,7 @@ def _elu(active: Floats32, kept: Floats32, out: Floats32) -> None:
 
 
 @_compiled
-def _elu_back(gradient: Floats32, active: Floats32, passed: Floats32, of_bias: Floats32) -> None:
+def _elu_back(gradient, active, passed, of_bias) -> None:  # type: ignore[no-untyped-def]
     """Gradient before the ELU, from the gradient after it; its sum is the bias's gradient."""
     features, n, b = active.shape
     for f in range(features):
@@ -488,16 +451,7 @@ def _elu_back(gradient: Floats32, active: Floats32, passed: Floats32, of_bias: F
 
 
 @_compiled
-def _attend_back(
-    passed: Floats32,
-    h: Floats32,
-    start: Ints,
-    origin: Ints,
-    halves: Floats32,
-    shares: Floats32,
-    of_h: Floats32,
-    of_halves: Floats32,
-) -> None:
+def _attend_back(passed, h, start, origin, halves, shares, of_h, of_halves) -> None:  # type: ignore[no-untyped-def]
     """Add to the gradients of ``h`` and of both halves of the scores."""
     heads, n, b = shares.shape[0], h.shape[1], h.shape[2]
     width = h.shape[0] // heads
@@ -532,15 +486,7 @@ def _attend_back(
 
 
 @_compiled
-def _score_back(
-    h: Floats32,
-    target: Floats32,
-    source: Floats32,
-    of_halves: Floats32,
-    of_h: Floats32,
-    of_target: Floats32,
-    of_source: Floats32,
-) -> None:
+def _score_back(h, target, source, of_halves, of_h, of_target, of_source) -> None:  # type: ignore[no-untyped-def]
     """Add the scores' part to the gradient of ``h``; set the gradients of the scores' weights."""
     (heads, width), (_, n, b) = target.shape, h.shape
     for head in range(heads):

@@ -5,16 +5,19 @@ Four networks: ordinary or deformable, with or without knowledge; equal in all e
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-from orecast.errors import ConfigError
 from orecast.grid import window_start
-from orecast.models.networks.blocks import TwoPart, initialise, require_count, require_share
+from orecast.models.checks import (
+    MOST_FEATURES,
+    require_count,
+    require_number,
+)
+from orecast.models.networks.blocks import TwoPart, initialise
 from orecast.models.networks.deformable import DeformableConv2d
 from orecast.sampling.windows import Needs
 
@@ -42,7 +45,7 @@ class CNN(TwoPart):
 
     def __init__(self, channels: int, size: int, *, width: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
-        width = require_count("width", width)
+        width = require_count("width", width, MOST_FEATURES)
         conv = DeformableConv2d if self.deformable else _ordinary
         self.first = _normalised(_ordinary(channels, width), width)
         self.second = _normalised(conv(width, width), width)
@@ -53,7 +56,7 @@ class CNN(TwoPart):
             nn.Flatten(),
             nn.Linear(2 * width, width),
             nn.ReLU(inplace=True),
-            nn.Dropout(require_share("dropout", dropout)),
+            nn.Dropout(require_number("dropout", dropout, 0, 1)),
             nn.Linear(width, 1),
             nn.Flatten(0),
         )
@@ -61,8 +64,7 @@ class CNN(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, 2 * width, k // 2, k // 2)``."""
-        features: Tensor = self.third(self.pool(self.second(self.first(x))))
-        return features
+        return self.third(self.pool(self.second(self.first(x))))
 
 
 class DCN(CNN):
@@ -111,7 +113,7 @@ class GKCNN(CNN):
         knowledge: float = 0.1,
     ) -> None:
         super().__init__(channels - 1, size, width=width, dropout=dropout)
-        self.knowledge = _require_positive("knowledge", knowledge)
+        self.knowledge = require_number("knowledge", knowledge, 0, with_low=False)
         self.own = window_start(size)
         self.slope = nn.Parameter(torch.tensor(0.1))  # a
         self.level = nn.Parameter(torch.tensor(0.0))  # b
@@ -149,11 +151,3 @@ def _ordinary(before: int, after: int) -> nn.Conv2d:
 
 def _normalised(conv: nn.Module, width: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
-
-
-def _require_positive(name: str, value: object) -> float:
-    """Return an option that is a weight; raises ConfigError unless it is positive."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:  # type: ignore[operator]
-        raise ConfigError(f"must be a number above 0, not {value!r}", where=f"model.options.{name}")
-    return float(value)  # type: ignore[arg-type]

@@ -9,12 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from orecast.errors import ConfigError, nearest
+from orecast.models.checks import (
+    MOST_FEATURES,
+    require_count,
+    require_number,
+    require_switch,
+)
 from orecast.models.networks.blocks import (
     ChannelAttention,
     SpatialAttention,
     TwoPart,
-    require_count,
-    require_share,
 )
 from orecast.models.networks.resnet import ResNet18, ShuffleNetV2
 from orecast.sampling.windows import Needs
@@ -101,19 +105,19 @@ class MFAF(TwoPart):
         width: int | None = None,
     ) -> None:
         super().__init__()
-        attended = _require_switch("channel_attention", channel_attention)
+        attended = require_switch("channel_attention", channel_attention)
         self.scales = nn.ModuleList(
             _scale(channels, dilation, attended) for dilation in _require_fitting(dilations, size)
         )
         self.backbone, self.per_scale = _backbone(backbone, channels, size, width)
         self.attention = (
             SpatialAttention()
-            if _require_switch("spatial_attention", spatial_attention)
+            if require_switch("spatial_attention", spatial_attention)
             else nn.Identity()
         )
         self.classifier = nn.Linear(self.per_scale, 2)  # negative, ore
-        self.voting = _require_switch("voting", voting)
-        self.distillation = require_share("distillation", distillation)
+        self.voting = require_switch("voting", voting)
+        self.distillation = require_number("distillation", distillation, 0, 1)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, S * F, h, w)``, scale by scale."""
@@ -191,7 +195,7 @@ def _require_dilations(dilations: object) -> tuple[int, ...]:
     where = "model.options.dilations"
     if not isinstance(dilations, tuple | list) or not dilations:
         raise ConfigError(f"must be a list of dilations, not {dilations!r}", where=where)
-    counts = tuple(require_count("dilations", dilation) for dilation in dilations)
+    counts = tuple(require_count("dilations", dilation, MOST_FEATURES) for dilation in dilations)
     if len(set(counts)) < len(counts):
         raise ConfigError(f"each dilation may occur only once, not {dilations!r}", where=where)
     return counts
@@ -211,9 +215,3 @@ def _require_fitting(dilations: object, size: int) -> tuple[int, ...]:
             remedy=f"{fewer}set sampling.window to {span} or more",
         )
     return counts
-
-
-def _require_switch(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"must be true or false, not {value!r}", where=f"model.options.{name}")
-    return value

@@ -1,16 +1,25 @@
-"""ResGCN and ResGAT, and the graph networks for comparison."""
+"""ResGCN and ResGAT, and the networks of other kinds for comparison."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
+from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, linear, mse_loss
 
-from orecast.models.networks.blocks import MOST_LAYERS, FeatureHead, require_count, require_share
+from orecast.models.checks import (
+    MOST_FEATURES,
+    MOST_LAYERS,
+    require_count,
+    require_number,
+)
+from orecast.models.networks.blocks import (
+    FeatureHead,
+    TwoPart,
+)
 from orecast.models.networks.element_graphs import (
     ElementGraph,
     GraphAttention,
@@ -25,7 +34,8 @@ from orecast.models.networks.element_graphs import (
     smoothing,
     summing,
 )
-from orecast.models.networks.transformer import require_heads
+from orecast.models.networks.ssgsnet import require_heads
+from orecast.sampling.windows import Needs
 
 REGISTERED = {
     "resgcn": "ResGCN",
@@ -33,10 +43,34 @@ REGISTERED = {
     "gin": "GIN",
     "diffpool": "DiffPool",
     "graphsage": "GraphSAGE",
+    "autoencoder": "Autoencoder",
 }
 
 
-class ResidualGraph(ElementGraph):
+class LayeredGraph(ElementGraph):
+    """A network of ``layers`` graph layers of ``width``, with ``dropout`` on its features."""
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        layers: int = 3,
+        dropout: float = 0.5,
+        alpha: Threshold = 0.6,
+    ) -> None:
+        super().__init__(channels, size, alpha)
+        width = require_count("width", width, MOST_FEATURES)
+        features = self._build(width, require_count("layers", layers, MOST_LAYERS))
+        self.head = FeatureHead(features, require_number("dropout", dropout, 0, 1))
+
+    @abstractmethod
+    def _build(self, width: int, layers: int) -> int:
+        """Make the layers; return the number of features."""
+
+
+class ResidualGraph(LayeredGraph):
     r"""Residual network on a graph: each layer learns a change of its nodes.
 
     .. math:: H^{(l+1)} = F(H^{(l)}, W^{(l)}) + H^{(l)}, \qquad
@@ -58,25 +92,21 @@ class ResidualGraph(ElementGraph):
     Shapes: nodes ``(B, N, 1)``, then ``(B, N, width)``; features ``(B, width)``, logits ``(B,)``.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        size: int,
-        layer: Callable[[int, int], nn.Module],
-        activation: Callable[[Tensor], Tensor],
-        *,
-        width: int,
-        layers: int,
-        dropout: float,
-        alpha: Threshold,
-    ) -> None:
-        super().__init__(channels, size, alpha)
-        width = require_count("width", width)
-        layers = require_count("layers", layers, MOST_LAYERS)
-        self.activation = activation
+    @staticmethod
+    @abstractmethod
+    def activation(input: Tensor) -> Tensor:
+        """Return activated values, of the same shape."""
+
+    def _build(self, width: int, layers: int) -> int:
         self.shortcut = nn.Linear(1, width, bias=False)
-        self.layers = nn.ModuleList(layer(1 if n == 0 else width, width) for n in range(layers))
-        self.head = FeatureHead(width, require_share("dropout", dropout))
+        self.layers = nn.ModuleList(
+            self._layer(1 if n == 0 else width, width) for n in range(layers)
+        )
+        return width
+
+    @abstractmethod
+    def _layer(self, inputs: int, outputs: int) -> nn.Module:
+        """One graph layer, called with nodes ``(B, N, inputs)`` and ``operator``."""
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the mean of the last layer's nodes, ``(B, width)``."""
@@ -95,27 +125,10 @@ class ResGCN(ResidualGraph):
     """
 
     operator_of = staticmethod(smoothing)
+    activation = staticmethod(torch.relu)
 
-    def __init__(
-        self,
-        channels: int,
-        size: int,
-        *,
-        width: int = 64,
-        layers: int = 3,
-        dropout: float = 0.5,
-        alpha: Threshold = 0.6,
-    ) -> None:
-        super().__init__(
-            channels,
-            size,
-            GraphConvolution,
-            torch.relu,
-            width=width,
-            layers=layers,
-            dropout=dropout,
-            alpha=alpha,
-        )
+    def _layer(self, inputs: int, outputs: int) -> nn.Module:
+        return GraphConvolution(inputs, outputs)
 
 
 class ResGAT(ResidualGraph):
@@ -129,6 +142,7 @@ class ResGAT(ResidualGraph):
     """
 
     operator_of = staticmethod(opening)
+    activation = staticmethod(nn.functional.elu)
 
     def __init__(
         self,
@@ -141,17 +155,12 @@ class ResGAT(ResidualGraph):
         dropout: float = 0.5,
         alpha: Threshold = 0.6,
     ) -> None:
-        require_heads(heads, require_count("width", width))
-        super().__init__(
-            channels,
-            size,
-            partial(GraphAttention, heads=heads),
-            nn.functional.elu,
-            width=width,
-            layers=layers,
-            dropout=dropout,
-            alpha=alpha,
-        )
+        require_heads(heads, require_count("width", width, MOST_FEATURES))
+        self.heads = heads
+        super().__init__(channels, size, width=width, layers=layers, dropout=dropout, alpha=alpha)
+
+    def _layer(self, inputs: int, outputs: int) -> nn.Module:
+        return GraphAttention(inputs, outputs, self.heads)
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the mean of the last layer's nodes, ``(B, width)``; compiled on a CPU."""
@@ -169,7 +178,7 @@ class ResGAT(ResidualGraph):
 _NO_SHARE = 1e-15
 
 
-class GIN(ElementGraph):
+class GIN(LayeredGraph):
     r"""Graph isomorphism network on the graph of correlated elements.
 
     .. math:: h_i^{(l+1)} = \mathrm{MLP}\Bigl(h_i^{(l)} + \sum_{j \in N(i)} h_j^{(l)}\Bigr), \qquad
@@ -185,23 +194,11 @@ class GIN(ElementGraph):
 
     operator_of = staticmethod(summing)
 
-    def __init__(
-        self,
-        channels: int,
-        size: int,
-        *,
-        width: int = 64,
-        layers: int = 3,
-        dropout: float = 0.5,
-        alpha: Threshold = 0.6,
-    ) -> None:
-        super().__init__(channels, size, alpha)
-        width = require_count("width", width)
-        layers = require_count("layers", layers, MOST_LAYERS)
+    def _build(self, width: int, layers: int) -> int:
         self.layers = nn.ModuleList(
             Isomorphism(1 if n == 0 else width, width) for n in range(layers)
         )
-        self.head = FeatureHead(1 + layers * width, require_share("dropout", dropout))
+        return 1 + layers * width
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the sums over nodes of each layer, ``(B, 1 + layers * width)``."""
@@ -212,7 +209,7 @@ class GIN(ElementGraph):
         return torch.cat(sums, 1)
 
 
-class GraphSAGE(ElementGraph):
+class GraphSAGE(LayeredGraph):
     r"""Graph of correlated elements, each joined with the mean of its neighbours.
 
     .. math:: h_i^{(l+1)} = \mathrm{ReLU}\bigl(W^{(l)} [h_i^{(l)};\ \bar h_{N(i)}^{(l)}]\bigr),
@@ -229,26 +226,13 @@ class GraphSAGE(ElementGraph):
 
     operator_of = staticmethod(averaging)
 
-    def __init__(
-        self,
-        channels: int,
-        size: int,
-        *,
-        width: int = 64,
-        layers: int = 3,
-        dropout: float = 0.5,
-        alpha: Threshold = 0.6,
-    ) -> None:
-        super().__init__(channels, size, alpha)
-        width = require_count("width", width)
-        layers = require_count("layers", layers, MOST_LAYERS)
+    def _build(self, width: int, layers: int) -> int:
         self.stack = MeanStack(1, [width] * layers)
-        self.head = FeatureHead(width, require_share("dropout", dropout))
+        return width
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the mean of the last layer's nodes, ``(B, width)``."""
-        features: Tensor = torch.relu(self.stack(nodes, self.operator)).mean(1)
-        return features
+        return torch.relu(self.stack(nodes, self.operator)).mean(1)
 
 
 class DiffPool(ElementGraph):
@@ -279,12 +263,12 @@ class DiffPool(ElementGraph):
         alpha: Threshold = 0.6,
     ) -> None:
         super().__init__(channels, size, alpha)
-        width = require_count("width", width)
+        width = require_count("width", width, MOST_FEATURES)
         clusters = max(2, math.ceil(channels / 4))
         self.assign = MeanStack(1, [width, clusters])
         self.embed = MeanStack(1, [width, width])
         self.coarse = MeanStack(width, [width, width])
-        self.head = FeatureHead(width, require_share("dropout", dropout))
+        self.head = FeatureHead(width, require_number("dropout", dropout, 0, 1))
 
     @staticmethod
     def operator_of(adjacency: Tensor) -> Tensor:
@@ -293,8 +277,7 @@ class DiffPool(ElementGraph):
 
     def assignment(self, nodes: Tensor) -> Tensor:
         """Return the share of each node ``(B, N, 1)`` in each cluster, ``(B, N, K)``."""
-        shares: Tensor = self.assign(nodes, averaging(self.operator)).softmax(2)
-        return shares
+        return self.assign(nodes, averaging(self.operator)).softmax(2)
 
     def features_of(self, nodes: Tensor) -> Tensor:
         """Return the mean of the clusters, ``(B, width)``."""
@@ -305,8 +288,7 @@ class DiffPool(ElementGraph):
         embedded = torch.relu(self.embed(nodes, averaging(self.operator)))  # (B, N, F)
         clusters = shares.mT @ embedded  # (B, K, F)
         between = shares.mT @ (self.operator @ shares)  # (B, K, K)
-        features: Tensor = torch.relu(self.coarse(clusters, averaging(between))).mean(1)
-        return features
+        return torch.relu(self.coarse(clusters, averaging(between))).mean(1)
 
     def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean cross-entropy and auxiliary losses of windows ``(B, N, size, size)``."""
@@ -355,3 +337,69 @@ def assignment_entropy(shares: Tensor) -> Tensor:
     """
     entropy = -(shares * (shares + _NO_SHARE).log()).sum(2)
     return entropy.mean()
+
+
+class Autoencoder(TwoPart):
+    r"""Autoencoder of a cell's layers; its code is classified, both in one training.
+
+    .. math:: c = W_2\,\mathrm{ReLU}(W_1 x + b_1) + b_2, \quad
+        \hat x = W_1^\top \mathrm{ReLU}(W_2^\top c), \quad
+        L = \mathrm{BCE}(w \cdot c + b,\ y) + \lambda\,\mathrm{MSE}(\hat x, x)
+
+    The comparator AE of the Pangxidong study (2024), which reports only its name. Chosen here: one
+    hidden layer of ``width`` 64, as in that study's networks, and a ``code`` of 8, half of its 16
+    elements, so that the code compresses. Reconstruction and classification are trained together,
+    with ``reconstruction`` (lambda) 1; this helps the classifier with few labels (L. Le,
+    A. Patterson, M. White 2018, Supervised autoencoders, NeurIPS, 107-117). The decoder has the
+    encoder's weights transposed (P. Vincent et al. 2010, Stacked denoising autoencoders, JMLR 11,
+    3371-3408, section 2.2), and no biases, since standardised layers have mean 0. ``dropout`` acts
+    on the code.
+
+    Shapes: windows ``(B, channels, size, size)``, only the own cell is read; code
+    ``(B, code)``, logits ``(B,)``. Raises ConfigError where an option is impossible.
+    """
+
+    needs: ClassVar[Needs] = Needs(smallest_window=1, parity="odd")
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        width: int = 64,
+        code: int = 8,
+        reconstruction: float = 1.0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        width, code = (
+            require_count("width", width, MOST_FEATURES),
+            require_count("code", code, MOST_FEATURES),
+        )
+        self.middle = size // 2
+        self.reconstruction = require_number("reconstruction", reconstruction, 0)
+        self.outer = nn.Linear(channels, width)
+        self.inner = nn.Linear(width, code)
+        self.head = FeatureHead(code, require_number("dropout", dropout, 0, 1))
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return codes ``(B, code)`` of windows ``(B, channels, size, size)``."""
+        return self._encoded(self._own(x))
+
+    def decoded(self, code: Tensor) -> Tensor:
+        """Return layers ``(B, channels)`` restored from codes ``(B, code)``."""
+        return linear(torch.relu(linear(code, self.inner.weight.T)), self.outer.weight.T)
+
+    def training_loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy of the code's logit plus ``reconstruction`` times the mean square."""
+        own = self._own(x)
+        code = self._encoded(own)
+        cross_entropy = binary_cross_entropy_with_logits(self.forward_head(code).float(), y)
+        return cross_entropy + self.reconstruction * mse_loss(self.decoded(code).float(), own)
+
+    def _own(self, x: Tensor) -> Tensor:
+        """Values of the windows' own cells, ``(B, channels)``."""
+        return x[:, :, self.middle, self.middle]
+
+    def _encoded(self, own: Tensor) -> Tensor:
+        return self.inner(torch.relu(self.outer(own)))

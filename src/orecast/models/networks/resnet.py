@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from orecast.errors import ConfigError
+from orecast.models.checks import (
+    MOST_FEATURES,
+    require_count,
+    require_number,
+)
 from orecast.models.networks.blocks import (
     LARGE_WINDOW,
     Head,
     TwoPart,
     initialise,
-    require_count,
-    require_share,
     stem,
 )
 from orecast.sampling.windows import Needs
@@ -53,26 +56,25 @@ class ResNet(TwoPart):
 
     needs: ClassVar[Needs] = Needs(smallest_window=3)
     head: Head
-    block: ClassVar[type[nn.Module]]
-    expansion: ClassVar[int]
+    block: ClassVar[type[BasicBlock | Bottleneck]]
     depths: ClassVar[tuple[int, int, int, int]]
 
     def __init__(self, channels: int, size: int, *, width: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
-        width = require_count("width", width)
+        width = require_count("width", width, MOST_FEATURES)
         self.stem = stem(channels, width, size)
         self.stages = nn.Sequential()
         before = width
         for number, depth in enumerate(self.depths):
             inner = width * 2**number
             self.stages.append(self._stage(before, inner, depth, stride=1 if number == 0 else 2))
-            before = inner * self.expansion
-        self.head = Head(before, require_share("dropout", dropout))
+            before = inner * self.block.expansion
+        self.head = Head(before, require_number("dropout", dropout, 0, 1))
         initialise(self)
 
     def _stage(self, before: int, inner: int, depth: int, *, stride: int) -> nn.Sequential:
         """Blocks at one resolution; the first changes the shape."""
-        after = inner * self.expansion
+        after = inner * self.block.expansion
         shortcut = None
         if stride != 1 or before != after:
             shortcut = nn.Sequential(
@@ -84,26 +86,25 @@ class ResNet(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, 8 * width * e, h, w)``."""
-        features: Tensor = self.stages(self.stem(x))
-        return features
+        return self.stages(self.stem(x))
 
 
 class ResNet18(ResNet):
     """Residual network of 18 layers (He et al. 2016)."""
 
-    block, expansion, depths = BasicBlock, 1, (2, 2, 2, 2)
+    block, depths = BasicBlock, (2, 2, 2, 2)
 
 
 class ResNet34(ResNet):
     """Residual network of 34 layers (He et al. 2016)."""
 
-    block, expansion, depths = BasicBlock, 1, (3, 4, 6, 3)
+    block, depths = BasicBlock, (3, 4, 6, 3)
 
 
 class ResNet50(ResNet):
     """Residual network of 50 layers, in bottleneck blocks (He et al. 2016)."""
 
-    block, expansion, depths = Bottleneck, 4, (3, 4, 6, 3)
+    block, depths = Bottleneck, (3, 4, 6, 3)
 
 
 class Comparator(TwoPart):
@@ -126,7 +127,7 @@ class Comparator(TwoPart):
     ) -> None:
         super().__init__()
         self.layers = layers
-        self.head = Head(features, require_share("dropout", dropout))
+        self.head = Head(features, require_number("dropout", dropout, 0, 1))
         _take_channels(self.layers, channels)
         if size < LARGE_WINDOW:
             _keep_size(self.layers)
@@ -134,8 +135,7 @@ class Comparator(TwoPart):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps ``(B, F, h, w)``."""
-        features: Tensor = self.layers(x)
-        return features
+        return self.layers(x)
 
 
 class GoogLeNet(Comparator):
@@ -209,7 +209,7 @@ class ShuffleNetV2(Comparator):
     """
 
     def __init__(self, channels: int, size: int, *, width: int = 24, dropout: float = 0.0) -> None:
-        width = require_count("width", width)
+        width = require_count("width", width, MOST_FEATURES)
         first = 2 * round(width * 116 / 24 / 2)  # even, since each unit splits its channels
         net = torchvision.models.ShuffleNetV2(
             [4, 8, 4], [width, first, 2 * first, 4 * first, 1024], num_classes=1
@@ -222,7 +222,7 @@ def _require_eights(width: object) -> int:
 
     Raises ConfigError where it is not.
     """
-    count = require_count("width", width)
+    count = require_count("width", width, MOST_FEATURES)
     if count % 8:
         raise ConfigError(
             f"must be a multiple of 8, not {count}",

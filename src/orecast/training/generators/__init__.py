@@ -14,6 +14,7 @@ from typing import Any
 
 from orecast import registry
 from orecast.errors import ConfigError, nearest
+from orecast.models.checks import require_known
 from orecast.sampling.augmentation import Augmenter, Step
 
 __all__ = ["augmenter_names", "build_augmenter", "build_step", "outline_step"]
@@ -39,7 +40,7 @@ def build_augmenter(
     options = options or {}
     factory = _entry(method).load()
     taken = [p for p in inspect.signature(factory).parameters if p not in ("args", "kwargs")]
-    _refuse_unknown(options, taken, f"{method} has no option", f"{_WHERE}.options")
+    require_known(options, taken, method, f"{_WHERE}.options")
     augmenter: Augmenter = factory(**options)
     if hasattr(augmenter, "checkpoints"):
         augmenter.checkpoints = checkpoints
@@ -61,7 +62,7 @@ def build_step(
     >>> build_step("smote", {"neighbours": 3}, balance=True).build().neighbours
     3
     """
-    _refuse_unknown(amount, _AMOUNTS, "a growth step has no option", _WHERE)
+    require_known(amount, _AMOUNTS, "a growth step", _WHERE)
     chosen = dict(options or {})
     build_augmenter(method, chosen)
     return Step(lambda: build_augmenter(method, chosen, checkpoints=checkpoints), **amount)
@@ -92,12 +93,3 @@ def _entry(method: str) -> registry.Entry:
 
 def _augmenters() -> Mapping[str, registry.Entry]:
     return registry.entries(_PLAIN, _GENERATORS)
-
-
-def _refuse_unknown(
-    given: Mapping[str, Any], known: tuple[str, ...] | list[str], words: str, where: str
-) -> None:
-    for name in given:
-        if name not in known:
-            remedy = nearest(name, known) if known else "delete the options"
-            raise ConfigError(f"{words} {name!r}", where=where, remedy=remedy)

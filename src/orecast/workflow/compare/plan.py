@@ -28,8 +28,7 @@ from orecast.report.comparison import BEST_LAYER
 from orecast.sampling import MapGeometry
 from orecast.splits import PACKAGE as PROTOCOLS
 from orecast.splits import build_protocol
-from orecast.training import build_model
-from orecast.training.needs import check_layers
+from orecast.training import build_model, model_properties
 from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, trusted
 from orecast.workflow.run.choosing import chosen, require_known
 from orecast.workflow.run.job import Job
@@ -247,7 +246,7 @@ def supervised(config: Config) -> list[str]:
 def learns(config: Config, model: Choice) -> bool:
     """Whether a model learns from deposits."""
     asked = resolved(config, model).model
-    return build_model(asked.name, asked.options, config.training).needs.labels
+    return model_properties(asked.name, asked.options, config.training).needs.labels
 
 
 @contextmanager
@@ -332,7 +331,6 @@ def _check_first_fits(job: Job, model: Choice) -> None:
     recipe = model_recipe(config, job.evidence, job.survey.barren)
     ore = job.places.sampling
     try:
-        windows, *_ = recipe.check_fit(job.evidence, ore, hidden=None, seed=job.seed)
+        recipe.check_fit(job.evidence, ore, hidden=None, seed=job.seed)
     except SamplingError:
         return
-    check_layers(config.model.name, recipe.model().needs, windows)

@@ -16,7 +16,7 @@ from orecast.config import Config, to_toml
 from orecast.errors import ConfigError, RunError
 from orecast.evidence import Evidence
 from orecast.explanation import occlusion
-from orecast.mapping import CLASS_COLOURS, Applicability, Classes, classify, predict_map
+from orecast.mapping import CLASS_COLOURS, Applicability, ClassMap, classify, predict_map
 from orecast.mapping.applicability import TrainingSpace, map_dissimilarity
 from orecast.mapping.rasters import write_raster
 from orecast.run import Run, write_json
@@ -69,7 +69,7 @@ class _Area:
 class _Drawn:
     score: Floats32
     applicable: Applicability
-    classes: Classes
+    classes: ClassMap
     targets: gpd.GeoDataFrame
     metrics: dict[str, Any]
 
@@ -220,7 +220,7 @@ def _unseen(area: _Area) -> dict[str, Unseen]:
     }
 
 
-def _classes(area: _Area, score: Floats32, unseen: Unseen | None) -> Classes:
+def _classes(area: _Area, score: Floats32, unseen: Unseen | None) -> ClassMap:
     """Classes by the lowest scores of each class on the run's own map."""
     options = area.trained.config.classes.model_copy(
         update={"rule": "probability", "probability": area.trained.thresholds}
@@ -232,7 +232,7 @@ def _classes(area: _Area, score: Floats32, unseen: Unseen | None) -> Classes:
 
 
 def _targets(
-    area: _Area, score: Floats32, classes: Classes, applicable: Applicability
+    area: _Area, score: Floats32, classes: ClassMap, applicable: Applicability
 ) -> gpd.GeoDataFrame:
     """Ranked polygons, each with its most important elements and its applicable share."""
     fitted = area.fitted
@@ -260,7 +260,7 @@ def _metrics(
     area: _Area,
     score: Floats32,
     applicable: Applicability,
-    classes: Classes,
+    classes: ClassMap,
     unseen: dict[str, Unseen],
     *,
     rescale: bool,

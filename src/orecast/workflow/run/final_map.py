@@ -14,7 +14,7 @@ from orecast.explanation import occlusion
 from orecast.mapping import (
     CLASS_COLOURS,
     Applicability,
-    Classes,
+    ClassMap,
     classify,
     map_applicability,
     predict_map,
@@ -85,7 +85,7 @@ def draw_map(job: Job) -> None:
             job.write_found(folder)
 
 
-def write_classes(job: Job, folder: Path, classes: Classes) -> None:
+def write_classes(job: Job, folder: Path, classes: ClassMap) -> None:
     """Write ``classes.tif`` with the colours of its classes."""
     write_raster(
         folder / "classes.tif",
@@ -123,7 +123,7 @@ def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
     return fitted, score
 
 
-def _classes(job: Job, score: NDArray[np.float32]) -> Classes:
+def _classes(job: Job, score: NDArray[np.float32]) -> ClassMap:
     """Classes of the final map by the rule of the held-out one, or by share of area."""
     options = job.class_options(score)
     if job.metrics["held_out_classes"]["rule"] == "area":
@@ -131,7 +131,7 @@ def _classes(job: Job, score: NDArray[np.float32]) -> Classes:
     return classify(score, options, job.places.cells)
 
 
-def _captured_held_out(job: Job, final: Classes) -> list[dict[str, Any]]:
+def _captured_held_out(job: Job, final: ClassMap) -> list[dict[str, Any]]:
     """What each class captures out of fold; unknown where the final map uses another rule."""
     held_out = job.metrics["held_out_classes"]
     if held_out["rule"] == final.rule:
@@ -204,7 +204,7 @@ def _targets(
     job: Job,
     fitted: Fitted,
     score: NDArray[np.float32],
-    classes: Classes,
+    classes: ClassMap,
     area: Applicability,
     probability: NDArray[np.float32] | None,
     ordinary: NDArray[np.float32],
@@ -238,7 +238,7 @@ def _targets(
     )
 
 
-def _tiles(job: Job, score: NDArray[np.float32], classes: Classes) -> gpd.GeoDataFrame | None:
+def _tiles(job: Job, score: NDArray[np.float32], classes: ClassMap) -> gpd.GeoDataFrame | None:
     if job.config.targets.tiles is None:
         return None
     down, across = job.config.targets.tiles

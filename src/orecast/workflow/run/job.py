@@ -29,7 +29,7 @@ from orecast.sampling import MapGeometry, SplitProtocol
 from orecast.splits import build_protocol
 from orecast.survey import Survey, checks
 from orecast.survey.rasters import matches
-from orecast.training import build_model
+from orecast.training import model_properties
 from orecast.training.reading import fitting_trim
 from orecast.validation import Recipe
 from orecast.workflow.places import Places
@@ -177,8 +177,8 @@ class Job:
         reports a fold before its epochs.
         """
         model = trusted(self.config)
-        built = build_model(model.name, model.options, self.config.training)
-        parts = fits * max(1, int(getattr(built, "epochs", 0)))
+        asked = model_properties(model.name, model.options, self.config.training)
+        parts = fits * max(1, asked.epochs)
         fold, folds, epochs = 0, 1, 0
 
         def at_fold(_: str, done: int, total: int) -> None:
@@ -230,13 +230,16 @@ class Job:
             self._refitted[key] = self.refit(hidden)
         return self._refitted[key]
 
-    def baselines(self) -> tuple[dict[str, Baseline], dict[str, str]]:
-        """Return the baselines by name, and the reasons why others are not possible here."""
+    def baselines(self, *, every: bool = False) -> tuple[dict[str, Baseline], dict[str, str]]:
+        """Return the baselines by name, and the reasons why others are not possible here.
+
+        The configured model is left out unless ``every`` is true.
+        """
         density = None
         if self.survey.gridded is None:
             density = sampling_density(self.survey, self.evidence.grid, self.evidence.reach)
         recipe = self.recipe("baselines", lambda done, total, loss: None)
-        return baselines(self.config, self.evidence, recipe, density)
+        return baselines(self.config, self.evidence, recipe, density, every=every)
 
     def class_options(self, *scores: NDArray[np.floating]) -> ClassOptions:
         """Return the options of classes: by share of area if a histogram gives no classes."""

@@ -5,7 +5,7 @@ from torch import nn
 from orecast.config import Training
 from orecast.errors import CapacityError, ConfigError
 from orecast.training import build_model
-from orecast.training.size import WITH_ADAM, WITH_GRADIENT, outline, weights
+from orecast.training.acceleration import WITH_ADAM, WITH_GRADIENT, outline, weights
 
 
 def square(*, width=4, depth=1, heads=1, deep=True):

@@ -6,7 +6,7 @@ from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, SamplingError
 from orecast.sampling.windows import Scaling, Windows
 from orecast.training import Network, build_model, load_model
-from orecast.training.searching import (
+from orecast.training.inner_parts import (
     check_search,
     resolve_searched,
     search_epochs,
@@ -156,12 +156,12 @@ def test_trials_take_a_fifth_of_the_epochs_or_what_is_asked_and_report_progress(
         "resgcn", ADAPTIVE | asked, RECIPE, progress=lambda done, of, _: reports.append((done, of))
     )
     model.fit(*deposits, seed=0)
-    assert model.epochs == 10 + 7 * 3 * each
-    assert len(reports) <= model.epochs  # a threshold without edges is not tried
+    assert model.properties.epochs == 10 + 7 * 3 * each
+    assert len(reports) <= model.properties.epochs  # a threshold without edges is not tried
     trial = [(done, each) for done in range(1, each + 1)]
     n = (len(reports) - 10) // each
     assert n in range(3, 22, 3)
-    assert reports == trial * n + [(done, model.epochs) for done in range(1, 11)]
+    assert reports == trial * n + [(done, model.properties.epochs) for done in range(1, 11)]
 
 
 def test_no_threshold_of_all_leaves_an_edge(deposits):
