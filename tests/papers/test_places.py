@@ -12,7 +12,7 @@ from orecast.errors import InputError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.papers import study
-from orecast.papers.experiments import Windows
+from orecast.papers.experiments import AuthorsWindows
 from orecast.sampling import MapGeometry, Sampling
 from orecast.workflow.places import Places
 
@@ -127,7 +127,7 @@ def authors(tmp_path):
         np.save(tmp_path / f"{name}.npy", np.moveaxis(windows, 1, -1).astype(np.float32) + shift)
         np.save(tmp_path / f"{name}_labels.npy", np.array(labels))
 
-    files = Windows(("train.npy", "train_labels.npy"), ("test.npy", "test_labels.npy"))
+    files = AuthorsWindows(("train.npy", "train_labels.npy"), ("test.npy", "test_labels.npy"))
     config = Config.model_validate({"gridded": {"path": str(tmp_path / "rasters" / "*.tif")}})
     return cut, lambda: study.authors_rows(files, survey, of, geometry(of, 3), config)
 

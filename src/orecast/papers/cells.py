@@ -16,7 +16,7 @@ import torch
 from orecast.config import Training
 from orecast.errors import METHOD_ERRORS
 from orecast.metrics import auc, confusion
-from orecast.papers.experiments import Entry
+from orecast.papers.experiments import PaperEntry
 from orecast.papers.plan import ReproducedCell, Reproduction, is_network
 from orecast.papers.study import SCRATCH, Study
 from orecast.run import damaged_file, read_sealed, write_json, write_sealed
@@ -54,7 +54,7 @@ def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, A
     return found
 
 
-def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
+def _weights(plan: Reproduction, entry: PaperEntry, layers: Sequence[str]) -> int:
     """Number of trained weights, counted on a network without data."""
     network = build_model(entry.model, plan.options(entry), Training())
     assert isinstance(network, Network)
@@ -84,7 +84,7 @@ def examine_generators(study: Study) -> list[dict[str, Any]]:
     return found
 
 
-def _grown(study: Study, entry: Entry) -> list[dict[str, Any]]:
+def _grown(study: Study, entry: PaperEntry) -> list[dict[str, Any]]:
     recipe, seed = study.recipe(entry, 0), 0
     if study.rows is not None:
         evidence, rows = study.rows.evidence, study.rows.sampling
@@ -155,7 +155,7 @@ def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
 class _Computed:
     """A cell to compute; the finished parts of an interrupted cell are in ``.orecast``."""
 
-    def __init__(self, study: Study, entry: Entry, cell: ReproducedCell) -> None:
+    def __init__(self, study: Study, entry: PaperEntry, cell: ReproducedCell) -> None:
         self.study, self.entry, self.cell = study, entry, cell
         self.scratch = study.folder / SCRATCH / Path(cell.file).stem
         self.history: dict[int, Content] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.arrays import Floats32, Ints
+from orecast.arrays import Ints
 from orecast.config import Classes
-from orecast.errors import METHOD_ERRORS, ConfigError
+from orecast.errors import METHOD_ERRORS, ConfigError, RunError
 from orecast.evidence import Evidence, build_evidence
 from orecast.evidence.elements import survey_ratios
 from orecast.explanation import grad_cam, sampling_offsets, shapley_values
 from orecast.mapping import classify
 from orecast.mapping.classes import NAMES
-from orecast.papers.experiments import Entry, PaperTable
+from orecast.papers.experiments import PaperEntry, PaperTable
 from orecast.papers.plan import Reproduction
 from orecast.papers.study import Study
+from orecast.run import BROKEN_ARRAYS
 from orecast.sampling import Sampling, fit_scaling
 from orecast.sampling.places import tile_sampling
 from orecast.simulation import simulate, write_district
@@ -37,12 +38,12 @@ _POINTS = 40_000  # points of a layer in a figure
 _DRAWN = 6  # deposits whose windows are shown
 
 
-def explained_entries(plan: Reproduction) -> list[Entry]:
+def explained_entries(plan: Reproduction) -> list[PaperEntry]:
     """The entries whose scores are explained."""
     return [entry for entry in (_weighed(plan), _guided(plan)) if entry is not None]
 
 
-def _weighed(plan: Reproduction) -> Entry | None:
+def _weighed(plan: Reproduction) -> PaperEntry | None:
     """The entry for Shapley values: the first that is mapped, if the paper has such figures."""
     experiment, run = plan.experiment, {entry.stem for entry in plan.entries}
     if all(figure.kind != "shap" for figure in experiment.paper.figures):
@@ -51,7 +52,7 @@ def _weighed(plan: Reproduction) -> Entry | None:
     return next((source for source in sources if source.stem in run), None)
 
 
-def _guided(plan: Reproduction) -> Entry | None:
+def _guided(plan: Reproduction) -> PaperEntry | None:
     return next((entry for entry in plan.entries if entry.model == "gk-dcn"), None)
 
 
@@ -102,7 +103,7 @@ def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
     found.save(path)
 
 
-def _draw_guided(study: Study, entry: Entry, folder: Path) -> None:
+def _draw_guided(study: Study, entry: PaperEntry, folder: Path) -> None:
     """Heat maps and sampling offsets of the guided network at windows of deposits."""
     fitted = study.fitted(entry)
     model = fitted.model
@@ -117,37 +118,44 @@ MAPPED = ("map", "classes", "second-area")
 """Tables whose figures come from a map of the entries shown in them."""
 _WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # of a map if the paper gives no number
 _SMALLEST = 2  # lattice points of a prospect
+Arrays = Mapping[str, NDArray[Any]]
 Facts = dict[str, dict[str, dict[str, Any]]]
 """By table, row and column: a figure, or the reason why there is none."""
 
 
 @dataclass(frozen=True)
-class Mapped:
+class ScoredMap:
     """A map on a lattice of every ``step`` cells, and the numbered areas predicted as ore.
 
-    ``score`` and ``areas`` ``(rows, columns)``: NaN where nothing was scored, 0 outside areas.
-    ``predicted`` are the numbers of areas predicted as ore, ``known`` of those that hold a deposit;
-    ``deposits`` are cells of the lattice.
+    ``score`` and ``tiles`` ``(rows, columns)``: row 0 is the northernmost, NaN where nothing was
+    scored, 0 outside areas. ``predicted`` are the numbers of areas predicted as ore, ``known`` of
+    those that hold a deposit; ``deposits`` ``(n, 2)`` are row and column on the lattice.
     """
 
-    score: Floats32
+    score: NDArray[Any]
     step: int
-    deposits: Ints
-    areas: NDArray[np.int32]
+    deposits: NDArray[Any]
+    tiles: NDArray[Any]
     predicted: Ints
     known: Ints
 
     def save(self, path: Path) -> None:
         """Write the arrays as ``.npz``."""
-        np.savez_compressed(
-            path,
-            score=self.score,
-            step=self.step,
-            deposits=self.deposits,
-            tiles=self.areas,
-            predicted=self.predicted,
-            known=self.known,
-        )
+        np.savez_compressed(path, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> ScoredMap:
+        """Read what was saved; raises RunError where it cannot be read."""
+        arrays = read_arrays(path)
+        try:
+            return cls(
+                arrays["score"].astype(np.float64),
+                int(arrays["step"]),
+                arrays["deposits"].astype(np.float64).reshape(-1, 2),
+                *(arrays[name].astype(np.int64) for name in ("tiles", "predicted", "known")),
+            )
+        except KeyError as error:
+            raise _unreadable(path, f"has no {error.args[0]}") from None
 
     def counts(self, names: tuple[str, ...]) -> dict[str, float]:
         """Areas predicted as ore, those on known ore, and new ones, by the paper's ``names``."""
@@ -156,7 +164,22 @@ class Mapped:
         return dict(zip(names, figures, strict=True))
 
 
-def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int]) -> Mapped:
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an ``.npz``; raises RunError where it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except BROKEN_ARRAYS as error:
+        raise _unreadable(path, f"cannot be read ({error})") from None
+
+
+def _unreadable(path: Path, what: str) -> RunError:
+    return RunError(what, where=str(path), remedy="remove it and reproduce again")
+
+
+def map_tiles(
+    fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[int, int]
+) -> ScoredMap:
     """Score numbered tiles, ``(down, across)``, each by the window at its middle, on all cells."""
     numbers = evidence.grid.numbered_tiles(*tiles)
     rows = tile_sampling(numbers, places.sampling.at)
@@ -164,7 +187,7 @@ def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[i
     scores = np.full(len(rows) + 1, np.nan, dtype=np.float32)
     number = 1 + np.flatnonzero(seen)
     scores[number] = fitted.predict(rows.at[seen])
-    return Mapped(
+    return ScoredMap(
         scores[numbers],
         1,
         places.sampling.at,
@@ -174,7 +197,7 @@ def map_tiles(fitted: Fitted, evidence: Evidence, places: Places, tiles: tuple[i
     )
 
 
-def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: int) -> Mapped:
+def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: int) -> ScoredMap:
     """Score a lattice of cells, by the mean of the models.
 
     The numbered areas are connected cells predicted as ore.
@@ -192,7 +215,7 @@ def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: 
     areas, count = label(np.nan_to_num(score) >= 0.5, structure=np.ones((3, 3)))
     size = np.bincount(areas.ravel(), minlength=count + 1)
     deposits = np.minimum(places.sampling.at // step, np.array(shape) - 1)
-    return Mapped(
+    return ScoredMap(
         score,
         step,
         deposits,
@@ -202,7 +225,7 @@ def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: 
     )
 
 
-def mapped_entries(plan: Reproduction) -> list[Entry]:
+def mapped_entries(plan: Reproduction) -> list[PaperEntry]:
     """The entries that are mapped."""
     every = [] if plan.experiment.places.unknown is None else list(plan.entries)
     return every + [
@@ -229,7 +252,7 @@ def make_maps(study: Study, folder: Path) -> Facts:
     return facts
 
 
-def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]]:
+def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[PaperEntry, ...]]]:
     """The requested tables whose figures come from maps, with their entries that are run."""
     run = {entry.stem for entry in plan.entries}
     for table in plan.experiment.paper.tables:
@@ -241,7 +264,7 @@ def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[Entry, ...]]
 
 
 def _read_off(
-    study: Study, table: PaperTable, entries: tuple[Entry, ...], folder: Path
+    study: Study, table: PaperTable, entries: tuple[PaperEntry, ...], folder: Path
 ) -> dict[str, dict[str, Any]]:
     sources = [study.plan.experiment.source(entry) for entry in entries]
     fitted = [study.fitted(entry) for entry in sources]
@@ -258,7 +281,7 @@ def _read_off(
     return {row: dict(zip(names, _in_class_a(study, mapped), strict=True))}
 
 
-def _mapped(study: Study, fitted: list[Fitted]) -> Mapped:
+def _mapped(study: Study, fitted: list[Fitted]) -> ScoredMap:
     tiles = _tiles(study)
     most = study.plan.experiment.places.unknown or _WINDOWS["full"]
     most = min(most, _WINDOWS[study.plan.kind])
@@ -278,7 +301,7 @@ def _tiles(study: Study) -> tuple[int, int] | None:
     return None
 
 
-def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
+def _classes(mapped: ScoredMap) -> dict[str, dict[str, float]]:
     """Limits of classes A, B and C by the histogram's rule; none where it gives no classes."""
     try:
         limits = classify(mapped.score, Classes(rule="histogram")).thresholds
@@ -291,7 +314,7 @@ def _classes(mapped: Mapped) -> dict[str, dict[str, float]]:
     }
 
 
-def _in_class_a(study: Study, mapped: Mapped) -> tuple[float, float]:
+def _in_class_a(study: Study, mapped: ScoredMap) -> tuple[float, float]:
     """Number of known deposits, and of deposits held back (later discoveries), in class A."""
     try:
         values = classify(mapped.score, Classes(rule="histogram")).values

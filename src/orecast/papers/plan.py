@@ -14,7 +14,7 @@ from typing import Any
 from orecast import registry
 from orecast.config import Config, parse
 from orecast.errors import ConfigError, nearest
-from orecast.papers.experiments import ONE_LAYER, Caps, Entry, Experiment
+from orecast.papers.experiments import ONE_LAYER, Caps, Experiment, PaperEntry
 from orecast.simulation import presets
 
 KINDS = ("smoke", "hour", "full")
@@ -89,7 +89,7 @@ class Reproduction:
         return self.survey in presets()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[PaperEntry, ...]:
         """The entries that are run."""
         shown = self.experiment.models
         if self.tables:
@@ -119,18 +119,18 @@ class Reproduction:
             for protocol in (PROTOCOLS if entry is not ONE_LAYER else PROTOCOLS[1:])
         )
 
-    def entry(self, stem: str) -> Entry:
+    def entry(self, stem: str) -> PaperEntry:
         """Return the entry of a cell."""
         return next(e for e in (*self.entries, ONE_LAYER) if e.stem == stem)
 
-    def layers(self, entry: Entry | None = None) -> tuple[str, ...] | None:
+    def layers(self, entry: PaperEntry | None = None) -> tuple[str, ...] | None:
         """Layers that an entry learns from; None, for all, if no layer is named."""
         over = {} if entry is None else entry.over.get("evidence", {})
         named = over.get("layers", self.experiment.recipe.get("evidence", {}).get("layers"))
         return None if named is None else tuple(named)
 
     def config(
-        self, survey: Table, folder: Path, entry: Entry | None = None, seed: int = 0
+        self, survey: Table, folder: Path, entry: PaperEntry | None = None, seed: int = 0
     ) -> Config:
         """The survey's configuration with the keys of the recipe, and of an entry's own tables.
 
@@ -195,7 +195,7 @@ class Reproduction:
         """Cells of a window's side."""
         return int(self.caps.window or self.experiment.recipe["sampling"]["window"])
 
-    def options(self, entry: Entry) -> Table:
+    def options(self, entry: PaperEntry) -> Table:
         """Options of an entry's model, its width capped."""
         width = capped_width(entry.model, self.caps.width)
         return dict(entry.options) | ({} if width is None else {"width": width})
@@ -226,7 +226,7 @@ class Reproduction:
             negative = round(negative * self.caps.samples / (slid[0]["to"] + negative))
         return max(negative, 1) / ore
 
-    def _growth(self, entry: Entry) -> list[Table]:
+    def _growth(self, entry: PaperEntry) -> list[Table]:
         """Steps of growth; slides shrink with the window and keep the cap on rows."""
         grown = self.experiment.grow if entry.grow is None else entry.grow
         steps = [dict(step) for step in grown]

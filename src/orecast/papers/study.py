@@ -20,8 +20,7 @@ from orecast.errors import ConfigError, InputError, SamplingError
 from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, write_evidence
 from orecast.evidence.elements import survey_ratios
 from orecast.grid import Grid, window_start
-from orecast.papers.experiments import Entry
-from orecast.papers.experiments import Windows as AuthorsWindows
+from orecast.papers.experiments import AuthorsWindows, PaperEntry
 from orecast.papers.plan import Reproduction
 from orecast.run import write_json
 from orecast.sampling import MapGeometry, Sampling
@@ -334,7 +333,7 @@ class Study:
     def _table(self) -> dict[str, Any]:
         return survey_table(self.path)
 
-    def config(self, entry: Entry | None = None, seed: int = 0) -> Config:
+    def config(self, entry: PaperEntry | None = None, seed: int = 0) -> Config:
         """The configuration of an entry."""
         return self.plan.config(self._table, self.path.parent, entry, seed)
 
@@ -398,7 +397,11 @@ class Study:
         return self.deposits if self.samples is None else self.samples.places
 
     def recipe(
-        self, entry: Entry, seed: int, checkpoints: Path | None = None, record: Record | None = None
+        self,
+        entry: PaperEntry,
+        seed: int,
+        checkpoints: Path | None = None,
+        record: Record | None = None,
     ) -> Recipe:
         """An entry's recipe, with the layers that it learns from.
 
@@ -424,7 +427,7 @@ class Study:
             barren=negative,
         )
 
-    def fitted(self, entry: Entry) -> Fitted:
+    def fitted(self, entry: PaperEntry) -> Fitted:
         """An entry's recipe fitted to all known places, as for a final map; fitted once.
 
         Each tenth of the training is kept, as in a cell.
@@ -443,7 +446,7 @@ class Study:
             )
         return self._whole[entry.stem]
 
-    def refit(self, entry: Entry, seed: int) -> Callable[[np.ndarray[Any, Any]], Evidence]:
+    def refit(self, entry: PaperEntry, seed: int) -> Callable[[np.ndarray[Any, Any]], Evidence]:
         """A function that refits the evidence outside the cells that a fold hides."""
         config = self.config(entry, seed)
         return lambda hidden: refitted(self.evidence, self.survey, config, hidden)

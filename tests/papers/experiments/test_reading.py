@@ -11,7 +11,7 @@ import pytest
 
 import orecast.papers.experiments
 from orecast.errors import ConfigError
-from orecast.papers.experiments import Caps, Entry, read_experiment, systems
+from orecast.papers.experiments import Caps, PaperEntry, read_experiment, systems
 
 FOLDER = Path(orecast.papers.experiments.__file__).parent
 each_system = pytest.mark.parametrize("system", systems())
@@ -117,4 +117,4 @@ def test_rows_of_two_networks_are_told_apart_by_their_column() -> None:
 
 def test_an_entry_stays_as_it_is() -> None:
     with pytest.raises(FrozenInstanceError):
-        Entry("a", "b", ()).name = "c"  # type: ignore[misc]
+        PaperEntry("a", "b", ()).name = "c"  # type: ignore[misc]

@@ -81,12 +81,12 @@ def test_runs_above_chance_are_named(hand, tmp_path):
     runs = read_experiment("gk-dcn").runs
     cells = [hand.cell(e, "spatial", 0, 0.5 + 0.1 * k) for k, e in enumerate(runs)]
     text, told = hand.write(tmp_path, "gk-dcn", cells=cells)
-    (line,) = [s for s in text.splitlines() if "above chance,**" in s]
-    assert "2 of 4 runs are above chance" in line
+    (line,) = [s for s in text.splitlines() if "beat chance:**" in s]
+    assert "2 of 4 runs beat chance" in line
     assert "GK-DCN 80.0 (70.0–90.0); DCN 70.0 (60.0–80.0)." in line
-    assert [f["run"] for f in told["standing"]] == ["GK-DCN", "DCN", "GK-CNN", "CNN"]
+    assert [f["run"] for f in told["ranking"]] == ["GK-DCN", "DCN", "GK-CNN", "CNN"]
     text, _ = hand.write(tmp_path, "gk-dcn", cells=hand.every_cell("gk-dcn"))
-    assert "none of 4 runs is above chance" in text
+    assert "none of 4 runs beats chance" in text
     text, _ = hand.write(tmp_path, "gk-dcn", cells=[])
     assert "No run has a score" in text
 
@@ -108,7 +108,7 @@ def test_runs_are_held_against_one_layer(hand, tmp_path, level, said):
     assert said in beats_chance_sentence(told)
     assert beats_chance_sentence(told) in text
     assert told["one_layer"]["value"] == pytest.approx(100 * level)
-    assert len(told["standing"]) == 4
+    assert len(told["ranking"]) == 4
     assert "One layer" not in hand.write(tmp_path, "gk-dcn", cells=cells)[0]
 
 

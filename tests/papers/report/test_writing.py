@@ -57,7 +57,7 @@ def test_every_figure_is_drawn(hand, tmp_path, system):
     hand.lay_beside(system, tmp_path)
     text, told = hand.write(tmp_path, system)
     figures = read_experiment(system).paper.figures
-    assert [f["id"] for f in told["figures"]] == ["standing", *(f.id for f in figures)]
+    assert [f["id"] for f in told["figures"]] == ["ranking", *(f.id for f in figures)]
     for figure in told["figures"]:
         assert figure["files"], figure["id"]
         assert not figure["blank"]
@@ -96,7 +96,7 @@ def test_where_a_guided_network_looks_is_drawn_too(hand, tmp_path):
         np.repeat(regular[:, None], 2, axis=1) + 0.3, regular, np.ones((1, 2, 9)), "Au", window
     ).save(tmp_path / "offsets.npz")
     text, told = hand.write(tmp_path, "gk-dcn")
-    assert [f["id"] for f in told["figures"]] == ["standing", "grad-cam", "offsets"]
+    assert [f["id"] for f in told["figures"]] == ["ranking", "grad-cam", "offsets"]
     assert "](figures/grad-cam.png)" in text
     assert (tmp_path / "figures" / "offsets.png").is_file()
 
