@@ -21,7 +21,7 @@ from orecast.mapping import classify
 from orecast.mapping.classes import NAMES
 from orecast.papers.experiments import PaperEntry, PaperTable
 from orecast.papers.plan import Reproduction
-from orecast.papers.study import Study
+from orecast.papers.study import Study, survey_table
 from orecast.run import BROKEN_ARRAYS
 from orecast.sampling import Sampling, fit_scaling
 from orecast.sampling.places import tile_sampling
@@ -78,8 +78,8 @@ def _write_samples(study: Study, path: Path) -> None:
     plain = config.model_copy(
         update={"composition": config.composition.model_copy(update={"transform": "none"})}
     )
-    names, raw = survey_ratios(study.survey, plain)
-    of_clr, clr = survey_ratios(study.survey, config)
+    names, raw = survey_ratios(study.job.survey, plain)
+    of_clr, clr = survey_ratios(study.job.survey, config)
     assert names == of_clr
     whole = np.isfinite(raw).all(axis=1)
     np.savez_compressed(path, names=names, raw=raw[whole], clr=clr[whole])
@@ -87,7 +87,7 @@ def _write_samples(study: Study, path: Path) -> None:
 
 def _write_layers(study: Study, path: Path) -> None:
     """The training layers, on a lattice of cells."""
-    evidence, names = study.evidence, study.plan.layers() or study.evidence.names
+    evidence, names = study.job.evidence, study.plan.layers() or study.job.evidence.names
     step = lattice_step(evidence, _POINTS)
     values = np.stack([evidence.layer(name)[::step, ::step] for name in names])
     np.savez_compressed(path, names=names, values=values)
@@ -95,7 +95,7 @@ def _write_layers(study: Study, path: Path) -> None:
 
 def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
     """Shapley values of the layers at windows of the map, relative to other windows."""
-    cells = np.argwhere(study.evidence.valid)
+    cells = np.argwhere(study.job.evidence.valid)
     most = _EXPLAINED[study.plan.kind]
     drawn = np.random.default_rng([0, 43]).choice(len(cells), 2 * most, replace=False)
     windows = fitted.windows.moved(cells[drawn])
@@ -108,7 +108,7 @@ def _draw_guided(study: Study, entry: PaperEntry, folder: Path) -> None:
     fitted = study.fitted(entry)
     model = fitted.model
     assert isinstance(model, Network)
-    windows = fitted.windows.moved(study.deposits.sampling.at[:_DRAWN])
+    windows = fitted.windows.moved(study.job.places.sampling.at[:_DRAWN])
     grad_cam(model, windows).save(folder / GRAD_CAM)
     sampling_offsets(model, windows).save(folder / OFFSETS)
 
@@ -286,17 +286,17 @@ def _mapped(study: Study, fitted: list[Fitted]) -> ScoredMap:
     most = study.plan.experiment.places.unknown or _WINDOWS["full"]
     most = min(most, _WINDOWS[study.plan.kind])
     if tiles is not None:
-        return map_tiles(fitted[0], study.evidence, study.deposits, tiles)
-    return map_lattice(fitted, study.evidence, study.deposits, most)
+        return map_tiles(fitted[0], study.job.evidence, study.job.places, tiles)
+    return map_lattice(fitted, study.job.evidence, study.job.places, most)
 
 
 def _tiles(study: Study) -> tuple[int, int] | None:
     """Number of tiles, down and across, if the paper's map has tiles."""
-    places, size = study.plan.experiment.places, study.geometry.size
+    places, size = study.plan.experiment.places, study.job.geometry.size
     if places.tested_tiles is not None:
         return places.tested_tiles
     if places.kind == "tiles":
-        rows, columns = study.geometry.shape
+        rows, columns = study.job.geometry.shape
         return max(1, rows // size), max(1, columns // size)
     return None
 
@@ -320,12 +320,12 @@ def _in_class_a(study: Study, mapped: ScoredMap) -> tuple[float, float]:
         values = classify(mapped.score, Classes(rule="histogram")).values
     except ConfigError:
         return np.nan, np.nan
-    held_back = study.survey.held_back
+    held_back = study.job.survey.held_back
     known = float((values[tuple(mapped.deposits.T)] == 1).sum())
     if held_back is None:
         return known, np.nan
-    at = study.evidence.grid.cell(np.column_stack([held_back.geometry.x, held_back.geometry.y]))
-    at = at[study.evidence.grid.inside(at)] // mapped.step
+    at = study.job.evidence.grid.cell(np.column_stack([held_back.geometry.x, held_back.geometry.y]))
+    at = at[study.job.evidence.grid.inside(at)] // mapped.step
     at = np.minimum(at, np.array(values.shape) - 1)
     return known, float((values[tuple(at.T)] == 1).sum())
 
@@ -338,8 +338,8 @@ def _covered(study: Study, fitted: Fitted, folder: Path) -> float:
     second = study.plan.experiment.second_area
     assert second is not None
     path = write_district(simulate(second.survey, second.seed), folder / SECOND)
-    other = Study(replace(study.plan, survey=str(path)), folder)
-    config = other.config()
+    plan = replace(study.plan, survey=str(path))
+    config = plan.config(survey_table(path), path.parent)
     survey = read_survey(config)
     evidence = build_evidence(survey, config)
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)

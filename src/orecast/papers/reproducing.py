@@ -12,13 +12,13 @@ from typing import Any
 from orecast.papers.cells import (
     CELLS,
     compute,
+    count_facts,
     count_weights,
     examine_generators,
     read_reproduced,
     train_whole,
 )
 from orecast.papers.experiments import ONE_LAYER, read_experiment
-from orecast.papers.facts import count_facts
 from orecast.papers.maps import MAPS, explain, explained_entries, make_maps, mapped_entries
 from orecast.papers.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerprint, is_network
 from orecast.papers.report import write_reproduction
@@ -77,8 +77,10 @@ def reproduce(
         missing = [cell for cell in plan.cells if read_reproduced(folder, cell) is None]
         seeds = (_content(folder) or {}).get("seeds")
         if missing or not run.done("results") or seeds != list(range(plan.seeds)):
-            cells = [partial(compute, plan, folder, cell) for cell in missing]
-            whole = [partial(train_whole, plan, folder, stem) for stem in _networks_of_maps(plan)]
+            cells = [partial(compute, plan, folder, key, cell) for cell in missing]
+            mapped = (*mapped_entries(plan), *explained_entries(plan))
+            networks = dict.fromkeys(e.stem for e in mapped if is_network(e.model))
+            whole = [partial(train_whole, plan, folder, key, stem) for stem in networks]
             work_off(
                 [*cells, *whole],
                 folder / CELLS,
@@ -87,19 +89,13 @@ def reproduce(
                 progress=report,
             )
             with run.stage("results") as part:
-                _write_results(plan, folder, part, command, report)
+                _write_results(Study(plan, run), part, command, report)
         run.finish()
         content = _content(folder)
         assert content is not None
         runs = [cell for cell in content["cells"] if cell["run"] != ONE_LAYER.name]
         scored = {cell["protocol"] for cell in runs if "error" not in cell}
         return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
-
-
-def _networks_of_maps(plan: Reproduction) -> list[str]:
-    """The entries whose networks are trained on all known places."""
-    wanted = (*mapped_entries(plan), *explained_entries(plan))
-    return list(dict.fromkeys(entry.stem for entry in wanted if is_network(entry.model)))
 
 
 def _content(folder: Path) -> dict[str, Any] | None:
@@ -119,12 +115,10 @@ def _survey_key(plan: Reproduction) -> str:
     return Provenance.of(plan.config(survey_table(path), path.parent)).key
 
 
-def _write_results(
-    plan: Reproduction, folder: Path, part: Path, command: str, report: Progress
-) -> None:
-    """Write maps, explanations, tables and figures of the cells in ``folder`` into ``part``."""
+def _write_results(study: Study, part: Path, command: str, report: Progress) -> None:
+    """Write maps, explanations, tables and figures of the run's cells into ``part``."""
     report("Drawing maps", 0, 1)
-    study = Study(plan, folder)
+    plan, folder = study.plan, study.run.folder
     cells = [_content_of(study, cell) for cell in plan.cells]
     (part / MAPS).mkdir()
     facts = make_maps(study, part / MAPS)
@@ -154,7 +148,7 @@ def _write_results(
 
 def _content_of(study: Study, cell: ReproducedCell) -> dict[str, Any] | None:
     """A finished cell, with its model's caveats about its leak-free scores."""
-    content = read_reproduced(study.folder, cell)
+    content = read_reproduced(study.run.folder, cell)
     if content is None or "error" in content or cell.protocol != "spatial":
         return content
     return content | {"caveats": caveats_of(study.config(study.plan.entry(cell.entry), cell.seed))}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from orecast.composition.screening import svm_auc, z_auc
+from orecast.papers.cells import count_facts
 from orecast.papers.experiments import read_experiment
-from orecast.papers.facts import count_facts
 
 RNG = np.random.default_rng(3)
 ORE = np.arange(40) < 20
@@ -43,10 +43,8 @@ def test_a_screening_has_the_auc_of_labels_and_that_of_decision_values():
         valid=None,
     )
     plan = SimpleNamespace(experiment=read_experiment("resnet50"), entries=[None])
-    places = SimpleNamespace(sampling=None)
-    study = SimpleNamespace(
-        plan=plan, evidence=evidence, deposits=places, recipe=lambda entry, seed: Known()
-    )
+    job = SimpleNamespace(evidence=evidence, places=SimpleNamespace(sampling=None))
+    study = SimpleNamespace(plan=plan, job=job, recipe=lambda entry, seed: Known())
     found = count_facts(study, [])["screening"]
     assert set(found) == {"Au", "Ag"}
     for name, told in found.items():
