@@ -222,8 +222,8 @@ SMOKE = (
     "methods, so the published ones are left out."
 )
 PROTOCOLS = (
-    "Under `paper`, windows are grown and split as in the paper, so that test windows are nearly "
-    "copies of training windows. Under `spatial`, whole deposits are held out with their "
+    "Under `paper`, windows are augmented and split as in the paper, so that test windows are "
+    "nearly copies of training windows. Under `spatial`, whole deposits are held out with their "
     "surroundings, and each is ranked among the cells of its region (percentile; 50 is chance). "
     "Only `spatial` applies to areas without known deposits. There a network predicts ore where "
     "its probability is 0.5 or more, or by its own vote; no threshold is tuned on test data."
