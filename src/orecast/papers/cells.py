@@ -47,10 +47,11 @@ def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, A
         return []
     whole = replace(plan, kind="full")
     found = []
-    for entry in filter(lambda e: is_network(e.model), plan.entries):
+    for entry in plan.entries:
         with suppress(*METHOD_ERRORS):  # its cells hold the reason
-            weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
-            found.append({"run": entry.key, "weights": weights, "in_full": in_full})
+            if is_network(entry.model):
+                weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
+                found.append({"run": entry.key, "weights": weights, "in_full": in_full})
     return found
 
 

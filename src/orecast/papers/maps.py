@@ -74,13 +74,10 @@ def explain(study: Study, folder: Path) -> None:
 
 def _write_samples(study: Study, path: Path) -> None:
     """Concentrations of complete samples in mg/kg, and their log-ratios."""
-    config = study.config()
-    plain = config.model_copy(
-        update={"composition": config.composition.model_copy(update={"transform": "none"})}
-    )
-    names, raw = survey_ratios(study.job.survey, plain)
-    of_clr, clr = survey_ratios(study.job.survey, config)
-    assert names == of_clr
+    config = study.job.config
+    options = config.composition.model_copy(update={"transform": "none"})
+    names, raw = survey_ratios(study.job.survey, config.model_copy(update={"composition": options}))
+    _, clr = survey_ratios(study.job.survey, config)
     whole = np.isfinite(raw).all(axis=1)
     np.savez_compressed(path, names=names, raw=raw[whole], clr=clr[whole])
 
@@ -114,8 +111,7 @@ def _draw_guided(study: Study, entry: PaperEntry, folder: Path) -> None:
 
 
 MAPS, SECOND = "maps", "second-area"
-MAPPED = ("map", "classes", "second-area")
-"""Tables whose figures come from a map of the entries shown in them."""
+_MAPPED = ("map", "classes", SECOND)  # tables whose figures come from a map
 _WINDOWS = {"smoke": 400, "hour": 4000, "full": 40_000}  # of a map if the paper gives no number
 _SMALLEST = 2  # lattice points of a prospect
 Arrays = Mapping[str, NDArray[Any]]
@@ -156,12 +152,6 @@ class ScoredMap:
             )
         except KeyError as error:
             raise _unreadable(path, f"has no {error.args[0]}") from None
-
-    def counts(self, names: tuple[str, ...]) -> dict[str, float]:
-        """Areas predicted as ore, those on known ore, and new ones, by the paper's ``names``."""
-        on_known = int(np.isin(self.predicted, self.known).sum())
-        figures = (len(self.predicted), on_known, len(self.predicted) - on_known)
-        return dict(zip(names, figures, strict=True))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -228,9 +218,8 @@ def map_lattice(fitted: list[Fitted], evidence: Evidence, places: Places, most: 
 def mapped_entries(plan: Reproduction) -> list[PaperEntry]:
     """The entries that are mapped."""
     every = [] if plan.experiment.places.unknown is None else list(plan.entries)
-    return every + [
-        plan.experiment.source(entry) for _, entries in _tables(plan) for entry in entries
-    ]
+    source = plan.experiment.source
+    return every + [source(entry) for _, entries in _tables(plan) for entry in entries]
 
 
 def make_maps(study: Study, folder: Path) -> Facts:
@@ -259,7 +248,7 @@ def _tables(plan: Reproduction) -> Iterator[tuple[PaperTable, tuple[PaperEntry, 
         wanted = not plan.tables or table.id in plan.tables
         shown = plan.experiment.entries_in(table.id)
         entries = tuple(e for e in shown if plan.experiment.source(e).stem in run)
-        if table.id in MAPPED and wanted and entries:
+        if table.id in _MAPPED and wanted and entries:
             yield table, entries
 
 
@@ -270,14 +259,17 @@ def _read_off(
     fitted = [study.fitted(entry) for entry in sources]
     row = table.rows[0].name
     names = tuple(column.name for column in table.columns)
-    if table.id == "second-area":
+    if table.id == SECOND:
         return {row: {names[0]: _covered(study, fitted[0], folder)}}
     mapped = _mapped(study, fitted)
     mapped.save(folder / f"{sources[0].stem}.npz")
     if table.id == "classes":
         return _classes(mapped)
     if len(names) == 3:
-        return {row: mapped.counts(names)}
+        # Areas predicted as ore, those on known ore, and new ones.
+        known = int(np.isin(mapped.predicted, mapped.known).sum())
+        every = len(mapped.predicted)
+        return {row: dict(zip(names, (every, known, every - known), strict=True))}
     return {row: dict(zip(names, _in_class_a(study, mapped), strict=True))}
 
 
@@ -350,7 +342,7 @@ def _covered(study: Study, fitted: Fitted, folder: Path) -> float:
     tiles = _tiles(study)
     assert tiles is not None
     mapped = map_tiles(there, evidence, places, tiles)
-    mapped.save(folder / "second-area.npz")
+    mapped.save(folder / f"{SECOND}.npz")
     return float(np.isin(mapped.known, mapped.predicted).mean())
 
 

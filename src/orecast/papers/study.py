@@ -249,8 +249,7 @@ def prepare_study(plan: Reproduction, folder: Path) -> None:
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
     write_evidence(evidence, folder / EVIDENCE)
     rows, columns = evidence.grid.shape
-    samples = len(survey.values) if survey.gridded is None else 0
-    data = f"{samples:,} samples" if samples else "rasters"
+    data = "rasters" if survey.gridded is not None else f"{len(survey.values):,} samples"
     what = f"simulated district {plan.survey}, seed {_SEED}" if plan.simulated else config.title
     write_json(
         folder / FACTS,

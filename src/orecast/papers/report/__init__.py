@@ -32,7 +32,8 @@ def write_reproduction(folder: Path, experiment: Experiment, content: Mapping[st
     tables = tables_of(experiment, cells, kind, content.get("facts"), content.get("weights", ()))
     capped = experiment.caps[kind].cell_size if kind in experiment.caps else None
     cell = capped or experiment.recipe.get("evidence", {}).get("cell_size")
-    figures, drawn = figures_of(Material.read(folder, results, tables, cell), smoke=smoke)
+    material = Material(results, {table["id"]: table for table in tables}, cell, folder)
+    figures, drawn = figures_of(material, smoke=smoke)
     result = {
         **content,
         "ranking": results.ranking(),

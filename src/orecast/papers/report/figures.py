@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +23,6 @@ from orecast.papers.maps import (
     SAMPLES,
     SECOND,
     SHAPLEY,
-    Arrays,
     ScoredMap,
     read_arrays,
 )
@@ -315,41 +315,21 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True)
 class Material:
-    """The data of the figures; what was not written is None."""
+    """The data of the figures. Reading raises RunError or InputError naming a broken file."""
 
     results: Results
-    tables: Mapping[str, Row]
+    tables: Mapping[str, Row]  # by their id
     cell: float | None  # side of a cell, metres
-    maps: Mapping[str, ScoredMap]  # by the stem of their file
-    samples: Arrays | None  # names (p,), raw and clr (n, p)
-    layers: Arrays | None  # names (C,), values (C, rows, columns)
-    shapley: Shapley | None
-    heat: GradCam | None
-    offsets: SamplingOffsets | None
+    folder: Path
 
-    @classmethod
-    def read(
-        cls, folder: Path, results: Results, tables: Sequence[Row], cell: float | None
-    ) -> Material:
-        """Read maps, samples, layers, Shapley values and explanations, as far as they exist.
+    @cached_property
+    def maps(self) -> dict[str, ScoredMap]:
+        """The maps that were written, by the stem of their file."""
+        return {p.stem: ScoredMap.load(p) for p in sorted((self.folder / MAPS).glob("*.npz"))}
 
-        Raises RunError or InputError naming a file that cannot be read.
-        """
-
-        def read(name: str, load: Callable[[Path], Any]) -> Any:
-            return load(folder / name) if (folder / name).is_file() else None
-
-        return cls(
-            results,
-            {table["id"]: table for table in tables},
-            cell,
-            {p.stem: ScoredMap.load(p) for p in sorted((folder / MAPS).glob("*.npz"))},
-            read(SAMPLES, read_arrays),
-            read(LAYERS, read_arrays),
-            read(SHAPLEY, Shapley.load),
-            read(GRAD_CAM, GradCam.load),
-            read(OFFSETS, SamplingOffsets.load),
-        )
+    def read(self, name: str, load: Callable[[Path], Any]) -> Any:
+        """Return what a file holds; None where it was not written."""
+        return load(self.folder / name) if (self.folder / name).is_file() else None
 
     @property
     def several_seeds(self) -> bool:
@@ -384,13 +364,13 @@ def figures_of(
             found = found._replace(caption=caption)
         drawn.append((figure.id, figure.title, "" if smoke else figure.source, found))
     # Views of a guided network, if they were written; not in the paper.
-    if material.heat is not None:
+    if (heat := material.read(GRAD_CAM, GradCam.load)) is not None:
         caption = "Windows of known deposits, and below each the cells that raised its score."
-        found = Drawing({"": material.heat.figure()}, caption)
+        found = Drawing({"": heat.figure()}, caption)
         drawn.append(("grad-cam", "Where the network looks", "", found))
-    if material.offsets is not None:
+    if (offsets := material.read(OFFSETS, SamplingOffsets.load)) is not None:
         caption = "Where its deformable convolutions read, from the middle of each window."
-        found = Drawing({"": material.offsets.figure()}, caption)
+        found = Drawing({"": offsets.figure()}, caption)
         drawn.append(("offsets", "Learned sampling offsets", "", found))
     entries: list[dict[str, Any]] = []
     files: dict[str, Figure] = {}
@@ -527,21 +507,22 @@ def _confusion(material: Material, figure: PaperFigure) -> Drawing:
 
 
 def _distributions(material: Material, figure: PaperFigure) -> Drawing:
-    if material.samples is None:
+    samples, log = material.read(SAMPLES, read_arrays), figure.id == "raw"
+    if samples is None:
         return Drawing({}, blank="no samples were written")
-    log = figure.id == "raw"
-    names = [str(name) for name in material.samples["names"]]
-    drawn = distributions(names, material.samples["raw" if log else "clr"], log=log)
+    names = [str(name) for name in samples["names"]]
+    drawn = distributions(names, samples["raw" if log else "clr"], log=log)
     ends = "Boxes end at the quartiles, whiskers at the 2.5th and 97.5th percentile."
     return Drawing({"": drawn}, f"{'On a logarithmic axis. ' if log else ''}{ends}")
 
 
 def _maps(material: Material, figure: PaperFigure) -> Drawing:
     if figure.id == "elements":
-        if material.layers is None:
+        layers = material.read(LAYERS, read_arrays)
+        if layers is None:
             return Drawing({}, blank="no evidence was written")
         caption = "Evidence layers, each on its own scale: dark is low, bright is high; "
-        return Drawing({"": maps.layers(material.layers)}, f"{caption}north is up.")
+        return Drawing({"": maps.layers(layers)}, f"{caption}north is up.")
     stems = _shown_maps(material, figure)
     drawn = {
         name: maps.scored(material.maps[stem], name, material.cell)
@@ -580,12 +561,13 @@ def _shown_maps(material: Material, figure: PaperFigure) -> dict[str, str]:
 
 
 def _shap(material: Material, figure: PaperFigure) -> Drawing:
-    if material.shapley is None:
+    shapley = material.read(SHAPLEY, Shapley.load)
+    if shapley is None:
         return Drawing({}, blank="no Shapley values were written")
     if figure.id == "shap-means":
-        return Drawing({"": material.shapley.means()}, "The largest is on top.")
+        return Drawing({"": shapley.means()}, "The largest is on top.")
     caption = "Each dot is a window, coloured by the layer’s value there."
-    return Drawing({"": material.shapley.swarm()}, caption)
+    return Drawing({"": shapley.swarm()}, caption)
 
 
 _KINDS: dict[str, Callable[[Material, PaperFigure], Drawing]] = {
