@@ -111,34 +111,20 @@ def count_facts(study: Study, cells: list[Content]) -> Facts:
 def _counted(study: Study, table: PaperTable, cell: Content) -> dict[str, dict[str, float]]:
     """Number of training and test rows with grown ones, and before growth where these differ."""
     names = [column.name for column in table.columns]
-    counts = cell["counts"]
+    learned, counts = cell["rows"], cell["counts"]
     tested = {"ore": counts["tp"] + counts["fn"], "barren": counts["tn"] + counts["fp"]}
-    learned = cell["rows"]
     every = {name: learned[name] + tested[name] for name in ("ore", "barren")}
-    by_row = {
-        "training": learned,
-        "test": tested,
-        "grown": every,
-        "training, grown": learned,
-        "test, grown": tested,
-    }
+    by_row = {"training": learned, "test": tested, "grown": every}
+    by_row |= {"training, grown": learned, "test, grown": tested}
     if study.rows is not None and any(row.name == "training, grown" for row in table.rows):
-        by_row |= _before_growth(study)
+        fold = study.paper_split().folds(study.rows.sampling, 0.0)[0]
+        for name, rows in (("training", fold.train), ("test", fold.test)):
+            y = study.rows.sampling.y[rows]
+            by_row[name] = {"ore": np.sum(y == 1), "barren": np.sum(y == 0)}
     return {
         row.name: {name: float(by_row[row.name][name]) for name in names if name in every}
         for row in table.rows
         if row.name in by_row
-    }
-
-
-def _before_growth(study: Study) -> dict[str, dict[str, float]]:
-    assert study.rows is not None
-    fold = study.paper_split().folds(study.rows.sampling, 0.0)[0]
-    y = study.rows.sampling.y
-    parts = {"training": y[fold.train], "test": y[fold.test]}
-    return {
-        name: {"ore": float(np.sum(part == 1)), "barren": float(np.sum(part == 0))}
-        for name, part in parts.items()
     }
 
 
@@ -154,24 +140,17 @@ def _screened(study: Study) -> dict[str, dict[str, float]]:
     values = np.stack([evidence.layer(name)[tuple(rows.at.T)] for name in elements], axis=1)
     found = screen("svm-auc", values, rows.y, elements, definition="labels")
     ranked = screen("svm-auc", values, rows.y, elements, definition="decision")
-    measured = zip(
-        elements,
-        found.measures["auc"].tolist(),
-        ranked.measures["auc"].tolist(),
-        found.statistic.tolist(),
-        found.kept.tolist(),
-        strict=True,
-    )
-    return {
-        name: {
-            "AUC": auc,
-            "AUC, standard": standard,
-            "SE": (auc - 0.5) / z if z else np.nan,
+    tests = {}
+    for k, name in enumerate(elements):
+        area, z = float(found.measures["auc"][k]), float(found.statistic[k])
+        tests[name] = {
+            "AUC": area,
+            "AUC, standard": float(ranked.measures["auc"][k]),
+            "SE": (area - 0.5) / z if z else np.nan,
             "ZAUC": z,
-            "kept": kept,
+            "kept": bool(found.kept[k]),
         }
-        for name, auc, standard, z, kept in measured
-    }
+    return tests
 
 
 CELLS = "cells"

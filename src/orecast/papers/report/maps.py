@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,8 +45,15 @@ def scored(map_: ScoredMap, label: str, cell: float | None) -> Figure:
     tall = min(wide * (rows / columns), 8.0)
     height = (_ABOVE + tall + _BELOW) + _KEY
     figure = new_figure(_WIDTH, height, constrained=False)
-    panel = _Panel(figure, _GAP, height - (_ABOVE + tall + _BELOW) + _BELOW, wide, tall)
-    axes, image = panel.map(map_.score)
+    bottom = height - (_ABOVE + tall + _BELOW) + _BELOW
+
+    def below(y: float, across: float, up: float) -> Axes:
+        """Add axes ``y`` inches from the map's panel, at its left edge."""
+        return figure.add_axes((_GAP / _WIDTH, (bottom + y) / height, across / _WIDTH, up / height))
+
+    shrink = min(wide / columns, tall / rows)  # a narrow map is at the left
+    axes = below(tall - rows * shrink, columns * shrink, rows * shrink)
+    image = _image(axes, map_.score)
     axes.set_title(lettering(label, int(14 * wide)), fontsize=9, color=INK, loc="left")
     handles = [_tiles(axes, map_, points=72 * wide / columns)]
     if len(map_.deposits):
@@ -56,8 +63,13 @@ def scored(map_: ScoredMap, label: str, cell: float | None) -> Figure:
         handles.append(
             axes.scatter(x, y, s=size, facecolor="white", **rim, zorder=7, label="known deposit")
         )
-    panel.scale(image, "Probability of ore")
-    panel.north(None if cell is None else cell * map_.step / 1000 * columns)
+    bar = below(-0.2, 0.5 * wide, 0.1)
+    figure.colorbar(image, cax=bar, orientation="horizontal").outline.set_visible(False)
+    bar.tick_params(labelsize=7.5, length=2, color=FAINT, labelcolor=INK)
+    bar.locator_params(nbins=5)
+    bar.set_xlabel("Probability of ore", fontsize=8, color=INK, labelpad=2)
+    across_km = None if cell is None else cell * map_.step / 1000 * columns
+    _north(below(-0.5, wide, 0.5), wide, across_km)
     figure.legend(
         handles=handles,
         loc="lower left",
@@ -186,56 +198,24 @@ def _edges(areas: Ints) -> Floats:
     return np.concatenate([upright, level]).reshape(-1, 2, 2)
 
 
-class _Panel(NamedTuple):
-    """The position of a map on its figure, in inches; scale and north arrow are below it."""
-
-    figure: Figure
-    left: float
-    bottom: float
-    wide: float
-    tall: float
-
-    def axes(self, left: float, bottom: float, wide: float, tall: float) -> Axes:
-        """Add axes with their corner ``left`` and ``bottom`` of the map's corner."""
-        width, height = self.figure.get_size_inches()
-        x, y = self.left + left, self.bottom + bottom
-        return self.figure.add_axes((x / width, y / height, wide / width, tall / height))
-
-    def map(self, score: Floats) -> tuple[Axes, AxesImage]:
-        """Draw the map; a narrow one is at the left of its panel."""
-        rows, columns = score.shape
-        shrink = min(self.wide / columns, self.tall / rows)
-        axes = self.axes(0, self.tall - rows * shrink, columns * shrink, rows * shrink)
-        return axes, _image(axes, score)
-
-    def scale(self, image: AxesImage, title: str) -> None:
-        """Draw the colour scale below the left half of the map."""
-        bar = self.axes(0, -0.2, 0.5 * self.wide, 0.1)
-        scale = self.figure.colorbar(image, cax=bar, orientation="horizontal")
-        scale.outline.set_visible(False)
-        bar.tick_params(labelsize=7.5, length=2, color=FAINT, labelcolor=INK)
-        bar.locator_params(nbins=3 if self.wide < 3 else 5)
-        bar.set_xlabel(title, fontsize=8, color=INK, labelpad=2)
-
-    def north(self, across_km: float | None) -> None:
-        """Draw the north arrow below the map, and a scale bar if the map's width is known."""
-        strip = self.axes(0, -0.5, self.wide, 0.5)
-        strip.set(xlim=(0, self.wide), ylim=(0, 0.5))
-        strip.set_axis_off()
-        strip.annotate(
-            "N",
-            xy=(self.wide - 0.08, 0.44),
-            xytext=(self.wide - 0.08, 0.12),
-            fontsize=8,
-            color=INK,
-            ha="center",
-            va="center",
-            arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 3, "shrinkB": 0},
-        )
-        if across_km is not None:
-            length = scale_length(0.7 * across_km)
-            end = self.wide - 0.3
-            start = end - length / across_km * self.wide
-            strip.plot([start, end], [0.4, 0.4], color=INK, linewidth=1.5, solid_capstyle="butt")
-            middle = (start + end) / 2
-            strip.text(middle, 0.33, f"{length:g} km", fontsize=8, color=INK, ha="center", va="top")
+def _north(strip: Axes, wide: float, across_km: float | None) -> None:
+    """Draw the north arrow below a map, and a scale bar if the map's width is known."""
+    strip.set(xlim=(0, wide), ylim=(0, 0.5))
+    strip.set_axis_off()
+    strip.annotate(
+        "N",
+        xy=(wide - 0.08, 0.44),
+        xytext=(wide - 0.08, 0.12),
+        fontsize=8,
+        color=INK,
+        ha="center",
+        va="center",
+        arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 3, "shrinkB": 0},
+    )
+    if across_km is not None:
+        length = scale_length(0.7 * across_km)
+        end = wide - 0.3
+        start = end - length / across_km * wide
+        strip.plot([start, end], [0.4, 0.4], color=INK, linewidth=1.5, solid_capstyle="butt")
+        middle = (start + end) / 2
+        strip.text(middle, 0.33, f"{length:g} km", fontsize=8, color=INK, ha="center", va="top")
