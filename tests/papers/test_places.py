@@ -87,7 +87,7 @@ def test_the_samples_nearest_to_deposits_are_ore_and_grouped_by_them(monkeypatch
     found = study.sample_places(survey, of, Config(), deposits, (4, 9), seed=0)
     table = found.table.sampling
     values = found.table.evidence.layer("Au")[:, 0]
-    # the sixth lacks a value; the farthest of the others is barren
+    # the sixth lacks a value; the farthest of the others is negative
     assert sorted(zip(values.tolist(), table.y.tolist(), strict=True)) == [
         (1.0, 1.0),
         (2.0, 1.0),

@@ -123,8 +123,8 @@ def run_of(system: str, name: str, column: str | None = None) -> PaperEntry:
 def write(folder: Path, system: str, **over: Any) -> tuple[str, dict[str, Any]]:
     """Write a reproduction; return its page and what its JSON holds."""
     path = write_reproduction(folder, read_experiment(system), content(system, **over))
-    told = json.loads((folder / "reproduction.json").read_text(encoding="utf-8"))
-    return path.read_text(encoding="utf-8"), told
+    result = json.loads((folder / "reproduction.json").read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8"), result
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_a_confusion_has_ore_first_and_shares_of_what_a_place_is(hand):
     assert len(figures.confusion(smoke).axes) == 1
 
 
-def test_boxes_stand_at_the_logarithms_of_concentrations():
+def test_boxes_are_at_the_logarithms_of_concentrations():
     values = np.array([[1.0, 100, 5], [10, 1000, 5], [100, 10000, 5], [np.nan, 0, 5]])
     axes = figures.distributions(["Au", "Ag", "constant"], values, log=True).axes[0]
     medians = [n for n in axes.lines if n.get_color() == RECOMMENDED]
@@ -146,7 +146,7 @@ def test_a_numbered_map_has_north_up_and_its_tiles_where_they_lie():
     assert [t.get_text() for t in figure.legends[0].texts] == ["predicted as ore", "known deposit"]
 
 
-def test_the_number_of_a_bent_area_stands_inside_it():
+def test_the_number_of_a_bent_area_is_inside_it():
     tiles = np.ones((7, 7), int)
     tiles[:5, 1:6] = 0
     map_ = ScoredMap(
@@ -157,7 +157,7 @@ def test_the_number_of_a_bent_area_stands_inside_it():
     assert tiles[int(y), int(x)] == 1
 
 
-def test_a_number_stands_beside_a_deposit_in_the_middle():
+def test_a_number_is_beside_a_deposit_in_the_middle():
     map_ = ScoredMap(
         np.ones((41, 61)), 1, np.array([[20.0, 30.0]]), np.ones((41, 61), int), np.array([1]), NONE
     )

@@ -266,7 +266,7 @@ def what_was_generated(steps: Sequence[Row]) -> list[str]:
     """What each generator made, compared with its training rows; empty without generators."""
     if not steps:
         return []
-    classes = {1: "ore", 0: "barren"}
+    classes = {1: "ore", 0: "negative"}
     lines = [
         f"- {step['run']}: {step['rows']} {classes[step['label']]} rows by {step['method']}, "
         f"fitted to {step['learned_from']}. {step['sentence']}"
