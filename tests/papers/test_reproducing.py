@@ -132,9 +132,7 @@ def test_samples_as_graphs(run, tmp_path):
     by_run = {(c["run"], c["protocol"]): c for c in done.content["cells"]}
     kmeans = by_run["K-means", "paper"]
     assert len(kmeans["by_fold"]) == 10
-    assert (
-        sum(kmeans["counts"].values()) == 2 * 35
-    )  # 25 negative, augmented to the 35 of ore
+    assert sum(kmeans["counts"].values()) == 2 * 35  # 25 negative, augmented to the 35 of ore
 
 
 @pytest.mark.slow

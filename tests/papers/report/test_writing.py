@@ -70,9 +70,7 @@ def test_every_figure_is_drawn(hand, tmp_path, system):
     ("system", "table"),
     [("mfaf", "dilations"), ("resnet50", "tiles"), ("resgcn", "confusion")],
 )
-def test_of_one_table_other_figures_are_reported_as_not_run(
-    hand, tmp_path, system, table
-):
+def test_of_one_table_other_figures_are_reported_as_not_run(hand, tmp_path, system, table):
     plan = Reproduction.of(read_experiment(system), "smoke", tables=(table,))
     shown = {(entry.name, entry.column) for entry in plan.entries}
     cells = [c for c in hand.every_cell(system) if (c["run"], c["column"]) in shown]
