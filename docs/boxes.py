@@ -94,7 +94,7 @@ class Sheet:
         )
 
     def arrow(self, *path: Point, label: str = "", at: Point | None = None) -> None:
-        """Draw an arrow along ``path``; its label stands above the first stretch, or at ``at``."""
+        """Draw an arrow along ``path``; its label is above the first stretch, or at ``at``."""
         line: dict[str, Any] = {
             "color": INK,
             "linewidth": 0.9,
@@ -160,7 +160,7 @@ class Sheet:
             self.words((x, low - 0.09), str(below))
 
     def frame(self, left: float, right: float, low: float, high: float, title: str) -> None:
-        """Outline a detail that a box of the structure stands for."""
+        """Outline a detail that a box of the structure represents."""
         from matplotlib.patches import Rectangle
 
         self.axes.add_patch(

@@ -2,8 +2,8 @@
 
     python docs/figures.py          about two minutes on one core
 
-``images/folds.png`` is one fold of the default protocol. ``images/claims.png`` is what three
-protocols say of one and the same random forest, beside the truth: the undiscovered deposits.
+``images/folds.png`` is one fold of the default protocol. ``images/claims.png`` is the AUC of one
+random forest by three protocols, beside the truth: that of the undiscovered deposits.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ IMAGES = Path(__file__).parent / "images"
 SHOWN = 4  # the fold of folds.png
 DISTRICTS = 16
 PRESETS = {
-    "demo": "The geochemistry tells of ore\n(preset demo)",
-    "null": "Nothing observed has to do with ore\n(preset null)",
+    "demo": "The geochemistry depends on ore\n(preset demo)",
+    "null": "No measurement depends on ore\n(preset null)",
 }
 CLAIMS = {
     "paper": "random split of windows\n(paper)",
@@ -65,21 +65,21 @@ CLAIMS = {
     "leave-deposit-out": "one group of deposits held out\n(leave-deposit-out)",
     "truth": "truth: undiscovered deposits\non the final map",
 }
-GROUND, BAND, REGION, WINDOW = "#f6f6f4", "#f9dcc0", "#ee9a55", "#bcdcf0"
+AREA, BAND, REGION, WINDOW = "#f6f6f4", "#f9dcc0", "#ee9a55", "#bcdcf0"
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MappedDistrict:
     """A simulated district as ``orecast run`` has it before it validates."""
 
     survey: Survey
     evidence: Evidence
     places: Places
-    ground: MapGeometry
+    geometry: MapGeometry
     recipe: Recipe
 
 
-def mapped(preset: str, seed: int) -> Mapped:
+def mapped(preset: str, seed: int) -> MappedDistrict:
     """Simulate a district, write its files, and read them as a survey of your own."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_district(simulate(preset, seed), Path(folder) / "district")
@@ -89,20 +89,20 @@ def mapped(preset: str, seed: int) -> Mapped:
     size = config.sampling.window
     places = place_deposits(survey.deposits, evidence, size, survey.findings)
     recipe = model_recipe(config, evidence, survey.barren)
-    return Mapped(survey, evidence, places, geometry_of(survey, evidence, size), recipe)
+    return MappedDistrict(survey, evidence, places, geometry_of(survey, evidence, config), recipe)
 
 
-def draw_folds(found: Mapped) -> Figure:
-    """Draw what one fold of ``spatial`` hides, tests and learns from."""
+def draw_folds(found: MappedDistrict) -> Figure:
+    """Draw what one fold of ``spatial`` hides, and its test and training deposits."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    protocol = build_protocol("spatial", {}, found.ground, n_folds=5, seed=0)
+    protocol = build_protocol("spatial", {}, found.geometry, n_folds=5, seed=0)
     folds = list(protocol.folds(found.places.sampling, found.evidence.reach))
     fold, at = folds[SHOWN], found.places.sampling.at
-    learned = windows_over(_marked(at[fold.train], found), found.ground.size)
-    shade = np.select([fold.region, fold.hidden, learned], [2, 1, 3], 0)
-    sheet = new_sheet(_raster(shade, found), ListedColormap([GROUND, BAND, REGION, WINDOW]), 0, 3)
+    trained = windows_over(_marked(at[fold.train], found), found.geometry.size)
+    shade = np.select([fold.region, fold.hidden, trained], [2, 1, 3], 0)
+    sheet = new_sheet(_raster(shade, found), ListedColormap([AREA, BAND, REGION, WINDOW]), 0, 3)
     _outline_regions(sheet.axes, folds, found)
     _frame_windows(sheet.axes, fold.test, found)
     _name_folds(sheet.axes, folds, np.isin(shade, (1, 3)), found)
@@ -111,7 +111,7 @@ def draw_folds(found: Mapped) -> Figure:
     for colour, label in (
         (REGION, f"region held out in fold {SHOWN}"),
         (BAND, "guard band, hidden with it"),
-        (WINDOW, "ore windows learned from"),
+        (WINDOW, "training windows of ore"),
     ):
         keys.append(Patch(facecolor=colour, edgecolor=FAINT, linewidth=0.5, label=label))
     add_key(sheet, keys)
@@ -119,22 +119,22 @@ def draw_folds(found: Mapped) -> Figure:
     return sheet.figure
 
 
-def _marked(cells: Ints, found: Mapped) -> Bools:
+def _marked(cells: Ints, found: MappedDistrict) -> Bools:
     mask = np.zeros(found.evidence.grid.shape, dtype=bool)
     mask[tuple(cells.T)] = True
     return mask
 
 
-def _raster(values: NDArray[np.generic], found: Mapped) -> Raster:
+def _raster(values: NDArray[np.generic], found: MappedDistrict) -> Raster:
     grid = found.evidence.grid
     return Raster(values.astype(np.float32), grid.bounds, crs_name(grid.crs), {})
 
 
-def _km(cells: Ints, found: Mapped) -> NDArray[np.float64]:
+def _km(cells: Ints, found: MappedDistrict) -> NDArray[np.float64]:
     return found.evidence.grid.xy(cells) / 1000
 
 
-def _outline_regions(axes: Axes, folds: list[Fold], found: Mapped) -> None:
+def _outline_regions(axes: Axes, folds: list[Fold], found: MappedDistrict) -> None:
     from matplotlib.collections import LineCollection
 
     owner = np.select([f.region for f in folds], list(range(len(folds))), -1)
@@ -142,39 +142,39 @@ def _outline_regions(axes: Axes, folds: list[Fold], found: Mapped) -> None:
     axes.add_collection(LineCollection(edges, colors=INK, linewidths=0.9, zorder=3))
 
 
-def _frame_windows(axes: Axes, rows: Ints, found: Mapped) -> None:
-    """Outline the windows of tested deposits, and say that those that overlap are one group."""
+def _frame_windows(axes: Axes, rows: Ints, found: MappedDistrict) -> None:
+    """Outline the windows of test deposits, and label those that overlap as one group."""
     from matplotlib.patches import Rectangle
 
     ore = found.places.sampling
-    side = found.ground.size * found.ground.cell_size / 1000
+    side = found.geometry.size * found.geometry.cell_size / 1000
     for x, y in _km(ore.at[rows], found):
         corner = (x - side / 2, y - side / 2)
         axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=INK, linewidth=0.6))
     largest = np.bincount(ore.group[rows]).argmax()
-    crowd = _km(ore.at[rows[ore.group[rows] == largest]], found)
-    above = (crowd[:, 0].mean(), crowd[:, 1].max() + side / 2 + 0.15)
+    members = _km(ore.at[rows[ore.group[rows] == largest]], found)
+    above = (members[:, 0].mean(), members[:, 1].max() + side / 2 + 0.15)
     words = "windows overlap:\none group"
     axes.text(*above, words, ha="center", va="bottom", fontsize=7.5, color=INK, linespacing=1.1)
 
 
-def _name_folds(axes: Axes, folds: list[Fold], taken: Bools, found: Mapped) -> None:
+def _name_folds(axes: Axes, folds: list[Fold], taken: Bools, found: MappedDistrict) -> None:
     """Write each fold's name where its region is widest."""
     from scipy.ndimage import distance_transform_edt
 
-    ore = windows_over(_marked(found.places.sampling.at, found), found.ground.size)
+    ore = windows_over(_marked(found.places.sampling.at, found), found.geometry.size)
     for k, fold in enumerate(folds):
         clearance = distance_transform_edt(np.pad(fold.region & ~taken & ~ore, 1))[1:-1, 1:-1]
         x, y = _km(np.argwhere(clearance == clearance.max())[:1], found)[0]
         axes.text(x, y, f"fold {k}", ha="center", va="center", fontsize=8.5, color=INK)
 
 
-def _measure_band(axes: Axes, fold: Fold, found: Mapped) -> None:
+def _measure_band(axes: Axes, fold: Fold, found: MappedDistrict) -> None:
     """Draw the width of the guard band west of the region's westernmost cell."""
     west = np.argwhere(fold.region)
     edge = _km(west[np.argmin(west[:, 1])][None], found)[0]
-    width = (found.ground.buffer(found.evidence.reach) - found.ground.cell_size) / 1000
-    width -= (found.ground.size - 1) / 2 * found.ground.cell_size / 1000
+    width = (found.geometry.buffer(found.evidence.reach) - found.geometry.cell_size) / 1000
+    width -= (found.geometry.size - 1) / 2 * found.geometry.cell_size / 1000
     end = (edge[0] - width, edge[1])
     arrow = {"arrowstyle": "<->", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", end, tuple(edge), arrowprops=arrow)
@@ -182,14 +182,14 @@ def _measure_band(axes: Axes, fold: Fold, found: Mapped) -> None:
     axes.text(*middle, f"{width:.1f} km", ha="center", va="center", fontsize=8, color=INK)
 
 
-def _mark_deposits(axes: Axes, fold: Fold, found: Mapped) -> list[Artist]:
+def _mark_deposits(axes: Axes, fold: Fold, found: MappedDistrict) -> list[Artist]:
     ore = found.places.sampling
     rest = np.setdiff1d(np.arange(len(ore)), np.concatenate([fold.train, fold.test]))
     marks: list[Artist] = []
     for rows, label, colour in (
-        (fold.test, "deposit tested", RECOMMENDED),
-        (fold.train, "deposit learned from", MODEL),
-        (rest, "too near: neither", "white"),
+        (fold.test, "test deposit", RECOMMENDED),
+        (fold.train, "training deposit", MODEL),
+        (rest, "too near: not used", "white"),
     ):
         x, y = _km(ore.at[rows], found).T
         marks.append(
@@ -200,37 +200,39 @@ def _mark_deposits(axes: Axes, fold: Fold, found: Mapped) -> list[Artist]:
     return marks
 
 
-def claims(found: Mapped) -> Iterator[tuple[str, float]]:
+def claims(found: MappedDistrict) -> Iterator[tuple[str, float]]:
     """AUC by each protocol, and that of the undiscovered deposits on the final map."""
     evidence, sampling = found.evidence, found.places.sampling
     for name in ("paper", "spatial", "leave-deposit-out"):
-        protocol = build_protocol(name, {}, found.ground, n_folds=5, seed=0)
-        answer = cross_predict(found.recipe, evidence, sampling, protocol, seed=0)
+        protocol = build_protocol(name, {}, found.geometry, n_folds=5, seed=0)
+        oof = cross_predict(found.recipe, evidence, sampling, protocol, seed=0)
         if name == "paper":
-            y = answer.sampling.y[answer.rows]
-            yield name, auc(answer.scores[y == 1], answer.scores[y == 0])
+            y = oof.sampling.y[oof.rows]
+            yield name, auc(oof.scores[y == 1], oof.scores[y == 0])
         else:
-            row = held_out_row("forest", "model", name, answer, found.places, seed=0)
+            row = held_out_row("forest", "model", name, oof, found.places, seed=0)
             yield name, row["auc"]["value"]
     score = predict_map(found.recipe.fit(evidence, sampling, hidden=None, seed=0), evidence)
     undiscovered = found.survey.held_back
     assert undiscovered is not None
     points = undiscovered.geometry
     at = evidence.grid.cell(np.column_stack([points.x, points.y]))
-    barren = ~_marked(np.concatenate([at, sampling.at]), found)
-    yield "truth", auc(score[tuple(at.T)], score[barren & evidence.valid])
+    negative = ~_marked(np.concatenate([at, sampling.at]), found)
+    yield "truth", auc(score[tuple(at.T)], score[negative & evidence.valid])
 
 
-def draw_claims(told: dict[str, dict[str, list[float]]]) -> Figure:
+def draw_claims(by_preset: dict[str, dict[str, list[float]]]) -> Figure:
     """Draw each district's AUC by each protocol, their mean, and its 95 % interval."""
     figure = new_figure(7.2, 3.1)
-    panels = figure.subplots(1, len(told), sharey=True)
-    for axes, (preset, by_name) in zip(panels, told.items(), strict=True):
+    panels = figure.subplots(1, len(by_preset), sharey=True)
+    for axes, (preset, by_name) in zip(panels, by_preset.items(), strict=True):
         _draw_panel(axes, by_name)
         axes.set_title(PRESETS[preset], fontsize=9, color=INK, loc="left")
     panels[0].set_yticks(range(len(CLAIMS)), list(CLAIMS.values()))
     panels[0].set_ylim(len(CLAIMS) - 0.5, -0.6)
-    words = "How much of the barren ground a deposit outranks, on average (AUC; 0.5 is chance)"
+    words = (
+        "Share of the cells without ore that a deposit outranks, on average (AUC; 0.5 is chance)"
+    )
     figure.supxlabel(words, fontsize=8.5, color=INK)
     return figure
 
@@ -268,16 +270,16 @@ def main() -> None:
     """Draw both pictures."""
     first = mapped("demo", 1)
     (IMAGES / "folds.png").write_bytes(to_png(draw_folds(first)))
-    told: dict[str, dict[str, list[float]]] = {}
+    by_preset: dict[str, dict[str, list[float]]] = {}
     for preset in PRESETS:
-        told[preset] = {name: [] for name in CLAIMS}
+        by_preset[preset] = {name: [] for name in CLAIMS}
         for seed in range(1, DISTRICTS + 1):
             for name, value in claims(mapped(preset, seed)):
-                told[preset][name].append(value)
-        for name, values in told[preset].items():
+                by_preset[preset][name].append(value)
+        for name, values in by_preset[preset].items():
             mean = bootstrap_mean(values, seed=0)
             print(f"{preset} {name}: {mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f})")
-    (IMAGES / "claims.png").write_bytes(to_png(draw_claims(told)))
+    (IMAGES / "claims.png").write_bytes(to_png(draw_claims(by_preset)))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ _EDGES = {
     "As": ("Hg",),
     "Mn": ("Ba",),
 }
-_JOINED = ("where |r| ≥ α in the clr values of what", "is learned from; α from 0.2 to 0.8")
+_JOINED = ("where |r| ≥ α in the clr values of", "training rows; α from 0.2 to 0.8")
 _SMOOTHED = "ReLU(Ã H W + b), Ã: neighbours and itself"
 _ATTENDED = "ELU, 8 heads of 8 features, same edges"
 _LAYERS = ("64×32×32", "128×16×16", "256×8×8", "512×4×4")
@@ -330,7 +330,7 @@ def _other_graphs(sheet: Sheet) -> None:
 
 
 def resnet50() -> Figure:
-    """A residual network of 50 layers on windows, and the numbered tiles that it calls."""
+    """A residual network of 50 layers on windows, and the numbered tiles it predicts as ore."""
     sheet = Sheet(4.8)
     size, y = (0.88, 0.62), 4.38
     window = ("Window", "8 elements,", "256 × 256 cells", "trimmed to 224")
@@ -360,7 +360,7 @@ def _tiles(sheet: Sheet, score: Box) -> None:
     sheet.frame(0.08, 2.78, 0.4, 2.62, "144 numbered tiles")
     sheet.lattice((0.3, 0.7), 1.5, 12)
     sheet.arrow(score.side("bottom", 0.25), (2.39, 1.5), (1.8, 1.5))
-    for k, line in enumerate(("each tile,", "cut to 224,", "is called", "ore where", "P ≥ 0.5")):
+    for k, line in enumerate(("each tile,", "cut to 224,", "predicted", "as ore where", "P ≥ 0.5")):
         sheet.words((2.32, 1.36 - 0.124 * k), line)
 
 

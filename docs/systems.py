@@ -53,11 +53,11 @@ TITLES = {
     "resnet50": "ResNet-50 on numbered tiles",
 }
 PICTURES = {
-    "gk-dcn": ("standing", "offsets", "grad-cam"),
-    "ssgsnet": ("standing", "roc", "success-rate", "map"),
-    "mfaf": ("standing", "beta", "map"),
-    "resgcn": ("standing", "confusion", "map"),
-    "resnet50": ("standing", "confusion", "map"),
+    "gk-dcn": ("ranking", "offsets", "grad-cam"),
+    "ssgsnet": ("ranking", "roc", "success-rate", "map"),
+    "mfaf": ("ranking", "beta", "map"),
+    "resgcn": ("ranking", "confusion", "map"),
+    "resnet50": ("ranking", "confusion", "map"),
 }
 AGAIN, TOGETHER, ELSEWHERE = "Run it again", "All systems", "On a real survey that no paper used"
 INTRODUCTION = """\
@@ -71,8 +71,8 @@ INTRODUCTION = """\
 
 The five papers report the first kind alone. Two augment their windows or samples and then split the
 copies at random. One splits first, then augments the tested part too. In two, tested windows
-overlap training windows. So their figures show how well a network recognises what it has all but
-seen, not where ore lies.
+overlap training windows. So their figures show how well a network recognises windows that
+it has almost seen, not where ore lies.
 
 Only one study area is public. The other four systems run on simulated districts with the published
 statistics. There, a difference from the paper's figures may come from the area as well as from the
@@ -80,9 +80,9 @@ network. Compare our two columns with each other.
 
 ## How to read the tables
 
-- **paper** is what is printed. **Ours, as the paper cut** is the same split on our survey, with the
-  paper's own definition of each score. If a score's name usually means something else, a line below
-  the table says so, and the standard score has a column beside it. **Ours, leak-free** is the
+- **paper** is what is printed. **Ours, the paper's split** is the same split on our survey, with
+  the paper's own definition of each score. If a score's name usually means something else, a line
+  below the table says so, and the standard score has a column beside it. **Ours, leak-free** is the
   protocol `spatial`.
 - The figure after ± is the standard deviation over seeds: how far a repetition in the same area may
   differ. It does not apply to other areas.
@@ -237,14 +237,20 @@ def all_systems(runs: Mapping[str, Content], present: str) -> list[str]:
         else:
             kept = (line for line in present.splitlines() if line.startswith(f"| {system} "))
             rows += [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in kept]
-    head = ("System", "Model", "AUC, as the paper cut (%)", "Percentile, leak-free", "Above chance")
+    head = (
+        "System",
+        "Model",
+        "AUC, the paper's split (%)",
+        "Percentile, leak-free",
+        "Above chance",
+    )
     table = Table(TOGETHER, head, rows, frozenset({2, 3}))
     words = (
         "Both columns give the share of the places beside it that a place of ore outranks; 50 is "
         "chance. The AUC is the standard one, even if a paper uses the name for another score. An "
         "asterisk marks a backbone with MFAF's framework. Means over seeds ± their standard "
         "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "
-        "One model in forty is above chance by luck alone."
+        "1 model in 40 is above by chance."
     )
     return [f"## {TOGETHER}", words, aligned(table)]
 

@@ -11,7 +11,7 @@ from filelock import FileLock
 from hypothesis import settings
 from PIL import Image
 
-from orecast.papers.report import writing
+from orecast.papers import report
 from orecast.report import page
 from orecast.simulation import simulate, write_district
 
@@ -77,7 +77,7 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     figures, pixel = page._figures, BytesIO()
     Image.new("RGB", (1, 1), "white").save(pixel, "png")
     monkeypatch.setattr(page, "_figures", lambda run: dict.fromkeys(figures(run), lambda: None))
-    for module in (page, writing):
+    for module in (page, report):
         monkeypatch.setattr(module, "to_png", lambda _: pixel.getvalue())
 
 

@@ -8,13 +8,11 @@ import pytest
 
 from orecast.errors import InputError, ModelError, RunError
 from orecast.papers import cells, maps
-from orecast.papers import cells as generated
-from orecast.papers import cells as weights
-from orecast.papers import maps as explained
 from orecast.papers.cells import compute, read_reproduced, train_whole
 from orecast.papers.experiments import read_experiment
 from orecast.papers.plan import ReproducedCell, Reproduction
-from orecast.papers.study import SCRATCH, Study, prepare_study
+from orecast.papers.study import Study, prepare_study
+from orecast.run import Run
 from orecast.validation import prediction_path
 
 CELL = ReproducedCell("one-layer", "spatial", 0)
@@ -22,7 +20,7 @@ CELL = ReproducedCell("one-layer", "spatial", 0)
 
 @pytest.fixture(scope="module")
 def prepared(district, tmp_path_factory):
-    """A plan whose survey and evidence are written, and its folder."""
+    """A plan whose survey and evidence are written, its folder and its key."""
     experiment = read_experiment("ssgsnet")
     recipe = {k: dict(v) for k, v in experiment.recipe.items()}
     recipe["evidence"].pop("layers", None)
@@ -34,18 +32,18 @@ def prepared(district, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     prepare_study(plan, folder)
     (folder / "cells").mkdir()
-    return plan, folder
+    return plan, folder, "key"
 
 
 @pytest.fixture
 def small(prepared, monkeypatch):
     """The same, no cell of it computed, and nothing of it read."""
-    plan, folder = prepared
+    plan, folder, key = prepared
     monkeypatch.setattr(cells, "_studies", {})
     for path in [*(folder / "cells").iterdir(), *folder.rglob("fold-*.npz")]:
         path.unlink()
     assert CELL in plan.cells
-    return plan, folder
+    return plan, folder, key
 
 
 def test_a_full_disk_is_no_result_of_a_cell(small, monkeypatch):
@@ -63,16 +61,16 @@ def test_a_full_disk_is_no_result_of_a_cell(small, monkeypatch):
 
 def test_a_killed_cell_records_the_same_training(small):
     """That of the first fold, which the process that goes on does not train."""
-    plan, folder = small
+    plan, folder, key = small
     caps = replace(plan.caps, width=4)
     models = tuple(e for e in read_experiment("ssgsnet").models if e.stem == "resnet")
     experiment = replace(plan.experiment, models=models, caps={"smoke": caps})
-    small = replace(plan, experiment=experiment), folder
+    small = replace(plan, experiment=experiment), folder, key
     cell = ReproducedCell("resnet", "spatial", 0)
     compute(*small, cell)
     undisturbed = read_reproduced(folder, cell)
     (folder / "cells" / cell.file).unlink()
-    scratch = folder / SCRATCH / Path(cell.file).stem
+    scratch = Run(folder, key).scratch(Path(cell.file).stem)
     for path in scratch.iterdir():  # as before the second fold was trained
         if path not in (prediction_path(scratch, 0), scratch / "history.json"):
             path.unlink()
@@ -128,10 +126,10 @@ def test_a_refusal_of_the_training_is_left_to_the_maps(small, monkeypatch):
     ("module", "name", "draw"),
     [
         (maps, "_mapped", lambda study, folder: maps.make_maps(study, folder)),
-        (explained, "_weigh_layers", lambda study, folder: explained.explain(study, folder)),
-        (explained, "_draw_guided", lambda study, folder: explained.explain(study, folder)),
-        (generated, "_grown", lambda study, _: generated.examine_generators(study)),
-        (weights, "_weights", lambda study, _: weights.count_weights(study.plan, ["Au"])),
+        (maps, "_weigh_layers", lambda study, folder: maps.explain(study, folder)),
+        (maps, "_draw_guided", lambda study, folder: maps.explain(study, folder)),
+        (cells, "_grown", lambda study, _: cells.examine_generators(study)),
+        (cells, "_weights", lambda study, _: cells.count_weights(study.plan, ["Au"])),
     ],
 )
 def test_at_the_end_too_a_full_disk_is_no_refusal(small, monkeypatch, tmp_path, module, name, draw):
@@ -140,15 +138,15 @@ def test_at_the_end_too_a_full_disk_is_no_refusal(small, monkeypatch, tmp_path, 
     def fails(*_):
         raise raised[-1]
 
-    plan, folder = small
+    plan, folder, key = small
     entry = replace(plan.entries[0], grow=({"method": "vae", "n": 1},))
     experiment = replace(plan.experiment, models=(entry,))
-    study = Study(replace(plan, experiment=experiment), folder)
+    study = Study(replace(plan, experiment=experiment), Run(folder, key))
     monkeypatch.setattr(Study, "fitted", lambda *_: None)
-    monkeypatch.setattr(explained, "_weighed", lambda _: entry)
-    monkeypatch.setattr(explained, "_guided", lambda _: entry)
+    monkeypatch.setattr(maps, "_weighed", lambda _: entry)
+    monkeypatch.setattr(maps, "_guided", lambda _: entry)
     for other in ("_weigh_layers", "_draw_guided"):
-        monkeypatch.setattr(explained, other, lambda *_: None)
+        monkeypatch.setattr(maps, other, lambda *_: None)
     monkeypatch.setattr(module, name, fails)
     raised.append(ModelError("is constant"))
     draw(study, tmp_path)

@@ -12,7 +12,7 @@ from orecast.errors import InputError, SamplingError
 from orecast.evidence import Evidence
 from orecast.grid import Grid
 from orecast.papers import study
-from orecast.papers.experiments import Windows
+from orecast.papers.experiments import AuthorsWindows
 from orecast.sampling import MapGeometry, Sampling
 from orecast.workflow.places import Places
 
@@ -87,7 +87,7 @@ def test_the_samples_nearest_to_deposits_are_ore_and_grouped_by_them(monkeypatch
     found = study.sample_places(survey, of, Config(), deposits, (4, 9), seed=0)
     table = found.table.sampling
     values = found.table.evidence.layer("Au")[:, 0]
-    # the sixth lacks a value; the farthest of the others is barren
+    # the sixth lacks a value; the farthest of the others is negative
     assert sorted(zip(values.tolist(), table.y.tolist(), strict=True)) == [
         (1.0, 1.0),
         (2.0, 1.0),
@@ -127,7 +127,7 @@ def authors(tmp_path):
         np.save(tmp_path / f"{name}.npy", np.moveaxis(windows, 1, -1).astype(np.float32) + shift)
         np.save(tmp_path / f"{name}_labels.npy", np.array(labels))
 
-    files = Windows(("train.npy", "train_labels.npy"), ("test.npy", "test_labels.npy"))
+    files = AuthorsWindows(("train.npy", "train_labels.npy"), ("test.npy", "test_labels.npy"))
     config = Config.model_validate({"gridded": {"path": str(tmp_path / "rasters" / "*.tif")}})
     return cut, lambda: study.authors_rows(files, survey, of, geometry(of, 3), config)
 

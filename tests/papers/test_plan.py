@@ -87,7 +87,7 @@ def test_a_trim_shrinks_with_the_window(survey, kind, window, trim):
     assert untrimmed.config(*survey, untrimmed.entries[0]).training.trim == 0
 
 
-def test_slides_to_a_number_are_capped_with_the_barren_places():
+def test_slides_to_a_number_are_capped_with_the_negative_places():
     asked = plan("resnet50", "smoke")
     ours = replace(asked.experiment.caps["smoke"], samples=100)
     asked = replace(asked, experiment=replace(asked.experiment, caps={"smoke": ours}))
@@ -126,7 +126,7 @@ def test_a_cap_on_widths_names_the_networks_that_it_leaves_alone():
     assert words.endswith("at most 24 (not changed: GoogleNet, ShuffleNet)")
 
 
-def test_what_is_guided_is_told_the_weight_of_a_real_survey():
+def test_what_is_guided_gets_the_weight_of_a_real_survey():
     assert [guided(name) for name in ("gk-dcn", "gk-cnn", "dcn", "cnn", "svm")] == [
         True,
         True,

@@ -73,7 +73,7 @@ def test_a_small_experiment_is_run_whole(run, tmp_path):
     assert held_out["counts"] is None
     assert [epoch["epoch"] for epoch in held_out["history"]] == [1]
     assert 0 <= held_out["history"][0]["accuracy"] <= 1
-    assert [told["run"] for told in done.content["weights"]] == ["DualBranchNet", "SSGSNet"]
+    assert [result["run"] for result in done.content["weights"]] == ["DualBranchNet", "SSGSNet"]
     assert "Weights, as run" in (tmp_path / "out" / "reproduction.md").read_text("utf-8")
     for name in ("reproduction.md", "reproduction.json", "figures/roc.png", "shapley.npz"):
         assert (tmp_path / "out" / name).is_file()
@@ -102,7 +102,7 @@ def test_a_finished_one_is_not_computed_again_and_a_lost_cell_is(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_networks_of_maps_are_trained_by_the_crew_and_once(run, monkeypatch):
+def test_networks_of_maps_are_trained_by_the_worker_pool_and_once(run, monkeypatch):
     experiment = deposits_only("ssgsnet", "SSGSNet")
     trained = []
     monkeypatch.setattr(trainer, "rate_at", lambda epoch, recipe: trained.append(epoch))
@@ -132,7 +132,7 @@ def test_samples_as_graphs(run, tmp_path):
     by_run = {(c["run"], c["protocol"]): c for c in done.content["cells"]}
     kmeans = by_run["K-means", "paper"]
     assert len(kmeans["by_fold"]) == 10
-    assert sum(kmeans["counts"].values()) == 2 * 35  # 25 barren rows, grown even with 35 of ore
+    assert sum(kmeans["counts"].values()) == 2 * 35  # 25 negative, augmented to the 35 of ore
 
 
 @pytest.mark.slow

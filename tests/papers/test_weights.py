@@ -14,7 +14,7 @@ from orecast.papers.plan import Reproduction
 def counted(experiment, layers=(), **caps):
     capped = replace(experiment, caps={"hour": Caps(**caps)})
     found = count_weights(Reproduction.of(capped, "hour"), layers)
-    return {told["run"]: (told["weights"], told["in_full"]) for told in found}
+    return {result["run"]: (result["weights"], result["in_full"]) for result in found}
 
 
 def test_networks_are_narrowed_unequally():

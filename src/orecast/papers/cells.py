@@ -1,4 +1,4 @@
-"""One network under one protocol with one seed."""
+"""Cells: one network under one protocol with one seed; and what tables show beyond them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 from orecast import registry
+from orecast.composition import screen
 from orecast.config import Training
 from orecast.errors import METHOD_ERRORS
 from orecast.metrics import auc, confusion
-from orecast.papers.experiments import Entry
+from orecast.papers.experiments import PaperEntry, PaperTable
+from orecast.papers.maps import Facts
 from orecast.papers.plan import ReproducedCell, Reproduction, is_network
-from orecast.papers.study import SCRATCH, Study
-from orecast.run import damaged_file, read_sealed, write_json, write_sealed
+from orecast.papers.study import Study
+from orecast.run import Run, damaged_file, read_sealed, write_json, write_sealed
 from orecast.sampling.augmentation import grow
-from orecast.splits import build_protocol
-from orecast.splits.paper import GivenSplit
 from orecast.training import model_properties
 from orecast.training.network import factory_options
 from orecast.validation import (
@@ -48,14 +48,15 @@ def count_weights(plan: Reproduction, layers: Sequence[str]) -> list[dict[str, A
         return []
     whole = replace(plan, kind="full")
     found = []
-    for entry in filter(lambda e: is_network(e.model), plan.entries):
+    for entry in plan.entries:
         with suppress(*METHOD_ERRORS):  # its cells hold the reason
-            weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
-            found.append({"run": entry.key, "weights": weights, "in_full": in_full})
+            if is_network(entry.model):
+                weights, in_full = (_weights(p, entry, layers) for p in (plan, whole))
+                found.append({"run": entry.key, "weights": weights, "in_full": in_full})
     return found
 
 
-def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
+def _weights(plan: Reproduction, entry: PaperEntry, layers: Sequence[str]) -> int:
     """Number of trained weights, counted on a network without data."""
     options = plan.options(entry)
     needs = model_properties(entry.model, options, Training()).needs
@@ -67,7 +68,7 @@ def _weights(plan: Reproduction, entry: Entry, layers: Sequence[str]) -> int:
 
 
 def examine_generators(study: Study) -> list[dict[str, Any]]:
-    """Grow all training rows once by each plan that generates rows, and examine the new rows.
+    """Augment all training rows once by each plan that generates rows, and examine the new rows.
 
     One item for each step: the entry that it was first run for, and
     ``validation.predictions.examined``.
@@ -86,15 +87,72 @@ def examine_generators(study: Study) -> list[dict[str, Any]]:
     return found
 
 
-def _grown(study: Study, entry: Entry) -> list[dict[str, Any]]:
-    recipe, seed = study.recipe(entry, 0), 0
+def _grown(study: Study, entry: PaperEntry) -> list[dict[str, Any]]:
+    recipe, evidence = study.recipe(entry, 0), study.job.evidence
     if study.rows is not None:
         evidence, rows = study.rows.evidence, study.rows.sampling
     else:
-        evidence = study.evidence
-        rows, _ = recipe.labelled_rows(evidence, study.places.sampling, evidence.valid, seed)
-    windows, _ = recipe.windows(evidence, rows, hidden=None, seed=seed)
-    return examined(grow(windows, rows.y, rows.group, recipe.plan, seed=seed))
+        rows, _ = recipe.labelled_rows(evidence, study.places.sampling, evidence.valid, 0)
+    windows, _ = recipe.windows(evidence, rows, hidden=None, seed=0)
+    return examined(grow(windows, rows.y, rows.group, recipe.plan, seed=0))
+
+
+def count_facts(study: Study, cells: list[Content]) -> Facts:
+    """Figures of the paper's tables that are not scores, by table, row and column."""
+    experiment = study.plan.experiment
+    published = [c for c in cells if c["protocol"] == "paper" and "error" not in c]
+    facts: Facts = {}
+    for table in experiment.paper.tables:
+        if table.kind == "screening":
+            facts[table.id] = _screened(study)
+        elif table.id in ("windows", "tiles") and table.kind == "counts" and published:
+            facts[table.id] = _counted(study, table, published[0])
+    return facts
+
+
+def _counted(study: Study, table: PaperTable, cell: Content) -> dict[str, dict[str, float]]:
+    """Number of training and test rows with grown ones, and before growth where these differ."""
+    names = [column.name for column in table.columns]
+    learned, counts = cell["rows"], cell["counts"]
+    tested = {"ore": counts["tp"] + counts["fn"], "barren": counts["tn"] + counts["fp"]}
+    every = {name: learned[name] + tested[name] for name in ("ore", "barren")}
+    by_row = {"training": learned, "test": tested, "grown": every}
+    by_row |= {"training, grown": learned, "test, grown": tested}
+    if study.rows is not None and any(row.name == "training, grown" for row in table.rows):
+        fold = study.paper_split().folds(study.rows.sampling, 0.0)[0]
+        for name, rows in (("training", fold.train), ("test", fold.test)):
+            y = study.rows.sampling.y[rows]
+            by_row[name] = {"ore": np.sum(y == 1), "barren": np.sum(y == 0)}
+    return {
+        row.name: {name: float(by_row[row.name][name]) for name in names if name in every}
+        for row in table.rows
+        if row.name in by_row
+    }
+
+
+def _screened(study: Study) -> dict[str, dict[str, float]]:
+    """AUC by hard labels, its standard error and Z of each element alone, as in the papers.
+
+    Computed on the known deposits and as many negatives; with the AUC of the decision values.
+    """
+    evidence = study.job.evidence
+    recipe = replace(study.recipe(study.plan.entries[0], 0), shift=0, ratio=1.0, barren=None)
+    rows, _ = recipe.labelled_rows(evidence, study.job.places.sampling, evidence.valid, 0)
+    elements = [name for name in evidence.names if evidence.kind(name) == "element"]
+    values = np.stack([evidence.layer(name)[tuple(rows.at.T)] for name in elements], axis=1)
+    found = screen("svm-auc", values, rows.y, elements, definition="labels")
+    ranked = screen("svm-auc", values, rows.y, elements, definition="decision")
+    tests = {}
+    for k, name in enumerate(elements):
+        area, z = float(found.measures["auc"][k]), float(found.statistic[k])
+        tests[name] = {
+            "AUC": area,
+            "AUC, standard": float(ranked.measures["auc"][k]),
+            "SE": (area - 0.5) / z if z else np.nan,
+            "ZAUC": z,
+            "kept": bool(found.kept[k]),
+        }
+    return tests
 
 
 CELLS = "cells"
@@ -105,17 +163,17 @@ Content = dict[str, Any]
 _studies: dict[tuple[Path, str], Study] = {}
 
 
-def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
+def compute(plan: Reproduction, folder: Path, key: str, cell: ReproducedCell) -> None:
     """Compute a cell and write it; an error caused by the data is a result too.
 
-    Raises RunError or OSError where a file cannot be written or read; the cell's file is then
-    absent.
+    ``key`` is the run's. Raises RunError or OSError where a file cannot be written or read; the
+    cell's file is then absent.
     """
-    study, entry = _study(plan, folder), plan.entry(cell.entry)
+    study, entry = _study(plan, folder, key), plan.entry(cell.entry)
     begun = time.perf_counter()
     result: Content
     try:
-        result = _Computed(study, entry, cell).content()
+        result = _computed(study, entry, cell)
     except METHOD_ERRORS as error:
         result = {"error": error.as_dict()}
     content = {
@@ -129,24 +187,24 @@ def compute(plan: Reproduction, folder: Path, cell: ReproducedCell) -> None:
     write_sealed(folder / CELLS / cell.file, content)
 
 
-def train_whole(plan: Reproduction, folder: Path, stem: str) -> None:
+def train_whole(plan: Reproduction, folder: Path, key: str, stem: str) -> None:
     """Train an entry's network on all known places; the maps use its last checkpoint.
 
     An error caused by the data is ignored here: it is raised again when the map is made.
     """
-    study = _study(plan, folder)
+    study = _study(plan, folder, key)
     with suppress(*METHOD_ERRORS):
         study.fitted(plan.entry(stem))
 
 
-def _study(plan: Reproduction, folder: Path) -> Study:
+def _study(plan: Reproduction, folder: Path, key: str) -> Study:
     """The study with its survey and evidence read, so that unreadable files are not a result."""
-    key = (folder, plan.experiment.system)
-    if key not in _studies:
-        study = Study(plan, folder)
-        _ = study.survey, study.evidence
-        _studies[key] = study
-    return _studies[key]
+    name = (folder, plan.experiment.system)
+    if name not in _studies:
+        study = Study(plan, Run(folder, key))
+        _ = study.job
+        _studies[name] = study
+    return _studies[name]
 
 
 def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
@@ -154,109 +212,51 @@ def read_reproduced(folder: Path, cell: ReproducedCell) -> Content | None:
     return read_sealed(folder / CELLS / cell.file)
 
 
-class _Computed:
-    """A cell to compute; the finished parts of an interrupted cell are in ``.orecast``."""
+def _computed(study: Study, entry: PaperEntry, cell: ReproducedCell) -> Content:
+    """The result of a cell; the finished parts of an interrupted one are in ``.orecast``."""
+    scratch = study.run.scratch(Path(cell.file).stem)
+    kept, history = scratch / "history.json", dict[int, Content]()
+    if kept.is_file():
+        try:
+            history = {epoch["epoch"]: epoch for epoch in json.loads(kept.read_text("utf-8"))}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise damaged_file(kept) from None
 
-    def __init__(self, study: Study, entry: Entry, cell: ReproducedCell) -> None:
-        self.study, self.entry, self.cell = study, entry, cell
-        self.scratch = study.folder / SCRATCH / Path(cell.file).stem
-        self.history: dict[int, Content] = {}
+    def record(epoch: int, loss: float, accuracy: float) -> None:
+        history[epoch] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+        write_json(kept, list(history.values()))
 
-    def content(self) -> Content:
-        kept = self.scratch / "history.json"
-        if kept.is_file():
-            try:
-                epochs = json.loads(kept.read_text("utf-8"))
-                self.history = {epoch["epoch"]: epoch for epoch in epochs}
-            except (OSError, ValueError, KeyError, TypeError):
-                raise damaged_file(kept) from None
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        # Only the first fold's training is recorded, also if a resumed cell starts at another.
-        record = None if prediction_path(self.scratch, 0).is_file() else self._record
-        recipe = self.study.recipe(self.entry, self.cell.seed, self.scratch, record)
-        found = self._paper(recipe) if self.cell.protocol == "paper" else self._spatial(recipe)
-        return found | {"history": [self.history[k] for k in sorted(self.history)] or None}
-
-    def _record(self, epoch: int, loss: float, accuracy: float) -> None:
-        self.history[epoch] = {"epoch": epoch, "loss": loss, "accuracy": accuracy}
-        write_json(self.scratch / "history.json", list(self.history.values()))
-
-    def _paper(self, recipe: Recipe) -> Content:
-        study, seed = self.study, self.cell.seed
-        options = study.config(self.entry, seed).validation
-        if study.rows is None:
-            protocol = build_protocol(
-                "paper", options.options, study.geometry, n_folds=options.folds, seed=seed
-            )
-            sampling = study.places.sampling
-            oof = cross_predict(
-                recipe, study.evidence, sampling, protocol, seed=seed, store=self.scratch
-            )
-            return _published(oof)
-        rows = study.rows
-        if rows.train is not None and rows.test is not None:
-            split: Any = GivenSplit(
-                rows.train, rows.test, study.geometry, study.plan.experiment.system
-            )
-        else:
-            split = build_protocol(
-                "paper", options.options, rows.geometry, n_folds=options.folds, seed=seed
-            )
-        oof = published_predict(
-            recipe,
-            rows.evidence,
-            rows.sampling,
-            split,
-            seed=seed,
-            negatives_rule="",
-            store=self.scratch,
-        )
-        return _published(oof)
-
-    def _spatial(self, recipe: Recipe) -> Content:
-        study, seed = self.study, self.cell.seed
-        folds = study.config(self.entry, seed).validation.folds
-        oof = cross_predict(
-            recipe,
-            study.evidence,
-            study.places.sampling,
-            build_protocol("spatial", {}, study.geometry, n_folds=folds, seed=seed),
-            seed=seed,
-            refit=study.refit(self.entry, seed),
-            own_labels=True,
-            cells=RANKED_CELLS[study.plan.kind],
-            store=self.scratch,
-        )
-        row = held_out_row(self.entry.name, "model", "spatial", oof, study.places, seed=seed)
-        scores = {name: interval["value"] for name, interval in row["threshold_scores"].items()}
-        curve = row["success_rate"]
-        return {
-            "sentence": oof.protocol_words,
-            "scores": scores | {"auc": row["auc"]["value"]},
-            "intervals": row["threshold_scores"] | {"auc": row["auc"]},
-            "percentile": row["percentile"],
-            "counts": None,
-            "by_fold": [],
-            "roc": None,
-            "success_rate": {key: curve[key] for key in ("area", "captured")},
-            "rows": _learned(oof),
-        }
+    # Only the first fold's training is recorded, also if a resumed cell starts at another.
+    resumed = prediction_path(scratch, 0).is_file()
+    recipe = study.recipe(entry, cell.seed, scratch, None if resumed else record)
+    scored = _paper if cell.protocol == "paper" else _spatial
+    found = scored(study, entry, cell.seed, recipe, scratch)
+    return found | {"history": [history[k] for k in sorted(history)] or None}
 
 
-def _published(oof: OutOfFold) -> Content:
+def _paper(study: Study, entry: PaperEntry, seed: int, recipe: Recipe, store: Path) -> Content:
     """Scores over all tested rows, and fold by fold, with labels by the paper's rule."""
+    split, rows = study.paper_split(entry, seed), study.rows
+    if rows is None:
+        sampling = study.places.sampling
+        oof = cross_predict(recipe, study.job.evidence, sampling, split, seed=seed, store=store)
+    else:
+        oof = published_predict(
+            recipe, rows.evidence, rows.sampling, split, seed=seed, negatives_rule="", store=store
+        )
     y = oof.sampling.y[oof.rows]
     predicted = np.concatenate([a.positive for a in oof.folds if a.positive is not None])
     counts = confusion(y, predicted.astype(np.float64))
     by_fold = []
     for k in range(len(oof.folds)):
         mine = oof.row_fold == k
-        scores = confusion(y[mine], predicted[mine].astype(np.float64)).scores()
-        by_fold.append(scores | {"auc": _auc(y[mine], oof.scores[mine])})
-    mean_auc = float(np.mean([fold["auc"] for fold in by_fold]))
+        scores, ore = oof.scores[mine], y[mine] == 1
+        area = float(auc(scores[ore], scores[y[mine] == 0]))
+        fold = confusion(y[mine], predicted[mine].astype(np.float64)).scores()
+        by_fold.append(fold | {"auc": area})
     return {
         "sentence": oof.protocol_words,
-        "scores": counts.scores() | {"auc": mean_auc},
+        "scores": counts.scores() | {"auc": float(np.mean([fold["auc"] for fold in by_fold]))},
         "percentile": None,
         "counts": {name: int(getattr(counts, name)) for name in ("tn", "fp", "fn", "tp")},
         "by_fold": by_fold,
@@ -266,8 +266,33 @@ def _published(oof: OutOfFold) -> Content:
     }
 
 
-def _auc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
-    return float(auc(scores[y == 1], scores[y == 0]))
+def _spatial(study: Study, entry: PaperEntry, seed: int, recipe: Recipe, store: Path) -> Content:
+    """Scores of held-out places among the cells of their region."""
+    job = replace(study.job, config=study.config(entry, seed))
+    oof = cross_predict(
+        recipe,
+        job.evidence,
+        study.places.sampling,
+        job.protocol("spatial"),
+        seed=seed,
+        refit=job.refit,
+        own_labels=True,
+        cells=RANKED_CELLS[study.plan.kind],
+        store=store,
+    )
+    row = held_out_row(entry.name, "model", "spatial", oof, study.places, seed=seed)
+    intervals = row["threshold_scores"] | {"auc": row["auc"]}
+    return {
+        "sentence": oof.protocol_words,
+        "scores": {name: interval["value"] for name, interval in intervals.items()},
+        "intervals": intervals,
+        "percentile": row["percentile"],
+        "counts": None,
+        "by_fold": [],
+        "roc": None,
+        "success_rate": {key: row["success_rate"][key] for key in ("area", "captured")},
+        "rows": _learned(oof),
+    }
 
 
 def _roc(y: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> Content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 from orecast import registry
 from orecast.config import Config, parse
 from orecast.errors import ConfigError, nearest
-from orecast.papers.experiments import ONE_LAYER, Caps, Entry, Experiment
+from orecast.papers.experiments import ONE_LAYER, Caps, Experiment, PaperEntry
 from orecast.simulation import presets
 
 KINDS = ("smoke", "hour", "full")
@@ -89,7 +90,7 @@ class Reproduction:
         return self.survey in presets()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[PaperEntry, ...]:
         """The entries that are run."""
         shown = self.experiment.models
         if self.tables:
@@ -119,18 +120,18 @@ class Reproduction:
             for protocol in (PROTOCOLS if entry is not ONE_LAYER else PROTOCOLS[1:])
         )
 
-    def entry(self, stem: str) -> Entry:
+    def entry(self, stem: str) -> PaperEntry:
         """Return the entry of a cell."""
         return next(e for e in (*self.entries, ONE_LAYER) if e.stem == stem)
 
-    def layers(self, entry: Entry | None = None) -> tuple[str, ...] | None:
+    def layers(self, entry: PaperEntry | None = None) -> tuple[str, ...] | None:
         """Layers that an entry learns from; None, for all, if no layer is named."""
         over = {} if entry is None else entry.over.get("evidence", {})
         named = over.get("layers", self.experiment.recipe.get("evidence", {}).get("layers"))
         return None if named is None else tuple(named)
 
     def config(
-        self, survey: Table, folder: Path, entry: Entry | None = None, seed: int = 0
+        self, survey: Table, folder: Path, entry: PaperEntry | None = None, seed: int = 0
     ) -> Config:
         """The survey's configuration with the keys of the recipe, and of an entry's own tables.
 
@@ -149,7 +150,8 @@ class Reproduction:
             table["sampling"]["grow"] = self._growth(entry)
         weight, named = self.experiment.weight, survey.get("model", {}).get("weight")
         if weight is not None and "gridded" in survey:
-            path = data_folder(survey) / weight.path
+            rasters = Path(survey["gridded"]["path"])  # beside the folder of the others
+            path = rasters.parent.parent / weight.path
             layer = {"path": path.as_posix(), "align": weight.align, "name": _WEIGHT}
             table["layers"], named = [*table.get("layers", []), layer], _WEIGHT
         if named is not None and entry is not None and guided(entry.model):
@@ -178,24 +180,21 @@ class Reproduction:
         if caps.samples is not None:
             capped.append(f"training rows: at most {caps.samples}")
         if caps.width is not None:
-            capped.append(f"width of a network in channels: at most {caps.width}{self._whole}")
+            whole = [
+                e.key
+                for e in self.entries
+                if is_network(e.model) and not capped_width(e.model, caps.width)
+            ]
+            named = f" (not changed: {', '.join(whole)})" if whole else ""
+            capped.append(f"width of a network in channels: at most {caps.width}{named}")
         return capped
-
-    @property
-    def _whole(self) -> str:
-        """The networks, in words, that the cap on widths does not change."""
-        cap = self.caps.width
-        names = [
-            e.key for e in self.entries if is_network(e.model) and not capped_width(e.model, cap)
-        ]
-        return f" (not changed: {', '.join(names)})" if names else ""
 
     @property
     def window(self) -> int:
         """Cells of a window's side."""
         return int(self.caps.window or self.experiment.recipe["sampling"]["window"])
 
-    def options(self, entry: Entry) -> Table:
+    def options(self, entry: PaperEntry) -> Table:
         """Options of an entry's model, its width capped."""
         width = capped_width(entry.model, self.caps.width)
         return dict(entry.options) | ({} if width is None else {"width": width})
@@ -203,8 +202,7 @@ class Reproduction:
     @property
     def shrink(self) -> float:
         """Side of a window relative to the published one."""
-        window = self.experiment.recipe["sampling"]["window"]
-        return 1.0 if self.caps.window is None else self.caps.window / window
+        return self.window / float(self.experiment.recipe["sampling"]["window"])
 
     def counts(self, ore: int, negative: int) -> tuple[int, int]:
         """Number of places of each class, before growth, under the cap on rows."""
@@ -226,35 +224,30 @@ class Reproduction:
             negative = round(negative * self.caps.samples / (slid[0]["to"] + negative))
         return max(negative, 1) / ore
 
-    def _growth(self, entry: Entry) -> list[Table]:
-        """Steps of growth; slides shrink with the window and keep the cap on rows."""
+    def _growth(self, entry: PaperEntry) -> list[Table]:
+        """Steps of augmentation; slides shrink with the window and keep the cap on rows.
+
+        Their rows and all later steps together stay near that cap.
+        """
+        places, most = self.experiment.places, self.caps.samples
         grown = self.experiment.grow if entry.grow is None else entry.grow
         steps = [dict(step) for step in grown]
-        places = self.experiment.places
+        others = [step.get("times", 1) for step in steps if step["method"] != "slide"]
         for step in steps:
             if step["method"] != "slide":
                 continue
-            options = dict(step["options"])
-            for name in ("shift", "step"):
-                if name in options:
-                    options[name] = max(1, int(options[name] * self.shrink))
-            step["options"] = options
-            if places.kind == "deposits" and self.caps.samples is not None:
-                self._cap_slides(step, steps)
+            step["options"] = {
+                name: max(1, int(value * self.shrink)) if name in ("shift", "step") else value
+                for name, value in step["options"].items()
+            }
+            if places.kind != "deposits" or most is None:
+                continue
+            if "to" in step:
+                share = most / (step["to"] + places.barren)
+                step["to"] = max(1, round(step["to"] * share))
+            else:
+                step["times"] = max(1.0, most / (2 * math.prod(others, start=1.0) * places.ore))
         return steps
-
-    def _cap_slides(self, step: Table, steps: list[Table]) -> None:
-        """Limit a slide so that all growth together stays near the cap on rows."""
-        caps, places = self.caps, self.experiment.places
-        assert caps.samples is not None
-        later = 1.0
-        for other in steps:
-            later *= other.get("times", 1) if other["method"] != "slide" else 1
-        if "to" in step:
-            share = caps.samples / (step["to"] + places.barren)
-            step["to"] = max(1, round(step["to"] * share))
-        else:
-            step["times"] = max(1.0, caps.samples / (2 * later * places.ore))
 
     def _cap(self, table: Table) -> None:
         caps = self.caps
@@ -272,11 +265,6 @@ class Reproduction:
                 training["trim"] = max(1, int(training["trim"] * self.shrink))
         if caps.cell_size is not None:
             table.setdefault("evidence", {})["cell_size"] = caps.cell_size
-
-
-def data_folder(survey: Mapping[str, Any]) -> Path:
-    """Folder of a gridded survey's data, as written in its file: the parent of the rasters'."""
-    return Path(survey["gridded"]["path"]).parent.parent
 
 
 def is_network(model: str) -> bool:
@@ -315,8 +303,6 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     """A table with the keys of another replacing its own; neither is changed."""
     table = deepcopy(dict(below))
     for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(table.get(key), dict):
-            table[key] = _laid_over(table[key], value)
-        else:
-            table[key] = deepcopy(dict(value)) if isinstance(value, Mapping) else deepcopy(value)
+        both = isinstance(value, Mapping) and isinstance(table.get(key), dict)
+        table[key] = _laid_over(table[key], value) if both else deepcopy(value)
     return table

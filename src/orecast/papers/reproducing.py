@@ -12,15 +12,15 @@ from typing import Any
 from orecast.papers.cells import (
     CELLS,
     compute,
+    count_facts,
     count_weights,
     examine_generators,
     read_reproduced,
     train_whole,
 )
 from orecast.papers.experiments import ONE_LAYER, read_experiment
-from orecast.papers.facts import count_facts
 from orecast.papers.maps import MAPS, explain, explained_entries, make_maps, mapped_entries
-from orecast.papers.plan import PROTOCOLS, ReproducedCell, Reproduction, fingerprint, is_network
+from orecast.papers.plan import PROTOCOLS, Reproduction, fingerprint, is_network
 from orecast.papers.report import write_reproduction
 from orecast.papers.study import FACTS, Study, prepare_study, survey_file, survey_table
 from orecast.run import Run, versions
@@ -65,8 +65,11 @@ def reproduce(
     """
     report = progress or (lambda what, done, total: None)
     plan = Reproduction.of(read_experiment(system), kind, survey=survey, seeds=seeds, tables=tables)
-    key = fingerprint(plan, _survey_key(plan))
-    folder = output.resolve()
+    named = plan.survey  # a preset's name, or the hash of a run's configuration and files
+    if not plan.simulated:
+        path = survey_file(plan, Path())
+        named = Provenance.of(plan.config(survey_table(path), path.parent)).key
+    key, folder = fingerprint(plan, named), output.resolve()
     with Run.begin(folder, key, resume=resume, overwrite=overwrite, kind="reproduction") as run:
         if not run.done("survey"):
             report("Building evidence", 0, 1)
@@ -75,10 +78,12 @@ def reproduce(
                 run.carry(CELLS, part)
             report("Building evidence", 1, 1)
         missing = [cell for cell in plan.cells if read_reproduced(folder, cell) is None]
-        seeds = (_content(folder) or {}).get("seeds")
+        seeds = _content(folder).get("seeds")
         if missing or not run.done("results") or seeds != list(range(plan.seeds)):
-            cells = [partial(compute, plan, folder, cell) for cell in missing]
-            whole = [partial(train_whole, plan, folder, stem) for stem in _networks_of_maps(plan)]
+            cells = [partial(compute, plan, folder, key, cell) for cell in missing]
+            mapped = (*mapped_entries(plan), *explained_entries(plan))
+            networks = dict.fromkeys(e.stem for e in mapped if is_network(e.model))
+            whole = [partial(train_whole, plan, folder, key, stem) for stem in networks]
             work_off(
                 [*cells, *whole],
                 folder / CELLS,
@@ -87,45 +92,31 @@ def reproduce(
                 progress=report,
             )
             with run.stage("results") as part:
-                _write_results(plan, folder, part, command, report)
+                _write_results(Study(plan, run), part, command, report)
         run.finish()
         content = _content(folder)
-        assert content is not None
         runs = [cell for cell in content["cells"] if cell["run"] != ONE_LAYER.name]
         scored = {cell["protocol"] for cell in runs if "error" not in cell}
         return Reproduced(output, content, len(missing), scored == set(PROTOCOLS))
 
 
-def _networks_of_maps(plan: Reproduction) -> list[str]:
-    """The entries whose networks are trained on all known places."""
-    wanted = (*mapped_entries(plan), *explained_entries(plan))
-    return list(dict.fromkeys(entry.stem for entry in wanted if is_network(entry.model)))
-
-
-def _content(folder: Path) -> dict[str, Any] | None:
-    """The results in a folder; None where they are missing or damaged."""
+def _content(folder: Path) -> dict[str, Any]:
+    """The results in a folder; empty where they are missing or damaged."""
     try:
-        content: dict[str, Any] = json.loads((folder / "reproduction.json").read_text("utf-8"))
+        return dict(json.loads((folder / "reproduction.json").read_text("utf-8")))
     except (OSError, ValueError):
-        return None
-    return content
+        return {}
 
 
-def _survey_key(plan: Reproduction) -> str:
-    """Key of the survey: a preset's name, or the hash of a run's configuration and files."""
-    if plan.simulated:
-        return plan.survey
-    path = survey_file(plan, Path())
-    return Provenance.of(plan.config(survey_table(path), path.parent)).key
-
-
-def _write_results(
-    plan: Reproduction, folder: Path, part: Path, command: str, report: Progress
-) -> None:
-    """Write maps, explanations, tables and figures of the cells in ``folder`` into ``part``."""
+def _write_results(study: Study, part: Path, command: str, report: Progress) -> None:
+    """Write maps, explanations, tables and figures of the run's cells into ``part``."""
     report("Drawing maps", 0, 1)
-    study = Study(plan, folder)
-    cells = [_content_of(study, cell) for cell in plan.cells]
+    plan, folder, cells = study.plan, study.run.folder, []
+    for cell in plan.cells:
+        found = read_reproduced(folder, cell)
+        if found is not None and "error" not in found and cell.protocol == "spatial":
+            found["caveats"] = caveats_of(study.config(plan.entry(cell.entry), cell.seed))
+        cells.append(found)
     (part / MAPS).mkdir()
     facts = make_maps(study, part / MAPS)
     if not any((part / MAPS).iterdir()):
@@ -150,11 +141,3 @@ def _write_results(
         "generated": examine_generators(study),
     }
     write_reproduction(part, plan.shown, content)
-
-
-def _content_of(study: Study, cell: ReproducedCell) -> dict[str, Any] | None:
-    """A finished cell, with its model's caveats about its leak-free scores."""
-    content = read_reproduced(study.folder, cell)
-    if content is None or "error" in content or cell.protocol != "spatial":
-        return content
-    return content | {"caveats": caveats_of(study.config(study.plan.entry(cell.entry), cell.seed))}

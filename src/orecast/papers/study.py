@@ -17,24 +17,26 @@ from scipy.spatial import cKDTree
 from orecast.arrays import Ints
 from orecast.config import Config, parse, read_toml
 from orecast.errors import ConfigError, InputError, SamplingError
-from orecast.evidence import Evidence, build_evidence, read_evidence, refitted, write_evidence
+from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
 from orecast.evidence.elements import survey_ratios
 from orecast.grid import Grid, window_start
-from orecast.papers.experiments import Entry
-from orecast.papers.experiments import Windows as AuthorsWindows
+from orecast.papers.experiments import AuthorsWindows, PaperEntry
 from orecast.papers.plan import Reproduction
-from orecast.run import write_json
+from orecast.run import Run, write_json
 from orecast.sampling import MapGeometry, Sampling
 from orecast.sampling.augmentation import Slide, Step
 from orecast.simulation import load_preset, presets, simulate, write_district
 from orecast.simulation.laboratory import ANALYTES
+from orecast.splits import build_protocol
+from orecast.splits.paper import GivenSplit
 from orecast.survey import Survey, read_survey
 from orecast.training import build_model
 from orecast.validation import Fitted, Recipe
 from orecast.workflow.audit.windows import read_labels, read_window_pair
+from orecast.workflow.compare.cells import job_of
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import geometry_of
+from orecast.workflow.run.job import Job
 
 _NOWHERE = CRS.from_epsg(3857)  # rows of a table have no position, but a grid needs a CRS
 
@@ -209,32 +211,23 @@ def _found(
 ) -> Ints:
     """Cell of each window's middle, ``(n, 2)``."""
     both = np.concatenate(windows).astype(np.float32)
+    remedy = "name the rasters that they were cut from in the survey's [gridded]"
     if both.shape[3] != len(channels) or survey.gridded is None:
-        raise InputError(
-            f"its windows have {both.shape[3]} channels, the survey has {len(channels)} rasters",
-            where=str(path),
-            remedy="name the rasters that they were cut from in the survey's [gridded]",
-        )
+        what = f"its windows have {both.shape[3]} channels, the survey has {len(channels)} rasters"
+        raise InputError(what, where=str(path), remedy=remedy)
     shared = [k for k, name in enumerate(channels) if name in survey.symbols]
     columns = [survey.symbols.index(channels[k]) for k in shared]
     known = survey.values[:, columns].astype(np.float32)
     cell = {row.tobytes(): number for number, row in enumerate(known)}
     middle = both.shape[1] // 2
-    numbers = [cell.get(row.tobytes()) for row in both[:, middle, middle][:, shared]]
-    missing = sum(number is None for number in numbers)
-    if missing:
-        raise InputError(
-            f"{missing} of {len(numbers)} windows are not found on the survey's rasters",
-            where=str(path),
-            remedy="name the rasters that they were cut from in the survey's [gridded]",
-        )
-    at = np.array([n for n in numbers if n is not None], dtype=np.int64)
-    return np.column_stack(np.divmod(at, survey.gridded.shape[1]))
+    numbers = [cell.get(row.tobytes(), -1) for row in both[:, middle, middle][:, shared]]
+    if missing := numbers.count(-1):
+        what = f"{missing} of {len(numbers)} windows are not found on the survey's rasters"
+        raise InputError(what, where=str(path), remedy=remedy)
+    return np.column_stack(np.divmod(np.array(numbers), survey.gridded.shape[1]))
 
 
 SURVEY, EVIDENCE, FACTS = "survey", "evidence", "survey.json"
-SCRATCH = ".orecast/scratch-cells"
-"""Files for interrupted cells, and files that cells share: removed at the end."""
 _SEED = 0  # of a simulated survey
 Record = Callable[[int, float, float], None]
 
@@ -256,8 +249,7 @@ def prepare_study(plan: Reproduction, folder: Path) -> None:
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
     write_evidence(evidence, folder / EVIDENCE)
     rows, columns = evidence.grid.shape
-    samples = len(survey.values) if survey.gridded is None else 0
-    data = f"{samples:,} samples" if samples else "rasters"
+    data = "rasters" if survey.gridded is not None else f"{len(survey.values):,} samples"
     what = f"simulated district {plan.survey}, seed {_SEED}" if plan.simulated else config.title
     write_json(
         folder / FACTS,
@@ -322,42 +314,24 @@ class Study:
     """The data that all cells of a reproduction share."""
 
     plan: Reproduction
-    folder: Path
+    run: Run
     _whole: dict[str, Fitted] = field(default_factory=dict)  # by entry
 
     @cached_property
-    def path(self) -> Path:
-        """The survey's run.toml."""
-        return survey_file(self.plan, self.folder)
+    def _file(self) -> tuple[dict[str, Any], Path]:
+        """The table of the survey's run.toml, and its folder."""
+        path = survey_file(self.plan, self.run.folder)
+        return survey_table(path), path.parent
 
-    @cached_property
-    def _table(self) -> dict[str, Any]:
-        return survey_table(self.path)
-
-    def config(self, entry: Entry | None = None, seed: int = 0) -> Config:
+    def config(self, entry: PaperEntry | None = None, seed: int = 0) -> Config:
         """The configuration of an entry."""
-        return self.plan.config(self._table, self.path.parent, entry, seed)
+        return self.plan.config(*self._file, entry, seed)
 
     @cached_property
-    def survey(self) -> Survey:
-        """The survey as read."""
-        return read_survey(self.config())
-
-    @cached_property
-    def evidence(self) -> Evidence:
-        """All layers."""
-        return read_evidence(self.folder / EVIDENCE)
-
-    @cached_property
-    def geometry(self) -> MapGeometry:
-        """The map geometry that protocols use."""
-        return geometry_of(self.survey, self.evidence, self.config())
-
-    @cached_property
-    def deposits(self) -> Places:
-        """The known deposits on the evidence."""
-        size = self.config().sampling.window
-        return place_deposits(self.survey.deposits, self.evidence, size, self.survey.findings)
+    def job(self) -> Job:
+        """The survey as read, all evidence layers, and the known deposits on them."""
+        config, evidence = self.config(), read_evidence(self.run.folder / EVIDENCE)
+        return job_of(config, self.run, read_survey(config), evidence)
 
     @cached_property
     def samples(self) -> SamplePlaces | None:
@@ -365,40 +339,50 @@ class Study:
         places = self.plan.experiment.places
         if places.kind != "samples":
             return None
-        counts = self.plan.counts(places.ore, places.barren)
-        return sample_places(
-            self.survey, self.evidence, self.config(), self.deposits, counts, seed=0
-        )
+        job, counts = self.job, self.plan.counts(places.ore, places.barren)
+        return sample_places(job.survey, job.evidence, job.config, job.places, counts, seed=0)
 
     @cached_property
     def rows(self) -> Rows | None:
         """Rows that the paper split; None if they are slid from the deposits."""
-        experiment, places = self.plan.experiment, self.plan.experiment.places
+        job, places = self.job, self.plan.experiment.places
         if self.samples is not None:
             return self.samples.table
         if places.kind == "tiles":
             assert places.step is not None
             return tile_rows(
-                self.evidence,
-                self.geometry,
-                self.deposits.sampling.at,
+                job.evidence,
+                job.geometry,
+                job.places.sampling.at,
                 step=max(1, int(places.step * self.plan.shrink)),
                 counts=self.plan.counts(places.ore, places.barren),
                 seed=0,
             )
-        if experiment.windows is not None and self.survey.gridded is not None:
-            return authors_rows(
-                experiment.windows, self.survey, self.evidence, self.geometry, self.config()
-            )
+        windows = self.plan.experiment.windows
+        if windows is not None and job.survey.gridded is not None:
+            return authors_rows(windows, job.survey, job.evidence, job.geometry, job.config)
         return None
 
     @property
     def places(self) -> Places:
         """Places that the protocol ``spatial`` holds out."""
-        return self.deposits if self.samples is None else self.samples.places
+        return self.job.places if self.samples is None else self.samples.places
+
+    def paper_split(self, entry: PaperEntry | None = None, seed: int = 0) -> Any:
+        """The paper's own split of its rows, or the one by the recipe's definition."""
+        rows = self.rows
+        if rows is not None and rows.train is not None and rows.test is not None:
+            return GivenSplit(rows.train, rows.test, rows.geometry, self.plan.experiment.system)
+        options = self.config(entry, seed).validation
+        geometry = self.job.geometry if rows is None else rows.geometry
+        return build_protocol("paper", options.options, geometry, n_folds=options.folds, seed=seed)
 
     def recipe(
-        self, entry: Entry, seed: int, checkpoints: Path | None = None, record: Record | None = None
+        self,
+        entry: PaperEntry,
+        seed: int,
+        checkpoints: Path | None = None,
+        record: Record | None = None,
     ) -> Recipe:
         """An entry's recipe, with the layers that it learns from.
 
@@ -408,10 +392,10 @@ class Study:
         config = self.config(entry, seed)
         recipe = model_recipe(
             config,
-            self.evidence,
-            self.survey.barren,
+            self.job.evidence,
+            self.job.survey.barren,
             checkpoints=checkpoints,
-            generators=self.folder / SCRATCH / "generators",
+            generators=self.run.scratch("generators"),
         )
         places = len(self.places.sampling)
         negative = recipe.barren if self.samples is None else self.samples.negative
@@ -424,29 +408,23 @@ class Study:
             barren=negative,
         )
 
-    def fitted(self, entry: Entry) -> Fitted:
+    def fitted(self, entry: PaperEntry) -> Fitted:
         """An entry's recipe fitted to all known places, as for a final map; fitted once.
 
         Each tenth of the training is kept, as in a cell.
         """
         if entry.stem not in self._whole:
-            seed, evidence = 0, self.evidence
-            recipe = self.recipe(entry, seed, self.folder / SCRATCH / f"{entry.stem}--map")
+            evidence = self.job.evidence
+            recipe = self.recipe(entry, 0, self.run.scratch(f"{entry.stem}--map"))
             if self.plan.experiment.places.kind == "tiles" and self.rows is not None:
                 rows, rule = self.rows.sampling, ""
             else:
-                rows, rule = recipe.labelled_rows(
-                    evidence, self.places.sampling, evidence.valid, seed
-                )
+                sampling = self.places.sampling
+                rows, rule = recipe.labelled_rows(evidence, sampling, evidence.valid, 0)
             self._whole[entry.stem] = recipe.fit_rows(
-                evidence, rows, hidden=None, seed=seed, negatives_rule=rule
+                evidence, rows, hidden=None, seed=0, negatives_rule=rule
             )
         return self._whole[entry.stem]
-
-    def refit(self, entry: Entry, seed: int) -> Callable[[np.ndarray[Any, Any]], Evidence]:
-        """A function that refits the evidence outside the cells that a fold hides."""
-        config = self.config(entry, seed)
-        return lambda hidden: refitted(self.evidence, self.survey, config, hidden)
 
 
 def _a_place(step: Step, places: int) -> Step:

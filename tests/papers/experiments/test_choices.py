@@ -103,7 +103,7 @@ def test_search_for_alpha() -> None:
 
 def test_generators() -> None:
     for name, generator in (("GAN", AdversarialNetwork), ("VAE", VariationalAutoencoder)):
-        told = taken("resgcn", name)
+        result = taken("resgcn", name)
         built = generator()
         mantissa, exponent = f"{built.rate:.0e}".split("e")
         for words in (
@@ -112,11 +112,11 @@ def test_generators() -> None:
             f"{built.latent} latent",
             f"hidden layers of {built.width}",
         ):
-            assert words in told
+            assert words in result
     assert f"gamma of {AdversarialNetwork().penalty:g}" in taken("resgcn", "GAN")
-    told = taken("resgcn", "random noise and SMOTE")
-    assert f"variance {default(GaussianNoise, 'variance')}" in told
-    assert f"{default(Smote, 'neighbours')} neighbours" in told
+    result = taken("resgcn", "random noise and SMOTE")
+    assert f"variance {default(GaussianNoise, 'variance')}" in result
+    assert f"{default(Smote, 'neighbours')} neighbours" in result
     assert f"{default(Smote, 'neighbours')}," in taken("mfaf", "neighbours of SMOTE")
 
 
@@ -124,9 +124,9 @@ def test_other_models_of_resgcn() -> None:
     width, code = default(Autoencoder, "width"), default(Autoencoder, "code")
     assert f"16-{width}-{code}-{width}-16" in taken("resgcn", "autoencoder")
     assert default(Autoencoder, "reconstruction") == 1
-    told = taken("resgcn", "SVM and random forest")
-    assert f"cost {default(SupportVectors, 'cost'):g}" in told
-    assert f"{default(RandomForest, 'trees')} trees" in told
+    result = taken("resgcn", "SVM and random forest")
+    assert f"cost {default(SupportVectors, 'cost'):g}" in result
+    assert f"{default(RandomForest, 'trees')} trees" in result
     assert default(RandomForest, "leaf") == 1
     assert f"{default(NearestNeighbours, 'neighbours')} neighbours" in taken("resgcn", "KNN")
     assert default(NearestNeighbours, "votes") == "distance"

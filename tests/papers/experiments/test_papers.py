@@ -74,7 +74,7 @@ def test_a_paper_names_itself(system: str) -> None:
     paper = PAPER[system]
     assert paper["title"]
     assert 2022 <= paper["year"] <= 2026
-    assert paper["authors"] or "not" in paper["note"]  # a front page that is lost is told of
+    assert paper["authors"] or "not" in paper["note"]  # a lost front page is noted
     assert all(f["kind"] in FIGURES and f["id"] and f["title"] for f in paper["figure"])
     ids = [t["id"] for t in paper["table"]]
     assert len(ids) == len(set(ids))
@@ -180,8 +180,8 @@ def test_folds_average_to_the_printed_means() -> None:
         assert rows[-1] == values("resgcn", "comparison", model)
 
 
-def test_increases_told_in_the_text_of_mfaf() -> None:
-    for full, without, told in [
+def test_increases_given_in_the_text_of_mfaf() -> None:
+    for full, without, result in [
         ("ResNet18*", "R-CA-ResNet18*", [3.12, 8.57, 8.68, 5.07]),
         ("ShuffleNetV2*", "R-CA-ShuffleNetV2*", [3.81, 2.18, 1.81, 2.73]),
         ("ResNet18*", "R-SA-ResNet18*", [1.53, 1.78, 3.20, 2.37]),
@@ -189,7 +189,7 @@ def test_increases_told_in_the_text_of_mfaf() -> None:
     ]:
         table = [values("mfaf", "ablation-attention", name) for name in (full, without)]
         gained = [a - b for a, b in zip(*table, strict=True)]
-        assert gained == pytest.approx(told, abs=1e-9)
+        assert gained == pytest.approx(result, abs=1e-9)
 
 
 def test_maps_list_as_many_places_as_are_counted() -> None:
@@ -229,11 +229,11 @@ def test_f1_of_ore_beyond_its_bound_is_noted() -> None:
     """F1 of ore is highest where the precision is 1: 2 r / (1 + r)."""
     beyond = 0
     for where in TABLES:
-        for scores, told in at_rows(where):
+        for scores, result in at_rows(where):
             if "f1" in scores and "recall" in scores:
                 bound = 2 * scores["recall"] / (1 + scores["recall"])
                 impossible = scores["f1"] > bound + 1e-4
-                assert impossible == ("F1 is impossible" in told)
+                assert impossible == ("F1 is impossible" in result)
                 beyond += impossible
     assert beyond == 4 + 5 + 2 * 2  # folds, and both means in two tables
 

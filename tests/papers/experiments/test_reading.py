@@ -11,7 +11,7 @@ import pytest
 
 import orecast.papers.experiments
 from orecast.errors import ConfigError
-from orecast.papers.experiments import Caps, Entry, read_experiment, systems
+from orecast.papers.experiments import Caps, PaperEntry, read_experiment, systems
 
 FOLDER = Path(orecast.papers.experiments.__file__).parent
 each_system = pytest.mark.parametrize("system", systems())
@@ -28,34 +28,34 @@ def test_an_unknown_system_is_offered_the_nearest() -> None:
 
 @each_system
 def test_nothing_of_the_files_is_lost(system: str) -> None:
-    told = tomllib.loads((FOLDER / system / "experiment.toml").read_text(encoding="utf-8"))
+    result = tomllib.loads((FOLDER / system / "experiment.toml").read_text(encoding="utf-8"))
     read = read_experiment(system)
-    assert [e.name for e in read.models] == [m["name"] for m in told["model"]]
-    for entry, model in zip(read.models, told["model"], strict=True):
+    assert [e.name for e in read.models] == [m["name"] for m in result["model"]]
+    for entry, model in zip(read.models, result["model"], strict=True):
         own = {k: v for k, v in model.items() if k not in entry.over}
         assert own == {k: list(v) if isinstance(v := getattr(entry, k), tuple) else v for k in own}
         assert entry.over == {k: v for k, v in model.items() if k not in own}
-    assert read.recipe == told["recipe"]
-    assert list(read.grow) == told["grow"]
-    assert [asdict(c) for c in read.choices] == told["choice"]
+    assert read.recipe == result["recipe"]
+    assert list(read.grow) == result["grow"]
+    assert [asdict(c) for c in read.choices] == result["choice"]
     for cap in ("smoke", "hour"):
         given = {k: v for k, v in asdict(read.caps[cap]).items() if v is not None}
-        assert given == told[cap]
+        assert given == result[cap]
 
 
 @each_system
 def test_the_paper_is_read_as_printed(system: str) -> None:
-    told = tomllib.loads((FOLDER / system / "paper.toml").read_text(encoding="utf-8"))
+    result = tomllib.loads((FOLDER / system / "paper.toml").read_text(encoding="utf-8"))
     paper = read_experiment(system).paper
-    assert (paper.title, paper.year, paper.doi) == (told["title"], told["year"], told["doi"])
-    for table, printed in zip(paper.tables, told["table"], strict=True):
+    assert (paper.title, paper.year, paper.doi) == (result["title"], result["year"], result["doi"])
+    for table, printed in zip(paper.tables, result["table"], strict=True):
         assert [r.name for r in table.rows] == [r["name"] for r in printed["row"]]
         for row, raw in zip(table.rows, printed["row"], strict=True):
             assert [math.nan if v is None else v for v in row.values] == pytest.approx(
                 raw["values"], nan_ok=True
             )
             assert len(row.values) == len(table.columns)
-    assert [f.id for f in paper.figures] == [f["id"] for f in told["figure"]]
+    assert [f.id for f in paper.figures] == [f["id"] for f in result["figure"]]
 
 
 @each_system
@@ -108,7 +108,7 @@ def test_layers_without_faults_belong_to_the_last_model_alone() -> None:
     assert all(not e.over for e in others)
 
 
-def test_rows_of_two_networks_are_told_apart_by_their_column() -> None:
+def test_rows_of_two_networks_are_distinguished_by_their_column() -> None:
     rows = read_experiment("resgcn").entries_in("alpha")
     assert len(rows) == 14
     assert rows[0].key == "0.2 (ResGCN)"
@@ -117,4 +117,4 @@ def test_rows_of_two_networks_are_told_apart_by_their_column() -> None:
 
 def test_an_entry_stays_as_it_is() -> None:
     with pytest.raises(FrozenInstanceError):
-        Entry("a", "b", ()).name = "c"  # type: ignore[misc]
+        PaperEntry("a", "b", ()).name = "c"  # type: ignore[misc]

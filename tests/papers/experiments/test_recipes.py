@@ -58,7 +58,7 @@ def test_a_survey_has_the_layers_that_are_asked_for(system: str) -> None:
 
 
 @each_system
-def test_models_stand_in_the_papers_tables(system: str) -> None:
+def test_models_are_in_the_papers_tables(system: str) -> None:
     models = EXPERIMENT[system]["model"]
     for model in models:
         assert model["tables"]
@@ -171,7 +171,7 @@ def test_growth_is_known(system: str) -> None:
         if step["method"] != "slide":
             build_step(**step)
     window = run["recipe"]["sampling"]["window"]
-    assert run["recipe"]["sampling"]["shift"] == 0  # slides are told once, in [[grow]]
+    assert run["recipe"]["sampling"]["shift"] == 0  # slides are set once, in [[grow]]
     for step in run["grow"]:
         for size in {window, *(run[cap].get("window", window) for cap in ("smoke", "hour"))}:
             shift = step.get("options", {}).get("shift", 0) * size // window

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orecast.papers.experiments import Entry, read_experiment
+from orecast.papers.experiments import PaperEntry, read_experiment
 from orecast.papers.report import write_reproduction
 from orecast.papers.report.tables import tables_of
 
 SCORES = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "macro_f1")
 
 
-def cell(entry: Entry, protocol: str, seed: int, level: float = 0.5, **over: Any) -> dict[str, Any]:
+def cell(
+    entry: PaperEntry, protocol: str, seed: int, level: float = 0.5, **over: Any
+) -> dict[str, Any]:
     """A finished cell all of whose scores are ``level``."""
     scores = dict.fromkeys((*SCORES, "mcc", "kappa", "auc"), level)
     spatial = protocol == "spatial"
@@ -42,7 +44,7 @@ def cell(entry: Entry, protocol: str, seed: int, level: float = 0.5, **over: Any
     } | over
 
 
-def refused(entry: Entry, protocol: str, seed: int, what: str) -> dict[str, Any]:
+def refused(entry: PaperEntry, protocol: str, seed: int, what: str) -> dict[str, Any]:
     """A cell that the data refused."""
     error = {"what": what, "where": None, "remedy": None}
     known = {"run": entry.name, "column": entry.column, "protocol": protocol, "seed": seed}
@@ -81,7 +83,7 @@ def lay_beside(system: str, folder: Path) -> None:
     score = rng.random((12, 8)).astype(np.float32)
     score[0, 0] = np.nan
     tiles = np.add.outer(np.arange(12) // 4 * 2, np.arange(8) // 4) + 1
-    numbered = {"tiles": tiles, "predicted": [2, 3], "known": [3]} if system != "ssgsnet" else {}
+    numbered = {"tiles": tiles, "predicted": [2, 3], "known": [3]}
     stems = [experiment.source(e).stem for e in experiment.models] + ["second-area"]
     for stem in stems if experiment.entries_in("map") else []:
         np.savez(
@@ -113,7 +115,7 @@ def row(table: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def run_of(system: str, name: str, column: str | None = None) -> Entry:
+def run_of(system: str, name: str, column: str | None = None) -> PaperEntry:
     """One run of a system, by its row and column."""
     return next(e for e in read_experiment(system).models if (e.name, e.column) == (name, column))
 
@@ -121,8 +123,8 @@ def run_of(system: str, name: str, column: str | None = None) -> Entry:
 def write(folder: Path, system: str, **over: Any) -> tuple[str, dict[str, Any]]:
     """Write a reproduction; return its page and what its JSON holds."""
     path = write_reproduction(folder, read_experiment(system), content(system, **over))
-    told = json.loads((folder / "reproduction.json").read_text(encoding="utf-8"))
-    return path.read_text(encoding="utf-8"), told
+    result = json.loads((folder / "reproduction.json").read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8"), result
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the pictures of a reproduction show stands where the figures say."""
+"""Marks and lines of a reproduction's figures are at their values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from orecast.papers.experiments import read_experiment
-from orecast.papers.report import figures as curves
-from orecast.papers.report import figures as pictures
-from orecast.papers.report import maps
-from orecast.papers.report.tables import ScoredMap, tables_of
+from orecast.papers.maps import ScoredMap
+from orecast.papers.report import figures, maps
+from orecast.papers.report.tables import tables_of
 from orecast.report.drawing import MODEL, RECOMMENDED
+
+NONE = np.array([], int)
 
 
 def table(system, name, cells, kind="hour"):
@@ -30,7 +31,7 @@ def test_scores_along_an_axis_are_at_their_figures(hand):
     cells = hand.every_cell("mfaf", level=0.6) + [
         hand.cell(e, "paper", 1, 0.8) for e in read_experiment("mfaf").runs
     ]
-    figure = curves.against(table("mfaf", "dilations", cells), "Set")
+    figure = figures.against(table("mfaf", "dilations", cells), "Set")
     accuracy, _, _, macro, standard, percentile = [a for a in figure.axes if a.get_visible()]
     titles = [a.get_title(loc="left") for a in (macro, standard)]
     assert titles == ["F1-Score, macro F1 (%)", "F1-Score, standard (%)"]
@@ -50,7 +51,7 @@ def test_scores_along_an_axis_are_at_their_figures(hand):
 
 def test_a_smoke_runs_scores_have_no_published_marks(hand):
     smoke = table("mfaf", "dilations", hand.every_cell("mfaf"), "smoke")
-    figure = curves.against(smoke, "Set")
+    figure = figures.against(smoke, "Set")
     assert all("paper" not in points(a) for a in figure.axes[:5])
     assert [t.get_text() for t in figure.legends[0].texts] == [
         "ours, the paper's split",
@@ -60,33 +61,37 @@ def test_a_smoke_runs_scores_have_no_published_marks(hand):
 
 def test_epochs_are_the_mean_over_seeds_within_their_range():
     def seed(*losses):
-        return [{"epoch": k + 1, "loss": loss, "accuracy": 0.5} for k, loss in enumerate(losses)]
+        return [k + 1 for k in range(len(losses))], losses
 
-    figure = curves.epochs({"paper": {"a": [seed(0.9, 0.5, 0.1), seed(0.7, 0.3, 0.3)]}}, "loss")
+    def drawn(*seeds):
+        return figures.curves({"paper": {"a": seeds}}, "Epoch", "Training loss", whole=True)
+
+    figure = drawn(seed(0.9, 0.5, 0.1), seed(0.7, 0.3, 0.3))
     (line,) = figure.axes[0].lines
     x, y = line.get_data()
     assert (x[0], x[-1]) == (1, 3)
     assert np.interp([1, 2, 3], x, y).tolist() == pytest.approx([0.8, 0.4, 0.2])
     band = figure.axes[0].collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((0.1, 0.9))
-    alone = curves.epochs({"paper": {"a": [seed(0.9)]}}, "loss").axes[0].lines[0]
+    alone = drawn(seed(0.9)).axes[0].lines[0]
     assert alone.get_marker() == "o"
 
 
 def test_curves_of_one_seed_are_drawn_as_they_are_beside_chance():
-    told = ([0, 0.1, 1], [0, 0.6, 1])
-    axes = curves.success_rate({"a": [told]}).axes[0]
+    curve = ([0, 0.1, 1], [0, 0.6, 1])
+    axes = figures.curves({"": {"a": [curve]}}, "x", "y", chance=True).axes[0]
     chance, line = sorted(axes.lines, key=lambda n: n.get_label() != "chance")
-    assert [list(d) for d in line.get_data()] == [list(d) for d in told]
+    assert [list(d) for d in line.get_data()] == [list(d) for d in curve]
     assert [list(d) for d in chance.get_data()] == [[0, 1], [0, 1]]
-    both = curves.roc({"paper": {"a": [told]}, "spatial": {"a": [told], "b": [told]}})
-    assert [a.get_title(loc="left") for a in both.axes] == ["the paper's split", "leak-free"]
+    panels = {"the paper's split": {"a": [curve]}, "leak-free": {"a": [curve], "b": [curve]}}
+    both = figures.curves(panels, "x", "y", chance=True)
+    assert [a.get_title(loc="left") for a in both.axes] == list(panels)
     colours = [{n.get_label(): n.get_color() for n in a.lines} for a in both.axes]
     assert colours[0]["a"] == colours[1]["a"] != colours[1]["b"]
 
 
 def test_a_confusion_has_ore_first_and_shares_of_what_a_place_is(hand):
-    figure = pictures.confusion(table("resnet50", "confusion", hand.every_cell("resnet50")))
+    figure = figures.confusion(table("resnet50", "confusion", hand.every_cell("resnet50")))
     paper, ours = figure.axes
     shown = [
         {t.get_position(): t.get_text().replace("\u00a0", " ") for t in a.texts}
@@ -100,18 +105,18 @@ def test_a_confusion_has_ore_first_and_shares_of_what_a_place_is(hand):
     }  # fmt: skip
     assert [t.get_text() for t in ours.get_xticklabels()] == ["ore", "negative"]
     smoke = table("resnet50", "confusion", hand.every_cell("resnet50"), "smoke")
-    assert len(pictures.confusion(smoke).axes) == 1
+    assert len(figures.confusion(smoke).axes) == 1
 
 
-def test_boxes_stand_at_the_logarithms_of_concentrations():
+def test_boxes_are_at_the_logarithms_of_concentrations():
     values = np.array([[1.0, 100, 5], [10, 1000, 5], [100, 10000, 5], [np.nan, 0, 5]])
-    axes = pictures.distributions(["Au", "Ag", "constant"], values, log=True).axes[0]
+    axes = figures.distributions(["Au", "Ag", "constant"], values, log=True).axes[0]
     medians = [n for n in axes.lines if n.get_color() == RECOMMENDED]
     assert [float(n.get_ydata()[0]) for n in medians] == pytest.approx([1, 3])
     assert [t.get_text() for t in axes.get_xticklabels()] == ["Au", "Ag"]
     labels = {round(t.get_position()[1]): t.get_text() for t in axes.get_yticklabels()}
     assert (labels[0], labels[3]) == ("1", "1000")
-    plain = pictures.distributions(["Au"], [[-1.0], [0.5], [1.0]], log=False).axes[0]
+    plain = figures.distributions(["Au"], [[-1.0], [0.5], [1.0]], log=False).axes[0]
     assert plain.get_ylabel() == "Centred log-ratio"
 
 
@@ -120,7 +125,7 @@ def test_a_numbered_map_has_north_up_and_its_tiles_where_they_lie():
     score[3, 5] = np.nan
     tiles = np.add.outer(np.arange(4) // 2 * 3, np.arange(6) // 2) + 1
     map_ = ScoredMap(score, 1, np.array([[3.0, 1.0]]), tiles, np.array([2]), np.array([4]))
-    figure = maps.scored({"a": map_}, cell=500.0)
+    figure = maps.scored(map_, "a", 500.0)
     axes = figure.axes[0]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # row 0 on top
     assert np.array_equal(axes.images[0].get_array().filled(np.nan), score, equal_nan=True)
@@ -141,37 +146,39 @@ def test_a_numbered_map_has_north_up_and_its_tiles_where_they_lie():
     assert [t.get_text() for t in figure.legends[0].texts] == ["predicted as ore", "known deposit"]
 
 
-def test_the_number_of_a_bent_area_stands_inside_it():
+def test_the_number_of_a_bent_area_is_inside_it():
     tiles = np.ones((7, 7), int)
     tiles[:5, 1:6] = 0
     map_ = ScoredMap(
-        np.random.default_rng(0).random((7, 7)), 1, np.empty((0, 2)), tiles, np.array([1])
+        np.random.default_rng(0).random((7, 7)), 1, np.empty((0, 2)), tiles, np.array([1]), NONE
     )
-    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    (text,) = maps.scored(map_, "a", None).axes[0].texts
     x, y = text.get_position()
     assert tiles[int(y), int(x)] == 1
 
 
-def test_a_number_stands_beside_a_deposit_in_the_middle():
+def test_a_number_is_beside_a_deposit_in_the_middle():
     map_ = ScoredMap(
-        np.ones((41, 61)), 1, np.array([[20.0, 30.0]]), np.ones((41, 61), int), np.array([1])
+        np.ones((41, 61)), 1, np.array([[20.0, 30.0]]), np.ones((41, 61), int), np.array([1]), NONE
     )
-    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    (text,) = maps.scored(map_, "a", None).axes[0].texts
     x, y = text.get_position()
     assert 1 <= abs(x - 30) + abs(y - 20) < 4
 
 
 def test_a_number_keeps_to_the_middle_where_deposits_are_everywhere():
     tiles = np.ones((3, 3), int)
-    map_ = ScoredMap(np.ones((3, 3)), 1, np.argwhere(tiles).astype(float), tiles, np.array([1]))
-    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    map_ = ScoredMap(
+        np.ones((3, 3)), 1, np.argwhere(tiles).astype(float), tiles, np.array([1]), NONE
+    )
+    (text,) = maps.scored(map_, "a", None).axes[0].texts
     assert text.get_position() == (1, 1)
 
 
 def test_what_is_not_predicted_as_ore_is_paler():
     tiles = np.array([[1, 1, 0], [1, 0, 0]])
-    map_ = ScoredMap(np.ones((2, 3)), 1, np.empty((0, 2)), tiles, np.array([1]))
-    _, veil = maps.scored({"a": map_}, None).axes[0].images
+    map_ = ScoredMap(np.ones((2, 3)), 1, np.empty((0, 2)), tiles, np.array([1]), NONE)
+    _, veil = maps.scored(map_, "a", None).axes[0].images
     white = np.asarray(veil.get_array())
     assert (white[..., :3] == 1).all()
     assert ((white[..., 3] == 0) == (tiles == 1)).all()
@@ -180,8 +187,8 @@ def test_what_is_not_predicted_as_ore_is_paler():
 def test_a_large_area_with_a_hole_in_its_middle_is_numbered_where_it_is_widest():
     tiles = np.ones((9, 12), int)
     tiles[2:7, 4:7] = 0
-    map_ = ScoredMap(np.ones((9, 12)), 1, np.empty((0, 2)), tiles, np.array([1]))
-    (text,) = maps.scored({"a": map_}, None).axes[0].texts
+    map_ = ScoredMap(np.ones((9, 12)), 1, np.empty((0, 2)), tiles, np.array([1]), NONE)
+    (text,) = maps.scored(map_, "a", None).axes[0].texts
     x, y = text.get_position()
     assert x == 9  # half-way between the hole and the edge
     assert 2 <= y <= 6
@@ -189,15 +196,15 @@ def test_a_large_area_with_a_hole_in_its_middle_is_numbered_where_it_is_widest()
 
 def test_too_many_tiles_are_numbered_only_where_predicted():
     tiles = np.arange(1, 10_001).reshape(100, 100)
-    map_ = ScoredMap(np.ones((100, 100)), 1, np.empty((0, 2)), tiles, np.array([7]))
-    assert [t.get_text() for t in maps.scored({"a": map_}, None).axes[0].texts] == ["7"]
+    map_ = ScoredMap(np.ones((100, 100)), 1, np.empty((0, 2)), tiles, np.array([7]), NONE)
+    assert [t.get_text() for t in maps.scored(map_, "a", None).axes[0].texts] == ["7"]
 
 
 def test_areas_that_are_not_predicted_have_no_number():
     areas = np.zeros((6, 6), int)
     areas[1, 1], areas[3:, 3:] = 1, 2
-    map_ = ScoredMap(np.ones((6, 6)), 1, np.empty((0, 2)), areas, np.array([2]))
-    assert [t.get_text() for t in maps.scored({"a": map_}, None).axes[0].texts] == ["2"]
+    map_ = ScoredMap(np.ones((6, 6)), 1, np.empty((0, 2)), areas, np.array([2]), NONE)
+    assert [t.get_text() for t in maps.scored(map_, "a", None).axes[0].texts] == ["2"]
 
 
 def test_layers_are_drawn_each_on_its_scale():
@@ -210,7 +217,7 @@ def test_layers_are_drawn_each_on_its_scale():
 
 
 def test_colours_of_the_sides_are_those_of_the_report(hand):
-    figure = curves.against(table("mfaf", "beta", hand.every_cell("mfaf")), "β")
+    figure = figures.against(table("mfaf", "beta", hand.every_cell("mfaf")), "β")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     shown = {n: h.lines[0].get_color() for n, h in zip(labels, handles, strict=True)}
     assert shown["ours, leak-free"] == MODEL

@@ -33,10 +33,10 @@ def parsed(text):
 
 @pytest.mark.parametrize("system", systems())
 def test_the_markdown_has_every_table_whole(hand, tmp_path, system):
-    text, told = hand.write(tmp_path, system)
+    text, result = hand.write(tmp_path, system)
     tables = parsed(text)
     paper = read_experiment(system).paper
-    assert len(told["tables"]) == len(paper.tables)
+    assert len(result["tables"]) == len(paper.tables)
     for table in paper.tables:
         (cells,) = [c for head, c in tables.items() if head.startswith(table.title)]
         assert len({len(line) for line in cells}) == 1
@@ -47,25 +47,25 @@ def test_the_markdown_has_every_table_whole(hand, tmp_path, system):
             if value is not None and value < 1000:
                 assert f"{value:.{column.digits}f}" in [c for line in cells for c in line]
     choices = next(c for head, c in tables.items() if head.startswith("Choices"))
-    assert len(choices) - 2 == len(read_experiment(system).choices) == len(told["choices"])
+    assert len(choices) - 2 == len(read_experiment(system).choices) == len(result["choices"])
 
 
 @pytest.mark.parametrize("system", systems())
-def test_parts_of_the_page_stand_alone(hand, tmp_path, system):
-    text, told = hand.write(tmp_path, system)
+def test_parts_of_the_page_are_whole_alone(hand, tmp_path, system):
+    text, result = hand.write(tmp_path, system)
     paragraphs = [
         citation(read_experiment(system).paper),
-        beats_chance_sentence(told),
-        legend(told),
+        beats_chance_sentence(result),
+        legend(result),
     ]
-    paragraphs += [*what_was_run(told), choices_table(told["choices"])]
-    paragraphs += ["\n".join(set_table(table)) for table in told["tables"]]
-    assert len(told["tables"]) > 0
+    paragraphs += [*what_was_run(result), choices_table(result["choices"])]
+    paragraphs += ["\n".join(set_table(table)) for table in result["tables"]]
+    assert len(result["tables"]) > 0
     assert all(paragraph and paragraph in text for paragraph in paragraphs)
 
 
 def test_the_head_says_what_was_run(hand, tmp_path):
-    text, told = hand.write(tmp_path, "gk-dcn")
+    text, result = hand.write(tmp_path, "gk-dcn")
     head = text.partition("## Tables")[0]
     for said in ("10.5194/gmd-19-2219-2026", "Xinyu Zhang", "epochs 50 → 10", "A district."):
         assert said in head
@@ -73,20 +73,20 @@ def test_the_head_says_what_was_run(hand, tmp_path):
     assert "Under `spatial`" in head
     assert "`paper` here: a random split." in head
     assert "orecast reproduce gk-dcn" in text
-    assert told["kind"] == "hour"
+    assert result["kind"] == "hour"
     assert "Capped" not in hand.write(tmp_path, "gk-dcn", kind="full")[0]
 
 
 def test_runs_above_chance_are_named(hand, tmp_path):
     runs = read_experiment("gk-dcn").runs
     cells = [hand.cell(e, "spatial", 0, 0.5 + 0.1 * k) for k, e in enumerate(runs)]
-    text, told = hand.write(tmp_path, "gk-dcn", cells=cells)
-    (line,) = [s for s in text.splitlines() if "above chance,**" in s]
-    assert "2 of 4 runs are above chance" in line
+    text, result = hand.write(tmp_path, "gk-dcn", cells=cells)
+    (line,) = [s for s in text.splitlines() if "beat chance:**" in s]
+    assert "2 of 4 runs beat chance" in line
     assert "GK-DCN 80.0 (70.0–90.0); DCN 70.0 (60.0–80.0)." in line
-    assert [f["run"] for f in told["standing"]] == ["GK-DCN", "DCN", "GK-CNN", "CNN"]
+    assert [f["run"] for f in result["ranking"]] == ["GK-DCN", "DCN", "GK-CNN", "CNN"]
     text, _ = hand.write(tmp_path, "gk-dcn", cells=hand.every_cell("gk-dcn"))
-    assert "none of 4 runs is above chance" in text
+    assert "none of 4 runs beats chance" in text
     text, _ = hand.write(tmp_path, "gk-dcn", cells=[])
     assert "No run has a score" in text
 
@@ -104,11 +104,11 @@ def test_runs_are_held_against_one_layer(hand, tmp_path, level, said):
     runs = read_experiment("gk-dcn").runs
     cells = [hand.cell(e, "spatial", 0, 0.5 + 0.1 * k) for k, e in enumerate(runs)]
     layer = hand.cell(ONE_LAYER, "spatial", 0, level)
-    text, told = hand.write(tmp_path, "gk-dcn", cells=[*cells, layer])
-    assert said in beats_chance_sentence(told)
-    assert beats_chance_sentence(told) in text
-    assert told["one_layer"]["value"] == pytest.approx(100 * level)
-    assert len(told["standing"]) == 4
+    text, result = hand.write(tmp_path, "gk-dcn", cells=[*cells, layer])
+    assert said in beats_chance_sentence(result)
+    assert beats_chance_sentence(result) in text
+    assert result["one_layer"]["value"] == pytest.approx(100 * level)
+    assert len(result["ranking"]) == 4
     assert "One layer" not in hand.write(tmp_path, "gk-dcn", cells=cells)[0]
 
 

@@ -1,4 +1,4 @@
-"""A table beside the paper's in Markdown, and what is told below it."""
+"""A table beside the paper's in Markdown, and the notes below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orecast.report.tables import Table
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
-def test_pipes_stand_below_each_other():
+def test_pipes_are_below_each_other():
     table = Table("", ("", "AUC, paper", "Why"), [("a|b", "0.9", "x" * 90), ("c", "–", "y")])
     lines = aligned(table).splitlines()
     for position in (0, 1):
@@ -58,23 +58,23 @@ def test_weights_are_below_the_tables_of_their_networks(hand):
         {"run": "0.1", "weights": 184684, "in_full": 11204588},
     ]
     experiment, cells = read_experiment("mfaf"), hand.every_cell("mfaf")
-    told = {t["id"]: t for t in tables_of(experiment, cells, "hour", weights=found)}
-    names = {name: [w["run"] for w in t["weights"]] for name, t in told.items()}
+    result = {t["id"]: t for t in tables_of(experiment, cells, "hour", weights=found)}
+    names = {name: [w["run"] for w in t["weights"]] for name, t in result.items()}
     assert names["comparison"] == ["ResNet18", "ResNet18*", "GoogLeNet"]
     assert names["beta"] == ["0", "0.1", "0.4"]  # 0 shares ResNet18's run, 0.4 that of ResNet18*
     assert names["screening"] == []
-    lines = [s.replace("\u202f", ",") for s in set_table(told["beta"])]
+    lines = [s.replace("\u202f", ",") for s in set_table(result["beta"])]
     assert [s for s in lines if "Weights" in s] == [
         "- Weights, as run of those in full: 179,521 of 11,198,977 (0); "
         "184,684 of 11,204,588 (0.1, 0.4)."
     ]
-    lines = [s.replace("\u202f", ",") for s in set_table(told["comparison"])]
+    lines = [s.replace("\u202f", ",") for s in set_table(result["comparison"])]
     assert any("; all 5,622,881 (GoogLeNet)." in s for s in lines)
     older = set_table(hand.table("mfaf", "comparison", cells))
     assert not any("Weights" in s for s in older)
 
 
-def test_what_a_model_declares_stands_below_its_table_once(hand):
+def test_what_a_model_declares_is_below_its_table_once(hand):
     said = "its weight has seen those that are held out"
     gk, plain = hand.entry("gk-dcn", "GK-DCN"), hand.entry("gk-dcn", "CNN")
     cells = [hand.cell(e, "spatial", s, scores={"f1": 0.5}) for e in (gk, plain) for s in (0, 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orecast.papers.experiments import read_experiment
-from orecast.papers.report.tables import ranking, run_label
+from orecast.papers.report.tables import Results, run_label
 
 
 def test_a_run_above_chance_is_so_in_every_seed(hand):
@@ -14,13 +14,14 @@ def test_a_run_above_chance_is_so_in_every_seed(hand):
         hand.cell(resnet, "spatial", 1, percentile={"value": 0.7, "low": 0.5, "high": 0.9}),
         hand.cell(hand.entry("ssgsnet", "SSGSNet"), "spatial", 0, percentile=None),
     ]
-    found = ranking(read_experiment("ssgsnet"), cells)
-    assert [(f["run"], f["stands"]) for f in found] == [("ResNet", False), ("ViT", True)]
+    found = Results(read_experiment("ssgsnet"), cells).ranking()
+    assert [(f["run"], f["above_chance"]) for f in found] == [("ResNet", False), ("ViT", True)]
 
 
 def test_a_shared_run_is_never_counted_twice(hand):
     cells = [hand.cell(hand.entry("mfaf", "ResNet18*"), p, 0, 0.7) for p in ("paper", "spatial")]
-    assert [f["run"] for f in ranking(read_experiment("mfaf"), cells)] == ["ResNet18*"]
+    found = Results(read_experiment("mfaf"), cells).ranking()
+    assert [f["run"] for f in found] == ["ResNet18*"]
 
 
 def test_a_run_is_named_by_what_it_is(hand):

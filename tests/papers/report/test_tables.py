@@ -12,7 +12,7 @@ from orecast.papers.report.markdown import set_table
 from orecast.papers.report.tables import is_misnamed, is_ours_alone, tables_of
 
 
-def test_mean_and_spread_over_seeds_stand_beside_the_papers_figure(hand):
+def test_mean_and_spread_over_seeds_are_beside_the_papers_figure(hand):
     vit = hand.entry("ssgsnet", "ViT")
     cells = [hand.cell(vit, "paper", k, level) for k, level in enumerate((0.90, 0.92, 0.97))]
     cells += [hand.cell(vit, "spatial", 0, 0.6)]
@@ -38,7 +38,7 @@ def test_a_column_in_per_cent_has_ours_in_per_cent(hand):
     assert values == [62.5, *[0.625] * 4]
 
 
-def test_the_standard_score_stands_beside_what_the_paper_calls_so(hand):
+def test_the_standard_score_is_beside_what_the_paper_calls_so(hand):
     resnet = hand.entry("resnet50", "ResNet")
     scores = {"accuracy": 0.1, "balanced_accuracy": 0.2, "macro_f1": 0.3, "auc": 0.8, "f1": 0.9}
     other = {name: score / 2 for name, score in scores.items()}
@@ -116,7 +116,7 @@ def test_each_blank_says_why(hand):
     )
 
 
-def test_a_seed_that_was_refused_is_told_beside_those_that_were_not(hand):
+def test_a_seed_that_was_refused_is_reported_beside_those_that_were_not(hand):
     vit = hand.entry("ssgsnet", "ViT")
     cells = [
         hand.cell(vit, "spatial", 0, 0.6),
@@ -134,7 +134,7 @@ def test_a_shared_run_is_shown_in_both_rows(hand):
         assert figures["paper"][0]["value"] == pytest.approx(70)
 
 
-def test_a_row_of_ours_that_the_paper_has_not_stands_behind_its_neighbour(hand):
+def test_a_row_of_ours_that_the_paper_lacks_is_behind_its_neighbour(hand):
     found = hand.table("mfaf", "beta", hand.every_cell("mfaf"))
     names = [r["name"] for r in found["rows"]]
     assert names[:3] == ["0", "0, the framework", "0.1"]
@@ -225,7 +225,7 @@ def test_a_smoke_run_has_nothing_published(hand, system):
 
 
 @pytest.mark.parametrize("system", systems())
-def test_every_figure_of_a_paper_stands_in_its_place(hand, system):
+def test_every_figure_of_a_paper_is_in_its_place(hand, system):
     paper = read_experiment(system).paper
     for found, printed in zip(
         tables_of(read_experiment(system), [], "full"), paper.tables, strict=True

@@ -31,13 +31,13 @@ def numbers(system):
 @pytest.mark.parametrize("system", systems())
 def test_a_smoke_run_says_so_and_prints_nothing_published(hand, tmp_path, system):
     hand.lay_beside(system, tmp_path)
-    text, told = hand.write(tmp_path, system, kind="smoke")
+    text, result = hand.write(tmp_path, system, kind="smoke")
     assert text.splitlines()[2].startswith("**Smoke run.**")
     assert "Whose" not in text or "| paper " not in text
     assert ", paper" not in text
     assert "leaves" not in text
-    assert told["choices"] == []
-    whole = text + json.dumps(told, ensure_ascii=False)
+    assert result["choices"] == []
+    whole = text + json.dumps(result, ensure_ascii=False)
     there = {
         n for n in numbers(system) if re.search(rf"(?<![\d.]){re.escape(n)}(?![\d.]?\d)", whole)
     }
@@ -55,10 +55,10 @@ def test_a_smoke_run_says_so_and_prints_nothing_published(hand, tmp_path, system
 @pytest.mark.parametrize("system", systems())
 def test_every_figure_is_drawn(hand, tmp_path, system):
     hand.lay_beside(system, tmp_path)
-    text, told = hand.write(tmp_path, system)
+    text, result = hand.write(tmp_path, system)
     figures = read_experiment(system).paper.figures
-    assert [f["id"] for f in told["figures"]] == ["standing", *(f.id for f in figures)]
-    for figure in told["figures"]:
+    assert [f["id"] for f in result["figures"]] == ["ranking", *(f.id for f in figures)]
+    for figure in result["figures"]:
         assert figure["files"], figure["id"]
         assert not figure["blank"]
         for file in figure["files"]:
@@ -70,21 +70,21 @@ def test_every_figure_is_drawn(hand, tmp_path, system):
     ("system", "table"),
     [("mfaf", "dilations"), ("resnet50", "tiles"), ("resgcn", "confusion")],
 )
-def test_of_one_table_the_rest_of_the_figures_are_told_as_not_run(hand, tmp_path, system, table):
+def test_of_one_table_other_figures_are_reported_as_not_run(hand, tmp_path, system, table):
     plan = Reproduction.of(read_experiment(system), "smoke", tables=(table,))
     shown = {(entry.name, entry.column) for entry in plan.entries}
     cells = [c for c in hand.every_cell(system) if (c["run"], c["column"]) in shown]
     content = hand.content(system, kind="smoke", cells=cells)
     write_reproduction(tmp_path, plan.shown, content)
-    told = json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))
-    assert [t["id"] for t in told["tables"]] == [table]
+    result = json.loads((tmp_path / "reproduction.json").read_text(encoding="utf-8"))
+    assert [t["id"] for t in result["tables"]] == [table]
     assert "not run" in (tmp_path / "reproduction.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("system", systems())
 def test_figures_without_material_say_why(hand, tmp_path, system):
-    _, told = hand.write(tmp_path, system, cells=[])
-    assert all(f["blank"] and not f["files"] for f in told["figures"])
+    _, result = hand.write(tmp_path, system, cells=[])
+    assert all(f["blank"] and not f["files"] for f in result["figures"])
 
 
 def test_where_a_guided_network_looks_is_drawn_too(hand, tmp_path):
@@ -95,22 +95,22 @@ def test_where_a_guided_network_looks_is_drawn_too(hand, tmp_path):
     SamplingOffsets(
         np.repeat(regular[:, None], 2, axis=1) + 0.3, regular, np.ones((1, 2, 9)), "Au", window
     ).save(tmp_path / "offsets.npz")
-    text, told = hand.write(tmp_path, "gk-dcn")
-    assert [f["id"] for f in told["figures"]] == ["standing", "grad-cam", "offsets"]
+    text, result = hand.write(tmp_path, "gk-dcn")
+    assert [f["id"] for f in result["figures"]] == ["ranking", "grad-cam", "offsets"]
     assert "](figures/grad-cam.png)" in text
     assert (tmp_path / "figures" / "offsets.png").is_file()
 
 
 def test_weights_of_narrowed_networks_are_written(hand, tmp_path):
     weights = [{"run": "ViT", "weights": 24113, "in_full": 4883201}]
-    text, told = hand.write(tmp_path, "ssgsnet", weights=weights)
-    assert told["weights"] == told["tables"][0]["weights"] == weights
+    text, result = hand.write(tmp_path, "ssgsnet", weights=weights)
+    assert result["weights"] == result["tables"][0]["weights"] == weights
     assert text.count("24\u202f113 of 4\u202f883\u202f201 (ViT)") == 1
 
 
 def test_nan_in_facts_is_null(hand, tmp_path):
-    _, told = hand.write(tmp_path, "gk-dcn", facts={"map": {"a": {"b": float("nan")}}})
-    assert told["facts"] == {"map": {"a": {"b": None}}}
+    _, result = hand.write(tmp_path, "gk-dcn", facts={"map": {"a": {"b": float("nan")}}})
+    assert result["facts"] == {"map": {"a": {"b": None}}}
 
 
 def test_what_cannot_be_read_is_named(hand, tmp_path):

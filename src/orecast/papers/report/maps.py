@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from orecast.arrays import Floats, Ints
-from orecast.papers.report.tables import Arrays, ScoredMap
+from orecast.papers.maps import Arrays, ScoredMap
 from orecast.report.drawing import (
     FAINT,
     INK,
@@ -36,31 +35,43 @@ _DOT, _RIM = 20, 0.9  # area of a deposit's mark and width of its rim, in points
 _MOST_LAYERS = 20
 
 
-def scored(maps: Mapping[str, ScoredMap], cell: float | None) -> Figure:
-    """Draw maps of scores beside each other, by label, each on its own scale.
+def scored(map_: ScoredMap, label: str, cell: float | None) -> Figure:
+    """Draw a map of scores with numbered areas and deposits.
 
     ``cell`` is the side of a cell in metres, for the scale bar; None where it is not known.
     """
-    across = min(len(maps), 3)
-    down = math.ceil(len(maps) / across)
-    wide = (_WIDTH - _GAP) / across - _GAP
-    tall = min(wide * max(m.score.shape[0] / m.score.shape[1] for m in maps.values()), 8.0)
-    height = down * (_ABOVE + tall + _BELOW) + _KEY
+    rows, columns = map_.score.shape
+    wide = (_WIDTH - _GAP) - _GAP
+    tall = min(wide * (rows / columns), 8.0)
+    height = (_ABOVE + tall + _BELOW) + _KEY
     figure = new_figure(_WIDTH, height, constrained=False)
-    keys: dict[str, Artist] = {}
-    for k, (label, map_) in enumerate(maps.items()):
-        left = _GAP + (k % across) * (wide + _GAP)
-        bottom = height - (k // across + 1) * (_ABOVE + tall + _BELOW) + _BELOW
-        panel = _Panel(figure, left, bottom, wide, tall)
-        axes, image = panel.map(map_.score)
-        axes.set_title(lettering(label, int(14 * wide)), fontsize=9, color=INK, loc="left")
-        if map_.tiles is not None:
-            keys |= _tiles(axes, map_, points=72 * wide / map_.score.shape[1])
-        keys |= _deposits(axes, map_.deposits)
-        panel.scale(image, "Probability of ore")
-        panel.north(None if cell is None else cell * map_.step / 1000 * map_.score.shape[1])
+    bottom = height - (_ABOVE + tall + _BELOW) + _BELOW
+
+    def below(y: float, across: float, up: float) -> Axes:
+        """Add axes ``y`` inches from the map's panel, at its left edge."""
+        return figure.add_axes((_GAP / _WIDTH, (bottom + y) / height, across / _WIDTH, up / height))
+
+    shrink = min(wide / columns, tall / rows)  # a narrow map is at the left
+    axes = below(tall - rows * shrink, columns * shrink, rows * shrink)
+    image = _image(axes, map_.score)
+    axes.set_title(lettering(label, int(14 * wide)), fontsize=9, color=INK, loc="left")
+    handles = [_tiles(axes, map_, points=72 * wide / columns)]
+    if len(map_.deposits):
+        y, x = map_.deposits.T
+        rim: dict[str, Any] = {"edgecolor": "black", "linewidth": _RIM}
+        size = _DOT if len(x) <= 100 else 8
+        handles.append(
+            axes.scatter(x, y, s=size, facecolor="white", **rim, zorder=7, label="known deposit")
+        )
+    bar = below(-0.2, 0.5 * wide, 0.1)
+    figure.colorbar(image, cax=bar, orientation="horizontal").outline.set_visible(False)
+    bar.tick_params(labelsize=7.5, length=2, color=FAINT, labelcolor=INK)
+    bar.locator_params(nbins=5)
+    bar.set_xlabel("Probability of ore", fontsize=8, color=INK, labelpad=2)
+    across_km = None if cell is None else cell * map_.step / 1000 * columns
+    _north(below(-0.5, wide, 0.5), wide, across_km)
     figure.legend(
-        handles=list(keys.values()),
+        handles=handles,
         loc="lower left",
         bbox_to_anchor=((_GAP - 0.1) / _WIDTH, 0.02 / height),
         ncols=3,
@@ -95,7 +106,7 @@ def _image(axes: Axes, values: Floats) -> AxesImage:
     return axes.imshow(values, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
 
 
-def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
+def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> Artist:
     """The grid of tiles with numbers; those predicted as ore have a thick line, the rest is paler.
 
     ``points`` is the width of a lattice point on the page.
@@ -104,7 +115,6 @@ def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
     from matplotlib.lines import Line2D
 
     tiles = map_.tiles
-    assert tiles is not None
     axes.add_collection(
         LineCollection(list(_edges(tiles)), colors="white", linewidths=0.4, alpha=0.8)
     )
@@ -116,14 +126,12 @@ def _tiles(axes: Axes, map_: ScoredMap, *, points: float) -> dict[str, Artist]:
     axes.add_collection(LineCollection(outline, colors="white", linewidths=2.6, zorder=3))
     axes.add_collection(LineCollection(outline, colors=RECOMMENDED, linewidths=1.5, zorder=4))
     _numbers(axes, map_, points)
-    key = Line2D([], [], color=RECOMMENDED, linewidth=1.5, label="predicted as ore")
-    return {"predicted": key}
+    return Line2D([], [], color=RECOMMENDED, linewidth=1.5, label="predicted as ore")
 
 
 def _numbers(axes: Axes, map_: ScoredMap, points: float) -> None:
     from matplotlib.patheffects import withStroke
 
-    assert map_.tiles is not None
     numbers, count = np.unique(map_.tiles, return_counts=True)
     side = points * math.sqrt(float(np.median(count[numbers > 0])))
     size = min(8.0, side / (0.7 * len(str(numbers.max()))), 0.8 * side)
@@ -190,72 +198,24 @@ def _edges(areas: Ints) -> Floats:
     return np.concatenate([upright, level]).reshape(-1, 2, 2)
 
 
-def _deposits(axes: Axes, at: Floats) -> dict[str, Artist]:
-    if not len(at):
-        return {}
-    dots: Any = axes.scatter(
-        at[:, 1],
-        at[:, 0],
-        s=_DOT if len(at) <= 100 else 8,
-        facecolor="white",
-        edgecolor="black",
-        linewidth=_RIM,
-        zorder=7,
-        label="known deposit",
+def _north(strip: Axes, wide: float, across_km: float | None) -> None:
+    """Draw the north arrow below a map, and a scale bar if the map's width is known."""
+    strip.set(xlim=(0, wide), ylim=(0, 0.5))
+    strip.set_axis_off()
+    strip.annotate(
+        "N",
+        xy=(wide - 0.08, 0.44),
+        xytext=(wide - 0.08, 0.12),
+        fontsize=8,
+        color=INK,
+        ha="center",
+        va="center",
+        arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 3, "shrinkB": 0},
     )
-    return {"deposits": dots}
-
-
-class _Panel(NamedTuple):
-    """The position of a map on its figure, in inches; scale and north arrow are below it."""
-
-    figure: Figure
-    left: float
-    bottom: float
-    wide: float
-    tall: float
-
-    def axes(self, left: float, bottom: float, wide: float, tall: float) -> Axes:
-        """Add axes with their corner ``left`` and ``bottom`` of the map's corner."""
-        width, height = self.figure.get_size_inches()
-        x, y = self.left + left, self.bottom + bottom
-        return self.figure.add_axes((x / width, y / height, wide / width, tall / height))
-
-    def map(self, score: Floats) -> tuple[Axes, AxesImage]:
-        """Draw the map; a narrow one is at the left of its panel."""
-        rows, columns = score.shape
-        shrink = min(self.wide / columns, self.tall / rows)
-        axes = self.axes(0, self.tall - rows * shrink, columns * shrink, rows * shrink)
-        return axes, _image(axes, score)
-
-    def scale(self, image: AxesImage, title: str) -> None:
-        """Draw the colour scale below the left half of the map."""
-        bar = self.axes(0, -0.2, 0.5 * self.wide, 0.1)
-        scale = self.figure.colorbar(image, cax=bar, orientation="horizontal")
-        scale.outline.set_visible(False)
-        bar.tick_params(labelsize=7.5, length=2, color=FAINT, labelcolor=INK)
-        bar.locator_params(nbins=3 if self.wide < 3 else 5)
-        bar.set_xlabel(title, fontsize=8, color=INK, labelpad=2)
-
-    def north(self, across_km: float | None) -> None:
-        """Draw the north arrow below the map, and a scale bar if the map's width is known."""
-        strip = self.axes(0, -0.5, self.wide, 0.5)
-        strip.set(xlim=(0, self.wide), ylim=(0, 0.5))
-        strip.set_axis_off()
-        strip.annotate(
-            "N",
-            xy=(self.wide - 0.08, 0.44),
-            xytext=(self.wide - 0.08, 0.12),
-            fontsize=8,
-            color=INK,
-            ha="center",
-            va="center",
-            arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 3, "shrinkB": 0},
-        )
-        if across_km is not None:
-            length = scale_length(0.7 * across_km)
-            end = self.wide - 0.3
-            start = end - length / across_km * self.wide
-            strip.plot([start, end], [0.4, 0.4], color=INK, linewidth=1.5, solid_capstyle="butt")
-            middle = (start + end) / 2
-            strip.text(middle, 0.33, f"{length:g} km", fontsize=8, color=INK, ha="center", va="top")
+    if across_km is not None:
+        length = scale_length(0.7 * across_km)
+        end = wide - 0.3
+        start = end - length / across_km * wide
+        strip.plot([start, end], [0.4, 0.4], color=INK, linewidth=1.5, solid_capstyle="butt")
+        middle = (start + end) / 2
+        strip.text(middle, 0.33, f"{length:g} km", fontsize=8, color=INK, ha="center", va="top")

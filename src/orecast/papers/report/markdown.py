@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orecast.papers.experiments import Paper
+from orecast.papers.experiments import Publication
 from orecast.papers.report.tables import (
     OURS,
     PAPER,
@@ -14,6 +14,7 @@ from orecast.papers.report.tables import (
     is_misnamed,
     is_ours_alone,
     is_renamed,
+    ranked_columns,
     score_words,
 )
 from orecast.report.tables import DASH, Table, number
@@ -27,6 +28,7 @@ _WHOSE = {
 _WIDEST = 6  # most figures in a line
 _LONGEST = 60  # most letters to which a last column is padded
 _RANK = "Percentile"
+_KEPT = {True: "yes", False: "no", None: DASH}
 Row = Mapping[str, Any]
 
 
@@ -38,7 +40,11 @@ def set_table(table: Row) -> list[str]:
         *([table["note"]] if table["note"] else []),
         *_meanings(table),
         *(f"{row['name']}: {row['note']}" for row in table["rows"] if row["note"]),
-        *(f"{row['name']} failed under {r}" for row in table["rows"] for r in _refused(row)),
+        *(
+            f"{row['name']} failed under {r}"
+            for row in table["rows"]
+            for r in row.get("refused", ())
+        ),
         *_declared(table),
         *_blanks(table),
         *_without_positives(table),
@@ -99,11 +105,6 @@ def _weights(table: Row) -> list[str]:
     return [f"Weights, as run of those in full: {'; '.join(words)}"] if words else []
 
 
-def _refused(row: Row) -> Sequence[str]:
-    refused: Sequence[str] = row.get("refused", [])
-    return refused
-
-
 def _declared(table: Row) -> list[str]:
     """What models declare about their leak-free scores: each sentence once, with its rows."""
     found: dict[str, list[str]] = {}
@@ -115,7 +116,7 @@ def _declared(table: Row) -> list[str]:
 
 def _side_by_side(table: Row) -> Table:
     """One line for each row: the paper's figure and ours in each column."""
-    sides, ranks = table["sides"], _ranks(table)
+    sides, ranks = table["sides"], ranked_columns(table)
     head = [f"{_named(c)}, {_WHOSE[side]}" for c in table["columns"] for side in sides]
     kept = [f"Kept, {_WHOSE[side]}" for side in sides] if table["kind"] == "screening" else []
     rows = []
@@ -125,7 +126,7 @@ def _side_by_side(table: Row) -> Table:
             for k, c in enumerate(table["columns"])
             for side in sides
         ]
-        line += [_yes(row["kept"][side]) for side in sides] if kept else []
+        line += [_KEPT[row["kept"][side]] for side in sides] if kept else []
         by_column = {p["column"]: p for p in row.get("percentile", [])}
         rows.append((row["name"], *line, *(rank_words(by_column.get(c)) for c in ranks)))
     titles = [_RANK + (f", {c}" if c else "") for c in ranks]
@@ -135,7 +136,7 @@ def _side_by_side(table: Row) -> Table:
 
 def _stacked(table: Row) -> Table:
     """One line for each row and side, so that a column's figures are below each other."""
-    ranked = bool(_ranks(table))
+    ranked = bool(ranked_columns(table))
     rows = []
     for row in table["rows"]:
         for side in table["sides"]:
@@ -151,11 +152,6 @@ def _stacked(table: Row) -> Table:
             rows.append((name, _WHOSE[side], *cells, *last))
     head = ("", "Whose", *map(_named, table["columns"]), *([_RANK] if ranked else []))
     return Table(table["title"], head, rows, frozenset(range(2, len(head))))
-
-
-def _ranks(table: Row) -> list[str | None]:
-    """Columns that have a percentile; [None] where whole rows have one."""
-    return list(dict.fromkeys(p["column"] for r in table["rows"] for p in r.get("percentile", [])))
 
 
 def _blanks(table: Row) -> list[str]:
@@ -186,17 +182,17 @@ def aligned(table: Table) -> str:
 
     A last column of long texts is not padded.
     """
-    lines = [tuple(_cell(c) for c in line) for line in (table.head, *table.rows)]
+    lines = [[c.replace("|", r"\|") for c in line] for line in (table.head, *table.rows)]
     widths = [max(3, *(len(line[k]) for line in lines)) for k in range(len(table.head))]
     if widths[-1] > _LONGEST:
         widths[-1] = 3
     right = [k in table.figures for k in range(len(widths))]
     rule = [f"{'-' * (w - 1)}{':' if r else '-'}" for w, r in zip(widths, right, strict=True)]
-    set_lines = [
+    lines = [
         [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
-        for line in lines
+        for line in [lines[0], rule, *lines[1:]]
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [set_lines[0], rule, *set_lines[1:]])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _named(column: Row) -> str:
@@ -221,21 +217,13 @@ def rank_words(figure: Row | None) -> str:
     return f"{text} ({number(figure['low'], 1)}–{number(figure['high'], 1)})"
 
 
-def _yes(kept: bool | None) -> str:
-    return DASH if kept is None else "yes" if kept else "no"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
 SMOKE = (
     "**Smoke run.** It checks only that everything runs. Its figures show nothing about the "
     "methods, so the published ones are left out."
 )
 PROTOCOLS = (
-    "Under `paper`, windows are grown and split as in the paper, so that test windows are nearly "
-    "copies of training windows. Under `spatial`, whole deposits are held out with their "
+    "Under `paper`, windows are augmented and split as in the paper, so that test windows are "
+    "nearly copies of training windows. Under `spatial`, whole deposits are held out with their "
     "surroundings, and each is ranked among the cells of its region (percentile; 50 is chance). "
     "Only `spatial` applies to areas without known deposits. There a network predicts ore where "
     "its probability is 0.5 or more, or by its own vote; no threshold is tuned on test data."
@@ -247,27 +235,38 @@ _KINDS = {
 }
 
 
-def to_markdown(content: Row, paper: Paper) -> str:
+def to_markdown(content: Row, paper: Publication) -> str:
     """Write a reproduction: what was run, the ranking, the tables, the figures, the choices."""
-    tables = [line for table in content["tables"] for line in set_table(table)]
+    smoke = content["kind"] == "smoke"
     versions = ", ".join(f"{name} {v}" for name, v in content["versions"].items())
+    head = [
+        f"# {content['system']}: a reproduction",
+        *([SMOKE] if smoke else []),
+        citation(paper),
+        *([paper.note] if paper.note and not smoke else []),
+        *([] if smoke else [beats_chance_sentence(content)]),
+        PROTOCOLS,
+        *what_was_run(content),
+        "## Tables",
+        legend(content),
+    ]
     lines = [
-        *_head(content, paper),
-        *("## Tables", "", f"{legend(content)}", ""),
-        *tables,
+        *(line for paragraph in head for line in (paragraph, "")),
+        *(line for table in content["tables"] for line in set_table(table)),
         *what_was_generated(content.get("generated", [])),
         *_figures(content["figures"]),
-        *_choices(content["choices"]),
-        *("## How it was made", "", f"`{content['command']}` with {versions}.", ""),
     ]
-    return "\n".join(lines)
+    if content["choices"]:
+        lines += [f"## {CHOICES}", "", choices_table(content["choices"]), ""]
+    made = f"`{content['command']}` with {versions}."
+    return "\n".join([*lines, "## How it was made", "", made, ""])
 
 
 def what_was_generated(steps: Sequence[Row]) -> list[str]:
     """What each generator made, compared with its training rows; empty without generators."""
     if not steps:
         return []
-    classes = {1: "ore", 0: "barren"}
+    classes = {1: "ore", 0: "negative"}
     lines = [
         f"- {step['run']}: {step['rows']} {classes[step['label']]} rows by {step['method']}, "
         f"fitted to {step['learned_from']}. {step['sentence']}"
@@ -282,30 +281,22 @@ def what_was_run(content: Row) -> list[str]:
     """Paragraphs on the run's size and caps, the survey, and the folds of each protocol."""
     capped = f" Capped: {'; '.join(content['capped'])}." if content["capped"] else ""
     seeds = ", ".join(str(seed) for seed in content["seeds"])
-    kind = "" if content["kind"] == "smoke" else _KINDS[content["kind"]]
-    survey = content["survey"]
+    survey, layers = content["survey"], content["survey"]["layers"]
+    count = layers if isinstance(layers, int) else len(layers)
+    sizes = {"deposits": survey["deposits"], "cells": survey["cells"], "layers": count}
+    size = ", ".join(f"{number(n, 0)} {what}" for what, n in sizes.items() if n is not None)
+    folds: dict[str, str] = {}  # how each protocol cut them, from its first finished cell
+    for cell in content["cells"]:
+        if cell.get("sentence"):
+            folds.setdefault(cell["protocol"], cell["sentence"].rstrip("."))
     return [
-        f"{kind}{capped} Seeds: {seeds}.".strip(),
-        f"Survey: {survey['name']}. {survey['sentence'].rstrip('.')}. {_size(survey)}.",
-        *_cuts(content["cells"]),
+        f"{_KINDS.get(content['kind'], '')}{capped} Seeds: {seeds}.".strip(),
+        f"Survey: {survey['name']}. {survey['sentence'].rstrip('.')}. {size}.",
+        *(f"`{name}` here: {folds[name]}." for name in (PAPER, SPATIAL) if name in folds),
     ]
 
 
-def _head(content: Row, paper: Paper) -> list[str]:
-    smoke = content["kind"] == "smoke"
-    paragraphs = [
-        f"# {content['system']}: a reproduction",
-        *([SMOKE] if smoke else []),
-        citation(paper),
-        *([paper.note] if paper.note and not smoke else []),
-        *([] if smoke else [beats_chance_sentence(content)]),
-        PROTOCOLS,
-        *what_was_run(content),
-    ]
-    return [line for paragraph in paragraphs for line in (paragraph, "")]
-
-
-def citation(paper: Paper) -> str:
+def citation(paper: Publication) -> str:
     """Authors, title, year, journal and DOI, as far as they are known."""
     authors = f"{', '.join(paper.authors)}: " if paper.authors else ""
     journal = f" {paper.journal}." if paper.journal else ""
@@ -314,16 +305,25 @@ def citation(paper: Paper) -> str:
 
 
 def beats_chance_sentence(content: Row) -> str:
-    """Which runs are above chance under the leak-free protocol, and which above one layer."""
-    ranked = content["standing"]
+    """Which runs beat chance under the leak-free protocol, and which beat one layer."""
+    ranked, layer = content["ranking"], content.get("one_layer")
     if not ranked:
         return "**No run has a score under the leak-free protocol.**"
-    return f"{_runs_above_chance(ranked)}{_against_one_layer(ranked, content.get('one_layer'))}"
-
-
-def _against_one_layer(ranked: Sequence[Row], layer: Row | None) -> str:
+    runs = f"{len(ranked)} run{'s' * (len(ranked) > 1)}"
+    chance = "95\u00a0% intervals over deposits, of all seeds; 1 run in 40 is above by chance"
+    named = [f"{f['run']} {rank_words(f)}" for f in ranked if f["above_chance"]]
+    if named:
+        words = (
+            f"**Leak-free, {len(named)} of {runs} beat{'s' * (len(named) == 1)} chance:** the "
+            f"percentile's interval lies above 50 ({chance}): {'; '.join(named)}."
+        )
+    else:
+        words = (
+            f"**Leak-free, none of {runs} beats chance:** no percentile's interval lies above 50 "
+            f"({chance}). The best is {ranked[0]['run']}, {rank_words(ranked[0])}."
+        )
     if layer is None:
-        return ""
+        return words
     above = [row["run"] for row in ranked if row["value"] > layer["value"]]
     higher = f"the means of {len(above)} of {len(ranked)} runs are"
     if not above:
@@ -333,61 +333,21 @@ def _against_one_layer(ranked: Sequence[Row], layer: Row | None) -> str:
     elif len(above) == 1:
         higher = f"of {len(ranked)} runs only {above[0]}'s mean is"
     return (
-        " **One layer alone**, without a model, chosen by the training places of each fold, has "
-        f"{rank_words(layer)}: {higher} higher."
+        f"{words} **One layer alone**, without a model, chosen by the training places of each "
+        f"fold, has {rank_words(layer)}: {higher} higher."
     )
-
-
-def _runs_above_chance(ranked: Sequence[Row]) -> str:
-    runs = f"{len(ranked)} run{'s' * (len(ranked) > 1)}"
-    chance = "95\u00a0% intervals over deposits, of all seeds; 1 run in 40 is above by chance"
-    named = [f"{f['run']} {rank_words(f)}" for f in ranked if f["stands"]]
-    if not named:
-        return (
-            f"**Leak-free, none of {runs} is above chance:** no percentile's interval lies above "
-            f"50 ({chance}). The best is {ranked[0]['run']}, {rank_words(ranked[0])}."
-        )
-    return (
-        f"**Leak-free, {len(named)} of {runs} {'is' if len(named) == 1 else 'are'} above chance,** "
-        f"with the percentile's interval above 50 ({chance}): {'; '.join(named)}."
-    )
-
-
-def _size(survey: Row) -> str:
-    layers = survey["layers"]
-    count = layers if isinstance(layers, int) else len(layers)
-    sizes = ((survey["deposits"], "deposits"), (survey["cells"], "cells"), (count, "layers"))
-    return ", ".join(f"{number(n, 0)} {what}" for n, what in sizes if n is not None)
-
-
-def _cuts(cells: Sequence[Row]) -> list[str]:
-    """How each protocol cut its folds, from its first finished cell."""
-    found: dict[str, str] = {}
-    for cell in cells:
-        if cell.get("sentence"):
-            found.setdefault(cell["protocol"], cell["sentence"].rstrip("."))
-    return [f"`{name}` here: {found[name]}." for name in (PAPER, SPATIAL) if name in found]
 
 
 def legend(content: Row) -> str:
     """What the figures and brackets of the tables mean."""
-    balanced = (
-        "Leak-free, each held-out place is compared with one cell drawn from its region, so an "
-        "accuracy there is the balanced accuracy."
-    )
-    return f"{_spread(content)} {balanced}"
-
-
-def _spread(content: Row) -> str:
-    if len(content["seeds"]) > 1:
-        return (
-            "Our figures are means over seeds, ± their standard deviation. The percentile is that "
-            "of the held-out deposits, leak-free; in brackets the 95\u00a0% intervals over "
-            "deposits, of all seeds."
-        )
+    several = len(content["seeds"]) > 1
+    ours = "means over seeds, ± their standard deviation" if several else "of one seed"
+    interval = "intervals over deposits, of all seeds" if several else "interval over deposits"
     return (
-        "Our figures are of one seed. The percentile is that of the held-out deposits, leak-free; "
-        "in brackets its 95\u00a0% interval over deposits."
+        f"Our figures are {ours}. The percentile is that of the held-out deposits, leak-free; in "
+        f"brackets {'the' if several else 'its'} 95\u00a0% {interval}. Leak-free, each held-out "
+        "place is compared with one cell drawn from its region, so an accuracy there is the "
+        "balanced accuracy."
     )
 
 
@@ -401,10 +361,6 @@ def _figures(figures: Sequence[Row]) -> list[str]:
             lines += [f"**{figure['title']}**{source}. {figure['caption']}", ""]
     blank = [f"- {f['title']}: {f['blank'].rstrip('.')}." for f in figures if f["blank"]]
     return [*lines, *(["Figures not drawn, or incomplete:", "", *blank, ""] if blank else [])]
-
-
-def _choices(choices: Sequence[Row]) -> list[str]:
-    return [f"## {CHOICES}", "", choices_table(choices), ""] if choices else []
 
 
 def choices_table(choices: Sequence[Row]) -> str:

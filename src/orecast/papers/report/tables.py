@@ -4,130 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orecast.arrays import Floats, Ints
-from orecast.errors import RunError
 from orecast.metrics.scores import THRESHOLD_SCORES
-from orecast.papers.experiments import ONE_LAYER, Column, Entry, Experiment, PaperTable
-from orecast.run import BROKEN_ARRAYS
-
-if TYPE_CHECKING:
-    from orecast.explanation import GradCam, SamplingOffsets, Shapley
-
-Arrays = Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class ScoredMap:
-    """A run's map on a lattice of cells; row 0 is the northernmost, NaN is a cell without score."""
-
-    score: Floats  # (rows, columns), a probability
-    step: float  # cells between lattice points
-    deposits: Floats  # (n, 2) row and column on the lattice
-    tiles: Ints | None = None  # (rows, columns), numbered from 1; below 1 is no tile
-    predicted: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles predicted as ore
-    known: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # tiles that hold a deposit
+from orecast.papers.experiments import (
+    ONE_LAYER,
+    Experiment,
+    PaperColumn,
+    PaperEntry,
+    PaperTable,
+)
 
 
-@dataclass(frozen=True)
-class Beside:
-    """Maps by the stem of their file, and other arrays by name, as far as they were written.
-
-    ``samples`` has ``names`` (p,), ``raw`` and ``clr`` (n, p); ``evidence`` has ``names`` (C,) and
-    ``values`` (C, rows, columns).
-    """
-
-    maps: Mapping[str, ScoredMap] = field(default_factory=dict)
-    samples: Arrays | None = None
-    evidence: Arrays | None = None
-    shapley: Shapley | None = None
-    heat: GradCam | None = None
-    offsets: SamplingOffsets | None = None
-
-    @classmethod
-    def of(cls, folder: Path) -> Beside:
-        """Read ``maps/*.npz`` and the five other files below ``folder``, as far as they exist.
-
-        Raises RunError or InputError naming a file that cannot be read.
-        """
-        from orecast.explanation import GradCam, SamplingOffsets, Shapley
-
-        maps = sorted((folder / "maps").glob("*.npz"))
-        readers: dict[str, tuple[str, Callable[[Path], Any]]] = {
-            "samples": ("samples.npz", _arrays),
-            "evidence": ("evidence.npz", _arrays),
-            "shapley": ("shapley.npz", Shapley.load),
-            "heat": ("grad-cam.npz", GradCam.load),
-            "offsets": ("offsets.npz", SamplingOffsets.load),
-        }
-        there = {
-            name: read(folder / file)
-            for name, (file, read) in readers.items()
-            if (folder / file).is_file()
-        }
-        return cls({path.stem: _map(path) for path in maps}, **there)
-
-
-def _map(path: Path) -> ScoredMap:
-    arrays = _arrays(path)
-    try:
-        return ScoredMap(
-            score=arrays["score"].astype(np.float64),
-            step=float(arrays["step"]),
-            deposits=arrays["deposits"].astype(np.float64).reshape(-1, 2),
-            **{
-                name: arrays[name].astype(np.int64)
-                for name in ("tiles", "predicted", "known")
-                if name in arrays
-            },
-        )
-    except KeyError as error:
-        raise _unreadable(path, f"has no {error.args[0]}") from None
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except BROKEN_ARRAYS as error:
-        raise _unreadable(path, f"cannot be read ({error})") from None
-
-
-def _unreadable(path: Path, what: str) -> RunError:
-    return RunError(what, where=str(path), remedy="remove it and reproduce again")
-
-
-def ranking(experiment: Experiment, cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Return each run's percentile of held-out deposits, best first; runs without are left out.
-
-    ``stands`` is whether the intervals of all its seeds lie above 50, which is chance.
-    """
-    results = Results(experiment, cells)
-    found = [{"run": run_label(experiment, e), **results.percentile(e)} for e in experiment.runs]
-    known = sorted((f for f in found if f["value"] is not None), key=lambda f: -f["value"])
-    return [f | {"stands": _above_chance(f)} for f in known]
-
-
-def one_layer(experiment: Experiment, cells: Sequence[Cell]) -> dict[str, Any] | None:
-    """Return the percentile of the layer chosen in each fold; None where it has no score."""
-    found = Results(experiment, cells).percentile(ONE_LAYER)
-    if found["value"] is None:
-        return None
-    return {"run": ONE_LAYER.name, **found, "stands": _above_chance(found)}
-
-
-def _above_chance(figure: Mapping[str, Any]) -> bool:
-    return figure["low"] is not None and figure["low"] > 50
-
-
-def run_label(experiment: Experiment, entry: Entry) -> str:
+def run_label(experiment: Experiment, entry: PaperEntry) -> str:
     """The full name of a run: "0.4" becomes "beta 0.4", "GAN" becomes "… grown by GAN"."""
     axes = {figure.against for figure in experiment.paper.figures}
     if entry.tables[0] in axes:
@@ -143,7 +35,6 @@ PUBLISHED, PAPER, SPATIAL, OURS = "published", "paper", "spatial", "ours"
 _STANDARD = ", standard"  # added to a column's name, for the score that the name means here
 _SCORES = ("auc", *THRESHOLD_SCORES)
 _NOT_RUN = "not run"
-_NOT_GIVEN = "the paper does not give it"
 _UNDEFINED = "not defined on the test data (precision needs a predicted positive)"
 _ABSENT = {
     PAPER: _UNDEFINED,
@@ -163,19 +54,19 @@ class Results:
     experiment: Experiment
     cells: Sequence[Cell]
 
-    def of(self, entry: Entry, protocol: str) -> list[Cell]:
+    def of(self, entry: PaperEntry, protocol: str) -> list[Cell]:
         """Return the cells of an entry, or of the one whose cells it shares, by seed."""
         run = self.experiment.source(entry)
         wanted = (run.name, run.column, protocol)
         found = [c for c in self.cells if (c["run"], c["column"], c["protocol"]) == wanted]
         return sorted(found, key=lambda c: c["seed"])
 
-    def done(self, entry: Entry, protocol: str) -> list[Cell]:
+    def done(self, entry: PaperEntry, protocol: str) -> list[Cell]:
         """Return the cells that have scores."""
         return [cell for cell in self.of(entry, protocol) if not cell.get("error")]
 
     def figure(
-        self, entry: Entry | None, protocol: str, measure: Measure, factor: float
+        self, entry: PaperEntry | None, protocol: str, measure: Measure, factor: float
     ) -> dict[str, Any]:
         """Return the mean of a measure over an entry's seeds, or the reason why there is none."""
         found = self.of(entry, protocol) if entry else []
@@ -188,7 +79,7 @@ class Results:
         values = [factor * v for v in measured if math.isfinite(v)]
         return _mean(values) if values else _blank(_UNDEFINED if measured else _ABSENT[protocol])
 
-    def percentile(self, entry: Entry) -> dict[str, Any]:
+    def percentile(self, entry: PaperEntry) -> dict[str, Any]:
         """Return the percentile of held-out deposits in per cent, with ``low`` and ``high``.
 
         The interval covers those of all seeds: it lies above 50 if each of them does.
@@ -201,7 +92,27 @@ class Results:
         high = (_PER_CENT * p["high"] for p in found if _known(p.get("high")))
         return figure | {"low": min(low, default=None), "high": max(high, default=None)}
 
-    def refused(self, entry: Entry) -> list[str]:
+    def ranking(self) -> list[dict[str, Any]]:
+        """Return each run's percentile of held-out deposits, best first; runs without are left out.
+
+        ``above_chance`` is whether the intervals of all its seeds lie above 50, which is chance.
+        """
+        runs = self.experiment.runs
+        found = [self._ranked(entry, run_label(self.experiment, entry)) for entry in runs]
+        return sorted((f for f in found if f is not None), key=lambda f: -f["value"])
+
+    def one_layer(self) -> dict[str, Any] | None:
+        """Return the percentile of the layer chosen in each fold; None where it has no score."""
+        return self._ranked(ONE_LAYER, ONE_LAYER.name)
+
+    def _ranked(self, entry: PaperEntry, label: str) -> dict[str, Any] | None:
+        found = self.percentile(entry)
+        if found["value"] is None:
+            return None
+        above = found["low"] is not None and found["low"] > 50
+        return {"run": label, **found, "above_chance": above}
+
+    def refused(self, entry: PaperEntry) -> list[str]:
         """Return the errors of single seeds, if other seeds of the entry have scores."""
         return [
             f"{protocol}, seed {cell['seed']}: {cell['error']['what']}"
@@ -211,7 +122,7 @@ class Results:
             if cell.get("error")
         ]
 
-    def caveats(self, entry: Entry) -> list[str]:
+    def caveats(self, entry: PaperEntry) -> list[str]:
         """Return its model's caveats about its leak-free scores."""
         return [words for cell in self.done(entry, SPATIAL) for words in cell.get("caveats", ())]
 
@@ -231,11 +142,19 @@ def tables_of(
     of ``weights`` and that ``in_full``.
     """
     results, known = Results(experiment, cells), facts or {}
-    return [
-        _table(results, t, known.get(t.id, {}), kind == "smoke")
-        | {"weights": _weights(experiment, t, weights)}
-        for t in experiment.paper.tables
-    ]
+    by_run = {counted["run"]: counted for counted in weights}
+    found = []
+    for paper in experiment.paper.tables:
+        table = _Table(results, paper, known.get(paper.id, {}), kind == "smoke")
+        shown = [(e.key, experiment.source(e).key) for e in table.entries]
+        counted = [{**by_run[run], "run": name} for name, run in shown if run in by_run]
+        found.append(table.content() | {"weights": counted})
+    return found
+
+
+def ranked_columns(table: Mapping[str, Any]) -> list[str | None]:
+    """Columns that have a percentile; [None] where whole rows have one."""
+    return list(dict.fromkeys(p["column"] for r in table["rows"] for p in r.get("percentile", [])))
 
 
 def is_renamed(column: Mapping[str, Any]) -> bool:
@@ -268,33 +187,162 @@ def score_words(standard: str) -> str:
     return standard.replace("_", " ").replace("f1", "F1").replace("auc", "AUC")
 
 
-def _table(
-    results: Results, table: PaperTable, facts: Mapping[str, Mapping[str, Any]], smoke: bool
-) -> dict[str, Any]:
-    entries = results.experiment.entries_in(table.id)
-    factual = _is_factual(table)
-    sides = [*([] if smoke else [PUBLISHED]), *([OURS] if factual else [PAPER, SPATIAL])]
-    columns = _columns(table, facts if factual else None)
-    names = _names(table, entries, factual)
-    rows = [_row(results, table, name, columns, sides, facts) for name in names]
-    return {
-        "id": table.id,
-        "kind": table.kind,
-        "title": table.title,
-        "source": "" if smoke else table.source,
-        "note": "" if smoke else table.note,
-        "sides": sides,
-        "columns": [
-            {
-                "name": c.name,
-                "standard": c.standard,
-                "unit": "%" if c.percent else "",
-                "digits": c.digits,
-            }
-            for c in columns
-        ],
-        "rows": rows,
-    }
+@dataclass(frozen=True)
+class _Table:
+    """One of the paper's tables with our figures, from cells or from ``facts``."""
+
+    results: Results
+    paper: PaperTable
+    facts: Mapping[str, Mapping[str, Any]]
+    smoke: bool
+
+    @cached_property
+    def entries(self) -> tuple[PaperEntry, ...]:
+        """The entries shown in it."""
+        return self.results.experiment.entries_in(self.paper.id)
+
+    @cached_property
+    def factual(self) -> bool:
+        """Whether it is filled from facts: it has no score and no best value of a training."""
+        if self.paper.kind in ("folds", "confusion"):
+            return False
+        columns = self.paper.columns
+        return self.paper.kind != "scores" or not any(
+            c.standard or c.name in _BEST for c in columns
+        )
+
+    @cached_property
+    def sides(self) -> list[str]:
+        """Whose figures it holds."""
+        ours = [OURS] if self.factual else [PAPER, SPATIAL]
+        return ours if self.smoke else [PUBLISHED, *ours]
+
+    @cached_property
+    def columns(self) -> list[PaperColumn]:
+        """The paper's columns, each misnamed one followed by the standard score.
+
+        In a table that is filled from facts, only if they hold that score.
+        """
+        found: list[PaperColumn] = []
+        for column in self.paper.columns:
+            found.append(column)
+            name = f"{column.name}{_STANDARD}"
+            known = not self.factual or any(name in row for row in self.facts.values())
+            if known and is_misnamed(vars(column)):
+                found.append(replace(column, name=name, standard=_score_of(column.name)))
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """Rows as printed; an entry that is not in the paper follows the entry before it."""
+        names = [row.name for row in self.paper.rows]
+        if self.factual or self.paper.kind == "folds":
+            return names
+        behind = -1
+        for entry in self.entries:
+            if entry.name not in names:
+                names.insert(behind + 1, entry.name)
+            behind = names.index(entry.name)
+        return names
+
+    def content(self) -> dict[str, Any]:
+        """The table as in ``reproduction.json``."""
+        paper = self.paper
+        return {
+            "id": paper.id,
+            "kind": paper.kind,
+            "title": paper.title,
+            "source": "" if self.smoke else paper.source,
+            "note": "" if self.smoke else paper.note,
+            "sides": self.sides,
+            "columns": [
+                {
+                    "name": c.name,
+                    "standard": c.standard,
+                    "unit": "%" if c.percent else "",
+                    "digits": c.digits,
+                }
+                for c in self.columns
+            ],
+            "rows": [self._row(name) for name in self.names],
+        }
+
+    def _row(self, name: str) -> dict[str, Any]:
+        folds = self.paper.kind == "folds"
+        entries = [e for e in self.entries if folds or e.name == name]
+        printed = next((row for row in self.paper.rows if row.name == name), None)
+        notes = [*([printed.note] if printed else []), *(e.note for e in entries)]
+        figures = {PUBLISHED: self._printed, OURS: self._fact}
+        row: dict[str, Any] = {
+            "name": name,
+            "note": "" if self.smoke else " ".join(filter(None, notes)),
+            "figures": {
+                side: [
+                    figures[side](name, column)
+                    if side in figures
+                    else self._scored(name, column, side)
+                    for column in self.columns
+                ]
+                for side in self.sides
+            },
+        }
+        if self.paper.kind == "screening":
+            ours = self.facts.get(name, {}).get("kept")
+            kept = {PUBLISHED: name in self.paper.kept, OURS: ours}
+            row["kept"] = {side: kept[side] for side in self.sides}
+        if not self.factual:
+            results, ranked = self.results, [] if folds and name != "mean" else entries
+            row["percentile"] = [{"column": e.column, **results.percentile(e)} for e in ranked]
+            row["refused"] = [words for e in ranked for words in results.refused(e)]
+            row["caveats"] = list(dict.fromkeys(d for e in ranked for d in results.caveats(e)))
+        return row
+
+    def _printed(self, name: str, column: PaperColumn) -> dict[str, Any]:
+        row = next((row for row in self.paper.rows if row.name == name), None)
+        if row is None:
+            return _blank("not in the paper")
+        if column not in self.paper.columns:
+            return _blank("the paper does not give it")
+        value = row.values[self.paper.columns.index(column)]
+        if value is None:
+            return _blank(self.paper.why_blank)
+        return {"value": value, "spread": None, "n": 1, "why": None}
+
+    def _fact(self, name: str, column: PaperColumn) -> dict[str, Any]:
+        """The figure of a fact: a number, a number for each seed, or the reason for none."""
+        fact = self.facts.get(name, {}).get(column.name)
+        if fact is None or isinstance(fact, str):
+            return _blank(fact or _NOT_RUN)
+        values = fact if isinstance(fact, Sequence) else [fact]
+        known = [_factor(column) * v for v in values if _known(v)]
+        return _mean(known) if known else _blank("not available for this run")
+
+    def _scored(self, name: str, column: PaperColumn, side: str) -> dict[str, Any]:
+        """The figure of an entry's cells under a protocol."""
+        folds = self.paper.kind == "folds"
+        if folds and side == SPATIAL and name != "mean":
+            return _blank("only in the row of means: its folds are regions, not the paper's folds")
+        shown = (e for e in self.entries if folds or e.name == name)
+        entry = next((e for e in shown if e.column in (None, column.name)), None)
+        if folds and name.isdigit() and entry:
+            done = self.results.done(entry, PAPER)
+            if done and all(len(cell.get("by_fold") or []) < int(name) for cell in done):
+                return _blank("this run has fewer folds")
+        measure = self._measure(name, column, side)
+        return self.results.figure(entry, side, measure, _factor(column))
+
+    def _measure(self, name: str, column: PaperColumn, side: str) -> Measure:
+        """A function that takes a column's figure from a cell."""
+        if self.paper.kind == "confusion":
+            return lambda cell: (cell.get("counts") or {}).get(column.name.lower())
+        if self.paper.kind == "folds" and side == PAPER:
+            return lambda cell: _of_folds(cell, name, column.standard)
+        if column.name in _BEST and not column.standard:
+            best = _BEST[column.name]
+            return lambda cell: best(
+                (h[column.name] for h in cell.get("history") or []), default=None
+            )
+        return lambda cell: _score(cell, column.standard)
 
 
 def _score_of(name: str) -> str:
@@ -302,119 +350,8 @@ def _score_of(name: str) -> str:
     return name.removesuffix(_STANDARD).lower().removesuffix("-score")
 
 
-def _columns(table: PaperTable, facts: Mapping[str, Mapping[str, Any]] | None) -> list[Column]:
-    """The paper's columns, each misnamed one followed by the standard score.
-
-    In a table that is filled from ``facts``, only if they hold that score.
-    """
-    found: list[Column] = []
-    for column in table.columns:
-        found.append(column)
-        name = f"{column.name}{_STANDARD}"
-        known = facts is None or any(name in row for row in facts.values())
-        if known and is_misnamed(vars(column)):
-            found.append(replace(column, name=name, standard=_score_of(column.name)))
-    return found
-
-
-def _weights(
-    experiment: Experiment, table: PaperTable, weights: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """The weights of the networks shown in a table, by their names in it."""
-    by_run = {counted["run"]: counted for counted in weights}
-    shown = [(e.key, experiment.source(e).key) for e in experiment.entries_in(table.id)]
-    return [{**by_run[run], "run": name} for name, run in shown if run in by_run]
-
-
-def _is_factual(table: PaperTable) -> bool:
-    """Whether a table is filled from facts: it has no score and no best value of a training."""
-    if table.kind in ("folds", "confusion"):
-        return False
-    return table.kind != "scores" or not any(c.standard or c.name in _BEST for c in table.columns)
-
-
-def _names(table: PaperTable, entries: Sequence[Entry], factual: bool) -> list[str]:
-    """Rows as printed; an entry that is not in the paper follows the entry before it."""
-    names = [row.name for row in table.rows]
-    if factual or table.kind == "folds":
-        return names
-    behind = -1
-    for entry in entries:
-        if entry.name not in names:
-            names.insert(behind + 1, entry.name)
-        behind = names.index(entry.name)
-    return names
-
-
-def _row(
-    results: Results,
-    table: PaperTable,
-    name: str,
-    columns: Sequence[Column],
-    sides: Sequence[str],
-    facts: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    entries = results.experiment.entries_in(table.id)
-    if table.kind != "folds":
-        entries = tuple(e for e in entries if e.name == name)
-    printed = next((row for row in table.rows if row.name == name), None)
-    notes = [*([printed.note] if printed else []), *(e.note for e in entries)]
-    row: dict[str, Any] = {
-        "name": name,
-        "note": " ".join(n for n in notes if n) if PUBLISHED in sides else "",
-        "figures": {
-            side: [_figure(results, table, name, column, side, facts) for column in columns]
-            for side in sides
-        },
-    }
-    if table.kind == "screening":
-        row["kept"] = _kept(table, name, sides, facts)
-    if OURS not in sides:
-        ranked = entries if table.kind != "folds" or name == "mean" else ()
-        row["percentile"] = [{"column": e.column, **results.percentile(e)} for e in ranked]
-        row["refused"] = [words for e in ranked for words in results.refused(e)]
-        row["caveats"] = list(dict.fromkeys(d for e in ranked for d in results.caveats(e)))
-    return row
-
-
-def _figure(
-    results: Results,
-    table: PaperTable,
-    name: str,
-    column: Column,
-    side: str,
-    facts: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    if side == PUBLISHED:
-        return _printed(table, name, column)
-    factor = _PER_CENT if column.percent else 1.0
-    if side == OURS:
-        return _fact(facts.get(name, {}).get(column.name), factor)
-    if table.kind == "folds" and side == SPATIAL and name != "mean":
-        return _blank("only in the row of means: its folds are regions, not the paper's folds")
-    entry = next(
-        (
-            e
-            for e in results.experiment.entries_in(table.id)
-            if (table.kind == "folds" or e.name == name) and e.column in (None, column.name)
-        ),
-        None,
-    )
-    if table.kind == "folds" and name.isdigit() and entry and _too_few(results, entry, int(name)):
-        return _blank("this run has fewer folds")
-    return results.figure(entry, side, _measure(table, name, column, side), factor)
-
-
-def _measure(table: PaperTable, name: str, column: Column, side: str) -> Measure:
-    """A function that takes a column's figure from a cell."""
-    if table.kind == "confusion":
-        return lambda cell: (cell.get("counts") or {}).get(column.name.lower())
-    if table.kind == "folds" and side == PAPER:
-        return lambda cell: _of_folds(cell, name, column.standard)
-    if column.name in _BEST and not column.standard:
-        best = _BEST[column.name]
-        return lambda cell: best((h[column.name] for h in cell.get("history") or []), default=None)
-    return lambda cell: _score(cell, column.standard)
+def _factor(column: PaperColumn) -> float:
+    return _PER_CENT if column.percent else 1.0
 
 
 def _score(cell: Cell, standard: str) -> float | None:
@@ -432,41 +369,6 @@ def _of_folds(cell: Cell, name: str, standard: str) -> float | None:
         folds = folds[int(name) - 1 : int(name)]
     known = [v for v in folds if _known(v)]
     return fmean(known) if known else None
-
-
-def _too_few(results: Results, entry: Entry, fold: int) -> bool:
-    done = results.done(entry, PAPER)
-    return bool(done) and all(len(cell.get("by_fold") or []) < fold for cell in done)
-
-
-def _printed(table: PaperTable, name: str, column: Column) -> dict[str, Any]:
-    row = next((row for row in table.rows if row.name == name), None)
-    if row is None:
-        return _blank("not in the paper")
-    if column not in table.columns:
-        return _blank(_NOT_GIVEN)
-    value = row.values[table.columns.index(column)]
-    if value is None:
-        return _blank(table.why_blank)
-    return {"value": value, "spread": None, "n": 1, "why": None}
-
-
-def _fact(fact: Any, factor: float) -> dict[str, Any]:
-    """The figure of a fact: a number, a number for each seed, or the reason for none."""
-    if fact is None:
-        return _blank(_NOT_RUN)
-    if isinstance(fact, str):
-        return _blank(fact)
-    values = fact if isinstance(fact, Sequence) else [fact]
-    known = [factor * v for v in values if _known(v)]
-    return _mean(known) if known else _blank("not available for this run")
-
-
-def _kept(
-    table: PaperTable, name: str, sides: Sequence[str], facts: Mapping[str, Mapping[str, Any]]
-) -> dict[str, bool | None]:
-    kept = {PUBLISHED: name in table.kept, OURS: facts.get(name, {}).get("kept")}
-    return {side: kept[side] for side in sides}
 
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from orecast.composition.screening import svm_auc, z_auc
+from orecast.papers.cells import count_facts
 from orecast.papers.experiments import read_experiment
-from orecast.papers.facts import count_facts
 
 RNG = np.random.default_rng(3)
 ORE = np.arange(40) < 20
@@ -43,16 +43,14 @@ def test_a_screening_has_the_auc_of_labels_and_that_of_decision_values():
         valid=None,
     )
     plan = SimpleNamespace(experiment=read_experiment("resnet50"), entries=[None])
-    places = SimpleNamespace(sampling=None)
-    study = SimpleNamespace(
-        plan=plan, evidence=evidence, deposits=places, recipe=lambda entry, seed: Known()
-    )
+    job = SimpleNamespace(evidence=evidence, places=SimpleNamespace(sampling=None))
+    study = SimpleNamespace(plan=plan, job=job, recipe=lambda entry, seed: Known())
     found = count_facts(study, [])["screening"]
     assert set(found) == {"Au", "Ag"}
-    for name, told in found.items():
+    for name, result in found.items():
         labels = svm_auc(LAYERS[name], ORE, "labels")
-        assert told["AUC"] == labels
-        assert told["AUC, standard"] == svm_auc(LAYERS[name], ORE, "decision") != labels
+        assert result["AUC"] == labels
+        assert result["AUC, standard"] == svm_auc(LAYERS[name], ORE, "decision") != labels
         z = float(z_auc(labels, 20, 20))
-        assert (told["ZAUC"], told["kept"]) == (pytest.approx(z), z > 2.58)
-        assert told["SE"] == pytest.approx((labels - 0.5) / z)
+        assert (result["ZAUC"], result["kept"]) == (pytest.approx(z), z > 2.58)
+        assert result["SE"] == pytest.approx((labels - 0.5) / z)
