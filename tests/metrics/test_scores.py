@@ -174,5 +174,5 @@ def test_top_share_counts_groups_in_its_interval():
     percentile = np.repeat([0.99, 0.5, 0.2], 10)
     found = top_share(percentile, 0.1, groups=np.repeat([4, 8, 6], 10))
     assert found == share_interval(1, 3)
-    with pytest.raises(ValueError, match="30 percentiles but 1 groups"):
+    with pytest.raises(ValueError, match="30 values but 1 groups"):
         top_share(percentile, 0.1, groups=[0])

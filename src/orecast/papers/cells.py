@@ -219,7 +219,9 @@ class _Computed:
             cells=RANKED_CELLS[study.plan.kind],
             store=self.scratch,
         )
-        row = held_out_row(self.entry.name, "model", "spatial", oof, study.places, seed=seed)
+        row = held_out_row(
+            self.entry.name, "model", "spatial", oof, study.places, seed=seed
+        ).as_dict()
         scores = {name: interval["value"] for name, interval in row["threshold_scores"].items()}
         curve = row["success_rate"]
         return {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orecast.errors import RunError
+from orecast.metrics import Interval
 from orecast.report import html
 from orecast.report.drawing import (
     FAINT,
@@ -25,7 +26,6 @@ from orecast.report.drawing import (
     plain_axes,
     to_png,
 )
-from orecast.report.reading import Estimate
 from orecast.report.sentences import duration, meanings
 from orecast.report.tables import DASH, Table, estimate, number, probability
 
@@ -322,9 +322,10 @@ def _known(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _estimate(value: Row | None) -> Estimate:
-    nothing = {"value": None, "low": None, "high": None}
-    return Estimate.model_validate(value or nothing)
+def _estimate(value: Row | None) -> Interval | None:
+    if value is None:
+        return None
+    return Interval(*(_known(value[key]) for key in ("value", "low", "high")))
 
 
 FIRST_LAYERS = 3

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orecast.metrics.results import (
+    Curve,
+    DepositScore,
+    Metrics,
+    PredictionArea,
+    PredictionRate,
+    Reliability,
+    Score,
+)
 from orecast.report.drawing import (
     FAINT,
     INK,
@@ -19,15 +28,6 @@ from orecast.report.drawing import (
     lettering,
     new_figure,
     plain_axes,
-)
-from orecast.report.reading import (
-    Curve,
-    DepositScore,
-    Metrics,
-    PredictionArea,
-    PredictionRate,
-    Reliability,
-    Score,
 )
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def scores(metrics: Metrics) -> Figure:
         labels.append(f"{len(rest)} more: range, median")
     axes.set_yticks(range(rows), labels)
     axes.set_ylim(rows - 0.4, -0.6)
-    low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_interval]])
+    low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_ends]])
     axes.set_xlim(min(low, 0), 100)
-    whose = "deposits held back" if metrics.anomalies else "held-out deposits"
+    whose = "test-only deposits" if metrics.anomalies else "held-out deposits"
     axes.set_xlabel(f"Mean percentile of {whose} (50 is chance)", fontsize=8.5, color=INK)
     plain_axes(axes)
     axes.grid(axis="x", color=RULE, linewidth=0.5)
@@ -99,7 +99,7 @@ def success_rate(metrics: Metrics) -> Figure:
             label=_row_label(score, metrics),
         )
     fit = metrics.training_fit
-    if fit is not None and fit.area:
+    if fit is not None:
         axes.plot(
             np.multiply(fit.area, 100),
             np.multiply(fit.captured, 100),
@@ -186,7 +186,7 @@ def deposits(metrics: Metrics) -> Figure:
 
 def _curves(metrics: Metrics) -> list[tuple[Score, Curve, str]]:
     """The model, the recommended, and the best three other baselines that have a curve."""
-    drawn = [(s, s.success_rate) for s in metrics.fair if s.success_rate and s.success_rate.area]
+    drawn = [(s, s.success_rate) for s in metrics.fair if s.success_rate]
     special = [(s, c, _colour(s, metrics)) for s, c in drawn if _colour(s, metrics) != FAINT]
     others = [(s, c) for s, c in drawn if _colour(s, metrics) == FAINT]
     return special + [(s, c, o) for (s, c), o in zip(others, OTHERS, strict=False)]
@@ -194,7 +194,7 @@ def _curves(metrics: Metrics) -> list[tuple[Score, Curve, str]]:
 
 def _dot_and_interval(axes: Axes, row: int, score: Score, colour: str) -> None:
     p = score.percentile
-    if p.has_interval:
+    if p.has_ends:
         axes.plot([100 * p.low, 100 * p.high], [row, row], color=colour, linewidth=1.6, zorder=3)
     axes.plot(100 * p.value, row, "o", color=colour, markersize=5.5, zorder=4)
 
@@ -297,7 +297,7 @@ def prediction_rate(rate: PredictionRate) -> Figure:
     )
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)
-    axes.set_ylabel("Deposits held back, captured (%)", fontsize=8.5, color=INK)
+    axes.set_ylabel("Test-only deposits captured (%)", fontsize=8.5, color=INK)
     _plain(axes)
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda i: "final" not in labels[i])

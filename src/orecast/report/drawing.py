@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from orecast.report.reading import Raster
+    from orecast.report.reading import MapImage
 
 DPI = 200
 INK = "#22262a"
@@ -148,7 +148,7 @@ class Sheet(NamedTuple):
 
 
 def scaled_sheet(
-    raster: Raster, title: str, colours: object, limits: tuple[float, float] | None = None
+    raster: MapImage, title: str, colours: object, limits: tuple[float, float] | None = None
 ) -> Sheet:
     """Draw a raster with a colour scale, by default from its 2nd to its 98th percentile."""
     low, high = limits or colour_limits(raster.values)
@@ -168,7 +168,7 @@ def scaled_sheet(
     return sheet
 
 
-def new_sheet(raster: Raster, colours: object, low: float, high: float) -> Sheet:
+def new_sheet(raster: MapImage, colours: object, low: float, high: float) -> Sheet:
     """Draw the raster on axes in kilometres, with the scale bar and north below it."""
     west, east, south, north = raster.extent_km
     ratio = (north - south) / (east - west)
@@ -313,7 +313,7 @@ def colour_limits(values: NDArray[np.float32]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _beyond(raster: Raster, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
+def _beyond(raster: MapImage, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
     """Which ends of the scale have values beyond them and get an arrow."""
     below, above = (raster.values < low).any(), (raster.values > high).any()
     if below and above:

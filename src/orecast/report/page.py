@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orecast.report import curves, maps, sentences, tables
 from orecast.report.drawing import to_png
 from orecast.report.html import Picture, render_template, write_page
-from orecast.report.reading import RunReading
+from orecast.report.reading import RunReading, open_run
 from orecast.report.sentences import (
     area_sentence,
     captions,
@@ -39,7 +39,7 @@ def write_report(folder: Path, into: Path | None = None) -> Path:
     where ``run.toml`` is not valid.
     """
     into = folder if into is None else into
-    run = RunReading.of(folder, newer=into)
+    run = open_run(folder, newer=into)
     pngs = {name: to_png(draw()) for name, draw in _figures(run).items()}
     figures = {f"figures/{name}.png": png for name, png in pngs.items()}
     return write_page(into, "report.html", render(run, pngs), figures)
@@ -77,12 +77,12 @@ def _plots(run: RunReading) -> dict[str, Callable[[], Figure]]:
     drawn: dict[str, Callable[[], Figure]] = {}
     if any(s.percentile.known for s in metrics.fair):
         drawn["scores"] = partial(curves.scores, metrics)
-    if any(s.success_rate and s.success_rate.area for s in metrics.fair):
+    if any(s.success_rate for s in metrics.fair):
         drawn["success_rate"] = partial(curves.success_rate, metrics)
-    model = next((s for s in metrics.fair if s.is_model), None)
+    model = metrics.own
     if model and model.per_deposit:
         drawn["deposits"] = partial(curves.deposits, metrics)
-    if model and model.prediction_area and model.prediction_area.threshold:
+    if model and model.prediction_area and model.prediction_area.threshold.size:
         drawn["prediction_area"] = partial(curves.prediction_area, model.prediction_area)
     if model and model.reliability:
         drawn["reliability"] = partial(curves.reliability, model.reliability)
@@ -102,6 +102,8 @@ def _content(run: RunReading) -> dict[str, Any]:
         "begun": when(run.provenance.get("started")),
         "area": area_sentence(run),
         "metrics": metrics,
+        "verdict": sentences.verdict(metrics),
+        "left_out_words": sentences.left_out_words(metrics),
         "scores": tables.scores(metrics),
         "scores_shown": curves.MOST_ROWS,
         "at_threshold": tables.at_threshold(metrics),

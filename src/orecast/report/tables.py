@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orecast.report.reading import UNKNOWN, Estimate, Metrics, RunReading, Score
+from orecast.metrics.results import Interval, Metrics, Score, downwards
+from orecast.report.reading import RunReading
 
 DASH = "–"
 MOST_TARGETS = 20
@@ -69,17 +70,19 @@ def probability(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.{2 if p >= 0.1 else 3}f}"
 
 
-def estimate(value: Estimate, *, percent: bool, digits: int) -> str:
-    """Write a figure with its interval in brackets.
+def estimate(value: Interval | None, *, percent: bool, digits: int) -> str:
+    """Write a figure with its interval in brackets; a dash if there is none.
 
-    >>> estimate(Estimate(value=0.71, low=0.62, high=0.79), percent=True, digits=0)
+    >>> estimate(Interval(0.71, 0.62, 0.79), percent=True, digits=0)
     '71 (62–79)'
-    >>> estimate(Estimate(value=0.71), percent=False, digits=2)
+    >>> estimate(Interval(0.71), percent=False, digits=2)
     '0.71'
     """
+    if value is None:
+        return DASH
     factor = 100 if percent else 1
     text = number(factor * value.value, digits)
-    if not (value.known and value.has_interval):
+    if not (value.known and value.has_ends):
         return text
     low, high = (number(factor * end, digits) for end in (value.low, value.high))
     return f"{text} ({low}{' to ' if low.startswith('−') else '–'}{high})"
@@ -313,14 +316,13 @@ def _roles(metrics: Metrics) -> dict[int, str]:
 
 
 def _score_cells(score: Score) -> tuple[str, ...]:
-    difference = score.paired
     return (
         estimate(score.percentile, percent=True, digits=0),
         estimate(score.auc, percent=False, digits=2),
         estimate(score.average_precision, percent=True, digits=2),
-        *(estimate(score.top_area.get(s, UNKNOWN), percent=True, digits=0) for s in _SHARES),
-        estimate(difference or UNKNOWN, percent=True, digits=0),
-        probability(difference.p) if difference else DASH,
+        *(estimate(score.top_area.get(str(s)), percent=True, digits=0) for s in _SHARES),
+        estimate(score.paired, percent=True, digits=0),
+        probability(score.paired.p) if score.paired else DASH,
     )
 
 
@@ -344,13 +346,13 @@ def at_threshold(metrics: Metrics) -> Table:
 
 def _threshold_cell(score: Score, key: str) -> str:
     _, share = _AT_THRESHOLD[key]
-    value = score.threshold_scores.get(key, UNKNOWN)
+    value = score.threshold_scores.get(key)
     return estimate(value, percent=share, digits=0 if share else 2)
 
 
 def crossings(metrics: Metrics) -> Table:
     """Set where each map's prediction-area plot crosses, and how good its probabilities are."""
-    shown = [s for s in metrics.fair if s.prediction_area is not None or s.brier.known]
+    shown = [s for s in metrics.fair if s.prediction_area is not None or s.brier]
     rows = []
     for s in shown:
         plot = s.prediction_area
@@ -394,8 +396,8 @@ def other_protocols(metrics: Metrics) -> Table:
             estimate(score.auc, percent=False, digits=2),
             number(score.extra.get("spread"), 2),
             number(score.extra.get("distinct"), 0),
-            estimate(fair.percentile if fair else UNKNOWN, percent=True, digits=0),
-            estimate(fair.auc if fair else UNKNOWN, percent=False, digits=2),
+            estimate(fair.percentile if fair else None, percent=True, digits=0),
+            estimate(fair.auc if fair else None, percent=False, digits=2),
         )
         for score, fair in metrics.other
     ]
@@ -443,7 +445,7 @@ def deposits(metrics: Metrics) -> Table:
     other = {d.deposit: d.percentile for d in beside.per_deposit} if beside else {}
     ordered = sorted(
         model.per_deposit,
-        key=lambda d: -d.percentile if math.isfinite(d.percentile) else math.inf,
+        key=lambda d: downwards(d.percentile),
     )
     rows = [
         (d.title, str(d.fold) if d.fold >= 0 else DASH, number(100 * d.percentile, 0))
