@@ -109,9 +109,9 @@ def test_files_of_the_stage_in_the_making_stand_before_the_runs_own(folder, tmp_
     newer = tmp_path / "part"
     newer.mkdir()
     (folder / "provenance.json").unlink()
-    write_json(newer / "provenance.json", {"python": "3.99"})
+    write_json(newer / "provenance.json", {"python": "3.99", "inputs": []})
     run = open_run(folder, newer=newer)
-    assert run.provenance == {"python": "3.99"}
+    assert run.provenance == {"python": "3.99", "inputs": []}
     assert run.path("metrics.json") == folder / "metrics.json"
 
 

@@ -309,11 +309,13 @@ class FoldCount(Part):
 
 
 class Captured(Part):
-    """Share of the area and of the deposits that one class holds."""
+    """Share of the area and of the deposits that one class holds; ``deposits`` are counted."""
 
     name: str = Field(alias="class")
     area_share: Number
     deposits_share: Number
+    deposits: int = 0
+    of: int = 0
 
 
 class ClassCounts(Part):
@@ -395,12 +397,12 @@ class Metrics(Part):
     conformal: ConformalArea | None = None
     calibration: dict[str, Any] | None = None
     held_out_classes: ClassCounts | None = None
-    training_fit: Curve | None = None
-    undiscovered: Undiscovered | None = None
     verdict: Verdict
     caveats: list[str] = []
+    training_fit: Curve | None = None
     classes: ClassCounts = ClassCounts()
     applicability: Applicable | None = None
+    undiscovered: Undiscovered | None = None
     learned_from: LearnedFrom | None = None
     grown: list[GrownRows] = []
 

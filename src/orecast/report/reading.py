@@ -169,8 +169,14 @@ def open_run(folder: Path, newer: Path | None = None) -> RunReading:
     for name in written:
         if written[name]:
             _path_of(name, folder, newer)
-    checks, provenance = (_read_object(paths[f"{n}.json"]) for n in ("checks", "provenance"))
-    return RunReading(folder, newer, read(paths["run.toml"]), metrics, checks, provenance)
+    return RunReading(
+        folder,
+        newer,
+        read(paths["run.toml"]),
+        metrics,
+        _read_object(paths["checks.json"], "survey", "findings"),
+        _read_object(paths["provenance.json"], "inputs"),
+    )
 
 
 def _path_of(name: str, folder: Path, newer: Path) -> Path:
@@ -209,13 +215,16 @@ def read_raster(path: Path, most: int = _MOST_PIXELS) -> MapImage:
         return MapImage(values, Bounds(*source.bounds), crs_name(source.crs))
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path, *needed: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
     if not isinstance(content, dict):
         raise RunError("is not a JSON object", where=str(path), remedy=_REMEDY)
+    for key in needed:
+        if key not in content:
+            raise RunError(f"it lacks {key!r}", where=str(path), remedy=_REMEDY)
     return content
 
 
