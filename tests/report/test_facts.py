@@ -139,7 +139,7 @@ def test_how_it_was_made(run):
 
 def test_what_was_not_recorded_is_left_out(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
-    made.provenance = {"started": "yesterday", "peak_memory_mib": None}
+    made.provenance = {"started": "yesterday", "peak_memory_mib": None, "inputs": []}
     made.metrics["protocol"]["hidden_buffer_m"] = None
     said = dict(facts.made(open_run(made.write())))
     assert set(said) == {"Model", "Seed", "Folds", "Begun"}

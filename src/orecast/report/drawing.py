@@ -83,6 +83,42 @@ def plain_axes(axes: Axes) -> None:
     axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
 
 
+def ruled(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
+    """Keep only the two axes with figures, and rule thin lines behind what is drawn."""
+    plain_axes(axes)
+    axes.grid(axis=along, color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of a figure from the top down, without an axis at the left."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    ruled(axes, "x")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    for label in axes.get_yticklabels():
+        label.set_fontfamily(families())
+
+
+def colour_names(axes: Axes, colours: Sequence[str]) -> None:
+    """Letter the names of the first rows in their colours; faint ones are plain."""
+    for label, colour in zip(axes.get_yticklabels(), colours, strict=False):
+        label.set(color=INK if colour == FAINT else colour)
+        label.set_fontweight("normal" if colour == FAINT else "bold")
+
+
+def mark_chance(axes: Axes, at: float) -> None:
+    """Draw a dashed line at chance."""
+    axes.axvline(at, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+
+
+def add_legend(figure: Figure, place: str = "lower left", **options: Any) -> None:
+    """Set a legend outside the axes."""
+    given: dict[str, Any] = {"loc": f"outside {place}", "ncols": 2, "frameon": False} | options
+    figure.legend(**given, prop={"family": families(), "size": 8})
+
+
 def lettering(text: str, most: int = 30) -> str:
     """Return a text as matplotlib can set it: one line, shortened, no formula, no leading mark.
 

@@ -141,7 +141,7 @@ class RunReading:
     @cached_property
     def mapped_cells(self) -> tuple[int, float]:
         """How many cells have a prospectivity, and their area in square kilometres."""
-        with _raster(self.path("prospectivity.tif")) as source:
+        with opened(self.path("prospectivity.tif")) as source:
             windows = (window for _, window in source.block_windows(1))
             cells = sum(int(np.isfinite(source.read(1, window=w)).sum()) for w in windows)
             cell_area = abs(source.transform.a * source.transform.e)
@@ -187,7 +187,7 @@ def _path_of(name: str, folder: Path, newer: Path) -> Path:
 
 
 @contextmanager
-def _raster(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """Open a raster; RunError where it cannot be read."""
     import rasterio
 
@@ -205,7 +205,7 @@ def read_raster(path: Path, most: int = _MOST_PIXELS) -> MapImage:
     """
     from rasterio.enums import Resampling
 
-    with _raster(path) as source:
+    with opened(path) as source:
         step = max(1.0, max(source.shape) / most)
         shape = tuple(max(1, round(n / step)) for n in source.shape)
         is_class = np.dtype(source.dtypes[0]).kind in "iu"
@@ -245,7 +245,7 @@ def _read_layer(path: Path, layer: str, columns: list[str]) -> gpd.GeoDataFrame:
 
 
 def _layer_file(path: Path) -> LayerFile:
-    with _raster(path) as source:
+    with opened(path) as source:
         tags = {k.lower(): v for k, v in (source.tags() | source.tags(1)).items()}
         name = tags.get("name") or source.descriptions[0] or path.stem
     try:

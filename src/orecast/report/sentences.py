@@ -12,7 +12,7 @@ from typing import Any
 from orecast.metrics import Metrics
 from orecast.report import curves, maps
 from orecast.report.html import Caption, sentence, typeset
-from orecast.report.reading import RunReading
+from orecast.report.reading import RunReading, opened
 from orecast.report.tables import estimate, number, probability
 
 
@@ -105,20 +105,6 @@ def map_label(metrics: Metrics, *, drawn: bool) -> str:
     )
 
 
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 _HEADINGS = {
     "refusal": "Refused: left out of the run",
     "warning": "Warnings: please check",
@@ -312,7 +298,7 @@ def when(moment: object) -> str:
     except ValueError:
         return str(moment or "")
     zone = f" {at.tzname()}" if at.tzinfo else ""
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}{zone}"
+    return f"{at.day} {at:%B %Y, %H:%M}{zone}"
 
 
 def duration(seconds: object) -> str:
@@ -338,12 +324,11 @@ def _memory(mib: object) -> str:
 
 
 def _lon_lat(run: RunReading, x: float, y: float) -> str:
-    import rasterio
     from pyproj import Transformer
 
-    with rasterio.open(run.path("prospectivity.tif")) as source:
-        crs = source.crs
-    lon, lat = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(x, y)
+    with opened(run.path("prospectivity.tif")) as source:
+        crs = source.crs.to_wkt()
+    lon, lat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
     return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
 
 
