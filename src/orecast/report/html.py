@@ -74,7 +74,7 @@ def sentence(text: str) -> str:
     """Return the text as one line of whole sentences, typeset; empty for none.
 
     >>> sentence("five folds;  -0.5 near")
-    'Five folds; -0.5 near.'
+    'Five folds; −0.5 near.'
     """
     text = typeset(" ".join(text.split()))
     return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?。" else ".")

@@ -54,7 +54,8 @@ def render(run: RunReading, pngs: dict[str, bytes]) -> str:
 
 def _figures(run: RunReading) -> dict[str, Callable[[], Figure]]:
     """Every figure that this run has data for, by name, not yet drawn."""
-    metrics, model, drawn = run.metrics, run.metrics.own, dict[str, Callable[[], Figure]]()
+    metrics, model = run.metrics, run.metrics.own
+    drawn: dict[str, Callable[[], Figure]] = {}
 
     def add(name: str, draw: Callable[[Any], Figure], of: Any, there: object = True) -> None:
         if there:
