@@ -104,10 +104,10 @@ def average_precision(y: ArrayLike, scores: ArrayLike) -> float:
     >>> round(average_precision([1, 0, 1], [0.9, 0.8, 0.7]), 4)
     0.8333
     """
-    from sklearn.metrics import average_precision_score
-
-    ore, values, _ = _labelled(y, scores)
-    return float(average_precision_score(ore, values)) if ore.any() else math.nan
+    hits, taken, _ = _descending(y, scores)
+    if not hits.size or hits[-1] == 0:
+        return math.nan
+    return float(np.sum(np.diff(hits, prepend=0) * hits / taken) / hits[-1])
 
 
 def f1_optimal_threshold(
