@@ -24,7 +24,6 @@ from orecast.metrics import (
     negative_draws,
     paired_difference,
     percentiles,
-    prediction_area,
     prediction_area_of,
     prediction_rate,
     success_rate,
@@ -48,7 +47,6 @@ def say_everything(score: NDArray[np.float32], deposits: NDArray[np.int64]) -> N
     auc(at, score[barren])
     success_rate(score, deposits)
     prediction_rate(score, deposits)
-    prediction_area(score, deposits)
     prediction_area_of(ranked)
     held_out_curve(ranked)
     bootstrap_mean(ranked, seed=0, groups=groups)

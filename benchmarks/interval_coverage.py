@@ -129,10 +129,10 @@ def one(seed: int, *, model: str, known: int, further: int, biased: bool) -> Tol
     held_out, outranked = ranked_out_of_fold(oof, places.sampling.at)
     score = predict_map(recipe.fit(evidence, places.sampling, hidden=None, seed=seed), evidence)
     final = percentiles(score[tuple(at.T)], score)
-    area = conformal_area(row["places"], CONFIDENCE, groups=places.sampling.group)
+    area = conformal_area(row.places, CONFIDENCE, groups=places.sampling.group)
     return Told(
-        Interval(**row["percentile"]),
-        Interval(**row["auc"]),
+        row.percentile,
+        row.auc,
         area.area,
         area.groups,
         float(held_out[tuple(at.T)].mean()),

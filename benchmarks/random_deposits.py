@@ -89,7 +89,7 @@ def spatial_row(
     answer = cross_predict(recipe, evidence, sampling, protocol, seed=seed)
     n = len(sampling)
     places = Places(sampling, np.arange(n), np.arange(n), ("",) * n, np.zeros((n, 2)))
-    return held_out_row(name, "model", "spatial", answer, places, seed=seed)["percentile"]
+    return held_out_row(name, "model", "spatial", answer, places, seed=seed).percentile.as_dict()
 
 
 def paper_scores(

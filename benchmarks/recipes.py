@@ -189,9 +189,9 @@ def tested(job: Job, toml: Path, settings: list[str]) -> dict[str, Any]:
         found = ranked(predict_map(fitted, job.evidence), cells)
         undiscovered = float(np.nanmean(found))
     return {
-        "places": row["places"],
+        "places": row.places,
         "groups": places.sampling.group.tolist(),
-        "top5": row["top_area"]["0.05"]["value"],
+        "top5": row.top_area["0.05"].value,
         "undiscovered": undiscovered,
         "seconds": seconds,
     }

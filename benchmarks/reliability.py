@@ -32,12 +32,13 @@ from interval_coverage import CONFIG, WINDOW, district, survey_of, unknown
 from scipy import special
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss
 
 from orecast.arrays import Bools, Floats, Ints
 from orecast.config import Config, parse
 from orecast.evidence import build_evidence
 from orecast.mapping import predict_map
-from orecast.metrics import Interval, bootstrap_mean, brier, fit_rank_curve, percentiles
+from orecast.metrics import Interval, bootstrap_mean, fit_rank_curve, percentiles
 from orecast.report.drawing import FAINT, INK, MODEL, RECOMMENDED, new_figure, plain_axes, to_png
 from orecast.sampling import MapGeometry
 from orecast.simulation import District
@@ -71,7 +72,8 @@ class Cells:
     @property
     def skill(self) -> float:
         """Share of the Brier score of the mean probability everywhere that is removed."""
-        return brier(self.ore, self.probability).skill
+        share = self.ore.mean()
+        return 1 - brier_score_loss(self.ore, self.probability) / (share * (1 - share))
 
 
 @dataclass(frozen=True)

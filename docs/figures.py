@@ -35,7 +35,7 @@ from orecast.report.drawing import (
     to_png,
 )
 from orecast.report.maps import fold_edges
-from orecast.report.reading import Raster
+from orecast.report.reading import MapImage
 from orecast.sampling import Fold, MapGeometry
 from orecast.simulation import simulate, write_district
 from orecast.splits import build_protocol
@@ -125,9 +125,9 @@ def _marked(cells: Ints, found: MappedDistrict) -> Bools:
     return mask
 
 
-def _raster(values: NDArray[np.generic], found: MappedDistrict) -> Raster:
+def _raster(values: NDArray[np.generic], found: MappedDistrict) -> MapImage:
     grid = found.evidence.grid
-    return Raster(values.astype(np.float32), grid.bounds, crs_name(grid.crs), {})
+    return MapImage(values.astype(np.float32), grid.bounds, crs_name(grid.crs))
 
 
 def _km(cells: Ints, found: MappedDistrict) -> NDArray[np.float64]:
@@ -211,7 +211,7 @@ def claims(found: MappedDistrict) -> Iterator[tuple[str, float]]:
             yield name, auc(oof.scores[y == 1], oof.scores[y == 0])
         else:
             row = held_out_row("forest", "model", name, oof, found.places, seed=0)
-            yield name, row["auc"]["value"]
+            yield name, row.auc.value
     score = predict_map(found.recipe.fit(evidence, sampling, hidden=None, seed=0), evidence)
     undiscovered = found.survey.held_back
     assert undiscovered is not None

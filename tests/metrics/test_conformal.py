@@ -123,5 +123,5 @@ def test_what_is_refused():
             conformal_area([0.5], confidence)
     with pytest.raises(SamplingError, match="no held-out place"):
         conformal_area([np.nan], 0.5)
-    with pytest.raises(ValueError, match="2 percentiles but 1 groups"):
+    with pytest.raises(ValueError, match="2 values but 1 groups"):
         conformal_p([0.5], [0.1, 0.2], groups=[1])

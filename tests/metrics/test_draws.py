@@ -60,7 +60,7 @@ def test_seeds_repeat_and_differ_and_nan_is_left_out():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="at least 2 draws"):
         negative_draws(DEPOSITS, BARREN, seed=0, draws=1)
-    with pytest.raises(ValueError, match="30 deposits but 2 labels"):
+    with pytest.raises(ValueError, match="30 values but 2 groups"):
         negative_draws(DEPOSITS, BARREN, seed=0, distinct=[0, 1])
     for sides in ([[], BARREN], [DEPOSITS, [np.nan]]):
         with pytest.raises(SamplingError, match="candidates for negatives"):

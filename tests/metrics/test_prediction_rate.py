@@ -5,11 +5,9 @@ from hypothesis import strategies as st
 
 from orecast.errors import SamplingError
 from orecast.metrics import (
-    captured_at,
     held_out_curve,
     percentiles,
     prediction_rate,
-    prediction_rate_of,
     success_rate,
 )
 
@@ -28,18 +26,6 @@ def test_table_by_hand():
     assert table.density == pytest.approx([3, 1, 1, 0, 0])
 
 
-def test_the_same_table_out_of_fold():
-    ranked = percentiles(MAP[0, RANKS - 1], MAP)
-    one, other = prediction_rate(MAP, CELLS, classes=5), prediction_rate_of(ranked, classes=5)
-    for name, values in one.as_dict().items():
-        assert other.as_dict()[name] == pytest.approx(values), name
-
-
-def test_a_percentile_on_the_edge_of_a_class_lies_within_it():
-    table = prediction_rate_of([0.95, 0.9, 0.7, 0.05], classes=20)
-    assert np.flatnonzero(table.share).tolist() == [0, 1, 5, 18]
-
-
 def test_a_constant_map_has_a_flat_density():
     assert prediction_rate(np.ones((7, 9)), [[1, 1], [6, 8]]).density == pytest.approx(np.ones(20))
 
@@ -49,20 +35,17 @@ def test_classes_need_not_divide_the_cells():
     assert table.share[:2].tolist() == [0.5, 0.5]  # half a cell each, half the deposit each
 
 
-@given(shares, st.integers(1, 30))
-def test_shares_add_up_and_the_mean_density_is_one(p, classes):
-    table = prediction_rate_of(p, classes=classes)
+@given(st.lists(st.integers(0, 19), min_size=1, max_size=12), st.integers(1, 30))
+def test_shares_add_up_and_the_mean_density_is_one(columns, classes):
+    table = prediction_rate(MAP, [[0, c] for c in columns], classes=classes)
     assert table.share.sum() == pytest.approx(1)
     assert table.density.mean() == pytest.approx(1)
     assert table.captured[-1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
-    "rate", [prediction_rate_of, lambda p, **k: prediction_rate(MAP, CELLS, **k)]
-)
-def test_no_class_is_refused(rate):
+def test_no_class_is_refused():
     with pytest.raises(ValueError, match="at least 1 class"):
-        rate([0.5], classes=0)
+        prediction_rate(MAP, CELLS, classes=0)
 
 
 def test_held_out_curve_by_hand():
@@ -82,7 +65,9 @@ def test_area_under_the_held_out_curve_is_the_mean_percentile(p):
 def test_held_out_curve_counts_the_places_within_an_area(p):
     curve = held_out_curve(p)
     for area in (0.0125, 0.3125, 0.7125):  # between the percentiles' steps
-        assert captured_at(curve, area) == pytest.approx(np.mean(np.array(p) >= 1 - area))
+        assert np.interp(area, curve.area, curve.captured) == pytest.approx(
+            np.mean(np.array(p) >= 1 - area)
+        )
 
 
 def test_one_region_gives_its_maps_own_curve_within_half_a_cell():
@@ -91,13 +76,12 @@ def test_one_region_gives_its_maps_own_curve_within_half_a_cell():
     whole = success_rate(score, cells)
     held = held_out_curve(percentiles(score[tuple(cells.T)], score))
     area = np.linspace(0, 1, 97)
-    nearby = [captured_at(whole, a) for a in area + 1 / 2000]
-    assert (np.array([captured_at(held, a) for a in area]) <= np.array(nearby) + 1e-9).all()
+    nearby = np.interp(area + 1 / 2000, whole.area, whole.captured)
+    assert (np.interp(area, held.area, held.captured) <= nearby + 1e-9).all()
 
 
 def test_no_percentile_is_refused():
-    for of in (held_out_curve, prediction_rate_of):
-        with pytest.raises(SamplingError, match="no held-out place"):
-            of([np.nan])
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            of([-0.1])
+    with pytest.raises(SamplingError, match="no held-out place"):
+        held_out_curve([np.nan])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        held_out_curve([-0.1])

@@ -220,7 +220,13 @@ class Fabricated:
                 "sentence": "Classes by share of the mapped area, at most 1 % in A.",
                 "thresholds": [0.9, 0.8, 0.7],
                 "captured": [
-                    {"class": "A", "area_share": 0.01, "deposits_share": 0.1},
+                    {
+                        "class": "A",
+                        "area_share": 0.01,
+                        "deposits_share": 0.1,
+                        "deposits": 1,
+                        "of": 14,
+                    },
                     {"class": "B", "area_share": 0.04, "deposits_share": 0.2},
                     {"class": "C", "area_share": 0.05, "deposits_share": None},
                 ],

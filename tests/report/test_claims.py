@@ -1,7 +1,7 @@
 import pytest
 
+from orecast.metrics import Metrics
 from orecast.report import sentences as claims
-from orecast.report.reading import Metrics
 
 
 @pytest.fixture
@@ -16,10 +16,10 @@ def read(content):
 def test_what_the_best_layer_picked_afterwards_scores_by_chance(content):
     text = claims.layer_null(read(content)).replace("\u00a0", " ").replace("\u202f", " ")
     assert text == (
-        "Picked afterwards from 39 layers, the best is Ba (low is ore): it ranks the known "
-        "deposits above 76 % of the whole map. By chance, the best of 39 layers picked afterwards "
-        "averages 62 % and is below 67 % in 95 of 100 cases (1 000 random shifts of the deposits’ "
-        "pattern, p = 0.004)."
+        "Of 39 single layers, Ba (low is ore) was chosen after seeing the test results: it ranks "
+        "the known deposits above 76 % of the whole map. By chance, the best of 39 layers, chosen "
+        "in the same way, averages 62 % and is below 67 % in 95 of 100 cases (1 000 random shifts "
+        "of the deposits’ pattern, p = 0.004)."
     )
     content["layer_null"]["p"] = 0.0002
     assert "p\u00a0<\u00a00.001)" in claims.layer_null(read(content))

@@ -110,7 +110,7 @@ def test_the_page_says_what_matters_in_order(tmp_path, content):
         "10 deposits at 4 places (3 separate), 38 layers on 33 813 cells. Five folds.",
         "Held-out places under spatial folds",
         "fault-distance",
-        "Single layers, picked afterwards",
+        "Single layers, chosen after seeing the test results",
         "The other 2 layers",
         "What each protocol claims for the same model",
         "Under blocks",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from orecast.metrics import Metrics
 from orecast.report import curves
 from orecast.report.drawing import FAINT, MODEL, RECOMMENDED
-from orecast.report.reading import Metrics
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_without_an_interval_there_is_a_dot_alone(content):
 
 def test_a_score_that_is_unknown_is_not_drawn(content):
     content["scores"] = content["scores"][:3]
-    content["scores"][2]["percentile"] = None
+    content["scores"][2]["percentile"] = {"value": None}
     labels = [t.get_text() for t in curves.scores(read(content)).axes[0].get_yticklabels()]
     assert labels == ["layer Ba (recommended)", "resnet18 (the model)"]
 

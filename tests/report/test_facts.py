@@ -1,13 +1,14 @@
 import pytest
 
+from orecast.metrics import Metrics
 from orecast.report import sentences as facts
-from orecast.report.reading import Metrics, RunReading
+from orecast.report.reading import open_run
 from orecast.training import model_names
 
 
 @pytest.fixture(scope="module")
 def run(run_folder):
-    return RunReading.of(run_folder)
+    return open_run(run_folder)
 
 
 def test_the_area_is_what_is_mapped_and_where(run):
@@ -30,8 +31,8 @@ def test_findings_are_grouped_refusals_first():
     assert [heading.split(":")[0] for heading, _ in found] == [
         *("Refused", "Warnings", "For information")
     ]
-    assert [f.where for f in found[1][1]] == ["c", "h"]
-    assert found[1][1][0] == facts.Finding("c", "d", "e")
+    assert [f["where"] for f in found[1][1]] == ["c", "h"]
+    assert found[1][1][0] == {"where": "c", "what": "d", "remedy": "e"}
     assert facts.findings({"findings": []}) == []
 
 
@@ -87,7 +88,7 @@ def test_what_the_map_leaves_out_is_said(fabricate):
             name = "per_deposit" if key == "scores" else "deposits"
             kept = [d for d in entry[name] if (d["deposit"] if key == "scores" else d) != 2]
             entry[name] = kept
-    assert facts.gaps(RunReading.of(made.write())) == [
+    assert facts.gaps(open_run(made.write())) == [
         "63\u00a0% of the area could be mapped; elsewhere some layer has no value.",
         "1 of 5 known deposits lies where the evidence has no value; it was used neither for "
         "training nor for testing.",
@@ -99,7 +100,7 @@ def test_deposits_that_are_only_named_are_counted(fabricate):
     made.metrics["scores"], made.metrics["folds"] = [], []
     lost = {"deposits": ["Deposit A", "Deposit C"]}
     made.findings = [{"level": "warning", "code": "deposits-without-evidence", "data": lost}]
-    assert facts.gaps(RunReading.of(made.write())) == [
+    assert facts.gaps(open_run(made.write())) == [
         "2 of 5 known deposits lie where the evidence has no value; they were used neither "
         "for training nor for testing."
     ]
@@ -108,7 +109,7 @@ def test_deposits_that_are_only_named_are_counted(fabricate):
 def test_a_map_that_leaves_out_little_is_not_remarked(fabricate):
     made = fabricate(deposits=5, baselines=1, layers=1)
     made.findings = [coverage(0.8), {"level": "info", "code": "coverage", "data": None}]
-    assert facts.gaps(RunReading.of(made.write())) == []
+    assert facts.gaps(open_run(made.write())) == []
 
 
 def test_every_map_is_explained_once():
@@ -138,9 +139,9 @@ def test_how_it_was_made(run):
 
 def test_what_was_not_recorded_is_left_out(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
-    made.provenance = {"started": "yesterday", "peak_memory_mib": None}
+    made.provenance = {"started": "yesterday", "peak_memory_mib": None, "inputs": []}
     made.metrics["protocol"]["hidden_buffer_m"] = None
-    said = dict(facts.made(RunReading.of(made.write())))
+    said = dict(facts.made(open_run(made.write())))
     assert set(said) == {"Model", "Seed", "Folds", "Begun"}
     assert said["Begun"] == "yesterday"
 
@@ -154,7 +155,7 @@ def test_the_windows_learned_from_and_what_augmentation_added(fabricate):
         "rule": "barren cells drawn at random",
         "added": [{"method": m, "label": label, "rows": n} for m, label, n in added],
     }
-    assert dict(facts.made(RunReading.of(made.write())))["Learned from"] == (
+    assert dict(facts.made(open_run(made.write())))["Learned from"] == (
         "3 windows of ore and 15 negative (barren cells drawn at random); augmentation added 72 "
         "ore by slide, 40 negative by noise"
     )
@@ -178,5 +179,6 @@ def test_the_folder_that_inputs_share(paths, shared):
 
 def test_the_shared_folder_is_left_off_findings():
     checks = {"findings": [{"level": "info", "where": "/d/a.csv, column 'x'", "what": "of /d/b"}]}
-    assert facts.findings(checks, "/d/")[0][1] == [facts.Finding("a.csv, column 'x'", "of b", "")]
-    assert facts.findings(checks)[0][1][0].where == "/d/a.csv, column 'x'"
+    shown = {"where": "a.csv, column 'x'", "what": "of b", "remedy": ""}
+    assert facts.findings(checks, "/d/")[0][1] == [shown]
+    assert facts.findings(checks)[0][1][0]["where"] == "/d/a.csv, column 'x'"

@@ -12,7 +12,7 @@ from orecast.evidence import Evidence, write_evidence
 from orecast.grid import Grid
 from orecast.mapping import classify, write_raster
 from orecast.report import maps, tables, write_report
-from orecast.report.reading import RunReading
+from orecast.report.reading import open_run
 from orecast.targets import delineate, write_targets
 
 
@@ -49,7 +49,7 @@ def folder(fabricate):
 
 
 def test_maps_targets_and_layers_are_read_as_they_were_written(folder):
-    run = RunReading.of(folder)
+    run = open_run(folder)
     assert set(np.unique(run.raster("classes").values[10:])) == {0, 1, 2, 3}
     assert np.isnan(run.raster("classes").values[:10, :21]).all()
     assert len(run.deposits) == 4
@@ -65,7 +65,7 @@ def test_maps_targets_and_layers_are_read_as_they_were_written(folder):
 
 
 def test_folds_are_read_as_they_were_written(folder):
-    edges = maps.fold_edges(RunReading.of(folder).raster("folds"))
+    edges = maps.fold_edges(open_run(folder).raster("folds"))
     assert len(edges) == 60  # one a row: the blank corner lies in the western half
     assert set(edges[:, :, 0].ravel()) == {433.0}
 
@@ -74,7 +74,7 @@ def test_targets_without_deposits_are_read_as_they_were_written(fabricate):
     made = fabricate(layers=1).forget_deposits()
     folder = made.write()
     write_targets(made.targets, None, folder)
-    run = RunReading.of(folder)
+    run = open_run(folder)
     assert len(run.deposits) == 0
     assert "Map of anomalies: isolation-forest" in write_report(folder).read_text(encoding="utf-8")
 

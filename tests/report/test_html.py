@@ -11,7 +11,7 @@ from PIL import Image
 
 import orecast
 from orecast.errors import RunError
-from orecast.report.html import Caption, Picture, render_template, typeset, write_page
+from orecast.report.html import Caption, Picture, render_template, sentence, typeset, write_page
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,9 @@ def test_what_cannot_be_written_is_named_and_nothing_is_left_half(tmp_path):
     assert page.read_text(encoding="utf-8") == "Å"
     written = {p.relative_to(tmp_path / "new").as_posix() for p in (tmp_path / "new").rglob("*.*")}
     assert written == {"page.html", "figures/a.png"}
+
+
+def test_sentences_are_whole_sentences():
+    said = "Five folds; −0.5 (−4 to 11), 52.5\u00a0% of near-by cells."
+    assert sentence("five folds; -0.5 (-4 to 11), 52.5%  of near-by cells") == said
+    assert sentence("") == ""

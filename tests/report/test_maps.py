@@ -9,12 +9,12 @@ from orecast.grid import Bounds
 from orecast.report import maps
 from orecast.report.drawing import DPI, to_png
 from orecast.report.maps import CLASS_COLOURS, fold_edges
-from orecast.report.reading import Raster, RunReading
+from orecast.report.reading import MapImage, open_run
 
 
 @pytest.fixture(scope="module")
 def run(run_folder):
-    return RunReading.of(run_folder)
+    return open_run(run_folder)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def leaving_two_out(fabricate):
         entry["per_deposit"] = [d for d in entry["per_deposit"] if d["deposit"] not in (3, 7)]
     for fold in made.metrics["folds"]:
         fold["deposits"] = [d for d in fold["deposits"] if d not in (3, 7)]
-    return RunReading.of(made.write())
+    return open_run(made.write())
 
 
 def pixels(figure):
@@ -58,7 +58,7 @@ def test_a_cell_is_drawn_where_it_lies(fabricate):
     made.field = np.zeros(made.shape)
     made.field[10, 70] = 1.0  # centre at x 412 + 70.5 / 2, y 4705 - 10.5 / 2
     made.points = [(0.0, 0.0)] * 3
-    run = RunReading.of(made.write())
+    run = open_run(made.write())
     figure = maps.out_of_fold(run)
     high = rgb("#fde725")  # the end of viridis
     assert np.abs(colour_at(figure, 447.25, 4699.75) - high).max() < 6
@@ -78,7 +78,7 @@ def test_classes_keep_their_colours(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
     made.field = np.arange(60 * 84, dtype=float).reshape(60, 84)  # best at the south-east
     made.points = [(0.0, 0.0)] * 3
-    figure = maps.classes(RunReading.of(made.write()))
+    figure = maps.classes(open_run(made.write()))
     # the last row of 84 is the best 1.7 %: its east is A, its west B; the rows above B and C
     assert np.abs(colour_at(figure, 453.0, 4675.25) - rgb(CLASS_COLOURS["A"])).max() < 4
     assert np.abs(colour_at(figure, 413.0, 4675.25) - rgb(CLASS_COLOURS["B"])).max() < 4
@@ -105,7 +105,7 @@ def test_ranks_that_find_no_place_are_left_out(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
     same = made.targets.geometry.iloc[0]
     made.targets = made.targets.set_geometry([same] * len(made.targets), crs=made.targets.crs)
-    ranks = [t.get_text() for t in texts_on(maps.prospectivity(RunReading.of(made.write())))]
+    ranks = [t.get_text() for t in texts_on(maps.prospectivity(open_run(made.write())))]
     assert ranks == [str(n) for n in range(1, len(ranks) + 1)]
     assert 1 <= len(ranks) < 12
 
@@ -142,7 +142,7 @@ def test_the_first_ranks_are_written_even_among_deposits(fabricate):
     steps = np.arange(-6000, 6001, 400)
     made.points = [(centre.x + dx, centre.y + dy) for dx in steps for dy in steps]
     made.names = [""] * len(made.points)
-    ranks = [t.get_text() for t in texts_on(maps.prospectivity(RunReading.of(made.write())))]
+    ranks = [t.get_text() for t in texts_on(maps.prospectivity(open_run(made.write())))]
     assert ranks[0] == "1"
 
 
@@ -151,7 +151,7 @@ def test_a_scale_has_an_arrow_only_where_values_go_beyond_it(fabricate, run):
     made = fabricate(deposits=3, baselines=1, layers=1)
     made.field = np.where(np.arange(60 * 84).reshape(60, 84) < 500, 1.0, 0.0)
     made.points = [(0.0, 0.0)] * 3
-    figure = maps.prospectivity(RunReading.of(made.write()))
+    figure = maps.prospectivity(open_run(made.write()))
     assert figure.axes[1]._colorbar.extend == "neither"
 
 
@@ -160,13 +160,13 @@ def test_deposits_are_numbered_by_fold_where_there_are_folds(run, fabricate):
     assert numbers == {"0", "1", "2", "3", "4"}
     made = fabricate(deposits=3, baselines=1, layers=1)
     made.metrics["protocol"]["folds"] = 1
-    assert texts_on(maps.out_of_fold(RunReading.of(made.write()))) == []
+    assert texts_on(maps.out_of_fold(open_run(made.write()))) == []
 
 
 @pytest.mark.parametrize("shape", [(60, 84), (120, 40), (24, 120), (50, 50)])
 def test_scale_bar_key_and_colour_bar_do_not_overlap_and_stay_on_the_sheet(fabricate, shape):
     made = fabricate(shape=shape, deposits=4, baselines=1, layers=1)
-    figure = maps.prospectivity(RunReading.of(made.write()))
+    figure = maps.prospectivity(open_run(made.write()))
     figure.canvas.draw()
     axes, bar = figure.axes
     frame = axes.get_window_extent()
@@ -194,7 +194,7 @@ def test_the_scale_bar_is_as_long_as_it_says(run):
 def test_edges_of_folds_stand_between_cells_of_different_folds_and_nowhere_else():
     nan = np.nan
     values = np.array([[0, 0, 1], [0, nan, 1], [2, 2, 1]], dtype=np.float32)
-    folds = Raster(values, Bounds(0, 0, 3000, 3000), "EPSG:32645", {})
+    folds = MapImage(values, Bounds(0, 0, 3000, 3000), "EPSG:32645")
     edges = {tuple(map(tuple, edge)) for edge in fold_edges(folds).tolist()}
     assert edges == {
         ((2, 3), (2, 2)),  # between the first row's 0 and 1
@@ -209,7 +209,7 @@ def test_regions_of_folds_are_outlined_where_the_run_tells_them(run, fabricate):
     drawn = np.array(lines[-1].get_segments())
     assert set(drawn[:, :, 0].ravel()) == {422.5, 433.0, 443.5}  # quarters of 412 to 454
     assert "edge of a fold’s region" in [t.get_text() for t in figure.legends[0].texts]
-    old = RunReading.of(fabricate(deposits=4, baselines=1, layers=1).grow_old().write())
+    old = open_run(fabricate(deposits=4, baselines=1, layers=1).grow_old().write())
     figure = maps.out_of_fold(old)
     assert not any(isinstance(c, LineCollection) for c in figure.axes[0].collections)
 
@@ -219,16 +219,14 @@ def test_ground_outside_the_area_of_applicability_is_grey(fabricate):
     made.field = np.tile(np.linspace(1, 0, 84), (60, 1))  # dissimilarity from 0 in the west to 1
     made.points = [(0.0, 0.0)] * 3
     made.metrics["applicability"]["threshold"] = 0.5
-    figure = maps.applicability(RunReading.of(made.write()))
+    figure = maps.applicability(open_run(made.write()))
     inside, outside = colour_at(figure, 427.0, 4690.0), colour_at(figure, 445.03, 4690.03)
     assert np.ptp(inside) > 40
     assert np.ptp(outside) < 12
     labels = [t.get_text() for t in figure.legends[0].texts]
     assert labels[0] == "outside"
     made.metrics["applicability"]["threshold"] = 1.0
-    labels = [
-        t.get_text() for t in maps.applicability(RunReading.of(made.write())).legends[0].texts
-    ]
+    labels = [t.get_text() for t in maps.applicability(open_run(made.write())).legends[0].texts]
     assert "outside" not in labels
 
 
@@ -243,7 +241,7 @@ def test_the_recommended_map_is_its_own(run):
 
 
 def test_maps_of_anomalies_have_neither_deposits_nor_folds(fabricate):
-    run = RunReading.of(fabricate(layers=1).forget_deposits().write())
+    run = open_run(fabricate(layers=1).forget_deposits().write())
     figure = maps.prospectivity(run)
     labels = [t.get_text() for t in figure.legends[0].texts]
     assert not any("deposit" in label for label in labels)

@@ -1,26 +1,35 @@
+import json
 import math
 
 import pytest
 
 from orecast.errors import RunError
-from orecast.report.reading import Metrics, read_metrics
-from orecast.run import write_json
+from orecast.metrics import Metrics
+from orecast.report.reading import open_run
+from orecast.report.sentences import verdict
+from orecast.run import _finite
 
 
 @pytest.fixture
-def content(fabricate):
-    return fabricate(baselines=4, deposits=5).metrics
+def made(fabricate):
+    return fabricate(baselines=4, deposits=5)
+
+
+@pytest.fixture
+def content(made):
+    return made.metrics
 
 
 def test_a_figure_that_is_null_is_nan_and_has_no_interval(content):
     content["scores"][1]["percentile"] = {"value": None, "low": None, "high": None}
-    content["scores"][2]["auc"] = None
+    content["scores"][2]["brier"] = None
     content["scores"][3]["percentile"] = {"value": 0.5, "low": None, "high": 0.6}
     scores = Metrics.model_validate(content).scores
     assert not scores[1].percentile.known
-    assert math.isnan(scores[2].auc.value)
+    assert math.isnan(scores[1].percentile.value)
+    assert scores[2].brier is None
     assert scores[3].percentile.known
-    assert not scores[3].percentile.has_interval
+    assert not scores[3].percentile.has_ends
 
 
 def test_the_model_stands_first_then_baselines_from_best_to_worst_then_unknown(content):
@@ -73,41 +82,44 @@ def test_runs_of_before_are_read(fabricate):
     assert metrics.applicability is None
     assert metrics.layer_null is None
     assert metrics.fair[0].threshold_scores == {}
-    assert not metrics.fair[0].brier_skill.known
-
-
-def test_sentences_are_whole_sentences(content):
-    content["protocol"]["sentence"] = "five folds; -0.5 (-4 to 11), 52.5% of near-by cells"
-    metrics = Metrics.model_validate(content)
-    said = "Five folds; −0.5 (−4 to 11), 52.5\u00a0% of near-by cells."
-    assert metrics.protocol.sentence == said
+    assert metrics.fair[0].brier_skill is None
 
 
 def test_the_verdict_begins_with_one_sentence(content):
     content["verdict"]["sentence"] = (
         "Ba is at 0.76 (0.68 to 0.84). The model is e.g. worse. So be it"
     )
-    verdict = Metrics.model_validate(content).verdict
-    assert verdict.parts == ("Ba is at 0.76 (0.68 to 0.84).", "The model is e.g. worse. So be it.")
+    first, rest = verdict(Metrics.model_validate(content))
+    assert first == "Ba is at 0.76 (0.68 to 0.84)."
+    assert rest == "The model is e.g. worse. So be it."
     content["verdict"]["sentence"] = "One alone"
-    assert Metrics.model_validate(content).verdict.parts == ("One alone.", "")
+    assert verdict(Metrics.model_validate(content)) == ("One alone.", "")
 
 
 def test_shares_of_area_are_numbers(content):
     metrics = Metrics.model_validate(content)
-    share = metrics.scores[0].top_area[0.05]
+    share = metrics.scores[0].top_area["0.05"]
     assert (share.value, share.low, share.high) == pytest.approx((0.15, 0.07, 0.23))
 
 
-def test_a_broken_entry_is_named(content, tmp_path):
-    content["scores"][2]["percentile"] = "high"
-    write_json(tmp_path / "metrics.json", content)
+def test_what_was_read_is_written_the_same(content, fabricate):
+    content["grown"] = [{"method": "vae", "label": 1, "rows": 9, "ks": {"Ag": 0.2}, "sentence": ""}]
+    for whole in (content, fabricate().forget_deposits().metrics, fabricate().grow_old().metrics):
+        whole = json.loads(json.dumps(_finite(whole)))
+        assert _finite(Metrics.model_validate(whole).as_dict()) == whole
+
+
+def test_a_broken_entry_is_named(made):
+    made.metrics["scores"][2]["percentile"] = "high"
     with pytest.raises(RunError, match=r"metrics.json: 'scores\.2\.percentile': cannot be used"):
-        read_metrics(tmp_path / "metrics.json")
+        open_run(made.write())
+    made.metrics["scores"][2]["percentile"] = {"value": 0.5}
+    made.metrics["scores"][0]["success_rate"] = {"area": [{}], "captured": [0]}
+    with pytest.raises(RunError, match=r"'scores\.0\.success_rate\.area'"):
+        open_run(made.write())
 
 
-def test_a_missing_entry_is_named(content, tmp_path):
-    del content["verdict"]["sentence"]
-    write_json(tmp_path / "metrics.json", content)
+def test_a_missing_entry_is_named(made):
+    del made.metrics["verdict"]["sentence"]
     with pytest.raises(RunError, match=r"it lacks 'verdict\.sentence'"):
-        read_metrics(tmp_path / "metrics.json")
+        open_run(made.write())

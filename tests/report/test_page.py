@@ -7,10 +7,10 @@ import geopandas as gpd
 import pytest
 
 from orecast.errors import RunError
-from orecast.metrics import prediction_rate_of
+from orecast.metrics import prediction_rate
 from orecast.report import drawing, write_report
 from orecast.report.page import render
-from orecast.report.reading import RunReading
+from orecast.report.reading import open_run
 from orecast.report.sentences import captions
 
 OLD = {
@@ -80,7 +80,7 @@ def report_of(made):
 
 def words_of(made):
     """Words of the page, no figure drawn."""
-    return Page(render(RunReading.of(made.write()), {})).text
+    return Page(render(open_run(made.write()), {})).text
 
 
 def small(fabricate, **options):
@@ -127,7 +127,7 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Leak-free scores of the model and of each baseline",
         "Accuracy, precision, recall; prediction-area",
         "are unknown, not barren",
-        "By chance, the best of 39 layers picked afterwards averages 62 %",
+        "By chance, the best of 39 layers, chosen in the same way, averages 62 %",
         "the curve is a training fit",
         "Prediction-area plot, out of fold",
         "cells with a deposit; ",
@@ -165,7 +165,7 @@ def test_what_the_model_declares_stands_before_its_scores(fabricate):
 def test_a_recommended_baseline_is_explained_under_its_map(fabricate):
     made = small(fabricate)
     made.metrics["verdict"]["recommended"] = "best-layer"
-    words = captions(RunReading.of(made.write()))["recommended"].text
+    words = captions(open_run(made.write()))["recommended"].text
     assert "by best-layer (the layer that ranks the training deposits best" in words
 
 
@@ -270,7 +270,7 @@ def test_a_map_of_anomalies_names_no_deposit_it_learned_from(fabricate):
     assert "A map of anomalies: no deposit was learned from." in text
     assert "Map of anomalies: isolation-forest" in text
     assert "is the share of the map’s cells that score lower" in text
-    assert "If the 8 places of deposits held back were independent" in text
+    assert "If the 8 places of test-only deposits were independent" in text
     assert "negative-draws : Nothing learned from deposits; 8 places of ore." in text
     for absent in ("held-out", "held out", "out of fold", "training fit", "the folds", "Folds"):
         assert absent not in text.split("Run it again")[0], absent
@@ -299,7 +299,7 @@ def test_deposits_held_back_where_the_map_has_no_value_are_reported(fabricate):
     made = fabricate(layers=1).forget_deposits(0)
     made.metrics["left_out"] = {"held_back": "no deposit of it lies where the map has a value"}
     text = Page(report_of(made)).text
-    assert "No deposit that was held back lies where the map has a value. It shows" in text
+    assert "No test-only deposit lies where the map has a value. It shows" in text
     assert "held_back : no deposit of it lies where the map has a value" in text
     assert "Name a file of deposits" not in text
     made = small(fabricate)
@@ -313,13 +313,15 @@ def test_the_prediction_rate_is_of_the_deposits_held_back(fabricate):
         "percentile": {"value": 0.66, "low": 0.5, "high": 0.8},
         "fault_distance": None,
         "n": 4,
-        "prediction_rate": prediction_rate_of([0.9, 0.8, 0.6, 0.3], classes=5).as_dict(),
+        "prediction_rate": prediction_rate(
+            [[1, 2, 3, 4, 5]], [[0, 4], [0, 4], [0, 3], [0, 1]], classes=5
+        ).as_dict(),
     }
     text = Page(report_of(made)).text
     assert (made.folder / "figures" / "prediction_rate.png").is_file()
-    held_back = text.index("4 deposits were held back")
+    held_back = text.index("4 deposits were kept for tests alone")
     assert (
-        held_back < text.index("Prediction rate of the deposits held back") < text.index("by thr")
+        held_back < text.index("Prediction rate of the test-only deposits") < text.index("by thr")
     )
 
 
@@ -364,13 +366,13 @@ def test_what_the_map_leaves_out_is_below_it(fabricate):
 
 def test_a_reach_of_zero_is_explained(run_folder, ordinary):
     assert "comes from a map, not from samples" not in ordinary[1]
-    run = RunReading.of(run_folder)
+    run = open_run(run_folder)
     run.layers[:] = [replace(run.layers[0], reach=0.0)]
     assert "A reach of 0 means that the layer comes from a map" in render(run, {})
 
 
 def test_no_undiscovered_no_word_of_them(ordinary):
-    assert "held back" not in Page(ordinary[1]).text
+    assert "test-only" not in Page(ordinary[1]).text
 
 
 def test_as_little_as_a_run_can_hold(fabricate):
@@ -397,7 +399,7 @@ def test_as_much_as_a_run_can_hold(fabricate):
     made.title = "天山成矿带 " + "a title that is longer than any line " * 8
     made.names = [f"金山 {i}" for i in range(45)]
     made.metrics = made._metrics(120)
-    made.metrics["scores"][7]["percentile"] = None
+    made.metrics["scores"][7]["percentile"] = {"value": None}
     text = report_of(made)
     assert len(text) < 5_000_000
     words = Page(text).text

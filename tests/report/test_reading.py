@@ -8,7 +8,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from orecast.errors import ConfigError, RunError
-from orecast.report.reading import _NEEDED, RunReading, read_raster
+from orecast.report.reading import _NEEDED, open_run, read_raster
 from orecast.run import write_json
 
 
@@ -38,31 +38,31 @@ def write(path, values, nodata=math.nan, cell=100.0):
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(RunError, match=rf"{name}: is missing. Remedy: finish the run"):
-        RunReading.of(folder)
+        open_run(folder)
 
 
 @pytest.mark.parametrize("name", ["out_of_fold.tif", "applicability.tif", "probability.tif"])
 def test_a_map_that_the_metrics_speak_of_is_needed(folder, name):
     (folder / name).unlink()
     with pytest.raises(RunError, match=rf"{name}: is missing. Remedy: finish the run"):
-        RunReading.of(folder)
+        open_run(folder)
 
 
 def test_maps_that_only_some_runs_have_may_be_missing(folder, fabricate):
-    run = RunReading.of(folder)
+    run = open_run(folder)
     assert run.has_recommended
     assert run.has("folds.tif")
     (folder / "recommended.tif").unlink()
     assert not run.has_recommended
-    assert not RunReading.of(fabricate().grow_old().write()).has("folds.tif")
-    anomalies = RunReading.of(fabricate().forget_deposits().write())
+    assert not open_run(fabricate().grow_old().write()).has("folds.tif")
+    anomalies = open_run(fabricate().forget_deposits().write())
     assert not anomalies.has("out_of_fold.tif")
 
 
 def test_a_model_that_is_recommended_needs_no_other_map(fabricate):
     made = fabricate(baselines=2)
     made.metrics["verdict"]["recommended"] = "resnet18"
-    assert not RunReading.of(made.write()).has_recommended
+    assert not open_run(made.write()).has_recommended
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "checks.json", "provenance.json"])
@@ -70,48 +70,48 @@ def test_a_model_that_is_recommended_needs_no_other_map(fabricate):
 def test_broken_json_is_named(folder, name, text):
     (folder / name).write_text(text)
     with pytest.raises(RunError, match=name):
-        RunReading.of(folder)
+        open_run(folder)
 
 
 def test_a_configuration_that_does_not_hold_is_named(folder):
     (folder / "run.toml").write_text("colour = 3")
     with pytest.raises(ConfigError, match=r"run.toml"):
-        RunReading.of(folder)
+        open_run(folder)
 
 
 def test_a_broken_raster_is_named(folder):
     (folder / "uncertainty.tif").write_bytes(b"II*\0 torn")
     with pytest.raises(RunError, match=r"uncertainty.tif"):
-        RunReading.of(folder).raster("uncertainty")
+        open_run(folder).raster("uncertainty")
 
 
 def test_a_broken_geopackage_is_named(folder):
     (folder / "targets.gpkg").write_bytes(b"SQLite format 3\0 torn")
     with pytest.raises(RunError, match=r"targets.gpkg, layer targets"):
-        _ = RunReading.of(folder).targets
+        _ = open_run(folder).targets
 
 
 def test_a_missing_column_is_named(folder):
-    run = RunReading.of(folder)
+    run = open_run(folder)
     run.targets.drop(columns="class").to_file(folder / "targets.gpkg", layer="targets")
     with pytest.raises(RunError, match="layer targets, column class"):
-        _ = RunReading.of(folder).targets
+        _ = open_run(folder).targets
 
 
 def test_a_layer_with_a_reach_that_is_no_number_is_named(folder):
     with rasterio.open(folder / "evidence" / "00_Ag.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as f:
         f.update_tags(reach="far")
     with pytest.raises(RunError, match=r"00_Ag.tif: reach 'far' is not a number"):
-        _ = RunReading.of(folder).layers
+        _ = open_run(folder).layers
 
 
 def test_files_of_the_stage_in_the_making_stand_before_the_runs_own(folder, tmp_path):
     newer = tmp_path / "part"
     newer.mkdir()
     (folder / "provenance.json").unlink()
-    write_json(newer / "provenance.json", {"python": "3.99"})
-    run = RunReading.of(folder, newer=newer)
-    assert run.provenance == {"python": "3.99"}
+    write_json(newer / "provenance.json", {"python": "3.99", "inputs": []})
+    run = open_run(folder, newer=newer)
+    assert run.provenance == {"python": "3.99", "inputs": []}
     assert run.path("metrics.json") == folder / "metrics.json"
 
 
@@ -138,7 +138,7 @@ def test_the_extent_is_that_of_the_outer_edges(tmp_path):
 
 def test_cells_without_data_are_not_counted_as_mapped(run_folder):
     # 60 x 84 cells of 500 m, of which a corner of 10 x 21 is blank
-    cells, square_km = RunReading.of(run_folder).mapped_cells
+    cells, square_km = open_run(run_folder).mapped_cells
     assert cells == 60 * 84 - 10 * 21
     assert square_km == pytest.approx(cells * 0.25)
 
@@ -148,15 +148,15 @@ def test_layers_say_what_their_tags_say_elements_first(folder):
         path = shutil.copy(folder / "evidence" / "00_Ag.tif", folder / "evidence" / f"{name}.tif")
         with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as f:
             f.update_tags(kind=kind)
-    layers = RunReading.of(folder).layers
+    layers = open_run(folder).layers
     assert [la.kind for la in layers] == ["element"] * 9 + ["fault", "raster"]
     assert (layers[0].name, layers[0].unit, layers[0].reach) == ("Ag", "clr", 2000.0)
 
 
 def test_targets_come_by_rank(folder):
-    frame = RunReading.of(folder).targets
+    frame = open_run(folder).targets
     frame.iloc[::-1].to_file(folder / "targets.gpkg", layer="targets")
-    run = RunReading.of(folder)
+    run = open_run(folder)
     assert run.targets["rank"].tolist() == list(range(1, 13))
     assert isinstance(run.deposits, gpd.GeoDataFrame)
 
@@ -164,9 +164,9 @@ def test_targets_come_by_rank(folder):
 def test_sodium_is_no_missing_value(folder):
     text = (folder / "targets.csv").read_text().replace('"Au, As, Sb"', "NA")
     (folder / "targets.csv").write_text(text)
-    assert RunReading.of(folder).target_table["top_elements"].tolist() == ["NA"] * 12
+    assert open_run(folder).target_table["top_elements"].tolist() == ["NA"] * 12
 
 
 def test_an_empty_table_of_targets_is_no_error(folder):
     (folder / "targets.csv").write_text("")
-    assert RunReading.of(folder).target_table.empty
+    assert open_run(folder).target_table.empty

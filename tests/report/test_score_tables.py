@@ -1,7 +1,7 @@
 import pytest
 
+from orecast.metrics import Metrics
 from orecast.report import tables as score_tables
-from orecast.report.reading import Metrics
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def test_the_table_of_scores_by_hand(content):
     model["percentile"] = {"value": 0.712, "low": 0.624, "high": 0.786}
     model["auc"] = {"value": 0.7, "low": None, "high": None}
     model["average_precision"] = {"value": 0.00389, "low": 0.00226, "high": 0.01094}
-    model["top_area"] = {"0.01": {"value": 0.1, "low": 0.0, "high": 0.25}, "0.1": None}
+    model["top_area"] = {"0.01": {"value": 0.1, "low": 0.0, "high": 0.25}, "0.1": {"value": None}}
     table = score_tables.scores(read(content))
     own = ("resnet18", "71 (62–79)", "0.70", "0.39 (0.23–1.09)", "10 (0–25)", "–", "–", "–", "–")
     assert table.rows[0] == own
@@ -48,7 +48,7 @@ def test_calls_by_hand(content):
     content["scores"][0]["threshold_scores"] |= {
         "balanced_accuracy": {"value": 0.578, "low": 0.517, "high": 0.647},
         "mcc": {"value": -0.1, "low": -0.31, "high": 0.02},
-        "kappa": None,
+        "kappa": {"value": None},
     }
     table = score_tables.at_threshold(read(content))
     assert table.head[0:3] == ("Map", "Accuracy, balanced (%)", "Precision (%)")
@@ -149,7 +149,7 @@ def test_deposits_by_hand(content):
     for entry, values in zip(content["scores"], [(0.2, 0.9, None), (0.5, None, 0.4)], strict=True):
         entry["per_deposit"] = [
             {"deposit": i, "name": n, "fold": f, "percentile": p}
-            for i, (n, f, p) in enumerate(zip(["", " 金山", None], [0, 1, -1], values, strict=True))
+            for i, (n, f, p) in enumerate(zip(["", " 金山", ""], [0, 1, -1], values, strict=True))
         ]
     table = score_tables.deposits(read(content))
     assert table.head == ("Deposit", "Fold", "Percentile, resnet18", "Percentile, layer Ba")

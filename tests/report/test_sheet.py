@@ -2,7 +2,7 @@ import numpy as np
 
 from orecast.grid import Bounds
 from orecast.report.drawing import colour_limits, new_sheet, scale_length, write_beside
-from orecast.report.reading import Raster
+from orecast.report.reading import MapImage
 
 
 def test_scale_lengths_are_round_and_at_most_a_quarter():
@@ -24,7 +24,7 @@ def test_limits_of_a_scale_stand_apart():
 def test_no_label_of_an_axis_stands_on_another():
     """An area whose corner is round in both directions, so that each has a tick there."""
     values = np.zeros((24, 30), dtype=np.float32)
-    raster = Raster(values, Bounds(400_000, 2_400_000, 430_000, 2_424_000), "EPSG:32649", {})
+    raster = MapImage(values, Bounds(400_000, 2_400_000, 430_000, 2_424_000), "EPSG:32649")
     axes = new_sheet(raster, "viridis", 0, 1).axes
     axes.figure.draw_without_rendering()
     boxes = [
@@ -37,7 +37,7 @@ def test_no_label_of_an_axis_stands_on_another():
 
 def test_texts_are_written_within_the_frame():
     values = np.zeros((20, 20), dtype=np.float32)
-    axes = new_sheet(Raster(values, Bounds(0, 0, 20_000, 20_000), "", {}), "viridis", 0, 1).axes
+    axes = new_sheet(MapImage(values, Bounds(0, 0, 20_000, 20_000), ""), "viridis", 0, 1).axes
     at = np.array([[x, y] for x in (0.4, 10.0, 19.6) for y in (0.4, 10.0, 19.6)])
     write_beside(axes, at, [str(10 + k) for k in range(9)], taken=at, bold=True)
     axes.figure.draw_without_rendering()

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from orecast.metrics import Interval, Metrics
 from orecast.report import tables
-from orecast.report.reading import Estimate, Metrics, RunReading
+from orecast.report.reading import open_run
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_classes_tell_what_was_seen_from_what_was_not(content):
 
 
 def test_targets_by_rank_with_places(run_folder):
-    table = tables.targets(RunReading.of(run_folder))
+    table = tables.targets(open_run(run_folder))
     assert table.head[0] == "Rank"
     assert table.head[-2:] == ("Longitude", "Latitude")
     assert [row[0] for row in table.rows] == [str(n) for n in range(1, 13)]
@@ -67,13 +68,13 @@ def test_twenty_targets_are_listed(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
     one = made.targets.iloc[[0] * 30].reset_index(drop=True)
     made.targets = one.assign(rank=range(1, 31))
-    table = tables.targets(RunReading.of(made.write()))
+    table = tables.targets(open_run(made.write()))
     assert len(table.rows) == 20
     assert table.caption == "Targets by rank (20 of 30)"
 
 
 def test_layers_with_their_reach(run_folder):
-    table = tables.layers(RunReading.of(run_folder))
+    table = tables.layers(open_run(run_folder))
     assert len(table.rows) == 9
     assert table.rows[0] == ("Ag", "element", "clr", "2.0", "clr, then inverse distance")
 
@@ -82,7 +83,7 @@ def test_layers_with_their_reach(run_folder):
     ("metres", "text"), [(0.0, "0"), (250.0, "0.25"), (1200.0, "1.2"), (float("nan"), "–")]
 )
 def test_a_reach_in_kilometres(run_folder, metres, text):
-    run = RunReading.of(run_folder)
+    run = open_run(run_folder)
     run.layers[:] = [replace(run.layers[0], reach=metres)]
     assert tables.layers(run).rows[0][3] == text
 
@@ -140,15 +141,15 @@ def test_other_inputs_are_named_from_the_shared_folder():
     ("value", "text"),
     [
         (0.71, "71 (62–79)"),
-        (None, "–"),
         (float("nan"), "–"),
     ],
 )
 def test_estimates(value, text):
-    made = Estimate(value=value, low=0.62, high=0.79)
+    made = Interval(value, 0.62, 0.79)
     assert tables.estimate(made, percent=True, digits=0) == text
+    assert tables.estimate(None, percent=True, digits=0) == "–"
 
 
 def test_an_interval_below_nought_reads_without_confusion():
-    made = Estimate(value=-0.1, low=-0.3, high=-0.05)
+    made = Interval(-0.1, -0.3, -0.05)
     assert tables.estimate(made, percent=False, digits=2) == "−0.10 (−0.30 to −0.05)"

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from orecast.metrics import prediction_area_of, prediction_rate_of, reliability
+from orecast.metrics import Score, prediction_area_of, prediction_rate, reliability
+from orecast.metrics.results import PredictionArea
 from orecast.report import curves as trust
-from orecast.report.reading import PredictionArea, PredictionRate, Reliability
 
 PERCENTILES = [0.95, 0.9, 0.85, 0.2]
 
@@ -14,7 +14,7 @@ def drawn(axes):
 
 def test_lines_of_the_prediction_area_plot_cross_where_it_is_marked():
     plot = prediction_area_of(PERCENTILES)
-    figure = trust.prediction_area(PredictionArea.model_validate(plot.as_dict()))
+    figure = trust.prediction_area(plot)
     axes, beside = figure.axes
     captured, spared, *_, mark = drawn(axes)
     assert mark.tolist() == [[75.0, 75.0]]  # three of four places, a quarter of the area
@@ -36,7 +36,7 @@ def test_a_density_that_is_not_known_is_not_written():
 
 def test_words_of_the_prediction_area_plot_stay_on_the_sheet():
     for percentiles in ([0.99, 0.98], [0.03, 0.02]):
-        plot = PredictionArea.model_validate(prediction_area_of(percentiles).as_dict())
+        plot = prediction_area_of(percentiles)
         figure = trust.prediction_area(plot)
         figure.canvas.draw()
         inside = figure.axes[0].get_window_extent()
@@ -45,8 +45,8 @@ def test_words_of_the_prediction_area_plot_stay_on_the_sheet():
 
 
 def test_the_prediction_rate_rises_by_what_its_bars_hold():
-    rate = prediction_rate_of(PERCENTILES, classes=4)
-    figure = trust.prediction_rate(PredictionRate.model_validate(rate.as_dict()))
+    rate = prediction_rate([[4, 3, 2, 1]], [[0, 0], [0, 0], [0, 0], [0, 3]], classes=4)
+    figure = trust.prediction_rate(rate)
     axes = figure.axes[0]
     curve = next(c for c in drawn(axes) if len(c) == 5)
     assert curve.tolist() == [[0, 0], [25, 75], [50, 75], [75, 75], [100, 100]]
@@ -56,8 +56,8 @@ def test_the_prediction_rate_rises_by_what_its_bars_hold():
 
 def test_reliability_counts_cells_with_ore_bin_by_bin():
     y, p = np.repeat([1, 0, 1, 0], [2, 48, 9, 41]), np.repeat([0.05, 0.3], 50)
-    table = reliability(y, p, bins=5, by="width").as_dict()  # three bins hold no cell
-    figure = trust.reliability(Reliability.model_validate(table))
+    table = reliability(y, p, bins=5, by="width")  # three bins hold no cell
+    figure = trust.reliability(table)
     axes = figure.axes[0]
     observed = next(line for line in axes.lines if line.get_marker() == "o")
     assert observed.get_ydata() == pytest.approx([2, 9])
@@ -71,8 +71,11 @@ def test_reliability_by_hand():
         "high": [0.04, None, 0.12],
         "count": [200, 0, 100],
         "ore": [4, 0, 8],
+        "edges": [0, 0.02, 0.05, 0.2],
+        "share": [0.67, 0, 0.33],
     }
-    axes = trust.reliability(Reliability.model_validate(table)).axes[0]
+    content = {"name": "m", "role": "model", "protocol": "spatial", "reliability": table}
+    axes = trust.reliability(Score.model_validate(content).reliability).axes[0]
     observed = next(line for line in axes.lines if line.get_marker() == "o")
     assert observed.get_ydata() == pytest.approx([4, 8])
     intervals, predicted = axes.collections

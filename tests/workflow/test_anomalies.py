@@ -66,12 +66,12 @@ def scored(job):
 
 def test_in_a_small_area_the_map_is_scored_but_not_against_distant_samples(asked):
     rows, left_out = scored(prepared(asked()))
-    assert {row["protocol"] for row in rows} == {"unseen"}
-    assert {row["name"] for row in rows} >= {"isolation-forest", "mahalanobis", "random"}
+    assert {row.protocol for row in rows} == {"unseen"}
+    assert {row.name for row in rows} >= {"isolation-forest", "mahalanobis", "random"}
     assert list(left_out) == ["negative-draws"]
     assert "lies 5 km or more from each of 3 places of ore" in left_out["negative-draws"]
     assert left_out["negative-draws"].startswith("validation.options.min_distance: ")
-    json.dumps(rows)  # no map is left among the scores
+    json.dumps([row.as_dict() for row in rows])  # no map is left among the scores
 
 
 @pytest.mark.parametrize("protocol", ["spatial", "negative-draws"])
@@ -79,10 +79,10 @@ def test_the_remedy_works(asked, protocol):
     validation = {"protocol": protocol, "options": {"min_distance": 400, "draws": 7}}
     rows, left_out = scored(prepared(asked(validation=validation)))
     assert left_out == {}
-    drawn = [row for row in rows if row["protocol"] == "negative-draws"]
+    drawn = [row for row in rows if row.protocol == "negative-draws"]
     assert len(drawn) == len(rows) / 2
-    assert len(drawn[0]["extra"]["auc"]) == 7
-    assert "at least 0.4 km" in drawn[0]["sentence"]
+    assert len(drawn[0].extra["auc"]) == 7
+    assert "at least 0.4 km" in drawn[0].sentence
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_other_options_are_refused_before_anything_is_computed(asked, options, m
 def test_a_detector_that_cannot_be_computed_is_left_out_with_its_reason(asked):
     seen = []
     rows, left_out = scored(prepared(asked(tied=3), seen))
-    assert {row["name"] for row in rows} >= {"isolation-forest", "singularity", "random"}
-    assert "mahalanobis" not in {row["name"] for row in rows}
+    assert {row.name for row in rows} >= {"isolation-forest", "singularity", "random"}
+    assert "mahalanobis" not in {row.name for row in rows}
     assert "depend linearly on each other" in left_out["mahalanobis"]
     assert {done == total for what, done, total in seen if what == "Scoring detectors"} == {
         False,
@@ -133,8 +133,10 @@ def test_finished_detectors_are_not_computed_again(asked, monkeypatch):
         "predict_map",
         lambda *given, **more: count.append(1) or anomalies_predict_map(*given, **more),
     )
-    assert scored(job) == whole
-    assert len(count) == len({row["name"] for row in whole[0]}) - 2  # the model, and one kept
+    rows, left_out = scored(job)
+    assert [row.as_dict() for row in rows] == [row.as_dict() for row in whole[0]]
+    assert left_out == whole[1]
+    assert len(count) == len({row.name for row in whole[0]}) - 2  # the model, and one kept
 
 
 def test_a_full_disk_is_no_refusal(asked, monkeypatch):
@@ -157,19 +159,19 @@ def test_deposits_where_the_map_has_no_value_are_reported(asked):
         {"held_back": "none of these deposits lies where the map has a value"},
     )
     score = np.full(job.evidence.grid.shape, np.nan, dtype=np.float32)
-    sentence = anomalies._metrics(job, score)["verdict"]["sentence"]
-    assert "no deposit that was held back lies where the map has a value" in sentence
+    sentence = anomalies._metrics(job, score).verdict.sentence
+    assert "no test-only deposit lies where the map has a value" in sentence
 
 
 @pytest.mark.parametrize("places", [[(500, 700)], [(500, 700), (510, 710)]], ids=["one", "near"])
 def test_one_place_is_scored_too(asked, places):
     rows, _ = scored(prepared(asked(places)))
-    assert {len(row["places"]) for row in rows} == {1}
+    assert {len(row.places) for row in rows} == {1}
 
 
 def test_without_baselines_the_model_is_scored_alone(asked):
     rows, left_out = scored(prepared(asked(validation={"baselines": False})))
-    assert [row["name"] for row in rows] == ["isolation-forest"]
+    assert [row.name for row in rows] == ["isolation-forest"]
     assert list(left_out) == ["negative-draws"]
 
 

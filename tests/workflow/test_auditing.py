@@ -455,7 +455,7 @@ def test_a_sound_protocol_beside_the_default_is_clean(edited, rewrite, name, opt
         name, done.config.validation.options, done.geometry, n_folds=3, seed=done.config.seed
     )
     protocol.folds(done.places.sampling, done.evidence.reach)
-    row = {"role": "model", "protocol": name, "sentence": protocol.words}
+    row = {"role": "model", "name": "m", "protocol": name, "sentence": protocol.words}
     rewrite(folder / "metrics.json", lambda content: content["scores"].append(row))
     audit = audit_run(folder)
     assert {check.severity for check in audit.checks} == {Severity.CLEAN}

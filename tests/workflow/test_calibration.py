@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orecast.metrics import Metrics
 from orecast.sampling import Sampling
 from orecast.validation import FoldPrediction, OutOfFold
 from orecast.workflow.run.final_map import _probability
@@ -71,13 +72,13 @@ def job_of(oof):
         places=SimpleNamespace(sampling=oof.sampling),
         evidence=SimpleNamespace(valid=np.isfinite(oof.map)),
         seed=0,
-        metrics={},
+        metrics=Metrics.model_construct(),
     )
 
 
 def probability_of(oof, final):
     job = job_of(oof)
-    job.metrics["calibration"] = _final_calibration(job, oof)
+    job.metrics.calibration = _final_calibration(job, oof)
     return _probability(job, final)
 
 

@@ -446,8 +446,8 @@ def broken(trained, tmp_path):
             "fitted recipe cannot be read: it lacks 'mean'",
         ),
         ("model/detector.json", None, "saved model cannot be read"),
-        ("metrics.json", b"[1]", "cannot be read"),
-        ("metrics.json", b"{}", "'classes' is missing in metrics.json"),
+        ("metrics.json", b"[1]", "is not a JSON object"),
+        ("metrics.json", b"{}", "metrics.json: it lacks 'model'"),
     ],
 )
 @pytest.mark.parametrize("sealed", [True, False])

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from orecast.errors import ModelError
+from orecast.metrics import Metrics
+from orecast.metrics.results import Verdict
 from orecast.run import Run
 from orecast.survey import read_survey
 from orecast.workflow.run import final_map
@@ -66,13 +68,17 @@ class Killed(Refusing):
         raise Stopped
 
 
+def contents(rows):
+    return [row.as_dict() for row in rows]
+
+
 def test_a_baseline_that_cannot_be_computed_is_left_out_with_its_reason(job, monkeypatch):
     whole, left_out = _test_baselines(job)
-    assert [row["name"] for row in whole] == [*KEPT]
+    assert [row.name for row in whole] == [*KEPT]
     patched(monkeypatch, "mahalanobis", Refusing)
     job.run._clear_scratch()
     rows, without = _test_baselines(job)
-    assert rows == [whole[0], whole[2]]
+    assert contents(rows) == contents([whole[0], whole[2]])
     assert without == left_out | {"mahalanobis": "layer La: follow from one another"}
 
 
@@ -85,17 +91,18 @@ def test_finished_baselines_are_not_computed_again(job, monkeypatch):
             _test_baselines(job)
     patched(monkeypatch, "deposit-distance", Refusing)  # it is not fitted any more
     again, _ = _test_baselines(job)
-    assert again == whole
+    assert contents(again) == contents(whole)
 
 
 def test_a_recommended_map_that_cannot_be_computed_is_replaced_by_the_models(job, monkeypatch):
     sentence = "Random ranks best; its map is the recommended one. The rest stands."
-    job.metrics = {"verdict": {"recommended": "random", "sentence": sentence}}
+    found = Verdict(recommended="random", sentence=sentence)
+    job.metrics = Metrics.model_construct(verdict=found)
     drawn = final_map._recommended(job)
     assert np.isfinite(drawn).any()
     patched(monkeypatch, "random", Refusing)
     assert final_map._recommended(job) is None
-    assert job.metrics["verdict"] == {
+    assert job.metrics.verdict.as_dict() == {
         "recommended": "random-forest",
         "sentence": "Random ranks best; its map cannot be computed (layer La: follow from one "
         "another), and random-forest's is recommended. The rest stands.",
@@ -118,14 +125,14 @@ def test_deposits_held_back_off_the_map_are_reported_and_not_scored(job, place):
     def held_back(xy):
         points = gpd.GeoSeries.from_xy(*xy.T, crs=job.survey.crs)
         job.survey = replace(job.survey, held_back=gpd.GeoDataFrame(geometry=points))
-        job.metrics = {"left_out": {}}
+        job.metrics = Metrics.model_construct(left_out={})
         return final_map._held_back(job, score.astype(np.float32))
 
     assert held_back(away) is None
-    assert job.metrics["left_out"] == {
+    assert job.metrics.left_out == {
         "held_back": "none of these deposits lies where the map has a value"
     }
     found = held_back(np.vstack([away, on]))
-    assert found["n"] == 1
-    assert 0 <= found["percentile"]["value"] <= 1
-    assert job.metrics["left_out"] == {}
+    assert found.n == 1
+    assert 0 <= found.percentile.value <= 1
+    assert job.metrics.left_out == {}

@@ -1,40 +1,27 @@
 """Measures of a map's quality: scores, curves and intervals. Input and output are arrays."""
 
 from orecast.metrics.calibration import (
-    BrierScore,
-    ConformalArea,
     RankCurve,
-    Reliability,
-    brier,
     conformal_area,
     conformal_p,
     fit_rank_curve,
-    log_loss,
     rank_threshold,
     reliability,
 )
 from orecast.metrics.curves import (
-    Curve,
-    Intersection,
-    PredictionArea,
-    PredictionRate,
-    captured_at,
     held_out_curve,
-    prediction_area,
     prediction_area_of,
     prediction_rate,
-    prediction_rate_of,
     success_rate,
 )
 from orecast.metrics.intervals import (
-    Interval,
-    PairedTest,
     bootstrap,
     bootstrap_mean,
     paired_difference,
     share_interval,
 )
-from orecast.metrics.nulls import LayerNull, NegativeDraws, negative_draws, toroidal_null
+from orecast.metrics.nulls import negative_draws, toroidal_null
+from orecast.metrics.results import Curve, Interval, Metrics, Score
 from orecast.metrics.scores import (
     Confusion,
     auc,
@@ -50,42 +37,30 @@ from orecast.metrics.scores import (
 )
 
 __all__ = [
-    "BrierScore",
-    "ConformalArea",
     "Confusion",
     "Curve",
-    "Intersection",
     "Interval",
-    "LayerNull",
-    "NegativeDraws",
-    "PairedTest",
-    "PredictionArea",
-    "PredictionRate",
+    "Metrics",
     "RankCurve",
-    "Reliability",
+    "Score",
     "auc",
     "average_precision",
     "average_precision_of",
     "bootstrap",
     "bootstrap_mean",
-    "brier",
     "brier_of",
-    "captured_at",
     "conformal_area",
     "conformal_p",
     "confusion",
     "f1_optimal_threshold",
     "fit_rank_curve",
     "held_out_curve",
-    "log_loss",
     "negative_draws",
     "outranked",
     "paired_difference",
     "percentiles",
-    "prediction_area",
     "prediction_area_of",
     "prediction_rate",
-    "prediction_rate_of",
     "rank_threshold",
     "reliability",
     "share_interval",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,105 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from orecast.arrays import Bools, Floats
 from orecast.errors import SamplingError
 from orecast.metrics.curves import known_percentiles
-from orecast.metrics.intervals import share_interval
+from orecast.metrics.intervals import known_groups, share_interval
+from orecast.metrics.results import ConformalArea, Reliability
 
 By = Literal["quantile", "width"]
-
-
-@dataclass(frozen=True)
-class BrierScore:
-    """Brier score and its parts: ``value = reliability - resolution + uncertainty + within``.
-
-    ``reliability``: cost of bins whose mean probability differs from the observed share (0 is
-    best). ``resolution``: gain of bins that differ in that share (more is better).
-    ``uncertainty``: cost of predicting the overall share everywhere. ``within``: effect of unequal
-    probabilities in one bin, 0 where each bin has a single one.
-    """
-
-    value: float
-    reliability: float
-    resolution: float
-    uncertainty: float
-    within: float
-
-    @property
-    def skill(self) -> float:
-        """Share of the uncertainty that is removed; below 0, the overall share is better."""
-        return 1 - self.value / self.uncertainty
-
-
-def brier(
-    y: ArrayLike,
-    p: ArrayLike,
-    weights: ArrayLike | None = None,
-    *,
-    bins: int = 10,
-    by: By = "width",
-) -> BrierScore:
-    """Mean squared error of probabilities (Brier 1950, Mon. Weather Rev. 78, 1), in Murphy's parts.
-
-    ``y`` ``(n,)`` 1 or 0; ``p`` ``(n,)`` within 0 to 1; ``weights`` ``(n,)``; NaN left out. The
-    parts are Murphy's (1973, J. Appl. Meteorol. 12, 595) over ``bins``, and the remainder due to
-    binning (Stephenson, Coelho & Jolliffe 2008, Weather Forecast. 23, 752). Raises
-    SamplingError without places of both classes.
-    """
-    ore, prob, w = _labelled(y, p, weights)
-    ore_share = float(np.average(ore, weights=w))
-    _, member, total = _binned(prob, w, bins, by)
-    mass = np.where(total > 0, total, 1.0)
-    observed = np.bincount(member, w * ore, total.size) / mass
-    predicted = np.bincount(member, w * prob, total.size) / mass
-    share = total / total.sum()
-    value = float(np.average((prob - ore) ** 2, weights=w))
-    reliability = float(share @ (predicted - observed) ** 2)
-    resolution = float(share @ (observed - ore_share) ** 2)
-    uncertainty = ore_share * (1 - ore_share)
-    off, missed = prob - predicted[member], ore - observed[member]
-    within = float(np.average(off**2 - 2 * off * missed, weights=w))
-    return BrierScore(value, reliability, resolution, uncertainty, within)
-
-
-def log_loss(y: ArrayLike, p: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Mean negative log-likelihood in nats (Good 1952, J. R. Stat. Soc. B 14, 107).
-
-    Arguments as in ``brier``. Infinite where the observed class had probability 0: no clipping.
-    """
-    ore, prob, w = _labelled(y, p, weights)
-    with np.errstate(divide="ignore"):
-        loss = -np.where(ore, np.log(prob), np.log1p(-prob))
-    return float(np.average(loss, weights=w))
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Predicted probability and observed share in each bin; NaN and count 0 in an empty bin.
-
-    ``edges`` ``(k + 1,)``; a bin includes its upper edge. The others ``(k,)``: weighted mean
-    ``predicted``, weighted share ``observed`` with Wilson's interval ``low`` to ``high``, ``count``
-    of places, ``ore`` of them positive, and the ``share`` of the total weight.
-    """
-
-    edges: Floats
-    predicted: Floats
-    observed: Floats
-    low: Floats
-    high: Floats
-    count: NDArray[np.int64]
-    ore: NDArray[np.int64]
-    share: Floats
-
-    @property
-    def expected_calibration_error(self) -> float:
-        """Mean of |observed - predicted|, weighted by bin.
-
-        Naeini, Cooper & Hauskrecht (2015, AAAI). It is higher where bins hold few places.
-        """
-        held = self.count > 0
-        return float(self.share[held] @ np.abs(self.observed - self.predicted)[held])
-
-    def as_dict(self) -> dict[str, list[float]]:
-        """Lists by name."""
-        return {name: array.tolist() for name, array in vars(self).items()}
 
 
 def reliability(
@@ -277,39 +182,6 @@ def _log_odds(p: float) -> float:
 _ROUNDING = 1e-9  # tolerance for sums of weights
 
 
-@dataclass(frozen=True)
-class ConformalArea:
-    """Best share of the area that contains a further deposit with at least the confidence.
-
-    It is based on ``groups`` independent groups of deposits. Where they are too few for the
-    confidence, ``enough`` is false and ``area`` is 1: the whole map.
-    """
-
-    area: float
-    confidence: float
-    groups: int
-    enough: bool
-
-    @property
-    def sentence(self) -> str:
-        """The statement in words; the area is rounded up to whole per cent, so that it is true."""
-        if not self.enough:
-            return (
-                f"{self.groups} independent groups of deposits are too few to exclude any part of "
-                f"the map with {100 * self.confidence:.0f} % confidence"
-            )
-        whole = math.ceil(round(100 * self.area, 6))
-        return (
-            f"the best {whole} % of the area contain a further deposit of this kind with at least "
-            f"{100 * self.confidence:.0f} % confidence, based on {self.groups} independent groups "
-            "of known deposits"
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Fields for JSON, with the sentence."""
-        return asdict(self) | {"sentence": self.sentence}
-
-
 def conformal_area(
     percentiles: ArrayLike, confidence: float, *, groups: ArrayLike | None = None
 ) -> ConformalArea:
@@ -333,8 +205,18 @@ def conformal_area(
     reached = np.cumsum(weight[order])
     rank = int(np.searchsorted(reached, confidence * (n + 1) - _ROUNDING))
     if rank == known.size:
-        return ConformalArea(1.0, confidence, n, enough=False)
-    return ConformalArea(float(1 - known[order[rank]]), confidence, n, enough=True)
+        words = (
+            f"{n} independent groups of deposits are too few to exclude any part of the map with "
+        )
+        words += f"{100 * confidence:.0f} % confidence"
+        return ConformalArea(1.0, confidence, n, enough=False, sentence=words)
+    area = float(1 - known[order[rank]])
+    words = (
+        f"the best {math.ceil(round(100 * area, 6))} % of the area contain a further deposit of "
+        f"this kind with at least {100 * confidence:.0f} % confidence, based on {n} independent "
+        "groups of known deposits"
+    )
+    return ConformalArea(area, confidence, n, enough=True, sentence=words)
 
 
 def conformal_p(
@@ -361,10 +243,6 @@ def conformal_p(
 
 def _group_weights(percentiles: ArrayLike, groups: ArrayLike | None) -> tuple[Floats, Floats, int]:
     """Known percentiles, the weight of each (total 1 per group), and the number of groups."""
-    p = np.asarray(percentiles, dtype=np.float64).ravel()
-    g = np.arange(p.size) if groups is None else np.asarray(groups).ravel()
-    if g.shape != p.shape:
-        raise ValueError(f"{p.size} percentiles but {g.size} groups")
-    known = known_percentiles(p)
-    _, member, count = np.unique(g[~np.isnan(p)], return_inverse=True, return_counts=True)
-    return known, 1 / count[member], count.size
+    p, member = known_groups(percentiles, groups)
+    count = np.bincount(member)
+    return known_percentiles(p), 1 / count[member], count.size

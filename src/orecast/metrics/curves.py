@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Floats
 from orecast.errors import SamplingError
+from orecast.metrics.results import Curve, Intersection, PredictionArea, PredictionRate
 from orecast.metrics.scores import outranked
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Captured share of deposits at shares of area, both rising from 0 to 1, ``(n_points,)``."""
-
-    area: Floats
-    captured: Floats
-
-    def thinned(self, most: int = 200) -> Curve:
-        """Return at most ``most`` of the points, including both ends."""
-        if most < 2:
-            raise ValueError(f"a curve needs at least 2 points, not {most}")
-        if self.area.size <= most:
-            return self
-        kept = np.linspace(0, self.area.size - 1, most).round().astype(np.int64)
-        return Curve(self.area[kept], self.captured[kept])
-
-    def as_dict(self) -> dict[str, list[float]]:
-        """Lists by name, as in ``metrics.json``."""
-        return {"area": self.area.tolist(), "captured": self.captured.tolist()}
 
 
 def success_rate(score_map: ArrayLike, deposit_cells: ArrayLike) -> Curve:
@@ -81,25 +57,6 @@ def held_out_curve(percentiles: ArrayLike) -> Curve:
     )
 
 
-@dataclass(frozen=True)
-class PredictionRate:
-    """Deposits in classes of equal area, the best class first; each array ``(classes,)``.
-
-    ``area`` and ``captured`` are cumulative shares, including the class. ``share`` is the class's
-    own share of the deposits; ``density`` is that share divided by the class's share of area: 1 is
-    chance. Where it does not fall from class to class, the map's order is noise.
-    """
-
-    area: Floats
-    captured: Floats
-    share: Floats
-    density: Floats
-
-    def as_dict(self) -> dict[str, list[float]]:
-        """Lists by name."""
-        return {name: array.tolist() for name, array in vars(self).items()}
-
-
 def prediction_rate(
     score_map: ArrayLike, deposit_cells: ArrayLike, *, classes: int = 20
 ) -> PredictionRate:
@@ -112,30 +69,13 @@ def prediction_rate(
     >>> prediction_rate([[4, 3, 2, 1]], [[0, 0], [0, 1], [0, 1]], classes=2).density.tolist()
     [2.0, 0.0]
     """
-    area = _class_edges(classes)
+    if classes < 1:
+        raise ValueError(f"at least 1 class of equal area is needed, not {classes}")
+    area = np.arange(1, classes + 1) / classes
     curve = success_rate(score_map, deposit_cells)
-    return _by_class(area, np.interp(area, curve.area, curve.captured))
-
-
-def prediction_rate_of(percentiles: ArrayLike, *, classes: int = 20) -> PredictionRate:
-    """Prediction rate of places, each ranked among the cells of its own held-out region.
-
-    ``percentiles`` ``(n,)``, NaN left out; a class is a share of every region. Raises as
-    ``prediction_rate``.
-    """
-    area = _class_edges(classes)
-    reached = np.sort(1 - known_percentiles(percentiles))
-    # a percentile of 0.95 lies within the best 0.05; 1e-12 is for rounding
-    return _by_class(area, np.searchsorted(reached, area + 1e-12, side="right") / reached.size)
-
-
-def captured_at(curve: Curve, area: float) -> float:
-    """Share of deposits captured within the best ``area`` (a share) of the map.
-
-    >>> captured_at(Curve(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 1.0])), 0.25)
-    0.5
-    """
-    return float(np.interp(area, curve.area, curve.captured))
+    captured = np.interp(area, curve.area, curve.captured)
+    share = np.diff(captured, prepend=0.0)
+    return PredictionRate(area, captured, share, share * classes)
 
 
 def scores_at(scores: NDArray[np.floating], deposit_cells: ArrayLike) -> NDArray[np.floating]:
@@ -170,97 +110,15 @@ def known_percentiles(percentiles: ArrayLike) -> Floats:
     return p
 
 
-def _class_edges(classes: int) -> Floats:
-    if classes < 1:
-        raise ValueError(f"at least 1 class of equal area is needed, not {classes}")
-    return np.arange(1, classes + 1) / classes
-
-
-def _by_class(area: Floats, captured: Floats) -> PredictionRate:
-    share = np.diff(captured, prepend=0.0)
-    return PredictionRate(area, captured, share, share * area.size)
-
-
 _THRESHOLDS = 101  # points of the plot's two lines
-
-
-@dataclass(frozen=True)
-class Intersection:
-    """Crossing of the lines: captured share, share of area, and threshold."""
-
-    captured: float
-    area: float
-    threshold: float
-
-
-@dataclass(frozen=True)
-class PredictionArea:
-    """Share of deposits and of area at or above each threshold, and where the two lines cross.
-
-    The arrays are ``(101,)``, thresholds rising evenly. The axis of captured points up and that of
-    area points down, so the lines cross where ``captured = 1 - area``.
-    """
-
-    threshold: Floats
-    captured: Floats
-    area: Floats
-    intersection: Intersection
-
-    @property
-    def normalised_density(self) -> float:
-        """``Nd``: captured share over share of area at the intersection; 1 is chance."""
-        cross = self.intersection
-        return cross.captured / cross.area if cross.area else math.inf
-
-    @property
-    def weight(self) -> float:
-        """``ln Nd``: above 0 the map is better than chance, below 0 worse."""
-        density = self.normalised_density
-        return math.log(density) if density > 0 else -math.inf
-
-    def as_dict(self) -> dict[str, Any]:
-        """Lists and numbers by name."""
-        return {
-            "threshold": self.threshold.tolist(),
-            "captured": self.captured.tolist(),
-            "area": self.area.tolist(),
-            "intersection": asdict(self.intersection),
-            "normalised_density": self.normalised_density,
-            "weight": self.weight,
-        }
-
-
-def prediction_area(score_map: ArrayLike, deposit_cells: ArrayLike) -> PredictionArea:
-    """Prediction-area plot of a map (Yousefi & Carranza 2015, Comput. Geosci. 79, 69).
-
-    ``score_map`` ``(rows, columns)``, higher is more like ore, NaN outside the map;
-    ``deposit_cells`` ``(n, 2)`` row and column. The normalised density and its logarithm are those
-    of Mihalasky & Bonham-Carter (2001, Nat. Resour. Res. 10, 209). The papers take the crossing
-    from lines between a few classes; here it is exact, on the success-rate curve, and its threshold
-    is the score of the last cell within that area. With training deposits the plot shows fit, not
-    skill. Raises SamplingError where no deposit lies on the map.
-
-    >>> plot = prediction_area([list(range(12, 0, -1))], [[0, 0], [0, 1], [0, 11]])
-    >>> [round(v, 3) for v in (plot.intersection.captured, plot.normalised_density, plot.weight)]
-    [0.667, 2.0, 0.693]
-    """
-    scores = np.asarray(score_map)
-    at_deposits = scores_at(scores, deposit_cells)
-    captured, area = _crossing(success_rate(scores, deposit_cells))
-    cells = scores[~np.isnan(scores)]
-    threshold = np.linspace(cells.min(), cells.max(), _THRESHOLDS)
-    last = cells.size - max(1, math.ceil(area * cells.size - 1e-6))  # the cell that fills the area
-    level = float(np.partition(cells, last)[last])
-    return PredictionArea(
-        threshold,
-        _share_from(threshold, at_deposits),
-        _share_from(threshold, cells),
-        Intersection(captured, area, level),
-    )
 
 
 def prediction_area_of(percentiles: ArrayLike) -> PredictionArea:
     """Prediction-area plot of places ranked in their own held-out regions.
+
+    After Yousefi & Carranza (2015, Comput. Geosci. 79, 69). The normalised density and its
+    logarithm are those of Mihalasky & Bonham-Carter (2001, Nat. Resour. Res. 10, 209). The papers
+    take the crossing from lines between a few classes; here it is exact, on the success-rate curve.
 
     ``percentiles`` ``(n,)``, NaN left out. The threshold is a percentile: a threshold ``t`` selects
     ``1 - t`` of every region. The captured share at the crossing is one minus the area there.
@@ -270,24 +128,14 @@ def prediction_area_of(percentiles: ArrayLike) -> PredictionArea:
     0.75
     """
     known = known_percentiles(percentiles)
-    captured, area = _crossing(held_out_curve(known))
+    curve = held_out_curve(known)
+    area = float(np.interp(1.0, curve.area + curve.captured, curve.area))  # both add up to 1
+    captured = 1 - area
     threshold = np.linspace(0, 1, _THRESHOLDS)
-    return PredictionArea(
-        threshold,
-        _share_from(threshold, known),
-        1 - threshold,
+    below, _, count = outranked(threshold, known)
+    return PredictionArea.at(
         Intersection(captured, area, captured),
+        threshold=threshold,
+        captured=1 - below / count,
+        area=1 - threshold,
     )
-
-
-def _crossing(curve: Curve) -> tuple[float, float]:
-    """Captured share and area at the one point where they add up to 1."""
-    both = curve.area + curve.captured
-    area = float(np.interp(1.0, both, curve.area))
-    return 1 - area, area
-
-
-def _share_from(threshold: NDArray[np.floating], values: NDArray[np.floating]) -> Floats:
-    """Share of the values at or above each threshold."""
-    below, _, known = outranked(threshold, values)
-    return np.asarray(1 - below / known)

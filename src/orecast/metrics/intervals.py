@@ -5,28 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from orecast.arrays import Floats
+from orecast.arrays import Floats, Ints
+from orecast.metrics.results import UNKNOWN, Interval, PairedTest
 
 _RESAMPLES = 4000
 _FEWEST = 3  # groups of deposits; with fewer no interval is given
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score with the ends of its interval; ends are NaN where the data are too few."""
-
-    value: float
-    low: float
-    high: float
-
-    def as_dict(self) -> dict[str, float]:
-        """As ``metrics.json`` holds it."""
-        return asdict(self)
 
 
 def bootstrap_mean(
@@ -47,15 +34,9 @@ def bootstrap_mean(
     >>> bootstrap_mean([0.2, 0.9], seed=0)
     Interval(value=0.55, low=nan, high=nan)
     """
-    v = np.asarray(values, dtype=np.float64).ravel()
-    g = np.arange(v.size) if groups is None else np.asarray(groups).ravel()
-    if g.shape != v.shape:
-        raise ValueError(f"{v.size} values but {g.size} groups")
-    known = ~np.isnan(v)
-    v, g = v[known], g[known]
+    v, member = known_groups(values, groups)
     if not v.size:
-        return Interval(math.nan, math.nan, math.nan)
-    _, member = np.unique(g, return_inverse=True)
+        return UNKNOWN
     total = np.bincount(member, weights=v).astype(np.float64)
     count = np.bincount(member)
     mean = float(v.mean())
@@ -65,6 +46,19 @@ def bootstrap_mean(
     tail = _expanded_tail(level, total.size)
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(mean, float(low), float(high))
+
+
+def known_groups(values: ArrayLike, groups: ArrayLike | None) -> tuple[Floats, Ints]:
+    """Values that are not NaN, ``(m,)``, and the number of each one's group, from 0.
+
+    Without ``groups`` each value is a group. Raises ValueError for lengths that differ.
+    """
+    v = np.asarray(values, dtype=np.float64).ravel()
+    g = np.arange(v.size) if groups is None else np.asarray(groups).ravel()
+    if g.shape != v.shape:
+        raise ValueError(f"{v.size} values but {g.size} groups")
+    known = ~np.isnan(v)
+    return v[known], np.unique(g[known], return_inverse=True)[1]
 
 
 def bootstrap(
@@ -116,7 +110,7 @@ def share_interval(successes: float, n: int, *, level: float = 0.95) -> Interval
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} is not a share")
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan)
+        return UNKNOWN
     from scipy import special
 
     share = successes / n
@@ -151,27 +145,6 @@ _DRAWS = 9999
 _BLOCK = 1 << 22  # signs drawn at a time
 
 
-@dataclass(frozen=True)
-class PairedTest:
-    """Mean difference, its interval, the p-value of no difference, and the numbers compared.
-
-    ``n`` is the number of deposits, ``groups`` that of their independent groups. Ends and p are NaN
-    with fewer than three groups. The two-sided p is never below ``2 / 2**groups``: with five groups
-    the smallest possible p is 0.06.
-    """
-
-    value: float
-    low: float
-    high: float
-    p: float
-    n: int
-    groups: int
-
-    def as_dict(self) -> dict[str, float]:
-        """Numbers by name."""
-        return asdict(self)
-
-
 def paired_difference(
     a: ArrayLike,
     b: ArrayLike,
@@ -196,13 +169,11 @@ def paired_difference(
     if first.shape != second.shape:
         raise ValueError(f"{first.size} scores of one model but {second.size} of the other")
     difference = first - second
-    g = np.arange(difference.size) if groups is None else np.asarray(groups).ravel()
-    mean = bootstrap_mean(difference, seed=seed, level=level, groups=g)
-    known = ~np.isnan(difference)
-    names, member = np.unique(g[known], return_inverse=True)
-    total = np.bincount(member, weights=difference[known]).astype(np.float64)
-    p = _sign_flip(total, seed) if names.size >= _FEWEST else math.nan
-    return PairedTest(mean.value, mean.low, mean.high, p, int(known.sum()), names.size)
+    mean = bootstrap_mean(difference, seed=seed, level=level, groups=groups)
+    known, member = known_groups(difference, groups)
+    total = np.bincount(member, weights=known).astype(np.float64)
+    p = _sign_flip(total, seed) if total.size >= _FEWEST else math.nan
+    return PairedTest(mean.value, mean.low, mean.high, p, known.size, total.size)
 
 
 def _sign_flip(total: Floats, seed: int) -> float:

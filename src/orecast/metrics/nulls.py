@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import SamplingError
-from orecast.metrics.intervals import bootstrap_mean
+from orecast.metrics.intervals import bootstrap_mean, known_groups
+from orecast.metrics.results import Figures, LayerNull
 from orecast.metrics.scores import percentiles
 
 _FEWEST_INSIDE = 2 / 3  # of the deposits on valid cells, for a shift to be accepted
 _TRIES = 200  # shifts tried for each one needed
 
 
-@dataclass(frozen=True)
-class LayerNull:
-    """The best single layer, and the score of the best layer for randomly shifted deposits.
-
-    ``layer`` is its number, ``sign`` 1 where high values are ore and -1 where low values are;
-    ``value`` its mean percentile of the deposits. ``mean`` and ``high`` are the mean and the 95 %
-    quantile of the best value over ``draws`` shifts; the best layer and sign are chosen for each
-    shift. ``p`` is the share of shifts, including the observed position, that reach ``value``.
-    """
-
-    layer: int
-    sign: int
-    value: float
-    mean: float
-    high: float
-    p: float
-    draws: int
-
-    def as_dict(self) -> dict[str, float]:
-        """Numbers by name."""
-        return asdict(self)
-
-
 def toroidal_null(
-    stack: ArrayLike, valid: ArrayLike, cells: ArrayLike, *, seed: int, draws: int = 1000
+    stack: ArrayLike,
+    names: Sequence[str],
+    valid: ArrayLike,
+    cells: ArrayLike,
+    *,
+    seed: int,
+    draws: int = 1000,
 ) -> LayerNull:
     """Null distribution of the best single layer, by toroidal shifts of the deposits.
 
-    ``stack`` ``(n_layers, rows, columns)``; ``valid`` ``(rows, columns)``, cells where every layer
-    has a value; ``cells`` ``(n, 2)`` row and column of deposits. A layer's value is the mean
-    percentile of the deposits among the valid cells, or one minus it where that is larger. The
+    ``stack`` ``(n_layers, rows, columns)`` with a name each; ``valid`` ``(rows, columns)``, cells
+    where every layer has a value; ``cells`` ``(n, 2)`` row and column of deposits. A layer's value
+    is the mean percentile of the deposits among the valid cells, or one minus it where that is
+    larger. The
     deposits move together by a random shift, wrapped at the grid's edges. This keeps their pattern
     and the layers' texture and removes only the relation between the two (Lotwick & Silverman 1982,
     J. R. Stat. Soc. B 44, 406). Deposits on cells that are not valid are left out of that shift's
@@ -70,13 +55,14 @@ def toroidal_null(
     best = strength.max(axis=0)
     reached = np.sum(best >= best[0] - 1e-9)
     return LayerNull(
-        layer=layer,
+        layer=names[layer],
         sign=1 if means[layer, 0] >= 0.5 else -1,
         value=float(best[0]),
         mean=float(best[1:].mean()),
         high=float(np.quantile(best[1:], 0.95)),
         p=float(reached / best.size),
         draws=draws,
+        layers=len(names),
     )
 
 
@@ -120,7 +106,7 @@ def _on(valid: Bools, cells: Ints) -> Bools:
 
 
 @dataclass(frozen=True)
-class NegativeDraws:
+class NegativeDraws(Figures):
     """AUC over draws of negatives: mean and spread, and the interval over distinct deposits.
 
     ``spread`` is the standard deviation over draws, the published ``±``. It shows the effect of the
@@ -134,10 +120,6 @@ class NegativeDraws:
     high: float
     distinct: int
     auc: tuple[float, ...]  # of each draw
-
-    def as_dict(self) -> dict[str, Any]:
-        """Numbers by name."""
-        return asdict(self) | {"auc": list(self.auc)}
 
 
 def negative_draws(
@@ -158,11 +140,7 @@ def negative_draws(
     """
     if draws < 2:
         raise ValueError(f"at least 2 draws are needed for a spread, not {draws}")
-    found = np.asarray(deposit_scores, dtype=np.float64).ravel()
-    label = np.arange(found.size) if distinct is None else np.asarray(distinct).ravel()
-    if label.shape != found.shape:
-        raise ValueError(f"{found.size} deposits but {label.size} labels of samples")
-    label, found = label[~np.isnan(found)], found[~np.isnan(found)]
+    found, label = known_groups(deposit_scores, distinct)
     candidates = np.asarray(candidate_scores, dtype=np.float64).ravel()
     candidates = candidates[~np.isnan(candidates)]
     if not found.size or not candidates.size:

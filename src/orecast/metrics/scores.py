@@ -10,9 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orecast.arrays import Floats, Ints
-from orecast.metrics.intervals import Interval, bootstrap, share_interval
+from orecast.metrics.intervals import bootstrap, known_groups, share_interval
+from orecast.metrics.results import UNKNOWN, Interval
 
 Real = NDArray[np.floating]
+THRESHOLD_SCORES = (
+    *("accuracy", "balanced_accuracy", "precision", "recall", "specificity"),
+    *("f1", "macro_f1", "mcc", "kappa"),
+)
 _BLOCK = 1 << 15  # cells that are sorted at a time: they stay in the processor's cache
 _ROUNDING = 1e-12  # tolerance, so that a percentile of 0.95 lies within the best 0.05
 
@@ -70,13 +75,9 @@ def top_share(percentile: ArrayLike, area: float, *, groups: ArrayLike | None = 
     >>> top_share([0.99, 0.95, 0.4, 0.2], 0.05).value
     0.5
     """
-    p = np.asarray(percentile, dtype=np.float64).ravel()
-    g = np.arange(p.size) if groups is None else np.asarray(groups).ravel()
-    if g.shape != p.shape:
-        raise ValueError(f"{p.size} percentiles but {g.size} groups")
-    known = ~np.isnan(p)
-    n = np.unique(g[known]).size
-    share = float(np.mean(p[known] >= 1 - area - _ROUNDING)) if n else 0.0
+    p, member = known_groups(percentile, groups)
+    n = int(member.max(initial=-1)) + 1
+    share = float(np.mean(p >= 1 - area - _ROUNDING)) if n else 0.0
     return share_interval(share * n, n)
 
 
@@ -200,17 +201,7 @@ class Confusion:
 
     def scores(self) -> dict[str, float]:
         """Every score by name."""
-        return {
-            "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy,
-            "precision": self.precision,
-            "recall": self.recall,
-            "specificity": self.specificity,
-            "f1": self.f1,
-            "macro_f1": self.macro_f1,
-            "mcc": self.mcc,
-            "kappa": self.kappa,
-        }
+        return {name: getattr(self, name) for name in THRESHOLD_SCORES}
 
 
 def confusion(y: ArrayLike, scores: ArrayLike, threshold: float = 0.5) -> Confusion:
@@ -264,19 +255,6 @@ def _flat(values: ArrayLike) -> Real:
     return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
 
 
-THRESHOLD_SCORES = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "macro_f1",
-    "mcc",
-    "kappa",
-)
-
-
 def threshold_scores(
     hit: ArrayLike, false_alarm: ArrayLike, *, groups: ArrayLike, seed: int
 ) -> dict[str, Interval]:
@@ -290,13 +268,13 @@ def threshold_scores(
     """
     h, f, g = _known(hit, false_alarm, groups=groups)
     if not h.size:
-        return {name: Interval(math.nan, math.nan, math.nan) for name in THRESHOLD_SCORES}
+        return dict.fromkeys(THRESHOLD_SCORES, UNKNOWN)
 
     def of(weights: Floats) -> Floats:
         hits, false_positives, n = weights @ h, weights @ f, weights.sum(axis=1)
         counts = zip(hits.tolist(), false_positives.tolist(), n.tolist(), strict=True)
         scores = [Confusion(tn=k - b, fp=b, fn=k - a, tp=a).scores() for a, b, k in counts]
-        return np.array([[found[name] for name in THRESHOLD_SCORES] for found in scores])
+        return np.array([[*found.values()] for found in scores])
 
     return dict(zip(THRESHOLD_SCORES, bootstrap(of, g, seed=seed), strict=True))
 
@@ -312,7 +290,7 @@ def average_precision_of(
     """
     p, g = _known(percentiles, groups=groups)
     if not p.size:
-        return Interval(math.nan, math.nan, math.nan)
+        return UNKNOWN
     order = np.argsort(-p, kind="stable")
     p, g = p[order], g[order]
     last = np.searchsorted(-p, -p, side="right") - 1  # ties enter together
@@ -346,8 +324,7 @@ def brier_of(
     """
     p, g = _known(at_places, groups=groups)
     if not p.size:
-        nothing = Interval(math.nan, math.nan, math.nan)
-        return nothing, nothing
+        return UNKNOWN, UNKNOWN
 
     def of(weights: Floats) -> Floats:
         n = weights.sum(axis=1)

@@ -280,7 +280,8 @@ def _spatial(study: Study, entry: PaperEntry, seed: int, recipe: Recipe, store: 
         cells=RANKED_CELLS[study.plan.kind],
         store=store,
     )
-    row = held_out_row(entry.name, "model", "spatial", oof, study.places, seed=seed)
+    score = held_out_row(entry.name, "model", "spatial", oof, study.places, seed=seed)
+    row = score.as_dict()
     intervals = row["threshold_scores"] | {"auc": row["auc"]}
     return {
         "sentence": oof.protocol_words,

@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orecast.errors import RunError
+from orecast.metrics import Interval
 from orecast.report import html
 from orecast.report.drawing import (
     FAINT,
@@ -19,18 +21,18 @@ from orecast.report.drawing import (
     OTHERS,
     RECOMMENDED,
     RULE,
-    families,
+    add_legend,
+    colour_names,
     lettering,
+    mark_chance,
+    name_rows,
     new_figure,
-    plain_axes,
     to_png,
 )
-from orecast.report.reading import Estimate
 from orecast.report.sentences import duration, meanings
-from orecast.report.tables import DASH, Table, estimate, number, probability
+from orecast.report.tables import DASH, Table, by_columns, estimate, number, probability
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_MAPS = 25
@@ -48,7 +50,7 @@ def percentiles(rows: Sequence[Row], reference: str) -> Figure:
     drawn = rows[:MOST_MAPS]
     figure = new_figure(_WIDTH, 0.95 + 0.26 * len(drawn))
     axes = figure.add_subplot()
-    axes.axvline(50, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    mark_chance(axes, 50)
     ends = [0.0]
     for k, row in enumerate(drawn):
         colour = _colour(row, reference)
@@ -63,11 +65,8 @@ def percentiles(rows: Sequence[Row], reference: str) -> Figure:
         lettering(row["name"], _LETTERS) + (" (reference)" if row["name"] == reference else "")
         for row in drawn
     ]
-    _name_rows(axes, labels)
-    for label, row in zip(axes.get_yticklabels(), drawn, strict=True):
-        colour = _colour(row, reference)
-        label.set(color=INK if colour == FAINT else colour)
-        label.set_fontweight("normal" if colour == FAINT else "bold")
+    name_rows(axes, labels)
+    colour_names(axes, [_colour(row, reference) for row in drawn])
     return figure
 
 
@@ -78,7 +77,7 @@ def claims(auc: Mapping[str, Mapping[str, float]], protocols: Sequence[str]) -> 
     """
     figure = new_figure(_WIDTH, 1.25 + 0.3 * len(auc) + 0.1 * len(protocols))
     axes = figure.add_subplot()
-    axes.axvline(0.5, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    mark_chance(axes, 0.5)
     for k, values in enumerate(auc.values()):
         axes.plot([min(values.values()), max(values.values())], [k, k], color=RULE, linewidth=2)
     colours = claim_colours(protocols)
@@ -97,13 +96,8 @@ def claims(auc: Mapping[str, Mapping[str, float]], protocols: Sequence[str]) -> 
     lowest = min((v for values in auc.values() for v in values.values()), default=0.5)
     axes.set_xlim(min(0.4, math.floor(10 * lowest) / 10), 1.01)
     axes.set_xlabel("AUC (0.5 is chance)", fontsize=8.5, color=INK)
-    _name_rows(axes, [lettering(name, _LETTERS) for name in auc])
-    figure.legend(
-        loc="outside upper left",
-        ncols=min(len(protocols), 3),
-        frameon=False,
-        prop={"family": families(), "size": 8},
-    )
+    name_rows(axes, [lettering(name, _LETTERS) for name in auc])
+    add_legend(figure, "upper left", ncols=min(len(protocols), 3))
     return figure
 
 
@@ -118,18 +112,6 @@ def _colour(row: Row, reference: str) -> str:
     if row["name"] == reference:
         return RECOMMENDED
     return MODEL if row["role"] == "model" else FAINT
-
-
-def _name_rows(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    plain_axes(axes)
-    axes.grid(axis="x", color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    for label in axes.get_yticklabels():
-        label.set_fontfamily(families())
 
 
 BEST_LAYER = "best-layer"  # chosen inside each fold, by how it ranks the training deposits
@@ -170,53 +152,41 @@ def spatial_table(rows: Sequence[Row], reference: str) -> Table:
         for name in dict.fromkeys((reference, BEST_LAYER))
         if any(name in row.get("paired", {}) for row in rows)
     ]
-    head = (
-        "Map",
-        "Percentile",
-        "± between seeds",
-        *(f"Against {name}" for name in references),
-        *("AUC", "Top 5\u00a0% (%)", "Average precision", "Brier skill (%)", "Seconds"),
-    )
-    body = [
-        (
-            _named(row),
-            estimate(_estimate(row.get("percentile")), percent=True, digits=0),
-            _points(row.get("seeds_sd")),
-            *(_difference(row.get("paired", {}).get(name)) for name in references),
-            number(_known(row.get("auc"))),
-            _points((row.get("top_area") or {}).get("0.05"), digits=0),
-            _two_figures(row.get("average_precision")),
-            _points(row.get("brier_skill"), digits=2),
-            number(row["seconds"], 1),
-        )
-        for row in rows
-    ]
+    columns: dict[str, Callable[[Row], str]] = {
+        "Map": _named,
+        "Percentile": _percentile,
+        "± between seeds": lambda row: _points(row.get("seeds_sd")),
+    }
+    for name in references:
+        columns[f"Against {name}"] = partial(_difference, name=name)
+    columns |= {
+        "AUC": lambda row: number(_known(row.get("auc"))),
+        "Top 5\u00a0% (%)": _top,
+        "Average precision": lambda row: _two_figures(row.get("average_precision")),
+        "Brier skill (%)": lambda row: _points(row.get("brier_skill"), digits=2),
+        "Seconds": lambda row: number(row["seconds"], 1),
+    }
     stressed = {k: "reference" for k, row in enumerate(rows) if row["name"] == reference}
     caption = "Held-out places under spatial folds; 95\u00a0% intervals in brackets"
-    return Table(caption, head, body, frozenset(range(1, len(head))), stressed)
+    return by_columns(caption, rows, columns, stressed=stressed)
 
 
 def other_table(rows: Sequence[Row], protocol: str) -> Table:
     """Set the models under another protocol, in the order of ``spatial``."""
-    head = (
-        *("Map", "Percentile", "± between seeds", "AUC", "Top 5\u00a0% (%)"),
-        *("Accuracy", "F1", "MCC", "Seconds"),
-    )
-    body = [
-        (
-            _named(row),
-            estimate(_estimate(row.get("percentile")), percent=True, digits=0),
-            _points(row.get("seeds_sd")),
-            number(_known(row.get("auc"))),
-            _points((row.get("top_area") or {}).get("0.05"), digits=0),
-            *(number(_known((row.get("extra") or {}).get(n))) for n in ("accuracy", "f1", "mcc")),
-            number(row["seconds"], 1),
-        )
-        for row in rows
-    ]
+    columns: dict[str, Callable[[Row], str]] = {
+        "Map": _named,
+        "Percentile": _percentile,
+        "± between seeds": lambda row: _points(row.get("seeds_sd")),
+        "AUC": lambda row: number(_known(row.get("auc"))),
+        "Top 5\u00a0% (%)": _top,
+        "Accuracy": partial(_extra, name="accuracy"),
+        "F1": partial(_extra, name="f1"),
+        "MCC": partial(_extra, name="mcc"),
+        "Seconds": lambda row: number(row["seconds"], 1),
+    }
     leaky = ", which leaks: tested windows are near-copies of training windows"
     caption = f"Protocol {protocol}{leaky if is_leaky(protocol) else ''}"
-    return Table(caption, head, body, frozenset(range(1, len(head)))).filled()
+    return by_columns(caption, rows, columns).filled()
 
 
 def claims_table(rows: Sequence[Row], protocols: Sequence[str]) -> Table:
@@ -273,7 +243,7 @@ def _maps(rows: Sequence[Row]) -> str:
 
 
 def is_layer(row: Row) -> bool:
-    """Whether a row is a single layer's, picked afterwards."""
+    """Whether a row is a single layer's, which is one of many."""
     return bool(row["role"] == "baseline" and row["name"].startswith("layer "))
 
 
@@ -301,11 +271,24 @@ def _named(row: Row) -> str:
     return f"{row['name']} (failed, seed {seeds})"
 
 
-def _difference(test: Row | None) -> str:
+def _percentile(row: Row) -> str:
+    return estimate(_interval(row.get("percentile")), percent=True, digits=0)
+
+
+def _top(row: Row) -> str:
+    return _points((row.get("top_area") or {}).get("0.05"), digits=0)
+
+
+def _extra(row: Row, name: str) -> str:
+    return number(_known((row.get("extra") or {}).get(name)))
+
+
+def _difference(row: Row, name: str) -> str:
     """A paired difference in points, with interval and p."""
+    test = row.get("paired", {}).get(name)
     if test is None:
         return DASH
-    text = estimate(_estimate(test), percent=True, digits=0)
+    text = estimate(_interval(test), percent=True, digits=0)
     p = probability(_known(test["p"]))
     return text if p == DASH else f"{text}, p\u00a0{p}"
 
@@ -322,9 +305,10 @@ def _known(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _estimate(value: Row | None) -> Estimate:
-    nothing = {"value": None, "low": None, "high": None}
-    return Estimate.model_validate(value or nothing)
+def _interval(value: Row | None) -> Interval | None:
+    if value is None:
+        return None
+    return Interval(*(_known(value[key]) for key in ("value", "low", "high")))
 
 
 FIRST_LAYERS = 3
@@ -438,7 +422,8 @@ def _caption(name: str) -> html.Caption:
         return html.Caption(
             f"Mean percentile of held-out places with 95\u00a0% intervals, at most "
             f"{MOST_MAPS} maps. Orange is the reference, blue the models compared, grey "
-            "the baselines. Of the single layers only the best is drawn, picked afterwards.",
+            "the baselines. Of the single layers only the best is drawn; it was chosen after "
+            "seeing the test results.",
             "Mean percentile of held-out places with its interval for each map, best on top; the "
             "table below has the same figures.",
         )

@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orecast.report.drawing import (
-    FAINT,
-    INK,
-    MODEL,
-    OTHERS,
-    RECOMMENDED,
-    RULE,
-    can_letter,
-    families,
-    lettering,
-    new_figure,
-    plain_axes,
-)
-from orecast.report.reading import (
+from orecast.metrics.results import (
     Curve,
     DepositScore,
     Metrics,
@@ -28,6 +15,22 @@ from orecast.report.reading import (
     PredictionRate,
     Reliability,
     Score,
+)
+from orecast.report.drawing import (
+    FAINT,
+    INK,
+    MODEL,
+    OTHERS,
+    RECOMMENDED,
+    RULE,
+    add_legend,
+    can_letter,
+    colour_names,
+    lettering,
+    mark_chance,
+    name_rows,
+    new_figure,
+    ruled,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ def scores(metrics: Metrics) -> Figure:
     rows = len(shown) + bool(rest)
     figure = new_figure(_WIDTH, 0.95 + 0.26 * rows)
     axes = figure.add_subplot()
-    axes.axvline(50, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    mark_chance(axes, 50)
     for row, score in enumerate(shown):
         _dot_and_interval(axes, row, score, _colour(score, metrics))
     labels = [_row_label(s, metrics) for s in shown]
@@ -64,21 +67,12 @@ def scores(metrics: Metrics) -> Figure:
         axes.plot([min(values), max(values)], [len(shown)] * 2, color=RULE, linewidth=5, zorder=2)
         axes.plot(np.median(values), len(shown), "|", color=FAINT, markersize=9, zorder=3)
         labels.append(f"{len(rest)} more: range, median")
-    axes.set_yticks(range(rows), labels)
-    axes.set_ylim(rows - 0.4, -0.6)
-    low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_interval]])
+    low = min([0.0, *[100 * s.percentile.low for s in shown if s.percentile.has_ends]])
     axes.set_xlim(min(low, 0), 100)
-    whose = "deposits held back" if metrics.anomalies else "held-out deposits"
+    whose = "test-only deposits" if metrics.anomalies else "held-out deposits"
     axes.set_xlabel(f"Mean percentile of {whose} (50 is chance)", fontsize=8.5, color=INK)
-    plain_axes(axes)
-    axes.grid(axis="x", color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    for label, score in zip(axes.get_yticklabels(), shown, strict=False):
-        colour = _colour(score, metrics)
-        label.set(color=INK if colour == FAINT else colour, fontfamily=families())
-        label.set_fontweight("normal" if colour == FAINT else "bold")
+    name_rows(axes, labels)
+    colour_names(axes, [_colour(score, metrics) for score in shown])
     return figure
 
 
@@ -99,7 +93,7 @@ def success_rate(metrics: Metrics) -> Figure:
             label=_row_label(score, metrics),
         )
     fit = metrics.training_fit
-    if fit is not None and fit.area:
+    if fit is not None:
         axes.plot(
             np.multiply(fit.area, 100),
             np.multiply(fit.captured, 100),
@@ -112,17 +106,13 @@ def success_rate(metrics: Metrics) -> Figure:
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)
     axes.set_ylabel("Known deposits captured (%)", fontsize=8.5, color=INK)
-    plain_axes(axes)
-    axes.grid(color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
+    ruled(axes)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles[1:] + handles[:1],
-        labels[1:] + labels[:1],
-        loc="outside lower left",
+    add_legend(
+        figure,
+        handles=handles[1:] + handles[:1],
+        labels=labels[1:] + labels[:1],
         ncols=1 if max(map(len, labels)) > 34 and len(labels) < 5 else 2,
-        frameon=False,
-        prop={"family": families(), "size": 8},
         columnspacing=1.5,
     )
     return figure
@@ -141,7 +131,7 @@ def deposits(metrics: Metrics) -> Figure:
     axes = figure.add_subplot()
     rows = np.arange(len(ordered))
     values = [100 * d.percentile for d in ordered]
-    axes.axvline(50, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    mark_chance(axes, 50)
     others = [100 * other.get(d.deposit, math.nan) for d in ordered]
     if beside is not None and other:
         axes.hlines(rows, values, others, color=RULE, linewidth=0.9, zorder=2)
@@ -158,35 +148,22 @@ def deposits(metrics: Metrics) -> Figure:
     size = 24 if named else 10
     axes.scatter(values, rows, s=size, color=MODEL, zorder=4, label=_row_label(model, metrics))
     axes.set_xlim(-1, 101)
-    axes.set_ylim(len(ordered) - 0.4, -0.6)
     axes.set_xlabel("Percentile among the cells of its held-out region", fontsize=8.5, color=INK)
-    plain_axes(axes)
-    axes.grid(axis="x", color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
     if named:
-        axes.set_yticks(rows, [_deposit_label(d) for d in ordered])
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        for label in axes.get_yticklabels():
-            label.set_fontfamily(families())
+        name_rows(axes, [_deposit_label(d) for d in ordered])
     else:
+        ruled(axes, "x")
+        axes.set_ylim(len(ordered) - 0.4, -0.6)
         axes.set_yticks([])
         axes.set_ylabel("Held-out deposits, best first", fontsize=8.5, color=INK)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles[::-1],
-        labels[::-1],
-        loc="outside upper left",
-        ncols=2,
-        frameon=False,
-        prop={"family": families(), "size": 8},
-    )
+    add_legend(figure, "upper left", handles=handles[::-1], labels=labels[::-1])
     return figure
 
 
 def _curves(metrics: Metrics) -> list[tuple[Score, Curve, str]]:
     """The model, the recommended, and the best three other baselines that have a curve."""
-    drawn = [(s, s.success_rate) for s in metrics.fair if s.success_rate and s.success_rate.area]
+    drawn = [(s, s.success_rate) for s in metrics.fair if s.success_rate]
     special = [(s, c, _colour(s, metrics)) for s, c in drawn if _colour(s, metrics) != FAINT]
     others = [(s, c) for s, c in drawn if _colour(s, metrics) == FAINT]
     return special + [(s, c, o) for (s, c), o in zip(others, OTHERS, strict=False)]
@@ -194,7 +171,7 @@ def _curves(metrics: Metrics) -> list[tuple[Score, Curve, str]]:
 
 def _dot_and_interval(axes: Axes, row: int, score: Score, colour: str) -> None:
     p = score.percentile
-    if p.has_interval:
+    if p.has_ends:
         axes.plot([100 * p.low, 100 * p.high], [row, row], color=colour, linewidth=1.6, zorder=3)
     axes.plot(100 * p.value, row, "o", color=colour, markersize=5.5, zorder=4)
 
@@ -241,7 +218,7 @@ def prediction_area(plot: PredictionArea) -> Figure:
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Threshold: percentile within the held-out region", fontsize=8.5, color=INK)
     axes.set_ylabel("Deposits captured (%), solid", fontsize=8.5, color=MODEL)
-    _plain(axes)
+    ruled(axes)
     _area_axis(axes)
     words = f"{y:.0f} % of deposits in {100 * cross.area:.0f} % of area"
     if np.isfinite(plot.normalised_density):
@@ -297,17 +274,15 @@ def prediction_rate(rate: PredictionRate) -> Figure:
     )
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)
-    axes.set_ylabel("Deposits held back, captured (%)", fontsize=8.5, color=INK)
-    _plain(axes)
+    axes.set_ylabel("Test-only deposits captured (%)", fontsize=8.5, color=INK)
+    ruled(axes)
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda i: "final" not in labels[i])
-    figure.legend(
-        [handles[i] for i in order],
-        [labels[i] for i in order],
-        loc="outside lower left",
+    add_legend(
+        figure,
+        handles=[handles[i] for i in order],
+        labels=[labels[i] for i in order],
         ncols=3,
-        frameon=False,
-        prop={"family": families(), "size": 8},
         columnspacing=1.5,
     )
     return figure
@@ -339,16 +314,6 @@ def reliability(table: Reliability) -> Figure:
     axes.set_xticks(bins, [f"{100 * mean:.2g}" for mean in means])
     axes.set_xlabel("Mean predicted probability of a bin’s cells (%)", fontsize=8.5, color=INK)
     axes.set_ylabel("Cells with a known deposit", fontsize=8.5, color=INK)
-    plain_axes(axes)
-    axes.grid(axis="y", color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    figure.legend(
-        loc="outside lower left", ncols=2, frameon=False, prop={"family": families(), "size": 8}
-    )
+    ruled(axes, "y")
+    add_legend(figure)
     return figure
-
-
-def _plain(axes: Axes) -> None:
-    plain_axes(axes)
-    axes.grid(color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from orecast.report.reading import Raster
+    from orecast.report.reading import MapImage
 
 DPI = 200
 INK = "#22262a"
@@ -81,6 +81,42 @@ def plain_axes(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
+
+
+def ruled(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
+    """Keep only the two axes with figures, and rule thin lines behind what is drawn."""
+    plain_axes(axes)
+    axes.grid(axis=along, color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of a figure from the top down, without an axis at the left."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    ruled(axes, "x")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    for label in axes.get_yticklabels():
+        label.set_fontfamily(families())
+
+
+def colour_names(axes: Axes, colours: Sequence[str]) -> None:
+    """Letter the names of the first rows in their colours; faint ones are plain."""
+    for label, colour in zip(axes.get_yticklabels(), colours, strict=False):
+        label.set(color=INK if colour == FAINT else colour)
+        label.set_fontweight("normal" if colour == FAINT else "bold")
+
+
+def mark_chance(axes: Axes, at: float) -> None:
+    """Draw a dashed line at chance."""
+    axes.axvline(at, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+
+
+def add_legend(figure: Figure, place: str = "lower left", **options: Any) -> None:
+    """Set a legend outside the axes."""
+    given: dict[str, Any] = {"loc": f"outside {place}", "ncols": 2, "frameon": False} | options
+    figure.legend(**given, prop={"family": families(), "size": 8})
 
 
 def lettering(text: str, most: int = 30) -> str:
@@ -148,7 +184,7 @@ class Sheet(NamedTuple):
 
 
 def scaled_sheet(
-    raster: Raster, title: str, colours: object, limits: tuple[float, float] | None = None
+    raster: MapImage, title: str, colours: object, limits: tuple[float, float] | None = None
 ) -> Sheet:
     """Draw a raster with a colour scale, by default from its 2nd to its 98th percentile."""
     low, high = limits or colour_limits(raster.values)
@@ -168,7 +204,7 @@ def scaled_sheet(
     return sheet
 
 
-def new_sheet(raster: Raster, colours: object, low: float, high: float) -> Sheet:
+def new_sheet(raster: MapImage, colours: object, low: float, high: float) -> Sheet:
     """Draw the raster on axes in kilometres, with the scale bar and north below it."""
     west, east, south, north = raster.extent_km
     ratio = (north - south) / (east - west)
@@ -313,7 +349,7 @@ def colour_limits(values: NDArray[np.float32]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _beyond(raster: Raster, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
+def _beyond(raster: MapImage, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
     """Which ends of the scale have values beyond them and get an arrow."""
     below, above = (raster.values < low).any(), (raster.values > high).any()
     if below and above:

@@ -54,7 +54,7 @@ def render_template(page: str, pictures: Mapping[str, Picture], content: Mapping
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["typeset"] = typeset
+    environment.filters |= {"typeset": typeset, "sentence": sentence}
     return environment.get_template(page).render(
         style=_resource("page.css"), pictures=pictures, **content
     )
@@ -68,6 +68,16 @@ def typeset(text: str) -> str:
     """
     text = re.sub(r"(?<=\d) ?%", "\u00a0%", text)
     return re.sub(r"(?<=[( ])-(?=\d)", "−", text)
+
+
+def sentence(text: str) -> str:
+    """Return the text as one line of whole sentences, typeset; empty for none.
+
+    >>> sentence("five folds;  -0.5 near")
+    'Five folds; −0.5 near.'
+    """
+    text = typeset(" ".join(text.split()))
+    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?。" else ".")
 
 
 def write_page(folder: Path, name: str, page: str, beside: Mapping[str, bytes]) -> Path:

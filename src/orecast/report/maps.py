@@ -22,7 +22,7 @@ from orecast.report.drawing import (
     scaled_sheet,
     write_beside,
 )
-from orecast.report.reading import Raster, RunReading, read_raster
+from orecast.report.reading import MapImage, RunReading, read_raster
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -238,7 +238,7 @@ def _rank_targets(axes: Axes, targets: gpd.GeoDataFrame, deposits: gpd.GeoDataFr
     )
 
 
-def fold_edges(folds: Raster) -> NDArray[np.float64]:
+def fold_edges(folds: MapImage) -> NDArray[np.float64]:
     """Edges between cells of different folds, ``(n, 2, 2)`` ends of ``(x, y)`` in kilometres."""
     west, east, south, north = folds.extent_km
     values = folds.values
@@ -256,7 +256,7 @@ def _differ(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]
     return np.asarray((a != b) & np.isfinite(a) & np.isfinite(b))
 
 
-def _outline_folds(axes: Axes, folds: Raster) -> list[Artist]:
+def _outline_folds(axes: Axes, folds: MapImage) -> list[Artist]:
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 
@@ -268,7 +268,7 @@ def _outline_folds(axes: Axes, folds: Raster) -> list[Artist]:
     return [Line2D([], [], color="black", linewidth=0.8, label="edge of a fold’s region")]
 
 
-def _hatch(axes: Axes, mask: NDArray[np.bool_], raster: Raster) -> None:
+def _hatch(axes: Axes, mask: NDArray[np.bool_], raster: MapImage) -> None:
     """Cross the cells of the mask with thin, faint lines, as in the key."""
     drawn = axes.contourf(
         mask.astype(np.float32),

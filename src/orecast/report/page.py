@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orecast.report import curves, maps, sentences, tables
 from orecast.report.drawing import to_png
 from orecast.report.html import Picture, render_template, write_page
-from orecast.report.reading import RunReading
+from orecast.report.reading import RunReading, open_run
 from orecast.report.sentences import (
     area_sentence,
     captions,
@@ -39,7 +39,7 @@ def write_report(folder: Path, into: Path | None = None) -> Path:
     where ``run.toml`` is not valid.
     """
     into = folder if into is None else into
-    run = RunReading.of(folder, newer=into)
+    run = open_run(folder, newer=into)
     pngs = {name: to_png(draw()) for name, draw in _figures(run).items()}
     figures = {f"figures/{name}.png": png for name, png in pngs.items()}
     return write_page(into, "report.html", render(run, pngs), figures)
@@ -54,41 +54,30 @@ def render(run: RunReading, pngs: dict[str, bytes]) -> str:
 
 def _figures(run: RunReading) -> dict[str, Callable[[], Figure]]:
     """Every figure that this run has data for, by name, not yet drawn."""
-    return _maps(run) | _plots(run)
-
-
-def _maps(run: RunReading) -> dict[str, Callable[[], Figure]]:
-    metrics = run.metrics
-    drawn: dict[str, tuple[bool, Callable[[RunReading], Figure]]] = {
-        "recommended": (run.has_recommended, maps.recommended),
-        "prospectivity": (True, maps.prospectivity),
-        "out_of_fold": (not metrics.anomalies, maps.out_of_fold),
-        "uncertainty": (True, maps.uncertainty),
-        "applicability": (metrics.applicability is not None, maps.applicability),
-        "probability": (metrics.calibration is not None, maps.probability),
-        "classes": (True, maps.classes),
-        "layers": (bool(run.layers), maps.layers),
-    }
-    return {name: partial(draw, run) for name, (is_drawn, draw) in drawn.items() if is_drawn}
-
-
-def _plots(run: RunReading) -> dict[str, Callable[[], Figure]]:
-    metrics = run.metrics
+    metrics, model = run.metrics, run.metrics.own
     drawn: dict[str, Callable[[], Figure]] = {}
-    if any(s.percentile.known for s in metrics.fair):
-        drawn["scores"] = partial(curves.scores, metrics)
-    if any(s.success_rate and s.success_rate.area for s in metrics.fair):
-        drawn["success_rate"] = partial(curves.success_rate, metrics)
-    model = next((s for s in metrics.fair if s.is_model), None)
-    if model and model.per_deposit:
-        drawn["deposits"] = partial(curves.deposits, metrics)
-    if model and model.prediction_area and model.prediction_area.threshold:
-        drawn["prediction_area"] = partial(curves.prediction_area, model.prediction_area)
-    if model and model.reliability:
-        drawn["reliability"] = partial(curves.reliability, model.reliability)
-    if metrics.undiscovered and metrics.undiscovered.prediction_rate:
-        rate = metrics.undiscovered.prediction_rate
-        drawn["prediction_rate"] = partial(curves.prediction_rate, rate)
+
+    def add(name: str, draw: Callable[[Any], Figure], of: Any, there: object = True) -> None:
+        if there:
+            drawn[name] = partial(draw, of)
+
+    add("recommended", maps.recommended, run, run.has_recommended)
+    add("prospectivity", maps.prospectivity, run)
+    add("out_of_fold", maps.out_of_fold, run, not metrics.anomalies)
+    add("uncertainty", maps.uncertainty, run)
+    add("applicability", maps.applicability, run, metrics.applicability)
+    add("probability", maps.probability, run, metrics.calibration is not None)
+    add("classes", maps.classes, run)
+    add("layers", maps.layers, run, run.layers)
+    add("scores", curves.scores, metrics, any(s.percentile.known for s in metrics.fair))
+    add("success_rate", curves.success_rate, metrics, any(s.success_rate for s in metrics.fair))
+    if model:
+        plot = model.prediction_area
+        add("deposits", curves.deposits, metrics, model.per_deposit)
+        add("prediction_area", curves.prediction_area, plot, plot and plot.threshold.size)
+        add("reliability", curves.reliability, model.reliability, model.reliability)
+    rate = metrics.undiscovered and metrics.undiscovered.prediction_rate
+    add("prediction_rate", curves.prediction_rate, rate, rate)
     return drawn
 
 
@@ -102,6 +91,8 @@ def _content(run: RunReading) -> dict[str, Any]:
         "begun": when(run.provenance.get("started")),
         "area": area_sentence(run),
         "metrics": metrics,
+        "verdict": sentences.verdict(metrics),
+        "left_out_words": sentences.left_out_words(metrics),
         "scores": tables.scores(metrics),
         "scores_shown": curves.MOST_ROWS,
         "at_threshold": tables.at_threshold(metrics),

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
+from orecast.metrics import Metrics
 from orecast.report import curves, maps
-from orecast.report.html import Caption, typeset
-from orecast.report.reading import Metrics, RunReading
+from orecast.report.html import Caption, sentence, typeset
+from orecast.report.reading import RunReading, opened
 from orecast.report.tables import estimate, number, probability
 
 
 def layer_null(metrics: Metrics) -> str:
-    """Return the score of the best layer, picked afterwards, and what picking scores by chance."""
+    """Return the score of the best layer, known afterwards, and that of the best by chance."""
     null = metrics.layer_null
     if null is None:
         return ""
     if null.why_not:
         return (
-            "The score by chance of the best single layer, picked afterwards, could not be "
-            f"computed: {null.why_not}"
+            "The score by chance of the best single layer, chosen after seeing the test results, "
+            f"could not be computed: {sentence(null.why_not)}"
         )
     end = "high" if null.sign > 0 else "low"
     return (
-        f"Picked afterwards from {null.layers} layers, the best is {null.layer} ({end} is ore): "
-        f"it ranks the known deposits above {number(100 * null.value, 0)}\u00a0% of the whole map. "
-        f"By chance, the best of {null.layers} layers picked afterwards averages "
+        f"Of {null.layers} single layers, {null.layer} ({end} is ore) was chosen after seeing the "
+        "test results: it ranks the known deposits above "
+        f"{number(100 * null.value, 0)}\u00a0% of the whole map. "
+        f"By chance, the best of {null.layers} layers, chosen in the same way, averages "
         f"{number(100 * null.mean, 0)}\u00a0% and is below {number(100 * null.high, 0)}\u00a0% in "
         f"95 of 100 cases ({number(null.draws, 0)} random shifts of the deposits’ pattern, "
         f"p\u00a0=\u00a0{probability(null.p)})."
@@ -56,13 +58,13 @@ def applicability(metrics: Metrics) -> str:
 
 def calibration(metrics: Metrics) -> str:
     """Return what the calibrated probabilities add up to, and whether they are better than one."""
-    model = next((s for s in metrics.fair if s.is_model), None)
-    if model is None or not model.brier_skill.known:
+    model = metrics.own
+    skill = model.brier_skill if model else None
+    if model is None or skill is None or not skill.known:
         return ""
-    skill = model.brier_skill
-    if skill.has_interval and skill.low > 0:
+    if skill.low > 0:
         words = "they are better than the same probability everywhere"
-    elif skill.has_interval and skill.high < 0:
+    elif skill.high < 0:
         words = "the same probability everywhere is better"
     else:
         words = "they are not different from the same probability everywhere"
@@ -70,9 +72,23 @@ def calibration(metrics: Metrics) -> str:
     seen = f"; {known} cells hold a known one" if known else ""
     return (
         "Out of fold, the calibrated probabilities add up to "
-        f"{number(model.expected_deposits, 1)} cells with a deposit{seen}. Their Brier skill is "
+        f"{number(model.expected_deposits, 1)} cells with a deposit{seen}. Their Brier skill (1 is "
+        "certain and right, 0 the same probability everywhere) is "
         f"{estimate(skill, percent=False, digits=3)}: {words}."
     )
+
+
+def verdict(metrics: Metrics) -> tuple[str, str]:
+    """Return the verdict's first sentence, and what may follow it."""
+    whole = re.sub(r"\.\s+(?=[A-Z])", ".\n", sentence(metrics.verdict.sentence), count=1)
+    first, _, rest = whole.partition("\n")
+    return first, rest
+
+
+def left_out_words(metrics: Metrics) -> str:
+    """Return what was left out, as a heading."""
+    scores = metrics.anomalies or "held_back" in metrics.left_out
+    return f"{'Scores' if scores else 'Baselines'} that were left out"
 
 
 def map_label(metrics: Metrics, *, drawn: bool) -> str:
@@ -89,20 +105,6 @@ def map_label(metrics: Metrics, *, drawn: bool) -> str:
     )
 
 
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 _HEADINGS = {
     "refusal": "Refused: left out of the run",
     "warning": "Warnings: please check",
@@ -121,15 +123,6 @@ _CLASSES = {1: "ore", 0: "negative"}
 _WELL_COVERED = 0.8
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing found in the data."""
-
-    where: str
-    what: str
-    remedy: str
-
-
 def area_sentence(run: RunReading) -> str:
     """Return how large the map is and where it lies."""
     raster = run.raster("prospectivity", most=1)
@@ -143,26 +136,24 @@ def area_sentence(run: RunReading) -> str:
     )
 
 
-def findings(checks: Mapping[str, Any], folder: str = "") -> list[tuple[str, list[Finding]]]:
+def findings(checks: Mapping[str, Any], folder: str = "") -> list[tuple[str, list[dict[str, str]]]]:
     """Return findings by level under a heading, refusals first, without empty levels.
 
     ``folder``, which all input files share, is left off their paths.
     """
     found = checks.get("findings", [])
     return [
-        (
-            heading,
-            [_finding(f, folder) for f in found if f.get("level") == level],
-        )
+        (heading, [_finding(f, folder) for f in found if f.get("level") == level])
         for level, heading in _HEADINGS.items()
         if any(f.get("level") == level for f in found)
     ]
 
 
-def _finding(found: Mapping[str, str], folder: str) -> Finding:
-    texts = (found.get(key) or "" for key in ("where", "what", "remedy"))
-    shown = (text.replace(folder, "") if folder else text for text in texts)
-    return Finding(*(typeset(text) for text in shown))
+def _finding(found: Mapping[str, str], folder: str) -> dict[str, str]:
+    texts = {key: found.get(key) or "" for key in ("where", "what", "remedy")}
+    return {
+        key: typeset(text.replace(folder, "") if folder else text) for key, text in texts.items()
+    }
 
 
 def counts(checks: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -185,12 +176,12 @@ def chance(metrics: Metrics) -> str:
 
     The mean of n independent uniform percentiles has a standard deviation of 1 / sqrt(12 n).
     """
-    model = next((s for s in metrics.fair if s.is_model), None)
+    model = metrics.own
     n = sum(map(math.isfinite, model.places)) if model else 0
     if model is None or not n:
         return ""
     shared = " (deposits in one cell are one place)" if n < len(model.per_deposit) else ""
-    whose = "deposits held back" if metrics.anomalies else "held-out deposits"
+    whose = "test-only deposits" if metrics.anomalies else "held-out deposits"
     half = number(196 / math.sqrt(12 * n), 0)
     return (
         f"If the {n} places of {whose}{shared} were independent, their mean would by chance "
@@ -264,7 +255,7 @@ def made(run: RunReading) -> list[tuple[str, str]]:
         "Model": run.metrics.model,
         "Seed": str(run.config.seed),
         "Folds": str(run.metrics.protocol.folds or ""),
-        "Hidden buffer": "" if math.isnan(buffer) else f"{number(buffer / 1000, 1)} km",
+        "Hidden buffer": "" if buffer is None else f"{number(buffer / 1000, 1)} km",
         "Learned from": _learned_from(run.metrics),
         "Generated rows": " ".join(_grown(run.metrics)),
         "Begun": when(p.get("started")),
@@ -291,7 +282,8 @@ def _learned_from(metrics: Metrics) -> str:
 def _grown(metrics: Metrics) -> list[str]:
     """Sentences on each class that a generator added rows to."""
     return [
-        f"{g.rows} {_CLASSES[g.label]} windows by {g.method}. {g.sentence}" for g in metrics.grown
+        f"{g.rows} {_CLASSES[g.label]} windows by {g.method}. {sentence(g.sentence)}"
+        for g in metrics.grown
     ]
 
 
@@ -306,7 +298,7 @@ def when(moment: object) -> str:
     except ValueError:
         return str(moment or "")
     zone = f" {at.tzname()}" if at.tzinfo else ""
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}{zone}"
+    return f"{at.day} {at:%B %Y, %H:%M}{zone}"
 
 
 def duration(seconds: object) -> str:
@@ -332,12 +324,11 @@ def _memory(mib: object) -> str:
 
 
 def _lon_lat(run: RunReading, x: float, y: float) -> str:
-    import rasterio
     from pyproj import Transformer
 
-    with rasterio.open(run.path("prospectivity.tif")) as source:
-        crs = source.crs
-    lon, lat = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(x, y)
+    with opened(run.path("prospectivity.tif")) as source:
+        crs = source.crs.to_wkt()
+    lon, lat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
     return f"{abs(lat):.2f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.2f}° {'E' if lon >= 0 else 'W'}"
 
 
@@ -389,7 +380,7 @@ def _ranks(run: RunReading) -> dict[str, Caption]:
     summed = (
         f" The grey bar is the range of the {rest} baselines that are not drawn." if rest else ""
     )
-    whose = "deposits held back" if m.anomalies else "the held-out deposits"
+    whose = "test-only deposits" if m.anomalies else "the held-out deposits"
     fit = (
         " The dashed curve is the final map’s own. That map has seen every deposit, so the curve "
         "is a training fit, not a measure of success."
@@ -422,9 +413,9 @@ def _thresholds(run: RunReading) -> dict[str, Caption]:
     model = run.metrics.model
     return {
         "prediction_rate": Caption(
-            "Prediction rate of the deposits held back, on the final map, by classes of equal "
+            "Prediction rate of the test-only deposits, on the final map, by classes of equal "
             "area. If bars do not fall from left to right, the map’s order is partly noise.",
-            "Curve of the share of the deposits held back that is captured against the share of "
+            "Curve of the share of the test-only deposits that is captured against the share of "
             f"the area searched, for the final map by {model}.",
         ),
         "prediction_area": Caption(
@@ -498,7 +489,7 @@ def _rest(run: RunReading) -> dict[str, Caption]:
     )
     return {
         "classes": Caption(
-            f"{classes} {m.classes.sentence}", "Map of the potential classes A, B and C."
+            f"{classes} {sentence(m.classes.sentence)}", "Map of the potential classes A, B and C."
         ),
         "layers": Caption(
             "Evidence layers, each on its own scale from its 2nd to its 98th percentile, dark low "

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from orecast.report.reading import UNKNOWN, Estimate, Metrics, RunReading, Score
+from orecast.metrics.results import (
+    Captured,
+    DepositScore,
+    FoldCount,
+    Interval,
+    Metrics,
+    PredictionArea,
+    Score,
+    downwards,
+)
+from orecast.report.reading import LayerFile, RunReading
 
 DASH = "–"
 MOST_TARGETS = 20
-_AREA_SHARE = "Share of the area (%)"
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,22 @@ class Table:
         )
 
 
+Item = TypeVar("Item")
+
+
+def by_columns(
+    caption: str,
+    items: Iterable[Item],
+    columns: Mapping[str, Callable[[Item], str]],
+    texts: int = 1,
+    stressed: dict[int, str] | None = None,
+) -> Table:
+    """Set one row for each item; the first ``texts`` columns are no figures."""
+    rows = [tuple(text(item) for text in columns.values()) for item in items]
+    figures = frozenset(range(texts, len(columns)))
+    return Table(caption, (*columns,), rows, figures, stressed or {})
+
+
 def number(value: object, digits: int = 2) -> str:
     """Write a number with thin spaces between thousands; a dash if there is none.
 
@@ -69,17 +95,19 @@ def probability(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.{2 if p >= 0.1 else 3}f}"
 
 
-def estimate(value: Estimate, *, percent: bool, digits: int) -> str:
-    """Write a figure with its interval in brackets.
+def estimate(value: Interval | None, *, percent: bool, digits: int) -> str:
+    """Write a figure with its interval in brackets; a dash if there is none.
 
-    >>> estimate(Estimate(value=0.71, low=0.62, high=0.79), percent=True, digits=0)
+    >>> estimate(Interval(0.71, 0.62, 0.79), percent=True, digits=0)
     '71 (62–79)'
-    >>> estimate(Estimate(value=0.71), percent=False, digits=2)
+    >>> estimate(Interval(0.71), percent=False, digits=2)
     '0.71'
     """
+    if value is None:
+        return DASH
     factor = 100 if percent else 1
     text = number(factor * value.value, digits)
-    if not (value.known and value.has_interval):
+    if not (value.known and value.has_ends):
         return text
     low, high = (number(factor * end, digits) for end in (value.low, value.high))
     return f"{text} ({low}{' to ' if low.startswith('−') else '–'}{high})"
@@ -88,22 +116,21 @@ def estimate(value: Estimate, *, percent: bool, digits: int) -> str:
 def classes(metrics: Metrics) -> Table:
     """Set the share of area and of deposits that each class holds, out of fold first."""
     fitted = {c.name: c.deposits_share for c in metrics.classes.captured_training_fit}
-    rows = [
-        (c.name, number(100 * c.area_share, 2), number(100 * c.deposits_share, 0))
-        + ((number(100 * fitted.get(c.name, math.nan), 0),) if fitted else ())
-        for c in metrics.classes.captured
-    ]
-    if metrics.anomalies:
-        areas = [row[:2] for row in rows]
-        return Table("What each class holds", ("Class", _AREA_SHARE), areas, frozenset({1}))
-    head = ("Class", _AREA_SHARE, "Deposits held, out of fold (%)")
-    return Table(
-        "What each class holds, by the same rule on the out-of-fold map"
-        + (", drawn in each fold by the cells it may see" if metrics.held_out_classes else ""),
-        head + (("Deposits held, final map: training fit (%)",) if fitted else ()),
-        rows,
-        frozenset({1, 2, 3}),
-    )
+    caption = "What each class holds"
+    columns: dict[str, Callable[[Captured], str]] = {
+        "Class": lambda c: c.name,
+        "Share of the area (%)": lambda c: number(100 * c.area_share, 2),
+    }
+    if not metrics.anomalies:
+        caption += ", by the same rule on the out-of-fold map"
+        if metrics.held_out_classes:
+            caption += ", drawn in each fold by the cells it may see"
+        columns["Deposits held, out of fold (%)"] = lambda c: number(100 * c.deposits_share, 0)
+        if fitted:
+            columns["Deposits held, final map: training fit (%)"] = lambda c: number(
+                100 * fitted.get(c.name, math.nan), 0
+            )
+    return by_columns(caption, metrics.classes.captured, columns)
 
 
 _TARGET_COLUMNS: dict[str, tuple[str, int | None, float]] = {  # head, digits or None, factor
@@ -145,84 +172,71 @@ def targets(run: RunReading) -> Table:
 
 def layers(run: RunReading) -> Table:
     """Set the evidence layers with how far each one reaches."""
-    rows = [
-        (
-            la.name,
-            la.kind or DASH,
-            la.unit.replace("-", "\u2011") or DASH,  # no line breaks there
-            _kilometres(la.reach),
-            la.origin.removeprefix(f"{la.name}: ") or DASH,
-        )
-        for la in run.layers
-    ]
-    head = ("Layer", "Kind", "Unit", "Reach (km)", "How it was made")
-    return Table(f"Evidence layers ({len(rows)})", head, rows, frozenset({3}))
+    columns: dict[str, Callable[[LayerFile], str]] = {
+        "Layer": lambda la: la.name,
+        "Kind": lambda la: la.kind or DASH,
+        "Unit": lambda la: la.unit.replace("-", "\u2011") or DASH,  # no line breaks there
+        "Reach (km)": lambda la: _kilometres(la.reach),
+        "How it was made": lambda la: la.origin.removeprefix(f"{la.name}: ") or DASH,
+    }
+    table = by_columns(f"Evidence layers ({len(run.layers)})", run.layers, columns)
+    return replace(table, figures=frozenset({3}))
 
 
 def folds(metrics: Metrics) -> Table:
     """Set what each fold held out, hid and learned from."""
-    rows = [
-        (
-            str(f.fold),
-            number(len(f.deposits), 0),
-            number(f.training_deposits, 0),
-            number(f.region_cells, 0),
-            number(f.hidden_cells, 0),
-        )
-        for f in metrics.folds
-    ]
-    head = ("Fold", "Deposits held out", "Deposits learned from", "Cells tested", "Cells hidden")
-    return Table("The folds", head, rows, frozenset(range(5)))
+    columns: dict[str, Callable[[FoldCount], str]] = {
+        "Fold": lambda f: str(f.fold),
+        "Deposits held out": lambda f: number(len(f.deposits), 0),
+        "Deposits learned from": lambda f: number(f.training_deposits, 0),
+        "Cells tested": lambda f: number(f.region_cells, 0),
+        "Cells hidden": lambda f: number(f.hidden_cells, 0),
+    }
+    return by_columns("The folds", metrics.folds, columns, texts=0)
 
 
-def elements(survey: Mapping[str, Any]) -> Table:
+Entry = Mapping[str, Any]
+
+
+def elements(survey: Entry) -> Table:
     """Set the elements as ``checks.json`` has them: unit, gaps, range, share at the lowest."""
-    rows = [
-        (
-            str(e.get("symbol", DASH)),
-            str(e.get("column") or DASH),
-            str(e.get("unit") or DASH),
-            number(e.get("n"), 0),
-            number(e.get("missing"), 0),
-            number(e.get("censored"), 0),
-            significant(e.get("min")),
-            significant(e.get("median")),
-            significant(e.get("max")),
-            number(100 * e["share_at_lowest"], 1) if e.get("share_at_lowest") is not None else DASH,
-        )
-        for e in survey.get("elements", [])
-    ]
-    head = (
-        *("Element", "Column", "Unit", "Values", "Missing", "Below detection"),
-        *("Lowest", "Median", "Highest", "At the lowest (%)"),
-    )
-    return Table(f"Elements ({len(rows)})", head, rows, frozenset(range(3, 10)))
+    columns: dict[str, Callable[[Entry], str]] = {
+        "Element": lambda e: str(e.get("symbol", DASH)),
+        "Column": lambda e: str(e.get("column") or DASH),
+        "Unit": lambda e: str(e.get("unit") or DASH),
+        "Values": lambda e: number(e.get("n"), 0),
+        "Missing": lambda e: number(e.get("missing"), 0),
+        "Below detection": lambda e: number(e.get("censored"), 0),
+        "Lowest": lambda e: significant(e.get("min")),
+        "Median": lambda e: significant(e.get("median")),
+        "Highest": lambda e: significant(e.get("max")),
+        "At the lowest (%)": lambda e: _percent(e.get("share_at_lowest"), 1),
+    }
+    found = survey.get("elements", [])
+    return by_columns(f"Elements ({len(found)})", found, columns, texts=3)
 
 
-def other_inputs(survey: Mapping[str, Any], home: str) -> Table:
+def other_inputs(survey: Entry, home: str) -> Table:
     """Set what else was read: faults, geology, study area, rasters; paths begin at ``home``."""
-    keys = ("layer", "kind", "what", "source")
+    heads = {"Name": "layer", "Kind": "kind", "What it holds": "what", "File": "source"}
     rows = [
-        tuple(str(la.get(k) or DASH).removeprefix(home) for k in keys)
+        tuple(str(la.get(k) or DASH).removeprefix(home) for k in heads.values())
         for la in survey.get("layers", [])
     ]
-    head = ("Name", "Kind", "What it holds", "File")
-    return Table("Faults, geology and rasters", head, rows).filled()
+    return Table("Faults, geology and rasters", (*heads,), rows).filled()
 
 
-def inputs(provenance: Mapping[str, Any], home: str) -> Table:
+def inputs(provenance: Entry, home: str) -> Table:
     """Set the input files with size and SHA-256; paths begin at ``home``."""
-    rows = [
-        (
-            str(i.get("path", DASH)).removeprefix(home),
-            file_size(i.get("bytes")),
-            str(i.get("sha256", DASH)),
-        )
-        for i in provenance.get("inputs", [])
-    ]
-    caption = f"Input files ({len(rows)})" + (f" in {home}" if home else "")
-    head = ("File", "Size", "SHA-256")
-    return Table(caption, head, rows, frozenset({1}), codes=frozenset({2}))
+    columns: dict[str, Callable[[Entry], str]] = {
+        "File": lambda i: str(i.get("path", DASH)).removeprefix(home),
+        "Size": lambda i: file_size(i.get("bytes")),
+        "SHA-256": lambda i: str(i.get("sha256", DASH)),
+    }
+    found = provenance["inputs"]
+    caption = f"Input files ({len(found)})" + (f" in {home}" if home else "")
+    table = by_columns(caption, found, columns)
+    return replace(table, figures=frozenset({1}), codes=frozenset({2}))
 
 
 def file_size(size: object) -> str:
@@ -263,6 +277,10 @@ def _kilometres(metres: float) -> str:
     return number(metres / 1000, 1 if metres >= 1000 else 2 if metres else 0)
 
 
+def _percent(share: float | None, digits: int = 0) -> str:
+    return number(None if share is None else 100 * share, digits)
+
+
 _SHARES = (0.01, 0.05, 0.10)
 _AT_THRESHOLD = {  # key: (head, whether it is a share); accuracy is balanced
     "balanced_accuracy": ("Accuracy, balanced (%)", True),
@@ -274,6 +292,7 @@ _AT_THRESHOLD = {  # key: (head, whether it is a share); accuracy is balanced
     "mcc": ("MCC", False),
     "kappa": ("Kappa", False),
 }
+Columns = dict[str, Callable[[Score], str]]
 
 
 def scores(metrics: Metrics) -> Table:
@@ -282,22 +301,31 @@ def scores(metrics: Metrics) -> Table:
         caption = "Scores of each map on deposits that no map has seen"
     else:
         caption = "Leak-free scores of the model and of each baseline"
-    head = (
-        "Map",
-        "Percentile",
-        "AUC" if metrics.anomalies else "AUC within fold",
-        "Average precision (%)",
-        *(f"Deposits in the top {100 * share:.0f}\u00a0% of area (%)" for share in _SHARES),
-        "Model minus this map (points)",
-        "p of no difference",
-    )
-    return Table(
-        f"{caption}, 95\u00a0% intervals in brackets",
-        head,
-        [(score.name, *_score_cells(score)) for score in metrics.fair],
-        frozenset(range(1, len(head))),
-        _roles(metrics),
-    ).filled()
+    columns: Columns = {
+        "Map": lambda s: s.name,
+        "Percentile": lambda s: _points(s.percentile),
+        "AUC" if metrics.anomalies else "AUC within fold": lambda s: _two(s.auc),
+        "Average precision (%)": lambda s: estimate(s.average_precision, percent=True, digits=2),
+    }
+    for share in _SHARES:
+        head = f"Deposits in the top {100 * share:.0f}\u00a0% of area (%)"
+        columns[head] = partial(_top_area, share=str(share))
+    columns["Model minus this map (points)"] = lambda s: _points(s.paired)
+    columns["p of no difference"] = lambda s: probability(s.paired.p) if s.paired else DASH
+    caption += ", 95\u00a0% intervals in brackets"
+    return by_columns(caption, metrics.fair, columns, stressed=_roles(metrics)).filled()
+
+
+def _top_area(score: Score, share: str) -> str:
+    return _points(score.top_area.get(share))
+
+
+def _points(value: Interval | None) -> str:
+    return estimate(value, percent=True, digits=0)
+
+
+def _two(value: Interval | None) -> str:
+    return estimate(value, percent=False, digits=2)
 
 
 def _roles(metrics: Metrics) -> dict[int, str]:
@@ -312,128 +340,76 @@ def _roles(metrics: Metrics) -> dict[int, str]:
     return stressed
 
 
-def _score_cells(score: Score) -> tuple[str, ...]:
-    difference = score.paired
-    return (
-        estimate(score.percentile, percent=True, digits=0),
-        estimate(score.auc, percent=False, digits=2),
-        estimate(score.average_precision, percent=True, digits=2),
-        *(estimate(score.top_area.get(s, UNKNOWN), percent=True, digits=0) for s in _SHARES),
-        estimate(difference or UNKNOWN, percent=True, digits=0),
-        probability(difference.p) if difference else DASH,
-    )
+def _threshold_score(score: Score, key: str, shown: Callable[[Interval | None], str]) -> str:
+    return shown(score.threshold_scores.get(key))
 
 
 def at_threshold(metrics: Metrics) -> Table:
     """Set each map's accuracy, precision, recall at the threshold chosen inside training."""
-    rows = [
-        (s.name, *(_threshold_cell(s, key) for key in _AT_THRESHOLD))
-        for s in metrics.fair
-        if s.threshold_scores
-    ]
-    head = ("Map", *(head for head, _ in _AT_THRESHOLD.values()))
+    columns: Columns = {"Map": lambda s: s.name}
+    for key, (head, share) in _AT_THRESHOLD.items():
+        columns[head] = partial(_threshold_score, key=key, shown=_points if share else _two)
+    rows = [s for s in metrics.fair if s.threshold_scores]
     stressed = _roles(metrics) if len(rows) == len(metrics.fair) else {}
-    return Table(
-        "Scores at a threshold on the rank, 95\u00a0% intervals in brackets",
-        head,
-        rows,
-        frozenset(range(1, len(head))),
-        stressed,
-    ).filled()
-
-
-def _threshold_cell(score: Score, key: str) -> str:
-    _, share = _AT_THRESHOLD[key]
-    value = score.threshold_scores.get(key, UNKNOWN)
-    return estimate(value, percent=share, digits=0 if share else 2)
+    caption = "Scores at a threshold on the rank, 95\u00a0% intervals in brackets"
+    return by_columns(caption, rows, columns, stressed=stressed).filled()
 
 
 def crossings(metrics: Metrics) -> Table:
     """Set where each map's prediction-area plot crosses, and how good its probabilities are."""
-    shown = [s for s in metrics.fair if s.prediction_area is not None or s.brier.known]
-    rows = []
-    for s in shown:
-        plot = s.prediction_area
-        cells = (
-            (
-                number(100 * plot.intersection.captured, 0),
-                number(100 * plot.intersection.area, 0),
-                number(plot.normalised_density, 2),
-                number(plot.weight, 2),
-            )
-            if plot
-            else (DASH,) * 4
-        )
-        skill = estimate(s.brier_skill, percent=False, digits=3)
-        rows.append((s.name, *cells, skill))
-    head = (
-        "Map",
-        "Deposits at the crossing (%)",
-        "Area at the crossing (%)",
-        "Normalised density",
-        "Weight, its logarithm",
-        "Brier skill",
-    )
+
+    def of_plot(text: Callable[[PredictionArea], str]) -> Callable[[Score], str]:
+        return lambda s: text(s.prediction_area) if s.prediction_area else DASH
+
+    columns: Columns = {
+        "Map": lambda s: s.name,
+        "Deposits at the crossing (%)": of_plot(lambda plot: _percent(plot.intersection.captured)),
+        "Area at the crossing (%)": of_plot(lambda plot: _percent(plot.intersection.area)),
+        "Normalised density": of_plot(lambda plot: number(plot.normalised_density, 2)),
+        "Weight, its logarithm": of_plot(lambda plot: number(plot.weight, 2)),
+        "Brier skill": lambda s: estimate(s.brier_skill, percent=False, digits=3),
+    }
+    rows = [s for s in metrics.fair if s.prediction_area is not None or s.brier]
     stressed = _roles(metrics) if len(rows) == len(metrics.fair) else {}
-    return Table(
-        "Where the prediction-area plot crosses, and calibrated probabilities",
-        head,
-        rows,
-        frozenset(range(1, len(head))),
-        stressed,
-    ).filled()
+    caption = "Where the prediction-area plot crosses, and calibrated probabilities"
+    return by_columns(caption, rows, columns, stressed=stressed).filled()
+
+
+Pair = tuple[Score, Score | None]
 
 
 def other_protocols(metrics: Metrics) -> Table:
     """Set scores under further protocols, each beside the fair scores of the same map."""
-    rows = [
-        (
-            score.name,
-            score.protocol,
-            estimate(score.percentile, percent=True, digits=0),
-            estimate(score.auc, percent=False, digits=2),
-            number(score.extra.get("spread"), 2),
-            number(score.extra.get("distinct"), 0),
-            estimate(fair.percentile if fair else UNKNOWN, percent=True, digits=0),
-            estimate(fair.auc if fair else UNKNOWN, percent=False, digits=2),
-        )
-        for score, fair in metrics.other
-    ]
     beside = "whole map" if metrics.anomalies else "spatial folds"
-    head = (
-        "Map",
-        "Protocol",
-        "Percentile",
-        "AUC",
-        "AUC’s spread over draws",
-        "Distinct samples",
-        f"Percentile, {beside}",
-        f"AUC, {beside}",
-    )
+    columns: dict[str, Callable[[Pair], str]] = {
+        "Map": lambda pair: pair[0].name,
+        "Protocol": lambda pair: pair[0].protocol,
+        "Percentile": lambda pair: _points(pair[0].percentile),
+        "AUC": lambda pair: _two(pair[0].auc),
+        "AUC’s spread over draws": lambda pair: number(pair[0].extra.get("spread"), 2),
+        "Distinct samples": lambda pair: number(pair[0].extra.get("distinct"), 0),
+        f"Percentile, {beside}": lambda pair: _points(pair[1].percentile) if pair[1] else DASH,
+        f"AUC, {beside}": lambda pair: _two(pair[1].auc) if pair[1] else DASH,
+    }
     caption = "Other protocols, 95\u00a0% intervals in brackets"
-    return Table(caption, head, rows, frozenset(range(2, len(head)))).filled()
+    return by_columns(caption, metrics.other, columns, texts=2).filled()
 
 
 def paper_scores(metrics: Metrics) -> Table:
     """Set the published protocol's scores, each beside the leak-free scores of the same map."""
-    rows = [
-        (
-            leaky.name,
-            estimate(leaky.auc, percent=False, digits=2),
-            estimate(fair.auc, percent=False, digits=2),
-            estimate(fair.percentile, percent=True, digits=0),
-            ", ".join(f"{words(k)} {significant(v)}" for k, v in leaky.extra.items()) or DASH,
-        )
-        for leaky, fair in metrics.paper
-    ]
-    head = (
-        "Map",
-        "AUC as published (leaky)",
-        "AUC, leak-free",
-        "Percentile, leak-free",
-        "Other scores as published (leaky)",
-    )
-    return Table("Published protocol beside leak-free folds", head, rows, frozenset(range(1, 4)))
+
+    def further(leaky: Score) -> str:
+        return ", ".join(f"{words(k)} {significant(v)}" for k, v in leaky.extra.items()) or DASH
+
+    columns: dict[str, Callable[[tuple[Score, Score]], str]] = {
+        "Map": lambda pair: pair[0].name,
+        "AUC as published (leaky)": lambda pair: _two(pair[0].auc),
+        "AUC, leak-free": lambda pair: _two(pair[1].auc),
+        "Percentile, leak-free": lambda pair: _points(pair[1].percentile),
+        "Other scores as published (leaky)": lambda pair: further(pair[0]),
+    }
+    table = by_columns("Published protocol beside leak-free folds", metrics.paper, columns)
+    return replace(table, figures=frozenset(range(1, 4)))
 
 
 def deposits(metrics: Metrics) -> Table:
@@ -443,17 +419,15 @@ def deposits(metrics: Metrics) -> Table:
     other = {d.deposit: d.percentile for d in beside.per_deposit} if beside else {}
     ordered = sorted(
         model.per_deposit,
-        key=lambda d: -d.percentile if math.isfinite(d.percentile) else math.inf,
+        key=lambda d: downwards(d.percentile),
     )
-    rows = [
-        (d.title, str(d.fold) if d.fold >= 0 else DASH, number(100 * d.percentile, 0))
-        + ((number(100 * other.get(d.deposit, math.nan), 0),) if beside else ())
-        for d in ordered
-    ]
-    head = ("Deposit", "Fold", f"Percentile, {model.name}")
-    return Table(
-        "Held-out deposits, best ranked first",
-        head + ((f"Percentile, {beside.name}",) if beside else ()),
-        rows,
-        frozenset({1, 2, 3}),
-    )
+    columns: dict[str, Callable[[DepositScore], str]] = {
+        "Deposit": lambda d: d.title,
+        "Fold": lambda d: str(d.fold) if d.fold >= 0 else DASH,
+        f"Percentile, {model.name}": lambda d: number(100 * d.percentile, 0),
+    }
+    if beside:
+        columns[f"Percentile, {beside.name}"] = lambda d: number(
+            100 * other.get(d.deposit, math.nan), 0
+        )
+    return by_columns("Held-out deposits, best ranked first", ordered, columns)

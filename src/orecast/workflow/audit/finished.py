@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from orecast.config import Config, read
+from orecast.config import Config
 from orecast.errors import OrecastError, RunError
 from orecast.evidence import Evidence, read_evidence
+from orecast.metrics import Metrics, Score
+from orecast.report.reading import RunReading, open_run
 from orecast.run import file_hash, verify_finished
 from orecast.sampling import MapGeometry
 from orecast.survey import Findings, Survey, read_survey
@@ -27,7 +28,7 @@ class Finished:
     config: Config
     evidence: Evidence
     places: Places
-    metrics: dict[str, Any]
+    metrics: Metrics
     findings: list[dict[str, Any]]
     survey: Survey | None
 
@@ -47,10 +48,10 @@ class Finished:
         """Whether the run learned from places known to be barren, whose file is missing now."""
         return self.config.barren is not None and self.survey is None
 
-    def row(self, protocol: str) -> dict[str, Any] | None:
+    def row(self, protocol: str) -> Score | None:
         """The model's own row of scores under a protocol, None where it has none."""
-        rows = (r for r in self.metrics["scores"] if r.get("role") == "model")
-        return next((r for r in rows if r.get("protocol") == protocol), None)
+        rows = (r for r in self.metrics.scores if r.is_model)
+        return next((r for r in rows if r.protocol == protocol), None)
 
 
 def read_finished(folder: Path) -> Finished:
@@ -59,53 +60,26 @@ def read_finished(folder: Path) -> Finished:
     Raises RunError if the folder holds no finished run, or a run without deposits.
     """
     verify_finished(folder)
-    metrics = _read_json(folder / "metrics.json", "folds", "scores")
-    if metrics.get("anomalies"):
+    run = open_run(folder)
+    if run.metrics.anomalies:
         raise RunError(
             "the run used no deposits, so there are no leaks to look for",
             where=str(folder),
             remedy="audit a run whose run.toml names [deposits]",
         )
-    config = read(folder / "run.toml")
-    evidence = read_evidence(folder / "evidence")
-    deposits = _read_deposits(folder / "targets.gpkg")
-    places = place_deposits(deposits, evidence, config.sampling.window, Findings())
-    findings = _read_json(folder / "checks.json", "findings")["findings"]
-    return Finished(config, evidence, places, metrics, findings, _read_survey(config, folder))
+    evidence, config = read_evidence(folder / "evidence"), run.config
+    places = place_deposits(run.deposits, evidence, config.sampling.window, Findings())
+    findings, survey = run.checks["findings"], _read_survey(run)
+    return Finished(config, evidence, places, run.metrics, findings, survey)
 
 
-def _read_deposits(path: Path) -> Any:
-    import geopandas as gpd
-    from pyogrio.errors import DataLayerError, DataSourceError
-
-    try:
-        return gpd.read_file(path, layer="deposits")
-    except (DataSourceError, DataLayerError) as error:
-        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_AGAIN) from None
-
-
-_AGAIN = "run it again with --overwrite"
-
-
-def _read_json(path: Path, *needed: str) -> dict[str, Any]:
-    """Content of a run's own file; RunError where it cannot be read or a needed key is missing."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        lacking = [key for key in needed if key not in content]
-        if lacking or not isinstance(content, dict):
-            raise ValueError(f"{', '.join(lacking) or 'a table'} is missing")
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_AGAIN) from None
-    return content
-
-
-def _read_survey(config: Config, folder: Path) -> Survey | None:
+def _read_survey(run: RunReading) -> Survey | None:
     """The survey, if every input file still exists and is unchanged."""
-    for entry in _read_json(folder / "provenance.json", "inputs")["inputs"]:
+    for entry in run.provenance["inputs"]:
         path = Path(entry["path"])
         if not path.is_file() or file_hash(path) != entry["sha256"]:
             return None
     try:
-        return read_survey(config)
+        return read_survey(run.config)
     except OrecastError:  # the run's folder may have been moved away from its input files
         return None

@@ -91,13 +91,13 @@ def _as_then(done: Finished, cut: Cut) -> bool:
     """Whether the run noted the same folds, or the same sentence for another protocol."""
     if cut.protocol != DEFAULT:
         row = done.row(cut.protocol)
-        return row is not None and row.get("sentence") == cut.words
+        return row is not None and row.sentence == cut.words
     places = done.places
     now = [
         (places.deposit[np.isin(places.row, f.test)].tolist(), int(f.hidden.sum()))
         for f in cut.folds
     ]
-    return now == [(f.get("deposits"), f.get("hidden_cells")) for f in done.metrics["folds"]]
+    return now == [(f.deposits, f.hidden_cells) for f in done.metrics.folds]
 
 
 def _shared_cells(facts: list[Facts]) -> Check:
@@ -181,7 +181,7 @@ def _fitted_evidence(moved: int | None, read: int) -> Check:
 
 def _nothing_hidden(done: Finished, name: str) -> Check:
     row = done.row(name)
-    words = "nothing is hidden" if row is None else str(row["sentence"])
+    words = "nothing is hidden" if row is None else row.sentence
     meaning = f"No label can leak into its scores: {words}."
     what = "Scored without folds"
     return Check("nothing-hidden", what, Severity.DECLARED, "no folds", meaning)

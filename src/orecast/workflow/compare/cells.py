@@ -93,7 +93,8 @@ def _scored(job: Job, cell: Cell) -> dict[str, Any]:
         *(job.survey, job.evidence, job.places),
     )
     row = row_beside(job, recipe)
-    return caveats | {"sentence": row["sentence"], "row": row | {"name": cell.model.label}}
+    row.name = cell.model.label
+    return caveats | {"sentence": row.sentence, "row": row.as_dict()}
 
 
 def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[
     row = held_out_row(
         cell.model.label, cell.role, "spatial", out_of_fold, job.places, seed=job.seed
     )
-    return {"sentence": out_of_fold.protocol_words, "row": row}
+    return {"sentence": out_of_fold.protocol_words, "row": row.as_dict()}
 
 
 def _no_progress(what: str, done: int, total: int) -> None:

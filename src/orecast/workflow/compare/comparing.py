@@ -184,7 +184,7 @@ def _facts(name: str, job: Job) -> dict[str, Any]:
         "layers": len(job.evidence.names),
         "baselines": list(others),
         "left_out": left_out,
-        "layer_null": layer_null(job),
+        "layer_null": layer_null(job).as_dict(),
     }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from orecast.arrays import Floats
-from orecast.metrics import bootstrap_mean, paired_difference
+from orecast.metrics import Interval, bootstrap_mean, paired_difference
 from orecast.report.comparison import BEST_LAYER, SPATIAL, is_layer, is_leaky
-from orecast.workflow.scoring import CONTROLS, LITTLE
+from orecast.workflow.scoring import CONTROLS, LITTLE, beside_chance, capital, too_few
 
 Row = dict[str, Any]
 
@@ -103,11 +103,7 @@ def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> 
     if not spatial:
         found.append("No map could be scored on held-out areas; the reasons are listed below.")
     elif separate < LITTLE:
-        places = "place is" if separate == 1 else "places are"
-        found.append(
-            f"{separate} separate {places} too few to rank one method above another (at least "
-            f"{LITTLE} are needed)."
-        )
+        found.append(too_few(separate, "method"))
     if maps:
         found.append(_best_of(maps, reference))
     return [*found, *_promises(scores), *_layers(facts, spatial)]
@@ -116,14 +112,11 @@ def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> 
 def _best_of(maps: list[Row], reference: str) -> str:
     best = maps[0]
     p = best["percentile"]
-    words = f"{_capital(best['name'])} ranks held-out places above {_percent(p['value'])} % of "
+    words = f"{capital(best['name'])} ranks held-out places above {_percent(p['value'])} % of "
     words += "their surroundings"
     if np.isfinite(p["low"]):
         words += f" (95 % interval {_percent(p['low'])} to {_percent(p['high'])})"
-        if p["high"] < 0.5:
-            words += ", worse than chance (50)"
-        elif p["low"] <= 0.5:
-            words += ", not distinguishable from chance (50)"
+        words += beside_chance(Interval(**p))
     if len(maps) > 1:
         words += f". It is the best of {len(maps)} compared maps (without controls), so its score "
         words += "tends to be too high"
@@ -150,7 +143,7 @@ def _promises(scores: list[Row]) -> list[str]:
     if gap <= 0:
         return ["The published protocol gives no higher AUC here than held-out areas do."]
     return [
-        f"{_capital(name)} has AUC {row['auc']:.2f} under the published protocol "
+        f"{capital(name)} has AUC {row['auc']:.2f} under the published protocol "
         f"({row['protocol']}) and {fair[name]:.2f} on held-out areas."
     ]
 
@@ -161,8 +154,8 @@ def _layers(facts: Row, spatial: list[Row]) -> list[str]:
         return []
     best, null = layers[0], facts["layer_null"] or {}
     words = (
-        f"The best of {len(layers)} single layers, picked afterwards, is {best['name'][6:]}: "
-        f"{_percent(_value(best))} %"
+        f"The best of {len(layers)} single layers, chosen after seeing the test results, is "
+        f"{best['name'][6:]}: {_percent(_value(best))} %"
     )
     if "mean" in null:
         words += (
@@ -192,7 +185,3 @@ def _mean(values: Iterable[float | None]) -> float:
 
 def _percent(share: float) -> str:
     return str(round(100 * share))  # never a -0
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

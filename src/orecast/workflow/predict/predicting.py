@@ -272,7 +272,7 @@ def _metrics(
     sentences = {name: found.sentence for name, found in unseen.items()}
     own = "the mean and spread of this area" if rescale else "the mean and spread of training"
     return {
-        "model": trained.metrics["model"],
+        "model": trained.metrics.model,
         "predicted_by": trained.config.title,
         "protocol": {
             "name": UNSEEN,
@@ -285,7 +285,7 @@ def _metrics(
         "undiscovered": rows.get("undiscovered", []),
         "classes": classes.as_dict(),
         "applicability": applicable.as_dict(),
-        "caveats": trained.metrics.get("caveats", []),
+        "caveats": trained.metrics.caveats,
     }
 
 
@@ -293,7 +293,7 @@ def _prediction(output: Path, metrics: dict[str, Any], area: _Area) -> Predictio
     with (output / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
         targets = list(csv.DictReader(stream))
     warnings = [f.what for code in _OF_MAP for f in area.survey.findings.of(code)]
-    best, model = area.trained.metrics["verdict"]["recommended"], metrics["model"]
+    best, model = area.trained.metrics.verdict.recommended, metrics["model"]
     if best != model:
         warnings.append(f"this map is by {model}, the saved model; the run recommends {best}")
     return Prediction(output, metrics, targets, warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast.arrays import Floats, Ints
-from orecast.config import Config, read
+from orecast.config import Config
 from orecast.errors import ModelError, RunError
 from orecast.evidence import FAULT_DISTANCE, Evidence, read_evidence
 from orecast.mapping import read_raster
-from orecast.metrics import bootstrap_mean, percentiles, prediction_rate, top_share
+from orecast.metrics import Metrics, bootstrap_mean, percentiles, prediction_rate, top_share
+from orecast.report.reading import open_run
 from orecast.run import file_hash, verify_finished
 from orecast.sampling import WEIGHT, deposit_sampling
 from orecast.validation.fitted import Saved, read_fitted
@@ -24,7 +24,6 @@ from orecast.workflow.scoring import TOP_AREAS
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_AGAIN = "run it again with --overwrite"
 _NEEDED = ("run.toml", "metrics.json", "checks.json", "evidence/evidence.json", "folds.tif")
 _MADE = {  # kinds of layers that are made when a recipe is fitted, not from the survey
     "detector": "scores of detectors that are fitted to the run's own map (model.channels)",
@@ -44,7 +43,7 @@ class Trained:
     config: Config
     evidence: Evidence
     saved: Saved
-    metrics: dict[str, Any]
+    metrics: Metrics
     symbols: tuple[str, ...]
     folds: NDArray[np.float32]
     files: list[dict[str, str]]
@@ -52,7 +51,7 @@ class Trained:
     @property
     def thresholds(self) -> tuple[float, float, float]:
         """Lowest scores of classes A, B and C on the run's own map; infinite for an empty class."""
-        found = self.metrics["classes"]["thresholds"]
+        found = self.metrics.classes.thresholds
         a, b, c = (float("inf") if value is None else float(value) for value in found)
         return a, b, c
 
@@ -64,34 +63,23 @@ def read_trained(folder: Path) -> Trained:
     where its model does not apply to another area.
     """
     verify_finished(folder)
-    metrics = _read_json(folder / "metrics.json")
-    if metrics.get("anomalies"):
+    run = open_run(folder)
+    if run.metrics.anomalies:
         raise RunError(
             "the run used no deposits; its map is the mean of several models of its own area",
             where=str(folder),
             remedy="use orecast run on the other survey: it needs no deposits either",
         )
-    config = read(folder / "run.toml")
-    _refuse_places(config)
+    _refuse_places(run.config)
     saved = read_fitted(folder / "model")
     _refuse_made(saved)
-    checks = _read_json(folder / "checks.json")
-    try:
-        symbols = tuple(e["symbol"] for e in checks["survey"]["elements"])
-        metrics["classes"]["thresholds"], metrics["verdict"]["recommended"], metrics["model"]
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"not a finished run: {error} is missing in metrics.json or checks.json",
-            where=str(folder),
-            remedy=_AGAIN,
-        ) from None
     fold = read_raster(folder / "folds.tif").values
     return Trained(
-        config,
+        run.config,
         read_evidence(folder / "evidence"),
         saved,
-        metrics,
-        symbols,
+        run.metrics,
+        tuple(element["symbol"] for element in run.checks["survey"]["elements"]),
         fold[tuple(saved.rows.at.T)],
         _files(folder),
     )
@@ -117,17 +105,6 @@ def _refuse_made(saved: Saved) -> None:
                 where="model",
                 remedy="to predict other areas, train the model without it",
             )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Content of a run's own file; RunError where it cannot be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("no table")
-    except (OSError, ValueError) as error:
-        raise RunError(f"cannot be read ({error})", where=str(path), remedy=_AGAIN) from None
-    return content
 
 
 def _files(folder: Path) -> list[dict[str, str]]:
@@ -216,7 +193,7 @@ def unseen_rows(
     if not len(found.cells):
         return []
     seed = trained.config.seed
-    rows = [_row(trained.metrics["model"], "model", score, found, seed)]
+    rows = [_row(trained.metrics.model, "model", score, found, seed)]
     if FAULT_DISTANCE in evidence.names:
         nearness = np.where(np.isfinite(score), -evidence.layer(FAULT_DISTANCE), np.nan)
         rows.append(_row("fault-distance", "baseline", nearness, found, seed))

@@ -6,7 +6,6 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,8 @@ from orecast.arrays import Floats32, Ints
 from orecast.errors import SamplingError
 from orecast.explanation import anomalous_elements
 from orecast.mapping import classify, predict_map
-from orecast.metrics import bootstrap_mean, negative_draws, percentiles
+from orecast.metrics import Interval, Metrics, Score, bootstrap_mean, negative_draws, percentiles
+from orecast.metrics.results import ClassCounts, Protocol, Verdict
 from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.targets import delineate, number_tiles, write_targets, write_tiles
@@ -24,8 +24,6 @@ from orecast.workflow.recipes import Baseline
 from orecast.workflow.run.final_map import write_classes
 from orecast.workflow.run.job import Job, Progress
 from orecast.workflow.run.validating import score_each
-
-Row = dict[str, Any]
 
 NOBODY = NOWHERE.sampling
 MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
@@ -62,7 +60,8 @@ def map_anomalies(job: Job) -> None:
             uncertainty=spread,
             top_elements=reasons if elements else None,
         )
-        job.metrics = _metrics(job, score) | {"classes": classes.as_dict()}
+        job.metrics = _metrics(job, score)
+        job.metrics.classes = ClassCounts.model_validate(classes.as_dict())
         with job.run.stage("map") as folder:
             fitted[0].save(folder / "model")
             job.write(folder / "prospectivity.tif", score, "Anomaly, 0 to 1")
@@ -87,43 +86,41 @@ def _members(job: Job, recipe: Recipe) -> list[Fitted]:
     return fitted
 
 
-def _metrics(job: Job, score: Floats32) -> dict[str, Any]:
+def _metrics(job: Job, score: Floats32) -> Metrics:
     name = job.config.model.name
     rows, left_out = _scored(job, score)
     if rows:
-        value = 100 * rows[0]["percentile"]["value"]
+        value = 100 * rows[0].percentile.value
         tested = (
-            f"It ranks the {len(rows[0]['places'])} deposits that were held back above "
-            f"{value:.0f} % of the map on average."
+            f"It ranks the {len(rows[0].places)} test-only deposits above {value:.0f} % of the "
+            "map on average."
         )
     elif left_out:
-        tested = (
-            "Its score is not known: no deposit that was held back lies where the map has a value."
-        )
+        tested = "Its score is not known: no test-only deposit lies where the map has a value."
     else:
-        tested = "Its score is not known: no [held_back] deposits are given."
-    return {
-        "model": name,
-        "anomalies": True,
-        "protocol": {
-            "name": "unseen",
-            "folds": 0,
-            "sentence": "no deposit was used in training; every cell is scored by one model",
-            "hidden_buffer_m": None,
-        },
-        "folds": [],
-        "scores": rows,
-        "left_out": left_out,
-        "training_fit": None,
-        "undiscovered": None,
-        "verdict": {
-            "recommended": name,
-            "sentence": f"A map of anomalies: no deposit was used in training. {tested}",
-        },
-    }
+        tested = "Its score is not known: no test-only deposits ([held_back]) are given."
+    return Metrics(
+        model=name,
+        anomalies=True,
+        protocol=Protocol(
+            name="unseen",
+            folds=0,
+            sentence="no deposit was used in training; every cell is scored by one model",
+            hidden_buffer_m=None,
+        ),
+        folds=[],
+        scores=rows,
+        left_out=left_out,
+        training_fit=None,
+        undiscovered=None,
+        verdict=Verdict(
+            recommended=name,
+            sentence=f"A map of anomalies: no deposit was used in training. {tested}",
+        ),
+    )
 
 
-def _scored(job: Job, score: Floats32) -> tuple[list[Row], dict[str, str]]:
+def _scored(job: Job, score: Floats32) -> tuple[list[Score], dict[str, str]]:
     """Score the map, every detector and every layer on deposits that none of them saw.
 
     Returns the rows, and the reasons why others could not be scored, by name.
@@ -176,19 +173,19 @@ def _keep_map(path: Path, drawn: Floats32) -> None:
     os.replace(beside, path)
 
 
-def _unseen_row(job: Job, name: str, role: str, score: Floats32, cells: Ints) -> Row:
+def _unseen_row(job: Job, name: str, role: str, score: Floats32, cells: Ints) -> Score:
     known = score[np.isfinite(score)]
     percentile = percentiles(score[tuple(cells.T)], known)
-    return {
-        "name": name,
-        "role": role,
-        "protocol": "unseen",
-        "percentile": bootstrap_mean(percentile, seed=job.seed).as_dict(),
-        "places": percentile.tolist(),
-    }
+    return Score(
+        name=name,
+        role=role,
+        protocol="unseen",
+        percentile=bootstrap_mean(percentile, seed=job.seed),
+        places=percentile.tolist(),
+    )
 
 
-def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) -> list[Row]:
+def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) -> list[Score]:
     """Score the same maps in the way of the public benchmark of detectors.
 
     Raises SamplingError where no sample lies far enough from every deposit.
@@ -207,13 +204,13 @@ def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) ->
             draws=protocol.draws,
             distinct=sample,
         )
-        row = {
-            "name": name,
-            "role": role,
-            "protocol": "negative-draws",
-            "auc": {"value": found.mean, "low": found.low, "high": found.high},
-            "sentence": protocol.words,
-            "extra": found.as_dict(),
-        }
+        row = Score(
+            name=name,
+            role=role,
+            protocol="negative-draws",
+            auc=Interval(found.mean, found.low, found.high),
+            sentence=protocol.words,
+            extra=found.as_dict(),
+        )
         rows.append(row)
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,14 @@ from orecast.mapping import (
     write_raster,
 )
 from orecast.metrics import bootstrap_mean, conformal_p, percentiles, prediction_rate, success_rate
+from orecast.metrics.results import (
+    AddedRows,
+    Applicable,
+    ClassCounts,
+    GrownRows,
+    LearnedFrom,
+    Undiscovered,
+)
 from orecast.targets import (
     delineate,
     number_tiles,
@@ -53,18 +61,13 @@ def draw_map(job: Job) -> None:
         ordinary = _conformal(job)
         targets = _targets(job, fitted, score, final, area, probability, ordinary)
         tiles = _tiles(job, score, final)
-        job.metrics["training_fit"] = (
-            success_rate(score, job.places.sampling.at).thinned().as_dict()
-        )
-        job.metrics["classes"] = final.as_dict() | {
-            "captured": _captured_held_out(job, final),
-            "captured_training_fit": final.captured,
-        }
-        job.metrics["applicability"] = area.as_dict()
-        job.metrics["undiscovered"] = _held_back(job, score)
-        job.metrics["learned_from"] = _learned_from(fitted)
+        job.metrics.training_fit = success_rate(score, job.places.sampling.at).thinned()
+        job.metrics.classes = _class_counts(job, final)
+        job.metrics.applicability = Applicable(**area.as_dict())
+        job.metrics.undiscovered = _held_back(job, score)
+        job.metrics.learned_from = _learned_from(fitted)
         if fitted.growth is not None:
-            job.metrics["grown"] = examined(fitted.growth)
+            job.metrics.grown = [GrownRows(**step) for step in examined(fitted.growth)]
         with job.run.stage("map") as folder:
             fitted.save(folder / "model")
             job.write(folder / "prospectivity.tif", score, "Prospectivity, 0 to 1")
@@ -76,7 +79,7 @@ def draw_map(job: Job) -> None:
                 words = "Probability that a cell holds a deposit like the known ones"
                 job.write(folder / "probability.tif", probability, words)
             if recommended is not None:
-                words = f"Prospectivity by {job.metrics['verdict']['recommended']}, recommended"
+                words = f"Prospectivity by {job.metrics.verdict.recommended}, recommended"
                 job.write(folder / "recommended.tif", recommended, words)
             write_classes(job, folder, final)
             write_targets(targets, job.survey.deposits, folder)
@@ -97,16 +100,12 @@ def write_classes(job: Job, folder: Path, classes: ClassMap) -> None:
     )
 
 
-def _learned_from(fitted: Fitted) -> dict[str, Any]:
+def _learned_from(fitted: Fitted) -> LearnedFrom:
     """Number of windows of each class, how negatives were chosen, and what growth added."""
     made = () if fitted.growth is None else fitted.growth.made
     ore, barren = counted(fitted.rows.y)
-    return {
-        "ore": ore,
-        "barren": barren,
-        "rule": fitted.negatives_rule,
-        "added": [{"method": m.method, "label": int(m.label), "rows": m.n} for m in made],
-    }
+    added = [AddedRows(method=m.method, label=int(m.label), rows=m.n) for m in made]
+    return LearnedFrom(ore=ore, barren=barren, rule=fitted.negatives_rule, added=added)
 
 
 def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
@@ -126,17 +125,23 @@ def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
 def _classes(job: Job, score: NDArray[np.float32]) -> ClassMap:
     """Classes of the final map by the rule of the held-out one, or by share of area."""
     options = job.class_options(score)
-    if job.metrics["held_out_classes"]["rule"] == "area":
+    held_out = job.metrics.held_out_classes
+    if held_out is not None and held_out.rule == "area":
         options = options.model_copy(update={"rule": "area"})
     return classify(score, options, job.places.cells)
 
 
-def _captured_held_out(job: Job, final: ClassMap) -> list[dict[str, Any]]:
-    """What each class captures out of fold; unknown where the final map uses another rule."""
-    held_out = job.metrics["held_out_classes"]
-    if held_out["rule"] == final.rule:
-        return list(held_out["captured"])
-    return [row | {"deposits_share": float("nan")} for row in final.captured]
+def _class_counts(job: Job, final: ClassMap) -> ClassCounts:
+    """What each class captures out of fold, unknown for another rule, and on the final map."""
+    found = ClassCounts.model_validate(final.as_dict())
+    found.captured_training_fit = found.captured
+    held_out = job.metrics.held_out_classes
+    if held_out is not None and held_out.rule == final.rule:
+        found.captured = held_out.captured
+    else:
+        unknown = {"deposits_share": float("nan")}
+        found.captured = [row.model_copy(update=unknown) for row in found.captured]
+    return found
 
 
 def _applicability(job: Job, fitted: Fitted) -> Applicability:
@@ -155,7 +160,7 @@ def _probability(job: Job, score: NDArray[np.float32]) -> NDArray[np.float32] | 
 
     The curve fitted to held-out ranks is applied to the ranks of the cells within the map.
     """
-    stored = job.metrics["calibration"]
+    stored = job.metrics.calibration
     if stored is None:
         return None
     known = np.isfinite(score)
@@ -171,7 +176,7 @@ def _conformal(job: Job) -> NDArray[np.float32]:
     The cells at or above ``1 - confidence`` contain a further deposit with that confidence.
     """
     ranks = job.held_out_percentiles()
-    places = job.metrics["scores"][0]["places"]
+    places = job.metrics.scores[0].places
     found = conformal_p(ranks, places, groups=job.places.sampling.group)
     return found.astype(np.float32)
 
@@ -181,7 +186,7 @@ def _recommended(job: Job) -> NDArray[np.float32] | None:
 
     Where it cannot be computed, the verdict gives the reason and recommends the model's map.
     """
-    name, model = job.metrics["verdict"]["recommended"], job.config.model.name
+    name, model = job.metrics.verdict.recommended, job.config.model.name
     if name == model:
         return None
     baseline = job.baselines()[0][name]
@@ -195,8 +200,7 @@ def _recommended(job: Job) -> NDArray[np.float32] | None:
             progress=lambda what, done, total: job.progress("Mapping the baseline", done, total),
         )
     except METHOD_ERRORS as error:
-        found = job.metrics["verdict"]
-        job.metrics["verdict"] = without_map(found, model, reason_of(error))
+        job.metrics.verdict = without_map(job.metrics.verdict, model, reason_of(error))
         return None
 
 
@@ -246,7 +250,7 @@ def _tiles(job: Job, score: NDArray[np.float32], classes: ClassMap) -> gpd.GeoDa
     return number_tiles(score, classes.values, grid, down, across, cells)
 
 
-def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
+def _held_back(job: Job, score: NDArray[np.float32]) -> Undiscovered | None:
     """How the final map, and the distance to faults alone, rank the deposits held back.
 
     None without such deposits, or if the map has a value at none of them, which is then noted.
@@ -256,16 +260,16 @@ def _held_back(job: Job, score: NDArray[np.float32]) -> dict[str, Any] | None:
         return None
     cells, seed = mapped_cells(kept, job.evidence), job.seed
     if not len(cells):
-        job.metrics["left_out"]["held_back"] = NONE_MAPPED
+        job.metrics.left_out["held_back"] = NONE_MAPPED
         return None
     percentile = ranked(score, cells)
     fault = None
     if FAULT_DISTANCE in job.evidence.names:
         nearness = np.where(np.isfinite(score), -job.evidence.layer(FAULT_DISTANCE), np.nan)
-        fault = bootstrap_mean(ranked(nearness, cells), seed=seed).as_dict()
-    return {
-        "n": len(cells),
-        "percentile": bootstrap_mean(percentile, seed=seed).as_dict(),
-        "fault_distance": fault,
-        "prediction_rate": prediction_rate(score, cells).as_dict(),
-    }
+        fault = bootstrap_mean(ranked(nearness, cells), seed=seed)
+    return Undiscovered(
+        n=len(cells),
+        percentile=bootstrap_mean(percentile, seed=seed),
+        fault_distance=fault,
+        prediction_rate=prediction_rate(score, cells),
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import platform
 import sys
 import time
@@ -23,7 +22,7 @@ from orecast.config import ClassOptions, Config, Section, to_toml
 from orecast.errors import ConfigError
 from orecast.evidence import Evidence, refitted, sampling_density
 from orecast.mapping import classify, read_raster, write_raster
-from orecast.metrics import percentiles
+from orecast.metrics import Metrics, percentiles
 from orecast.run import FORMAT, Run, file_hash, versions, write_json
 from orecast.sampling import MapGeometry, SplitProtocol
 from orecast.splits import build_protocol
@@ -149,7 +148,7 @@ class Job:
     survey: Survey
     evidence: Evidence
     places: Places
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: Metrics = field(init=False)
     _refitted: dict[int, Evidence] = field(default_factory=dict)  # by fold, for all baselines
 
     @property
@@ -272,11 +271,11 @@ class Job:
     def recall_metrics(self) -> None:
         """Take over the metrics of an interrupted run."""
         text = (self.run.folder / "metrics.json").read_text(encoding="utf-8")
-        self.metrics = json.loads(text)
+        self.metrics = Metrics.model_validate_json(text)
 
     def write_found(self, folder: Path) -> None:
         """Write the metrics, and what has been found, as far as they are known."""
-        write_json(folder / "metrics.json", self.metrics)
+        write_json(folder / "metrics.json", self.metrics.as_dict())
         write_json(folder / "checks.json", checks(self.survey))
 
     def write(self, path: Path, values: NDArray[np.float32], description: str) -> None:

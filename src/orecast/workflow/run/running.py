@@ -96,4 +96,4 @@ def _summary(job: Job) -> Summary:
         targets = list(csv.DictReader(stream))
     seconds = sum(job.provenance.seconds.values())
     said = [f.what for f in job.survey.findings if f.code in _WEIGHTY]
-    return Summary(job.run.folder, job.metrics, targets, said, seconds)
+    return Summary(job.run.folder, job.metrics.as_dict(), targets, said, seconds)

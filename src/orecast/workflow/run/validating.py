@@ -13,7 +13,16 @@ import numpy as np
 from orecast.errors import METHOD_ERRORS, OrecastError, SamplingError
 from orecast.mapping import classify_held_out, write_raster
 from orecast.mapping.rasters import CLASS_NODATA
-from orecast.metrics import conformal_area, negative_draws, paired_difference, toroidal_null
+from orecast.metrics import (
+    Interval,
+    Metrics,
+    Score,
+    conformal_area,
+    negative_draws,
+    paired_difference,
+    toroidal_null,
+)
+from orecast.metrics.results import ClassCounts, FoldCount, LayerNull, Protocol
 from orecast.run import write_json
 from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
@@ -23,15 +32,15 @@ from orecast.workflow.recipes import Baseline, caveats_of
 from orecast.workflow.run.job import Job, Progress
 from orecast.workflow.scoring import held_out_row, paper_row, verdict
 
-Score = TypeVar("Score")
+Found = TypeVar("Found")
 
 
 def score_each(
     job: Job,
     baselines: Mapping[str, Baseline],
     stage: str,
-    score: Callable[[str, Baseline, Path, Progress], Score],
-) -> tuple[list[Score], dict[str, str]]:
+    score: Callable[[str, Baseline, Path, Progress], Found],
+) -> tuple[list[Found], dict[str, str]]:
     """Score the baselines; return the scores, and the reasons why others could not be computed.
 
     ``score`` gets the name, the baseline, its folder and a function for progress. The folder keeps
@@ -42,7 +51,7 @@ def score_each(
     def reporting(part: str) -> Progress:
         return lambda _, done, total: job.progress(part, done, total)
 
-    scores: list[Score] = []
+    scores: list[Found] = []
     refused: dict[str, str] = {}
     for k, (name, baseline) in enumerate(baselines.items()):
         part = f"{stage}: {name}"
@@ -85,9 +94,6 @@ def _read_reason(path: Path) -> str | None:
         return None
 
 
-Row = dict[str, Any]
-
-
 def validate(job: Job) -> None:
     """Score the model and the baselines; write scores, out-of-fold map and uncertainty."""
     if job.run.done("validation"):
@@ -101,23 +107,22 @@ def validate(job: Job) -> None:
         model = held_out_row(name, "model", "spatial", out_of_fold, places, seed=job.seed)
         baselines, left_out = _test_baselines(job)
         for row in baselines:
-            test = paired_difference(model["places"], row["places"], seed=job.seed, groups=groups)
-            row["paired"] = test.as_dict()
+            row.paired = paired_difference(model.places, row.places, seed=job.seed, groups=groups)
         null = layer_null(job)
         confidence = job.config.uncertainty.confidence
-        job.metrics = {
-            "model": name,
-            "protocol": _protocol_facts(job, out_of_fold),
-            "folds": [_fold_facts(job, out_of_fold, k) for k in range(len(out_of_fold.folds))],
-            "scores": [model, *_beside(job), *baselines],
-            "left_out": left_out,
-            "layer_null": null,
-            "conformal": conformal_area(model["places"], confidence, groups=groups).as_dict(),
-            "calibration": _final_calibration(job, out_of_fold),
-            "held_out_classes": _held_out_classes(job, out_of_fold),
-            "verdict": verdict([model, *baselines], null),
-            "caveats": caveats_of(job.config),
-        }
+        job.metrics = Metrics(
+            model=name,
+            protocol=_protocol_facts(job, out_of_fold),
+            folds=[_fold_facts(job, out_of_fold, k) for k in range(len(out_of_fold.folds))],
+            scores=[model, *_beside(job), *baselines],
+            left_out=left_out,
+            layer_null=null,
+            conformal=conformal_area(model.places, confidence, groups=groups),
+            calibration=_final_calibration(job, out_of_fold),
+            held_out_classes=_held_out_classes(job, out_of_fold),
+            verdict=verdict([model, *baselines], null),
+            caveats=caveats_of(job.config),
+        )
         with job.run.stage("validation") as folder:
             assert out_of_fold.spread is not None
             words = "Prospectivity, each cell by a model that did not use its surroundings"
@@ -162,7 +167,7 @@ def _test_model(job: Job) -> OutOfFold:
     )
 
 
-def _beside(job: Job) -> list[Row]:
+def _beside(job: Job) -> list[Score]:
     """Score the configured model under the configured protocol, if it is not ``spatial``."""
     name = job.config.validation.protocol
     if name == "spatial":
@@ -178,7 +183,7 @@ def row_beside(
     *,
     store: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
-) -> Row:
+) -> Score:
     """Score the configured model under the configured protocol, which is not ``spatial``."""
     name = job.config.validation.protocol
     protocol = job.protocol(name)
@@ -197,15 +202,16 @@ def row_beside(
     if isinstance(protocol, Paper):
         return paper_row(job.config.model.name, out_of_fold, protocol.scores, seed=job.seed)
     row = held_out_row(job.config.model.name, "model", name, out_of_fold, job.places, seed=job.seed)
-    return row | {"sentence": out_of_fold.protocol_words}
+    row.sentence = out_of_fold.protocol_words
+    return row
 
 
-def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
+def _test_baselines(job: Job) -> tuple[list[Score], dict[str, str]]:
     if not job.config.validation.baselines:
         return [], {}
     others, left_out = job.baselines()
 
-    def test(name: str, other: Baseline, store: Path, report: Progress) -> Row:
+    def test(name: str, other: Baseline, store: Path, report: Progress) -> Score:
         out_of_fold = cross_predict(
             other.recipe,
             other.evidence,
@@ -223,7 +229,7 @@ def _test_baselines(job: Job) -> tuple[list[Row], dict[str, str]]:
     return rows, left_out | refused
 
 
-def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDrawsProtocol) -> Row:
+def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDrawsProtocol) -> Score:
     """Score a detector that uses no deposits against repeatedly drawn negatives."""
     places, seed = job.places, job.seed
     nearest = nearest_samples(places.cells, job.geometry)
@@ -240,24 +246,23 @@ def _drawn_row(job: Job, recipe: Recipe, protocol: NegativeDrawsProtocol) -> Row
         draws=protocol.draws,
         distinct=sample,
     )
-    return {
-        "name": job.config.model.name,
-        "role": "model",
-        "protocol": "negative-draws",
-        "auc": {"value": found.mean, "low": found.low, "high": found.high},
-        "sentence": out_of_fold.protocol_words,
-        "extra": found.as_dict(),
-    }
+    return Score(
+        name=job.config.model.name,
+        role="model",
+        protocol="negative-draws",
+        auc=Interval(found.mean, found.low, found.high),
+        sentence=out_of_fold.protocol_words,
+        extra=found.as_dict(),
+    )
 
 
-def layer_null(job: Job) -> dict[str, Any] | None:
-    """The score of the best single layer, picked afterwards, on randomly shifted deposits."""
-    evidence = job.evidence
+def layer_null(job: Job) -> LayerNull:
+    """The score of the best single layer, known only afterwards, on randomly shifted deposits."""
+    e, at = job.evidence, job.places.sampling.at
     try:
-        null = toroidal_null(evidence.stack, evidence.valid, job.places.sampling.at, seed=job.seed)
+        return toroidal_null(e.stack, e.names, e.valid, at, seed=job.seed)
     except SamplingError as error:
-        return {"why_not": error.what}
-    return null.as_dict() | {"layer": evidence.names[null.layer], "layers": len(evidence.names)}
+        return LayerNull(why_not=error.what)
 
 
 def _final_calibration(job: Job, out_of_fold: OutOfFold) -> dict[str, Any] | None:
@@ -270,28 +275,29 @@ def _final_calibration(job: Job, out_of_fold: OutOfFold) -> dict[str, Any] | Non
     return Calibration.of(out_of_fold.ranks[tuple(job.places.sampling.at.T)]).as_dict()
 
 
-def _held_out_classes(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
+def _held_out_classes(job: Job, out_of_fold: OutOfFold) -> ClassCounts:
     """What the classes capture if each fold draws them by the cells that it may use."""
     seen = [a.visible_scores for a in out_of_fold.folds]
     options, cells = job.class_options(out_of_fold.map, *seen), job.places.cells
-    return classify_held_out(out_of_fold.map, out_of_fold.fold, seen, options, cells).as_dict()
+    found = classify_held_out(out_of_fold.map, out_of_fold.fold, seen, options, cells)
+    return ClassCounts.model_validate(found.as_dict())
 
 
-def _protocol_facts(job: Job, out_of_fold: OutOfFold) -> dict[str, Any]:
-    return {
-        "name": "spatial",
-        "folds": len(out_of_fold.folds),
-        "sentence": f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.negatives_rule}.",
-        "hidden_buffer_m": job.geometry.buffer(job.evidence.reach),
-    }
+def _protocol_facts(job: Job, out_of_fold: OutOfFold) -> Protocol:
+    return Protocol(
+        name="spatial",
+        folds=len(out_of_fold.folds),
+        sentence=f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.negatives_rule}.",
+        hidden_buffer_m=job.geometry.buffer(job.evidence.reach),
+    )
 
 
-def _fold_facts(job: Job, out_of_fold: OutOfFold, k: int) -> dict[str, Any]:
+def _fold_facts(job: Job, out_of_fold: OutOfFold, k: int) -> FoldCount:
     fold, places = out_of_fold.folds[k], job.places
-    return {
-        "fold": k,
-        "deposits": places.deposit[np.isin(places.row, fold.test)].tolist(),
-        "training_deposits": int(np.isin(places.row, fold.train).sum()),
-        "hidden_cells": fold.hidden_cells,
-        "region_cells": len(fold.cells),
-    }
+    return FoldCount(
+        fold=k,
+        deposits=places.deposit[np.isin(places.row, fold.test)].tolist(),
+        training_deposits=int(np.isin(places.row, fold.train).sum()),
+        hidden_cells=fold.hidden_cells,
+        region_cells=len(fold.cells),
+    )
