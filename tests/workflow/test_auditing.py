@@ -620,6 +620,6 @@ def test_an_audit_is_written_and_no_other_file_is_touched(audited, tmp_path):
     assert written["verdict"] == audit.verdict
     assert [c["severity"] for c in written["audit"]] == [c.severity.value for c in audit.checks]
     mine.write_text("{}")
-    with pytest.raises(RunError, match="is not an audit"):
+    with pytest.raises(RunError, match="holds no audit"):
         write_audit(audit, mine)
     assert mine.read_text() == "{}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from orecast.errors import RunError
-from orecast.run import write_json
+from orecast.run import refuse_other_file, write_result
+
+KIND = ({"subject", "audit"}, "audit")  # the keys by which an audit's file is known
 
 
 class Severity(StrEnum):
@@ -92,33 +92,12 @@ def write_audit(audit: Audit, path: Path) -> None:
 
     Raises RunError where it cannot be written, or where another kind of file exists.
     """
-    refuse_place(path)
-    try:
-        write_json(path, audit.as_dict())
-    except OSError as error:
-        raise RunError(
-            f"cannot write ({error.strerror})",
-            where=str(path),
-            remedy="free space, or name a file in a writable folder with --write",
-        ) from None
+    write_result(path, audit.as_dict(), *KIND)
 
 
-def refuse_place(path: Path) -> None:
-    """Raise RunError where an audit cannot be written: no folder, or another file is there."""
-    if not path.parent.is_dir():
-        raise RunError("there is no such folder", where=str(path.parent), remedy="create it first")
-    if path.exists() and not _is_audit(path):
-        remedy = "name another file"
-        raise RunError("this file exists and is not an audit", where=str(path), remedy=remedy)
-
-
-def _is_audit(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"subject", "audit"})
-    except (OSError, ValueError, AttributeError):
-        return False
+def refuse_path(path: Path) -> None:
+    """Raise RunError where another kind of file exists than an audit."""
+    refuse_other_file(path, *KIND)
 
 
 def _verdict(checks: list[Check], protocol: str) -> str:

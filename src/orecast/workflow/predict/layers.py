@@ -13,9 +13,9 @@ from orecast.config import Composition, Config, Section
 from orecast.errors import ConfigError, InputError, ModelError
 from orecast.evidence import Evidence, build_evidence
 from orecast.survey import Survey, read_survey
+from orecast.workflow.choosing import resolve_auto
 from orecast.workflow.places import require_window_fits
 from orecast.workflow.predict.scores import Trained
-from orecast.workflow.run.choosing import chosen
 
 LEARNED = (
     *("seed", "screening", "sampling", "validation"),
@@ -34,7 +34,7 @@ def learned_otherwise(config: Config, mine: Config) -> dict[str, Any]:
 
     ``auto`` is replaced by its model before the comparison.
     """
-    asked = chosen(config.model_copy(update={"deposits": mine.deposits}))
+    asked = resolve_auto(config.model_copy(update={"deposits": mine.deposits}))
     found: dict[str, Any] = {}
     for name in LEARNED:
         table, then = getattr(config, name), getattr(mine, name)
