@@ -36,6 +36,7 @@ from orecast.errors import RunError
 FORMAT = 3
 """Of a run's folder: what its files mean and hold. Another format is not read."""
 
+RUN_AGAIN = "run it again with --overwrite"
 LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "numba", "pandas", "shapely", "pyproj", "geopandas"),
     *("rasterio", "torch", "torchvision", "lightning-fabric"),
@@ -410,6 +411,18 @@ def require_own(path: Path) -> None:
         )
 
 
+def read_own_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Content of a finished run's file; RunError where it cannot be read or lacks a key."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        lacking = [key for key in keys if key not in content]
+        if lacking or not isinstance(content, dict):
+            raise ValueError(f"{', '.join(lacking) or 'a table'} is missing")
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=RUN_AGAIN) from None
+    return content
+
+
 def verify_finished(folder: Path) -> None:
     """Make sure that a finished run's files are as it wrote them.
 
@@ -417,7 +430,6 @@ def verify_finished(folder: Path) -> None:
     or damaged. Other versions of libraries are named in one line of the log.
     """
     path = folder / "provenance.json"
-    again = "run it again with --overwrite"
     if not path.is_file():
         raise RunError(
             "not a finished run: provenance.json is missing",
@@ -434,18 +446,20 @@ def verify_finished(folder: Path) -> None:
             **content["libraries"],
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"is damaged: {why_broken(error)}", where=str(path), remedy=again) from None
+        raise RunError(
+            f"is damaged: {why_broken(error)}", where=str(path), remedy=RUN_AGAIN
+        ) from None
     if format_ != FORMAT:
         raise RunError(
             f"the run has format {format_}, and this version of orecast reads format {FORMAT} "
             "alone",
             where=str(folder),
-            remedy=again,
+            remedy=RUN_AGAIN,
         )
     missing = [file for file in outputs if not (folder / file).is_file()]
     if missing:
         what = f"not a finished run: {_list_files(missing, 'missing')}"
-        raise RunError(what, where=str(folder), remedy=again)
+        raise RunError(what, where=str(folder), remedy=RUN_AGAIN)
     if files := _damaged(folder, outputs):
         raise RunError(
             _list_files(files, "not as the run wrote them"),

@@ -5,7 +5,7 @@ from .checking import check, propose_run, write_checks
 from .choosing import AUTO, SUMMARY, describe_auto
 from .compare.comparing import Compared, run_comparison
 from .compare.plan import Plan, parse_choices
-from .predict.predicting import Prediction, run_prediction
+from .predicting import Prediction, run_prediction
 from .run.running import Summary, run_survey
 
 __all__ = [

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from orecast.config import Config, Section, to_toml
 from orecast.evidence import Evidence, refitted, sampling_density
+from orecast.grid import Grid
 from orecast.mapping import write_raster
 from orecast.run import FORMAT, Run, file_hash, versions, write_json
 from orecast.sampling import MapGeometry, SplitProtocol
@@ -264,12 +265,16 @@ class Job:
 
     def write(self, folder: Path, maps: Maps) -> None:
         """Write the metrics and the findings so far, and ``maps`` with their descriptions."""
-        for name, (values, description) in maps.items():
-            if values is not None:
-                path = folder / f"{name}.tif"
-                write_raster(path, values, self.evidence.grid, description=description)
+        write_maps(folder, maps, self.evidence.grid)
         write_json(folder / "metrics.json", self.metrics)
         write_json(folder / "checks.json", checks(self.survey))
+
+
+def write_maps(folder: Path, maps: Maps, grid: Grid) -> None:
+    """Write ``maps``, each with its description."""
+    for name, (values, description) in maps.items():
+        if values is not None:
+            write_raster(folder / f"{name}.tif", values, grid, description=description)
 
 
 def geometry_of(survey: Survey | None, evidence: Evidence, config: Config) -> MapGeometry:
