@@ -15,16 +15,16 @@ from orecast.splits.negative_draws import NegativeDraws
 from orecast.training import build_model
 from orecast.validation import OutOfFold, cross_predict
 from orecast.workflow.audit.auditing import Audit, Check, Severity
-from orecast.workflow.audit.finished import Finished, read_finished
 from orecast.workflow.audit.folds import (
     Cut,
     Facts,
+    Finished,
     Sides,
     moved_cells,
     protocol_of,
+    read_finished,
     sample_positions,
 )
-from orecast.workflow.places import Places
 from orecast.workflow.recipes import caveats_of
 
 DEFAULT = "spatial"
@@ -37,17 +37,34 @@ def audit_run(folder: Path) -> Audit:
     Raises RunError if the folder holds no finished run, or a run without deposits.
     """
     done = read_finished(folder)
-    beside = done.config.validation.protocol
-    checks = _of_protocol(done, DEFAULT)
-    if beside != DEFAULT:
-        checks += _of_protocol(done, beside)
-    return Audit(str(folder), [*checks, _claims(done), *_declared(done), *_assumed_reach(done)])
+    names = dict.fromkeys([DEFAULT, done.config.validation.protocol])
+    checks = [check for name in names for check in _of_protocol(done, name)]
+    checks.append(_claims(done))
+    checks += [
+        Check(
+            "declared",
+            "Declared by the model",
+            Severity.DECLARED,
+            "no label",
+            f"{words[0].upper()}{words[1:]}.",
+        )
+        for words in caveats_of(done.config)
+    ]
+    assumed = [f["what"] for f in done.findings if f["code"] == "assumed-reach"]
+    if assumed:
+        words, what = ". ".join(assumed) + ".", "The reach behind given rasters"
+        checks.append(Check("assumed-reach", what, Severity.UNKNOWN, "assumed", words))
+    return Audit(str(folder), checks)
 
 
 def _of_protocol(done: Finished, name: str) -> list[Check]:
     """Checks of the folds of one protocol."""
     if isinstance(protocol_of(done, name), NegativeDraws):
-        checks = [_nothing_hidden(done, name)]
+        row = done.row(name)
+        words = "nothing is hidden" if row is None else str(row["sentence"])
+        meaning = f"No label can leak into its scores: {words}."
+        what = "Scored without folds"
+        checks = [Check("nothing-hidden", what, Severity.DECLARED, "no folds", meaning)]
     elif name == "paper" and done.lacks_negatives:
         what, meaning = "The folds cut again", "The file of places known to be barren is missing."
         checks = [Check("same-folds", what, Severity.UNKNOWN, "–", meaning)]
@@ -179,14 +196,6 @@ def _fitted_evidence(moved: int | None, read: int) -> Check:
     return Check(code, what, severity, f"{moved} of {read}", meaning, {"moved": moved, "of": read})
 
 
-def _nothing_hidden(done: Finished, name: str) -> Check:
-    row = done.row(name)
-    words = "nothing is hidden" if row is None else str(row["sentence"])
-    meaning = f"No label can leak into its scores: {words}."
-    what = "Scored without folds"
-    return Check("nothing-hidden", what, Severity.DECLARED, "no folds", meaning)
-
-
 def _claims(done: Finished) -> Check:
     """Logistic regression on single cells, under the usual random split and under the run's."""
     code, what = "random-split", "AUC of a random split beside that of the run's folds"
@@ -201,7 +210,11 @@ def _claims(done: Finished) -> Check:
     y = paper.sampling.y[paper.rows]
     random = auc(paper.scores[y == 1], paper.scores[y == 0])
     accuracy = confusion(y, paper.scores).accuracy
-    fair = _mean_auc(done.places, spatial)
+    ore = np.zeros(spatial.map.shape, dtype=bool)
+    ore[tuple(done.places.sampling.at.T)] = True
+    # in each fold, held-out places against the other cells of their region
+    by_fold = [auc(p.scores, p.cell_scores[~ore[tuple(p.cells.T)]]) for p in spatial.folds]
+    fair = float(np.mean(by_fold))
     data = {"random": random, "random_accuracy": accuracy, "spatial": fair}
     data["refitted"] = done.survey is not None
     figure = f"AUC {random:.2f} beside {fair:.2f}"
@@ -212,24 +225,6 @@ def _claims(done: Finished) -> Check:
     if done.survey is None:
         meaning += " The survey's files are missing: the evidence was not refitted in each fold."
     return Check(code, what, Severity.CLEAN, figure, meaning, data)
-
-
-def _declared(done: Finished) -> list[Check]:
-    """What the model has used, on purpose, of held-out areas."""
-    what = "Declared by the model"
-    return [
-        Check("declared", what, Severity.DECLARED, "no label", f"{words[0].upper()}{words[1:]}.")
-        for words in caveats_of(done.config)
-    ]
-
-
-def _assumed_reach(done: Finished) -> list[Check]:
-    """What the run noted about a reach that it had to assume."""
-    assumed = [f["what"] for f in done.findings if f["code"] == "assumed-reach"]
-    if not assumed:
-        return []
-    words, what = ". ".join(assumed) + ".", "The reach behind given rasters"
-    return [Check("assumed-reach", what, Severity.UNKNOWN, "assumed", words)]
 
 
 def _regressed(done: Finished, name: str) -> OutOfFold:
@@ -250,17 +245,3 @@ def _regressed(done: Finished, name: str) -> OutOfFold:
         seed=done.config.seed,
         refit=None if protocol.grow_first else refit,
     )
-
-
-def _mean_auc(places: Places, found: OutOfFold) -> float:
-    """Mean over folds of the AUC of held-out places against the other cells of their region."""
-    ore = np.zeros(found.map.shape, dtype=bool)
-    ore[places.sampling.at[:, 0], places.sampling.at[:, 1]] = True
-    by_fold = [
-        auc(
-            prediction.scores,
-            prediction.cell_scores[~ore[prediction.cells[:, 0], prediction.cells[:, 1]]],
-        )
-        for prediction in found.folds
-    ]
-    return float(np.mean(by_fold))
