@@ -53,7 +53,7 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="Change a key, such as evidence.cell_size=200."
     ),
 ]
-RunFolder = typer.Argument(metavar="RUN", parser=path, help="A finished run's folder.")
+RunFolder = typer.Argument(metavar="RUN_FOLDER", parser=path, help="A finished run's folder.")
 Output = Annotated[Path, typer.Option("--output", "-o", parser=path, help="Folder to write.")]
 Seed = Annotated[
     int, typer.Option(min=0, max=_MOST_SEED, help="Seed of the district and of its run.")
@@ -249,7 +249,9 @@ def audit(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if it leaks.")] = False,
 ) -> None:
-    """Look for leaks between training data and test data.
+    """Look for leaks between training and test data, of a finished run or of windows in files.
+
+    RUN_FOLDER is the folder that orecast run wrote; its default name is run.
 
     Example: orecast audit run
     Example: orecast audit --windows train.npy verify.npy --labels train_y.npy verify_y.npy

@@ -15,7 +15,7 @@ from orecast import registry
 from orecast.config import Config, ModelOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
-from orecast.sampling import Needs, NegativeRule
+from orecast.sampling import NegativeRule
 from orecast.sampling.augmentation import Slide, Step, naming_step
 from orecast.training import build_model
 from orecast.training.generators import build_step
@@ -90,7 +90,7 @@ def model_recipe(
     if barren is not None:
         at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
         cells = at[evidence.grid.inside(at)]
-    needs = _needs(config, config.model.name, config.model.options)
+    needs = build_model(config.model.name, config.model.options, config.training).needs
     return Recipe(
         _factory(config, with_uncertainty(config), checkpoints, progress),
         options.window,
@@ -227,7 +227,7 @@ def baselines(
     for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
         if name == config.model.name:
             continue
-        needs = _needs(config, name, {})
+        needs = build_model(name, {}, config.training).needs
         try:
             check_window(name, needs, recipe.size)
         except OrecastError as error:
@@ -257,19 +257,15 @@ def _single(config: Config, recipe: Recipe, layer: str) -> Recipe:
     return replace(recipe, model=_factory(config, model), layers=(layer,), labels=True)
 
 
-def _needs(config: Config, name: str, options: dict[str, Any]) -> Needs:
-    return build_model(name, options, config.training).needs
-
-
 def _factory(
     config: Config,
     model: ModelOptions,
     checkpoints: Path | None = None,
     progress: EpochProgress | None = None,
 ) -> Callable[[], Any]:
-    def build() -> Any:
-        return build_model(
-            model.name, model.options, config.training, checkpoints=checkpoints, progress=progress
-        )
-
-    return build
+    return partial(
+        build_model,
+        *(model.name, model.options, config.training),
+        checkpoints=checkpoints,
+        progress=progress,
+    )

@@ -49,8 +49,8 @@ class Trained:
     @property
     def thresholds(self) -> tuple[float, float, float]:
         """Lowest scores of classes A, B and C on the run's own map; infinite for an empty class."""
-        found = self.metrics["classes"]["thresholds"]
-        a, b, c = (float("inf") if value is None else float(value) for value in found)
+        lowest = self.metrics["classes"]["thresholds"]
+        a, b, c = (float("inf") if value is None else float(value) for value in lowest)
         return a, b, c
 
 

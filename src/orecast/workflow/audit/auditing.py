@@ -102,8 +102,8 @@ def refuse_path(path: Path) -> None:
 
 def _verdict(checks: list[Check], protocol: str) -> str:
     """The checks in a few sentences; of the scores under one protocol if it is named."""
-    found = {s: [check for check in checks if check.severity is s] for s in Severity}
-    leaks, doubts = found[Severity.LEAK], found[Severity.SUSPICIOUS]
+    by_severity = {s: [check for check in checks if check.severity is s] for s in Severity}
+    leaks, doubts = by_severity[Severity.LEAK], by_severity[Severity.SUSPICIOUS]
     no_leak = f"Under {protocol} no leak was found" if protocol else "No leak was found"
     if leaks:
         scores = f"The scores under {protocol}" if protocol else "These scores"
@@ -113,9 +113,9 @@ def _verdict(checks: list[Check], protocol: str) -> str:
         things = "one thing looks" if len(doubts) == 1 else f"{len(doubts)} things look"
         first = f"{no_leak}, but {things} doubtful."
         return " ".join([first, *(check.meaning for check in doubts[:2])])
-    if found[Severity.UNKNOWN]:
-        what = "; ".join(f"{c.what[0].lower()}{c.what[1:]}" for c in found[Severity.UNKNOWN])
+    if by_severity[Severity.UNKNOWN]:
+        what = "; ".join(f"{c.what[0].lower()}{c.what[1:]}" for c in by_severity[Severity.UNKNOWN])
         return f"{no_leak}. Not every check was possible; missing: {what}."
-    if found[Severity.DECLARED]:
+    if by_severity[Severity.DECLARED]:
         return f"{no_leak}."
     return f"{no_leak}: the training data held no part of the test data."

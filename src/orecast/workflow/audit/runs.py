@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -140,8 +141,8 @@ def _shared_samples(done: Finished, facts: list[Facts], samples: int | None) -> 
     data = {"nearest_m": nearest, "reach_m": reach, "shared": shared}
     figure = f"{nearest:,.0f} m, twice the reach is {2 * reach:,.0f} m"
     if leaks:
-        found = "Samples" if shared is None else f"Up to {max(shared)} samples in a fold"
-        meaning = f"{found} changed both training and test cells, through interpolation."
+        samples_of = "Samples" if shared is None else f"Up to {max(shared)} samples in a fold"
+        meaning = f"{samples_of} changed both training and test cells, through interpolation."
     elif shared is None:
         meaning = "Training and test cells lie too far apart for a sample to change both."
     else:
@@ -229,8 +230,8 @@ def _claims(done: Finished) -> Check:
 
 def _regressed(done: Finished, name: str) -> OutOfFold:
     """Logistic regression on single cells; the evidence is refitted in each fold as in the run."""
-    factory = lambda: build_model("logistic-regression", {}, done.config.training)  # noqa: E731
-    recipe = replace(done.recipe, model=factory, labels=True)
+    model = partial(build_model, "logistic-regression", {}, done.config.training)
+    recipe = replace(done.recipe, model=model, labels=True)
     protocol = protocol_of(done, name, configured=False)
     survey, evidence = done.survey, done.evidence
 

@@ -59,7 +59,21 @@ def draw_map(job: Job) -> None:
     # cells at or above 1 - confidence contain a further deposit with that confidence
     places, groups = metrics["scores"][0]["places"], job.places.sampling.group
     conformal = conformal_p(percentile, places, groups=groups).astype(np.float32)
-    targets = _targets(job, fitted, score, classes, area, probability, conformal, percentile)
+    extra = {
+        "held_out_percentile": over_cells(percentile, np.max),
+        "conformal_p": over_cells(conformal, np.max),
+        "applicable_share": over_cells(np.where(np.isfinite(score), area.inside, np.nan)),
+    }
+    if probability is not None:
+        extra["expected_deposits"] = over_cells(probability, np.sum)
+    targets = delineate(
+        *(score, classes.values, evidence.grid),
+        deposits=job.survey.deposits,
+        options=job.config.targets,
+        uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
+        top_elements=explaining(fitted, job.seed, job.progress),
+        extra=extra,
+    )
     metrics["training_fit"] = success_rate(score, job.places.sampling.at).thinned().as_dict()
     metrics["classes"] = classes.as_dict() | {
         "captured": _captured_held_out(job, classes),
@@ -70,24 +84,16 @@ def draw_map(job: Job) -> None:
     metrics["learned_from"] = _learned_from(fitted)
     if fitted.growth is not None:
         metrics["grown"] = examined(fitted.growth)
+    trust = f"Dissimilarity from the training places; trust up to {area.threshold:.4g}"
+    share = "Share of further deposits expected to rank as low as the cell or lower"
+    chance = "Probability that a cell holds a deposit like the known ones"
+    best = f"Prospectivity by {metrics['verdict']['recommended']}, recommended"
     maps = {
         "prospectivity": (score, "Prospectivity, 0 to 1"),
-        "applicability": (
-            area.di,
-            f"Dissimilarity from the training places; trust up to {area.threshold:.4g}",
-        ),
-        "conformal": (
-            conformal,
-            "Share of further deposits expected to rank as low as the cell or lower",
-        ),
-        "probability": (
-            probability,
-            "Probability that a cell holds a deposit like the known ones",
-        ),
-        "recommended": (
-            recommended,
-            f"Prospectivity by {metrics['verdict']['recommended']}, recommended",
-        ),
+        "applicability": (area.di, trust),
+        "conformal": (conformal, share),
+        "probability": (probability, chance),
+        "recommended": (recommended, best),
     }
     write_map(job, fitted, maps, classes, targets)
 
@@ -211,36 +217,6 @@ def _recommended(job: Job) -> NDArray[np.float32] | None:
         verdict = job.metrics["verdict"]
         job.metrics["verdict"] = without_map(verdict, model, reason_of(error))
         return None
-
-
-def _targets(
-    job: Job,
-    fitted: Fitted,
-    score: NDArray[np.float32],
-    classes: Classes,
-    area: Applicability,
-    probability: NDArray[np.float32] | None,
-    conformal: NDArray[np.float32],
-    percentile: NDArray[np.float32],
-) -> gpd.GeoDataFrame:
-    """Ranked polygons, each with the elements whose removal would lower its score most."""
-    extra = {
-        "held_out_percentile": over_cells(percentile, np.max),
-        "conformal_p": over_cells(conformal, np.max),
-        "applicable_share": over_cells(np.where(np.isfinite(score), area.inside, np.nan)),
-    }
-    if probability is not None:
-        extra["expected_deposits"] = over_cells(probability, np.sum)
-    return delineate(
-        score,
-        classes.values,
-        job.evidence.grid,
-        deposits=job.survey.deposits,
-        options=job.config.targets,
-        uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
-        top_elements=explaining(fitted, job.seed, job.progress),
-        extra=extra,
-    )
 
 
 def explaining(

@@ -101,17 +101,17 @@ def input_files(config: Section) -> list[Path]:
     Globs and folders are resolved as in the readers. The parts of a shapefile and the world files
     of a raster are included.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for name in type(config).model_fields:
         value = getattr(config, name)
         if isinstance(value, Section):
-            found += input_files(value)
+            files += input_files(value)
         elif isinstance(value, list) and value and isinstance(value[0], Section):
             for item in value:
-                found += input_files(item)
+                files += input_files(item)
         elif isinstance(value, Path) and name != "output":
-            found += _files_of(value)
-    return found
+            files += _files_of(value)
+    return files
 
 
 def _files_of(path: Path) -> list[Path]:
