@@ -470,7 +470,6 @@ def test_a_run_of_another_format_or_by_other_versions_is_not_resumed(tmp_path, c
     state = json.loads(journal.read_text())
     if change == "format":
         state["format"] = 1
-        state["files"] = {"a": "map"}
     else:
         state["versions"][change] = "0.0.1"
     journal.write_text(json.dumps(state))

@@ -113,10 +113,8 @@ class Run:
         try:
             state = json.loads(self._journal.read_text(encoding="utf-8"))
             kind, key, format_ = str(state.get("kind", "run")), state["key"], state.get("format", 1)
-            names = [*state.get("stale", ()), *state.get("files", ())]
-            if format_ == FORMAT:
-                names += [name for stage in state["stages"].values() for name in stage]
-                names += state["landing"]["names"] if state["landing"] else []
+            names = [*state["stale"], *(name for of in state["stages"].values() for name in of)]
+            names += state["landing"]["names"] if state["landing"] else []
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if not overwrite:
                 raise RunError(

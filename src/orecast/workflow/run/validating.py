@@ -107,16 +107,16 @@ def validate(job: Job) -> None:
     groups = places.sampling.group
     model = held_out_row(name, "model", "spatial", out_of_fold, places, seed=job.seed)
     rows = [model]
-    if settings.protocol != "spatial":
-        protocol = settings.protocol
-        recipe, report = job.recipe_with_progress(f"Protocol {protocol}", protocol)
-        store = job.run.scratch(f"folds/{protocol}")
-        rows.append(row_beside(job, recipe, store=store, progress=report))
     baselines, left_out = _test_baselines(job) if settings.baselines else ([], {})
     for row in baselines:
         test = paired_difference(model["places"], row["places"], seed=job.seed, groups=groups)
         row["paired"] = test.as_dict()
     null = layer_null(job)
+    if settings.protocol != "spatial":
+        protocol = settings.protocol
+        recipe, report = job.recipe_with_progress(f"Protocol {protocol}", protocol)
+        store = job.run.scratch(f"folds/{protocol}")
+        rows.append(row_beside(job, recipe, store=store, progress=report))
     job.metrics = {
         "model": name,
         "protocol": {
