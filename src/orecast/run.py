@@ -125,29 +125,19 @@ class Run:
             self.finish()
             return
         if kind != self._kind:
-            raise RunError(
-                f"a {kind} stands here, and is not replaced by a {self._kind}",
-                where=where,
-                remedy="name another output",
-            )
+            what = f"a {kind} stands here, and is not replaced by a {self._kind}"
+            raise RunError(what, where=where, remedy="name another output")
         if overwrite:
             self.finish()
             self._stale = list(dict.fromkeys(names))
             return
         if not resume:
-            raise RunError(
-                f"this folder already holds a {kind}",
-                where=where,
-                remedy="add --resume to continue it, or --overwrite to replace it",
-            )
+            remedy = "add --resume to continue it, or --overwrite to replace it"
+            raise RunError(f"this folder already holds a {kind}", where=where, remedy=remedy)
         again = "type the same line with --overwrite in place of --resume"
         if format_ != FORMAT:
-            raise RunError(
-                f"the {kind} has format {format_}, and this version of orecast goes on with format "
-                f"{FORMAT} alone",
-                where=where,
-                remedy=again,
-            )
+            what = f"the {kind} has format {format_}, and this version of orecast goes on with"
+            raise RunError(f"{what} format {FORMAT} alone", where=where, remedy=again)
         if changed := _changed_versions(state.get("versions", {})):
             raise RunError(
                 f"the {kind} was begun by other versions ({changed}), and results of two versions "
@@ -448,12 +438,8 @@ def verify_finished(folder: Path) -> None:
             f"is damaged: {why_broken(error)}", where=str(path), remedy=RUN_AGAIN
         ) from None
     if format_ != FORMAT:
-        raise RunError(
-            f"the run has format {format_}, and this version of orecast reads format {FORMAT} "
-            "alone",
-            where=str(folder),
-            remedy=RUN_AGAIN,
-        )
+        what = f"the run has format {format_}, and this version of orecast reads format {FORMAT}"
+        raise RunError(f"{what} alone", where=str(folder), remedy=RUN_AGAIN)
     missing = [file for file in outputs if not (folder / file).is_file()]
     if missing:
         what = f"not a finished run: {_list_files(missing, 'missing')}"

@@ -6,7 +6,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -114,12 +114,11 @@ def demo(
 
     Example: orecast demo
     """
-    from orecast.config import read
     from orecast.simulation import simulate, write_district
 
     file = write_district(simulate("demo", seed), output / "district")
-    config = read(file, [f"seed={seed}"], output=(output / "run").resolve())
-    _go(config, resume=False, overwrite=True)
+    folder = (output / "run").resolve()
+    run_(file, settings=[f"seed={seed}"], output=folder, overwrite=True)
 
 
 @app.command()
@@ -184,6 +183,7 @@ def run_(
     """
     from orecast.config import read
     from orecast.run import require_own
+    from orecast.workflow import AUTO, describe_auto, run_survey
 
     one_of(resume=resume, overwrite=overwrite)
     try:
@@ -191,7 +191,11 @@ def run_(
     except ConfigError:
         require_own(run)
         raise
-    _go(config, resume=resume, overwrite=overwrite)
+    if config.model.name == AUTO:
+        say(describe_auto(config))
+    with progress_bar() as report:
+        summary = run_survey(config, resume=resume, overwrite=overwrite, progress=report)
+    show_summary(summary)
 
 
 @app.command()
@@ -451,13 +455,3 @@ def _command(
     words = [] if kind == "full" else [f"--{kind}"]
     words += [word for name, value in named.items() if value for word in (name, str(value))]
     return shlex.join(["orecast", "reproduce", system, *words])
-
-
-def _go(config: Any, *, resume: bool, overwrite: bool) -> None:
-    from orecast.workflow import AUTO, describe_auto, run_survey
-
-    if config.model.name == AUTO:
-        say(describe_auto(config))
-    with progress_bar() as report:
-        summary = run_survey(config, resume=resume, overwrite=overwrite, progress=report)
-    show_summary(summary)
