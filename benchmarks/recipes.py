@@ -26,10 +26,10 @@ from orecast.run import Run
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation import cross_predict
+from orecast.workflow.choosing import resolve_auto
 from orecast.workflow.places import place_deposits
-from orecast.workflow.run.choosing import chosen
 from orecast.workflow.run.job import Job, Provenance
-from orecast.workflow.run.preparing import prepare
+from orecast.workflow.run.running import prepare
 from orecast.workflow.scoring import held_out_row, ranked
 
 ROOT = Path(__file__).parent.parent
@@ -158,19 +158,18 @@ def prepared(toml: Path, folder: Path, settings: list[str]) -> Job:
     """A district's survey, evidence and places, ready for any recipe."""
     config = read(toml, [*settings, f"output='{folder.as_posix()}'"])
     survey = read_survey(config)
-    provenance = Provenance.of(config)
-    run = Run.begin(folder, provenance.key, overwrite=True, resume=False)
-    return prepare(config, run, provenance, lambda *_: None, survey)
+    run = Run.begin(folder, Provenance.of(config).key, overwrite=True, resume=False)
+    return prepare(config, run, survey)
 
 
 def tested(job: Job, toml: Path, settings: list[str]) -> dict[str, Any]:
     """Held-out percentiles of one recipe, and of undiscovered deposits where they are known."""
-    config = chosen(read(toml, [*settings, f"output='{job.config.output.as_posix()}'"]))
+    config = resolve_auto(read(toml, [*settings, f"output='{job.config.output.as_posix()}'"]))
     deposits, window = job.survey.deposits, config.sampling.window
     places = place_deposits(deposits, job.evidence, window, job.survey.findings)
-    job = Job(config, job.run, job.provenance, job.progress, job.survey, job.evidence, places)
+    job = Job(config, job.run, job.survey, job.evidence, places)
     started = time.perf_counter()
-    recipe = job.recipe("testing", lambda *_: None)
+    recipe = job.recipe("testing")
     answer = cross_predict(
         recipe,
         job.evidence,

@@ -44,9 +44,9 @@ from orecast.sampling import MapGeometry
 from orecast.simulation import District
 from orecast.splits.spatial import Spatial
 from orecast.validation import Calibration, OutOfFold, cross_predict
+from orecast.workflow.choosing import resolve_auto
 from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.choosing import chosen
 
 CLASSES = np.array([0.5, 1.0, 2.0, 4.0])  # times the mean
 NAMES = ("under a half", "a half to 1", "1 to 2", "2 to 4", "over 4")
@@ -90,7 +90,7 @@ def settled(model: str) -> Config:
     table = CONFIG.model_dump(mode="json", exclude_none=True)
     table |= {"model": {"name": model}, "deposits": {"path": "deposits.csv"}}
     table["evidence"] |= {"cell_size": 500}
-    return chosen(parse(table | {"sampling": {"window": WINDOW}}, where="benchmark"))
+    return resolve_auto(parse(table | {"sampling": {"window": WINDOW}}, where="benchmark"))
 
 
 def unrelated(found: District, seed: int) -> District:

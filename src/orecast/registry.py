@@ -42,16 +42,16 @@ def entries(*packages: str) -> MappingProxyType[str, Entry]:
 
     Raises ValueError if a name is registered twice.
     """
-    found: dict[str, Entry] = {}
+    named: dict[str, Entry] = {}
     for module, path in (pair for package in packages for pair in _modules(package)):
         for entry in _read(path, module):
-            if entry.name in found:
+            if entry.name in named:
                 raise ValueError(
-                    f"{entry.name!r} is registered in {found[entry.name].module} "
+                    f"{entry.name!r} is registered in {named[entry.name].module} "
                     f"and again in {entry.module}"
                 )
-            found[entry.name] = entry
-    return MappingProxyType(dict(sorted(found.items())))
+            named[entry.name] = entry
+    return MappingProxyType(dict(sorted(named.items())))
 
 
 def _modules(package: str) -> Iterator[tuple[str, Path]]:

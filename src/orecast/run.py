@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
 from pydantic import ValidationError
 
@@ -36,6 +36,7 @@ from orecast.errors import RunError
 FORMAT = 3
 """Of a run's folder: what its files mean and hold. Another format is not read."""
 
+RUN_AGAIN = "run it again with --overwrite"
 LIBRARIES = (
     *("numpy", "scipy", "scikit-learn", "numba", "pandas", "shapely", "pyproj", "geopandas"),
     *("rasterio", "torch", "torchvision", "lightning-fabric"),
@@ -45,12 +46,12 @@ _SCRATCH = ".orecast"
 _JOURNAL = "journal.json"
 _LOCK = "lock"
 _GEOPACKAGE = ".gpkg"
-_OF_READERS = (
+_READERS_TABLES = (
     *(b"gpkg_contents", b"gpkg_ogr_contents", b"gpkg_extensions"),
     *(b"layer_styles", b"qgis_", b"sqlite_"),
 )
 """How tables of a GeoPackage begin into which QGIS writes: times, counts, styles, projects."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOST_NAMED = 5
 
 _log = logging.getLogger("orecast")
@@ -77,8 +78,8 @@ class Run:
         self._hashes: dict[str, str] = {}  # of every file of theirs
         self._stale: list[str] = []  # names that an overwritten run had written
         self._carried: list[str] = []  # names whose files belong to no stage
-        self._made = [p for p in (folder, *folder.parents) if not os.path.lexists(p)]
-        self._lock: _Lock | None = None
+        self._missing = _missing_folders(folder)
+        self._lock: IO[str] | None = None
 
     @classmethod
     def begin(
@@ -97,7 +98,7 @@ class Run:
                 "the folder exists and is no run", where=str(folder), remedy="name another output"
             )
         try:
-            run._lock = _Lock.taken(folder)
+            run._lock = _lock(folder)
             run._go_on(resume=resume, overwrite=overwrite)
         except BaseException as error:
             run.__exit__(type(error), error)
@@ -112,10 +113,8 @@ class Run:
         try:
             state = json.loads(self._journal.read_text(encoding="utf-8"))
             kind, key, format_ = str(state.get("kind", "run")), state["key"], state.get("format", 1)
-            names = [*state.get("stale", ()), *state.get("files", ())]
-            if format_ == FORMAT:
-                names += [name for stage in state["stages"].values() for name in stage]
-                names += state["landing"]["names"] if state["landing"] else []
+            names = [*state["stale"], *(name for of in state["stages"].values() for name in of)]
+            names += state["landing"]["names"] if state["landing"] else []
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if not overwrite:
                 raise RunError(
@@ -123,32 +122,22 @@ class Run:
                     where=str(self._journal),
                     remedy="--overwrite begins again",
                 ) from None
-            self._clear_scratch()
+            self.finish()
             return
         if kind != self._kind:
-            raise RunError(
-                f"a {kind} stands here, and is not replaced by a {self._kind}",
-                where=where,
-                remedy="name another output",
-            )
+            what = f"a {kind} stands here, and is not replaced by a {self._kind}"
+            raise RunError(what, where=where, remedy="name another output")
         if overwrite:
-            self._clear_scratch()
+            self.finish()
             self._stale = list(dict.fromkeys(names))
             return
         if not resume:
-            raise RunError(
-                f"this folder already holds a {kind}",
-                where=where,
-                remedy="add --resume to continue it, or --overwrite to replace it",
-            )
+            remedy = "add --resume to continue it, or --overwrite to replace it"
+            raise RunError(f"this folder already holds a {kind}", where=where, remedy=remedy)
         again = "type the same line with --overwrite in place of --resume"
         if format_ != FORMAT:
-            raise RunError(
-                f"the {kind} has format {format_}, and this version of orecast goes on with format "
-                f"{FORMAT} alone",
-                where=where,
-                remedy=again,
-            )
+            what = f"the {kind} has format {format_}, and this version of orecast goes on with"
+            raise RunError(f"{what} format {FORMAT} alone", where=where, remedy=again)
         if changed := _changed_versions(state.get("versions", {})):
             raise RunError(
                 f"the {kind} was begun by other versions ({changed}), and results of two versions "
@@ -170,7 +159,7 @@ class Run:
         self._keep_whole()
         if files := _damaged(self.folder, self._hashes):
             raise RunError(
-                _said(files, f"not as the {kind} wrote them"),
+                _list_files(files, f"not as the {kind} wrote them"),
                 where=where,
                 remedy=f"delete them and type the line that began the {kind}, with --resume: it "
                 "computes them again",
@@ -193,8 +182,8 @@ class Run:
 
     def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         self.close()
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise _unwritten(error, self.folder) from error
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            raise _write_error(error, self.folder) from error
 
     def close(self) -> None:
         """Give the folder back to other processes; a folder without a finished stage goes."""
@@ -204,12 +193,10 @@ class Run:
             for name in () if begun else _entries(scratch) - {_LOCK}:
                 with suppress(OSError):
                     _remove(scratch / name)
-            self._lock.release()
+            _unlock(self._lock, scratch / _LOCK)
             self._lock = None
         if not begun:
-            for path in (scratch, self.folder, *self._made):
-                with suppress(OSError):
-                    path.rmdir()
+            _remove_empty(scratch, self.folder, *self._missing)
 
     def done(self, name: str) -> bool:
         """Whether a stage has been finished, and it and all before it are still there."""
@@ -227,18 +214,15 @@ class Run:
             part.mkdir(parents=True)
             yield part
             hashes = self.hashes(part)
-            _settle(part)
-            landing: dict[str, Any] = {
-                "stage": name,
-                "names": sorted(_entries(part)),
-                "hashes": hashes,
-            }
+            _sync_all(part)
+            names = sorted(_entries(part))
+            landing: dict[str, Any] = {"stage": name, "names": names, "hashes": hashes}
             if self._stale:  # no half of the run that this one replaces is resumed
                 self._stages, self._hashes = {}, {}
             self._write_journal(landing)
             self._land(**landing)
         except OSError as error:
-            raise _unwritten(error, self.folder) from error
+            raise _write_error(error, self.folder) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -289,12 +273,13 @@ class Run:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritten(error, path) from error
+            raise _write_error(error, path) from error
         return path
 
     def finish(self) -> None:
         """Remove what only a resumed run would have needed."""
-        self._clear_scratch()
+        for scratch in (self.folder / _SCRATCH).glob("scratch-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
 
     @property
     def _journal(self) -> Path:
@@ -302,10 +287,6 @@ class Run:
 
     def _part(self, stage: str) -> Path:
         return self.folder / _SCRATCH / f"{stage}.part"
-
-    def _clear_scratch(self) -> None:
-        for scratch in (self.folder / _SCRATCH).glob("scratch-*"):
-            shutil.rmtree(scratch, ignore_errors=True)
 
     def _write_journal(self, landing: dict[str, Any] | None) -> None:
         state = {
@@ -321,59 +302,54 @@ class Run:
         write_json(self._journal, state)
 
 
-class _Lock:
-    """An exclusive lock on a run's folder. It ends with its process, however that ends."""
+def _lock(folder: Path) -> IO[str]:
+    """Lock a folder, made where absent, until the file is closed or this process ends.
 
-    def __init__(self, stream: Any, path: Path) -> None:
-        self._stream = stream
-        self._path = path
-
-    @classmethod
-    def taken(cls, folder: Path) -> _Lock:
-        """Lock a folder, made where absent; RunError where another process has locked it."""
-        path = folder / _SCRATCH / _LOCK
-        while True:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                stream = path.open("a+", encoding="utf-8")
-            except OSError as error:
-                raise _unwritten(error, folder) from error
-            if not _locked(stream, folder):
-                stream.seek(0)
-                holder = stream.read().strip() or "another process"
-                stream.close()
-                raise RunError(
-                    f"the folder is in use by {holder}",
-                    where=str(folder),
-                    remedy="wait until it has ended, or name another output",
-                )
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                    break
-            stream.close()  # its file was removed by the process that ended just now
-        lock = cls(stream, path)
-        since = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    Raises RunError where another process has locked it.
+    """
+    path = folder / _SCRATCH / _LOCK
+    while True:
         try:
-            stream.truncate(0)
-            stream.write(f"process {os.getpid()} on {platform.node()}, since {since}\n")
-            stream.flush()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = path.open("a+", encoding="utf-8")
         except OSError as error:
-            lock.release()
-            raise _unwritten(error, folder) from error
-        return lock
+            raise _write_error(error, folder) from error
+        if not _locked(stream, folder):
+            stream.seek(0)
+            holder = stream.read().strip() or "another process"
+            stream.close()
+            raise RunError(
+                f"the folder is in use by {holder}",
+                where=str(folder),
+                remedy="wait until it has ended, or name another output",
+            )
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                break
+        stream.close()  # its file was removed by the process that ended just now
+    since = datetime.now(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {platform.node()}, since {since}\n")
+        stream.flush()
+    except OSError as error:
+        _unlock(stream, path)
+        raise _write_error(error, folder) from error
+    return stream
 
-    def release(self) -> None:
-        """Remove the lock's file, then close it: the lock ends with it."""
+
+def _unlock(stream: IO[str], path: Path) -> None:
+    """Remove the lock's file, then close it: the lock ends with it."""
+    with suppress(OSError):
+        path.unlink()
+    with suppress(OSError):  # of a full disk, what is not written yet
+        stream.close()
+    if sys.platform == "win32":
         with suppress(OSError):
-            self._path.unlink()
-        with suppress(OSError):  # of a full disk, what is not written yet
-            self._stream.close()
-        if sys.platform == "win32":
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
-def _locked(stream: Any, folder: Path) -> bool:
+def _locked(stream: IO[str], folder: Path) -> bool:
     """Lock an open file for this process alone; False where another has locked it."""
     if sys.platform == "win32":
         import msvcrt
@@ -423,14 +399,25 @@ def require_own(path: Path) -> None:
         )
 
 
+def read_own_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Content of a finished run's file; RunError where it cannot be read or lacks a key."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        lacking = [key for key in keys if key not in content]
+        if lacking or not isinstance(content, dict):
+            raise ValueError(f"{', '.join(lacking) or 'a table'} is missing")
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"cannot be read ({error})", where=str(path), remedy=RUN_AGAIN) from None
+    return content
+
+
 def verify_finished(folder: Path) -> None:
     """Make sure that a finished run's files are as it wrote them.
 
     Raises RunError where the run is not finished, has another format, or where files are missing
-    or damaged. Other versions of libraries are said in one line of the log.
+    or damaged. Other versions of libraries are named in one line of the log.
     """
     path = folder / "provenance.json"
-    again = "run it again with --overwrite"
     if not path.is_file():
         raise RunError(
             "not a finished run: provenance.json is missing",
@@ -438,26 +425,28 @@ def verify_finished(folder: Path) -> None:
             remedy="name a finished run's folder, or finish it by orecast run --resume",
         )
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        format_ = told.get("format", 1)
-        outputs = dict(told["outputs"]) if format_ == FORMAT else {}
-        before = {"orecast": told["orecast"], "Python": told["python"], **told["libraries"]}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        format_ = content.get("format", 1)
+        outputs = dict(content["outputs"]) if format_ == FORMAT else {}
+        before = {
+            "orecast": content["orecast"],
+            "Python": content["python"],
+            **content["libraries"],
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"is damaged: {why_broken(error)}", where=str(path), remedy=again) from None
-    if format_ != FORMAT:
         raise RunError(
-            f"the run has format {format_}, and this version of orecast reads format {FORMAT} "
-            "alone",
-            where=str(folder),
-            remedy=again,
-        )
+            f"is damaged: {why_broken(error)}", where=str(path), remedy=RUN_AGAIN
+        ) from None
+    if format_ != FORMAT:
+        what = f"the run has format {format_}, and this version of orecast reads format {FORMAT}"
+        raise RunError(f"{what} alone", where=str(folder), remedy=RUN_AGAIN)
     missing = [file for file in outputs if not (folder / file).is_file()]
     if missing:
-        what = f"not a finished run: {_said(missing, 'missing')}"
-        raise RunError(what, where=str(folder), remedy=again)
+        what = f"not a finished run: {_list_files(missing, 'missing')}"
+        raise RunError(what, where=str(folder), remedy=RUN_AGAIN)
     if files := _damaged(folder, outputs):
         raise RunError(
-            _said(files, "not as the run wrote them"),
+            _list_files(files, "not as the run wrote them"),
             where=str(folder),
             remedy="restore what was there, or run it again with --overwrite",
         )
@@ -480,13 +469,11 @@ def _damaged(folder: Path, hashes: dict[str, str]) -> list[str]:
     return [
         file
         for file, value in hashes.items()
-        if (folder / file).is_file()
-        and content_hash(folder / file) != value
-        and file_hash(folder / file) != value  # a GeoPackage's, as earlier versions kept it
+        if (folder / file).is_file() and content_hash(folder / file) != value
     ]
 
 
-def _unwritten(error: OSError, folder: Path) -> RunError:
+def _write_error(error: OSError, folder: Path) -> RunError:
     """Return the error of a file or folder that cannot be written."""
     return RunError(
         f"cannot write ({error.strerror or error})",
@@ -495,7 +482,7 @@ def _unwritten(error: OSError, folder: Path) -> RunError:
     )
 
 
-def _said(files: list[str], what: str) -> str:
+def _list_files(files: list[str], what: str) -> str:
     """Name the files of which something is wrong; all are counted."""
     named = ", ".join(files[:_MOST_NAMED]) + (" …" if len(files) > _MOST_NAMED else "")
     return f"{len(files)} file{'s are' if len(files) > 1 else ' is'} {what}: {named}"
@@ -522,7 +509,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _settle(folder: Path) -> None:
+def _sync_all(folder: Path) -> None:
     """Have the disk keep all that a folder holds, whatever happens to the machine."""
     for path in (*folder.rglob("*"), folder):
         _sync(path)
@@ -576,15 +563,62 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
     """Make a folder and those above it; a failure removes those that were made, if empty."""
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    missing = _missing_folders(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
-        for place in made:
-            with suppress(OSError):
-                place.rmdir()
+        _remove_empty(*missing)
         raise
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    return [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
+
+
+def _remove_empty(*folders: Path) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def naming_target(path: Path, option: str) -> Iterator[None]:
+    """Turn the error of a file that cannot be written into a RunError; ``option`` names it."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write ({error.strerror})",
+            where=str(path),
+            remedy=f"free space, or name a file in a writable folder with {option}",
+        ) from None
+
+
+def refuse_other_file(path: Path, keys: set[str], what: str) -> None:
+    """Raise RunError where a file exists that is no JSON with these keys; ``what`` they hold."""
+    if not path.exists():
+        return
+    try:  # a device, such as /dev/zero, may be endless
+        same = path.is_file() and json.loads(path.read_text(encoding="utf-8")).keys() >= keys
+    except (OSError, ValueError, AttributeError):
+        same = False
+    if not same:
+        raise RunError(
+            f"this file exists and holds no {what}",
+            where=str(path),
+            remedy="name another file with --write",
+        )
+
+
+def write_result(path: Path, content: dict[str, Any], keys: set[str], what: str) -> None:
+    """Write JSON with these keys, and its folder; another kind of file is not overwritten.
+
+    Raises RunError where it cannot be written, or where another kind of file exists.
+    """
+    refuse_other_file(path, keys, what)
+    with naming_target(path, "--write"), made_folder(path.parent):
+        write_json(path, content)
 
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
@@ -672,7 +706,7 @@ def content_hash(path: Path) -> str:
 
 def _layers_hash(path: Path) -> str:
     """SHA-256 of all in a GeoPackage but what its readers write; empty where it is broken."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     try:
         address = f"{path.resolve().as_uri()}?immutable=1"  # nothing is written beside it
         with closing(sqlite3.connect(address, uri=True)) as database:
@@ -681,15 +715,15 @@ def _layers_hash(path: Path) -> str:
                 return ""
             entries = database.execute("SELECT name, tbl_name, sql FROM sqlite_master").fetchall()
             for name, table, sql in sorted(entries, key=lambda entry: entry[:2]):
-                if table.startswith(_OF_READERS):
+                if table.startswith(_READERS_TABLES):
                     continue
-                found.update(repr((name, table, sql)).encode())
+                digest.update(repr((name, table, sql)).encode())
                 if name == table and not (sql or b"").startswith(b"CREATE VIRTUAL"):
                     rows = database.execute(f'SELECT * FROM "{name.decode()}"')
-                    found.update("\n".join(sorted(map(repr, rows))).encode())
+                    digest.update("\n".join(sorted(map(repr, rows))).encode())
     except (sqlite3.Error, ValueError):
         return ""
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
 def _finite(value: Any) -> Any:

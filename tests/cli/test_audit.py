@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from orecast.cli.auditing import show
+from orecast.cli.show import show_audit
 from orecast.workflow.audit.auditing import Audit, Check, Severity
 
 
@@ -29,6 +29,8 @@ def test_a_leak_is_a_result_and_with_strict_a_failure(orecast, files, tmp_path):
     assert "1 of 12 test windows are training windows" in said
     written = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
     assert written["leak"] is True
+    assert orecast("audit", *words, "--write", tmp_path / "new" / "audit.json")[0] == 0
+    assert (tmp_path / "new" / "audit.json").read_bytes() == (tmp_path / "audit.json").read_bytes()
     assert orecast("audit", *words, "--strict")[0] == 1
     np.save(files["test"], np.random.default_rng(1).normal(size=(12, 3, 3, 4)))
     assert orecast("audit", *words, "--strict")[0] == 0
@@ -47,8 +49,7 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(orecast, files, tmp_pa
         ((tmp_path,), "not a finished run"),
         ((files["train"],), "not a finished run"),
         ((gone,), "not a finished run"),
-        ((*pair, "--write", gone / "audit.json"), "no such folder"),
-        ((*pair, "--write", mine), "is not an audit"),
+        ((*pair, "--write", mine), "holds no audit"),
     ):
         code, said, complained = orecast("audit", *words)
         assert (code, said) == (1, "")
@@ -63,11 +64,11 @@ def test_checks_of_several_protocols_are_distinguished(capsys):
         Check("seen-cells", "Tested cells", severity, "0 of 9", f"Found {severity}.", protocol=name)
         for name, severity in (("spatial", Severity.CLEAN), ("paper", Severity.LEAK))
     ]
-    show(Audit("run", checks))
+    show_audit(Audit("run", checks))
     shown = capsys.readouterr().out
     assert "spatial: Tested cells" in shown
     assert "paper: Tested cells" in shown
-    show(Audit("run", checks[:1]))
+    show_audit(Audit("run", checks[:1]))
     assert "spatial:" not in capsys.readouterr().out
 
 

@@ -7,9 +7,7 @@ import sys
 import pytest
 
 from orecast.cli import show
-from orecast.cli.auditing import show as show_audit
-from orecast.cli.predicting import show as show_prediction
-from orecast.cli.show import show_summary
+from orecast.cli.show import show_audit, show_prediction, show_summary
 from orecast.workflow import Prediction, Summary
 from orecast.workflow.audit.auditing import Audit, Check, Severity
 

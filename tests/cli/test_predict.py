@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from orecast.cli.predicting import show
+from orecast.cli.show import show_prediction
 from orecast.workflow import Prediction
 
 
@@ -30,7 +30,7 @@ def prediction(**changes):
 
 
 def test_what_is_shown(capsys):
-    show(prediction())
+    show_prediction(prediction())
     said = capsys.readouterr().out
     assert "63.4 % of the area lies in the model's area of applicability" in said
     assert "Deposits: 8 places with deposits." in said
@@ -44,7 +44,7 @@ def test_what_is_shown(capsys):
 
 
 def test_without_deposits_or_targets_there_are_no_such_tables(capsys):
-    show(Prediction(Path("n"), prediction(scores=[], protocol={
+    show_prediction(Prediction(Path("n"), prediction(scores=[], protocol={
         "deposits": None, "held_back": None}).metrics, [], []))  # fmt: skip
     said = capsys.readouterr().out
     assert "Percentile" not in said

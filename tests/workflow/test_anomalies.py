@@ -13,8 +13,8 @@ from orecast.run import Run
 from orecast.survey import read_survey
 from orecast.workflow import run_survey
 from orecast.workflow.run import anomalies
-from orecast.workflow.run.job import Provenance
-from orecast.workflow.run.preparing import prepare
+from orecast.workflow.run.job import no_progress
+from orecast.workflow.run.running import prepare
 
 SPAN = 3000.0  # m, less than the 5 km that negatives keep from deposits
 
@@ -51,10 +51,8 @@ def asked(tmp_path):
 
 
 def prepared(config, seen=None):
-    provenance = Provenance.of(config)
-    run = Run(config.output, provenance.key)
-    told = (lambda *said: seen.append(said)) if seen is not None else lambda *_: None
-    return prepare(config, run, provenance, told, read_survey(config))
+    told = (lambda *said: seen.append(said)) if seen is not None else no_progress
+    return prepare(config, Run(config.output, "key"), read_survey(config), told)
 
 
 def scored(job):
@@ -109,7 +107,7 @@ def test_a_detector_that_cannot_be_computed_is_left_out_with_its_reason(asked):
 def test_finished_detectors_are_not_computed_again(asked, monkeypatch):
     job = prepared(asked())
     whole = scored(job)
-    job.run._clear_scratch()
+    job.run.finish()
     drawn = []
 
     def killed(fitted, evidence, **more):

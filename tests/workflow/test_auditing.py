@@ -14,17 +14,15 @@ from scipy.ndimage import gaussian_filter
 
 from orecast.config import read, to_toml
 from orecast.errors import InputError, OrecastError, RunError, SamplingError
-from orecast.grid import windows_over, windows_touching
+from orecast.grid import window_rows, windows_over, windows_touching
 from orecast.splits import build_protocol
 from orecast.splits.spatial import Spatial
 from orecast.survey.concentrations import lowest_seen
 from orecast.workflow import run_survey
-from orecast.workflow.audit import finished as audit_finished
 from orecast.workflow.audit import folds as auditing_folds
 from orecast.workflow.audit import runs as auditing_runs
 from orecast.workflow.audit.auditing import Severity, write_audit
-from orecast.workflow.audit.finished import read_finished
-from orecast.workflow.audit.folds import covered, protocol_of, touching
+from orecast.workflow.audit.folds import protocol_of, read_finished
 from orecast.workflow.audit.runs import audit_run
 from orecast.workflow.audit.windows import audit_windows
 from orecast.workflow.run import running
@@ -386,7 +384,7 @@ def test_folds_that_hide_nothing_are_caught(planted):
 
 
 def test_folds_that_hide_the_windows_and_not_the_samples_behind_them_are_caught(planted):
-    audit = planted(lambda fold: replace(fold, hidden=covered(fold.region, 3)))
+    audit = planted(lambda fold: replace(fold, hidden=windows_over(fold.region, 3)))
     assert codes(audit, Severity.LEAK) == {"shared-samples", "fitted-evidence"}
     assert sum(audit.of("shared-samples").data["shared"]) > 0
 
@@ -410,7 +408,7 @@ def test_evidence_fitted_to_all_samples_is_caught_alone(edited, monkeypatch):
 
 def test_zeros_below_the_lowest_value_of_all_are_refitted(edited, monkeypatch):
     folder = edited()
-    read_again = audit_finished.read_survey
+    read_again = auditing_folds.read_survey
 
     def with_zeros(config):
         survey = read_again(config)
@@ -418,7 +416,7 @@ def test_zeros_below_the_lowest_value_of_all_are_refitted(edited, monkeypatch):
         values = np.where(zeros, lowest_seen(survey.values, zeros), survey.values)
         return replace(survey, values=values, zeros=zeros, censored=survey.censored | zeros)
 
-    monkeypatch.setattr(audit_finished, "read_survey", with_zeros)
+    monkeypatch.setattr(auditing_folds, "read_survey", with_zeros)
     assert not audit_run(folder).leaks
     monkeypatch.setattr(auditing_folds, "refitted", lambda evidence, *_: evidence)
     assert codes(audit_run(folder), Severity.LEAK) == {"fitted-evidence"}
@@ -506,10 +504,17 @@ def test_pretraining_on_held_out_areas_is_declared_and_no_leak(edited):
 
 @given(st.integers(0, 1000), st.integers(1, 9))
 @settings(deadline=None, max_examples=30)
-def test_windows_cover_and_touch_as_in_the_grid(seed, size):
+def test_windows_cover_and_touch_the_cells_that_are_read(seed, size):
     mask = np.random.default_rng(seed).random((7, 11)) < 0.05
-    assert np.array_equal(covered(mask, size), windows_over(mask, size))
-    assert np.array_equal(touching(mask, size), windows_touching(mask, size))
+    covered, touching = np.zeros_like(mask), np.zeros_like(mask)
+    for row, column in np.ndindex(mask.shape):
+        rows, columns = window_rows(np.array([[row, column]]), size)
+        inside = [r for r in rows[0] if 0 <= r < 7], [c for c in columns[0] if 0 <= c < 11]
+        window = np.ix_(*inside)
+        touching[row, column] = mask[window].any()
+        covered[window] |= mask[row, column]
+    assert np.array_equal(covered, windows_over(mask, size))
+    assert np.array_equal(touching, windows_touching(mask, size))
 
 
 def test_a_moved_run_is_judged_by_distance_where_its_samples_are_gone(finished, tmp_path, rewrite):
@@ -620,6 +625,6 @@ def test_an_audit_is_written_and_no_other_file_is_touched(audited, tmp_path):
     assert written["verdict"] == audit.verdict
     assert [c["severity"] for c in written["audit"]] == [c.severity.value for c in audit.checks]
     mine.write_text("{}")
-    with pytest.raises(RunError, match="is not an audit"):
+    with pytest.raises(RunError, match="holds no audit"):
         write_audit(audit, mine)
     assert mine.read_text() == "{}"

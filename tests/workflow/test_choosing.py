@@ -6,12 +6,12 @@ from orecast.config import parse, to_toml
 from orecast.errors import ConfigError
 from orecast.registry import entries
 from orecast.training import build_model
-from orecast.workflow.run.choosing import (
+from orecast.workflow.choosing import (
     SAMPLING,
     WITH_DEPOSITS,
     WITHOUT_DEPOSITS,
-    chosen,
     describe_auto,
+    resolve_auto,
 )
 
 SAMPLES = {"samples": {"path": "s.csv"}}
@@ -23,30 +23,30 @@ def configured(**table):
 
 
 def test_auto_is_a_model_and_how_its_samples_are_grown():
-    found = chosen(configured(**DEPOSITS))
+    found = resolve_auto(configured(**DEPOSITS))
     assert found.model.name == WITH_DEPOSITS.name
     assert found.model.options == WITH_DEPOSITS.options
     assert (found.sampling.shift, found.sampling.ratio) == (SAMPLING["shift"], SAMPLING["ratio"])
 
 
 def test_the_configured_sampling_is_kept():
-    found = chosen(configured(**DEPOSITS, sampling={"shift": 1}))
+    found = resolve_auto(configured(**DEPOSITS, sampling={"shift": 1}))
     assert (found.sampling.shift, found.sampling.ratio) == (1, SAMPLING["ratio"])
 
 
 def test_a_named_model_keeps_the_sections_own_values():
     asked = configured(**DEPOSITS, model={"name": "random-forest"})
-    assert chosen(asked) is asked
+    assert resolve_auto(asked) is asked
 
 
 def test_what_was_chosen_is_chosen_no_more():
-    found = chosen(configured(**DEPOSITS))
+    found = resolve_auto(configured(**DEPOSITS))
     assert "auto" not in to_toml(found)
-    assert chosen(found) is found
+    assert resolve_auto(found) is found
 
 
 def test_without_deposits_it_is_a_model_that_needs_none():
-    found = chosen(configured(model={"channels": []}))
+    found = resolve_auto(configured(model={"channels": []}))
     assert found.model == WITHOUT_DEPOSITS
     assert not build_model(found.model.name, {}, found.training).needs.labels
     assert found.sampling == configured().sampling
@@ -58,10 +58,10 @@ def test_the_user_reads_what_auto_selects():
 
 
 def test_channels_go_with_it_and_options_do_not():
-    found = chosen(configured(**DEPOSITS, model={"channels": ["mahalanobis"]}))
+    found = resolve_auto(configured(**DEPOSITS, model={"channels": ["mahalanobis"]}))
     assert found.model.channels == ["mahalanobis"]
     with pytest.raises(ConfigError, match="takes no options") as caught:
-        chosen(configured(**DEPOSITS, model={"options": {"trees": 5}}))
+        resolve_auto(configured(**DEPOSITS, model={"options": {"trees": 5}}))
     assert caught.value.where == "model.options"
 
 

@@ -19,8 +19,7 @@ from orecast.simulation import load_preset, simulate, write_district
 from orecast.survey import read_survey
 from orecast.validation.fitted import read_fitted
 from orecast.workflow import run_prediction, run_survey
-from orecast.workflow.predict.layers import as_trained, trained_layers
-from orecast.workflow.predict.scores import read_trained
+from orecast.workflow.trained import as_trained, read_trained, trained_layers
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 

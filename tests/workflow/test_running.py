@@ -21,7 +21,7 @@ from orecast.errors import (
 from orecast.mapping import classify, predict_map, read_raster
 from orecast.run import content_hash
 from orecast.workflow import run_survey
-from orecast.workflow.run import final_map, job, running, validating
+from orecast.workflow.run import final_map, running, validating
 from orecast.workflow.run.job import input_files
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -586,7 +586,7 @@ def test_a_fold_whose_histogram_has_no_peak_draws_classes_by_area(configured, mo
             raise ConfigError("no interior peak")
         return classify(score, options, deposits)
 
-    monkeypatch.setattr(job, "classify", peakless)
+    monkeypatch.setattr(validating, "classify", peakless)
     settings = ("classes.rule=histogram", "validation.baselines=false")
     summary = run_survey(configured(*settings))
     assert 1 in asked

@@ -12,8 +12,8 @@ from orecast.metrics.results import Verdict
 from orecast.run import Run
 from orecast.survey import read_survey
 from orecast.workflow.run import final_map
-from orecast.workflow.run.job import Job, Provenance
-from orecast.workflow.run.preparing import prepare
+from orecast.workflow.run.job import Job
+from orecast.workflow.run.running import prepare
 from orecast.workflow.run.validating import _test_baselines
 
 KEPT = ("deposit-distance", "mahalanobis", "random")
@@ -30,9 +30,7 @@ def job(configured, monkeypatch):
         return {name: found[name] for name in KEPT}, left_out
 
     monkeypatch.setattr(Job, "baselines", some)
-    provenance = Provenance.of(config)
-    run = Run(config.output, provenance.key)
-    return prepare(config, run, provenance, lambda *_: None, read_survey(config))
+    return prepare(config, Run(config.output, "key"), read_survey(config))
 
 
 def patched(monkeypatch, name, model):
@@ -76,7 +74,7 @@ def test_a_baseline_that_cannot_be_computed_is_left_out_with_its_reason(job, mon
     whole, left_out = _test_baselines(job)
     assert [row.name for row in whole] == [*KEPT]
     patched(monkeypatch, "mahalanobis", Refusing)
-    job.run._clear_scratch()
+    job.run.finish()
     rows, without = _test_baselines(job)
     assert contents(rows) == contents([whole[0], whole[2]])
     assert without == left_out | {"mahalanobis": "layer La: follow from one another"}
@@ -84,7 +82,7 @@ def test_a_baseline_that_cannot_be_computed_is_left_out_with_its_reason(job, mon
 
 def test_finished_baselines_are_not_computed_again(job, monkeypatch):
     whole, _ = _test_baselines(job)
-    job.run._clear_scratch()
+    job.run.finish()
     with monkeypatch.context() as patch:
         patched(patch, "mahalanobis", Killed)
         with pytest.raises(Stopped):

@@ -1,10 +1,10 @@
-"""Tables and lines on the terminal."""
+"""What the commands print: lines, tables, progress."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from orecast.papers import Reproduced
     from orecast.survey import Survey
-    from orecast.workflow import Summary
+    from orecast.workflow import Audit, Compared, Prediction, Summary
 
 
 def path(word: str) -> Path:
@@ -36,7 +37,20 @@ def path(word: str) -> Path:
     return Path(word)
 
 
-_COLOURS = {"refusal": "red", "warning": "yellow", "info": "cyan"}
+_COLOURS = {
+    "refusal": "red",
+    "warning": "yellow",
+    "info": "cyan",  # levels of findings
+    "leak": "red",
+    "suspicious": "yellow",
+    "clean": "green",  # results of an audit's checks
+    "cannot be known": "cyan",
+    "declared": "cyan",
+}
+_PAGE_ONLY = (  # columns that are too many for a terminal
+    *("± between seeds", "Against best-layer", "Average precision"),
+    *("Brier skill (%)", "Seconds"),
+)
 
 
 def show_checks(survey: Survey, folder: Path) -> None:
@@ -55,8 +69,8 @@ def show_checks(survey: Survey, folder: Path) -> None:
 
 def _show_findings(survey: Survey, levels: set[str], folder: Path) -> None:
     order = ["few-deposits", "no-deposits"]  # the most important findings come first
-    found = [f for f in survey.findings if f.level.value in levels]
-    for finding in sorted(found, key=lambda f: f.code not in order):
+    findings = [f for f in survey.findings if f.level.value in levels]
+    for finding in sorted(findings, key=lambda f: f.code not in order):
         level = finding.level.value
         text = f"{finding.where}: {finding.what}"
         if finding.remedy:
@@ -69,27 +83,123 @@ def show_summary(summary: Summary) -> None:
     """Print the verdict, the scores, the first targets, and where the files are."""
     metrics = summary.metrics
     say(f"\n{metrics['verdict']['sentence']}")
-    caveats = [f"Note on {metrics['model']}: {words}" for words in metrics.get("caveats", ())]
-    for warning in [*summary.warnings, *caveats]:
-        warn(warning)
-    say()
+    _show_warnings(summary.warnings, metrics)
     _show_scores(metrics)
     _show_other_protocols(metrics["scores"])
-    _show_left_out(metrics.get("left_out", {}))
+    left_out = metrics.get("left_out", {})
+    if left_out:
+        say("Left out of the scores:")
+        for name, reason in left_out.items():
+            say(f"{name}: {reason}")
+        say()
     _show_classes(metrics["classes"])
     _show_held_back(metrics["undiscovered"])
-    _show_sureness(metrics)
-    if summary.targets:
+    _show_certainty(metrics)
+    _show_targets(summary.targets)
+    model, best = metrics["model"], metrics["verdict"]["recommended"]
+    say(f"{'Report':<12} {summary.folder / 'report.html'}")
+    if best != model:
+        say(f"{'Recommended':<12} {summary.folder / 'recommended.tif'}  by {best}")
+        _show_files(summary.folder, f"by {model}", f"of the map by {model}")
+    else:
+        _show_files(summary.folder, f"by {model}" + ", recommended" * ("anomalies" not in metrics))
+
+
+def show_prediction(prediction: Prediction) -> None:
+    """Print how far the model applies, what it scored, the first targets, and the files."""
+    metrics = prediction.metrics
+    share = 100 * metrics["applicability"]["share_inside"]
+    say(
+        f"\n{share:.3g} % of the area lies in the model's area of applicability; the rest is "
+        "unlike the training area, so do not trust the map there."
+    )
+    _show_warnings(prediction.warnings, metrics)
+    for title, rows, words in (
+        ("Deposits", metrics["scores"], metrics["protocol"]["deposits"]),
+        ("Deposits held back", metrics["undiscovered"], metrics["protocol"]["held_back"]),
+    ):
+        if words:
+            say(f"{title}: {words}.")
+        if rows:
+            table("Percentile among all cells of the map (%)", _SCORE_COLUMNS, map(_score, rows))
+    say(f"{metrics['classes']['sentence']}\n")
+    _show_targets(prediction.targets)
+    _show_files(prediction.folder)
+
+
+def show_audit(audit: Audit) -> None:
+    """Print the verdict, then each check with its figure and meaning."""
+    several = len(audit.protocols) > 1
+    say(f"{audit.verdict}\n")
+    rows = [
+        [
+            Text(check.severity, style=_COLOURS[check.severity]),
+            f"{check.protocol}: {check.what}" if several and check.protocol else check.what,
+            check.figure,
+            check.meaning,
+        ]
+        for check in audit.checks
+    ]
+    table(f"Audit of {audit.subject}", ["found", "what", "figure", "meaning"], rows, right=9)
+
+
+def show_comparison(done: Compared) -> None:
+    """Print each survey's sentences and tables, and the path of the page."""
+    from orecast.report.comparison import survey_tables
+
+    for survey in done.content["surveys"]:
+        tables = survey_tables(survey, done.content["protocols"])
+        say()
+        for sentence in survey["sentences"]:
+            say(sentence)
+        say()
+        for name, words in tables["caveats"].items():
+            warn(f"Note on {name}: {'; '.join(words)}")
+        for one in (tables["spatial"], tables["claims"], tables["failed"]):
+            if one is not None:
+                kept = [k for k, head in enumerate(one.head) if head not in _PAGE_ONLY]
+                rows = [[row[k] for k in kept] for row in one.rows]
+                right = 1 if one.figures else len(kept)
+                table(one.caption, [one.head[k] for k in kept], rows, right)
+    say(f"{done.computed} cell{'s' * (done.computed != 1)} computed")
+    say(f"Page   {done.folder / 'comparison.html'}")
+    say(f"Table  {done.folder / 'comparison.csv'}")
+
+
+def show_reproduction(done: Reproduced) -> None:
+    """Print what was capped, what failed, and the path of the tables."""
+    for words in done.content["capped"]:
+        say(f"  capped  {words}")
+    for cell in done.content["cells"]:
+        if "error" in cell:
+            error = cell["error"]
+            run = " ".join(filter(None, (cell["run"], cell["column"])))
+            say(
+                f"  failed  {run}, {cell['protocol']}, seed {cell['seed']}: "
+                f"{error['where']}: {error['what']}"
+            )
+    say(f"{done.computed} cell{'s' * (done.computed != 1)} computed")
+    say(f"Tables  {done.folder / 'reproduction.md'}")
+
+
+def _show_warnings(warnings: list[str], metrics: dict[str, Any]) -> None:
+    """Print warnings, and the caveats of the model."""
+    caveats = [f"Note on {metrics['model']}: {words}" for words in metrics.get("caveats", ())]
+    for warning in [*warnings, *caveats]:
+        warn(warning)
+    say()
+
+
+def _show_targets(targets: list[dict[str, str]]) -> None:
+    if targets:
         columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
-        table(
-            "First targets",
-            columns,
-            [[_table_cell(target[c]) for c in columns] for target in summary.targets[:5]],
-            right=0,
-        )
-    for name, file, words in _files(metrics):
-        line = f"{name:<12} {summary.folder / file}  {words}".rstrip()
-        say(line)
+        rows = [[target[c] for c in columns] for target in targets[:5]]
+        table("First targets", columns, rows, right=0)
+
+
+def _show_files(folder: Path, of_map: str = "", of_targets: str = "") -> None:
+    say(f"{'Map':<12} {folder / 'prospectivity.tif'}  {of_map}".rstrip())
+    say(f"{'Targets':<12} {folder / 'targets.gpkg'}  {of_targets}".rstrip())
 
 
 def _show_scores(metrics: dict[str, Any]) -> None:
@@ -100,15 +210,15 @@ def _show_scores(metrics: dict[str, Any]) -> None:
         table(
             "Held-out deposits: percentile in their held-out region, and share in its best area "
             "(%)",
-            ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"],
-            [_score(row) for row in held_out],
+            _SCORE_COLUMNS,
+            map(_score, held_out),
         )
     unseen = _first(rows, "unseen")
     if unseen:
         table(
             "Deposits held back: percentile among all cells of the map",
             ["map", "percentile", "95 % interval"],
-            [_percentile(row) for row in unseen],
+            map(_percentile, unseen),
         )
 
 
@@ -138,17 +248,7 @@ def _show_other_protocols(rows: list[dict[str, Any]]) -> None:
             )
 
 
-def _show_left_out(reasons: dict[str, str]) -> None:
-    """Baselines and scores that could not be computed, each with its reason."""
-    if not reasons:
-        return
-    say("Left out of the scores:")
-    for name, reason in reasons.items():
-        say(f"{name}: {reason}")
-    say()
-
-
-def _show_sureness(metrics: dict[str, Any]) -> None:
+def _show_certainty(metrics: dict[str, Any]) -> None:
     """The area that holds one more deposit, and the share of the map where the model applies."""
     conformal, area = metrics.get("conformal"), metrics.get("applicability")
     sentences = []
@@ -162,22 +262,6 @@ def _show_sureness(metrics: dict[str, Any]) -> None:
         say(f"{' '.join(sentences)}\n")
 
 
-def _files(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The files to open, and the model of each; a recommended map of another model comes first.
-
-    For a map of anomalies, none is recommended.
-    """
-    model, best = metrics["model"], metrics["verdict"]["recommended"]
-    by = f"by {model}" + (", recommended" if best == model and not metrics.get("anomalies") else "")
-    other = [("Recommended", "recommended.tif", f"by {best}")] if best != model else []
-    return [
-        ("Report", "report.html", ""),
-        *other,
-        ("Map", "prospectivity.tif", by),
-        ("Targets", "targets.gpkg", f"of the map by {model}" if other else ""),
-    ]
-
-
 def _show_classes(classes: dict[str, Any]) -> None:
     """How the classes were drawn, and which share of held-out deposits they capture."""
     words = classes["sentence"]
@@ -189,13 +273,13 @@ def _show_classes(classes: dict[str, Any]) -> None:
     say(f"{words}\n")
 
 
-def _show_held_back(found: dict[str, Any] | None) -> None:
+def _show_held_back(scores: dict[str, Any] | None) -> None:
     """Deposits held back, such as the undiscovered ones of a simulated district."""
-    if found is None:
+    if scores is None:
         return
-    p, fault = found["percentile"], found["fault_distance"]
+    p, fault = scores["percentile"], scores["fault_distance"]
     words = (
-        f"{found['n']} deposits held back rank above {_percent(p['value'])} % of the final map "
+        f"{scores['n']} deposits held back rank above {_percent(p['value'])} % of the final map "
         f"({_percent(p['low'])} to {_percent(p['high'])})"
     )
     if fault is not None:
@@ -217,6 +301,9 @@ def _percentile(row: dict[str, Any]) -> list[str]:
     return [row["name"], _percent(p["value"]), f"{_percent(p['low'])} to {_percent(p['high'])}"]
 
 
+_SCORE_COLUMNS = ["map", "percentile", "95 % interval", "AUC", "top 5 %", "top 10 %"]
+
+
 def _score(row: dict[str, Any]) -> list[str]:
     top = row["top_area"]
     return [
@@ -233,10 +320,6 @@ def _number(value: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None or share != share else f"{100 * share:.0f}"
-
-
-def _table_cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 # Names of columns, layers and files are shown as they are, without markup.
@@ -322,7 +405,7 @@ def warn(sentence: str, *, to: Console = console) -> None:
     say(sentence, label="warning  ", style="yellow", to=to)
 
 
-def table(title: str, columns: list[str], rows: list[list[Any]], right: int = 1) -> None:
+def table(title: str, columns: list[str], rows: Iterable[list[Any]], right: int = 1) -> None:
     """Print a table; columns from number ``right`` on are aligned to the right."""
     shown = Table(
         title=visible(title), title_justify="left", title_style="bold", box=None, pad_edge=False

@@ -30,7 +30,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Call the named command; raises Exit if it is stopped without a signal."""
-        asked = stopped = False
+        signalled = stopped = False
         first = threading.Lock()
 
         def end() -> None:
@@ -39,12 +39,12 @@ class Commands(TyperGroup):
                 cli.end(f"{cursor}{self._words(ctx)}")
 
         def stop(number: int, frame: FrameType | None) -> None:
-            nonlocal asked, stopped
+            nonlocal signalled, stopped
             if stopped:
                 return end()
-            if not asked:
+            if not signalled:
                 _later(_PATIENCE, end)
-            asked = True
+            signalled = True
             if _imports(frame):  # an interrupt while C++ code is loaded would end in abort()
                 return _later(0.1, lambda: _signal(number))
             stopped = True

@@ -1,11 +1,11 @@
-from .audit.auditing import Audit, write_audit
+from .audit.auditing import Audit, refuse_path, write_audit
 from .audit.runs import audit_run
 from .audit.windows import audit_windows
 from .checking import check, propose_run, write_checks
+from .choosing import AUTO, SUMMARY, describe_auto
 from .compare.comparing import Compared, run_comparison
 from .compare.plan import Plan, parse_choices
-from .predict.predicting import Prediction, run_prediction
-from .run.choosing import AUTO, SUMMARY, describe_auto
+from .predicting import Prediction, run_prediction
 from .run.running import Summary, run_survey
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "describe_auto",
     "parse_choices",
     "propose_run",
+    "refuse_path",
     "run_comparison",
     "run_prediction",
     "run_survey",

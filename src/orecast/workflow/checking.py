@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from orecast import registry
 from orecast.config import Config, parse, to_toml
-from orecast.errors import ConfigError, RunError, nearest
-from orecast.run import made_folder, write_json, written_whole
+from orecast.errors import ConfigError, nearest
+from orecast.run import made_folder, naming_target, write_result, written_whole
 from orecast.survey import Survey, checks, propose, read_survey
 from orecast.training.generators import outline_step
+from orecast.workflow.choosing import require_known_names
 from orecast.workflow.recipes import growth_plan
-from orecast.workflow.run.choosing import require_known
 
 # what a comment of TOML, or UTF-8, cannot hold; names of files, sheets and columns may
 _UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
@@ -40,15 +38,12 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
     config = parse(table, where=str(output))
     notes = [_UNWRITABLE.sub(lambda m: ascii(m[0])[1:-1], note) for note in notes]
     head = "".join(f"# {note}\n" for note in notes)
-    try:
-        with made_folder(output.parent), written_whole(output) as stream:
-            stream.write((head + "\n" + to_toml(config, comments=True)).encode())
-    except OSError as error:
-        raise RunError(
-            f"cannot write ({error.strerror})",
-            where=str(output),
-            remedy="free space, or name a file in a writable folder with --output",
-        ) from None
+    with (
+        naming_target(output, "--output"),
+        made_folder(output.parent),
+        written_whole(output) as stream,
+    ):
+        stream.write((head + "\n" + to_toml(config, comments=True)).encode())
     return notes
 
 
@@ -70,42 +65,9 @@ def check(config: Config) -> tuple[Survey, dict[str, Any]]:
     return survey, checks(survey)
 
 
-def write_checks(found: dict[str, Any], path: Path) -> None:
+def write_checks(content: dict[str, Any], path: Path) -> None:
     """Write ``checks.json``; another kind of file is not overwritten.
 
     Raises RunError where it cannot be written, or where another kind of file exists.
     """
-    if path.exists() and not _is_checks(path):
-        remedy = "name another file with --write"
-        raise RunError("this file exists and holds no checks", where=str(path), remedy=remedy)
-    try:
-        with made_folder(path.parent):
-            write_json(path, found)
-    except OSError as error:
-        raise RunError(
-            f"cannot write ({error.strerror})",
-            where=str(path),
-            remedy="free space, or name a file in a writable folder with --write",
-        ) from None
-
-
-def require_known_names(config: Config) -> None:
-    """Raise ConfigError for a name that is not registered; imports nothing."""
-    registry.entry(
-        "orecast.evidence.interpolate",
-        config.evidence.interpolator,
-        what="interpolator",
-        where="evidence.interpolator",
-    )
-    protocol = config.validation.protocol
-    registry.entry("orecast.splits", protocol, what="protocol", where="validation.protocol")
-    require_known(config.model.name)
-
-
-def _is_checks(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"survey", "findings"})
-    except (OSError, ValueError, AttributeError):
-        return False
+    write_result(path, content, {"survey", "findings"}, "checks")

@@ -54,8 +54,7 @@ def mapped_cells(deposits: gpd.GeoDataFrame, evidence: Evidence) -> Ints:
     """Cells of the deposits that lie where the evidence has a value, ``(n, 2)``."""
     at = evidence.grid.cell(np.column_stack([deposits.geometry.x, deposits.geometry.y]))
     at = at[evidence.grid.inside(at)]
-    found: Ints = at[evidence.valid[tuple(at.T)]]
-    return found
+    return np.asarray(at[evidence.valid[tuple(at.T)]])
 
 
 def place_deposits(

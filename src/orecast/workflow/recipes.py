@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast import registry
-from orecast.config import Config, Grow, ModelOptions, ScreeningOptions
+from orecast.config import Config, ModelOptions, ScreeningOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.models.checks import check_window
@@ -91,7 +91,7 @@ def model_recipe(
         cells = at[evidence.grid.inside(at)]
     needs = model_properties(config.model.name, config.model.options, config.training).needs
     return Recipe(
-        _factory(config, trusted(config), checkpoints, progress),
+        _factory(config, with_uncertainty(config), checkpoints, progress),
         options.window,
         shift=shift,
         ratio=ratio,
@@ -118,84 +118,70 @@ def growth_plan(config: Config, build: Callable[..., Step]) -> tuple[Step, ...]:
     would leak in a stack.
     """
     plan = []
-    for number, asked in enumerate(config.sampling.grow):
+    for number, grow in enumerate(config.sampling.grow):
         with naming_step(number):
-            plan.append(_step(config, asked, build))
+            if grow.method in GENERATED and config.model.name == "stack":
+                raise ConfigError(
+                    f"{grow.method} mixes windows of several deposits, so they would leak in a "
+                    "stack",
+                    where="sampling.grow",
+                    remedy='choose the model "ensemble", or grow by copy, turns, noise or slide',
+                )
+            amount = grow.model_dump(exclude={"method", "options"}, exclude_none=True)
+            step = build(grow.method, grow.options, **amount)
+            augmenter = step.build()
+            if isinstance(augmenter, Slide):
+                augmenter.check_window(config.sampling.window)
+            plan.append(step)
     return tuple(plan)
-
-
-def _step(config: Config, asked: Grow, build: Callable[..., Step]) -> Step:
-    if asked.method in GENERATED and config.model.name == "stack":
-        raise ConfigError(
-            f"{asked.method} mixes windows of several deposits, so they would leak in a stack",
-            where="sampling.grow",
-            remedy='choose the model "ensemble", or grow by copy, turns, noise or slide',
-        )
-    amount = asked.model_dump(exclude={"method", "options"}, exclude_none=True)
-    step = build(asked.method, asked.options, **amount)
-    augmenter = step.build()
-    if isinstance(augmenter, Slide):
-        augmenter.check_window(config.sampling.window)
-    return step
 
 
 def _weight(config: Config, evidence: Evidence, *, guided: bool) -> str | None:
     """The layer that weighs knowledge; None if the weight is fitted to the fault distance."""
     name = config.model.weight
-    if guided and name is None:
-        _require_fault_distance(config, evidence)
     if name is not None and name not in evidence.names:
         raise ConfigError(
             f"there is no layer {name!r}",
             where="model.weight",
             remedy=nearest(name, evidence.names),
         )
+    if guided and name is None and FAULT_DISTANCE not in evidence.names:
+        if config.faults is None:
+            why, where, remedy = "faults, and the survey has none", "model.weight", "add [faults]"
+        elif not config.faults.distance:
+            why = "the layer of distance to faults, which is switched off"
+            where, remedy = "faults.distance", "set it to true"
+        else:
+            why = "the layer of distance to faults, which is left out"
+            where, remedy = "evidence.layers", f'add "{FAULT_DISTANCE}" there'
+        raise ConfigError(
+            f"{config.model.name} needs {why}",
+            where=where,
+            remedy=f"{remedy}, or name a layer as model.weight",
+        )
     return name if guided else None
 
 
-def _require_fault_distance(config: Config, evidence: Evidence) -> None:
-    """Raise ConfigError, with the reason, where there is no layer of distance to faults."""
-    if FAULT_DISTANCE in evidence.names:
-        return
-    if config.faults is None:
-        raise ConfigError(
-            f"{config.model.name} needs faults, and the survey has none",
-            where="model.weight",
-            remedy="add [faults], or name a layer as model.weight",
-        )
-    if not config.faults.distance:
-        raise ConfigError(
-            f"{config.model.name} needs the layer of distance to faults, which is switched off",
-            where="faults.distance",
-            remedy="set it to true, or name a layer as model.weight",
-        )
-    raise ConfigError(
-        f"{config.model.name} needs the layer of distance to faults, which is left out",
-        where="evidence.layers",
-        remedy=f'add "{FAULT_DISTANCE}" there, or name a layer as model.weight',
-    )
-
-
-def trusted(config: Config) -> ModelOptions:
+def with_uncertainty(config: Config) -> ModelOptions:
     """The configured model with its settings of uncertainty: several seeds, passes with dropout.
 
     Raises ConfigError where a model has no dropout.
     """
-    model, asked = config.model, config.uncertainty
+    model, uncertainty = config.model, config.uncertainty
     options = dict(model.options)
-    if asked.dropout and model.name not in registry.entries("orecast.models.networks"):
+    if uncertainty.dropout and model.name not in registry.entries("orecast.models.networks"):
         raise ConfigError(
             f"{model.name} is not a network and has no dropout",
             where="uncertainty.dropout",
             remedy="leave it out, or raise uncertainty.seeds",
         )
-    if asked.dropout:
-        options["passes"] = asked.dropout
-    if asked.seeds == 1:
+    if uncertainty.dropout:
+        options["passes"] = uncertainty.dropout
+    if uncertainty.seeds == 1:
         return ModelOptions(name=model.name, options=options)
     members = {
         "members": [model.name],
-        "seeds": asked.seeds,
+        "seeds": uncertainty.seeds,
         "member_options": {model.name: options},
     }
     return ModelOptions(name="ensemble", options=members)
@@ -204,13 +190,13 @@ def trusted(config: Config) -> ModelOptions:
 def caveats_of(config: Config) -> list[str]:
     """What the reader of the configured model's scores must know."""
     model = model_properties(config.model.name, config.model.options, config.training)
-    found = list(model.caveats)
+    caveats = list(model.caveats)
     if config.model.weight is not None and model.needs.weight:
-        found.append(
+        caveats.append(
             f"its weight, the layer {config.model.weight}, is used as given: if it was fitted to "
             "deposits, it contains those that are held out"
         )
-    return found
+    return caveats
 
 
 @dataclass(frozen=True)
@@ -239,7 +225,7 @@ def baselines(
     the deposits and their negatives, or from a fixed number of cells at most, and scores each cell
     once.
     """
-    found: dict[str, Baseline] = {}
+    possible: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
     recipe = replace(recipe, channels={}, plan=(), guided=False)
     plain = replace(recipe, screening=ScreeningOptions(method="none"))
@@ -257,17 +243,17 @@ def baselines(
             continue
         base = recipe if name in SCREENED else plain
         model = _factory(config, ModelOptions(name=name))
-        found[name] = Baseline(replace(base, model=model, labels=needs.labels), evidence)
+        possible[name] = Baseline(replace(base, model=model, labels=needs.labels), evidence)
     if density is None:
         left_out["sampling-density"] = "a gridded survey has no samples"
     else:
         counted = evidence.adding(
             DENSITY, density, kind="raster", origin="samples per area", reach=evidence.reach
         )
-        found["sampling-density"] = Baseline(_single(config, plain, DENSITY), counted)
+        possible["sampling-density"] = Baseline(_single(config, plain, DENSITY), counted)
     for layer in evidence.names:
-        found[f"layer {layer}"] = Baseline(_single(config, plain, layer), evidence)
-    return found, left_out
+        possible[f"layer {layer}"] = Baseline(_single(config, plain, layer), evidence)
+    return possible, left_out
 
 
 def _single(config: Config, recipe: Recipe, layer: str) -> Recipe:
@@ -282,9 +268,9 @@ def _factory(
     checkpoints: Path | None = None,
     progress: EpochProgress | None = None,
 ) -> Callable[[], Any]:
-    def build() -> Any:
-        return build_model(
-            model.name, model.options, config.training, checkpoints=checkpoints, progress=progress
-        )
-
-    return build
+    return partial(
+        build_model,
+        *(model.name, model.options, config.training),
+        checkpoints=checkpoints,
+        progress=progress,
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from orecast.errors import RunError
-from orecast.run import write_json
+from orecast.run import refuse_other_file, write_result
+
+KIND = ({"subject", "audit"}, "audit")  # the keys by which an audit's file is known
 
 
 class Severity(StrEnum):
@@ -92,39 +92,18 @@ def write_audit(audit: Audit, path: Path) -> None:
 
     Raises RunError where it cannot be written, or where another kind of file exists.
     """
-    refuse_place(path)
-    try:
-        write_json(path, audit.as_dict())
-    except OSError as error:
-        raise RunError(
-            f"cannot write ({error.strerror})",
-            where=str(path),
-            remedy="free space, or name a file in a writable folder with --write",
-        ) from None
+    write_result(path, audit.as_dict(), *KIND)
 
 
-def refuse_place(path: Path) -> None:
-    """Raise RunError where an audit cannot be written: no folder, or another file is there."""
-    if not path.parent.is_dir():
-        raise RunError("there is no such folder", where=str(path.parent), remedy="create it first")
-    if path.exists() and not _is_audit(path):
-        remedy = "name another file"
-        raise RunError("this file exists and is not an audit", where=str(path), remedy=remedy)
-
-
-def _is_audit(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        return bool(json.loads(path.read_text(encoding="utf-8")).keys() >= {"subject", "audit"})
-    except (OSError, ValueError, AttributeError):
-        return False
+def refuse_path(path: Path) -> None:
+    """Raise RunError where another kind of file exists than an audit."""
+    refuse_other_file(path, *KIND)
 
 
 def _verdict(checks: list[Check], protocol: str) -> str:
     """The checks in a few sentences; of the scores under one protocol if it is named."""
-    found = {s: [check for check in checks if check.severity is s] for s in Severity}
-    leaks, doubts = found[Severity.LEAK], found[Severity.SUSPICIOUS]
+    by_severity = {s: [check for check in checks if check.severity is s] for s in Severity}
+    leaks, doubts = by_severity[Severity.LEAK], by_severity[Severity.SUSPICIOUS]
     no_leak = f"Under {protocol} no leak was found" if protocol else "No leak was found"
     if leaks:
         scores = f"The scores under {protocol}" if protocol else "These scores"
@@ -134,9 +113,9 @@ def _verdict(checks: list[Check], protocol: str) -> str:
         things = "one thing looks" if len(doubts) == 1 else f"{len(doubts)} things look"
         first = f"{no_leak}, but {things} doubtful."
         return " ".join([first, *(check.meaning for check in doubts[:2])])
-    if found[Severity.UNKNOWN]:
-        what = "; ".join(f"{c.what[0].lower()}{c.what[1:]}" for c in found[Severity.UNKNOWN])
+    if by_severity[Severity.UNKNOWN]:
+        what = "; ".join(f"{c.what[0].lower()}{c.what[1:]}" for c in by_severity[Severity.UNKNOWN])
         return f"{no_leak}. Not every check was possible; missing: {what}."
-    if found[Severity.DECLARED]:
+    if by_severity[Severity.DECLARED]:
         return f"{no_leak}."
     return f"{no_leak}: the training data held no part of the test data."

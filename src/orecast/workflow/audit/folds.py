@@ -1,32 +1,109 @@
-"""The folds of a finished run, cut again: the cells that training and test read in each."""
+"""A finished run as an audit reads it, and its folds, cut again.
+
+The folds name the cells that training and test read in each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orecast.arrays import Bools, Floats, Ints
-from orecast.evidence import Evidence, build_evidence, refitted
-from orecast.grid import window_rows
-from orecast.sampling import Fold, Sampling, SplitProtocol, slide
+from orecast.config import Config
+from orecast.errors import OrecastError, RunError
+from orecast.evidence import Evidence, build_evidence, read_evidence, refitted
+from orecast.grid import windows_over, windows_touching
+from orecast.metrics import Metrics, Score
+from orecast.report.reading import RunReading, open_run
+from orecast.run import file_hash, verify_finished
+from orecast.sampling import Fold, MapGeometry, Sampling, SplitProtocol, slide
 from orecast.splits import build_protocol
 from orecast.splits.paper import Paper
-from orecast.survey import Findings, Survey
+from orecast.survey import Findings, Survey, read_survey
 from orecast.survey.concentrations import lowest_seen
-from orecast.validation import published_folds
-from orecast.workflow.audit.finished import Finished
+from orecast.validation import Recipe, published_folds
+from orecast.workflow.places import Places, place_deposits
+from orecast.workflow.recipes import model_recipe
+from orecast.workflow.run.job import geometry_of
 
 _LEAST_LEFT = 0.01  # lowest share that is left of a concentration when it is lowered for a check
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A finished run; ``survey`` is None where an input file is missing or was changed."""
+
+    config: Config
+    evidence: Evidence
+    places: Places
+    metrics: Metrics
+    findings: list[dict[str, Any]]
+    survey: Survey | None
+
+    @property
+    def geometry(self) -> MapGeometry:
+        """The map geometry that the run's protocols used."""
+        return geometry_of(self.survey, self.evidence, self.config)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The run's recipe."""
+        places = None if self.survey is None else self.survey.barren
+        return model_recipe(self.config, self.evidence, places)
+
+    @property
+    def lacks_negatives(self) -> bool:
+        """Whether the run learned from places known to be barren, whose file is missing now."""
+        return self.config.barren is not None and self.survey is None
+
+    def row(self, protocol: str) -> Score | None:
+        """The model's own row of scores under a protocol, None where it has none."""
+        rows = (r for r in self.metrics.scores if r.is_model)
+        return next((r for r in rows if r.protocol == protocol), None)
+
+
+def read_finished(folder: Path) -> Finished:
+    """Read a finished run's folder, and its survey if the input files are unchanged.
+
+    Raises RunError if the folder holds no finished run, or a run without deposits.
+    """
+    verify_finished(folder)
+    run = open_run(folder)
+    if run.metrics.anomalies:
+        raise RunError(
+            "the run used no deposits, so there are no leaks to look for",
+            where=str(folder),
+            remedy="audit a run whose run.toml names [deposits]",
+        )
+    evidence, config = read_evidence(folder / "evidence"), run.config
+    places = place_deposits(run.deposits, evidence, config.sampling.window, Findings())
+    findings, survey = run.checks["findings"], _read_survey(run)
+    return Finished(config, evidence, places, run.metrics, findings, survey)
+
+
+def _read_survey(run: RunReading) -> Survey | None:
+    """The survey, if every input file still exists and is unchanged."""
+    for entry in run.provenance["inputs"]:
+        path = Path(entry["path"])
+        if not path.is_file() or file_hash(path) != entry["sha256"]:
+            return None
+    try:
+        return read_survey(run.config)
+    except OrecastError:  # the run's folder may have been moved away from its input files
+        return None
+
+
 def protocol_of(done: Finished, name: str, *, configured: bool = True) -> SplitProtocol:
     """The protocol as the run built it; without its options if not ``configured``."""
-    asked = done.config.validation
-    options = asked.options if configured and name == asked.protocol else {}
-    return build_protocol(name, options, done.geometry, n_folds=asked.folds, seed=done.config.seed)
+    settings, seed = done.config.validation, done.config.seed
+    options = settings.options if configured and name == settings.protocol else {}
+    return build_protocol(name, options, done.geometry, n_folds=settings.folds, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -83,14 +160,17 @@ class Sides:
         train, test = sampling.take(fold.train), sampling.take(fold.test)
         ore, free = train.at[train.y == 1], train.at
         if not cut.grown:
-            may = visible & ~touching(fold.hidden, size)
+            may = visible & ~windows_touching(fold.hidden, size)
             shift, _ = done.config.sampling.growth
             copies = slide(train, shift, size=size, shape=visible.shape).at
             ore = np.concatenate([ore, copies[may[tuple(copies.T)]]])
             free = np.concatenate([ore, np.argwhere(may)])
         region = _at(test.at, visible.shape) | (fold.region & done.evidence.valid)
         trimmed = size + 2 * done.geometry.trim if cut.grown else size
-        learned, tested = covered(_at(free, visible.shape), trimmed), covered(region, size)
+        learned, tested = (
+            windows_over(_at(free, visible.shape), trimmed),
+            windows_over(region, size),
+        )
         return cls(learned, visible, tested, ore, test.at[test.y == 1])
 
     @property
@@ -115,11 +195,20 @@ class Facts:
     @classmethod
     def of(cls, sides: Sides, done: Finished, xy: Floats | None) -> Facts:
         """Compare the sides; ``xy`` ``(n, 2)`` are the samples."""
+        from scipy.ndimage import distance_transform_edt
+
         grid, reach = done.evidence.grid, done.evidence.reach
-        nearest = _metres_apart(sides, grid.cell_size)
-        samples = None
-        if xy is not None:  # a sample in reach of both sides needs them within twice the reach
-            samples = _samples_of_both(sides, done.evidence, xy) if nearest <= 2 * reach else 0
+        nearest, samples = np.inf, None
+        if sides.tested.any() and sides.read.any():
+            away = distance_transform_edt(~sides.tested, sampling=grid.cell_size[::-1])
+            nearest = float(away[sides.read].min())
+        if xy is not None:
+            of_both = np.full(
+                len(xy), nearest <= 2 * reach
+            )  # farther apart, no sample reaches both
+            for mask in (sides.tested, sides.read) if of_both.any() else ():
+                of_both &= _nearest(grid.xy(np.argwhere(mask)), xy) <= reach
+            samples = int(of_both.sum())
         overlap, nearest_ore = 0, np.inf
         if len(sides.ore) and len(sides.ore_tested):
             near = done.config.sampling.window + done.geometry.trim
@@ -185,51 +274,10 @@ def sample_positions(done: Finished) -> Floats | None:
     return np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
 
 
-def covered(mask: Bools, size: int) -> Bools:
-    """Cells in the window of a cell of ``mask``, ``(rows, columns)``."""
-    return _or_of(mask, window_rows(np.zeros((1, 2)), size)[0][0])
-
-
-def touching(mask: Bools, size: int) -> Bools:
-    """Cells whose window holds a cell of ``mask``, ``(rows, columns)``."""
-    return _or_of(mask, -window_rows(np.zeros((1, 2)), size)[0][0])
-
-
-def _or_of(mask: Bools, steps: Ints) -> Bools:
-    """Whether the mask, moved by any pair of the steps, covers a cell."""
-    for axis in (0, 1):
-        moved = np.zeros_like(mask)
-        for step in steps:
-            to, of = (slice(max(0, s), min(0, s) or None) for s in (step, -step))
-            at = (slice(None),) * axis
-            moved[(*at, to)] |= mask[(*at, of)]
-        mask = moved
-    return mask
-
-
 def _at(cells: Ints, shape: tuple[int, ...]) -> Bools:
     mask = np.zeros(shape, dtype=bool)
     mask[cells[:, 0], cells[:, 1]] = True
     return mask
-
-
-def _metres_apart(sides: Sides, cell_size: tuple[float, float]) -> float:
-    """Metres between the nearest cells of training and of test, centre to centre."""
-    from scipy.ndimage import distance_transform_edt
-
-    width, height = cell_size
-    if not sides.tested.any() or not sides.read.any():
-        return np.inf
-    away = distance_transform_edt(~sides.tested, sampling=(height, width))
-    return float(away[sides.read].min())
-
-
-def _samples_of_both(sides: Sides, evidence: Evidence, xy: Floats) -> int:
-    """Count the samples within reach of both a training cell and a test cell."""
-    of_both = np.ones(len(xy), dtype=bool)
-    for mask in (sides.tested, sides.read):
-        of_both &= _nearest(evidence.grid.xy(np.argwhere(mask)), xy) <= evidence.reach
-    return int(of_both.sum())
 
 
 def _nearest(points: NDArray[np.generic], others: NDArray[np.generic], p: float = 2.0) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,16 @@ from orecast.splits.negative_draws import NegativeDrawsProtocol
 from orecast.training import build_model
 from orecast.validation import OutOfFold, cross_predict
 from orecast.workflow.audit.auditing import Audit, Check, Severity
-from orecast.workflow.audit.finished import Finished, read_finished
 from orecast.workflow.audit.folds import (
     Cut,
     Facts,
+    Finished,
     Sides,
     moved_cells,
     protocol_of,
+    read_finished,
     sample_positions,
 )
-from orecast.workflow.places import Places
 from orecast.workflow.recipes import caveats_of
 
 DEFAULT = "spatial"
@@ -37,17 +38,34 @@ def audit_run(folder: Path) -> Audit:
     Raises RunError if the folder holds no finished run, or a run without deposits.
     """
     done = read_finished(folder)
-    beside = done.config.validation.protocol
-    checks = _of_protocol(done, DEFAULT)
-    if beside != DEFAULT:
-        checks += _of_protocol(done, beside)
-    return Audit(str(folder), [*checks, _claims(done), *_declared(done), *_assumed_reach(done)])
+    names = dict.fromkeys([DEFAULT, done.config.validation.protocol])
+    checks = [check for name in names for check in _of_protocol(done, name)]
+    checks.append(_claims(done))
+    checks += [
+        Check(
+            "declared",
+            "Declared by the model",
+            Severity.DECLARED,
+            "no label",
+            f"{words[0].upper()}{words[1:]}.",
+        )
+        for words in caveats_of(done.config)
+    ]
+    assumed = [f["what"] for f in done.findings if f["code"] == "assumed-reach"]
+    if assumed:
+        words, what = ". ".join(assumed) + ".", "The reach behind given rasters"
+        checks.append(Check("assumed-reach", what, Severity.UNKNOWN, "assumed", words))
+    return Audit(str(folder), checks)
 
 
 def _of_protocol(done: Finished, name: str) -> list[Check]:
     """Checks of the folds of one protocol."""
     if isinstance(protocol_of(done, name), NegativeDrawsProtocol):
-        checks = [_nothing_hidden(done, name)]
+        row = done.row(name)
+        words = "nothing is hidden" if row is None else row.sentence
+        meaning = f"No label can leak into its scores: {words}."
+        what = "Scored without folds"
+        checks = [Check("nothing-hidden", what, Severity.DECLARED, "no folds", meaning)]
     elif name == "paper" and done.lacks_negatives:
         what, meaning = "The folds cut again", "The file of places known to be barren is missing."
         checks = [Check("same-folds", what, Severity.UNKNOWN, "–", meaning)]
@@ -123,8 +141,8 @@ def _shared_samples(done: Finished, facts: list[Facts], samples: int | None) -> 
     data = {"nearest_m": nearest, "reach_m": reach, "shared": shared}
     figure = f"{nearest:,.0f} m, twice the reach is {2 * reach:,.0f} m"
     if leaks:
-        found = "Samples" if shared is None else f"Up to {max(shared)} samples in a fold"
-        meaning = f"{found} changed both training and test cells, through interpolation."
+        samples_of = "Samples" if shared is None else f"Up to {max(shared)} samples in a fold"
+        meaning = f"{samples_of} changed both training and test cells, through interpolation."
     elif shared is None:
         meaning = "Training and test cells lie too far apart for a sample to change both."
     else:
@@ -179,14 +197,6 @@ def _fitted_evidence(moved: int | None, read: int) -> Check:
     return Check(code, what, severity, f"{moved} of {read}", meaning, {"moved": moved, "of": read})
 
 
-def _nothing_hidden(done: Finished, name: str) -> Check:
-    row = done.row(name)
-    words = "nothing is hidden" if row is None else row.sentence
-    meaning = f"No label can leak into its scores: {words}."
-    what = "Scored without folds"
-    return Check("nothing-hidden", what, Severity.DECLARED, "no folds", meaning)
-
-
 def _claims(done: Finished) -> Check:
     """Logistic regression on single cells, under the usual random split and under the run's."""
     code, what = "random-split", "AUC of a random split beside that of the run's folds"
@@ -201,7 +211,11 @@ def _claims(done: Finished) -> Check:
     y = paper.sampling.y[paper.rows]
     random = auc(paper.scores[y == 1], paper.scores[y == 0])
     accuracy = confusion(y, paper.scores).accuracy
-    fair = _mean_auc(done.places, spatial)
+    ore = np.zeros(spatial.map.shape, dtype=bool)
+    ore[tuple(done.places.sampling.at.T)] = True
+    # in each fold, held-out places against the other cells of their region
+    by_fold = [auc(p.scores, p.cell_scores[~ore[tuple(p.cells.T)]]) for p in spatial.folds]
+    fair = float(np.mean(by_fold))
     data = {"random": random, "random_accuracy": accuracy, "spatial": fair}
     data["refitted"] = done.survey is not None
     figure = f"AUC {random:.2f} beside {fair:.2f}"
@@ -214,28 +228,10 @@ def _claims(done: Finished) -> Check:
     return Check(code, what, Severity.CLEAN, figure, meaning, data)
 
 
-def _declared(done: Finished) -> list[Check]:
-    """What the model has used, on purpose, of held-out areas."""
-    what = "Declared by the model"
-    return [
-        Check("declared", what, Severity.DECLARED, "no label", f"{words[0].upper()}{words[1:]}.")
-        for words in caveats_of(done.config)
-    ]
-
-
-def _assumed_reach(done: Finished) -> list[Check]:
-    """What the run noted about a reach that it had to assume."""
-    assumed = [f["what"] for f in done.findings if f["code"] == "assumed-reach"]
-    if not assumed:
-        return []
-    words, what = ". ".join(assumed) + ".", "The reach behind given rasters"
-    return [Check("assumed-reach", what, Severity.UNKNOWN, "assumed", words)]
-
-
 def _regressed(done: Finished, name: str) -> OutOfFold:
     """Logistic regression on single cells; the evidence is refitted in each fold as in the run."""
-    factory = lambda: build_model("logistic-regression", {}, done.config.training)  # noqa: E731
-    recipe = replace(done.recipe, model=factory, labels=True)
+    model = partial(build_model, "logistic-regression", {}, done.config.training)
+    recipe = replace(done.recipe, model=model, labels=True)
     protocol = protocol_of(done, name, configured=False)
     survey, evidence = done.survey, done.evidence
 
@@ -250,17 +246,3 @@ def _regressed(done: Finished, name: str) -> OutOfFold:
         seed=done.config.seed,
         refit=None if protocol.grow_first else refit,
     )
-
-
-def _mean_auc(places: Places, found: OutOfFold) -> float:
-    """Mean over folds of the AUC of held-out places against the other cells of their region."""
-    ore = np.zeros(found.map.shape, dtype=bool)
-    ore[places.sampling.at[:, 0], places.sampling.at[:, 1]] = True
-    by_fold = [
-        auc(
-            prediction.scores,
-            prediction.cell_scores[~ore[prediction.cells[:, 0], prediction.cells[:, 1]]],
-        )
-        for prediction in found.folds
-    ]
-    return float(np.mean(by_fold))

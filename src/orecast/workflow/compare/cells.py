@@ -17,7 +17,7 @@ from orecast.validation import Recipe, cross_predict
 from orecast.workflow.compare.plan import SPATIAL, Cell, Choice, configured
 from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import Baseline, caveats_of, model_recipe
-from orecast.workflow.run.job import Job, Provenance
+from orecast.workflow.run.job import Job
 from orecast.workflow.run.validating import row_beside
 from orecast.workflow.scoring import held_out_row
 
@@ -59,7 +59,7 @@ def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
 def job_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
     """A survey with its deposits placed on the evidence: the start of every cell."""
     places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
-    return Job(config, run, Provenance(config, []), _no_progress, survey, evidence, places)
+    return Job(config, run, survey, evidence, places)
 
 
 def baselines_of(job: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
@@ -88,10 +88,7 @@ def _scored(job: Job, cell: Cell) -> dict[str, Any]:
     if cell.protocol == SPATIAL:
         return caveats | _held_out(replace(job, config=config), cell, recipe, job.evidence)
     # A new job, so that the evidence refitted for these many folds is not kept in memory.
-    job = Job(
-        *(config, job.run, job.provenance, _no_progress),
-        *(job.survey, job.evidence, job.places),
-    )
+    job = Job(config, job.run, job.survey, job.evidence, job.places)
     row = row_beside(job, recipe)
     row.name = cell.model.label
     return caveats | {"sentence": row.sentence, "row": row.as_dict()}
@@ -112,7 +109,3 @@ def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[
         cell.model.label, cell.role, "spatial", out_of_fold, job.places, seed=job.seed
     )
     return {"sentence": out_of_fold.protocol_words, "row": row.as_dict()}
-
-
-def _no_progress(what: str, done: int, total: int) -> None:
-    """Report nothing: only whole cells are counted."""

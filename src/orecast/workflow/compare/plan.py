@@ -29,8 +29,8 @@ from orecast.sampling import MapGeometry
 from orecast.splits import PACKAGE as PROTOCOLS
 from orecast.splits import build_protocol
 from orecast.training import build_model, model_properties
-from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, trusted
-from orecast.workflow.run.choosing import chosen, require_known
+from orecast.workflow.choosing import require_known_model, resolve_auto
+from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, with_uncertainty
 from orecast.workflow.run.job import Job
 
 DENSITY = "sampling-density"
@@ -188,8 +188,8 @@ class Plan:
                 build_protocol(protocol.name, protocol.options, anywhere, n_folds=2, seed=0)
         for model in self.models_of(config):
             with naming(f"model {model.label}"):
-                require_known(model.name)
-                asked = trusted(configured(config, Cell("", model, SPATIAL, 0, "model")))
+                require_known_model(model.name)
+                asked = with_uncertainty(configured(config, Cell("", model, SPATIAL, 0, "model")))
                 build_model(asked.name, asked.options, config.training, window=window)
         known = {model.label for model in self.models_of(config)}
         if self.baselines:
@@ -233,9 +233,9 @@ def configured(config: Config, cell: Cell) -> Config:
 def resolved(config: Config, model: Choice) -> Config:
     """The run's configuration with a model; the run's own model keeps the run's options."""
     if model == Choice(config.model.name):
-        return chosen(config)
+        return resolve_auto(config)
     asked = ModelOptions(name=model.name, options=model.options, weight=config.model.weight)
-    return chosen(config.model_copy(update={"model": asked}))
+    return resolve_auto(config.model_copy(update={"model": asked}))
 
 
 def supervised(config: Config) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +11,23 @@ from orecast.arrays import Floats32, Ints
 from orecast.errors import SamplingError
 from orecast.explanation import anomalous_elements
 from orecast.mapping import classify, predict_map
-from orecast.metrics import Interval, Metrics, Score, bootstrap_mean, negative_draws, percentiles
+from orecast.metrics import Metrics, Score, bootstrap_mean, percentiles
 from orecast.metrics.results import ClassCounts, Protocol, Verdict
+from orecast.run import BROKEN_ARRAYS, written_whole
 from orecast.sampling import Sampling
-from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
-from orecast.targets import delineate, number_tiles, write_targets, write_tiles
-from orecast.validation import Fitted, Recipe
+from orecast.splits.negative_draws import NegativeDrawsProtocol
+from orecast.targets import delineate
 from orecast.workflow.places import NONE_MAPPED, NOWHERE, mapped_cells
 from orecast.workflow.recipes import Baseline
-from orecast.workflow.run.final_map import write_classes
+from orecast.workflow.run.final_map import write_map
 from orecast.workflow.run.job import Job, Progress
-from orecast.workflow.run.validating import score_each
+from orecast.workflow.run.validating import (
+    class_options,
+    draws_row,
+    nearest_sample_cells,
+    score_each,
+)
 
-NOBODY = NOWHERE.sampling
 MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
 
 
@@ -35,55 +37,35 @@ def map_anomalies(job: Job) -> None:
     The map is the mean of models fitted to different cells; their spread is its uncertainty.
     Deposits of ``[held_back]`` are only scored.
     """
-    if job.run.done("map"):
-        job.recall_metrics()
-        return
-    with job.provenance.timed("map"):
-        recipe = job.recipe("final", lambda done, total, loss: None)
-        fitted = _members(job, recipe)
-        maps = np.stack([predict_map(one, job.evidence) for one in fitted])
-        score = maps.mean(axis=0)
-        spread = maps.std(axis=0, ddof=1)
-        classes = classify(score, job.class_options(score))
-        elements = fitted[0].elements
-
-        def reasons(areas: list[Ints]) -> list[str]:
-            found = anomalous_elements(job.evidence, areas, job.evidence.valid)
-            return [", ".join(found.top(k)) for k in range(len(areas))]
-
-        targets = delineate(
-            score,
-            classes.values,
-            job.evidence.grid,
-            deposits=None,
-            options=job.config.targets,
-            uncertainty=spread,
-            top_elements=reasons if elements else None,
-        )
-        job.metrics = _metrics(job, score)
-        job.metrics.classes = ClassCounts.model_validate(classes.as_dict())
-        with job.run.stage("map") as folder:
-            fitted[0].save(folder / "model")
-            job.write(folder / "prospectivity.tif", score, "Anomaly, 0 to 1")
-            words = "Standard deviation of the anomaly between models of different cells"
-            job.write(folder / "uncertainty.tif", spread, words)
-            write_classes(job, folder, classes)
-            write_targets(targets, None, folder)
-            if job.config.targets.tiles is not None:
-                grid, nothing = job.evidence.grid, np.empty((0, 2), dtype=np.int64)
-                down, across = job.config.targets.tiles
-                tiles = number_tiles(score, classes.values, grid, down, across, nothing)
-                write_tiles(tiles, folder)
-            job.write_found(folder)
-
-
-def _members(job: Job, recipe: Recipe) -> list[Fitted]:
+    recipe, evidence = job.recipe("final"), job.evidence
     fitted = []
     for k in range(MEMBERS):
         job.progress("Mapping anomalies", k, MEMBERS)
-        fitted.append(recipe.fit(job.evidence, NOBODY, hidden=None, seed=job.seed + k))
+        fitted.append(recipe.fit(evidence, NOWHERE.sampling, hidden=None, seed=job.seed + k))
     job.progress("Mapping anomalies", MEMBERS, MEMBERS)
-    return fitted
+    members = np.stack([predict_map(member, evidence) for member in fitted])
+    score = members.mean(axis=0)
+    spread = members.std(axis=0, ddof=1)
+    classes = classify(score, class_options(job, score))
+
+    def top_elements(areas: list[Ints]) -> list[str]:
+        elements = anomalous_elements(evidence, areas, evidence.valid)
+        return [", ".join(elements.top(k)) for k in range(len(areas))]
+
+    targets = delineate(
+        score,
+        classes.values,
+        evidence.grid,
+        deposits=None,
+        options=job.config.targets,
+        uncertainty=spread,
+        top_elements=top_elements if fitted[0].elements else None,
+    )
+    job.metrics = _metrics(job, score)
+    job.metrics.classes = ClassCounts.model_validate(classes.as_dict())
+    words = "Standard deviation of the anomaly between models of different cells"
+    maps = {"prospectivity": (score, "Anomaly, 0 to 1"), "uncertainty": (spread, words)}
+    write_map(job, fitted[0], maps, classes, targets)
 
 
 def _metrics(job: Job, score: Floats32) -> Metrics:
@@ -125,52 +107,37 @@ def _scored(job: Job, score: Floats32) -> tuple[list[Score], dict[str, str]]:
 
     Returns the rows, and the reasons why others could not be scored, by name.
     """
-    kept = job.survey.held_back
-    if kept is None:
+    held_back = job.survey.held_back
+    if held_back is None:
         return [], {}
-    cells = np.unique(mapped_cells(kept, job.evidence), axis=0)
+    cells = np.unique(mapped_cells(held_back, job.evidence), axis=0)
     if not len(cells):
         return [], {"held_back": NONE_MAPPED}
-    baselines, _ = job.baselines()
-    blind = {n: r for n, r in baselines.items() if not r.recipe.labels} if _asked(job) else {}
+    baselines = job.baselines()[0] if job.config.validation.baselines else {}
+    unsupervised = {name: one for name, one in baselines.items() if not one.recipe.labels}
 
-    def draw(name: str, baseline: Baseline, folder: Path, report: Progress) -> tuple[str, Floats32]:
+    def compute(
+        name: str, baseline: Baseline, folder: Path, report: Progress
+    ) -> tuple[str, str, Floats32]:
         path = folder / "map.npz"
-        drawn = _read_map(path)
-        if drawn is None:
-            fitted = baseline.recipe.fit(baseline.evidence, NOBODY, hidden=None, seed=job.seed)
-            drawn = predict_map(fitted, baseline.evidence, progress=report)
-            _keep_map(path, drawn)
-        return name, drawn
+        with suppress(*BROKEN_ARRAYS), np.load(path, allow_pickle=False) as stored:
+            return name, "baseline", stored["map"]
+        fitted = baseline.recipe.fit(
+            baseline.evidence, NOWHERE.sampling, hidden=None, seed=job.seed
+        )
+        anomaly = predict_map(fitted, baseline.evidence, progress=report)
+        with written_whole(path) as stream:
+            np.savez(stream, map=anomaly)
+        return name, "baseline", anomaly
 
-    drawn, left_out = score_each(job, blind, "Scoring detectors", draw)
-    maps = [(job.config.model.name, "model", score), *((n, "baseline", m) for n, m in drawn)]
-    rows = [_unseen_row(job, *of, cells) for of in maps]
+    scored, left_out = score_each(job, unsupervised, "Scoring detectors", compute)
+    maps = [(job.config.model.name, "model", score), *scored]
+    rows = [_unseen_row(job, *one, cells) for one in maps]
     try:
         rows += _drawn_rows(job, maps, cells)
     except SamplingError as error:
         left_out["negative-draws"] = str(error)
     return rows, left_out
-
-
-def _asked(job: Job) -> bool:
-    return job.config.validation.baselines
-
-
-def _read_map(path: Path) -> Floats32 | None:
-    """The map that an interrupted run wrote; None where it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            drawn: Floats32 = kept["map"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    return drawn
-
-
-def _keep_map(path: Path, drawn: Floats32) -> None:
-    beside = path.with_suffix(".part.npz")
-    np.savez(beside, map=drawn)
-    os.replace(beside, path)
 
 
 def _unseen_row(job: Job, name: str, role: str, score: Floats32, cells: Ints) -> Score:
@@ -190,27 +157,14 @@ def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) ->
 
     Raises SamplingError where no sample lies far enough from every deposit.
     """
-    nearest, sample = np.unique(nearest_samples(cells, job.geometry), axis=0, return_inverse=True)
+    nearest, sample = nearest_sample_cells(job, cells)
     protocol = job.protocol("negative-draws")
     assert isinstance(protocol, NegativeDrawsProtocol)
     (fold,) = protocol.folds(Sampling.of(nearest, 1.0), job.evidence.reach)
-    sample = sample.reshape(-1)
-    rows = []
-    for name, role, score in maps:
-        found = negative_draws(
-            score[tuple(nearest.T)][sample],
-            score[fold.region],
-            seed=job.seed,
-            draws=protocol.draws,
-            distinct=sample,
+    return [
+        draws_row(
+            *(name, role, protocol, score[tuple(nearest.T)][sample]),
+            *(score[fold.region], sample, protocol.words, job.seed),
         )
-        row = Score(
-            name=name,
-            role=role,
-            protocol="negative-draws",
-            auc=Interval(found.mean, found.low, found.high),
-            sentence=protocol.words,
-            extra=found.as_dict(),
-        )
-        rows.append(row)
-    return rows
+        for name, role, score in maps
+    ]

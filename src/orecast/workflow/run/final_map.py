@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from orecast.errors import METHOD_ERRORS
 from orecast.evidence import FAULT_DISTANCE
 from orecast.explanation import occlusion
+from orecast.grid import Grid
 from orecast.mapping import (
     CLASS_COLOURS,
     Applicability,
@@ -40,8 +42,8 @@ from orecast.targets import (
 from orecast.validation import Calibration, Fitted, examined
 from orecast.validation.fitted import counted
 from orecast.workflow.places import NONE_MAPPED, mapped_cells
-from orecast.workflow.run.job import Job
-from orecast.workflow.run.validating import reason_of
+from orecast.workflow.run.job import Job, Maps, Progress, named, reported
+from orecast.workflow.run.validating import class_options, reason_of
 from orecast.workflow.scoring import ranked, without_map
 
 if TYPE_CHECKING:
@@ -50,50 +52,86 @@ if TYPE_CHECKING:
 
 def draw_map(job: Job) -> None:
     """Fit the final model to all deposits; write its map, applicability, classes and targets."""
-    if job.run.done("map"):
-        return
-    with job.provenance.timed("map"):
-        fitted, score = _final_map(job)
-        final = _classes(job, score)
-        area = _applicability(job, fitted)
-        probability = _probability(job, score)
-        recommended = _recommended(job)
-        ordinary = _conformal(job)
-        targets = _targets(job, fitted, score, final, area, probability, ordinary)
-        tiles = _tiles(job, score, final)
-        job.metrics.training_fit = success_rate(score, job.places.sampling.at).thinned()
-        job.metrics.classes = _class_counts(job, final)
-        job.metrics.applicability = Applicable(**area.as_dict())
-        job.metrics.undiscovered = _held_back(job, score)
-        job.metrics.learned_from = _learned_from(fitted)
-        if fitted.growth is not None:
-            job.metrics.grown = [GrownRows(**step) for step in examined(fitted.growth)]
-        with job.run.stage("map") as folder:
-            fitted.save(folder / "model")
-            job.write(folder / "prospectivity.tif", score, "Prospectivity, 0 to 1")
-            words = f"Dissimilarity from the training places; trust up to {area.threshold:.4g}"
-            job.write(folder / "applicability.tif", area.di, words)
-            words = "Share of further deposits expected to rank as low as the cell or lower"
-            job.write(folder / "conformal.tif", ordinary, words)
-            if probability is not None:
-                words = "Probability that a cell holds a deposit like the known ones"
-                job.write(folder / "probability.tif", probability, words)
-            if recommended is not None:
-                words = f"Prospectivity by {job.metrics.verdict.recommended}, recommended"
-                job.write(folder / "recommended.tif", recommended, words)
-            write_classes(job, folder, final)
-            write_targets(targets, job.survey.deposits, folder)
-            if tiles is not None:
-                write_tiles(tiles, folder)
-            job.write_found(folder)
+    what = "Training the final model"
+    evidence, metrics = job.evidence, job.metrics
+    with reported(job.progress, what):
+        recipe, _ = job.recipe_with_progress(what, "final")
+        fitted = recipe.fit(evidence, job.places.sampling, hidden=None, seed=job.seed)
+    mapping = named(job.progress, "Mapping the area")
+    score = predict_map(fitted, evidence, progress=mapping)
+    classes = _classes(job, score)
+    area = _applicability(job, fitted)
+    probability = _probability(job, score)
+    recommended = _recommended(job)
+    percentile = _held_out_percentiles(job)
+    # cells at or above 1 - confidence contain a further deposit with that confidence
+    places, groups = metrics.scores[0].places, job.places.sampling.group
+    conformal = conformal_p(percentile, places, groups=groups).astype(np.float32)
+    extra = {
+        "held_out_percentile": over_cells(percentile, np.max),
+        "conformal_p": over_cells(conformal, np.max),
+        "applicable_share": over_cells(np.where(np.isfinite(score), area.inside, np.nan)),
+    }
+    if probability is not None:
+        extra["expected_deposits"] = over_cells(probability, np.sum)
+    targets = delineate(
+        *(score, classes.values, evidence.grid),
+        deposits=job.survey.deposits,
+        options=job.config.targets,
+        uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
+        top_elements=explaining(fitted, job.seed, job.progress),
+        extra=extra,
+    )
+    metrics.training_fit = success_rate(score, job.places.sampling.at).thinned()
+    metrics.classes = _class_counts(job, classes)
+    metrics.applicability = Applicable(**area.as_dict())
+    metrics.undiscovered = _held_back(job, score)
+    metrics.learned_from = _learned_from(fitted)
+    if fitted.growth is not None:
+        metrics.grown = [GrownRows(**step) for step in examined(fitted.growth)]
+    trust = f"Dissimilarity from the training places; trust up to {area.threshold:.4g}"
+    share = "Share of further deposits expected to rank as low as the cell or lower"
+    chance = "Probability that a cell holds a deposit like the known ones"
+    best = f"Prospectivity by {metrics.verdict.recommended}, recommended"
+    maps = {
+        "prospectivity": (score, "Prospectivity, 0 to 1"),
+        "applicability": (area.di, trust),
+        "conformal": (conformal, share),
+        "probability": (probability, chance),
+        "recommended": (recommended, best),
+    }
+    write_map(job, fitted, maps, classes, targets)
 
 
-def write_classes(job: Job, folder: Path, classes: ClassMap) -> None:
+def write_map(
+    job: Job,
+    fitted: Fitted,
+    maps: Maps,
+    classes: ClassMap,
+    targets: gpd.GeoDataFrame,
+) -> None:
+    """Write the stage of the map: the model, ``maps``, classes, targets, tiles and metrics."""
+    grid, tiles = job.evidence.grid, None
+    if job.config.targets.tiles is not None:
+        down, across = job.config.targets.tiles
+        score = maps["prospectivity"][0]
+        assert score is not None
+        tiles = number_tiles(score, classes.values, grid, down, across, job.places.cells)
+    with job.run.stage("map") as folder:
+        fitted.save(folder / "model")
+        write_classes(folder, classes, grid)
+        write_targets(targets, job.survey.deposits, folder)
+        if tiles is not None:
+            write_tiles(tiles, folder)
+        job.write(folder, maps)
+
+
+def write_classes(folder: Path, classes: ClassMap, grid: Grid) -> None:
     """Write ``classes.tif`` with the colours of its classes."""
     write_raster(
         folder / "classes.tif",
         classes.values,
-        job.evidence.grid,
+        grid,
         description="Potential classes: 1 A, 2 B, 3 C, 0 none",
         dtype="uint8",
         colours=CLASS_COLOURS,
@@ -102,29 +140,15 @@ def write_classes(job: Job, folder: Path, classes: ClassMap) -> None:
 
 def _learned_from(fitted: Fitted) -> LearnedFrom:
     """Number of windows of each class, how negatives were chosen, and what growth added."""
-    made = () if fitted.growth is None else fitted.growth.made
+    steps = () if fitted.growth is None else fitted.growth.made
     ore, barren = counted(fitted.rows.y)
-    added = [AddedRows(method=m.method, label=int(m.label), rows=m.n) for m in made]
+    added = [AddedRows(method=m.method, label=int(m.label), rows=m.n) for m in steps]
     return LearnedFrom(ore=ore, barren=barren, rule=fitted.negatives_rule, added=added)
-
-
-def _final_map(job: Job) -> tuple[Fitted, NDArray[np.float32]]:
-    what = "Training the final model"
-    job.progress(what, 0, 1)
-    recipe, _ = job.recipe_with_progress(what, "final")
-    fitted = recipe.fit(job.evidence, job.places.sampling, hidden=None, seed=job.seed)
-    job.progress(what, 1, 1)
-    score = predict_map(
-        fitted,
-        job.evidence,
-        progress=lambda what, done, total: job.progress("Mapping the area", done, total),
-    )
-    return fitted, score
 
 
 def _classes(job: Job, score: NDArray[np.float32]) -> ClassMap:
     """Classes of the final map by the rule of the held-out one, or by share of area."""
-    options = job.class_options(score)
+    options = class_options(job, score)
     held_out = job.metrics.held_out_classes
     if held_out is not None and held_out.rule == "area":
         options = options.model_copy(update={"rule": "area"})
@@ -133,15 +157,15 @@ def _classes(job: Job, score: NDArray[np.float32]) -> ClassMap:
 
 def _class_counts(job: Job, final: ClassMap) -> ClassCounts:
     """What each class captures out of fold, unknown for another rule, and on the final map."""
-    found = ClassCounts.model_validate(final.as_dict())
-    found.captured_training_fit = found.captured
+    counts = ClassCounts.model_validate(final.as_dict())
+    counts.captured_training_fit = counts.captured
     held_out = job.metrics.held_out_classes
     if held_out is not None and held_out.rule == final.rule:
-        found.captured = held_out.captured
+        counts.captured = held_out.captured
     else:
         unknown = {"deposits_share": float("nan")}
-        found.captured = [row.model_copy(update=unknown) for row in found.captured]
-    return found
+        counts.captured = [row.model_copy(update=unknown) for row in counts.captured]
+    return counts
 
 
 def _applicability(job: Job, fitted: Fitted) -> Applicability:
@@ -151,7 +175,7 @@ def _applicability(job: Job, fitted: Fitted) -> Applicability:
         fitted,
         job.evidence,
         folds=fold[tuple(fitted.rows.at.T)],
-        progress=lambda what, done, total: job.progress("Comparing cells", done, total),
+        progress=named(job.progress, "Comparing cells"),
     )
 
 
@@ -170,15 +194,15 @@ def _probability(job: Job, score: NDArray[np.float32]) -> NDArray[np.float32] | 
     return probability
 
 
-def _conformal(job: Job) -> NDArray[np.float32]:
-    """Conformal p-value of each cell, ``(rows, columns)``, from held-out ranks.
-
-    The cells at or above ``1 - confidence`` contain a further deposit with that confidence.
-    """
-    ranks = job.held_out_percentiles()
-    places = job.metrics.scores[0].places
-    found = conformal_p(ranks, places, groups=job.places.sampling.group)
-    return found.astype(np.float32)
+def _held_out_percentiles(job: Job) -> NDArray[np.float32]:
+    """Percentile of each cell among those of its fold's region, ``(rows, columns)``."""
+    held_out = read_raster(job.run.folder / "out_of_fold.tif").values
+    fold = read_raster(job.run.folder / "folds.tif").values
+    ranks = np.full(held_out.shape, np.nan, dtype=np.float32)
+    for k in np.unique(fold[np.isfinite(fold)]):
+        region = fold == k
+        ranks[region] = percentiles(held_out[region], held_out[region])
+    return ranks
 
 
 def _recommended(job: Job) -> NDArray[np.float32] | None:
@@ -194,60 +218,24 @@ def _recommended(job: Job) -> NDArray[np.float32] | None:
         fitted = baseline.recipe.fit(
             baseline.evidence, job.places.sampling, hidden=None, seed=job.seed
         )
-        return predict_map(
-            fitted,
-            baseline.evidence,
-            progress=lambda what, done, total: job.progress("Mapping the baseline", done, total),
-        )
+        progress = named(job.progress, "Mapping the baseline")
+        return predict_map(fitted, baseline.evidence, progress=progress)
     except METHOD_ERRORS as error:
         job.metrics.verdict = without_map(job.metrics.verdict, model, reason_of(error))
         return None
 
 
-def _targets(
-    job: Job,
-    fitted: Fitted,
-    score: NDArray[np.float32],
-    classes: ClassMap,
-    area: Applicability,
-    probability: NDArray[np.float32] | None,
-    ordinary: NDArray[np.float32],
-) -> gpd.GeoDataFrame:
-    """Ranked polygons, each with the elements whose removal would lower its score most."""
-    elements = fitted.elements
+def explaining(
+    fitted: Fitted, seed: int, progress: Progress
+) -> Callable[[list[NDArray[np.int64]]], list[str]]:
+    """A function that names the elements whose removal lowers the scores of areas most."""
 
-    def reasons(areas: list[NDArray[np.int64]]) -> list[str]:
-        job.progress("Explaining targets", 0, 1)
-        found = occlusion(fitted, areas, seed=job.seed)
-        job.progress("Explaining targets", 1, 1)
-        return [", ".join(found.top(k, 3, elements)) for k in range(len(areas))]
+    def top_elements(areas: list[NDArray[np.int64]]) -> list[str]:
+        with reported(progress, "Explaining targets"):
+            drops = occlusion(fitted, areas, seed=seed)
+        return [", ".join(drops.top(k, 3, fitted.elements)) for k in range(len(areas))]
 
-    applicable = np.where(np.isfinite(score), area.inside, np.nan)
-    extra = {
-        "held_out_percentile": over_cells(job.held_out_percentiles(), np.max),
-        "conformal_p": over_cells(ordinary, np.max),
-        "applicable_share": over_cells(applicable),
-    }
-    if probability is not None:
-        extra["expected_deposits"] = over_cells(probability, np.sum)
-    return delineate(
-        score,
-        classes.values,
-        job.evidence.grid,
-        deposits=job.survey.deposits,
-        options=job.config.targets,
-        uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
-        top_elements=reasons,
-        extra=extra,
-    )
-
-
-def _tiles(job: Job, score: NDArray[np.float32], classes: ClassMap) -> gpd.GeoDataFrame | None:
-    if job.config.targets.tiles is None:
-        return None
-    down, across = job.config.targets.tiles
-    grid, cells = job.evidence.grid, job.places.cells
-    return number_tiles(score, classes.values, grid, down, across, cells)
+    return top_elements
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> Undiscovered | None:
@@ -255,10 +243,9 @@ def _held_back(job: Job, score: NDArray[np.float32]) -> Undiscovered | None:
 
     None without such deposits, or if the map has a value at none of them, which is then noted.
     """
-    kept = job.survey.held_back
-    if kept is None:
+    if job.survey.held_back is None:
         return None
-    cells, seed = mapped_cells(kept, job.evidence), job.seed
+    cells, seed = mapped_cells(job.survey.held_back, job.evidence), job.seed
     if not len(cells):
         job.metrics.left_out["held_back"] = NONE_MAPPED
         return None

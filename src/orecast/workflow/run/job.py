@@ -7,7 +7,7 @@ import hashlib
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,21 +18,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.config import ClassOptions, Config, Section, to_toml
-from orecast.errors import ConfigError
+from orecast.config import Config, Section, to_toml
 from orecast.evidence import Evidence, refitted, sampling_density
-from orecast.mapping import classify, read_raster, write_raster
-from orecast.metrics import Metrics, percentiles
+from orecast.grid import Grid
+from orecast.mapping import write_raster
+from orecast.metrics import Metrics
 from orecast.run import FORMAT, Run, file_hash, versions, write_json
 from orecast.sampling import MapGeometry, SplitProtocol
 from orecast.splits import build_protocol
 from orecast.survey import Survey, checks
 from orecast.survey.rasters import matches
 from orecast.training import model_properties
+from orecast.training.building import EpochProgress
 from orecast.training.reading import fitting_trim
 from orecast.validation import Recipe
 from orecast.workflow.places import Places
-from orecast.workflow.recipes import Baseline, baselines, model_recipe, trusted
+from orecast.workflow.recipes import (
+    Baseline,
+    baselines,
+    model_recipe,
+    with_uncertainty,
+)
 
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".tfw", ".wld", ".aux.xml")
 
@@ -95,22 +101,23 @@ def input_files(config: Section) -> list[Path]:
     Globs and folders are resolved as in the readers. The parts of a shapefile and the world files
     of a raster are included.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for name in type(config).model_fields:
         value = getattr(config, name)
         if isinstance(value, Section):
-            found += input_files(value)
+            files += input_files(value)
         elif isinstance(value, list) and value and isinstance(value[0], Section):
             for item in value:
-                found += input_files(item)
+                files += input_files(item)
         elif isinstance(value, Path) and name != "output":
-            found += _files_of(value)
-    return found
+            files += _files_of(value)
+    return files
 
 
 def _files_of(path: Path) -> list[Path]:
     """The files of a path, a folder or a glob, with the files that belong to them."""
-    files = [path] if path.is_file() else matches(path) if _may_match(path) else []
+    several = path.is_dir() or glob.has_magic(str(path))
+    files = [path] if path.is_file() else matches(path) if several else []
     beside = [
         other
         for file in files
@@ -118,10 +125,6 @@ def _files_of(path: Path) -> list[Path]:
         if other.name.lower().endswith(_BESIDE)
     ]
     return list(dict.fromkeys([*files, *beside]))
-
-
-def _may_match(path: Path) -> bool:
-    return path.is_dir() or glob.has_magic(str(path))
 
 
 def peak_memory_mib() -> float | None:
@@ -135,20 +138,41 @@ def peak_memory_mib() -> float | None:
 
 
 Progress = Callable[[str, int, int], None]
+"""``progress(what, done, total)`` is called as the work advances."""
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def named(progress: Progress, what: str) -> Progress:
+    """Progress that is reported as ``what``, whatever the work itself calls it."""
+    return lambda _, done, total: progress(what, done, total)
+
+
+@contextmanager
+def reported(progress: Progress, what: str) -> Iterator[None]:
+    """Report the begin and the end of work that has no parts."""
+    progress(what, 0, 1)
+    yield
+    progress(what, 1, 1)
+
+
+Maps = Mapping[str, tuple[NDArray[np.float32] | None, str]]
+"""Values and descriptions of maps, by the names of their files; None is not written."""
 
 
 @dataclass
 class Job:
-    """An unfinished run: its data so far, and the folder that it is written to."""
+    """A survey, its evidence and places, and the folder of what is computed on them."""
 
     config: Config
     run: Run
-    provenance: Provenance
-    progress: Progress
     survey: Survey
     evidence: Evidence
     places: Places
-    metrics: Metrics = field(init=False)
+    progress: Progress = no_progress
+    metrics: Metrics = field(init=False)  # so far; the first stage sets it
     _refitted: dict[int, Evidence] = field(default_factory=dict)  # by fold, for all baselines
 
     @property
@@ -156,7 +180,7 @@ class Job:
         """The run's seed."""
         return self.config.seed
 
-    def recipe(self, where: str, epochs: Callable[[int, int, float], None]) -> Recipe:
+    def recipe(self, where: str, epochs: EpochProgress | None = None) -> Recipe:
         """Return the configured model's recipe, with its checkpoints in the folder ``where``."""
         return model_recipe(
             self.config,
@@ -167,17 +191,15 @@ class Job:
             progress=epochs,
         )
 
-    def recipe_with_progress(
-        self, what: str, where: str, fits: int = 1
-    ) -> tuple[Recipe, Callable[[str, int, int], None]]:
+    def recipe_with_progress(self, what: str, where: str, fits: int = 1) -> tuple[Recipe, Progress]:
         """Return the recipe, and a function that reports its folds: one bar for folds and epochs.
 
         Each fold has ``fits`` fits. The recipe reports the epochs of networks; the function
         reports a fold before its epochs.
         """
-        model = trusted(self.config)
-        asked = model_properties(model.name, model.options, self.config.training)
-        parts = fits * max(1, asked.epochs)
+        model = with_uncertainty(self.config)
+        epochs_of = model_properties(model.name, model.options, self.config.training).epochs
+        parts = fits * max(1, epochs_of)
         fold, folds, epochs = 0, 1, 0
 
         def at_fold(_: str, done: int, total: int) -> None:
@@ -202,13 +224,13 @@ class Job:
 
         Without deposits the configured options are those of ``negative-draws``.
         """
-        options = self.config.validation
-        taking = options.protocol if self.survey.deposits is not None else "negative-draws"
+        settings = self.config.validation
+        configured = settings.protocol if self.survey.deposits is not None else "negative-draws"
         return build_protocol(
             name,
-            options.options if name == taking else {},
+            settings.options if name == configured else {},
             self.geometry,
-            n_folds=folds or options.folds,
+            n_folds=folds or settings.folds,
             seed=self.seed,
         )
 
@@ -232,55 +254,31 @@ class Job:
     def baselines(self, *, every: bool = False) -> tuple[dict[str, Baseline], dict[str, str]]:
         """Return the baselines by name, and the reasons why others are not possible here.
 
-        The configured model is left out unless ``every`` is true.
+        The configured model is not its own baseline, unless ``every`` is true.
         """
         density = None
         if self.survey.gridded is None:
             density = sampling_density(self.survey, self.evidence.grid, self.evidence.reach)
-        recipe = self.recipe("baselines", lambda done, total, loss: None)
+        recipe = self.recipe("baselines")
         return baselines(self.config, self.evidence, recipe, density, every=every)
 
-    def class_options(self, *scores: NDArray[np.floating]) -> ClassOptions:
-        """Return the options of classes: by share of area if a histogram gives no classes."""
-        options = self.config.classes
-        try:
-            for score in scores:
-                classify(np.atleast_2d(score), options)
-        except ConfigError as error:
-            if options.rule != "histogram":
-                raise
-            self.survey.findings.refusal(
-                "classes-by-histogram",
-                "classes.rule",
-                f"{error.what}; classes are drawn by share of area instead",
-                error.remedy or "",
-            )
-            return options.model_copy(update={"rule": "area"})
-        return options
-
-    def held_out_percentiles(self) -> NDArray[np.float32]:
-        """Percentile of each cell among those of its fold's region, ``(rows, columns)``."""
-        held_out = read_raster(self.run.folder / "out_of_fold.tif").values
-        fold = read_raster(self.run.folder / "folds.tif").values
-        ranks = np.full(held_out.shape, np.nan, dtype=np.float32)
-        for k in np.unique(fold[np.isfinite(fold)]):
-            mine = fold == k
-            ranks[mine] = percentiles(held_out[mine], held_out[mine])
-        return ranks
-
-    def recall_metrics(self) -> None:
+    def read_metrics(self) -> None:
         """Take over the metrics of an interrupted run."""
         text = (self.run.folder / "metrics.json").read_text(encoding="utf-8")
         self.metrics = Metrics.model_validate_json(text)
 
-    def write_found(self, folder: Path) -> None:
-        """Write the metrics, and what has been found, as far as they are known."""
+    def write(self, folder: Path, maps: Maps) -> None:
+        """Write the metrics and the findings so far, and ``maps`` with their descriptions."""
+        write_maps(folder, maps, self.evidence.grid)
         write_json(folder / "metrics.json", self.metrics.as_dict())
         write_json(folder / "checks.json", checks(self.survey))
 
-    def write(self, path: Path, values: NDArray[np.float32], description: str) -> None:
-        """Write a map on the evidence's grid."""
-        write_raster(path, values, self.evidence.grid, description=description)
+
+def write_maps(folder: Path, maps: Maps, grid: Grid) -> None:
+    """Write ``maps``, each with its description."""
+    for name, (values, description) in maps.items():
+        if values is not None:
+            write_raster(folder / f"{name}.tif", values, grid, description=description)
 
 
 def geometry_of(survey: Survey | None, evidence: Evidence, config: Config) -> MapGeometry:

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orecast.config import Config
+import numpy as np
+
+from orecast import registry
+from orecast.capacity import require_memory
+from orecast.config import Config, to_toml
+from orecast.errors import ConfigError, OrecastError, RunError, ThresholdError
+from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
 from orecast.report import write_report
 from orecast.run import Run, write_json
-from orecast.survey import checks, read_survey
+from orecast.sampling import Sampling
+from orecast.sampling.augmentation import Growth
+from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
+from orecast.splits.paper import Paper
+from orecast.survey import Finding, Findings, Level, Survey, checks, read_survey
 from orecast.training import build_model
-from orecast.workflow.checking import require_known_names
-from orecast.workflow.recipes import trusted
+from orecast.validation import Recipe
+from orecast.workflow.choosing import require_known_names, resolve_auto
+from orecast.workflow.places import place_deposits, report_gaps, require_window_fits
+from orecast.workflow.recipes import model_recipe, with_uncertainty
 from orecast.workflow.run.anomalies import map_anomalies
-from orecast.workflow.run.choosing import chosen
 from orecast.workflow.run.final_map import draw_map
-from orecast.workflow.run.job import Job, Progress, Provenance
-from orecast.workflow.run.preparing import prepare
+from orecast.workflow.run.job import Job, Progress, Provenance, no_progress, reported
 from orecast.workflow.run.validating import validate
 
-_WEIGHTY = (
+_SCORE_BYTES = 12  # of one score: 8 when computed, 4 when stored
+_IMPORTANT = (  # findings that the summary repeats
     "no-deposits",
     "barren-unused",
     "few-deposits",
@@ -50,50 +63,234 @@ def run_survey(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Summary:
     """Run a survey into ``config.output`` and return a summary.
 
     ``progress(what, done, total)`` is called as the work advances. Nothing is written before the
     data have been read and checked. Raises OrecastError with place and remedy.
     """
-    report = progress or (lambda what, done, total: None)
     require_known_names(config)
-    config = chosen(config)
-    window = config.sampling.window
-    asked = trusted(config)
-    build_model(asked.name, asked.options, config.training, window=window)
-    report("Reading the survey", 0, 1)
+    config = resolve_auto(config)
+    model = with_uncertainty(config)
+    build_model(model.name, model.options, config.training, window=config.sampling.window)
+    progress("Reading the survey", 0, 1)
     provenance = Provenance.of(config)
     with provenance.timed("survey"):
         survey = read_survey(config)
     with Run.begin(config.output, provenance.key, resume=resume, overwrite=overwrite) as run:
-        report("Reading the survey", 1, 1)
-        job = prepare(config, run, provenance, report, survey)
+        progress("Reading the survey", 1, 1)
+        with reported(progress, "Building evidence"), provenance.timed("evidence"):
+            job = prepare(config, run, survey, progress)
+        stages: dict[str, Callable[[Job], None]] = {"validation": validate, "map": draw_map}
         if survey.deposits is None:
-            map_anomalies(job)
-        else:
-            validate(job)
-            draw_map(job)
-        _report(job)
+            stages = {"map": map_anomalies}
+        for stage, compute in stages.items():
+            if run.done(stage):
+                job.read_metrics()
+                continue
+            with provenance.timed(stage):
+                compute(job)
+        with reported(progress, "Writing the report"):
+            if not run.done("report"):
+                with run.stage("report") as folder:
+                    write_json(folder / "checks.json", checks(survey))
+                    outputs = run.hashes() | run.hashes(folder)
+                    write_json(folder / "provenance.json", provenance.as_dict(outputs))
+                    write_report(run.folder, into=folder)
         run.finish()
-        return _summary(job)
-
-
-def _report(job: Job) -> None:
-    job.progress("Writing the report", 0, 1)
-    if not job.run.done("report"):
-        with job.run.stage("report") as folder:
-            write_json(folder / "checks.json", checks(job.survey))
-            outputs = job.run.hashes() | job.run.hashes(folder)
-            write_json(folder / "provenance.json", job.provenance.as_dict(outputs))
-            write_report(job.run.folder, into=folder)
-    job.progress("Writing the report", 1, 1)
-
-
-def _summary(job: Job) -> Summary:
-    with (job.run.folder / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
+    with (run.folder / "targets.csv").open(encoding="utf-8-sig", newline="") as stream:
         targets = list(csv.DictReader(stream))
-    seconds = sum(job.provenance.seconds.values())
-    said = [f.what for f in job.survey.findings if f.code in _WEIGHTY]
-    return Summary(job.run.folder, job.metrics.as_dict(), targets, said, seconds)
+    warnings = [f.what for f in survey.findings if f.code in _IMPORTANT]
+    seconds = sum(provenance.seconds.values())
+    return Summary(run.folder, job.metrics.as_dict(), targets, warnings, seconds)
+
+
+def prepare(config: Config, run: Run, survey: Survey, progress: Progress = no_progress) -> Job:
+    """Build the evidence, or read that of a resumed run, and place the deposits."""
+    done = run.done("evidence")
+    evidence = _evidence_of(run) if done else build_evidence(survey, config)
+    window = config.sampling.window
+    require_window_fits(evidence.grid, window)
+    places = place_deposits(survey.deposits, evidence, window, survey.findings)
+    report_gaps(evidence, window, survey.findings)
+    job = Job(config, run, survey, evidence, places, progress)
+    _check_first_fits(job)
+    if done:
+        survey.findings.items[:] = _findings_of(run)
+    else:
+        with run.stage("evidence") as folder:
+            write_evidence(evidence, folder / "evidence")
+            write_json(folder / "checks.json", checks(survey))
+            text = to_toml(config.model_copy(update={"output": Path(".")}))
+            (folder / "run.toml").write_text(text, encoding="utf-8")
+    return job
+
+
+def _evidence_of(run: Run) -> Evidence:
+    """The evidence of an interrupted run."""
+    try:
+        return read_evidence(run.folder / "evidence")
+    except OrecastError as error:
+        remedy = "the finished evidence is broken: run with --overwrite"
+        raise RunError(error.what, where=error.where, remedy=remedy) from None
+
+
+def _findings_of(run: Run) -> list[Finding]:
+    """The findings of an interrupted run, from its ``checks.json``."""
+    path = run.folder / "checks.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [Finding(**(f | {"level": Level(f["level"])})) for f in content["findings"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(
+            "cannot be read, so the run cannot be resumed",
+            where=str(path),
+            remedy="run with --overwrite",
+        ) from None
+
+
+def _check_first_fits(job: Job) -> None:
+    """Raise every error of the settings before anything is written or trained."""
+    if job.config.targets.tiles is not None:
+        job.evidence.grid.numbered_tiles(*job.config.targets.tiles, where="targets.tiles")
+    recipe = model_recipe(job.config, job.evidence, job.survey.barren)
+    places, evidence, model = job.places.sampling, job.evidence, job.config.model.name
+    classical = model in registry.entries("orecast.models.classical")
+    _require_used(job.config, recipe, classical=classical)
+    _require_memory(job)
+    if job.survey.deposits is None:
+        _require_unlabelled(job.config, recipe)
+        job.protocol("negative-draws")
+        return
+    folds = job.protocol("spatial").folds(places, evidence.reach)
+    fits = [*((places.take(fold.train), fold.hidden) for fold in folds), (places, None)]
+    errors = []
+    for ore, hidden in fits:
+        try:
+            windows, rows, growth = recipe.check_fit(evidence, ore, hidden=hidden, seed=job.seed)
+        except ThresholdError as error:  # the remedy must work for all folds
+            errors.append(error)
+    if errors:
+        raise min(errors, key=lambda error: error.largest)
+    if growth is not None:
+        _warn_idle(growth, job.survey.findings)
+    if recipe.weight is not None:
+        _warn_reversed(job, recipe.weight)
+    if classical:  # these fit in a moment
+        recipe.model().fit(windows, rows.y, rows.group, seed=job.seed)
+    if job.config.validation.protocol != "spatial":
+        _check_protocol(job, recipe)
+
+
+def _require_memory(job: Job) -> None:
+    """Raise CapacityError where the scores of all seeds and passes do not fit into memory."""
+    uncertainty, cells = job.config.uncertainty, int(job.evidence.valid.sum())
+    seeds = uncertainty.seeds
+    passes = uncertainty.dropout or job.config.model.options.get("passes") or 1
+    size = seeds * passes * cells * _SCORE_BYTES
+    more = max(seeds, passes)
+    require_memory(
+        size,
+        f"{seeds * passes:,} scores of each of {cells:,} cells",
+        where="uncertainty.seeds" if seeds > passes else "uncertainty.dropout",
+        remedy=lambda fits: f"set it to {max(1, int(more * fits / size))} or less",
+    )
+
+
+def _warn_idle(growth: Growth, findings: Findings) -> None:
+    """Warn about steps of growth that would add nothing."""
+    for made in growth.made:
+        if made.n == 0:
+            kind = "ore" if made.label else "barren"
+            findings.warning(
+                "idle-growth",
+                "sampling.grow",
+                f"a step adds no {kind} window: there are already as many",
+                remedy="ask for more by times or n, or leave the step out",
+            )
+
+
+def _warn_reversed(job: Job, name: str) -> None:
+    """Warn if the layer that weighs knowledge is lower at the deposits than elsewhere."""
+    layer = job.evidence.layer(name)
+    at_deposits = float(np.nanmean(layer[tuple(job.places.sampling.at.T)]))
+    overall = float(np.nanmean(layer[job.evidence.valid]))
+    if at_deposits < overall:
+        job.survey.findings.warning(
+            "weight-reversed",
+            "model.weight",
+            f"{name!r} is lower at the known deposits ({at_deposits:.4g}) than over the map "
+            f"({overall:.4g}): as a weight it works against the deposits",
+            remedy="name a layer that is high where ore is likelier",
+        )
+
+
+def _check_protocol(job: Job, recipe: Recipe) -> None:
+    """Cut the folds of another protocol than ``spatial``; raises where that is impossible."""
+    places, evidence = job.places.sampling, job.evidence
+    protocol = job.protocol(job.config.validation.protocol)
+    if isinstance(protocol, NegativeDrawsProtocol):
+        if recipe.labels:
+            raise ConfigError(
+                f"negative-draws is for models that use no deposits; {job.config.model.name} "
+                "learns from deposits",
+                where="validation.protocol",
+                remedy='choose another protocol, or a detector such as "isolation-forest"',
+            )
+        nearest = np.unique(nearest_samples(places.at, job.geometry), axis=0)
+        protocol.folds(Sampling.of(nearest, 1.0), evidence.reach)
+        return
+    if isinstance(protocol, Paper):
+        grown, _ = recipe.labelled_rows(evidence, places, evidence.valid, job.seed)
+        places = protocol.rows(grown)
+    protocol.folds(places, evidence.reach)[0]
+
+
+def _require_used(config: Config, recipe: Recipe, *, classical: bool) -> None:
+    """Raise ConfigError for settings that have no effect on the configured model."""
+    if config.model.weight is not None and not recipe.guided:
+        raise ConfigError(
+            f"{config.model.name} uses no weight layer",
+            where="model.weight",
+            remedy="leave it out, or choose a model that uses one, such as gk-dcn",
+        )
+    if classical:
+        for key in ("pretrain", "trim"):
+            if getattr(config.training, key):
+                raise ConfigError(
+                    f"{config.model.name} is not a network and is not trained in epochs",
+                    where=f"training.{key}",
+                    remedy="leave it out, or choose a network, such as resnet18",
+                )
+    if recipe.labels:
+        return
+    if config.sampling.grow:
+        raise ConfigError(
+            f"windows are grown by their labels, and {config.model.name} uses no labels",
+            where="sampling.grow",
+            remedy="leave it out, or choose a model that learns from deposits",
+        )
+    if config.screening.method != "none":
+        raise ConfigError(
+            f"screening by {config.screening.method} learns from deposits, and "
+            f"{config.model.name} uses no deposits",
+            where="screening.method",
+            remedy='set it to "none", or choose a model that learns from deposits',
+        )
+
+
+def _require_unlabelled(config: Config, recipe: Recipe) -> None:
+    """Raise ConfigError where the survey has no deposits but the model or protocol needs them."""
+    if recipe.labels:
+        raise ConfigError(
+            f"{config.model.name} learns from deposits, and the survey names none",
+            where="model.name",
+            remedy='add [deposits], or choose a detector such as "isolation-forest"',
+        )
+    if config.validation.protocol not in ("spatial", "negative-draws"):
+        raise ConfigError(
+            "the survey names no deposits, so none can be held out",
+            where="validation.protocol",
+            remedy="leave it out; deposits named as [held_back] are scored anyway",
+        )

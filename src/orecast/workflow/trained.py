@@ -1,21 +1,104 @@
-"""The layers of another survey, made in the same way as the model's training layers."""
+"""The model of a finished run, and the layers of another survey made as in its training."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orecast.config import Composition, Config, Section
-from orecast.errors import ConfigError, InputError, ModelError
-from orecast.evidence import Evidence, build_evidence
+from orecast.errors import ConfigError, InputError, ModelError, RunError
+from orecast.evidence import Evidence, build_evidence, read_evidence
+from orecast.mapping import read_raster
+from orecast.metrics import Metrics
+from orecast.report.reading import open_run
+from orecast.run import file_hash, verify_finished
+from orecast.sampling import WEIGHT
 from orecast.survey import Survey, read_survey
+from orecast.validation.fitted import Saved, read_fitted
+from orecast.workflow.choosing import resolve_auto
 from orecast.workflow.places import require_window_fits
-from orecast.workflow.predict.scores import Trained
-from orecast.workflow.run.choosing import chosen
+
+_NEEDED = ("run.toml", "metrics.json", "checks.json", "evidence/evidence.json", "folds.tif")
+_MADE = {  # kinds of layers that are made when a recipe is fitted, not from the survey
+    "detector": "scores of detectors that are fitted to the run's own map (model.channels)",
+    WEIGHT: "the weight of geological knowledge, fitted to the run's own deposits",
+}
+_BY_POSITION = ("deposit-distance", "random")  # these score a cell by its position
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its configuration, evidence, fitted recipe, metrics and elements.
+
+    ``folds`` ``(n,)`` are the folds of the places of ``saved``; ``files`` are the files that a
+    prediction depends on, each with its hash.
+    """
+
+    config: Config
+    evidence: Evidence
+    saved: Saved
+    metrics: Metrics
+    symbols: tuple[str, ...]
+    folds: NDArray[np.float32]
+    files: list[dict[str, str]]
+
+    @property
+    def thresholds(self) -> tuple[float, float, float]:
+        """Lowest scores of classes A, B and C on the run's own map; infinite for an empty class."""
+        lowest = self.metrics.classes.thresholds
+        a, b, c = (float("inf") if value is None else float(value) for value in lowest)
+        return a, b, c
+
+
+def read_trained(folder: Path) -> Trained:
+    """Read a finished run's folder, wherever it was moved; its survey is not needed.
+
+    Raises RunError where the folder holds no finished run, or one without deposits, ModelError
+    where its model does not apply to another area.
+    """
+    verify_finished(folder)
+    run = open_run(folder)
+    if run.metrics.anomalies:
+        raise RunError(
+            "the run used no deposits; its map is the mean of several models of its own area",
+            where=str(folder),
+            remedy="use orecast run on the other survey: it needs no deposits either",
+        )
+    model = run.config.model
+    for name in (model.name, *model.options.get("members", ())):
+        if name in _BY_POSITION:
+            raise ModelError(
+                f"{name} scores a cell by its position, so it does not apply to another area",
+                where="model.name",
+                remedy="train a model that reads layers",
+            )
+    saved = read_fitted(folder / "model")
+    for name, kind in zip(saved.names, saved.kinds, strict=True):
+        if kind in _MADE and not (kind == WEIGHT and saved.guidance is not None):
+            raise ModelError(
+                f"the model reads {name}: {_MADE[kind]}. It is not saved with the model",
+                where="model",
+                remedy="to predict other areas, train the model without it",
+            )
+    paths = [folder / name for name in _NEEDED]
+    paths += sorted(path for path in (folder / "model").rglob("*") if path.is_file())
+    fold = read_raster(folder / "folds.tif").values
+    return Trained(
+        run.config,
+        read_evidence(folder / "evidence"),
+        saved,
+        run.metrics,
+        tuple(element["symbol"] for element in run.checks["survey"]["elements"]),
+        fold[tuple(saved.rows.at.T)],
+        [{"path": p.relative_to(folder).as_posix(), "sha256": file_hash(p)} for p in paths],
+    )
+
 
 LEARNED = (
     *("seed", "screening", "sampling", "validation"),
@@ -24,38 +107,33 @@ LEARNED = (
 """Tables and keys of a configuration that set the training; a prediction uses the run's."""
 
 
-def as_learned(config: Config, mine: Config) -> Config:
-    """The other survey's configuration with the run's training settings."""
-    return config.model_copy(update={name: getattr(mine, name) for name in LEARNED})
-
-
 def learned_otherwise(config: Config, mine: Config) -> dict[str, Any]:
     """Training keys that are given and differ from the run's, each with the run's value.
 
     ``auto`` is replaced by its model before the comparison.
     """
-    asked = chosen(config.model_copy(update={"deposits": mine.deposits}))
-    found: dict[str, Any] = {}
+    resolved = resolve_auto(config.model_copy(update={"deposits": mine.deposits}))
+    differing: dict[str, Any] = {}
     for name in LEARNED:
         table, then = getattr(config, name), getattr(mine, name)
         if not isinstance(table, Section):
             if name in config.model_fields_set and table != then:
-                found[name] = then
+                differing[name] = then
             continue
         for key in type(table).model_fields:
             value = getattr(then, key)
-            if key in table.model_fields_set and getattr(getattr(asked, name), key) != value:
-                found[f"{name}.{key}"] = value
-    return found
+            if key in table.model_fields_set and getattr(getattr(resolved, name), key) != value:
+                differing[f"{name}.{key}"] = value
+    return differing
 
 
 def refuse_set(settings: Sequence[str], otherwise: Mapping[str, Any]) -> None:
     """Raise ConfigError where one of the settings, ``key=value``, would change the training."""
-    asked = [setting.partition("=")[0].strip().split(".")[:2] for setting in settings]
+    given = [setting.partition("=")[0].strip().split(".")[:2] for setting in settings]
     refused = {
         key: value
         for key, value in otherwise.items()
-        if any(key.split(".")[: len(words)] == words for words in asked)
+        if any(key.split(".")[: len(words)] == words for words in given)
     }
     if refused:
         raise ConfigError(
@@ -98,27 +176,22 @@ def as_trained(config: Config, trained: Trained) -> Config:
     list of parts is given: these would make different layers with the same names.
     """
     mine = trained.config
-    config = as_learned(config, mine)
     parts = mine.composition.parts
     if parts is None and mine.composition.transform in _LOG_RATIOS:
         parts = list(trained.symbols)
     composition = mine.composition.model_copy(update={"parts": parts})
     size = trained.evidence.grid.cell_size[0]
     evidence = mine.evidence.model_copy(update={"cell_size": size, "layers": None})
-    found = config.model_copy(
-        update={
-            "composition": _filled(config.composition, composition),
-            "evidence": _filled(config.evidence, evidence),
-        }
-    )
+    changes: dict[str, Any] = {name: getattr(mine, name) for name in LEARNED}
+    changes["composition"] = _filled(config.composition, composition)
+    changes["evidence"] = _filled(config.evidence, evidence)
     if config.faults is not None and mine.faults is not None:
         names = ("distance", "rings", "density", "intersections")
-        found = found.model_copy(update={"faults": _filled(config.faults, mine.faults, names)})
+        changes["faults"] = _filled(config.faults, mine.faults, names)
     if config.geology is not None and mine.geology is not None:
-        geology = _filled(config.geology, mine.geology, ("coding", "classes"))
-        found = found.model_copy(update={"geology": geology})
-    _require_composition(found.composition, composition)
-    return found
+        changes["geology"] = _filled(config.geology, mine.geology, ("coding", "classes"))
+    _require_composition(changes["composition"], composition)
+    return config.model_copy(update=changes)
 
 
 def read_other(config: Config, trained: Trained) -> Survey:
@@ -150,13 +223,20 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
     ModelError where a layer is missing, with both lists, or has another unit, radius or legend;
     InputError where the survey lacks parts of the composition.
     """
-    _require_parts(survey, config)
-    asked: dict[str, Section] = {
-        "evidence": config.evidence.model_copy(update={"layers": None}),
-    }
+    parts = config.composition.parts or []
+    lacking = [part for part in parts if part not in survey.symbols]
+    if lacking:
+        raise InputError(
+            f"the survey has no {', '.join(lacking)}. The model's log-ratios use "
+            f"{', '.join(parts)}; the survey has {', '.join(survey.symbols)}",
+            where="composition.parts",
+            remedy="map columns that were not recognised in samples.rename, or train a model on "
+            "the parts that both surveys have",
+        )
+    tables: dict[str, Section] = {"evidence": config.evidence.model_copy(update={"layers": None})}
     if config.geology is not None:
-        asked["geology"] = config.geology.model_copy(update={"classes": _EVERY_CLASS})
-    evidence = build_evidence(survey, config.model_copy(update=asked))
+        tables["geology"] = config.geology.model_copy(update={"classes": _EVERY_CLASS})
+    evidence = build_evidence(survey, config.model_copy(update=tables))
     evidence = _with_classes(evidence, trained, survey)
     names = trained.saved.reads
     missing = [name for name in names if name not in evidence.names]
@@ -176,7 +256,14 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
                 where=f"layer {name}",
                 remedy="use the same settings and units in both areas",
             )
-    _require_cell_size(evidence, trained)
+    old, new = trained.evidence.grid.cell_size, evidence.grid.cell_size
+    if trained.saved.size > 1 and not np.allclose(new, old, rtol=_ALIKE):
+        raise ConfigError(
+            f"cells are {new[0]:g} x {new[1]:g} m here, but were {old[0]:g} x {old[1]:g} m in "
+            f"training: a window of {trained.saved.size} cells would cover another distance",
+            where="evidence.cell_size",
+            remedy="leave it out to use the run's, or give rasters of that cell size",
+        )
     require_window_fits(evidence.grid, trained.saved.size)
     return replace(evidence, data=evidence.data[list(names)])
 
@@ -207,41 +294,16 @@ def _require_composition(now: Composition, then: Composition) -> None:
             )
 
 
-def _require_parts(survey: Survey, config: Config) -> None:
-    parts = config.composition.parts or []
-    lacking = [part for part in parts if part not in survey.symbols]
-    if lacking:
-        raise InputError(
-            f"the survey has no {', '.join(lacking)}. The model's log-ratios use "
-            f"{', '.join(parts)}; the survey has {', '.join(survey.symbols)}",
-            where="composition.parts",
-            remedy="map columns that were not recognised in samples.rename, or train a model on "
-            "the parts that both surveys have",
-        )
-
-
-def _require_cell_size(evidence: Evidence, trained: Trained) -> None:
-    """Raise ConfigError for cells of another size if the model's windows have several cells."""
-    then, now = trained.evidence.grid.cell_size, evidence.grid.cell_size
-    if trained.saved.size > 1 and not np.allclose(now, then, rtol=_ALIKE):
-        raise ConfigError(
-            f"cells are {now[0]:g} x {now[1]:g} m here, but were {then[0]:g} x {then[1]:g} m in "
-            f"training: a window of {trained.saved.size} cells would cover another distance",
-            where="evidence.cell_size",
-            remedy="leave it out to use the run's, or give rasters of that cell size",
-        )
-
-
 def _meaning(name: str, evidence: Evidence, config: Config) -> str:
     """What a layer's values mean, in words, to compare them and to show a difference."""
     attributes = evidence.data[name].attrs
     kind, unit = attributes["kind"], attributes["unit"]
     words = f"of kind {kind}" + (f" in {unit}" if unit else "")
-    faults = config.faults
-    if kind == "fault" and faults is not None and name == "fault_rings":
-        words += f", with radii {', '.join(f'{r:g}' for r in faults.rings)} m"
-    if kind == "fault" and faults is not None and name == "fault_density":
-        words += f", within {faults.density:g} m"
+    if kind == "fault" and config.faults is not None:
+        if name == "fault_rings":
+            words += f", with radii {', '.join(f'{r:g}' for r in config.faults.rings)} m"
+        if name == "fault_density":
+            words += f", within {config.faults.density:g} m"
     if kind == "lithology" and name == "geology":
         words += f", {attributes['origin'].partition('first: ')[2]}"
     return words

@@ -1,1 +1,0 @@
-"""Predict another area with a finished run's model."""
