@@ -33,15 +33,13 @@ def test_a_comparison_ends_in_a_table_and_a_page_and_fails_with_its_models(
     assert answer.returncode == 0, answer.stderr
     for words in ("weights-of-evidence", "AUC, paper", "2 cells computed", "comparison.html"):
         assert words in answer.stdout
-    models = "weights-of-evidence,single-layer:layer=Xx"
+    models = "weights-of-evidence,knn:neighbours=1000"
     again = orecast("compare", *asked, "--models", models, "--resume")
     assert again.returncode == 1
     assert "What could not be computed" in again.stdout
     assert "1 cell computed" in again.stdout
     found = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
-    assert [c["model"] for c in found["cells"]] == [
-        *("weights-of-evidence", "single-layer:layer=Xx")
-    ]
+    assert [c["model"] for c in found["cells"]] == [*("weights-of-evidence", "knn:neighbours=1000")]
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(orecast, district, tmp_path):

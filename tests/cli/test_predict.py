@@ -34,7 +34,7 @@ def test_what_is_shown(capsys):
     said = capsys.readouterr().out
     assert "63.4 % of the area lies in the model's area of applicability" in said
     assert "Deposits: 8 places with deposits." in said
-    assert "Deposits held back" not in said
+    assert "Test-only deposits" not in said
     (scored,) = (line for line in said.splitlines() if line.startswith("random-forest  "))
     assert scored.split() == ["random-forest", "81", "71", "to", "91", "0.82", "25", "38"]
     assert "the run recommends [another]" in said

@@ -47,7 +47,7 @@ def test_scores_and_captures_are_shown_where_deposits_were_held_out(capsys, depo
     text = " ".join(shown(capsys, deposits=deposits).split())
     assert "A sentence." in text
     assert "Classes by share of area." in text
-    assert "24 deposits held back rank above 70 % of the final map (60 to 80)." in text
+    assert "24 test-only deposits rank above 70 % of the final map (60 to 80)." in text
     assert ("Held-out deposits: percentile" in text) == bool(deposits)
     assert ("Held-out deposits in each class, by the same rule: A 25 %." in text) == bool(deposits)
     assert "nan" not in text
@@ -117,7 +117,7 @@ def test_a_map_of_anomalies_is_scored_on_the_whole_map(capsys):
         for n, role in [("random-forest", "model"), ("contrast", "baseline")]
     ]
     text = shown(capsys, deposits=0, scores=rows, anomalies=True, undiscovered=None)
-    assert "Deposits held back: percentile among all cells of the map" in " ".join(text.split())
+    assert "Test-only deposits: percentile among all cells of the map" in " ".join(text.split())
     assert "contrast 70 60 to 80" in text
     assert "Held-out" not in text
     assert "recommended" not in text

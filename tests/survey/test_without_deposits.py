@@ -92,11 +92,11 @@ def test_the_counts_and_the_tables_hold_no_deposit(unexplored):
     assert counts["held_back"] is None
     overview = dict(describe(survey)[0].rows)
     assert overview["deposits"] == "none: the run maps anomalies"
-    assert "deposits held back" not in overview
+    assert "test-only deposits" not in overview
 
 
 def test_held_back_deposits_are_counted(unexplored):
     survey = held_back(unexplored).read()
 
     assert checks(survey)["survey"]["held_back"] == 4
-    assert dict(describe(survey)[0].rows)["deposits held back"] == "4; used only to test the map"
+    assert dict(describe(survey)[0].rows)["test-only deposits"] == "4; used only to test the map"

@@ -554,7 +554,7 @@ def test_what_does_nothing_or_the_reverse_is_reported(configured):
         )
     )
     said = " ".join(summary.warnings)
-    assert "a step adds no ore window: there are already as many" in said
+    assert "a step adds no ore windows: the class already has the number asked for" in said
     assert "'fault_distance' is lower at the known deposits" in said
     assert "works against the deposits" in said
 

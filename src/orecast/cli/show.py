@@ -116,7 +116,7 @@ def show_prediction(prediction: Prediction) -> None:
     _show_warnings(prediction.warnings, metrics)
     for title, rows, words in (
         ("Deposits", metrics["scores"], metrics["protocol"]["deposits"]),
-        ("Deposits held back", metrics["undiscovered"], metrics["protocol"]["held_back"]),
+        ("Test-only deposits", metrics["undiscovered"], metrics["protocol"]["held_back"]),
     ):
         if words:
             say(f"{title}: {words}.")
@@ -216,7 +216,7 @@ def _show_scores(metrics: dict[str, Any]) -> None:
     unseen = _first(rows, "unseen")
     if unseen:
         table(
-            "Deposits held back: percentile among all cells of the map",
+            "Test-only deposits: percentile among all cells of the map",
             ["map", "percentile", "95 % interval"],
             map(_percentile, unseen),
         )
@@ -274,12 +274,12 @@ def _show_classes(classes: dict[str, Any]) -> None:
 
 
 def _show_held_back(scores: dict[str, Any] | None) -> None:
-    """Deposits held back, such as the undiscovered ones of a simulated district."""
+    """Test-only deposits, such as the undiscovered ones of a simulated district."""
     if scores is None:
         return
     p, fault = scores["percentile"], scores["fault_distance"]
     words = (
-        f"{scores['n']} deposits held back rank above {_percent(p['value'])} % of the final map "
+        f"{scores['n']} test-only deposits rank above {_percent(p['value'])} % of the final map "
         f"({_percent(p['low'])} to {_percent(p['high'])})"
     )
     if fault is not None:

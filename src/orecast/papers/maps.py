@@ -307,7 +307,7 @@ def _classes(mapped: ScoredMap) -> dict[str, dict[str, float]]:
 
 
 def _in_class_a(study: Study, mapped: ScoredMap) -> tuple[float, float]:
-    """Number of known deposits, and of deposits held back (later discoveries), in class A."""
+    """Number of known deposits, and of test-only deposits (later discoveries), in class A."""
     try:
         values = classify(mapped.score, ClassOptions(rule="histogram")).values
     except ConfigError:

@@ -179,7 +179,7 @@ class Background:
     lithology: Annotated[float, Field(ge=0)] = 1.0
     """How much rocks differ, against random fields of variance one."""
     barren_anomalies: Count = 0
-    """Anomalies without ore: the suite of a halo, or a part of it, on barren ground."""
+    """Anomalies without ore: the suite of a halo, or a part of it, on barren land."""
     barren_strength: Annotated[float, Field(ge=0)] = 1.9
     """Their median strength, as that of the haloes."""
 

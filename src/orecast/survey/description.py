@@ -75,7 +75,7 @@ def describe(survey: Survey) -> list[SummaryTable]:
     if found["barren"] is not None:
         overview.append(("barren places", found["barren"]))
     if found["held_back"] is not None:
-        overview.append(("deposits held back", f"{found['held_back']}; used only to test the map"))
+        overview.append(("test-only deposits", f"{found['held_back']}; used only to test the map"))
     columns = (
         "element",
         "column",

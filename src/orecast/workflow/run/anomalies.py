@@ -32,7 +32,7 @@ MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
 
 
 def map_anomalies(job: Job) -> None:
-    """Map anomalies with a model that uses no deposits; score it on deposits held back.
+    """Map anomalies with a model that uses no deposits; score it on test-only deposits.
 
     The map is the mean of models fitted to different cells; their spread is its uncertainty.
     Deposits of ``[held_back]`` are only scored.

@@ -239,7 +239,7 @@ def explaining(
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> Undiscovered | None:
-    """How the final map, and the distance to faults alone, rank the deposits held back.
+    """How the final map, and the distance to faults alone, rank the test-only deposits.
 
     None without such deposits, or if the map has a value at none of them, which is then noted.
     """

@@ -206,7 +206,7 @@ def _warn_idle(growth: Growth, findings: Findings) -> None:
             findings.warning(
                 "idle-growth",
                 "sampling.grow",
-                f"a step adds no {kind} window: there are already as many",
+                f"a step adds no {kind} windows: the class already has the number asked for",
                 remedy="ask for more by times or n, or leave the step out",
             )
 
