@@ -76,13 +76,6 @@ def _swapped_xy(d):
     d.samples[["X", "Y"]] = d.samples[["Y", "X"]].to_numpy()
 
 
-def _twice_named(d):
-    d.write()
-    text = d.samples.to_csv(index=False).replace("Cu (ppm)", "Au_ppb", 1)
-    _write(d, "twice.csv", text)
-    d.table["samples"]["path"] = "twice.csv"
-
-
 def _ragged(d):
     lines = d.samples.to_csv(index=False).splitlines()
     lines[6] += ",surplus"
@@ -247,7 +240,6 @@ CASES = {
         "export it again",
     ),
     "surplus cells": (_ragged, InputError, "row 7", "6 cells", "quote"),
-    "columns named twice": (_twice_named, InputError, "'Au_ppb'", "repeats names", "rename"),
     "sheet of a csv": (_set("samples", layer="a"), InputError, "samples.csv", "remove"),
     # columns
     "missing column x": (_set("samples", x="Xx", y="Y"), InputError, "'Xx'", "did you mean X"),
@@ -332,14 +324,6 @@ CASES = {
         InputError,
         "deposits.csv",
         "area of use",
-    ),
-    "header of many twins": (
-        _samples_file(
-            "t.csv", b"Au,Cu,Zn,As,Pb,Ag,Ni,Co,Cr,Fe,Mn," * 2 + b"X\n" + b"1," * 22 + b"5\n"
-        ),
-        InputError,
-        "the header repeats names: 'Ag', 'As'",
-        "and 1 more",
     ),
     "infinite position": (_cell("X", 6, "-inf"), InputError, "row 6, column 'X'", "infinite"),
     "limit that is none": (_cell("Au_ppb", 8, "<0"), InputError, "row 8", "'<0'", "missing"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -31,25 +30,6 @@ from orecast.survey.tables import InputTable
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
 _MISFIT = 30.0  # a default unit is doubtful if median and crust differ by this factor
 _TOTAL_PPM = 1_050_000  # rounding and analytical errors can give slightly more than 100 %
-
-
-def lift_units(table: InputTable) -> InputTable:
-    """Move a row of units under the header, as in laboratory certificates, to ``units``.
-
-    The first row has units if its cell names a unit in every column whose header is an element
-    without a unit.
-    """
-    first = table.frame.iloc[0]
-    bare = [
-        c
-        for c in map(str, table.frame.columns)
-        if (h := parse_header(c)) is not None and h.unit is None
-    ]
-    units = {c: unit_named(str(first[c])) for c in bare if isinstance(first[c], str)}
-    named = {c: unit for c, unit in units.items() if unit is not None}
-    if not named or any(unit is None for unit in units.values()):
-        return table
-    return replace(table, frame=table.frame.iloc[1:], units=named)
 
 
 def choose_elements(
@@ -115,7 +95,7 @@ def choose_elements(
         findings.info(
             "units-row",
             str(table.path),
-            f"the row under the header gives the units of {len(table.units)} columns",
+            f"a row at the header gives the units of {len(table.units)} columns",
         )
     report_assumptions(chosen, written, str(table.path), "samples", findings)
     return chosen

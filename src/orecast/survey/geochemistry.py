@@ -110,6 +110,17 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     report_stretch(target, xy, str(table.path), findings)
     elements = choose_elements(table, samples, points.position_columns, findings)
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
+    written = {e.symbol: table.lower[e.column] for e in elements if e.column in table.lower}
+    if added := {symbol: limit for symbol, limit in written.items() if symbol not in limits}:
+        limits |= added
+        findings.info(
+            "limits-row",
+            str(table.path),
+            "a row of the table gives detection limits, and values at or below them are censored: "
+            + ", ".join(f"{symbol} {limit:g}" for symbol, limit in added.items()),
+            "set samples.detection_limits if one is wrong",
+            limits=added,
+        )
     read = _read_elements(elements, table, samples, limits, findings)
     values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
     where = str(table.path)

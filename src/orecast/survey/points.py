@@ -15,7 +15,6 @@ from orecast.arrays import Floats
 from orecast.config import Columns
 from orecast.errors import ConfigError, InputError
 from orecast.grid import crs_name
-from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import numbers
 from orecast.survey.data import Findings, listed
 from orecast.survey.projection import (
@@ -107,7 +106,9 @@ def read_points(
     path = section.path  # type: ignore[attr-defined]  # every section with points has a path
     if is_vector(path):
         return _from_vectors(section, path_setting, findings)
-    table = lift_units(read_table(path, section.layer))
+    table = read_table(path, section.layer)
+    for remark in table.remarks:
+        findings.info("table-layout", str(path), remark)
     pairs = position_pairs(str(c) for c in table.frame.columns)
     pair = _chosen(section, table, pairs, path_setting)
     x = numbers(table.column(pair.x, f"{path_setting}.x"), table, missing)

@@ -16,7 +16,6 @@ from orecast.config import Samples, path_text
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
 from orecast.run import holds_run
-from orecast.survey.analytes import lift_units
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
 from orecast.survey.data import listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
@@ -231,7 +230,7 @@ def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]
     found: list[tuple[InputTable, dict[str, Any]]] = []
     for number, name in enumerate(names):
         try:
-            table = lift_units(read_table(path, name))
+            table = read_table(path, name)
         except InputError:
             continue  # empty, or not a table
         if position_pairs(str(c) for c in table.frame.columns):
@@ -240,7 +239,7 @@ def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]
                 draft.notes.append(
                     f'{path.name}: sheet {name!r} has position columns; layer = "{name}"'
                 )
-    return found or [(lift_units(read_table(path)), {})]
+    return found or [(read_table(path), {})]
 
 
 def _position(table: InputTable, draft: Draft) -> dict[str, Any] | None:
@@ -291,6 +290,7 @@ def _numbers(table: InputTable, pair: Pair) -> tuple[Floats, Floats]:
 
 def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft) -> None:
     """Propose a table as samples if it has three elements or more, else as deposits."""
+    draft.notes += [f"{table.path.name}: {remark}" for remark in table.remarks]
     if place is None:
         return
     columns = [str(c) for c in table.frame.columns]

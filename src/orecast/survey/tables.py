@@ -13,9 +13,9 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from orecast.errors import InputError, nearest, require_among
 from orecast.survey.data import listed
+from orecast.survey.elements import unit_named
+from orecast.survey.layout import Layout, delimiter_named, find_layout, is_number, width_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,8 @@ _DECIMAL_COMMA = re.compile(r"\s*[<>]?\s*[-+]?\d+,\d+\s*")
 _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _HEAD_ROWS, _HEAD_CHARACTERS, _HEAD_LINES = 100, 200_000, 10
+_SHARE_OF_ROWS = 0.6  # that have the table's number of cells; the others are titles and footers
+_FEWEST_COLUMNS = 4  # of a table in which a line of text is no row
 
 # The most rows that a sheet can hold.
 _LAST_ROW = 1_048_576
@@ -55,7 +59,11 @@ class InputTable:
     decimal: str = "."
     how: str = ""  # encoding and delimiter, in words
     row_word: str = "row"
-    units: Mapping[str, str] = field(default_factory=dict)  # by column, from a row under the header
+    units: Mapping[str, str] = field(default_factory=dict)  # by column, from rows at the header
+    lower: Mapping[str, float] = field(default_factory=dict)  # detection limits, likewise
+    upper: Mapping[str, float] = field(default_factory=dict)  # upper limits, likewise
+    methods: Mapping[str, str] = field(default_factory=dict)  # of analysis, likewise
+    remarks: tuple[str, ...] = ()  # what was decided about the table's parts
     sheets: tuple[str, ...] = ()  # of a workbook with several sheets, if none was chosen
 
     def where(self, *, column: str | None = None, row: Any = None) -> str:
@@ -247,19 +255,24 @@ def decoded(raw: bytes) -> tuple[str, str]:
 
 
 def delimiter_of(text: str) -> str | None:
-    """The delimiter that splits header and first rows into equally many, and most, columns.
+    """The delimiter that splits header and most rows into equally many, and most, columns.
 
     >>> delimiter_of("Au;Cu;x\\n1,5;2,5;3,5\\n")
     ';'
     """
+    for line in io.StringIO(text, newline=None):
+        if line.strip():
+            if named := delimiter_named(line.strip()):
+                return named
+            break
     best, most = None, 1
     for delimiter in _DELIMITERS:
         rows = _head(text, delimiter)
-        widths = Counter(len(row) for row in rows[1:])
-        columns = len(rows[0]) if rows else 0
-        agreeing = widths[columns] + widths[columns + 1]  # rows may end with a delimiter
-        if columns > most and agreeing >= 0.8 * (len(rows) - 1):
-            best, most = delimiter, columns
+        width, share = width_of(rows)
+        if width > most and share >= _SHARE_OF_ROWS:
+            header = len(rows[find_layout(rows).header])
+            if header in (width, width + 1):
+                best, most = delimiter, width
     return best
 
 
@@ -276,32 +289,26 @@ def _beginning(text: str) -> str:
 
 
 def _head(text: str, delimiter: str) -> list[list[str]]:
+    """The first rows of a text, blank ones among them."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == " "
     )
-    rows: list[list[str]] = []
     try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append(row)
-            if len(rows) > _HEAD_ROWS:
-                break
+        return [row for _, row in zip(range(_HEAD_ROWS), reader, strict=False)]
     except csv.Error:
         return []
-    return rows
 
 
 def _widths(text: str) -> str:
     """In words: the cells of header and rows, by the delimiter that gives the most."""
-    heads = {d: rows for d in _DELIMITERS if len(rows := _head(text, d)) > 1}
+    heads = {d: rows for d in _DELIMITERS if len(rows := [r for r in _head(text, d) if r]) > 1}
     if not heads:
         most = csv.field_size_limit()
         return f": a cell holds more than {most:,} characters" if len(text) > most else ""
     delimiter, (header, *rows) = max(heads.items(), key=lambda item: len(item[1][0]))
-    width = Counter(map(len, rows)).most_common(1)[0][0]
     return (
         f": by {_DELIMITER_NAMES[delimiter]} the header has {len(header):,} cell(s), "
-        f"most rows {width:,}"
+        f"most rows {width_of(rows)[0]:,}"
     )
 
 
@@ -338,16 +345,25 @@ def _read_text(path: Path) -> InputTable:
     how = f"{encoding}, delimited by {_DELIMITER_NAMES[delimiter]}"
     if decimal == ",":
         how += ", decimal comma"
-    return InputTable(path, _delimited(path, text, delimiter, decimal), decimal, how)
+    rows = _head(beginning, delimiter)
+    layout = find_layout(rows)
+    names, remarks = column_names(rows[layout.header], layout.methods)
+    frame = _delimited(path, text, delimiter, decimal, names, layout.data)
+    frame, footer = _without_footer(frame)
+    table = InputTable(path, frame, decimal, how, remarks=(*remarks, *footer))
+    return _described(table, layout, rows)
 
 
-def _delimited(path: Path, text: str, delimiter: str, decimal: str) -> pd.DataFrame:
+def _delimited(
+    path: Path, text: str, delimiter: str, decimal: str, names: list[str], data: int
+) -> pd.DataFrame:
+    """The rows from the row ``data`` on, with their lines in the file as index."""
     import pandas as pd
 
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=delimiter == " ")
-    header = next(row for row in reader if any(cell.strip() for cell in row))
-    names = _names(path, header)
+    for _ in range(data):
+        next(reader, None)
     try:
         frame = pd.read_csv(
             stream,
@@ -398,15 +414,24 @@ def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     if not rows:
         remedy = _choose_sheet(several or tuple(names))
         raise InputError("the sheet is empty", where=str(path), remedy=remedy)
-    (_, header), *body = rows.items()
+    head = [
+        ["" if pd.isna(cell) else str(cell) for cell in rows.get(k, [])]
+        for k in range(1, _HEAD_ROWS)
+    ]
+    layout = find_layout(head)
+    body = [(number, row) for number, row in rows.items() if number > layout.data]
     numbers = [number for number, _ in body]
     columns = ([row[i] if i < len(row) else np.nan for _, row in body] for i in range(width))
     # column by column: together, one column of mixed types would decide for all
     kinds = (pd.Series(cells, index=numbers, dtype=object).infer_objects() for cells in columns)
     frame = pd.DataFrame(dict(enumerate(kinds)), index=numbers)
-    texts = ["" if pd.isna(cell) else str(cell) for cell in header]
-    frame.columns = pd.Index(_names(path, texts + [""] * (width - len(texts))))
-    return InputTable(path, frame, how=f"sheet {sheet or names[0]!r}", sheets=several)
+    texts = head[layout.header]
+    header, remarks = column_names(texts + [""] * (width - len(texts)), layout.methods)
+    frame.columns = pd.Index(header)
+    frame, footer = _without_footer(frame)
+    how = f"sheet {sheet or names[0]!r}"
+    table = InputTable(path, frame, how=how, sheets=several, remarks=(*remarks, *footer))
+    return _described(table, layout, head)
 
 
 @contextmanager
@@ -485,19 +510,91 @@ def _read_parquet(path: Path) -> InputTable:
 
     with library_errors("the Parquet file cannot be opened", path, "write it again"):
         frame = pd.read_parquet(path)
-    frame.columns = pd.Index(_names(path, [str(c) for c in frame.columns]))
+    names, remarks = column_names([str(c) for c in frame.columns], {})
+    frame.columns = pd.Index(names)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return InputTable(path, frame, how="Parquet")
+    return InputTable(path, frame, how="Parquet", remarks=tuple(remarks))
 
 
-def _names(path: Path, header: list[str]) -> list[str]:
-    """Column names without outer blanks; a column without a name gets its number."""
-    stripped = [" ".join(name.split()) for name in header]
-    twice = [name for name, n in Counter(stripped).items() if n > 1 and name]
-    if twice:
-        raise InputError(
-            f"the header repeats names: {listed([repr(n) for n in sorted(twice)])}",
-            where=f"{path}, column {sorted(twice)[0]!r}",
-            remedy="rename the columns so that each name occurs once",
+def column_names(header: Sequence[str], methods: Mapping[int, str]) -> tuple[list[str], list[str]]:
+    """Column names without outer blanks, each once; and remarks on those that were changed.
+
+    A column without a name gets its number. Of columns with one name, each gets its method, or
+    else its count.
+
+    >>> column_names(["Cu", "Cu", "", "Zn"], {0: "ME-MS61", 1: "OG62"})[0]
+    ['Cu ME-MS61', 'Cu OG62', 'column 3', 'Zn']
+    """
+    plain = [" ".join(name.split()) or f"column {i + 1}" for i, name in enumerate(header)]
+    times = Counter(plain)
+    names: list[str] = []
+    for i, name in enumerate(plain):
+        new = f"{name} {methods[i]}" if times[name] > 1 and i in methods else name
+        count = 2
+        while new in names or (new != name and new in times):
+            new = f"{name} ({count})"
+            count += 1
+        names.append(new)
+    changed = [repr(new) for name, new in zip(plain, names, strict=True) if new != name]
+    if not changed:
+        return names, []
+    twice = sorted(repr(name) for name, n in times.items() if n > 1)
+    return names, [f"the header repeats {listed(twice)}: the columns are named {listed(changed)}"]
+
+
+def _without_footer(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """A table without the lines of text below its data, and a remark that quotes them."""
+    if frame.shape[1] < _FEWEST_COLUMNS:
+        return frame, []
+    end = len(frame)
+    while end > 1 and (texts := _only_text(frame.iloc[end - 1])) is not None and len(texts) <= 2:
+        end -= 1
+    if end == len(frame):
+        return frame, []
+    quoted = [" ".join(_only_text(row) or []) for _, row in frame.iloc[end:].iterrows()]
+    remark = f"ignored {len(quoted)} line(s) below the data: {listed([repr(q) for q in quoted])}"
+    return frame.iloc[:end].infer_objects(), [remark]
+
+
+def _only_text(row: pd.Series[Any]) -> list[str] | None:
+    """The cells of a row where all are text; None where one is a number."""
+    cells = [str(cell) for cell in row.dropna()]
+    return None if any(map(is_number, cells)) else cells
+
+
+def _limit(cell: str, decimal: str) -> float:
+    """The number in a cell of limits, such as ``<0.5`` or ``10 000``; NaN where there is none."""
+    digits = re.sub(r"[^0-9.,e-]", "", cell.lower()).replace("," if decimal == "." else ".", "")
+    try:
+        return abs(float(digits.replace(decimal, ".")))
+    except ValueError:
+        return np.nan
+
+
+def _described(table: InputTable, layout: Layout, rows: Sequence[Sequence[str]]) -> InputTable:
+    """A table with the units, methods and limits of its layout by column name."""
+    names = [str(c) for c in table.frame.columns]
+    skipped = [k for k in range(layout.header) if any(cell.strip() for cell in rows[k])]
+    remarks = list(table.remarks)
+    if skipped:
+        first = " ".join(cell for cell in rows[skipped[0]] if cell.strip())[:60]
+        remarks.append(
+            f"the header is row {layout.header + 1}; the rows above it ({first!r} …) are not data"
         )
-    return [name or f"column {i + 1}" for i, name in enumerate(stripped)]
+
+    def named(cells: Mapping[int, str]) -> dict[str, str]:
+        return {names[j]: cell for j, cell in cells.items() if j < len(names)}
+
+    units = {c: unit for c, cell in named(layout.units).items() if (unit := unit_named(cell))}
+    lower, upper = (
+        {c: value for c, cell in named(cells).items() if (value := _limit(cell, table.decimal)) > 0}
+        for cells in (layout.lower, layout.upper)
+    )
+    return replace(
+        table,
+        units=units,
+        lower=lower,
+        upper=upper,
+        methods=named(layout.methods),
+        remarks=tuple(remarks),
+    )
