@@ -44,7 +44,8 @@ _BEFORE = re.compile(rf"(?:{_LETTER.format(1)})\.?[ :]*(?=[-+\d])", re.I)
 _AFTER = re.compile(rf"(?<=[\d°'\"m .])[ ]*(?:{_LETTER.format(2)})\.?$", re.I)
 _LETTERED = re.compile(  # 116d14m19s, 116 deg 14 min 19 sec
     r"(\d+(?:[.,]\d+)?) ?d(?:eg(?:rees?)?)?\.?(?: ?(\d+(?:[.,]\d+)?) ?m(?:in(?:utes?)?)?\.?"
-    r"(?: ?(\d+(?:[.,]\d+)?) ?s(?:ec(?:onds?)?)?\.?)?)?(?![a-z])",
+    r"(?: ?(\d+(?:[.,]\d+)?) ?s(?:ec(?:onds?)?)?\.?)?)?"
+    r"(?![a-df-mo-rt-vx-z])",
     re.I,
 )
 _SEXAGESIMAL = re.compile(
@@ -61,7 +62,7 @@ _POINT = re.compile(
     re.I,
 )
 _WKT = re.compile(
-    r"\s*(?:SRID\s*=\s*\d+\s*;)?\s*((?:MULTI)?(?:POINT|LINESTRING|POLYGON)|GEOMETRYCOLLECTION)\b"
+    r"\s*(?:SRID\s*=\s*\d+\s*;)?\s*((?:MULTI)?(?:POINT|LINESTRING|POLYGON)|GEOMETRYCOLLECTION)"
     r"\s*(?:ZM|Z|M)?\s*(?:\(|EMPTY)",
     re.I,
 )
@@ -75,6 +76,7 @@ class Coordinates:
     how: tuple[str, ...] = ()
     example: str = ""  # the first text that was converted
     degrees: bool = False  # some are written with minutes or with a degree sign
+    thousands: str = ""  # the mark of thousands
 
 
 def read_coordinates(
@@ -104,7 +106,8 @@ def read_coordinates(
             _refuse_infinite(values, cells, table)
         return Coordinates(np.where(np.isinf(values), np.nan, values))
     number, texts = pd.factorize(cells.astype("str").where(cells.notna(), ""))
-    each = _Texts([" ".join(str(t).translate(_PLAIN).split()) for t in texts], table, degrees)
+    plain = [" ".join(str(t).translate(_PLAIN).split()) for t in texts]
+    each = _Texts(plain, table, degrees, _east_is_o(str(cells.name)))
     values = np.array(
         [
             np.nan if text.casefold() in _ABSENT or text.casefold() in codes else value
@@ -126,7 +129,9 @@ def read_coordinates(
             where=table.where(column=str(cells.name)),
             remedy="exchange x and y, or correct the letters",
         )
-    return Coordinates(values[number], tuple(each.how), each.example, bool(each.angles))
+    return Coordinates(
+        values[number], tuple(each.how), each.example, bool(each.angles), each.thousands
+    )
 
 
 def _as_code(code: str | float) -> str | float:
@@ -139,7 +144,7 @@ def _as_code(code: str | float) -> str | float:
 class _Texts:
     """Numbers of different texts of one column, and how they are written."""
 
-    def __init__(self, texts: list[str], table: Table, degrees: bool) -> None:
+    def __init__(self, texts: list[str], table: Table, degrees: bool, o: str) -> None:
         self.texts = texts
         self.how: dict[str, None] = {}
         self.example = ""
@@ -147,7 +152,7 @@ class _Texts:
         self.degrees = degrees
         parts = [_split(text) for text in texts]
         found = {letter for letter, _ in parts if letter}
-        self.west = _meaning_of_o(found)
+        self.west = _meaning_of_o(found) or o
         bodies = [body for _, body in parts]
         self.thousands, self.decimal = _marks(bodies, table.decimal, degrees)
         self.angles: set[int] = set()  # numbers of the texts that are certainly degrees
@@ -234,6 +239,14 @@ def _split(text: str) -> tuple[str, str]:
 def _meaning_of_o(letters: set[str]) -> str:
     """``W`` where the other letter is E, ``E`` where it is W, nothing where it is unknown."""
     return "W" if "E" in letters else "E" if "W" in letters else ""
+
+
+def _east_is_o(header: str) -> str:
+    """``E`` for a German header, in which O is east, ``W`` for a Spanish or Italian one."""
+    header = header.lower()
+    if re.search(r"l(?:ä|ae)nge|ost", header):
+        return "E"
+    return "W" if re.search(r"longitud(?:ine)?(?![a-z])|o[uv]?este?(?![a-z])", header) else ""
 
 
 def _marks(texts: Sequence[str], decimal: str, degrees: bool) -> tuple[str, str]:

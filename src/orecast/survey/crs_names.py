@@ -225,7 +225,7 @@ def _named(name: str) -> CRS | None:
 
 
 def words_of_crs(crs: CRS) -> CrsWords | None:
-    """The words of a CRS that is one zone of several; None for any other CRS.
+    """The words of a CRS with a known datum that is geographic or one zone; None for any other.
 
     >>> words_of_crs(CRS.from_epsg(28350))
     CrsWords(code=None, datum='GDA94', zone=50, south=True, band='')
@@ -234,6 +234,8 @@ def words_of_crs(crs: CRS) -> CrsWords | None:
     known = crs_with_code(code) if code else None
     name = (known or crs).name
     for datum, described in _DATUMS.items():
+        if code == described.geographic:
+            return CrsWords(datum=datum)
         pattern = re.escape(described.zones)
         for field, part in (("z", r"(?P<z>\d+)"), ("h", "(?P<h>[NS])"), ("t", "(?:3-degree )?")):
             pattern = pattern.replace(re.escape(f"{{{field}}}"), part)

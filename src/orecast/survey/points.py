@@ -14,6 +14,7 @@ from orecast.arrays import Floats
 from orecast.config import Columns
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, crs_name
+from orecast.survey.coarse import MOST_DUPLICATES, crowded
 from orecast.survey.coordinates import holds_wkt, read_coordinates, read_wkt
 from orecast.survey.data import Findings, listed
 from orecast.survey.position_names import (
@@ -115,18 +116,16 @@ def _located(
         xy, code = read_wkt(frame[pair.x], table)
         return _Located(xy, (f"column {pair.x!r} holds points in WKT",), code)
     degrees = pair.kind == "degrees"
-    columns, how, sexagesimal = [], [], False
-    for column, direction in ((pair.x, "x"), (pair.y, "y")):
-        found = read_coordinates(
-            frame[column],
-            table,
-            missing,
-            "x" if direction == "x" else "y",
-            degrees=degrees,
-            strict=strict,
-        )
+    read = (
+        read_coordinates(frame[pair.x], table, missing, "x", degrees=degrees, strict=strict),
+        read_coordinates(frame[pair.y], table, missing, "y", degrees=degrees, strict=strict),
+    )
+    columns, how = [], []
+    for found, column in zip(read, (pair.x, pair.y), strict=True):
         values = found.values
-        sexagesimal |= found.degrees
+        if not found.how and "." in (read[0].thousands, read[1].thousands) and _thousands(values):
+            values = values * 1000  # 421.027 beside 6.652.163
+            how.append(f"{column!r} has thousands marks, as the other column")
         if found.how:
             how.append(f"{column!r} has {' and '.join(found.how)}, such as {found.example!r}")
         side = side_of(column)
@@ -135,10 +134,24 @@ def _located(
             how.append(f"{column!r} counts to the {'south' if side == 'S' else 'west'}")
         columns.append(values)
     xy = np.column_stack(columns)
+    if degrees and (xy[:, 0] > 180).any() and np.nanmax(xy[:, 0]) <= 360 and _all_east(xy):
+        xy[:, 0] = (xy[:, 0] + 180) % 360 - 180
+        how.append(f"{pair.x!r} counts from 0 to 360")
     if unit_of(pair) == "kilometres" and np.nanmax(np.abs(xy), initial=0) < 20_000:
         xy = xy * 1000
         how.append(f"{pair.columns} are in kilometres")
-    return _Located(xy, tuple(how), degrees=sexagesimal)
+    return _Located(xy, tuple(how), degrees=any(found.degrees for found in read))
+
+
+def _thousands(values: Floats) -> bool:
+    """Whether numbers may be whole thousands and hundreds, such as 421.027 for 421,027."""
+    values = values[np.isfinite(values)]
+    return bool(len(values)) and float(np.abs(values).max()) < 1000
+
+
+def _all_east(lonlat: Floats) -> bool:
+    """Whether longitudes have no negative value, and latitudes are in their range."""
+    return not (lonlat[:, 0] < 0).any() and not (np.abs(lonlat[:, 1]) > 90).any()
 
 
 def read_points(
@@ -172,6 +185,8 @@ def read_points(
         )
     names = [*_columns([pair, *pairs]), *crs_columns(table, pair, section.zone, path_setting)]
     names += _columns(position_pairs((str(c) for c in table.frame.columns), local=True))
+    if section.crs is None and position_pairs([pair.x, pair.y], local=True):
+        raise _no_place(table, pair, path_setting)
     points = Points(table, located.xy, WGS84, tuple(dict.fromkeys(names)))
     points = _with_places(points, pair, findings)
     xy, crs = crs_of_rows(
@@ -179,11 +194,44 @@ def read_points(
     )
     points = replace(points, xy=xy, crs=crs)
     _check_unit(points, pair, path_setting)
-    if section.x is None and letters_only(pair):
+    if letters_only(pair):
         points = _with_x_to_the_east(points, pair, findings)
     _check(points, pair.columns, path_setting, _set_degrees(path_setting))
     _compare(points, pair, pairs, findings, missing)
+    if others := [p.columns for p in pairs if {p.x, p.y} != {pair.x, pair.y}]:
+        findings.info(
+            "other-positions",
+            str(path),
+            f"{pair.columns} give the positions; not used: {'; '.join(others)}",
+            f"set {path_setting}.x and {path_setting}.y to use others",
+        )
     return points
+
+
+def without_crowds(points: Points, most: int | None, findings: Findings) -> Points:
+    """The points without those of places with more than ``most`` rows.
+
+    Raises InputError if none is left.
+    """
+    if most is None:
+        return points
+    left_out = crowded(points.xy, most)
+    if not left_out.any():
+        return points
+    if left_out.all():
+        raise InputError(
+            f"every place has more than {most} samples",
+            where=str(points.table.path),
+            remedy="set a larger samples.most_per_place, or remove it",
+        )
+    findings.info(
+        "crowds-left-out",
+        str(points.table.path),
+        f"left out {left_out.sum()} of {len(left_out)} samples, on places with more than {most} "
+        "samples (samples.most_per_place)",
+        n=int(left_out.sum()),
+    )
+    return points.take(~left_out)
 
 
 def _columns(pairs: Iterable[Pair]) -> list[str]:
@@ -243,7 +291,10 @@ def _place(table: Table, extents: list[Extent]) -> Place | None:
         except InputError as error:
             errors.append(error)
     if not pairs:
-        return None
+        local = position_pairs((str(c) for c in table.frame.columns), local=True)
+        if not local:
+            return None
+        errors, pairs = [_no_place(table, local[0], "")], local
     first = pairs[0]
     return Place({"x": first.x, "y": first.y}, undecided=f"{errors[0].what}; {errors[0].remedy}")
 
@@ -272,6 +323,15 @@ def _place_of(table: Table, pair: Pair, extents: list[Extent]) -> Place:
     if by_row := findings.of("crs-by-row"):
         keys["zone"] = by_row[0].data["columns"][0]
     notes += [f"{f.what}; {f.remedy}" if f.remedy else f.what for f in findings]
+    if many := int(crowded(xy, MOST_DUPLICATES).sum()):
+        notes.append(
+            f"{many} of {len(xy)} rows stand on coordinates with more than {MOST_DUPLICATES} rows: "
+            "their positions may be known only roughly; for samples, most_per_place = "
+            f"{MOST_DUPLICATES} leaves them out"
+        )
+    others = [p for p in table_pairs(table) if p != pair]
+    if others:
+        notes.append("not used as positions: " + "; ".join(p.columns for p in others))
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
     return Place(keys, tuple(notes), crs=crs, extent=extent)
 
@@ -359,14 +419,7 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
     if not pairs:
         local = position_pairs((str(c) for c in table.frame.columns), local=True)
         if local:
-            raise InputError(
-                f"{local[0].columns} are in a local grid, such as a mine grid: their place on the "
-                "Earth is not known",
-                where=str(table.path),
-                remedy="add columns with the positions in a CRS, transformed with the grid's own "
-                f"transformation; or, if they are in a CRS, set {setting}.x = {_quoted(local[0].x)}"
-                f", {setting}.y = {_quoted(local[0].y)} and {setting}.crs",
-            )
+            raise _no_place(table, local[0], setting)
         raise InputError(
             "no position columns were recognised among "
             + listed([str(c) for c in table.frame.columns], 20),
@@ -381,8 +434,17 @@ def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> 
     return next((p for p in pairs if p.kind == wanted), pairs[0])
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"'
+def _no_place(table: Table, local: Pair, setting: str) -> InputError:
+    """The error for a table whose only positions are in a local grid."""
+    key = f"{setting}." if setting else ""
+    return InputError(
+        f"{local.columns} are in a local grid, such as a mine grid: their place on the Earth is "
+        "not known",
+        where=str(table.path),
+        remedy="add columns with the positions in a CRS, transformed with the grid's own "
+        f'transformation; or, if they are in a CRS, set {key}x = "{local.x}", {key}y = "{local.y}" '
+        f"and {key}crs",
+    )
 
 
 def _with_known_crs(table: Table, pairs: list[Pair]) -> Pair:

@@ -114,7 +114,7 @@ def crs_of_rows(
         if configured.is_geographic != degrees or configured.is_engineering:
             return xy, configured
         base = words_of_crs(configured)
-        if rows is None or base is None or degrees:
+        if rows is None or base is None:
             return xy, configured
         rows = _agreeing(rows, base, configured, section.zone, where, setting, findings)
         if rows is None:
@@ -197,7 +197,7 @@ def _agreeing(
 ) -> _Rows | None:
     """The words of rows, where they describe the configured CRS too; else None, and a finding."""
     there = [rows.words[k] for k in np.unique(rows.number)]
-    zones = {w.zone for w in there if w.zone is not None}
+    zones = {w.zone for w in there if w.zone is not None and base.zone is not None}
     if zones and base.zone not in zones:
         what = (
             f"{_named(rows.columns)} has the zone(s) {listed(sorted(zones))}, but {setting}.crs is "
