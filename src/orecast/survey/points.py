@@ -45,6 +45,7 @@ WGS84 = CRS.from_epsg(4326)
 
 _DISAGREE = 100.0  # metres between x, y and lon, lat of one row
 _MOST_DEGREES = 40.0  # across one survey
+_SHOWN_ROWS = 1000  # whose values show the kind of a pair
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def table_pairs(table: Table) -> list[Pair]:
 def _by_values(table: Table, pair: Pair) -> Pair:
     """A pair with the kind that its values have."""
     try:
-        located = _located(table, pair, ("",))
+        located = _located(_beginning(table), pair, ("",))
     except InputError:  # reading the points reports it
         return pair
     xy = located.xy[np.isfinite(located.xy).all(axis=1)]
@@ -86,6 +87,10 @@ def _by_values(table: Table, pair: Pair) -> Pair:
     if pair.kind == "degrees" and len(xy) and np.median(np.abs(xy), axis=0).min() > 360:
         return replace(pair, kind="metres")
     return pair
+
+
+def _beginning(table: Table) -> Table:
+    return replace(table, frame=table.frame.iloc[:_SHOWN_ROWS])
 
 
 def _certainly_degrees(xy: Floats) -> bool:
@@ -450,6 +455,7 @@ def _no_place(table: Table, local: Pair, setting: str) -> InputError:
 def _with_known_crs(table: Table, pairs: list[Pair]) -> Pair:
     """The first pair of degrees; without one, the first with a CRS in the table; else the first."""
     degrees = [p for p in pairs if p.kind == "degrees"]
+    table = _beginning(table)
     for pair in (*degrees, *pairs):
         try:
             located = _located(table, pair, ("",))
