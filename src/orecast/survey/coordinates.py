@@ -54,6 +54,7 @@ _SEXAGESIMAL = re.compile(
 )
 _UNIT = re.compile(r" ?(?:m|mts?|metres?|meters?|°|dd|deg(?:rees?)?)\.?$", re.I)
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?", re.I)
+_DIGITS_AND_MARKS = re.compile(r"[-+]?\d[\d.,' ]*")
 _GROUPED = r"[-+]?\d{{1,3}}(?:{0}\d{{3}})+"  # thousands, by a mark
 _LARGEST = 360.0  # degrees
 _POINT = re.compile(
@@ -164,10 +165,11 @@ class _Texts:
                 self.values[k] = np.nan
 
     def _value(self, k: int, text: str, letter: str, body: str) -> float:
-        try:
-            return float(text)  # as most are
-        except ValueError:
-            pass
+        if self.thousands != ".":
+            try:
+                return float(text)  # as most are
+            except ValueError:
+                pass
         if letter == "O":
             letter = self.west
             if not letter:
@@ -257,13 +259,13 @@ def _marks(texts: Sequence[str], decimal: str, degrees: bool) -> tuple[str, str]
     >>> _marks(["421,027"], ".", False), _marks(["48,583"], ".", True)
     ((',', '.'), ('', ','))
     """
-    texts = [text for text in texts if not _SEXAGESIMAL.fullmatch(text)]
+    texts = [plain for t in texts if _DIGITS_AND_MARKS.fullmatch(plain := _UNIT.sub("", t))]
     both = next((t for t in texts if "," in t and "." in t), None)
     if both is not None:
         last = "," if both.rfind(",") > both.rfind(".") else "."
         return (".", ",") if last == "," else (",", ".")
     for mark, other in ((",", "."), (".", ",")):
-        marked = [_UNIT.sub("", text) for text in texts if mark in text]
+        marked = [text for text in texts if mark in text]
         if not marked:
             continue
         grouped = all(re.fullmatch(_GROUPED.format(re.escape(mark)), text) for text in marked)
@@ -331,7 +333,7 @@ def read_wkt(cells: pd.Series[Any], table: Table) -> tuple[Floats, int | None]:
     Raises InputError for other geometries, and for several SRIDs.
     """
     texts = cells.astype("str").where(cells.notna(), "").str.strip()
-    found = texts.str.extract(_POINT.pattern, flags=re.I)
+    found = texts.str.extract(f"^{_POINT.pattern}$", flags=re.I)
     absent = texts.str.casefold().isin(_ABSENT) | texts.str.fullmatch(r".*\bEMPTY", case=False)
     wrong = (found[1].isna() & ~absent).to_numpy()
     where = table.where(column=str(cells.name))

@@ -123,7 +123,7 @@ def crs_of_rows(
     if rows is None:
         rows = _Rows((), np.zeros(len(xy), dtype=np.int64), (CrsWords(),))
     known, unknown = {}, []
-    for k in np.unique(rows.number):
+    for k, _ in Counter(rows.number.tolist()).most_common():
         here = xy[rows.number == k]
         words = _completed(rows.words[k] | header, here, pair)
         crs = configured if words == header and configured else crs_of_words(words, degrees=degrees)
@@ -132,7 +132,7 @@ def crs_of_rows(
         if crs is None:
             unknown.append(words)
         else:
-            known[int(k)] = (_without_prefix(crs, words, here), words)
+            known[k] = (_without_prefix(crs, words, here), words)
     if unknown:
         raise _no_crs(table, xy, pair, unknown, setting)
     counts = Counter({k: int((rows.number == k).sum()) for k in known})
