@@ -4,7 +4,7 @@ import pytest
 from pyproj import CRS, Transformer
 
 from orecast.errors import InputError
-from orecast.survey.points import Pair, position_pairs
+from orecast.survey.position_names import Pair, position_pairs
 from orecast.survey.projection import strays, utm_zone
 
 

@@ -79,7 +79,7 @@ def test_an_unknown_crs_is_not_guessed(district):
     table, notes = propose([district.folder], district.folder)
 
     assert "crs" not in table["samples"]
-    assert any("the CRS is unknown for X and Y" in note for note in notes)
+    assert any("no CRS for its columns 'X' and 'Y'; set crs" in note for note in notes)
 
 
 def test_degrees_are_read_as_wgs84_and_reported(district):
@@ -273,7 +273,7 @@ def test_x_and_y_that_look_like_degrees_are_reported(district):
     _, notes = propose([district.folder], district.folder)
 
     assert any(
-        n.startswith("samples.csv: the CRS") and 'degrees: set crs = "EPSG:4326"' in n
+        n.startswith("samples.csv: the table has no CRS") and 'degrees; set crs = "EPSG:4326"' in n
         for n in notes
     )
     assert not any(n.startswith("deposits.csv: the CRS") and "degrees" in n for n in notes)

@@ -124,7 +124,9 @@ class Columns(Section):
     x: str | None = None
     """Column of eastings or longitudes; found by its name when left out."""
     y: str | None = None
-    """Column of northings or latitudes; found by its name when left out."""
+    """Column of northings or latitudes; the same as x for a column of points in WKT."""
+    zone: str | None = None
+    """Column of the zone (50, "50J") or CRS of each row; found by its name; "" for none."""
     crs: str | None = None
     """Coordinate reference system of the positions, such as "EPSG:32645", if the file has none."""
     layer: str | None = None
@@ -154,6 +156,8 @@ class Samples(Columns):
     """A zero means "below the lowest value seen", or is refused with the column's name."""
     duplicates: Literal["average", "keep"] = "average"
     """Samples at one place are averaged (geometric mean) or kept."""
+    most_per_place: Annotated[int, Field(ge=1)] | None = None
+    """Leave out the samples of a place with more samples than this: its position is not exact."""
     medium: Literal["stream-sediment", "soil", "rock", "till", "unknown"] = "unknown"
     """What was sampled; a stream sediment represents its upstream catchment."""
 

@@ -22,6 +22,7 @@ from orecast.survey.analytes import (
     report_assumptions,
     units_by_symbol,
 )
+from orecast.survey.coarse import report_coarse
 from orecast.survey.concentrations import (
     NothingDetectedError,
     concentrations,
@@ -31,7 +32,7 @@ from orecast.survey.concentrations import (
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.duplicates import SharedPlaces, average, places, precision
 from orecast.survey.elements import Header, parse_header
-from orecast.survey.points import read_points
+from orecast.survey.points import read_points, without_crowds
 from orecast.survey.projection import (
     check_projected,
     moved,
@@ -95,8 +96,10 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     import geopandas as gpd
 
     points = read_points(samples, "samples", findings, samples.missing)
+    points = without_crowds(points, samples.most_per_place, findings)
     rows = len(points.xy) + sum(len(f.data["rows"]) for f in findings.of("no-position"))
     rows += sum(f.data["n"] for f in findings.of("no-geometry"))
+    rows += sum(f.data["n"] for f in findings.of("crowds-left-out"))
     table = points.table
     if len(points.xy) < _FEWEST_SAMPLES:
         raise InputError(
@@ -128,6 +131,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     check_units(elements, values, assumed, where, "samples", findings)
     _report_piles(elements, values, censored, where, findings)
     at = places(xy)
+    report_coarse(table, at, values, censored, findings)
     _report_duplicates(at, elements, values, censored, samples.duplicates, where, findings)
     frame = table.frame
     if samples.duplicates == "average" and at.shared:

@@ -44,8 +44,14 @@ def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) 
 
     Raises InputError if both are missing, or if they differ.
     """
+    if own is not None and is_unknown(own):
+        own = None
+    if own is not None and configured is None:
+        require_place_on_earth(own, where, setting)
     if configured is not None:
         crs = parse_crs(configured, setting)
+        if own is not None and own.is_engineering:
+            return crs  # the configuration says where the local grid is
         if own is not None and own != crs and not own.equals(crs, ignore_axis_order=True):
             raise InputError(
                 f"the file is in {crs_name(own)}, but the configuration gives {crs_name(crs)}",
@@ -62,6 +68,33 @@ def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) 
     return own
 
 
+def is_unknown(crs: CRS) -> bool:
+    """Whether a file's CRS says that it is not known, as GeoPackage's number -1 does."""
+    words = crs.name.lower()
+    return crs.is_engineering and ("undefined" in words or "unknown" in words)
+
+
+def require_place_on_earth(crs: CRS, where: str, setting: str) -> None:
+    """Refuse a local grid, such as a mine grid: it has no known place on the Earth.
+
+    Raises AlignmentError with the remedy.
+    """
+    if crs.is_engineering:
+        what, _, remedy = local_grid(crs).partition("; ")
+        remedy += f"; or, if the file is not in a local grid, set {setting} to its CRS"
+        raise AlignmentError(what, where=where, remedy=remedy)
+
+
+def local_grid(crs: CRS) -> str:
+    """In words: what a local grid is, and what to do with a file in it."""
+    return (
+        f"its CRS {crs.name!r} is a local grid, such as a mine grid, whose place on the Earth is "
+        "not known; transform the file to the CRS of the survey with the grid's own transformation "
+        "(in QGIS: Processing > Affine transform, or Layer > Georeferencer), and save it in that "
+        "CRS"
+    )
+
+
 def working_crs(
     source: CRS, xy: Floats, configured: str | None, where: str, findings: Findings
 ) -> CRS:
@@ -74,10 +107,15 @@ def working_crs(
         crs = parse_crs(configured, "crs")
         _require_metres(crs, "crs")
         return crs
+    require_place_on_earth(source, where, "crs")
     if source.is_projected:
-        _require_metres(source, where)
-        return source
-    if not source.is_geographic:
+        if unit_of_crs(source) == "metre":
+            return source
+        what = f"positions in {unit_of_crs(source)} ({crs_name(source)}) are"
+        xy = moved(xy, source, CRS.from_epsg(4326), where)
+    elif source.is_geographic:
+        what = f"longitudes and latitudes ({crs_name(source)}) are"
+    else:
         raise InputError(
             f"{crs_name(source)} is neither projected nor geographic",
             where=where,
@@ -87,8 +125,7 @@ def working_crs(
     findings.info(
         "projected",
         where,
-        f"longitudes and latitudes ({crs_name(source)}) are projected to {crs_name(zone)} "
-        f"({zone.name}), the UTM zone of their median",
+        f"{what} projected to {crs_name(zone)} ({zone.name}), the UTM zone of their median",
         "set crs to use another projection",
         crs=crs_name(zone),
     )
@@ -102,9 +139,44 @@ def utm_zone(lonlat: Floats) -> CRS:
     >>> crs_name(utm_zone(np.array([[88.0, 42.0], [89.0, 41.0]])))
     'EPSG:32645'
     """
-    lon, lat = np.median(lonlat, axis=0)
-    number = min(int((lon + 180) // 6) + 1, 60)
+    lon, lat = np.median(across_antimeridian(lonlat), axis=0)
+    number = int((lon + 180) // 6) % 60 + 1
     return CRS.from_epsg((32600 if lat >= 0 else 32700) + number)
+
+
+def utm_zones(bounds: Bounds) -> list[CRS]:
+    """The UTM zones (WGS 84) of bounds in degrees; none for bounds wider than five zones.
+
+    >>> from orecast.grid import crs_name
+    >>> [crs_name(zone) for zone in utm_zones(Bounds(83.0, 41.0, 85.0, 42.0))]
+    ['EPSG:32644', 'EPSG:32645']
+    """
+    zones = range(int((bounds.west + 180) // 6), int((bounds.east + 180) // 6) + 1)
+    if len(zones) > 5:
+        return []
+    sides = ([32600] if bounds.north >= 0 else []) + ([32700] if bounds.south < 0 else [])
+    return [CRS.from_epsg(side + zone % 60 + 1) for side in sides for zone in zones]
+
+
+def across_antimeridian(lonlat: Floats) -> Floats:
+    """Positions ``(n, 2)`` in degrees, with longitudes that continue beyond 180°.
+
+    They are unchanged unless that makes their range smaller.
+
+    >>> across_antimeridian(np.array([[179.9, 17.0], [-179.9, 17.0]]))[:, 0].round(1).tolist()
+    [179.9, 180.1]
+    """
+    lon = lonlat[:, 0]
+    if not len(lon) or not np.isfinite(lon).all() or np.ptp(lon) <= 180:
+        return lonlat
+    east = lon % 360
+    return np.column_stack([east, lonlat[:, 1]]) if np.ptp(east) < np.ptp(lon) else lonlat
+
+
+def unit_of_crs(crs: CRS) -> str:
+    """The unit of a CRS, in words; ``metre`` for metres."""
+    unit = crs.axis_info[0].unit_name if crs.axis_info else "no unit"
+    return "metre" if unit == "meter" else unit
 
 
 def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
@@ -141,10 +213,13 @@ def strays(crs: CRS, xy: Floats) -> tuple[NDArray[np.int64], Floats]:
     of the distances. In a geographic CRS, a position outside the range of longitude and latitude
     is infinitely far.
     """
-    middle = np.median(xy, axis=0)
     if crs.is_geographic:
         valid = (np.abs(xy) <= (180, 90)).all(axis=1)
-        if not (np.abs(middle) <= (180, 90)).all():
+        xy = xy.copy()
+        xy[valid] = across_antimeridian(xy[valid])
+    middle = np.median(xy, axis=0)
+    if crs.is_geographic:
+        if not (np.abs(middle) <= (360, 90)).all():
             return np.empty(0, dtype=np.int64), np.empty(0)  # the columns are wrong, not a row
         away = np.full(len(xy), np.inf)
         from_middle = np.broadcast_to(middle, xy[valid].shape)
@@ -176,9 +251,9 @@ def check_projected(
     use = crs.area_of_use
     lost = not np.isfinite(lonlat).all()
     if not lost and use is not None:
-        beyond_lon = np.maximum(use.west - lonlat[:, 0], lonlat[:, 0] - use.east).max()
+        beyond_lon = _degrees_outside(lonlat[:, 0], use.west, use.east).max()
         beyond_lat = np.maximum(use.south - lonlat[:, 1], lonlat[:, 1] - use.north).max()
-        lost = use.west < use.east and max(beyond_lon, beyond_lat) > _FAR_OUTSIDE
+        lost = max(beyond_lon, beyond_lat) > _FAR_OUTSIDE
     if lost:
         raise InputError(
             f"positions x {corners[0, 0]:g} to {corners[1, 0]:g}, y {corners[0, 1]:g} to "
@@ -186,6 +261,14 @@ def check_projected(
             where=where,
             remedy="exchange x and y, or correct crs",
         )
+
+
+def _degrees_outside(lon: Floats, west: float, east: float) -> Floats:
+    """How far longitudes lie outside a range, which may cross the antimeridian."""
+    width, beyond = (east - west) % 360, (lon - west) % 360
+    if east - west >= 360:
+        return np.zeros_like(lon)
+    return np.where(beyond <= width, 0.0, np.minimum(beyond - width, 360 - beyond))
 
 
 def _corners(xy: Floats) -> Floats:
@@ -217,6 +300,7 @@ def moved(xy: Floats, source: CRS, target: CRS, where: str) -> Floats:
 
     Raises AlignmentError if they cannot be transformed.
     """
+    require_place_on_earth(source, where, "crs")
     there = transformed(xy, source, target)
     if not np.isfinite(there).all():
         raise _no_transformation(source, target, where)
@@ -244,6 +328,7 @@ def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFra
     """
     if frame.crs == crs:
         return frame
+    require_place_on_earth(frame.crs, where, "crs")
     try:
         there = frame.to_crs(crs)
     except ProjError:  # no transformation exists, for example from an engineering CRS
@@ -276,10 +361,9 @@ def bounds_in(bounds: Bounds, source: CRS, target: CRS) -> Bounds:
 
 
 def _require_metres(crs: CRS, where: str) -> None:
-    if not crs.is_projected or crs.axis_info[0].unit_name not in ("metre", "meter"):
-        unit = crs.axis_info[0].unit_name if crs.axis_info else "no unit"
+    if not crs.is_projected or unit_of_crs(crs) != "metre":
         raise ConfigError(
-            f"{crs_name(crs)} is not a projected CRS in metres (its unit: {unit})",
+            f"{crs_name(crs)} is not a projected CRS in metres (its unit: {unit_of_crs(crs)})",
             where=where,
             remedy="set crs to a projected CRS in metres, such as a UTM zone",
         )

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orecast.arrays import Floats
 from orecast.config import Samples, path_text
 from orecast.errors import InputError
-from orecast.grid import Bounds, crs_name
+from orecast.grid import Bounds
 from orecast.run import holds_run
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
 from orecast.survey.data import listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
-from orecast.survey.points import Pair, position_pairs
-from orecast.survey.projection import look_like_degrees
+from orecast.survey.points import Place, position_columns, propose_places, table_pairs
+from orecast.survey.projection import is_unknown, local_grid
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
@@ -174,13 +173,15 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
     vectors = [p for p in files if is_vector(p)]
     for path in vectors:
         _propose_vectors(path, draft)
+    tables: list[tuple[InputTable, dict[str, Any]]] = []
     for path in files:
         if path.suffix.lower() in TABLES and path not in vectors:
-            for table, place in _tables(path, draft):
-                position = _position(table, draft)
-                _propose_table(table, position and place | position, draft)
+            tables += _tables(path, draft)
         elif not is_raster(path) and path not in vectors:
             draft.notes.append(f"{path.name}: ignored; this kind of file cannot be read")
+    places = propose_places([table for table, _ in tables], draft.places)
+    for (table, layer), place in zip(tables, places, strict=True):
+        _propose_table(table, _keys(table, layer, place, draft), draft)
     _place_points(draft)
     _complete(files, draft)
     return draft.table, draft.notes
@@ -233,7 +234,7 @@ def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]
             table = read_table(path, name)
         except InputError:
             continue  # empty, or not a table
-        if position_pairs(str(c) for c in table.frame.columns):
+        if table_pairs(table):
             found.append((table, {"layer": name} if number else {}))
             if number:
                 draft.notes.append(
@@ -242,50 +243,17 @@ def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]
     return found or [(read_table(path), {})]
 
 
-def _position(table: InputTable, draft: Draft) -> dict[str, Any] | None:
-    """Position columns, and their CRS if degrees or another file's extent show it."""
+def _keys(
+    table: InputTable, layer: dict[str, Any], place: Place | None, draft: Draft
+) -> dict[str, Any] | None:
+    """The keys of a table's section that say where its rows are; and notes on them."""
     name = table.path.name
-    pairs = {p.kind: p for p in reversed(position_pairs(str(c) for c in table.frame.columns))}
-    if not pairs:
+    if place is None:
         draft.notes.append(f"{name}: ignored; it has no position columns")
         return None
-    if metres := pairs.get("metres"):
-        place: dict[str, Any] = {"x": metres.x, "y": metres.y}
-        known = _crs_around(table, metres, draft.places)
-        if known is not None:
-            draft.notes.append(
-                f"{name}: {metres.x} and {metres.y} are read as {known[0]}, because they lie "
-                f"within {known[1]}; if this is wrong, correct crs"
-            )
-            return place | {"crs": known[0]}
-        if "degrees" not in pairs:
-            remedy = SET_CRS
-            if look_like_degrees(np.column_stack(_numbers(table, metres))):
-                remedy = 'they look like degrees: set crs = "EPSG:4326"'
-            draft.notes.append(f"{name}: {NO_CRS} for {metres.x} and {metres.y}; {remedy}")
-            return place
-    degrees = pairs["degrees"]
-    draft.notes.append(
-        f"{name}: {degrees.x} and {degrees.y} are read as WGS 84; if this is wrong, correct crs"
-    )
-    return {"x": degrees.x, "y": degrees.y, "crs": "EPSG:4326"}
-
-
-def _crs_around(
-    table: InputTable, pair: Pair, places: list[tuple[CRS, Bounds, str]]
-) -> tuple[str, str] | None:
-    """The one projected CRS of files whose extent has most of the positions, and a file."""
-    x, y = _numbers(table, pair)
-    found: dict[str, str] = {}
-    for crs, b, name in places:
-        inside = (x >= b.west) & (x <= b.east) & (y >= b.south) & (y <= b.north)
-        if crs.is_projected and inside.mean() > 0.5:
-            found.setdefault(crs_name(crs), name)
-    return next(iter(found.items())) if len(found) == 1 else None
-
-
-def _numbers(table: InputTable, pair: Pair) -> tuple[Floats, Floats]:
-    return as_numbers(table.frame[pair.x]), as_numbers(table.frame[pair.y])
+    notes = [*place.notes, place.undecided] if place.undecided else place.notes
+    draft.notes += [f"{name}: {note}" for note in notes]
+    return layer | place.keys
 
 
 def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft) -> None:
@@ -294,7 +262,7 @@ def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft
     if place is None:
         return
     columns = [str(c) for c in table.frame.columns]
-    positions = {c for p in position_pairs(columns) for c in (p.x, p.y)}
+    positions = set(position_columns(table))
     elements = {c: h for c in columns if c not in positions and (h := parse_header(c)) is not None}
     _require_detected(table, elements)
     headers = {
@@ -366,6 +334,9 @@ def _propose_vectors(path: Path, draft: Draft) -> None:
     for layer in _layers(path):
         frame = read_frame(path, layer)
         place: dict[str, Any] = {} if layer is None else {"layer": layer}
+        if frame.crs is not None and frame.crs.is_engineering and not is_unknown(frame.crs):
+            draft.notes.append(f"{path.name}: left out; {local_grid(frame.crs)}")
+            continue
         if frame.crs is None:
             draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
         else:

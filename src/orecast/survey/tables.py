@@ -267,6 +267,8 @@ def delimiter_of(text: str) -> str | None:
             break
     best, most = None, 1
     for delimiter in _DELIMITERS:
+        if delimiter == " " and best is not None and best in line:
+            break  # blanks within cells, such as 116° 14' 19" E
         rows = _head(text, delimiter)
         width, share = width_of(rows)
         if width > most and share >= _SHARE_OF_ROWS:
