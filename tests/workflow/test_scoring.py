@@ -256,9 +256,7 @@ def test_some_cells_of_a_region_stand_for_all_and_give_no_probabilities():
     whole = out_of_fold(score, (WEST, EAST))
     some = replace(
         whole,
-        folds=[
-            replace(a, cells=a.cells[::2], cell_scores=a.cell_scores[::2]) for a in whole.folds
-        ],
+        folds=[replace(a, cells=a.cells[::2], cell_scores=a.cell_scores[::2]) for a in whole.folds],
     )
     assert all(a.drawn for a in some.folds)
     row = held_out_row("m", "model", "spatial", some, places(), seed=0)
