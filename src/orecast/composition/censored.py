@@ -162,7 +162,7 @@ def censored_normal(measured: Floats, bounds: Floats) -> tuple[float, float]:
     return float(centre + scale * d / h), float(scale / h)
 
 
-_EM_STEP, _EM_STEPS = 1e-6, 500  # of a log-ratio's mean or covariance; at most
+_EM_STEP, _EM_STEPS = 1e-5, 500  # of a log-ratio's mean or covariance; at most
 
 
 def _log_ratio_em(x: Floats, below: Bools, limit: Floats, total: float, fitted_on: Bools) -> Floats:
@@ -237,10 +237,10 @@ def _expected(
     from scipy.special import log_ndtr
 
     filled, lacking = y.copy(), np.zeros_like(covariance)
+    # An element and its oxide have the same log-ratio; without the addition nothing could be solved.
+    stable = covariance + 1e-9 * np.diag(np.diag(covariance))
     for rows, seen, missing in patterns:
-        slope = np.linalg.lstsq(
-            covariance[np.ix_(seen, seen)], covariance[np.ix_(seen, missing)], rcond=None
-        )[0]
+        slope = np.linalg.solve(stable[np.ix_(seen, seen)], covariance[np.ix_(seen, missing)])
         rest = covariance[np.ix_(missing, missing)] - covariance[np.ix_(missing, seen)] @ slope
         expected = mean[missing] + (y[np.ix_(rows, seen)] - mean[seen]) @ slope
         sd = np.sqrt(np.maximum(np.diag(rest), np.finfo(np.float64).tiny))
