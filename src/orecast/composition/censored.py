@@ -237,7 +237,7 @@ def _expected(
     from scipy.special import log_ndtr
 
     filled, lacking = y.copy(), np.zeros_like(covariance)
-    # An element and its oxide have the same log-ratio; without the addition nothing could be solved.
+    # An element and its oxide have the same log-ratio: their covariance alone is singular.
     stable = covariance + 1e-9 * np.diag(np.diag(covariance))
     for rows, seen, missing in patterns:
         slope = np.linalg.solve(stable[np.ix_(seen, seen)], covariance[np.ix_(seen, missing)])
