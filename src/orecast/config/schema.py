@@ -178,8 +178,9 @@ class Composition(Section):
     """Elements of the composition; all when left out."""
     denominator: str | None = None
     """The divisor element of the additive log-ratio."""
-    censored: Literal["multiplicative", "lognormal"] = "multiplicative"
-    """Values below detection become 0.65 of the limit, or the log-normal mean below it."""
+    censored: Literal["multiplicative", "lognormal", "log-ratio-em"] = "multiplicative"
+    """Values below detection become 0.65 of the limit, the log-normal mean below it, or the mean
+    that the sample's other elements let expect."""
 
     @model_validator(mode="after")
     def _alr_needs_a_denominator(self) -> Self:
