@@ -12,7 +12,6 @@ from orecast.survey import Element, Findings
 from orecast.survey.analytes import limits_by_symbol
 from orecast.survey.concentrations import (
     holds_no_number,
-    none_detected,
     numbers,
     read_concentrations,
 )
@@ -151,7 +150,7 @@ def test_other_words_are_refused_with_the_lines_to_paste(word):
     assert f'samples.missing = [-9999, -999, "{word}"]' in caught.value.remedy
     assert f'samples.not_detected = ["{word}"]' in caught.value.remedy
     for setting in ("missing", "not_detected"):
-        values, below, _ = read(["1", word, "2"], **{setting: [word]})
+        _, below, _ = read(["1", word, "2"], **{setting: [word]})
         assert below[1] == (setting == "not_detected")
 
 

@@ -29,7 +29,8 @@ na nan nv null none nil lnr is iss nss ns snr nr ins inss nodata noresult noresu
 missingvalue nosample samplemissing samplenotreceived listednotreceived notreceived
 insufficientsample insufficientmaterial insufficient notsufficientsample notsufficient norecovery
 notanalysed notanalyzed unanalysed notassayed notdetermined notmeasured nottested notreported
-notavailable notapplicable notrun notrequested pending interference samplelost samplesdestroyed sampledestroyed empty
+notavailable notapplicable notrun notrequested pending interference samplelost
+sampledestroyed empty
 sd sindato sindatos sinmuestra noanalizado nodeterminado nomedido muestrainsuficiente norecibido
 semdados naoanalisado nãoanalisado nãodeterminado semamostra amostrainsuficiente
 nonanalysé nonanalyse nondéterminé nonmesuré pasdedonnées échantillonmanquant

@@ -35,7 +35,7 @@ _FAR = 10.0  # times the 95th percentile of a column
 _PERCENTILE = 95
 _WHOLE_PPM = 1e6  # 100 %
 _FEWEST_ELEMENTS = 3  # of a row that can be unanalysed
-_MOST_TEXTS = 30
+_MOST_TEXTS, _MOST_ELEMENTS = 30, 12  # in one message
 
 
 @dataclass(frozen=True)
@@ -375,7 +375,7 @@ class _Rows:
             "above-limit",
             self.where,
             f"{above.sum()} values are above the upper limit of the analysis; the limit is used: "
-            f"{', '.join(said)}",
+            f"{listed(said, _MOST_ELEMENTS)}",
             "replace them with over-range analyses, if there are any",
             n=int(above.sum()),
             elements=data,
@@ -474,7 +474,7 @@ class _Rows:
             first = next(iter(of_negatives.values()))["limits"][0]
             what = (
                 f"{negative.sum()} negative values of {len(of_negatives)} element(s) are read as "
-                f"below a limit, such as -{first:g} as <{first:g}: {', '.join(said)}"
+                f"below a limit, such as -{first:g} as <{first:g}: {listed(said, _MOST_ELEMENTS)}"
             )
             remedy = 'if they are errors, set samples.negatives = "refuse"'
             add = self.findings.info
@@ -571,7 +571,7 @@ class _Rows:
             self.where,
             f"{sum(d['n'] for d in data.values())} zeros or words for below detection{among} of "
             f"{len(data)} element(s) are read as below the lowest value above zero, or the "
-            f"detection limit where it is known: {', '.join(said)}",
+            f"detection limit where it is known: {listed(said, _MOST_ELEMENTS)}",
             f"if the laboratory's limits are known, set samples.detection_limits, such as "
             f"{{{lines}}}"
             if guessed
@@ -634,7 +634,7 @@ def _uninformative_in_words(found: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     return (
         f"Limits of {len(said)} element(s) are uninformative, because they lie above the median of "
-        f"the detected values: {', '.join(said)}"
+        f"the detected values: {listed(said, _MOST_ELEMENTS)}"
     )
 
 

@@ -191,6 +191,17 @@ def _report_duplicates(
             "duplicate-places", where, f"{what}kept as separate samples", remedy, **counts
         )
     spread = {elements[c].symbol: pair for c, pair in precision(values, coarse, at).items()}
+    equal = [s for s, (_, cv) in spread.items() if cv == 0]
+    spread = {s: pair for s, pair in spread.items() if pair[1] > 0}
+    if equal:
+        findings.info(
+            "equal-duplicates",
+            where,
+            "more than half of the samples at the same place have equal values, so the precision "
+            f"cannot be told: {listed(equal, 20)}",
+            "check whether the same samples are listed twice",
+            elements=equal,
+        )
     if spread:
         worst = sorted(spread, key=lambda s: -spread[s][1])
         text = ", ".join(f"{s} {100 * spread[s][1]:.0f} %" for s in worst)

@@ -13,8 +13,9 @@ from orecast.survey.data import Element, Findings
 _PILE_COUNT, _PILE_SHARE = 5, 0.002
 # At other levels, this many times as many samples as at the levels beside it share a value.
 _TIE_SHARE, _TIMES, _NEAR = 0.01, 5.0, 5
-# More such levels are a way of rounding.
-_MOST_LEVELS = 5
+# More such levels, or several of which some are above the median, are a way of rounding: then
+# only those below this percentile, and between the rounded values, may be limits.
+_MOST_LEVELS, _LOW = 2, 10
 
 
 def heavy_ties(values: Floats, censored: Bools) -> list[dict[float, int]]:
@@ -22,7 +23,9 @@ def heavy_ties(values: Floats, censored: Bools) -> list[dict[float, int]]:
 
     ``values`` and ``censored`` are ``(n, n_elements)``. Counted are detected values. The lowest
     value is one if some share it; another value, if far more share it than the values beside it.
-    Rounded values are no ties, because the values beside them are shared too.
+    Rounded values are no ties: the values beside them are shared too, or several values are, up to
+    above the median, as in semi-quantitative analyses (1, 1.5, 2, 3, 5, 7, 10). Of these, only
+    values below the 10th percentile count, if they are no multiple of the rounding's step.
 
     >>> column = np.r_[np.full(9, 0.5), np.linspace(1, 2, 30), np.full(12, 2.5), 3, 4, 5]
     >>> heavy_ties(column[:, None], np.zeros((54, 1), dtype=bool))
@@ -43,9 +46,24 @@ def _ties(detected: Floats) -> dict[float, int]:
     for k in np.flatnonzero(counts >= least):
         if 0 < k < len(levels) - 1:
             beside = counts[max(k - _NEAR, 0) : k], counts[k + 1 : k + 1 + _NEAR]
-            if counts[k] > _TIMES * max(np.median(part) for part in beside):
+            if counts[k] > _TIMES * (1 + max(np.median(part) for part in beside)):
                 others[float(levels[k])] = int(counts[k])
-    return found if len(others) > _MOST_LEVELS else found | others
+    if len(others) > _MOST_LEVELS or (len(others) > 1 and max(others) >= np.median(detected)):
+        low = np.percentile(detected, _LOW)
+        others = {
+            value: n
+            for value, n in others.items()
+            if value < low and not _is_rounded(value, [v for v in others if v > value])
+        }
+    return found | others
+
+
+def _is_rounded(value: float, above: Sequence[float]) -> bool:
+    """Whether a value is a multiple of the step between the levels above it."""
+    if len(above) < 2:
+        return True
+    times = value / float(np.diff(sorted(above)).min())
+    return abs(times - round(times)) < 0.01
 
 
 def tied(values: Floats, ties: Sequence[dict[float, int]]) -> Bools:
@@ -93,16 +111,16 @@ def report_ties(
             elements={e.symbol: p for e, p in piles.items()},
         )
     if others:
-        text = "; ".join(
-            f"{e.symbol} " + ", ".join(f"{t['value']:g} {e.unit} {t['n']} times" for t in of)
-            for e, of in others.items()
-        )
+        said = []
+        for e, found in others.items():
+            levels = [f"{t['value']:g} {e.unit} {t['n']} times" for t in found]
+            said.append(f"{e.symbol} {', '.join(levels)}")
         findings.warning(
             "tied-values",
             where,
             f"in {len(others)} element(s) far more samples share one value than the values beside "
             "it. It is used as measured, but is probably the limit of one laboratory, or a half "
-            f"or a third of it: {text}",
+            f"or a third of it: {'; '.join(said)}",
             remedy,
             elements={e.symbol: of for e, of in others.items()},
         )
