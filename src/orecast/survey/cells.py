@@ -268,8 +268,8 @@ def read_cells(
         return Cells(values, none, none, none, np.isnan(values), none, words, {}, {})
     text = cells.astype("str").where(cells.notna(), "").str.strip()
     where, unique = pd.factorize(text)
-    names = [str(t) for t in unique]
-    texts = [name.translate(_SIGNS).strip() for name in names]
+    names: list[str] = unique.astype(object).tolist()
+    texts = [t if t.isascii() else t.translate(_SIGNS).strip() for t in names]
     values, kinds, readings = _read_unique(texts, unit, decimal, codes, missing, not_detected)
     counts = np.bincount(where, minlength=len(texts))
     words, below_words = (
@@ -313,7 +313,6 @@ def _read_unique(
     as_missing = {str(code).strip().translate(_SIGNS).casefold() for code in missing} | {""}
     as_below = {word.strip().translate(_SIGNS).casefold() for word in not_detected}
     kinds = np.full(len(texts), "", dtype="<U10")
-    kinds[equal_to(values, codes)] = "absent"
     readings = []
     for k in np.flatnonzero(np.isnan(values)):
         text = texts[k].casefold()
@@ -327,10 +326,9 @@ def _read_unique(
             values[k], kinds[k] = reading.value, reading.mark
             if not reading.plain:
                 readings.append(int(k))
-            if not reading.mark and equal_to(values[k : k + 1], codes)[0]:
-                kinds[k] = "absent"
         else:
             kinds[k] = "unread"
+    kinds[equal_to(values, codes) & (kinds == "")] = "absent"
     values[kinds == "absent"] = np.nan
     return values, kinds, readings
 

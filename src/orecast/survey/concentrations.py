@@ -35,6 +35,7 @@ _FAR = 10.0  # times the 95th percentile of a column
 _PERCENTILE = 95
 _WHOLE_PPM = 1e6  # 100 %
 _FEWEST_ELEMENTS = 3  # of a row that can be unanalysed
+_FIRST_CELLS = 200  # read first, because one number decides
 _MOST_TEXTS, _MOST_ELEMENTS = 30, 12  # in one message
 
 
@@ -98,6 +99,9 @@ def numbers(cells: pd.Series[Any], table: Table, missing: Iterable[str | float])
 
 def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> bool:
     """Whether all cells that are not missing are text."""
+    first = read_cells(cells.iloc[:_FIRST_CELLS], decimal=table.decimal, missing=missing)
+    if not np.isnan(first.values).all():
+        return False
     read = read_cells(cells, decimal=table.decimal, missing=missing)
     return bool((~read.absent).any() and np.isnan(read.values[~read.absent]).all())
 
@@ -183,6 +187,25 @@ def read_concentrations(
         _censor(values[:, k], below[:, k], limits.get(e.symbol, ()))
     rows.require_usable(values, below)
     return Concentrations(values, below, unknown)
+
+
+def decisions(elements: Sequence[Element], table: Table, samples: Samples) -> list[str]:
+    """What reading the concentrations decides, in words; and what only a person can decide.
+
+    These are the notes of ``orecast init``: the findings of ``read_concentrations``, and its error.
+    """
+    findings = Findings()
+    try:
+        read_concentrations(elements, table, samples, {}, findings)
+    except InputError as error:
+        return [*(f.what for f in findings), f"{error.what}. To do: {error.remedy}"]
+    return [f.what for f in findings]
+
+
+def typical(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> float:
+    """The median of a column's detected values; NaN if there is none."""
+    read = read_cells(cells, decimal=table.decimal, missing=missing)
+    return _median_detected(read.values, read.below)
 
 
 def missing_codes(e: Element, samples: Samples) -> list[str | int | float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,19 @@ from orecast.config import Samples, path_text
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
 from orecast.run import holds_run
-from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
+from orecast.survey.analytes import element
+from orecast.survey.concentrations import (
+    decisions,
+    holds_no_number,
+    none_detected,
+    nothing_detected,
+    typical,
+)
 from orecast.survey.data import listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
 from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import look_like_degrees
+from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
@@ -346,7 +354,8 @@ def _samples(
             )
         else:
             first[header.symbol] = column
-    medians = {c: _median(table, c) for c in first.values()}
+    samples = Samples(path=table.path)
+    medians = {c: typical(table.frame[c], table, samples.missing) for c in first.values()}
     content: dict[str, Any] = {}
     bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
     units = estimated_units(bare, name, draft)
@@ -354,7 +363,18 @@ def _samples(
         content["units"] = units
     if ignore:
         content["ignore"] = ignore
-    unknown = sorted(others - set(headers))
+    pairs = qualifier_columns(
+        table, {c: symbol for symbol, c in first.items()}, sorted(others - set(headers)), samples
+    )
+    chosen = [
+        replace(
+            element(symbol, c, units.get(symbol) or headers[c].unit or table.units.get(c)),
+            qualifier=pairs.get(c),
+        )
+        for symbol, c in first.items()
+    ]
+    draft.notes += [f"{name}: {text}" for text in decisions(chosen, table, samples)]
+    unknown = sorted(others - set(headers) - set(pairs.values()))
     if unknown:
         draft.notes.append(f"{name}: ignored columns that are not elements: {listed(unknown, 20)}")
     medium = next((m for m, words in _MEDIA.items() if re.search(words, name, re.I)), None)
@@ -364,12 +384,6 @@ def _samples(
     else:
         draft.notes.append(f"{name}: set medium, such as stream-sediment or soil")
     return content
-
-
-def _median(table: Table, column: str) -> float:
-    values = as_numbers(table.frame[column])
-    values = values[values > 0]
-    return float(np.median(values)) if len(values) else np.nan
 
 
 def _propose_vectors(path: Path, draft: Draft) -> None:

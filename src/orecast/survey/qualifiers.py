@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ _ABOVE = frozenset((">", ">=", ">>", "g", "gt", "over", "above"))
 _NONE = frozenset(("h", "b", "i"))
 _ESTIMATED = frozenset(("e", "j", "est", "est.", "estimated", "~", "?", "approx"))
 _EMPTY = frozenset(("", "=", "ok", "-", "--", ".", "nan", "none", "null", "na", "n/a", "nil", "0"))
+_YES, _NO = frozenset(("1", "1.0", "true", "yes", "y")), frozenset(("0", "0.0", "false", "no", "n"))
 _SIGNS = str.maketrans("＜≤﹤＞≥﹥", "<<<>>>")
 _LONGEST, _MOST_MARKS = 16, 20
 
@@ -109,32 +110,35 @@ def _holds_marks(column: str, of: str, table: Table, samples: Samples) -> bool:
 
     cells = table.frame[column]
     unique = {str(text).strip().translate(_SIGNS).casefold() for text in cells.dropna().unique()}
-    censoring = bool(_CENSOR_WORDS & set(_words(column)))
-    if pd.api.types.is_bool_dtype(cells) or unique <= {"true", "false", "yes", "no", "y", ""}:
-        return censoring and bool(unique)
-    if unique <= {"0", "1", "0.0", "1.0", ""} and unique - {""}:
-        return censoring
+    if _says_yes_or_no(column, unique):
+        return True
+    if pd.api.types.is_numeric_dtype(cells):
+        return not unique and bool(set(_words(column)) & set(_words(of)))
     marks = unique - _EMPTY
     if not marks:
         return bool(set(_words(column)) & set(_words(of)))
     if len(marks) > _MOST_MARKS or any(len(m) > _LONGEST or re.search(r"\d", m) for m in marks):
         return False
-    known = [_meaning(mark, samples, censoring) for mark in marks]
+    known = [_meaning(mark, samples) for mark in marks]
     if not any(word not in _NAME_WORDS for word in _words(column) if not word.isdigit()):
         return None not in known and bool(marks & {"<", ">", "lt", "gt", "nd", "bdl", "<="})
     return any(known) or all(len(mark) <= 2 for mark in marks)
 
 
-def _meaning(mark: str, samples: Samples, censoring: bool) -> str | None:
+def _says_yes_or_no(column: str, unique: Collection[str]) -> bool:
+    """Whether a column, such as ``As_censored``, says by yes and no which values are below."""
+    answers = set(unique) - {""}
+    return bool(_CENSOR_WORDS & set(_words(column)) and answers & _YES and answers <= _YES | _NO)
+
+
+def _meaning(mark: str, samples: Samples) -> str | None:
     """What a mark means: "<", ">", "none", "estimated", "" (nothing); None if it is unknown."""
     text, word = mark.casefold(), plain_word(mark)
     if text in {str(m).strip().casefold() for m in samples.missing} - {""}:
         return "none"
     if text in {m.strip().casefold() for m in samples.not_detected}:
         return "<"
-    if censoring and text in ("1", "1.0", "true", "yes", "y"):
-        return "<"
-    if text in _EMPTY or (censoring and text in ("0", "0.0", "false", "no")):
+    if text in _EMPTY:
         return ""
     if text in _BELOW or word in NOT_DETECTED or word.startswith(("less", "below")):
         return "<"
@@ -159,11 +163,14 @@ class _Marks:
 def _read_marks(cells: pd.Series[Any], name: str, samples: Samples) -> _Marks:
     import pandas as pd
 
-    censoring = bool(_CENSOR_WORDS & set(_words(name)))
     text = cells.astype("str").where(cells.notna(), "").str.strip().str.translate(_SIGNS)
     where, unique = pd.factorize(text)
     counts = np.bincount(where, minlength=len(unique))
-    meanings = [_meaning(str(mark), samples, censoring) for mark in unique]
+    meanings: list[str | None]
+    if _says_yes_or_no(name, [str(mark).casefold() for mark in unique]):
+        meanings = ["<" if str(mark).casefold() in _YES else "" for mark in unique]
+    else:
+        meanings = [_meaning(str(mark), samples) for mark in unique]
     kinds = np.array(["unknown" if m is None else m for m in meanings])
     below, above, none = ((kinds == kind)[where] for kind in ("<", ">", "none"))
     unknown = {
