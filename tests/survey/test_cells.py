@@ -247,3 +247,17 @@ def test_what_is_written_is_read(value, decimal, form):
     found = read_text(form.format(number.replace(".", decimal)), "ppm", decimal)
     assert found.value == float(number)
     assert found.mark == ("<" if "<" in form or "U" in form else "")
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "values"),
+    [
+        ([1.234, "<0,5", 17], ",", [1.234, 0.5, 17]),
+        ([1.234, "<0,5", 0.25], ".", [1.234, 0.5, 0.25]),
+        ([2500, "1,5", "<0,5"], ",", [2500, 1.5, 0.5]),
+        ([1.234, "LNR", "2,5"], ",", [1.234, np.nan, 2.5]),
+        ([1.234, ">10.000", 3], ",", [1.234, 10_000, 3]),
+    ],
+)
+def test_numbers_of_a_sheet_beside_text(cells, decimal, values):
+    np.testing.assert_array_equal(read(*cells, decimal=decimal).values, values)

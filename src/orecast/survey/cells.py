@@ -267,6 +267,9 @@ def read_cells(
         values[coded] = np.nan
         return Cells(values, none, none, none, np.isnan(values), none, words, {}, {})
     text = cells.astype("str").where(cells.notna(), "").str.strip()
+    if decimal != "." and cells.dtype == object:  # numbers of a sheet beside text
+        number = np.array([not isinstance(cell, str) for cell in cells], dtype=bool)
+        text = text.mask(number, text.str.replace(".", decimal, regex=False))
     where, unique = pd.factorize(text)
     names: list[str] = unique.astype(object).tolist()
     texts = [t if t.isascii() else t.translate(_SIGNS).strip() for t in names]
