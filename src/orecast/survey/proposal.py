@@ -373,6 +373,7 @@ def _samples(
         )
         for symbol, c in first.items()
     ]
+    samples = samples.model_copy(update={"ignore": ignore})
     draft.notes += [f"{name}: {text}" for text in decisions(chosen, table, samples)]
     unknown = sorted(others - set(headers) - set(pairs.values()))
     if unknown:
