@@ -297,6 +297,30 @@ CASES = {
         "samples.detection_limits.Zn",
         "Au",
     ),
+    "several limits, of which one is zero": (
+        _set("samples", detection_limits={"Au": [0.5, 0.0]}),
+        ConfigError,
+        "samples.detection_limits.Au",
+        "above zero",
+    ),
+    "codes of what is not there": (
+        _set("samples", missing_in={"Au_ppm": [-1]}),
+        ConfigError,
+        "samples.missing_in.Au_ppm",
+        "did you mean Au_ppb",
+    ),
+    "qualifiers of what is not there": (
+        _set("samples", qualifiers={"Au_ppm": "ID"}),
+        ConfigError,
+        "samples.qualifiers.Au_ppm",
+        "did you mean Au_ppb",
+    ),
+    "a qualifier that is not there": (
+        _set("samples", qualifiers={"Au": "Au_Q"}),
+        InputError,
+        "'Au_Q'",
+        "samples.qualifiers.Au",
+    ),
     "limit of zero": (
         _set("samples", detection_limits={"Au": 0.0}),
         ConfigError,

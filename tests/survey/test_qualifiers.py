@@ -112,7 +112,7 @@ def test_marks_for_estimated_leave_the_value(district, mark):
     assert survey.findings.of("qualifiers")[0].data["columns"]["As_Q"]["estimated"] == 10
 
 
-@pytest.mark.parametrize("empty", [0.0, np.nan, "", "NA"])
+@pytest.mark.parametrize("empty", [0.0, np.nan, "", "NA", "nd"])
 def test_a_mark_without_a_limit_is_below_the_lowest_value(district, empty):
     frame = table_with("As_Q", ["N", "", "", ""] * 10).astype({"As_ppm": object})
     frame.loc[::4, "As_ppm"] = empty

@@ -37,7 +37,6 @@ nonanalysé nonanalyse nondéterminé nonmesuré pasdedonnées échantillonmanqu
 ka kw keineangabe keineprobe nichtbestimmt nichtanalysiert nichtgemessen fehlt
 нетданных неопр неопределялось неопределялся неанализировалось нетпробы
 未测 未测定 未分析 未检测 无 无数据 无样 无样品 缺 缺失 缺样 样品不足 样不足
-value div0 ref num name
 """
 NO_RESULT = frozenset(_NO_RESULT_WORDS.split())
 """Words that mean "no result", in lower case without blanks and punctuation."""
@@ -343,8 +342,10 @@ def _is_number(text: str) -> bool:
 
 def _kind_of_word(text: str) -> str | None:
     """What a word in place of a value means: absent, undetected, or None for other text."""
+    if text.startswith("#") and text.endswith(("!", "?")):
+        return "absent"  # an error of Excel, such as #DIV/0!
     if any(sign.isdigit() for sign in text):
-        return "absent" if plain_word(text) == "div0" else None
+        return None
     word = plain_word(text)
     if not word:
         return {"<": "undetected", ">": None}.get(text.strip(), "absent")

@@ -15,7 +15,7 @@ import numpy as np
 
 from orecast.arrays import Bools, Floats
 from orecast.config import Samples
-from orecast.errors import InputError
+from orecast.errors import ConfigError, InputError, nearest
 from orecast.survey.cells import Cells, equal_to, read_cells
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.qualifiers import with_qualifiers
@@ -156,8 +156,16 @@ def read_concentrations(
 
     Raises InputError, with all cells and columns concerned in one message, for text of an unknown
     meaning, infinite values, negatives or zeros that the configuration refuses, and columns that
-    are empty, constant, or never detected.
+    are empty, constant, or never detected; ConfigError if samples.missing_in names no element.
     """
+    names = {name for e in elements for name in (e.column, e.symbol)}
+    for key in samples.missing_in:
+        if key not in names:
+            raise ConfigError(
+                f"the survey has no element {key!r}",
+                where=f"samples.missing_in.{key}",
+                remedy=nearest(key, [e.column for e in elements]),
+            )
     read = [_read(e, table, samples) for e in elements]
     read = with_qualifiers(read, elements, table, samples, findings)
     rows = _Rows(tuple(elements), table, samples, findings)

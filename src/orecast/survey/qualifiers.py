@@ -11,6 +11,7 @@ import numpy as np
 
 from orecast.arrays import Bools
 from orecast.config import Samples
+from orecast.errors import ConfigError, nearest
 from orecast.survey.cells import NO_RESULT, NOT_DETECTED, Cells, plain_word
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.elements import parse_header, symbol_named
@@ -45,14 +46,19 @@ def qualifier_columns(
     """The qualifier column of each column of values, by name and content.
 
     ``elements`` has the symbol of each column of values; ``columns`` are the others, which may be
-    qualifiers. ``samples.qualifiers`` comes first.
+    qualifiers. ``samples.qualifiers`` comes first; raises ConfigError if it names no element, and
+    InputError if it names a missing column.
     """
     found: dict[str, str] = {}
     for key, qualifier in samples.qualifiers.items():
         table.column(qualifier, f"samples.qualifiers.{key}")
         column = next((c for c, symbol in elements.items() if key in (c, symbol)), None)
         if column is None:
-            column = str(table.column(key, "samples.qualifiers").name)
+            raise ConfigError(
+                f"the survey has no element {key!r}",
+                where=f"samples.qualifiers.{key}",
+                remedy=nearest(key, list(elements)),
+            )
         found[column] = qualifier
     order = [str(c) for c in table.frame.columns]
     for column in columns:
@@ -201,7 +207,7 @@ def with_qualifiers(
             continue
         marks = _read_marks(table.frame[e.qualifier], e.qualifier, samples)
         some = (cells.values != 0) & ~np.isnan(cells.values)
-        nothing = marks.below & ~some & ~cells.unread
+        nothing = marks.below & ~some
         values = np.where(marks.below, np.abs(cells.values), cells.values)
         values[marks.none | nothing] = np.nan
         found.append(
@@ -212,7 +218,7 @@ def with_qualifiers(
                 above=(cells.above | (marks.above & some)) & ~marks.none,
                 undetected=(cells.undetected | nothing) & ~marks.none,
                 absent=(cells.absent & ~nothing) | marks.none,
-                unread=cells.unread & ~marks.none,
+                unread=cells.unread & ~(marks.none | marks.below),
             )
         )
         counts[e.qualifier] = {
