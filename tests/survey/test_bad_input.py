@@ -291,6 +291,30 @@ CASES = {
         "samples.detection_limits.Zn",
         "Au",
     ),
+    "several limits, of which one is zero": (
+        _set("samples", detection_limits={"Au": [0.5, 0.0]}),
+        ConfigError,
+        "samples.detection_limits.Au",
+        "above zero",
+    ),
+    "codes of what is not there": (
+        _set("samples", missing_in={"Au_ppm": [-1]}),
+        ConfigError,
+        "samples.missing_in.Au_ppm",
+        "did you mean Au_ppb",
+    ),
+    "qualifiers of what is not there": (
+        _set("samples", qualifiers={"Au_ppm": "ID"}),
+        ConfigError,
+        "samples.qualifiers.Au_ppm",
+        "did you mean Au_ppb",
+    ),
+    "a qualifier that is not there": (
+        _set("samples", qualifiers={"Au": "Au_Q"}),
+        InputError,
+        "'Au_Q'",
+        "samples.qualifiers.Au",
+    ),
     "limit of zero": (
         _set("samples", detection_limits={"Au": 0.0}),
         ConfigError,
@@ -299,11 +323,11 @@ CASES = {
     ),
     # cells
     "text among numbers": (
-        _cell("Au_ppb", 9, "trace"),
+        _cell("Au_ppb", 9, "see report"),
         InputError,
         "samples.csv, row 9, column 'Au_ppb'",
-        "'trace'",
-        "missing",
+        "'see report'",
+        'samples.missing = [-9999, -999, "see report"]',
     ),
     "text among positions": (_cell("X", 5, "88E"), InputError, "row 5, column 'X'", "'88E'"),
     "infinite value": (_cell("Au_ppb", 4, "inf"), InputError, "row 4, column 'Au_ppb'", "infin"),
@@ -321,19 +345,18 @@ CASES = {
     ),
     "infinite position": (_cell("X", 6, "-inf"), InputError, "row 6, column 'X'", "infinite"),
     "limit that is none": (_cell("Au_ppb", 8, "<0"), InputError, "row 8", "'<0'", "missing"),
-    "marked word": (_cell("Au_ppb", 8, "<DL"), InputError, "row 8", "'<DL'", 'such as "<0.5"'),
-    "n.d.": (_cell("Au_ppb", 8, "n.d."), InputError, "row 8", "'n.d.'", 'such as "<0.5"'),
+    "n.d.": (
+        _cell("Au_ppb", 8, "n.d."),
+        InputError,
+        "row 8",
+        "'n.d.'",
+        'samples.not_detected = ["n.d."]',
+    ),
     "refused negative": (
         lambda d: (_cell("Au_ppb", 7, -0.5)(d), _set("samples", negatives="refuse")(d)),
         InputError,
         "row 7, column 'Au_ppb'",
         'negatives = "below"',
-    ),
-    "a code taken for a limit": (
-        _cell("Au_ppb", 7, -999999),
-        InputError,
-        "row 7, column 'Au_ppb'",
-        "samples.missing",
     ),
     "refused zero": (
         lambda d: (_cell("Au_ppb", 7, 0)(d), _set("samples", zeros="refuse")(d)),
@@ -372,7 +395,13 @@ CASES = {
         "3 of 3 elements",
         "Remedy: use",
     ),
-    "all-zero element": (_column("Zn_ppm", 0.0), InputError, "'Zn_ppm'", "above zero", "ignore"),
+    "all-zero element": (
+        _column("Zn_ppm", 0.0),
+        InputError,
+        "'Zn_ppm'",
+        "below detection: Zn 40 of 40",
+        "ignore",
+    ),
     "no row with a position": (_column("X", np.nan), InputError, "samples.csv", "no row"),
     "samples on one line": (_column("X", 500_000.0), InputError, "samples.csv", "the same x"),
     "two samples": (
@@ -813,7 +842,7 @@ def test_every_sample_is_named_by_the_row_of_the_file(district):
 
 def test_rows_of_a_workbook_are_counted_as_the_sheet_shows_them(district):
     district.samples = district.samples.astype({"Au_ppb": object})
-    district.samples.loc[4, "Au_ppb"] = "lost"
+    district.samples.loc[4, "Au_ppb"] = "see report"
     with pd.ExcelWriter(district.folder / "samples.xlsx") as book:
         district.samples.to_excel(book, index=False)
     district.table["samples"]["path"] = "samples.xlsx"

@@ -319,3 +319,23 @@ def test_numbers_beyond_a_float_are_infinite():
 
     assert values[:4] == [np.inf, -np.inf, 1e25, 3]
     assert np.isnan(values[4:]).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal"),
+    [
+        (["0,5", "1,234", "12,5"], ","),
+        (["1,234", "2,345", "12,345"], "."),
+        (["<0,05", "3,1", 2.5], ","),
+        (["0.5", "1,234.5", "2.5"], "."),
+        ([0.5, 1.5, "n.a."], "."),
+        (["1.5", "0,5", "2.5"], "."),
+    ],
+)
+def test_the_decimal_mark_of_text_in_a_sheet(tmp_path, cells, decimal):
+    book = openpyxl.Workbook()
+    for row in [["Easting", "Northing", "Cu"], *([500_000.5, 7_000_000.5, c] for c in cells)]:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+
+    assert read_table(tmp_path / "a.xlsx").decimal == decimal

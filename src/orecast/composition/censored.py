@@ -3,21 +3,24 @@
 Martín-Fernández, J.A., Barceló-Vidal, C. & Pawlowsky-Glahn, V. (2003), Dealing with zeros and
 missing values in compositional data sets using nonparametric imputation, Mathematical Geology 35,
 253-278.
-Palarea-Albaladejo, J. & Martín-Fernández, J.A. (2013), Values below detection limit in
-compositional chemical data, Analytica Chimica Acta 764, 32-43.
+Palarea-Albaladejo, J. & Martín-Fernández, J.A. (2008), A modified EM alr-algorithm for replacing
+rounded zeros in compositional data sets, Computers & Geosciences 34, 902-917; (2013), Values below
+detection limit in compositional chemical data, Analytica Chimica Acta 764, 32-43; (2015),
+zCompositions, Chemometrics and Intelligent Laboratory Systems 143, 85-96.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from orecast.arrays import Bools, Floats
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import ConfigError, InputError, nearest
 
+Imputation = Literal["multiplicative", "lognormal", "log-ratio-em"]
 FRACTION = 0.65  # of the limit: least change of the covariances (Martín-Fernández et al. 2003)
 
 
@@ -25,7 +28,7 @@ def impute(
     values: ArrayLike,
     censored: ArrayLike,
     limits: ArrayLike | None = None,
-    method: Literal["multiplicative", "lognormal"] = "multiplicative",
+    method: Imputation = "multiplicative",
     names: Sequence[str] | None = None,
     total: float = 1e6,
     fitted_on: Bools | None = None,
@@ -39,8 +42,13 @@ def impute(
     uses no other row. "lognormal": r is the geometric mean of the log-normal below the limit, with
     the column's maximum-likelihood mean and spread under censoring (Palarea-Albaladejo &
     Martín-Fernández 2013). They are fitted on the rows ``fitted_on`` ``(n,)``, by default all, and
-    used for every row; labels are not used. The measured values of the row are then multiplied by
-    ``1 - sum(r) / total``.
+    used for every row; labels are not used. After both, the measured values of the row are
+    multiplied by ``1 - sum(r) / total``.
+
+    "log-ratio-em": additive log-ratios are multivariate normal. Their mean and covariance are
+    fitted by expectation maximisation on the rows ``fitted_on``. A replacement is the expected
+    value below its limit, given the measured values of its row (Palarea-Albaladejo &
+    Martín-Fernández 2008). Its ratio to the measured values stays when the row is closed.
 
     ``total`` is the whole of a row, in the unit of the values: 1e6 for mg/kg. If only traces were
     measured, the unmeasured rest of the rock is scaled with them: the whole stays closed, no ratio
@@ -48,7 +56,8 @@ def impute(
     its sum is the whole.
 
     Raises InputError with the column: for a value or limit that is not positive and finite, a
-    column without a measured value, and for "lognormal" fewer than two distinct measured values.
+    column without a measured value, for "lognormal" fewer than two distinct measured values, and
+    for "log-ratio-em" too few rows for a covariance.
 
     >>> impute([[1000.0, 200.0], [2000.0, 300.0]], [[True, False], [False, False]]).tolist()
     [[650.0, 199.87], [2000.0, 300.0]]
@@ -66,11 +75,18 @@ def impute(
     elif method == "lognormal":
         rows = np.ones(len(x), dtype=np.bool_) if fitted_on is None else fitted_on
         replacement = _lognormal(x, below, limit, labels, rows)
+    elif method == "log-ratio-em":
+        rows = np.ones(len(x), dtype=np.bool_) if fitted_on is None else fitted_on
+        replacement = _log_ratio_em(x, below, limit, total, rows) if below.any() else 0.0 * x
+        kept = np.where(below, replacement, x)
+        added = replacement.sum(axis=1)
+        whole = np.maximum(total, np.nansum(kept, axis=1) - added)
+        return np.where((added > 0)[:, None], kept * (whole / (whole + added))[:, None], x)
     else:
         raise ConfigError(
             f"unknown replacement {method!r}",
             where="composition.censored",
-            remedy=nearest(str(method), ["multiplicative", "lognormal"]),
+            remedy=nearest(str(method), list(get_args(Imputation))),
         )
     return _replaced(x, below, replacement, total)
 
@@ -144,6 +160,97 @@ def censored_normal(measured: Floats, bounds: Floats) -> tuple[float, float]:
     found = minimize(loss, np.zeros(2), jac=True, method="BFGS", options={"gtol": 1e-8})
     h, d = np.exp(found.x[0]), found.x[1]
     return float(centre + scale * d / h), float(scale / h)
+
+
+_EM_STEP, _EM_STEPS = 1e-5, 500  # of a log-ratio's mean or covariance; at most
+
+
+def _log_ratio_em(x: Floats, below: Bools, limit: Floats, total: float, fitted_on: Bools) -> Floats:
+    """Expected value of each censored part given its row, 0 where not censored.
+
+    The denominator of the log-ratios is the first part that is measured in every row, or else
+    the unmeasured rest of the rock. Missing parts are predicted too, without a limit.
+    """
+    parts = np.arange(x.shape[1])
+    complete = np.flatnonzero((~below & ~np.isnan(x)).all(axis=0))
+    if len(complete):
+        base, parts = x[:, complete[0]], np.delete(parts, complete[0])
+    else:
+        base = total - np.where(below, FRACTION * limit, np.nan_to_num(x)).sum(axis=1)
+    problem = None
+    if (base <= 0).any():
+        problem = "no part is measured in every sample, and the parts sum to more than the whole"
+    elif (n := int(fitted_on.sum())) <= len(parts) + 1:
+        problem = f"{n} samples are too few for the log-ratios of {len(parts)} parts"
+    if problem:
+        raise InputError(
+            problem,
+            where="composition.censored",
+            remedy='set it to "multiplicative", or leave out parts',
+        )
+    measured = (~below & ~np.isnan(x))[:, parts]
+    bound = np.log(np.where(below, limit, np.inf)[:, parts] / base[:, None])
+    start = np.log(np.where(below, FRACTION * limit, x)[:, parts] / base[:, None])
+    start = np.where(np.isnan(start), np.nanmean(start[fitted_on], axis=0), start)
+    patterns = _patterns(measured)
+    mean, covariance = start[fitted_on].mean(axis=0), np.cov(start[fitted_on], rowvar=False)
+    covariance = np.atleast_2d(covariance)
+    for _ in range(_EM_STEPS):
+        filled, spread = _expected(start, measured, bound, patterns, mean, covariance, fitted_on)
+        seen = filled[fitted_on]
+        before = mean, covariance
+        mean = seen.mean(axis=0)
+        covariance = ((seen - mean).T @ (seen - mean) + spread) / (len(seen) - 1)
+        moved = max(np.abs(mean - before[0]).max(), np.abs(covariance - before[1]).max())
+        if moved < _EM_STEP:
+            break
+    filled, _ = _expected(start, measured, bound, patterns, mean, covariance, fitted_on)
+    replacement = np.zeros_like(x)
+    replacement[:, parts] = np.where(below[:, parts], np.exp(filled) * base[:, None], 0.0)
+    return replacement
+
+
+def _patterns(measured: Bools) -> list[tuple[Ints, Ints, Ints]]:
+    """Rows that lack the same parts, with the measured and the lacking parts."""
+    kinds, number = np.unique(measured, axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    return [
+        (np.flatnonzero(number == k), np.flatnonzero(kind), np.flatnonzero(~kind))
+        for k, kind in enumerate(kinds)
+        if not kind.all()
+    ]
+
+
+def _expected(
+    y: Floats,
+    measured: Bools,
+    bound: Floats,
+    patterns: list[tuple[Ints, Ints, Ints]],
+    mean: Floats,
+    covariance: Floats,
+    fitted_on: Bools,
+) -> tuple[Floats, Floats]:
+    """Log-ratios with their expected values where not measured, ``(n, parts)``.
+
+    Also the covariance that they lack, summed over the rows ``fitted_on``, ``(parts, parts)``.
+    """
+    from scipy.special import log_ndtr
+
+    filled, lacking = y.copy(), np.zeros_like(covariance)
+    # An element and its oxide have the same log-ratio: their covariance alone is singular.
+    stable = covariance + 1e-9 * np.diag(np.diag(covariance))
+    for rows, seen, missing in patterns:
+        slope = np.linalg.solve(stable[np.ix_(seen, seen)], covariance[np.ix_(seen, missing)])
+        rest = covariance[np.ix_(missing, missing)] - covariance[np.ix_(missing, seen)] @ slope
+        expected = mean[missing] + (y[np.ix_(rows, seen)] - mean[seen]) @ slope
+        sd = np.sqrt(np.maximum(np.diag(rest), np.finfo(np.float64).tiny))
+        limits = bound[np.ix_(rows, missing)]
+        z = np.minimum((limits - expected) / sd, 1e6)  # infinite for a part that is only missing
+        hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(z))
+        below = np.minimum(expected - sd * hazard, np.nextafter(limits, -np.inf))
+        filled[np.ix_(rows, missing)] = below
+        lacking[np.ix_(missing, missing)] += rest * int(fitted_on[rows].sum())
+    return filled, lacking
 
 
 def _check(x: Floats, below: Bools, limit: Floats, names: Sequence[str]) -> None:

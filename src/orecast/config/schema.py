@@ -106,7 +106,7 @@ Channel = Literal[  # detectors without labels that use only the cell's own valu
     "contrast",
     "mean-2sd",
 ]
-_MISSING = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
+_MISSING = (-9999, -999)
 
 
 def most_shift(window: int) -> int:
@@ -147,9 +147,17 @@ class Samples(Columns):
     ignore: list[str] = []
     """Columns to ignore, even if their header looks like an element."""
     missing: list[str | int | float] = list(_MISSING)
-    """Codes of missing values."""
-    detection_limits: dict[str, float] = {}
-    """Detection limit by symbol, in the column's unit; values at or below it are censored."""
+    """Codes and words that mean "no result", beside empty cells and usual words: NA, LNR, --."""
+    missing_in: dict[str, list[str | int | float]] = {}
+    """Codes and words that mean "no result" in one column, such as {Au_ppb = [-1]}."""
+    not_detected: list[str] = []
+    """Words that mean "below detection", beside the usual BDL, <LOD, "not detected"."""
+    detection_limits: dict[str, float | list[float]] = {}
+    """Detection limit by symbol, in the column's unit; values at or below it are censored. Of
+    several limits, such as {Au = [0.5, 2.5]}, only the values that equal one are censored."""
+    qualifiers: dict[str, str] = {}
+    """Column with the marks (<, >, L, N, U) of a column of values, such as {Au_ppb = "Au_Q"};
+    found by its name and its marks when left out."""
     negatives: Literal["below", "refuse"] = "below"
     """A negative value means "below this limit", as some laboratories write, or is refused."""
     zeros: Literal["below", "refuse"] = "below"
@@ -258,8 +266,9 @@ class Composition(Section):
     """Elements of the composition; all when left out."""
     denominator: str | None = None
     """The divisor element of the additive log-ratio."""
-    censored: Literal["multiplicative", "lognormal"] = "multiplicative"
-    """Values below detection become 0.65 of the limit, or the log-normal mean below it."""
+    censored: Literal["multiplicative", "lognormal", "log-ratio-em"] = "multiplicative"
+    """Values below detection become 0.65 of the limit, the log-normal mean below it, or the mean
+    that the sample's other elements let expect."""
 
     @model_validator(mode="after")
     def _alr_needs_a_denominator(self) -> Self:

@@ -80,7 +80,7 @@ def _changes(survey: Survey, config: Config, seen: Bools) -> bool:
     if survey.gridded is None and interpolator_class(config).learns:
         return True
     columns = parts_of(survey, config)
-    if config.composition.censored == "lognormal" and survey.censored[:, columns].any():
+    if config.composition.censored != "multiplicative" and survey.censored[:, columns].any():
         return True
     if survey.zeros is None:
         return False

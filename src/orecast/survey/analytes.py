@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from orecast.survey.elements import (
     unit_in,
     unit_named,
 )
+from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.tables import InputTable
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
@@ -48,6 +50,7 @@ def choose_elements(
         wanted = _resolved(samples.elements, columns, table, "samples.elements")
     headers: dict[str, tuple[str, str | None]] = {}
     unknown: list[str] = []
+    of_words: list[tuple[str, str]] = []
     for column in columns if wanted is None else wanted:
         if column in ignored or (wanted is None and column in positions):
             continue
@@ -57,13 +60,20 @@ def choose_elements(
         elif header is None:
             unknown.append(column)
         elif wanted is None and holds_no_number(table.frame[column], table, samples.missing):
+            of_words.append((column, header.symbol))
+        else:
+            headers[column] = (header.symbol, header.unit or table.units.get(column))
+    symbols = {column: symbol for column, (symbol, _) in headers.items()}
+    others = [c for c in columns if not (c in symbols or c in ignored or c in positions)]
+    qualifiers = qualifier_columns(table, symbols, others, samples)
+    unknown = [column for column in unknown if column not in qualifiers.values()]
+    for column, symbol in of_words:
+        if column not in qualifiers.values():
             findings.info(
                 "column-of-words",
                 table.where(column=column),
-                f"ignored a column: its header could be {header.symbol}, but its cells are text",
+                f"ignored a column: its header could be {symbol}, but its cells are text",
             )
-        else:
-            headers[column] = (header.symbol, header.unit or table.units.get(column))
     if wanted is not None and unknown:
         raise InputError(
             f"{unknown[0]!r} is not recognised as an element",
@@ -87,7 +97,9 @@ def choose_elements(
     _require_distinct(headers, table)
     units = units_by_symbol(samples.units, [s for s, _ in headers.values()], "samples.units")
     chosen = tuple(
-        element(symbol, column, units.get(symbol) or unit)
+        replace(
+            element(symbol, column, units.get(symbol) or unit), qualifier=qualifiers.get(column)
+        )
         for column, (symbol, unit) in headers.items()
     )
     written = set(units) | {symbol for symbol, unit in headers.values() if unit}
@@ -127,20 +139,25 @@ def units_by_symbol(
     return found
 
 
-def limits_by_symbol(limits: Mapping[str, float], symbols: Iterable[str]) -> dict[str, float]:
-    """The configured detection limits by symbol.
+def limits_by_symbol(
+    limits: Mapping[str, float | Sequence[float]], symbols: Iterable[str]
+) -> dict[str, tuple[float, ...]]:
+    """The configured detection limits by symbol, one or several of each.
 
     Raises ConfigError for a limit that is not above zero, or an element that is not in the survey.
     """
+    symbols = list(symbols)
     found = {}
-    for key, limit in limits.items():
-        if not (limit > 0 and np.isfinite(limit)):
-            raise ConfigError(
-                f"{limit:g} is not a detection limit; it must be above zero",
-                where=f"samples.detection_limits.{key}",
-                remedy="set the laboratory's limit in the column's unit",
-            )
-        found[_own_symbol(key, symbols, "samples.detection_limits")] = float(limit)
+    for key, given in limits.items():
+        several = tuple(given) if isinstance(given, Sequence) else (given,)
+        for limit in several:
+            if not (limit > 0 and np.isfinite(limit)):
+                raise ConfigError(
+                    f"{limit:g} is not a detection limit; it must be above zero",
+                    where=f"samples.detection_limits.{key}",
+                    remedy="set the laboratory's limit in the column's unit",
+                )
+        found[_own_symbol(key, symbols, "samples.detection_limits")] = several
     return found
 
 

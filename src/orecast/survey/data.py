@@ -99,13 +99,15 @@ def listed(items: Sequence[object], most: int = 10) -> str:
 class Element:
     """A recognised analyte: its symbol or oxide, the column it came from, its unit.
 
-    ``to_ppm`` turns the column's values into parts per million by mass (mg/kg).
+    ``to_ppm`` turns the column's values into parts per million by mass (mg/kg). ``qualifier`` is
+    the column that holds the marks of the values, such as ``<``, if there is one.
     """
 
     symbol: str
     column: str
     unit: str
     to_ppm: float
+    qualifier: str | None = None
 
 
 @dataclass(frozen=True)

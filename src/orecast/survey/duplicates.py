@@ -107,7 +107,9 @@ def precision(values: Floats, censored: Bools, at: SharedPlaces) -> dict[int, tu
     coefficient is the median of |a - b| / ((a + b) / 2), divided by 0.954. Field duplicates give
     the precision of sampling and analysis together.
 
-    Returns {element's column: (pairs, coefficient)} for elements with at least 5 pairs.
+    Returns {element's column: (pairs, coefficient)} for elements with at least 5 pairs. The
+    coefficient is 0 where more than half of the pairs are equal: the rounding is then coarser than
+    the precision, or the same record is there twice.
     """
     found = {}
     shared = np.bincount(at.number)[at.number] > 1

@@ -23,12 +23,7 @@ from orecast.survey.analytes import (
     units_by_symbol,
 )
 from orecast.survey.coarse import report_coarse
-from orecast.survey.concentrations import (
-    NothingDetectedError,
-    concentrations,
-    lowest_seen,
-    nothing_detected,
-)
+from orecast.survey.concentrations import lowest_seen, read_concentrations
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.duplicates import SharedPlaces, average, places, precision
 from orecast.survey.elements import Header, parse_header
@@ -42,7 +37,7 @@ from orecast.survey.projection import (
     working_crs,
 )
 from orecast.survey.rasters import matches, read_raster, require_held
-from orecast.survey.tables import InputTable
+from orecast.survey.ties import heavy_ties, report_ties, tied
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -50,8 +45,6 @@ if TYPE_CHECKING:
 
 
 _FEWEST_SAMPLES = 3
-# Few measurements of a continuous quantity share the lowest value.
-_PILE_COUNT, _PILE_SHARE = 5, 0.002
 # Single-precision interpolation leaves values up to this share of the median instead of zero.
 _RESIDUE = float(np.finfo(np.float32).eps)
 _BLOCK_SHARE, _BLOCK_CELLS = 0.5, 25
@@ -115,7 +108,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
     written = {e.symbol: table.lower[e.column] for e in elements if e.column in table.lower}
     if added := {symbol: limit for symbol, limit in written.items() if symbol not in limits}:
-        limits |= added
+        limits |= {symbol: (limit,) for symbol, limit in added.items()}
         findings.info(
             "limits-row",
             str(table.path),
@@ -124,15 +117,18 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
             "set samples.detection_limits if one is wrong",
             limits=added,
         )
-    read = _read_elements(elements, table, samples, limits, findings)
-    values, censored, zeros = (np.column_stack(part) for part in zip(*read, strict=True))
+    read = read_concentrations(elements, table, samples, limits, findings)
+    values, censored, zeros = read.values, read.censored, read.zeros
     where = str(table.path)
     assumed = [s for f in findings.of("assumed-units") for s in f.data["units"]]
     check_units(elements, values, assumed, where, "samples", findings)
-    _report_piles(elements, values, censored, where, findings)
+    ties = heavy_ties(values, censored)
+    report_ties(elements, values, censored, ties, where, findings)
     at = places(xy)
     report_coarse(table, at, values, censored, findings)
-    _report_duplicates(at, elements, values, censored, samples.duplicates, where, findings)
+    _report_duplicates(
+        at, elements, values, censored | tied(values, ties), samples.duplicates, where, findings
+    )
     frame = table.frame
     if samples.duplicates == "average" and at.shared:
         values, censored, zeros = average(values, censored, zeros, at)
@@ -165,68 +161,19 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     )
 
 
-def _read_elements(
-    elements: tuple[Element, ...],
-    table: InputTable,
-    samples: Samples,
-    limits: dict[str, float],
-    findings: Findings,
-) -> list[tuple[Floats, Bools, Bools]]:
-    """Values, censored and zeros per element; one error names all elements never detected."""
-    read, undetected = [], []
-    for e in elements:
-        cells, limit = table.frame[e.column], limits.get(e.symbol)
-        try:
-            read.append(concentrations(cells, e, table, samples, limit, findings))
-        except NothingDetectedError as error:
-            undetected.append(error)
-    if len(undetected) == 1 < len(elements):
-        raise undetected[0]
-    if undetected:
-        counts = {error.element.symbol: error.n for error in undetected}
-        columns = ", ".join(repr(error.element.column) for error in undetected)
-        raise nothing_detected(
-            counts, len(elements), str(table.path), f"add {columns} to samples.ignore"
-        )
-    return read
-
-
-def _report_piles(
-    elements: tuple[Element, ...], values: Floats, censored: Bools, where: str, findings: Findings
-) -> None:
-    piles = {}
-    for column, e in enumerate(elements):
-        detected = values[~censored[:, column] & ~np.isnan(values[:, column]), column]
-        lowest = float(detected.min())
-        n = int((detected == lowest).sum())
-        if n >= max(_PILE_COUNT, _PILE_SHARE * len(detected)):
-            piles[e] = {"lowest": lowest, "n": n, "share": n / len(detected)}
-    if not piles:
-        return
-    text = "; ".join(
-        f"{e.symbol} {p['lowest']:g} {e.unit}, {p['n']} times ({100 * p['share']:.1f} %)"
-        for e, p in piles.items()
-    )
-    limits = ", ".join(f"{e.symbol} = {p['lowest']:g}" for e, p in piles.items())
-    findings.warning(
-        "piled-up-lowest",
-        where,
-        f"in {len(piles)} element(s) many samples share the lowest value. It is used as measured, "
-        f"but is probably a detection limit or half of it: {text}",
-        f"if it is, set samples.detection_limits = {{{limits}}}",
-        elements={e.symbol: p for e, p in piles.items()},
-    )
-
-
 def _report_duplicates(
     at: SharedPlaces,
     elements: tuple[Element, ...],
     values: Floats,
-    censored: Bools,
+    coarse: Bools,
     treatment: str,
     where: str,
     findings: Findings,
 ) -> None:
+    """Report shared places, and the precision from values that are not ``coarse``.
+
+    Coarse are censored values and ties: two of them agree without being precise.
+    """
     if not at.shared:
         return
     shared_places = int((np.bincount(at.number) > 1).sum())
@@ -242,7 +189,18 @@ def _report_duplicates(
         findings.warning(
             "duplicate-places", where, f"{what}kept as separate samples", remedy, **counts
         )
-    spread = {elements[c].symbol: pair for c, pair in precision(values, censored, at).items()}
+    spread = {elements[c].symbol: pair for c, pair in precision(values, coarse, at).items()}
+    equal = [s for s, (_, cv) in spread.items() if cv == 0]
+    spread = {s: pair for s, pair in spread.items() if pair[1] > 0}
+    if equal:
+        findings.info(
+            "equal-duplicates",
+            where,
+            "more than half of the samples at the same place have equal values, so the precision "
+            f"cannot be told: {listed(equal, 20)}",
+            "check whether the same samples are listed twice",
+            elements=equal,
+        )
     if spread:
         worst = sorted(spread, key=lambda s: -spread[s][1])
         text = ", ".join(f"{s} {100 * spread[s][1]:.0f} %" for s in worst)

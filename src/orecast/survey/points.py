@@ -199,7 +199,7 @@ def read_points(
     )
     points = replace(points, xy=xy, crs=crs)
     _check_unit(points, pair, path_setting)
-    if section.x is None and letters_only(pair):
+    if letters_only(pair) and "x" in pair.x.lower():
         points = _with_x_to_the_east(points, pair, findings)
     _check(points, pair.columns, path_setting, _set_degrees(path_setting))
     _compare(points, pair, pairs, findings, missing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,23 @@ from orecast.config import Samples, path_text
 from orecast.errors import InputError
 from orecast.grid import Bounds
 from orecast.run import holds_run
-from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
+from orecast.survey.analytes import element
+from orecast.survey.concentrations import (
+    decisions,
+    holds_no_number,
+    none_detected,
+    nothing_detected,
+    typical,
+)
 from orecast.survey.data import listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
 from orecast.survey.points import Place, position_columns, propose_places, table_pairs
 from orecast.survey.projection import is_unknown, local_grid
+from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
     InputTable,
-    as_numbers,
     read_table,
     require_place,
     require_utf8,
@@ -306,19 +313,28 @@ def _samples(
             )
         else:
             first[header.symbol] = column
+    samples = Samples(path=table.path)
+    medians = {c: typical(table.frame[c], table, samples.missing) for c in first.values()}
     content: dict[str, Any] = {}
-    bare = {}
-    for symbol, column in first.items():
-        values = as_numbers(table.frame[column])
-        median = float(np.median(values[values > 0])) if (values > 0).any() else np.nan
-        if column not in table.units:
-            bare[symbol] = headers[column], median
+    bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
     units = _estimated_units(bare, name, draft)
     if units:
         content["units"] = units
     if ignore:
         content["ignore"] = ignore
-    unknown = sorted(others - set(headers))
+    pairs = qualifier_columns(
+        table, {c: symbol for symbol, c in first.items()}, sorted(others - set(headers)), samples
+    )
+    chosen = [
+        replace(
+            element(symbol, c, units.get(symbol) or headers[c].unit or table.units.get(c)),
+            qualifier=pairs.get(c),
+        )
+        for symbol, c in first.items()
+    ]
+    samples = samples.model_copy(update={"ignore": ignore})
+    draft.notes += [f"{name}: {text}" for text in decisions(chosen, table, samples)]
+    unknown = sorted(others - set(headers) - set(pairs.values()))
     if unknown:
         draft.notes.append(f"{name}: ignored columns that are not elements: {listed(unknown, 20)}")
     medium = next((m for m, words in _MEDIA.items() if re.search(words, name, re.I)), None)

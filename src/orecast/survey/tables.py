@@ -39,6 +39,7 @@ _DELIMITERS = (",", ";", "\t", "|", " ")
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "blank"}
 _DECIMAL_COMMA = re.compile(r"\s*[<>]?\s*[-+]?\d+,\d+\s*")
 _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
+_THOUSANDS = re.compile(r"\s*[<>]?\s*[-+]?[1-9]\d{0,2}(?:,\d{3})+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _HEAD_ROWS, _HEAD_CHARACTERS, _HEAD_LINES = 100, 200_000, 10
 _SHARE_OF_ROWS = 0.6  # that have the table's number of cells; the others are titles and footers
@@ -323,6 +324,17 @@ def _decimal_mark(rows: list[list[str]], delimiter: str) -> str:
     return "," if commas > points else "."
 
 
+def _decimal_of_text(cells: Sequence[Any]) -> str:
+    """The decimal mark of a sheet's numbers that are text; 1,234 may have a mark for thousands."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    commas = sum(
+        _DECIMAL_COMMA.fullmatch(text) is not None and _THOUSANDS.fullmatch(text) is None
+        for text in texts
+    )
+    points = sum(_DECIMAL_POINT.fullmatch(text) is not None for text in texts)
+    return "," if commas > points else "."
+
+
 def _read_text(path: Path) -> InputTable:
     try:
         text, encoding = decoded(path.read_bytes())
@@ -432,7 +444,10 @@ def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     frame.columns = pd.Index(header)
     frame, footer = _without_footer(frame)
     how = f"sheet {sheet or names[0]!r}"
-    table = InputTable(path, frame, how=how, sheets=several, remarks=(*remarks, *footer))
+    decimal = _decimal_of_text([cell for _, row in body[:_HEAD_ROWS] for cell in row])
+    if decimal == ",":
+        how += ", decimal comma in text cells"
+    table = InputTable(path, frame, decimal, how=how, sheets=several, remarks=(*remarks, *footer))
     return _described(table, layout, head)
 
 
