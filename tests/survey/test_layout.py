@@ -142,3 +142,15 @@ def test_rows_without_values_at_the_end_of_a_wide_table_stay(tmp_path):
     rows = [*body(), ["K9999", "421000.0", "6651000.0", "", "", ""]]
     (tmp_path / "samples.csv").write_text(lines(HEADER, *rows))
     assert len(read_table(tmp_path / "samples.csv").frame) == len(rows)
+
+
+@pytest.mark.parametrize("values", [["", "", ""], ["LNR", "IS", "NSS"], ["<1 ppb", "n.a.", "--"]])
+def test_a_first_sample_without_values_is_a_row_of_data(values, tmp_path):
+    """It has a position, so it describes no column."""
+    rows = body()
+    rows[0][3:] = values
+    (tmp_path / "samples.csv").write_text(lines("# survey", HEADER, UNITS, *rows))
+    table = read_table(tmp_path / "samples.csv")
+    assert len(table.frame) == len(rows)
+    assert table.frame["Sample"].iloc[0] == "K0000"
+    assert table.units == {"Au": "ppb", "Cu": "ppm", "Zn": "ppm"}

@@ -82,6 +82,11 @@ def find_layout(rows: Sequence[Row]) -> Layout:
         first = next((k for k, use in enumerate(used) if use), 0)
         return Layout(first, first + 1)
     header = max(above, key=lambda k: (_names(rows[k]), k))
+    for k in range(header + 1, data):  # a first sample without values is no description
+        if used[k] and not _describes(rows[k], rows[header]):
+            data = k
+            break
+    above = [k for k in above if k < data]
     layout = Layout(header, data)
     for k in (k for k in above if k > header or header - k <= 3):
         if k != header:
@@ -132,6 +137,15 @@ def _label(row: Row) -> str | None:
             if re.search(rf"(?<![a-z])(?:{words})", cell, re.I):
                 return kind
     return None
+
+
+def _describes(row: Row, header: Row) -> bool:
+    """Whether a row below the header describes the columns."""
+    cells = [cell for cell in row if cell]
+    if _label(row) is not None or sum(map(_is_unit, cells)) > len(cells) / 2:
+        return True
+    named = [j for j, name in enumerate(header) if parse_header(name) is not None]
+    return not any(map(is_number, cells)) and any(j < len(row) and row[j] for j in named)
 
 
 def _described(layout: Layout, k: int, row: Row, header: Row) -> Layout:
