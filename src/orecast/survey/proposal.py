@@ -313,7 +313,7 @@ def _samples(
             )
         else:
             first[header.symbol] = column
-    samples = Samples(path=table.path)
+    samples = Samples.model_construct(path=table.path)  # the name of a file may be odd
     medians = {c: typical(table.frame[c], table, samples.missing) for c in first.values()}
     content: dict[str, Any] = {}
     bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
