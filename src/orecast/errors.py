@@ -99,3 +99,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f"did you mean {' or '.join(close)}?"
     more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
     return f"choose one of {', '.join(known[:_MOST_NAMES])}{more}"
+
+
+def require_among(
+    name: str,
+    known: Iterable[str],
+    what: str,
+    where: str | None = None,
+    kind: type[OrecastError] = ConfigError,
+) -> None:
+    """Raise an error of a ``kind`` with the nearest known names if ``name`` is not one of them.
+
+    >>> require_among("idw", ["idw", "kriging"], "unknown interpolator")
+    """
+    known = list(known)
+    if name not in known:
+        raise kind(what, where=where, remedy=nearest(name, known))

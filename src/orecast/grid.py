@@ -96,7 +96,8 @@ class Grid:
         if t.b != 0 or t.d != 0:
             raise AlignmentError(
                 "the raster is rotated or sheared; it must be north-up",
-                remedy="first warp it to a north-up grid (gdalwarp)",
+                remedy="first warp it to a north-up grid (QGIS: Raster > Projections > Warp, or "
+                "gdalwarp)",
             )
         if t.a <= 0 or t.e >= 0:
             raise AlignmentError(

@@ -121,15 +121,15 @@ def test_the_component_that_tells_ore_need_not_be_the_first():
     noise = 0.2 * rng.normal(size=(200, 5))
     X = np.column_stack([rock, rock, rock, ore, ore]) + noise
     found = screen("pca", X, y, ("Fe", "Ti", "V", "Au", "As"))
-    assert found.kept_names == ("Au", "As")
+    assert _kept(found) == ("Au", "As")
 
 
 @pytest.mark.parametrize("method", ["svm-auc", "correlation", "pca"])
 def test_thresholds_and_keeping_by_name(method):
     X, y = places()
-    assert screen(method, X, y, NAMES, threshold=1e9).kept_names == ()
+    assert _kept(screen(method, X, y, NAMES, threshold=1e9)) == ()
     kept = screen(method, X, y, NAMES, threshold=1e9, keep=["Mn"])
-    assert kept.kept_names == ("Mn",)
+    assert _kept(kept) == ("Mn",)
 
 
 @pytest.mark.parametrize("method", ["svm-auc", "correlation", "pca"])
@@ -174,7 +174,7 @@ def test_a_seed_moves_the_folds_and_repeats():
 
 def test_none_keeps_all():
     X, y = places()
-    assert screen("none", X, y, NAMES).kept_names == NAMES
+    assert _kept(screen("none", X, y, NAMES)) == NAMES
 
 
 @pytest.mark.parametrize("method", ["svm-auc", "correlation", "pca"])
@@ -201,3 +201,7 @@ def test_what_cannot_be_screened_is_refused():
     X[4, 1] = np.inf
     with pytest.raises(ModelError, match="layer Cu: the layer has infinite"):
         screen("pca", X, y, NAMES)
+
+
+def _kept(found):
+    return tuple(name for name, kept in zip(found.names, found.kept, strict=True) if kept)

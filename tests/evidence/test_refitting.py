@@ -318,7 +318,7 @@ def test_an_element_measured_within_the_hidden_cells_alone_is_refused(xy, survey
     values[zeros] = lowest_seen(values, zeros)[2]
     survey = replace(survey, values=values, zeros=zeros, censored=survey.censored | zeros)
     evidence = build_evidence(survey, config)
-    with pytest.raises(InputError, match="element As: a fold hides all values"):
+    with pytest.raises(InputError, match=r"element As: .* a fold hides all samples"):
         refitted(evidence, survey, config, hidden)
     without = config_of(**{**options("idw", ""), "composition": {"parts": ["Au", "Cu"]}})
     evidence = build_evidence(survey, without)

@@ -7,7 +7,7 @@ from scipy.stats import skew
 from orecast.grid import Grid
 from orecast.simulation.fields import gaussian_fields
 from orecast.simulation.geochemistry import WHOLE, background, closed
-from orecast.simulation.lithology import unit_codes
+from orecast.simulation.geology import unit_codes
 from orecast.simulation.preset import Preset, load_preset
 
 

@@ -7,7 +7,7 @@ import pytest
 from orecast.errors import ConfigError
 from orecast.grid import Grid
 from orecast.simulation.deposits import discovered, draw_deposits, potential, rule_in_words
-from orecast.simulation.faults import Fault
+from orecast.simulation.geology import Fault
 from orecast.simulation.preset import Discovery, Preset, load_preset
 
 

@@ -16,9 +16,9 @@ from orecast.simulation import District, files, write_district
 
 Simulated = Callable[[str, int], District]
 WRITERS = {
-    "samples.csv": "_write_table",
-    "faults.gpkg": "_write_vectors",
-    "dem.tif": "_write_raster",
+    "samples.csv": (pd.DataFrame, "to_csv"),
+    "faults.gpkg": (files, "_write_vectors"),
+    "dem.tif": (files, "write_geotiff"),
 }
 
 
@@ -139,7 +139,7 @@ def test_what_fails_half_way_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "_write_raster", full)
+    monkeypatch.setattr(files, "write_geotiff", full)
     with pytest.raises(RunError, match="No space left on device"):
         write_district(district("demo", 0), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -155,14 +155,14 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(
     name: str,
 ) -> None:
     resource = pytest.importorskip("resource")  # a limit of size, which Windows lacks
-    write, (before, most) = getattr(files, WRITERS[name]), resource.getrlimit(resource.RLIMIT_FSIZE)
+    write, (before, most) = getattr(*WRITERS[name]), resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def cut(*content: Any) -> None:
-        if content[-1].name == name:
+    def cut(*content: Any, **options: Any) -> None:
+        if any(isinstance(part, Path) and part.name == name for part in content):
             resource.setrlimit(resource.RLIMIT_FSIZE, ((folder / name).stat().st_size // 2, most))
-        write(*content)
+        write(*content, **options)
 
-    monkeypatch.setattr(files, WRITERS[name], cut)
+    monkeypatch.setattr(*WRITERS[name], cut)
     try:
         with pytest.raises(RunError, match=r"cannot be written \(File too large\).*Remedy"):
             write_district(district("demo", 0), tmp_path / "new" / "demo")

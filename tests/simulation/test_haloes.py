@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from orecast.grid import Grid
-from orecast.simulation.faults import Fault, traces
 from orecast.simulation.geochemistry import (
     SUITES,
     ZONES,
@@ -11,6 +10,7 @@ from orecast.simulation.geochemistry import (
     enrichment,
     shuffled_strengths,
 )
+from orecast.simulation.geology import Fault, traces
 from orecast.simulation.preset import Preset, load_preset
 
 CENTRE = (8125.0, 6125.0)

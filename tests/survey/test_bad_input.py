@@ -582,7 +582,7 @@ CASES = {
         _vector("geology", HERE, crs=None, column="unit"),
         InputError,
         "geology.shp",
-        "no CRS",
+        "no coordinate reference system",
         "set geology.crs",
     ),
     "CRS said twice": (
@@ -624,7 +624,7 @@ CASES = {
         _layer(crs=None),
         InputError,
         "magnetics.tif",
-        "no CRS",
+        "no coordinate reference system",
         "set layers[0].crs",
     ),
     "rotated layer": (

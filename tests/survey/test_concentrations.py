@@ -10,7 +10,7 @@ from orecast.config import Samples
 from orecast.errors import InputError
 from orecast.survey import Element, Findings
 from orecast.survey.concentrations import concentrations, holds_no_number, numbers
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 DEFAULT = (-9999, -999, "", "NA", "N/A", "NaN", "nan", "null", "*", "-")
 
@@ -26,7 +26,7 @@ def read_all(cells, *, limit=None, decimal=".", **reading):
     values, below, zeros = concentrations(
         frame["Au_ppb"],
         Element("Au", "Au_ppb", "ppb", 1e-3),
-        Table(Path("a.csv"), frame, decimal),
+        InputTable(Path("a.csv"), frame, decimal),
         Samples(path="a.csv", **reading),
         limit,
         findings,
@@ -169,7 +169,7 @@ def test_what_is_written_is_read(marked):
 
 def test_words_are_told_from_numbers():
     frame = pd.DataFrame({"CO": ["BC", "YT", ""], "Ni": ["<1", "", "x"], "V": [1.0, 2, 3]})
-    table = Table(Path("a.csv"), frame)
+    table = InputTable(Path("a.csv"), frame)
 
     assert holds_no_number(frame["CO"], table, DEFAULT)
     assert not holds_no_number(frame["Ni"], table, DEFAULT)
@@ -180,4 +180,4 @@ def test_positions_are_plain_numbers():
     frame = pd.DataFrame({"x": ["1", "<2"]}, index=[2, 3])
 
     with pytest.raises(InputError, match=r"row 3, column 'x'.*'<2'"):
-        numbers(frame["x"], Table(Path("a.csv"), frame), DEFAULT)
+        numbers(frame["x"], InputTable(Path("a.csv"), frame), DEFAULT)

@@ -33,7 +33,7 @@ def test_an_ascii_grid_takes_its_crs_from_the_configuration(district):
         "ncols 3\nnrows 2\nxllcorner 500000\nyllcorner 4500000\ncellsize 1000\n"
         "NODATA_value -9999\n1 2 3\n4 -9999 6\n"
     )
-    with pytest.raises(InputError, match="no CRS"):
+    with pytest.raises(InputError, match="no coordinate reference system"):
         read_raster(path, crs=None, setting="layers[0].crs")
 
     raster = read_raster(path, crs="EPSG:32645", setting="layers[0].crs")

@@ -12,9 +12,12 @@ import pyogrio
 import pytest
 from shapely.geometry import Point
 
+from orecast.config import Vectors
 from orecast.errors import InputError
+from orecast.grid import Bounds
 from orecast.survey import Findings, propose
-from orecast.survey.tables import Table
+from orecast.survey.data import Region
+from orecast.survey.tables import InputTable
 from orecast.survey.vectors import matching, read_frame, read_layer
 
 CRS = "EPSG:32645"
@@ -124,11 +127,11 @@ def test_texts_in_another_encoding_than_stated_point_to_the_cpg(shapefile):
 @pytest.mark.parametrize("text", ['PROJCS["x"', "GEOGCS[]", "PROJCS["])
 def test_a_damaged_crs_is_named_and_can_be_left_out(shapefile, text):
     shapefile.with_suffix(".prj").write_text(text)
-    with pytest.raises(InputError, match=r"p\.shp: .*(delete|no CRS)"):
+    with pytest.raises(InputError, match=r"p\.shp: .*(delete|no coordinate)"):
         _points(shapefile)
 
     shapefile.with_suffix(".prj").unlink()
-    assert len(_points(shapefile, configured=CRS)) == 20
+    assert len(_points(shapefile, crs=CRS)) == 20
 
 
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "gml"])
@@ -208,7 +211,7 @@ def test_lists_and_objects_of_a_geojson_are_text(shapefile):
 def test_a_filter_passes_over_a_number_that_is_too_large():
     frame = pd.DataFrame({"grade": np.array([10**400, 2, 3, 4], dtype=object)})
 
-    kept = matching(Table(Path("a.csv"), frame), {"grade": [2.0, 3.0]}, "deposits.where")
+    kept = matching(InputTable(Path("a.csv"), frame), {"grade": [2.0, 3.0]}, "deposits.where")
 
     assert kept.tolist() == [False, True, True, False]
 
@@ -218,6 +221,7 @@ def _triggers(base):
 
 
 def _points(path, **options):
-    crs = gpd.GeoSeries(crs=CRS).crs
-    found = Findings()
-    return read_layer(path, "point", crs=crs, setting="faults", findings=found, **options)
+    everywhere = Bounds(-np.inf, -np.inf, np.inf, np.inf)
+    region = Region(gpd.GeoSeries(crs=CRS).crs, everywhere)
+    vectors = Vectors(path=path, **options)
+    return read_layer(vectors, "point", "faults", "the faults", region, Findings())

@@ -11,9 +11,9 @@ from orecast.composition.logratio import (
     inverse_clr,
     inverse_ilr,
     log,
+    log_ratios,
 )
 from orecast.composition.screening import Screening, screen, svm_auc, z_auc
-from orecast.composition.transform import log_ratios
 
 __all__ = [
     "Screening",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orecast.arrays import Bools, Floats
-from orecast.errors import ConfigError, ModelError, SamplingError, nearest
+from orecast.errors import ModelError, SamplingError, require_among
 
 Definition = Literal["decision", "labels"]
 Measures = dict[str, Floats]
@@ -36,11 +36,6 @@ class Screening:
     threshold: float
     kept: Bools
     measures: Mapping[str, Floats]
-
-    @property
-    def kept_names(self) -> tuple[str, ...]:
-        """Names of the kept elements, in order; can be empty."""
-        return tuple(n for n, k in zip(self.names, self.kept, strict=True) if k)
 
     def table(self) -> list[dict[str, str | float | bool]]:
         """One row per element: its name, measures, statistic, and whether it is kept."""
@@ -85,24 +80,14 @@ def screen(
     """
     X, y, names = _checked(X, y, names)
     for name in keep:
-        if name not in names:
-            raise ConfigError(
-                f"{name!r} is not an element of the survey",
-                where="screening.keep",
-                remedy=nearest(name, names),
-            )
+        require_among(name, names, f"{name!r} is not an element of the survey", "screening.keep")
     statistics: dict[str, Callable[[], tuple[Floats, Measures]]] = {
         "svm-auc": lambda: _by_svm(X, y, definition, seed),
         "correlation": lambda: _by_correlation(X, y),
         "pca": lambda: _by_components(X, y),
         "none": lambda: (np.full(len(names), np.nan), {}),
     }
-    if method not in statistics:
-        raise ConfigError(
-            f"unknown screening {method!r}",
-            where="screening.method",
-            remedy=nearest(method, statistics),
-        )
+    require_among(method, statistics, f"unknown screening {method!r}", "screening.method")
     statistic, measures = statistics[method]()
     limit = THRESHOLDS.get(method, -np.inf) if threshold is None else threshold
     named = np.isin(names, list(keep)) | (method == "none")
@@ -150,10 +135,7 @@ def svm_auc(
     from sklearn.svm import SVC
 
     methods = {"decision": "decision_function", "labels": "predict"}
-    if definition not in methods:
-        raise ConfigError(
-            f"unknown definition of the AUC {definition!r}", remedy=nearest(definition, methods)
-        )
+    require_among(definition, methods, f"unknown definition of the AUC {definition!r}")
     X, labels, _ = _checked(np.asarray(x, dtype=np.float64)[:, None], y, ("x",))
     if np.ptp(X) == 0:
         return 0.5

@@ -20,12 +20,14 @@ from orecast.config.schema import (
     ModelOptions,
     Samples,
     ScreeningOptions,
+    Section,
     Targets,
     Training,
     Vectors,
     most_shift,
+    path_problem,
+    path_text,
 )
-from orecast.config.section import Section, path_problem, path_text
 from orecast.config.toml import parse, read, read_toml, read_value, to_toml
 
 __all__ = [

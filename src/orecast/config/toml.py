@@ -12,8 +12,7 @@ import tomlkit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orecast.config.schema import Config
-from orecast.config.section import Section, path_problem, path_text
+from orecast.config.schema import Config, Section, path_problem, path_text
 from orecast.errors import ConfigError, nearest
 
 _SURVEYS = ("samples", "gridded")

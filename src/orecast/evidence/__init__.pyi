@@ -1,7 +1,6 @@
 from .building import build_evidence, propose_grid, refitted
-from .layers import FAULT_DISTANCE, Evidence, Kind
+from .layers import FAULT_DISTANCE, Evidence, Kind, read_evidence, write_evidence
 from .proximity import sampling_density
-from .storage import read_evidence, write_evidence
 
 __all__ = [
     "FAULT_DISTANCE",

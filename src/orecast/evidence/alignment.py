@@ -40,7 +40,7 @@ def with_rasters(evidence: Evidence, survey: Survey, config: Config) -> Evidence
 
 
 def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floats32, str]:
-    """Values at the grid's cells by CRS and transform, ``(rows, columns)``, and the method as text.
+    """Values at the grid's cells by position, ``(rows, columns)``, and the method as text.
 
     Classes take the nearest cell or, if the raster is much finer, the most frequent class.
     Quantities are interpolated bilinearly or, if it is much finer, averaged. Nodata is ignored; a
@@ -53,12 +53,8 @@ def align(raster: Raster, grid: Grid, *, categories: bool = False) -> tuple[Floa
     if not extent.overlaps(grid.bounds):
         raise _alignment_error(raster, grid, extent, "the layer does not overlap the survey's grid")
     much_finer = _cell_in_metres(raster.grid, grid) < _MUCH_FINER * min(grid.cell_size)
-    name = {
-        (False, False): "bilinear",
-        (False, True): "average",
-        (True, False): "nearest",
-        (True, True): "mode",
-    }[categories, much_finer]
+    coarse, fine = ("nearest", "mode") if categories else ("bilinear", "average")
+    name = fine if much_finer else coarse
     values = _warp(raster, grid, name)
     if np.isnan(values).all():
         raise _alignment_error(raster, grid, extent, "the layer has no value on the survey's grid")
@@ -97,5 +93,6 @@ def _alignment_error(raster: Raster, grid: Grid, extent: Bounds, what: str) -> A
         f"{what}. Extent of the layer: {extent}; of the survey: {grid.bounds} "
         f"({crs_name(grid.crs)})",
         where=f"layer {raster.name} ({raster.source})",
-        remedy='correct its CRS or transform; or, if its header is wrong, set align = "pixels"',
+        remedy="correct the coordinate reference system or the position in its header; or, if its "
+        'rows and columns are those of a gridded survey, set align = "pixels"',
     )

@@ -111,7 +111,8 @@ def build_evidence(survey: Survey, config: Config) -> Evidence:
     evidence = with_rasters(evidence, survey, config)
     evidence = _selected(evidence, config.evidence.layers)
     inside = area_mask(survey.area, grid)
-    evidence = _masked(evidence, inside)
+    for name in evidence.names if not inside.all() else ():
+        evidence.layer(name)[~inside] = np.nan  # built here, so nothing else uses it
     report_coverage(evidence, inside, survey.findings)
     return evidence
 
@@ -188,17 +189,14 @@ def _check_cells(
         larger = f"set it to {cell:g} or more" if min(sides) >= (2 - margin) * cell else ""
         return ", or ".join(filter(None, (larger, stray))) or "set a smaller study area as [area]"
 
-    rows, columns = (_count(side / size + margin) for side in sides)
+    counts = (side / size + margin for side in sides)
+    rows, columns = (f"{n:,.0f}" if n < 1e9 else f"{n:.2g}" for n in counts)
     require_memory(
         taken(size),
         f"a grid of {rows} x {columns} cells of {size:g} m with {layers} layers",
         where="evidence.cell_size",
         remedy=remedy,
     )
-
-
-def _count(number: float) -> str:
-    return f"{number:,.0f}" if number < 1e9 else f"{number:.2g}"
 
 
 def _stray(xy: NDArray[np.float64]) -> str:
@@ -245,31 +243,19 @@ def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:
 
 def _selected(evidence: Evidence, names: list[str] | None) -> Evidence:
     """Keep the named layers, in this order."""
-    if names is None:
-        kept = evidence
-    else:
-        for name in names:
-            if name not in evidence.names:
-                raise ConfigError(
-                    f"there is no layer {name!r}",
-                    where="evidence.layers",
-                    remedy=nearest(name, evidence.names) if evidence.names else None,
-                )
-        kept = replace(evidence, data=evidence.data[names])
+    for name in names or ():
+        if name not in evidence.names:
+            raise ConfigError(
+                f"there is no layer {name!r}",
+                where="evidence.layers",
+                remedy=nearest(name, evidence.names) if evidence.names else None,
+            )
+    kept = evidence if names is None else replace(evidence, data=evidence.data[names])
     if not kept.names:
         raise InputError(
             "the evidence has no layer", remedy="add samples, rasters, faults or geology"
         )
     return kept
-
-
-def _masked(evidence: Evidence, inside: Bools) -> Evidence:
-    if inside.all():
-        return evidence
-    outside = ~inside
-    for name in evidence.names:
-        evidence.layer(name)[outside] = np.nan  # built here, so nothing else uses it
-    return evidence
 
 
 def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> None:
@@ -294,7 +280,7 @@ def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> No
         "coverage",
         "evidence",
         f"{100 * valid.sum() / area:.0f} % of the area's {area} cells have a value in all layers "
-        f"(reach {evidence.reach:g} m); the others are nodata",
+        f"(the longest reach of a datum is {evidence.reach:g} m); the others are nodata",
         share=float(valid.sum() / area),
         layers=shares,
     )

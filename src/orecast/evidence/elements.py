@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from orecast import registry
 from orecast.arrays import Bools, Floats
 from orecast.composition import impute, log_ratios
-from orecast.config import Config, EvidenceOptions
+from orecast.config import Config
 from orecast.errors import InputError
 from orecast.evidence.layers import Evidence
 from orecast.evidence.spacing import propose_radius
@@ -19,10 +19,17 @@ from orecast.survey.concentrations import lowest_seen
 
 if TYPE_CHECKING:
     from orecast.evidence.interpolate.base import Interpolator
-    from orecast.survey.data import Findings, Survey
+    from orecast.survey.data import Survey
 
 
 _BLOCK = 1 << 18  # cells interpolated at a time
+_TRANSFORMS = {
+    "clr": "centred log-ratio",
+    "ilr": "isometric log-ratio",
+    "alr": "additive log-ratio",
+    "log": "logarithm",
+    "none": "concentration",
+}
 
 
 def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidence:
@@ -37,7 +44,14 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
     if not kept:
         return evidence
     names, values = tuple(names[k] for k in kept), values[:, kept]
-    _require_values(names, values)
+    for name, column in zip(names, values.T, strict=True):
+        if np.isnan(column).all():
+            raise InputError(
+                "no sample has a value",
+                where=f"layer {name}",
+                remedy="leave the element, or those that are missing with it, out of "
+                "composition.parts",
+            )
     layers, reach, how = interpolated_layers(values, evidence.grid, survey, config)
     unit = {"none": "mg/kg", "log": "ln(mg/kg)"}.get(config.composition.transform, "log-ratio")
     for name, layer in zip(names, layers, strict=True):
@@ -55,12 +69,36 @@ def interpolated_layers(
     The layers are ``(n_layers, rows, columns)``. The interpolator is fitted on the samples
     ``fitted_on`` ``(n,)``.
     """
-    transform = _in_words(config)
+    transform = _TRANSFORMS[config.composition.transform]
     if survey.gridded is not None:
         layers = values.T.reshape(-1, *survey.gridded.shape).astype(np.float32)
-        reach = _gridded_reach(config, survey.gridded, survey.findings)
+        chosen = config.gridded.reach if config.gridded is not None else None
+        reach = chosen or 2 * max(survey.gridded.cell_size)
+        if chosen is None:
+            survey.findings.warning(
+                "assumed-reach",
+                "gridded.reach",
+                "the search radius with which the rasters were interpolated is not given; "
+                f"{reach:g} m (two cells) is assumed; between training and test areas, folds leave "
+                "out twice that",
+                "set gridded.reach to the search radius of the rasters",
+            )
         return layers, reach, f"{transform}, cell by cell"
-    interpolator = _fitted(survey, config, values, fitted_on)
+    options, xy = config.evidence, sample_places(survey)
+    radius = options.radius
+    if radius is None:
+        radius = propose_radius(xy, options.neighbours)
+        survey.findings.info(
+            "radius-proposed",
+            "evidence.radius",
+            f"proposed a search radius of {radius:g} m: within it, 95 % of the samples have a "
+            f"third of the {options.neighbours} neighbours; between training and test areas, folds "
+            "leave out twice that",
+            "to change it, set evidence.radius",
+            radius=radius,
+        )
+    factory = interpolator_class(config)
+    interpolator = factory.configured(options, radius).fit(xy, values, fitted_on)
     layers = interpolate_onto(grid, interpolator, values.shape[1])
     how = f"{transform} of the samples, then {interpolator.describe()}"
     return layers, interpolator.reach, how
@@ -94,7 +132,17 @@ def survey_ratios(
         names=[survey.symbols[k] for k in columns],
         fitted_on=fitted_on,
     )
-    _report_missing_parts(survey, ppm[:, columns])
+    missing = np.isnan(ppm[:, columns])
+    some = int((missing.any(axis=1) & ~missing.all(axis=1)).sum())
+    if some:
+        survey.findings.warning(
+            "incomplete-compositions",
+            "samples" if survey.gridded is None else "gridded",
+            f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
+            "log-ratios use the parts that are present",
+            "leave rarely measured elements out of composition.parts",
+            rows=some,
+        )
     return log_ratios(ppm, survey.symbols, options)
 
 
@@ -115,61 +163,12 @@ def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
     for k in np.flatnonzero(zeros.any(axis=0) & np.isinf(limits)):
         symbol = survey.symbols[columns[int(k)]]
         raise InputError(
-            "a fold hides all values above zero; the limit of the zeros cannot be learned",
+            "its zeros are read as below the lowest other value, but a fold hides all samples with "
+            "another value",
             where=f"element {symbol}",
             remedy=f"leave {symbol} out of composition.parts, or set more validation.folds",
         )
     return limits
-
-
-def _report_missing_parts(survey: Survey, ppm: Floats) -> None:
-    missing = np.isnan(ppm)
-    some = int((missing.any(axis=1) & ~missing.all(axis=1)).sum())
-    if some:
-        survey.findings.warning(
-            "incomplete-compositions",
-            "samples" if survey.gridded is None else "gridded",
-            f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
-            "log-ratios use the parts that are present",
-            "leave rarely measured elements out of composition.parts",
-            rows=some,
-        )
-
-
-def _require_values(names: tuple[str, ...], values: Floats) -> None:
-    for name, column in zip(names, values.T, strict=True):
-        if np.isnan(column).all():
-            raise InputError(
-                "no sample has a value",
-                where=f"layer {name}",
-                remedy="leave the element, or those that are missing with it, out of "
-                "composition.parts",
-            )
-
-
-def _in_words(config: Config) -> str:
-    return {
-        "clr": "centred log-ratio",
-        "ilr": "isometric log-ratio",
-        "alr": "additive log-ratio",
-        "log": "logarithm",
-        "none": "concentration",
-    }[config.composition.transform]
-
-
-def _gridded_reach(config: Config, grid: Grid, findings: Findings) -> float:
-    chosen = config.gridded.reach if config.gridded is not None else None
-    if chosen is not None:
-        return chosen
-    reach = 2 * max(grid.cell_size)
-    findings.warning(
-        "assumed-reach",
-        "gridded.reach",
-        f"the search radius used to make the rasters is unknown; {reach:g} m (two cells) is "
-        "assumed, and folds are buffered by twice that",
-        "set gridded.reach to the search radius of the rasters",
-    )
-    return reach
 
 
 def sample_places(survey: Survey) -> Floats:
@@ -189,27 +188,6 @@ def interpolator_class(config: Config) -> type[Interpolator]:
         "orecast.evidence.interpolate", name, what="interpolator"
     )
     return found
-
-
-def _fitted(
-    survey: Survey, config: Config, values: Floats, fitted_on: Bools | None = None
-) -> Interpolator:
-    """The configured interpolator, fitted, with the configured or the proposed radius."""
-    options: EvidenceOptions = config.evidence
-    xy = sample_places(survey)
-    factory = interpolator_class(config)
-    radius = options.radius
-    if radius is None:
-        radius = propose_radius(xy, options.neighbours)
-        survey.findings.info(
-            "radius-proposed",
-            "evidence.radius",
-            f"proposed a search radius of {radius:g} m: within it, 95 % of the samples have a "
-            f"third of the {options.neighbours} neighbours; folds are buffered by twice that",
-            "to change it, set evidence.radius",
-            radius=radius,
-        )
-    return factory.configured(options, radius).fit(xy, values, fitted_on)
 
 
 def interpolate_onto(grid: Grid, interpolator: Interpolator, n_layers: int) -> NDArray[np.float32]:

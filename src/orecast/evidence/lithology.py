@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orecast.arrays import Floats
 from orecast.config import Geology
-from orecast.errors import AlignmentError, InputError, nearest
+from orecast.errors import AlignmentError, InputError, require_among
 from orecast.evidence.layers import Evidence
 from orecast.grid import Bounds, Grid
 
@@ -57,12 +56,13 @@ def lithology_codes(
     """
     from rasterio.features import rasterize
 
-    if column not in polygons.columns:
-        raise InputError(
-            f"there is no column {column!r}",
-            where="geology",
-            remedy=nearest(column, [str(c) for c in polygons.columns if c != "geometry"]),
-        )
+    require_among(
+        column,
+        [str(c) for c in polygons.columns if c != "geometry"],
+        f"there is no column {column!r}",
+        "geology",
+        InputError,
+    )
     kept = polygons[~(polygons.geometry.isna() | polygons.geometry.is_empty)]
     other = set(kept.geometry.geom_type) - {"Polygon", "MultiPolygon"}
     if other:
@@ -87,7 +87,12 @@ def lithology_codes(
             where="geology",
             remedy="check the CRS of the geology",
         )
-    return _by_area(burnt, sorted(numbers))
+    in_order = sorted(numbers)
+    cells = np.bincount(burnt.ravel(), minlength=len(in_order) + 1)[1:]
+    order = [k for k in np.argsort(-cells, kind="stable") if cells[k] > 0]
+    rank = np.full(len(in_order) + 1, np.nan)
+    rank[np.array(order) + 1] = np.arange(1, len(order) + 1)
+    return rank[burnt], tuple(in_order[k] for k in order)
 
 
 def _class_name(value: Any) -> str:
@@ -97,16 +102,6 @@ def _class_name(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # integer codes are read as 3.0 if one is missing
     return str(value).strip()
-
-
-def _by_area(burnt: NDArray[np.int32], names: list[str]) -> tuple[Floats, tuple[str, ...]]:
-    """Number the classes by their cells, largest first; drop classes without cells."""
-    cells = np.bincount(burnt.ravel(), minlength=len(names) + 1)[1:]
-    order = [k for k in np.argsort(-cells, kind="stable") if cells[k] > 0]
-    rank = np.full(len(names) + 1, np.nan)
-    for position, k in enumerate(order, start=1):
-        rank[k + 1] = position
-    return rank[burnt], tuple(names[k] for k in order)
 
 
 def one_hot(codes: Floats, classes: tuple[str, ...], most: int) -> dict[str, Floats]:

@@ -91,7 +91,9 @@ def with_faults(evidence: Evidence, survey: Survey, options: Faults) -> Evidence
         raise InputError("there are no fault lines", where="faults", remedy="set faults.path")
     lines = fault_lines(survey.faults.geometry)
     if options.distance or options.rings:
-        distance, how = fault_distance(lines, grid), _how(grid)
+        distance, how = fault_distance(lines, grid), "from the cell's centre"
+        if not _is_small(grid):
+            how += f", to within {_half_diagonal(grid):.3g} m"
         if options.distance:
             origin = f"distance to the nearest mapped fault, {how}"
             evidence = evidence.adding(
@@ -165,9 +167,7 @@ def fault_distance(lines: Sequence[Any] | Lines, grid: Grid) -> Floats:
     the error is at most half a cell's diagonal. Lines outside the grid count too.
     """
     lines = fault_lines(lines)
-    if _is_small(grid):
-        return _distance_to_lines(lines, grid)
-    return _distance_to_touched_cells(lines, grid)
+    return (_distance_to_lines if _is_small(grid) else _distance_to_touched_cells)(lines, grid)
 
 
 def _is_small(grid: Grid) -> bool:
@@ -176,11 +176,6 @@ def _is_small(grid: Grid) -> bool:
 
 def _half_diagonal(grid: Grid) -> float:
     return 0.5 * float(np.hypot(*grid.cell_size))
-
-
-def _how(grid: Grid) -> str:
-    exact = "from the cell's centre"
-    return exact if _is_small(grid) else f"{exact}, to within {_half_diagonal(grid):.3g} m"
 
 
 def _distance_to_lines(lines: Lines, grid: Grid) -> Floats:
@@ -195,22 +190,22 @@ def _distance_to_lines(lines: Lines, grid: Grid) -> Floats:
 
 def _distance_to_touched_cells(lines: Lines, grid: Grid) -> Floats:
     """Use a grid so wide that no line outside it is nearer to a cell than one inside."""
-    coarse = _coarsened(grid)
+    import shapely
+
+    t, (rows, columns) = grid.transform, grid.shape
+    tenfold = Affine(10 * t.a, 0, t.c, 0, 10 * t.e, t.f)
+    coarse = Grid(grid.crs, tenfold, (-(-rows // 10), -(-columns // 10)))
     touched = _touched(lines, coarse)
     if not touched.any():
         return _distance_to_lines(lines, grid)
     farthest = float(_transform(touched, coarse).max()) + 2 * _half_diagonal(coarse)
-    wider = _widened_to_lines(lines, grid, farthest)
-    (row, column), (rows, columns) = _offset(wider, grid), grid.shape
+    west, south, east, north = grid.bounds
+    frame = (west - farthest, south - farthest, east + farthest, north + farthest)
+    nearest = Bounds(*shapely.total_bounds(shapely.clip_by_rect(lines, *frame)))
+    wider = _widened(grid, nearest)
+    row, column = _offset(wider, grid)
     distance = _transform(_touched(lines, wider), wider)
     return distance[row : row + rows, column : column + columns]
-
-
-def _coarsened(grid: Grid) -> Grid:
-    """A grid over the same area with cells ten times as wide."""
-    t, (rows, columns) = grid.transform, grid.shape
-    transform = Affine(10 * t.a, 0, t.c, 0, 10 * t.e, t.f)
-    return Grid(grid.crs, transform, (-(-rows // 10), -(-columns // 10)))
 
 
 def _transform(touched: NDArray[np.bool_], grid: Grid) -> Floats:
@@ -239,15 +234,6 @@ def _touched(lines: Lines, grid: Grid) -> NDArray[np.bool_]:
         lines, out_shape=grid.shape, transform=grid.transform, all_touched=True, dtype="uint8"
     )
     return np.asarray(touched, dtype=np.bool_)
-
-
-def _widened_to_lines(lines: Lines, grid: Grid, margin: float) -> Grid:
-    """Widen the grid by whole cells to hold the lines within ``margin`` of it."""
-    import shapely
-
-    west, south, east, north = grid.bounds
-    frame = (west - margin, south - margin, east + margin, north + margin)
-    return _widened(grid, Bounds(*shapely.total_bounds(shapely.clip_by_rect(lines, *frame))))
 
 
 def _widened(grid: Grid, bounds: Bounds) -> Grid:
@@ -304,13 +290,15 @@ def fault_density(lines: Sequence[Any] | Lines, grid: Grid, radius: float) -> Fl
 
     _check_radius(radius, grid)
     width, height = grid.cell_size
-    kernel = _disc(radius, width, height)
-    down, across = kernel.shape[0] // 2, kernel.shape[1] // 2
+    across, down = int(radius / width), int(radius / height)
+    x = np.arange(-across, across + 1) * width
+    y = np.arange(-down, down + 1) * height
+    kernel = np.asarray(np.hypot(y[:, None], x[None, :]) <= radius, dtype=np.float64)
     west, south, east, north = grid.bounds
-    reach = Bounds(
+    needed = Bounds(
         west - across * width, south - down * height, east + across * width, north + down * height
     )
-    wider = _widened(grid, reach)
+    wider = _widened(grid, needed)
     pieces = shapely.segmentize(fault_lines(lines), min(width, height) / _PIECES)
     length = _length_by_cell(pieces, wider)
     total = np.asarray(oaconvolve(length, kernel, mode="same"), dtype=np.float64)
@@ -346,14 +334,6 @@ def _check_radius(radius: float, grid: Grid) -> None:
     require_memory(
         taken(radius), f"a radius of {radius:g} m", where="faults.density", remedy=remedy
     )
-
-
-def _disc(radius: float, width: float, height: float) -> Floats:
-    """Cells with centres within the radius of the middle cell's centre."""
-    across, down = int(radius / width), int(radius / height)
-    x = np.arange(-across, across + 1) * width
-    y = np.arange(-down, down + 1) * height
-    return np.asarray(np.hypot(y[:, None], x[None, :]) <= radius, dtype=np.float64)
 
 
 def _length_by_cell(pieces: Lines, grid: Grid) -> Floats:

@@ -51,15 +51,18 @@ def propose_cell_size(xy: Floats) -> float:
     spacing = nearest_distances(xy)
     area = float(np.ptp(np.asarray(xy, dtype=np.float64), axis=0).prod())
     finest = 0.05 * math.sqrt(area / len(spacing))
-    return _round_down_125(max(0.5 * float(spacing.mean()), finest))
+    # The factor keeps 0.9999999 of a step from being rounded down to the next.
+    size = max(0.5 * float(spacing.mean()), finest) * (1 + 1e-9)
+    unit = 10.0 ** math.floor(math.log10(size))
+    return float(next(step for step in (5, 2, 1) if size / unit >= step) * unit)
 
 
 def propose_radius(xy: Floats, neighbours: int) -> float:
     """Radius in metres within which 95 % of the samples have a third of their neighbours.
 
     A third of ``neighbours``, at least three: the nearest have most of the weight, and each metre
-    of reach widens the buffer of a fold by two. Rounded up to two figures. ``xy`` is ``(n, 2)`` in
-    metres.
+    of the radius widens by two the strip that a fold leaves out. Rounded up to two figures.
+    ``xy`` is ``(n, 2)`` in metres.
 
     >>> x, y = np.meshgrid(np.arange(10) * 2000.0, np.arange(10) * 2000.0)
     >>> propose_radius(np.column_stack([x.ravel(), y.ravel()]), neighbours=12)
@@ -67,15 +70,6 @@ def propose_radius(xy: Floats, neighbours: int) -> float:
     """
     enough = max(3, math.ceil(neighbours / 3))
     return round_up(float(np.quantile(nearest_distances(xy, enough), _SHARE)))
-
-
-def _round_down_125(value: float) -> float:
-    # The factor keeps 0.9999999 of a step from being rounded down to the next.
-    exponent = math.floor(math.log10(value * (1 + 1e-9)))
-    unit = 10.0**exponent
-    lead = value * (1 + 1e-9) / unit
-    step = next(s for s in (5, 2, 1) if lead >= s)
-    return float(step * unit)
 
 
 def round_up(value: float) -> float:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from orecast.arrays import Floats, Ints
 from orecast.errors import ConfigError
 from orecast.grid import Grid
-from orecast.simulation.faults import Fault, distance_to, intersections, traces
+from orecast.simulation.fields import shuffled_normal
+from orecast.simulation.geology import Fault, distance_to, intersections, traces
 from orecast.simulation.preset import Discovery, Preset, System
 
 if TYPE_CHECKING:
@@ -92,11 +92,14 @@ def draw_deposits(
         )
     twin = np.full(system.deposits, -1)
     twin[wanted:] = np.arange(system.twins)
-    beside = [_beside(cells[n], grid, rng) for n in range(system.twins)]
-    cells = np.vstack([cells, *beside])
+    for row, column in cells[: system.twins].tolist():  # a twin lies to the east or west
+        beside = column + int(rng.choice([-1, 1]))
+        if not 0 <= beside < grid.shape[1]:
+            beside = 2 * column - beside
+        cells = np.vstack([cells, [row, beside]])
     offset = rng.uniform(-0.5, 0.5, (len(cells), 2)) * grid.cell_size
     xy = np.round(grid.xy(cells) + 0.98 * offset, 1)
-    size = _shuffled_normal(len(cells), rng)
+    size = shuffled_normal(len(cells), rng)
     return pd.DataFrame(
         {
             "X": xy[:, 0],
@@ -152,16 +155,3 @@ def _separated(
         if len(chosen) == count:
             break
     return np.array(chosen, dtype=np.int64).reshape(-1, 2)
-
-
-def _beside(cell: Ints, grid: Grid, rng: np.random.Generator) -> Ints:
-    """The cell to the east or west, within the grid."""
-    column = cell[1] + rng.choice([-1, 1])
-    if not 0 <= column < grid.shape[1]:
-        column = 2 * cell[1] - column
-    return np.array([cell[0], column])
-
-
-def _shuffled_normal(count: int, rng: np.random.Generator) -> Floats:
-    """The quantiles of a standard normal in random order: its spread does not vary by seed."""
-    return np.asarray(rng.permutation(ndtri((np.arange(count) + 0.5) / count)))

@@ -14,11 +14,19 @@ from orecast.errors import ConfigError
 from orecast.grid import Grid
 from orecast.simulation import deposits as ore
 from orecast.simulation import fields, geochemistry
-from orecast.simulation.faults import Fault, Traces, fault_lines, fault_network, traces
 from orecast.simulation.fields import gaussian_fields, uniform
 from orecast.simulation.geochemistry import background, closed
+from orecast.simulation.geology import (
+    Codes,
+    Traces,
+    contact_distance,
+    fault_lines,
+    fault_network,
+    traces,
+    unit_codes,
+    unit_polygons,
+)
 from orecast.simulation.laboratory import survey_table
-from orecast.simulation.lithology import Codes, contact_distance, unit_codes, unit_polygons
 from orecast.simulation.preset import Preset, load_preset
 
 if TYPE_CHECKING:
@@ -92,6 +100,9 @@ def simulate(preset: str | Preset, seed: int) -> District:
     Each seed has a place of its own, ``Extent.bounds``. Raises ConfigError for an unknown preset or
     a negative seed.
     """
+    import geopandas as gpd
+    from shapely.geometry import box
+
     if seed < 0:
         raise ConfigError(f"the seed must be zero or more, not {seed}")
     if isinstance(preset, str):
@@ -106,19 +117,20 @@ def simulate(preset: str | Preset, seed: int) -> District:
     access = 1 - uniform(fields.remoteness(grid, height, 2 * length, rng["terrain"]))
     codes = unit_codes(grid, preset.units, preset.system.strike, cover, rng["geology"])
     faults = fault_network(preset, grid.bounds, rng["faults"])
+    along = traces(faults, grid.cell_size[0] / 4)
 
     hidden = gaussian_fields(grid, 2 * length, 1, rng["ore"], smoothness=1.5)[0]
     potential = ore.potential(
         preset, grid, faults, contact_distance(grid, codes, preset.units), hidden
     )
     found = ore.draw_deposits(preset, grid, potential, rng["ore"])
-    everything = _described(found, preset, grid, faults, 1 - uniform(cover), access, rng)
+    everything = _described(found, preset, along, 1 - uniform(cover), access, rng)
 
     exposed = 1 - preset.haloes.masking * uniform(cover)
     added = geochemistry.enrichment(
         preset, grid, everything, [tuple(geochemistry.ZONES)] * len(everything)
     )
-    barren = geochemistry.barren_anomalies(preset, grid, _traces(faults, grid), rng["barren"])
+    barren = geochemistry.barren_anomalies(preset, grid, along, rng["barren"])
     false = geochemistry.enrichment(
         preset, grid, barren, [geochemistry.SUITES[s] for s in barren["suite"]]
     )
@@ -128,6 +140,7 @@ def simulate(preset: str | Preset, seed: int) -> District:
         rock, receivers, grid.cell_size[0], preset.terrain.transport
     )
     listed = everything[["name", "commodity", "X", "Y"]]
+    area = gpd.GeoDataFrame({"name": ["study area"]}, geometry=[box(*grid.bounds)], crs=grid.crs)
     return District(
         preset=preset,
         seed=seed,
@@ -137,7 +150,7 @@ def simulate(preset: str | Preset, seed: int) -> District:
         undiscovered=listed[~everything["known"]].reset_index(drop=True),
         faults=fault_lines(faults, grid),
         geology=unit_polygons(grid, codes, preset.units),
-        area=_area(grid),
+        area=area,
         truth=Truth(
             potential=potential,
             rock=rock,
@@ -157,22 +170,17 @@ def simulate(preset: str | Preset, seed: int) -> District:
     )
 
 
-def _traces(faults: tuple[Fault, ...], grid: Grid) -> Traces:
-    return traces(faults, grid.cell_size[0] / 4)
-
-
 def _described(
     found: pd.DataFrame,
     preset: Preset,
-    grid: Grid,
-    faults: tuple[Fault, ...],
+    along: Traces,
     exposure: Floats,
     access: Floats,
     rng: dict[str, np.random.Generator],
 ) -> pd.DataFrame:
     """Deposits with a name, strike, halo, exposure and access, and whether each is known."""
     row, column = found["row"].to_numpy(), found["column"].to_numpy()
-    distance, strike = _traces(faults, grid).nearest(found[["X", "Y"]].to_numpy())
+    distance, strike = along.nearest(found[["X", "Y"]].to_numpy())
     strength = geochemistry.shuffled_strengths(
         preset.haloes.strength, preset.haloes.variation, found["size"].to_numpy(), rng["ore"]
     )
@@ -188,10 +196,3 @@ def _described(
     )
     known = ore.discovered(table, preset.system, preset.discovery, rng["discovery"])
     return table.assign(known=known)
-
-
-def _area(grid: Grid) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-    from shapely.geometry import box
-
-    return gpd.GeoDataFrame({"name": ["study area"]}, geometry=[box(*grid.bounds)], crs=grid.crs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import fft
-from scipy.special import ndtr
+from scipy.special import kv, loggamma, ndtr, ndtri
 
 from orecast.arrays import Floats, Ints
 from orecast.grid import Bounds, Grid
@@ -26,15 +26,16 @@ def gaussian_fields(
     scale in metres. Drawn exactly on a torus of twice the grid's sides, whose few negative
     eigenvalues are cut (Dietrich & Newsam 1997, SIAM J. Sci. Comput. 18, 1088).
     """
-    import gstools
-
     rows, columns = (fft.next_fast_len(2 * n) for n in grid.shape)
     width, height = grid.cell_size
     dy = np.minimum(np.arange(rows), rows - np.arange(rows)) * height
     dx = np.minimum(np.arange(columns), columns - np.arange(columns)) * width
-    # rescaled to the usual sqrt(2 nu) h / length, where gstools has sqrt(nu) h / length
-    model = gstools.Matern(dim=2, var=1.0, len_scale=length, nu=smoothness, rescale=math.sqrt(2))
-    covariance = model.covariance(np.hypot(dy[:, None], dx[None, :]))
+    h = np.sqrt(smoothness) * (np.hypot(dy[:, None], dx[None, :]) / (length / math.sqrt(2)))
+    covariance = np.ones_like(h)
+    apart = h[h > 0]
+    # in logarithms, so that large factors do not overflow
+    rise = (1 - smoothness) * np.log(2) - loggamma(smoothness) + smoothness * np.log(apart)
+    covariance[h > 0] = np.exp(rise) * kv(smoothness, apart)
     eigenvalues = np.clip(fft.fft2(covariance).real, 0, None)
     amplitude = np.sqrt(eigenvalues / eigenvalues.mean())
     noise = rng.standard_normal((count, rows, columns))
@@ -51,6 +52,11 @@ def standardised(field: Floats) -> Floats:
 def uniform(field: Floats) -> Floats:
     """Transform a field to values between 0 and 1 by the normal distribution function."""
     return np.asarray(ndtr(standardised(field)))
+
+
+def shuffled_normal(count: int, rng: np.random.Generator) -> Floats:
+    """The quantiles of a standard normal in random order: its spread does not vary by seed."""
+    return np.asarray(rng.permutation(ndtri((np.arange(count) + 0.5) / max(count, 1))))
 
 
 _NEIGHBOURS = [(-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)]
@@ -87,7 +93,9 @@ def flow_receivers(height: Floats) -> Ints:
     level = height.ravel().tolist()
     receiver = [-2] * (rows * columns)
     queue: list[tuple[float, float, int]] = []
-    for cell in _edge_cells(rows, columns):
+    edge = np.ones((rows, columns), dtype=bool)
+    edge[1:-1, 1:-1] = False
+    for cell in np.flatnonzero(edge).tolist():
         receiver[cell] = -1
         queue.append((level[cell], level[cell], cell))
     heapq.heapify(queue)
@@ -191,10 +199,3 @@ def _steps(receivers: Ints, columns: int) -> Floats:
     same_column = cells % columns == receivers % columns
     straight = same_row | same_column | (receivers < 0)
     return np.where(straight, 1.0, math.sqrt(2))
-
-
-def _edge_cells(rows: int, columns: int) -> list[int]:
-    numbers = np.arange(rows * columns).reshape(rows, columns)
-    edge = np.ones((rows, columns), dtype=bool)
-    edge[1:-1, 1:-1] = False
-    return [int(n) for n in numbers[edge]]

@@ -11,17 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from orecast.errors import RunError
-from orecast.grid import Grid, crs_name
+from orecast.grid import crs_name
 from orecast.run import made_folder
 from orecast.simulation.district import District
+from orecast.survey.rasters import write_geotiff
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pandas as pd
 
 RINGS = (500, 1000, 1500, 2000, 2500, 3000)
 """Outer radii in metres of the fault buffers in a written ``run.toml``."""
@@ -49,8 +46,27 @@ def write_district(district: District, folder: Path) -> Path:
     try:
         with made_folder(folder), TemporaryDirectory(dir=folder, prefix=".part-") as name:
             part = Path(name)
-            _write_observed(district, part)
-            _write_truth(district, part / "truth")
+            (part / "truth").mkdir()
+            truth = district.truth
+            for file, table in {
+                "samples": district.samples,
+                "deposits": district.deposits,
+                "truth/undiscovered": district.undiscovered,
+                "truth/deposits": truth.deposits,
+                "truth/barren": truth.barren,
+            }.items():
+                table.to_csv(part / f"{file}.csv", index=False, lineterminator="\n")
+            with _without_clock():
+                for file, frame in {
+                    "faults": district.faults,
+                    "geology": district.geology,
+                    "area": district.area,
+                    "truth/faults": truth.faults,
+                }.items():
+                    _write_vectors(frame, part / f"{file}.gpkg")
+            write_geotiff(part / "dem.tif", truth.elevation, district.grid)
+            write_geotiff(part / "truth/potential.tif", truth.potential, district.grid)
+            (part / "truth/truth.json").write_text(_truth_json(district), encoding="utf-8")
             (part / "run.toml").write_text(run_toml(district), encoding="utf-8")
             (folder / "truth").mkdir(exist_ok=True)
             for path in sorted(p for p in part.rglob("*") if p.is_file()):
@@ -114,30 +130,6 @@ options = {{ width = 16 }}   # 64 is the published width, for larger surveys or 
 '''
 
 
-def _write_observed(district: District, folder: Path) -> None:
-    """Write the survey."""
-    _write_table(district.samples, folder / "samples.csv")
-    _write_table(district.deposits, folder / "deposits.csv")
-    with _without_clock():
-        _write_vectors(district.faults, folder / "faults.gpkg")
-        _write_vectors(district.geology, folder / "geology.gpkg")
-        _write_vectors(district.area, folder / "area.gpkg")
-    _write_raster(district.truth.elevation, district.grid, folder / "dem.tif")
-
-
-def _write_truth(district: District, folder: Path) -> None:
-    """Write the truth."""
-    folder.mkdir()
-    truth = district.truth
-    _write_table(district.undiscovered, folder / "undiscovered.csv")
-    _write_table(truth.deposits, folder / "deposits.csv")
-    _write_table(truth.barren, folder / "barren.csv")
-    with _without_clock():
-        _write_vectors(truth.faults, folder / "faults.gpkg")
-    _write_raster(truth.potential, district.grid, folder / "potential.tif")
-    (folder / "truth.json").write_text(_truth_json(district), encoding="utf-8")
-
-
 def _truth_json(district: District) -> str:
     deposits = district.truth.deposits
     content = {
@@ -155,10 +147,6 @@ def _truth_json(district: District) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, lineterminator="\n")
-
-
 def _write_vectors(frame: gpd.GeoDataFrame, path: Path) -> None:
     import pyogrio
 
@@ -166,25 +154,6 @@ def _write_vectors(frame: gpd.GeoDataFrame, path: Path) -> None:
     assembled = BytesIO()
     pyogrio.write_dataframe(frame, assembled, layer=path.stem, driver="GPKG")
     path.write_bytes(assembled.getbuffer())
-
-
-def _write_raster(values: NDArray[np.float64], grid: Grid, path: Path) -> None:
-    from rasterio.io import MemoryFile
-
-    with MemoryFile() as assembled:
-        with assembled.open(
-            driver="GTiff",
-            width=grid.shape[1],
-            height=grid.shape[0],
-            count=1,
-            dtype="float32",
-            crs=grid.crs.to_wkt(),
-            transform=grid.transform,
-            nodata=np.nan,
-            compress="deflate",
-        ) as file:
-            file.write(values.astype(np.float32), 1)
-        path.write_bytes(assembled.getbuffer())
 
 
 @contextmanager

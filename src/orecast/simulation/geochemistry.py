@@ -6,17 +6,14 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from orecast.arrays import Floats
 from orecast.composition import closure
 from orecast.grid import Grid
-from orecast.simulation.faults import Traces
-from orecast.simulation.fields import gaussian_fields
+from orecast.simulation.fields import gaussian_fields, shuffled_normal
+from orecast.simulation.geology import Codes, Traces
 from orecast.simulation.laboratory import ASSOCIATIONS, ROCKS
-from orecast.simulation.lithology import Codes
-from orecast.simulation.preset import Haloes, Preset
+from orecast.simulation.preset import Preset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,10 +99,15 @@ def enrichment(
     """
     spreads = np.array([a.spread for a in preset.elements.values()])
     added = np.zeros((len(preset.elements), *grid.shape))
-    members = {zone: _members(preset, zone) for zone in ZONES}
+    members = {
+        zone: np.array([symbol in getattr(preset.haloes, zone) for symbol in preset.elements])
+        for zone in ZONES
+    }
     xx, yy = np.meshgrid(grid.x, grid.y)
     for (_, centre), shown in zip(centres.iterrows(), zones, strict=True):
-        along, across = _turned(xx - centre["X"], yy - centre["Y"], centre["strike"])
+        dx, dy, angle = xx - centre["X"], yy - centre["Y"], math.radians(centre["strike"])
+        along = dx * math.sin(angle) + dy * math.cos(angle)
+        across = dx * math.cos(angle) - dy * math.sin(angle)
         square = (along / preset.haloes.length) ** 2 + (across / preset.haloes.width) ** 2
         for zone in shown:
             who = members[zone]
@@ -118,7 +120,7 @@ def shuffled_strengths(
     median: float, variation: float, size: Floats, rng: np.random.Generator
 ) -> Floats:
     """Log-normal strengths, ``(n,)``, half explained by ``size``, a standard normal of log-size."""
-    own = rng.permutation(ndtri((np.arange(len(size)) + 0.5) / max(len(size), 1)))
+    own = shuffled_normal(len(size), rng)
     return np.asarray(median * np.exp(variation * math.sqrt(0.5) * (size + own)))
 
 
@@ -149,20 +151,3 @@ def barren_anomalies(
             "suite": [list(SUITES)[k % len(SUITES)] for k in range(count)],
         }
     )
-
-
-def zone_elements(haloes: Haloes, zone: str) -> tuple[str, ...]:
-    """Elements of a zone."""
-    elements: tuple[str, ...] = getattr(haloes, zone)
-    return elements
-
-
-def _members(preset: Preset, zone: str) -> NDArray[np.bool_]:
-    elements = zone_elements(preset.haloes, zone)
-    return np.array([symbol in elements for symbol in preset.elements])
-
-
-def _turned(dx: Floats, dy: Floats, strike: float) -> tuple[Floats, Floats]:
-    """Distances along and across a strike given in degrees east of north."""
-    angle = math.radians(strike)
-    return dx * math.sin(angle) + dy * math.cos(angle), dx * math.cos(angle) - dy * math.sin(angle)

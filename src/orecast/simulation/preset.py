@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from orecast.errors import ConfigError, nearest
+from orecast.errors import ConfigError, require_among
 from orecast.grid import Bounds
 from orecast.run import why_broken
 from orecast.simulation.laboratory import ANALYTES, PPM, ROCKS, Analyte
@@ -195,7 +195,7 @@ class Terrain:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Sampling:
+class SurveyDesign:
     """The survey."""
 
     samples: Annotated[int, Field(ge=10)]
@@ -220,7 +220,7 @@ class Preset:
     """Where ore forms."""
     haloes: Haloes
     """Haloes around deposits."""
-    sampling: Sampling
+    sampling: SurveyDesign
     """What was collected."""
     units: tuple[Unit, ...]
     """Geology; the shares sum to one."""
@@ -246,19 +246,13 @@ class Preset:
         if not any(u.kind == "strata" for u in self.units):
             raise ConfigError("there is no unit of kind strata", where=where)
         for unit in self.units:
-            if unit.rock not in ROCKS:
-                raise ConfigError(
-                    f"unknown rock {unit.rock!r}",
-                    where=f"{where}, unit {unit.name}",
-                    remedy=nearest(unit.rock, ROCKS),
-                )
+            require_among(
+                unit.rock, ROCKS, f"unknown rock {unit.rock!r}", f"{where}, unit {unit.name}"
+            )
         for symbol, analyte in self.elements.items():
-            if analyte.unit not in PPM:
-                raise ConfigError(
-                    f"unknown unit {analyte.unit!r}",
-                    where=f"{where}, element {symbol}",
-                    remedy=nearest(analyte.unit, PPM),
-                )
+            require_among(
+                analyte.unit, PPM, f"unknown unit {analyte.unit!r}", f"{where}, element {symbol}"
+            )
         for symbol in (*self.haloes.proximal, *self.haloes.distal, *self.haloes.front):
             if symbol not in self.elements:
                 raise ConfigError(
@@ -293,8 +287,7 @@ def presets() -> tuple[str, ...]:
 @cache
 def load_preset(name: str) -> Preset:
     """Read a shipped preset. Raises ConfigError with the nearest names for an unknown name."""
-    if name not in presets():
-        raise ConfigError(f"unknown preset {name!r}", remedy=nearest(name, presets()))
+    require_among(name, presets(), f"unknown preset {name!r}")
     text = (Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8")
     return parse_preset(tomllib.loads(text), name)
 
@@ -303,12 +296,7 @@ def parse_preset(table: Mapping[str, Any], name: str) -> Preset:
     """Validate a preset's table. Raises ConfigError with the key."""
     given = dict(table.get("elements", {}))
     for symbol in given:
-        if symbol not in ANALYTES:
-            raise ConfigError(
-                f"unknown element {symbol!r}",
-                where=f"preset {name}",
-                remedy=nearest(symbol, ANALYTES),
-            )
+        require_among(symbol, ANALYTES, f"unknown element {symbol!r}", f"preset {name}")
     merged = {symbol: asdict(ANALYTES[symbol]) | own for symbol, own in given.items()}
     try:
         return TypeAdapter(Preset).validate_python({**table, "name": name, "elements": merged})

@@ -25,7 +25,7 @@ from orecast.survey.elements import (
     unit_in,
     unit_named,
 )
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
 _MISFIT = 30.0  # a default unit is doubtful if median and crust differ by this factor
@@ -33,7 +33,7 @@ _TOTAL_PPM = 1_050_000  # rounding and analytical errors can give slightly more 
 
 
 def choose_elements(
-    table: Table, samples: Samples, positions: Sequence[str], findings: Findings
+    table: InputTable, samples: Samples, positions: Sequence[str], findings: Findings
 ) -> tuple[Element, ...]:
     """The elements among a table's columns: by the configuration, else by their headers.
 
@@ -97,8 +97,7 @@ def choose_elements(
             str(table.path),
             f"a row at the header gives the units of {len(table.units)} columns",
         )
-    report_assumed_units(chosen, written, str(table.path), "samples", findings)
-    report_element_and_oxide([e.symbol for e in chosen], str(table.path), "samples", findings)
+    report_assumptions(chosen, written, str(table.path), "samples", findings)
     return chosen
 
 
@@ -145,13 +144,14 @@ def limits_by_symbol(limits: Mapping[str, float], symbols: Iterable[str]) -> dic
     return found
 
 
-def report_assumed_units(
+def report_assumptions(
     elements: Sequence[Element], written: set[str], where: str, setting: str, findings: Findings
-) -> None:
-    """Report the elements without a unit in the header, and the units assumed."""
+) -> list[str]:
+    """Report the units assumed for elements without one in the header, and return these elements.
+
+    Also warn if an element and its oxide are both present: a composition counts it twice.
+    """
     assumed = [e for e in elements if e.symbol not in written]
-    if not assumed:
-        return
     by_unit = defaultdict(list)
     for e in assumed:
         by_unit[e.unit].append(e.symbol)
@@ -159,13 +159,25 @@ def report_assumed_units(
     often = [e.symbol for e in assumed if e.symbol in _COMMONLY_PPB]
     if often:
         what += f". {' and '.join(often)} are often given in ppb"
-    findings.warning(
-        "assumed-units",
-        where,
-        f"the header gives no unit for {len(assumed)} element(s): {what}",
-        f"check the units, and set {setting}.units",
-        units={e.symbol: e.unit for e in assumed},
-    )
+    if assumed:
+        findings.warning(
+            "assumed-units",
+            where,
+            f"the header gives no unit for {len(assumed)} element(s): {what}",
+            f"check the units, and set {setting}.units",
+            units={e.symbol: e.unit for e in assumed},
+        )
+    symbols = [e.symbol for e in elements]
+    twice = [f"{s} and {OXIDE_OF[s]}" for s in symbols if OXIDE_OF.get(s) in symbols]
+    if twice:
+        findings.warning(
+            "element-and-oxide",
+            where,
+            f"an element and its oxide are both present, and the composition counts it twice: "
+            f"{'; '.join(twice)}",
+            f"leave out one of each: add it to {setting}.ignore, or set composition.parts",
+        )
+    return [e.symbol for e in assumed]
 
 
 def check_units(
@@ -203,21 +215,6 @@ def check_units(
         )
 
 
-def report_element_and_oxide(
-    symbols: Sequence[str], where: str, setting: str, findings: Findings
-) -> None:
-    """Warn if an element and its oxide are both present: a composition counts it twice."""
-    twice = [f"{s} and {OXIDE_OF[s]}" for s in symbols if OXIDE_OF.get(s) in symbols]
-    if twice:
-        findings.warning(
-            "element-and-oxide",
-            where,
-            f"an element and its oxide are both present, and the composition counts it twice: "
-            f"{'; '.join(twice)}",
-            f"leave out one of each: add it to {setting}.ignore, or set composition.parts",
-        )
-
-
 def check_totals(
     elements: Sequence[Element], values: Floats, where: str, what: str, findings: Findings
 ) -> None:
@@ -248,7 +245,9 @@ def _own_symbol(key: str, symbols: Iterable[str], setting: str) -> str:
     return symbol
 
 
-def _resolved(names: Sequence[str], columns: list[str], table: Table, setting: str) -> list[str]:
+def _resolved(
+    names: Sequence[str], columns: list[str], table: InputTable, setting: str
+) -> list[str]:
     """The columns of names; a name is a column or the symbol of one."""
     by_symbol = {h.symbol: c for c in columns if (h := parse_header(c)) is not None}
     found = []
@@ -261,7 +260,7 @@ def _resolved(names: Sequence[str], columns: list[str], table: Table, setting: s
     return found
 
 
-def _renamed(rename: Mapping[str, str], table: Table) -> dict[str, str]:
+def _renamed(rename: Mapping[str, str], table: InputTable) -> dict[str, str]:
     found = {}
     for column, text in rename.items():
         table.column(column, "samples.rename")
@@ -276,7 +275,7 @@ def _renamed(rename: Mapping[str, str], table: Table) -> dict[str, str]:
     return found
 
 
-def _require_distinct(headers: Mapping[str, tuple[str, str | None]], table: Table) -> None:
+def _require_distinct(headers: Mapping[str, tuple[str, str | None]], table: InputTable) -> None:
     by_symbol = defaultdict(list)
     for column, (symbol, _) in headers.items():
         by_symbol[symbol].append(column)

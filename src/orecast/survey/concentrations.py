@@ -15,7 +15,7 @@ from orecast.arrays import Bools, Floats
 from orecast.config import Samples
 from orecast.errors import InputError
 from orecast.survey.data import Element, Findings
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ _BELOW = re.compile(
 class NothingDetectedError(InputError):
     """All ``n`` values of an element are below its detection limit."""
 
-    def __init__(self, element: Element, n: int, table: Table, what: str) -> None:
+    def __init__(self, element: Element, n: int, table: InputTable, what: str) -> None:
         super().__init__(
             what,
             where=table.where(column=element.column),
@@ -62,7 +62,7 @@ class NothingDetectedError(InputError):
         self.n = n
 
 
-def numbers(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> Floats:
+def numbers(cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]) -> Floats:
     """Plain numbers, ``(n,)``, NaN where missing.
 
     Raises InputError at the first cell that is text or infinite.
@@ -72,7 +72,9 @@ def numbers(cells: pd.Series[Any], table: Table, missing: Iterable[str | float])
     return values
 
 
-def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str | float]) -> bool:
+def holds_no_number(
+    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
+) -> bool:
     """Whether all cells that are not missing are text."""
     text, values, absent = _parsed(cells, table, missing)
     if text is not None:
@@ -81,7 +83,7 @@ def holds_no_number(cells: pd.Series[Any], table: Table, missing: Iterable[str |
 
 
 def none_detected(
-    cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
+    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
 ) -> int | None:
     """Number of values of a column if none is detected, else None.
 
@@ -116,7 +118,7 @@ def nothing_detected(
 def concentrations(
     cells: pd.Series[Any],
     element: Element,
-    table: Table,
+    table: InputTable,
     samples: Samples,
     limit: float | None,
     findings: Findings,
@@ -214,7 +216,7 @@ def concentrations(
 
 
 def _parsed(
-    cells: pd.Series[Any], table: Table, missing: Iterable[str | float]
+    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
 ) -> tuple[pd.Series[str] | None, Floats, Bools]:
     """Stripped text (None for a column of numbers), numbers, and which are missing."""
     import pandas as pd
@@ -252,7 +254,9 @@ def _to_number(text: pd.Series[str], decimal: str) -> Floats:
     return values.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
 
 
-def _refuse(marked: Bools, cells: pd.Series[Any], table: Table, what: str, remedy: str) -> None:
+def _refuse(
+    marked: Bools, cells: pd.Series[Any], table: InputTable, what: str, remedy: str
+) -> None:
     """Refuse marked cells: ``{n}`` in ``what`` is their number, ``{cell}`` the first one."""
     if marked.any():
         first = int(marked.argmax())
@@ -267,7 +271,7 @@ def _refuse_others(
     values: Floats,
     absent: Bools,
     cells: pd.Series[Any],
-    table: Table,
+    table: InputTable,
     concentrations: bool = False,
 ) -> None:
     """Refuse text and infinite values."""
@@ -286,7 +290,7 @@ def _refuse_others(
 
 
 def _check_negatives(
-    negative: Bools, values: Floats, cells: pd.Series[Any], table: Table, samples: Samples
+    negative: Bools, values: Floats, cells: pd.Series[Any], table: InputTable, samples: Samples
 ) -> None:
     if samples.negatives == "refuse":
         _refuse(

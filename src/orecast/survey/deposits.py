@@ -35,13 +35,28 @@ def read_deposits(
     Several records at one place are one deposit. Raises AlignmentError, with both extents, if all
     lie outside.
     """
+    import geopandas as gpd
+
     require_file(section.path)
     if is_raster(section.path):
         table, xy = _marked_cells(section, setting, region, findings)
     else:
         table, xy = _points(section, setting, region, findings)
     keep = _within(section, setting, table, xy, region, findings)
-    return _merged(table[keep], xy[keep], section, setting, region, findings)
+    table, xy = table[keep], xy[keep]
+    at = places(xy, tolerance=1.0)
+    if at.shared:
+        rows = sorted(set(range(len(xy))) - set(at.first.tolist()))
+        findings.info(
+            f"{setting}-merged",
+            str(section.path),
+            f"ignored {at.shared} of {len(xy)} {setting} at the place of an earlier one: "
+            f"{table.index.name or 'row'} {listed([int(table.index[r]) for r in rows])}",
+            n=at.shared,
+        )
+    geometry = gpd.points_from_xy(xy[at.first, 0], xy[at.first, 1])
+    kept = table.iloc[at.first].reset_index(drop=True)
+    return gpd.GeoDataFrame(kept, geometry=geometry, crs=region.crs)
 
 
 def check_number(n: int, where: str, findings: Findings) -> None:
@@ -212,28 +227,3 @@ def _within(
         positions=[[round(float(x), 1), round(float(y), 1)] for x, y in xy[~inside]],
     )
     return inside
-
-
-def _merged(
-    table: Any,
-    xy: Floats,
-    section: Deposits,
-    setting: str,
-    region: Region,
-    findings: Findings,
-) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-
-    at = places(xy, tolerance=1.0)
-    if at.shared:
-        rows = sorted(set(range(len(xy))) - set(at.first.tolist()))
-        findings.info(
-            f"{setting}-merged",
-            str(section.path),
-            f"ignored {at.shared} of {len(xy)} {setting} at the place of an earlier one: "
-            f"{table.index.name or 'row'} {listed([int(table.index[r]) for r in rows])}",
-            n=at.shared,
-        )
-    geometry = gpd.points_from_xy(xy[at.first, 0], xy[at.first, 1])
-    kept = table.iloc[at.first].reset_index(drop=True)
-    return gpd.GeoDataFrame(kept, geometry=geometry, crs=region.crs)

@@ -15,7 +15,7 @@ _FEWEST_PAIRS = 5
 
 
 @dataclass(frozen=True)
-class Places:
+class SharedPlaces:
     """Which samples share a place. ``number`` numbers the places in the order of the file."""
 
     number: Ints  # (n,), 0 .. n_places - 1
@@ -27,7 +27,7 @@ class Places:
         return len(self.number) - len(self.first)
 
 
-def places(xy: Floats, tolerance: float = 0.01) -> Places:
+def places(xy: Floats, tolerance: float = 0.01) -> SharedPlaces:
     """Number the places of positions ``(n, 2)`` in metres; ``tolerance`` joins near ones.
 
     >>> places(np.array([[0.0, 0], [5, 5], [0, 0]])).number.tolist()
@@ -38,11 +38,11 @@ def places(xy: Floats, tolerance: float = 0.01) -> Places:
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return Places(rank[inverse.ravel()], first[order].astype(np.int64))
+    return SharedPlaces(rank[inverse.ravel()], first[order].astype(np.int64))
 
 
 def average(
-    values: Floats, censored: Bools, zeros: Bools, at: Places
+    values: Floats, censored: Bools, zeros: Bools, at: SharedPlaces
 ) -> tuple[Floats, Bools, Bools]:
     """Geometric mean of the samples at each place, ``(n_places, n_elements)`` each.
 
@@ -62,45 +62,44 @@ def average(
     >>> average(v, c, np.zeros_like(c), at)[0].ravel().tolist()
     [6.0, 2.0]
     """
-    n = len(at.first)
     if at.shared == 0:
         return values.copy(), censored.copy(), zeros.copy()
-    values, censored, only_zeros = _replace_zeros(values, censored, zeros, at, n)
+    values, censored, only_zeros = _replace_zeros(values, censored, zeros, at)
     present = ~np.isnan(values)
-    members = _sums(present.astype(np.float64), at, n)
-    detected = _sums((present & ~censored).astype(np.float64), at, n)
+    members = _sums(present, at)
+    detected = _sums(present & ~censored, at)
     all_censored = (members > 0) & (detected == 0)
     share = np.where(censored & ~all_censored[at.number], CENSORED_SHARE, 1.0)
     logs = np.where(present, np.log(np.where(present, values, 1.0) * share), 0.0)
     with np.errstate(invalid="ignore"):
-        means = np.exp(_sums(logs, at, n) / np.where(members > 0, members, np.nan))
+        means = np.exp(_sums(logs, at) / np.where(members > 0, members, np.nan))
     limits = np.full(means.shape, -np.inf)
     np.maximum.at(limits, at.number, np.where(censored & present, values, -np.inf))
     under = ~all_censored & (means < limits)
     means[under] = limits[under]
-    alone = np.bincount(at.number, minlength=n) == 1
+    alone = np.bincount(at.number, minlength=len(at.first)) == 1
     means[alone] = values[at.first[alone]]  # single samples keep their exact value
     return means, all_censored | under, only_zeros
 
 
 def _replace_zeros(
-    values: Floats, censored: Bools, zeros: Bools, at: Places, n: int
+    values: Floats, censored: Bools, zeros: Bools, at: SharedPlaces
 ) -> tuple[Floats, Bools, Bools]:
     """Values and censored, with zeros replaced beside others; and the places with only zeros."""
     others = ~zeros & ~np.isnan(values)
-    lowest = np.full((n, values.shape[1]), np.inf)
+    lowest = np.full((len(at.first), values.shape[1]), np.inf)
     np.minimum.at(lowest, at.number, np.where(others, values, np.inf))
     some = np.isfinite(lowest)
-    detected = _sums((others & ~censored).astype(np.float64), at, n) > 0
+    detected = _sums(others & ~censored, at) > 0
     beside = zeros & some[at.number]
     counted = beside & detected[at.number]
     share = np.where(counted, CENSORED_SHARE, 1.0)
     values = np.where(beside, lowest[at.number] * share, values)
-    only_zeros = ~some & (_sums(zeros.astype(np.float64), at, n) > 0)
+    only_zeros = ~some & (_sums(zeros, at) > 0)
     return values, censored & ~counted, only_zeros
 
 
-def precision(values: Floats, censored: Bools, at: Places) -> dict[int, tuple[int, float]]:
+def precision(values: Floats, censored: Bools, at: SharedPlaces) -> dict[int, tuple[int, float]]:
     """Robust coefficient of variation of each element from the places with several samples.
 
     The first two detected samples a, b of each place form a pair. Half of the pairs differ by
@@ -124,7 +123,7 @@ def precision(values: Floats, censored: Bools, at: Places) -> dict[int, tuple[in
     return found
 
 
-def _sums(values: Floats, at: Places, n: int) -> Floats:
-    total = np.zeros((n, values.shape[1]))
+def _sums(values: Floats | Bools, at: SharedPlaces) -> Floats:
+    total = np.zeros((len(at.first), values.shape[1]))
     np.add.at(total, at.number, values)
     return total

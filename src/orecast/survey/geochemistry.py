@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Bools, Floats
 from orecast.config import Config, Gridded, Samples
-from orecast.errors import AlignmentError, ConfigError, InputError, nearest
+from orecast.errors import AlignmentError, ConfigError, InputError, require_among
 from orecast.grid import Bounds, Grid, crs_name
 from orecast.survey.analytes import (
     check_totals,
@@ -19,8 +19,7 @@ from orecast.survey.analytes import (
     choose_elements,
     element,
     limits_by_symbol,
-    report_assumed_units,
-    report_element_and_oxide,
+    report_assumptions,
     units_by_symbol,
 )
 from orecast.survey.concentrations import (
@@ -30,7 +29,7 @@ from orecast.survey.concentrations import (
     nothing_detected,
 )
 from orecast.survey.data import Element, Findings, listed
-from orecast.survey.duplicates import Places, average, places, precision
+from orecast.survey.duplicates import SharedPlaces, average, places, precision
 from orecast.survey.elements import Header, parse_header
 from orecast.survey.points import read_points
 from orecast.survey.projection import (
@@ -42,7 +41,7 @@ from orecast.survey.projection import (
     working_crs,
 )
 from orecast.survey.rasters import matches, read_raster, require_held
-from orecast.survey.tables import Table
+from orecast.survey.tables import InputTable
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -139,7 +138,12 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     check_totals(elements, values, where, "samples", findings)
     _report_medium(samples, findings)
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
-    _require_spread(extent, where)
+    if extent.east <= extent.west or extent.north <= extent.south:
+        raise InputError(
+            f"all samples have the same x or the same y ({extent})",
+            where=where,
+            remedy="set samples.x and samples.y to the columns with positions",
+        )
     located = gpd.GeoDataFrame(
         frame.reset_index(drop=True), geometry=gpd.points_from_xy(*xy.T), crs=target
     )
@@ -159,7 +163,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
 
 def _read_elements(
     elements: tuple[Element, ...],
-    table: Table,
+    table: InputTable,
     samples: Samples,
     limits: dict[str, float],
     findings: Findings,
@@ -183,15 +187,6 @@ def _read_elements(
     return read
 
 
-def _require_spread(extent: Bounds, where: str) -> None:
-    if extent.east <= extent.west or extent.north <= extent.south:
-        raise InputError(
-            f"all samples have the same x or the same y ({extent})",
-            where=where,
-            remedy="set samples.x and samples.y to the columns with positions",
-        )
-
-
 def _report_piles(
     elements: tuple[Element, ...], values: Floats, censored: Bools, where: str, findings: Findings
 ) -> None:
@@ -201,8 +196,7 @@ def _report_piles(
         lowest = float(detected.min())
         n = int((detected == lowest).sum())
         if n >= max(_PILE_COUNT, _PILE_SHARE * len(detected)):
-            share = n / len(detected)
-            piles[e] = {"lowest": lowest, "n": n, "share": share}
+            piles[e] = {"lowest": lowest, "n": n, "share": n / len(detected)}
     if not piles:
         return
     text = "; ".join(
@@ -221,7 +215,7 @@ def _report_piles(
 
 
 def _report_duplicates(
-    at: Places,
+    at: SharedPlaces,
     elements: tuple[Element, ...],
     values: Floats,
     censored: Bools,
@@ -300,9 +294,7 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     written = set(units) | {h.symbol for h in headers.values() if h.unit}
     where = str(gridded.path)
     values = np.column_stack(columns)
-    report_assumed_units(elements, written, where, "gridded", findings)
-    report_element_and_oxide([e.symbol for e in elements], where, "gridded", findings)
-    assumed = [e.symbol for e in elements if e.symbol not in written]
+    assumed = report_assumptions(elements, written, where, "gridded", findings)
     check_units(elements, values, assumed, where, "gridded", findings)
     check_totals(elements, values, where, "cells", findings)
     censored = np.column_stack(below)  # all are zeros: a raster has no other limit
@@ -313,12 +305,13 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
 def _headers(paths: list[Path], gridded: Gridded, findings: Findings) -> dict[Path, Header]:
     stems = {p.stem: p for p in paths}
     for name in gridded.ignore:
-        if name not in stems:
-            raise InputError(
-                f"raster {name!r}, named in gridded.ignore, is not among the files",
-                where=str(gridded.path),
-                remedy=nearest(name, stems),
-            )
+        require_among(
+            name,
+            stems,
+            f"raster {name!r}, named in gridded.ignore, is not among the files",
+            str(gridded.path),
+            InputError,
+        )
     headers: dict[Path, Header] = {}
     unknown = []
     for path in paths:

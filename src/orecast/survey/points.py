@@ -26,7 +26,7 @@ from orecast.survey.projection import (
     strays,
     transformed,
 )
-from orecast.survey.tables import Table, read_table
+from orecast.survey.tables import InputTable, read_table
 from orecast.survey.vectors import is_vector, of_shape, read_frame
 
 Kind = Literal["metres", "degrees"]
@@ -59,7 +59,7 @@ class Pair:
 class Points:
     """Rows with a position: the table, positions ``(n, 2)``, CRS, position columns."""
 
-    table: Table
+    table: InputTable
     xy: Floats
     crs: CRS
     position_columns: tuple[str, ...] = ()
@@ -115,7 +115,23 @@ def read_points(
     y = numbers(table.column(pair.y, f"{path_setting}.y"), table, missing)
     columns = tuple(dict.fromkeys([pair.x, pair.y, *(c for p in pairs for c in (p.x, p.y))]))
     points = Points(table, np.column_stack([x, y]), WGS84, columns)
-    points = _with_places(points, pair, findings)
+    missing_position = np.asarray(np.isnan(points.xy).any(axis=1))
+    if missing_position.all():
+        raise InputError(
+            "no row has a position",
+            where=table.where(column=pair.x),
+            remedy="set x and y to other columns",
+        )
+    if missing_position.any():
+        rows = [int(r) for r in table.frame.index[missing_position]]
+        findings.warning(
+            "no-position",
+            str(table.path),
+            f"ignored {len(rows)} row(s) without a position: {listed(rows)}",
+            "add their positions",
+            rows=rows,
+        )
+    points = points.take(~missing_position)
     points = replace(points, crs=_crs(section, pair, points, path_setting, findings))
     columns_in_words = f"columns {pair.x!r} and {pair.y!r}"
     _check(points, columns_in_words, path_setting, _set_degrees(path_setting))
@@ -136,7 +152,7 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
     own = frame.crs
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
     frame = frame.explode()  # one row per point of a multipoint
-    table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
+    table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
     points = Points(table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs)
     if not np.isfinite(points.xy).all():
         row = int((~np.isfinite(points.xy).all(axis=1)).argmax())
@@ -154,7 +170,7 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def _chosen(section: Columns, table: Table, pairs: list[Pair], setting: str) -> Pair:
+def _chosen(section: Columns, table: InputTable, pairs: list[Pair], setting: str) -> Pair:
     if section.x is not None or section.y is not None:
         if section.x is None or section.y is None:
             raise ConfigError(
@@ -196,33 +212,14 @@ def _crs(section: Columns, pair: Pair, points: Points, setting: str, findings: F
             f"set {setting}.crs if they are in another datum",
         )
         return WGS84
-    what = f"the table has no CRS for its columns {pair.x!r} and {pair.y!r}"
+    what = "the table has no coordinate reference system (CRS) for its columns "
+    what += f"{pair.x!r} and {pair.y!r}"
     degrees = look_like_degrees(points.xy)
     raise InputError(
         f"{what}; they look like degrees" if degrees else what,
         where=str(table.path),
         remedy=_set_degrees(setting) if degrees else f'set {setting}.crs, such as "EPSG:32645"',
     )
-
-
-def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
-    missing_position = np.asarray(np.isnan(points.xy).any(axis=1))
-    if missing_position.all():
-        raise InputError(
-            "no row has a position",
-            where=points.table.where(column=pair.x),
-            remedy="set x and y to other columns",
-        )
-    if missing_position.any():
-        rows = [int(r) for r in points.table.frame.index[missing_position]]
-        findings.warning(
-            "no-position",
-            str(points.table.path),
-            f"ignored {len(rows)} row(s) without a position: {listed(rows)}",
-            "add their positions",
-            rows=rows,
-        )
-    return points.take(~missing_position)
 
 
 def _set_degrees(setting: str) -> str:

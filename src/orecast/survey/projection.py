@@ -33,7 +33,9 @@ def parse_crs(text: str, setting: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError:
         raise ConfigError(
-            f"{text!r} is not a CRS", where=setting, remedy='write it as "EPSG:32645"'
+            f"{text!r} is not a coordinate reference system (CRS)",
+            where=setting,
+            remedy='write it as "EPSG:32645"',
         ) from None
 
 
@@ -53,7 +55,9 @@ def file_crs(own: CRS | None, configured: str | None, where: str, setting: str) 
         return own or crs
     if own is None:
         raise InputError(
-            "the file has no CRS", where=where, remedy=f'set {setting}, such as "EPSG:32645"'
+            "the file has no coordinate reference system (CRS)",
+            where=where,
+            remedy=f'set {setting}, such as "EPSG:32645"',
         )
     return own
 
@@ -215,11 +219,7 @@ def moved(xy: Floats, source: CRS, target: CRS, where: str) -> Floats:
     """
     there = transformed(xy, source, target)
     if not np.isfinite(there).all():
-        raise AlignmentError(
-            f"positions cannot be transformed from {crs_name(source)} to {crs_name(target)}",
-            where=where,
-            remedy="check the file's CRS and the setting crs",
-        )
+        raise _no_transformation(source, target, where)
     return there
 
 
@@ -249,12 +249,16 @@ def reprojected(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> gpd.GeoDataFra
     except ProjError:  # no transformation exists, for example from an engineering CRS
         there = None
     if there is None or not np.isfinite(there.total_bounds).all():
-        raise AlignmentError(
-            f"positions cannot be transformed from {crs_name(frame.crs)} to {crs_name(crs)}",
-            where=where,
-            remedy="check the file's CRS",
-        )
+        raise _no_transformation(frame.crs, crs, where)
     return there
+
+
+def _no_transformation(source: CRS, target: CRS, where: str) -> AlignmentError:
+    return AlignmentError(
+        f"positions cannot be transformed from {crs_name(source)} to {crs_name(target)}",
+        where=where,
+        remedy="check the file's CRS and the setting crs",
+    )
 
 
 def bounds_in(bounds: Bounds, source: CRS, target: CRS) -> Bounds:

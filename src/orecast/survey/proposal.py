@@ -24,7 +24,7 @@ from orecast.survey.projection import look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
-    Table,
+    InputTable,
     as_numbers,
     read_table,
     require_place,
@@ -35,6 +35,7 @@ from orecast.survey.vectors import VECTORS, bounds_of, gdal_leaves_nothing, is_v
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
     from pyproj import CRS
 
 FEWEST_ELEMENTS = 3
@@ -50,7 +51,7 @@ class Draft:
     folder: Path
     table: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    points: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)  # may be deposits
+    points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
 
     def relative(self, path: Path) -> str:
@@ -71,7 +72,10 @@ class Draft:
         self.notes.append(f"{path.name}: {key} ({why})")
 
 
-def estimated_units(
+_COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I)
+
+
+def _estimated_units(
     found: dict[str, tuple[Header, float]], name: str, draft: Draft
 ) -> dict[str, str]:
     """Units of headers without one: the unit that fits the crust's abundance, else the default."""
@@ -87,10 +91,7 @@ def estimated_units(
     return units
 
 
-_COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I)
-
-
-def propose_rasters(paths: list[Path], draft: Draft) -> None:
+def _propose_rasters(paths: list[Path], draft: Draft) -> None:
     """Add rasters as a gridded survey (a folder of elements), as labels, or as layers."""
     by_folder: dict[Path, list[Path]] = {}
     for path in paths:
@@ -118,7 +119,7 @@ def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draf
             undetected[header.symbol] = int((~np.isnan(values)).sum())
     if not found:
         raise nothing_detected(undetected, len(undetected), str(pattern), "")
-    units = estimated_units(found, folder.name, draft)
+    units = _estimated_units(found, folder.name, draft)
     content = {"units": units} if units else {}
     draft.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")
 
@@ -133,12 +134,10 @@ def _propose_raster(path: Path, draft: Draft) -> None:
     else:
         draft.places.append((*place, path.name))
     distinct = np.unique(values[~np.isnan(values)])
-    if len(distinct) <= 3 and BARREN.search(path.stem):
-        rarest = _rarest(values, distinct)
-        draft.take("barren", path, {"value": rarest}, f"cells with the value {rarest:g}")
-    elif len(distinct) <= 3 and DEPOSIT.search(path.stem):
-        rarest = _rarest(values, distinct)
-        draft.take("deposits", path, {"value": rarest}, f"cells with the value {rarest:g}")
+    section = "barren" if BARREN.search(path.stem) else "deposits"
+    if len(distinct) <= 3 and (BARREN.search(path.stem) or DEPOSIT.search(path.stem)):
+        rarest = float(min(distinct, key=lambda v: int((values == v).sum())))
+        draft.take(section, path, {"value": rarest}, f"cells with the value {rarest:g}")
     else:
         layer: dict[str, Any] = {"path": draft.relative(path)}
         if len(distinct) <= 30 and (values == np.round(values)).all():
@@ -147,17 +146,11 @@ def _propose_raster(path: Path, draft: Draft) -> None:
         draft.notes.append(f"{path.name}: supporting layer, {values.shape[0]} x {values.shape[1]}")
 
 
-def _rarest(values: Any, distinct: Any) -> float:
-    return float(min(distinct, key=lambda v: int((values == v).sum())))
-
-
-_COMMODITY = re.compile(r"commod|矿种|metal|element|mineral|ore_?type|style|type", re.I)
+_COMMODITY = r"commod|矿种|metal|element|mineral|ore_?type|style|type"
 _KINDS = tuple(dict.fromkeys((*TABLES, *VECTORS, ".tif", ".tiff", ".asc")))
-_MOST_KINDS = 30
+_MOST_KINDS, _MOST_UNITS = 30, 60
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
-_UNIT = re.compile(
-    r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age", re.I
-)
+_UNIT = r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age"
 _MEDIA = {
     "stream-sediment": r"stream|sediment|drainage|水系",
     "soil": r"soil|土壤",
@@ -177,7 +170,7 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
     """
     draft = Draft(folder)
     files = _files(paths)
-    propose_rasters([p for p in files if is_raster(p)], draft)
+    _propose_rasters([p for p in files if is_raster(p)], draft)
     vectors = [p for p in files if is_vector(p)]
     for path in vectors:
         _propose_vectors(path, draft)
@@ -227,15 +220,14 @@ def _files_in(top: Path) -> Iterator[Path]:
 def _may_be_geojson(path: Path) -> bool:
     """Whether the beginning of a JSON file has a GeoJSON key."""
     with path.open("rb") as stream:
-        return (
-            re.search(rb'"(Feature|FeatureCollection|coordinates)"', stream.read(2**16)) is not None
-        )
+        head = stream.read(2**16)
+    return re.search(rb'"(Feature|FeatureCollection|coordinates)"', head) is not None
 
 
-def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:
+def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]:
     """The table of a file, or each sheet with positions of a workbook; and its ``layer`` key."""
     names = sheets(path)
-    found: list[tuple[Table, dict[str, Any]]] = []
+    found: list[tuple[InputTable, dict[str, Any]]] = []
     for number, name in enumerate(names):
         try:
             table = read_table(path, name)
@@ -250,7 +242,7 @@ def _tables(path: Path, draft: Draft) -> list[tuple[Table, dict[str, Any]]]:
     return found or [(read_table(path), {})]
 
 
-def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
+def _position(table: InputTable, draft: Draft) -> dict[str, Any] | None:
     """Position columns, and their CRS if degrees or another file's extent show it."""
     name = table.path.name
     pairs = {p.kind: p for p in reversed(position_pairs(str(c) for c in table.frame.columns))}
@@ -280,7 +272,7 @@ def _position(table: Table, draft: Draft) -> dict[str, Any] | None:
 
 
 def _crs_around(
-    table: Table, pair: Pair, places: list[tuple[CRS, Bounds, str]]
+    table: InputTable, pair: Pair, places: list[tuple[CRS, Bounds, str]]
 ) -> tuple[str, str] | None:
     """The one projected CRS of files whose extent has most of the positions, and a file."""
     x, y = _numbers(table, pair)
@@ -292,11 +284,11 @@ def _crs_around(
     return next(iter(found.items())) if len(found) == 1 else None
 
 
-def _numbers(table: Table, pair: Pair) -> tuple[Floats, Floats]:
+def _numbers(table: InputTable, pair: Pair) -> tuple[Floats, Floats]:
     return as_numbers(table.frame[pair.x]), as_numbers(table.frame[pair.y])
 
 
-def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> None:
+def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft) -> None:
     """Propose a table as samples if it has three elements or more, else as deposits."""
     draft.notes += [f"{table.path.name}: {remark}" for remark in table.remarks]
     if place is None:
@@ -317,7 +309,7 @@ def _propose_table(table: Table, place: dict[str, Any] | None, draft: Draft) -> 
     draft.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
 
 
-def _require_detected(table: Table, elements: dict[str, Header]) -> None:
+def _require_detected(table: InputTable, elements: dict[str, Header]) -> None:
     """Refuse a table of samples without any value above a detection limit."""
     missing = Samples.model_fields["missing"].default
     counts: dict[str, int] = {}
@@ -332,7 +324,7 @@ def _require_detected(table: Table, elements: dict[str, Header]) -> None:
 
 
 def _samples(
-    table: Table, headers: dict[str, Header], others: set[str], draft: Draft
+    table: InputTable, headers: dict[str, Header], others: set[str], draft: Draft
 ) -> dict[str, Any]:
     """Units, columns to ignore and the medium of a table of samples."""
     name = table.path.name
@@ -346,10 +338,14 @@ def _samples(
             )
         else:
             first[header.symbol] = column
-    medians = {c: _median(table, c) for c in first.values()}
     content: dict[str, Any] = {}
-    bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
-    units = estimated_units(bare, name, draft)
+    bare = {}
+    for symbol, column in first.items():
+        values = as_numbers(table.frame[column])
+        median = float(np.median(values[values > 0])) if (values > 0).any() else np.nan
+        if column not in table.units:
+            bare[symbol] = headers[column], median
+    units = _estimated_units(bare, name, draft)
     if units:
         content["units"] = units
     if ignore:
@@ -366,12 +362,6 @@ def _samples(
     return content
 
 
-def _median(table: Table, column: str) -> float:
-    values = as_numbers(table.frame[column])
-    values = values[values > 0]
-    return float(np.median(values)) if len(values) else np.nan
-
-
 def _propose_vectors(path: Path, draft: Draft) -> None:
     for layer in _layers(path):
         frame = read_frame(path, layer)
@@ -383,7 +373,7 @@ def _propose_vectors(path: Path, draft: Draft) -> None:
         label = f"{path.stem} {layer or ''}"
         kinds = {str(t).removeprefix("Multi") for t in frame.geom_type.dropna().unique()}
         if kinds == {"Point"}:
-            table = Table(path, frame.drop(columns=frame.geometry.name), row_word="feature")
+            table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
             _propose_table(table, place, draft)
         elif kinds <= {"LineString", "LinearRing"}:
             draft.take("faults", path, place, f"{len(frame)} lines")
@@ -413,7 +403,8 @@ def _propose_polygons(
     if len(frame) == 1 or (_AREA.search(label) and len(frame) < 5):
         draft.take("area", path, place, f"{len(frame)} polygon(s)")
         return
-    column = _unit_column(frame)
+    named, other = _best_column(frame, _UNIT, "fc", _MOST_UNITS)
+    column = named or other
     if column is None:
         draft.notes.append(f"{path.name}: ignored; its polygons have no column of rock units")
         return
@@ -431,21 +422,20 @@ def _propose_polygons(
     )
 
 
-def _unit_column(frame: gpd.GeoDataFrame) -> str | None:
-    """The column with 2 to 60 classes whose name fits rock units best."""
+def _best_column(
+    frame: pd.DataFrame, words: str, numeric: str, most: int
+) -> tuple[str | None, str | None]:
+    """The column of classes whose name fits words best, earlier words first; and any such column.
+
+    ``numeric`` are the kinds of types that are no classes.
+    """
     usable = [
         str(c)
-        for c in frame.columns
-        if c != frame.geometry.name
-        and frame[c].dtype.kind not in "fc"
-        and 2 <= frame[c].nunique() <= 60
+        for c, kind in frame.dtypes.items()
+        if kind.kind not in numeric and str(kind) != "geometry" and 2 <= frame[c].nunique() <= most
     ]
-    order = _UNIT.pattern.split("|")
-    for word in order:
-        for column in usable:
-            if re.search(word, column, re.I):
-                return column
-    return usable[0] if usable else None
+    named = (c for word in words.split("|") for c in usable if re.search(word, c, re.I))
+    return next(named, None), next(iter(usable), None)
 
 
 def _place_points(draft: Draft) -> None:
@@ -458,19 +448,13 @@ def _place_points(draft: Draft) -> None:
         draft.take("barren" if barren else "deposits", table.path, place, why)
 
 
-def _label(table: Table, place: dict[str, Any]) -> str:
+def _label(table: InputTable, place: dict[str, Any]) -> str:
     return f"{table.path.stem} {place.get('layer', '')}"
 
 
-def _choice(table: Table) -> str:
+def _choice(table: InputTable) -> str:
     """As text: the column with kinds of deposits, its values, and how to select one."""
-    order = _COMMODITY.pattern.split("|")
-    usable = [
-        str(c)
-        for c in table.frame.columns
-        if table.frame[c].dtype.kind not in "ifc" and 2 <= table.frame[c].nunique() <= _MOST_KINDS
-    ]
-    column = next((c for word in order for c in usable if re.search(word, c, re.I)), None)
+    column, _ = _best_column(table.frame, _COMMODITY, "ifc", _MOST_KINDS)
     if column is None:
         return ""
     counts = table.frame[column].value_counts()
@@ -482,14 +466,13 @@ def _choice(table: Table) -> str:
 
 
 def _complete(files: list[Path], draft: Draft) -> None:
-    names = listed([p.name for p in files])
     if "samples" in draft.table and "gridded" in draft.table:
         del draft.table["gridded"]
         draft.notes.append("ignored the gridded survey, because there are samples")
     if "samples" not in draft.table and "gridded" not in draft.table:
         raise InputError(
             f"no table with {FEWEST_ELEMENTS} elements and no rasters of elements in: "
-            f"{names}" + "".join(f"; {n}" for n in draft.notes),
+            f"{listed([p.name for p in files])}" + "".join(f"; {n}" for n in draft.notes),
             remedy="add the samples file; its headers must name elements, such as Au_ppb",
         )
     if "deposits" not in draft.table:

@@ -1,11 +1,12 @@
-"""Read rasters: one band on a north-up grid with a CRS; others are refused."""
+"""Read rasters, one band on a north-up grid with a CRS (others are refused); write GeoTIFFs."""
 
 from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from affine import Affine
@@ -144,6 +145,34 @@ def require_registered(grid: Grid, survey: Grid | None, where: str, setting: str
     )
 
 
+def write_geotiff(
+    path: Path,
+    values: NDArray[np.floating],
+    grid: Grid,
+    *,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    **options: Any,
+) -> None:
+    """Write one compressed float32 band ``(rows, columns)``, nodata NaN.
+
+    ``name`` and ``tags`` describe the band and the file; ``options`` are GDAL's, for the driver.
+    """
+    from rasterio.io import MemoryFile
+
+    options |= {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan}
+    options |= {"height": grid.shape[0], "width": grid.shape[1], "transform": grid.transform}
+    # Made in memory: on a full disk GDAL can write a truncated file without an error.
+    with MemoryFile() as assembled:
+        with assembled.open(crs=grid.crs.to_wkt(), compress="deflate", **options) as target:
+            target.write(values.astype(np.float32, copy=False), 1)
+            if name is not None:
+                target.set_band_description(1, name)
+            if tags:
+                target.update_tags(**tags)
+        path.write_bytes(assembled.getbuffer())
+
+
 def matches(pattern: Path) -> list[Path]:
     """The files that match a pattern, sorted; for a folder, the rasters in it.
 
@@ -178,8 +207,9 @@ def require_held(path: Path, shape: tuple[int, int], cell: float, *, rasters: in
     def remedy(fits: float) -> str:
         larger = f"{float(f'{cell * (size / fits) ** 0.5:.2g}'):g}"
         return (
-            f"first warp to cells of {larger} or more (gdalwarp -r average -tr {larger} {larger}), "
-            "or crop to the survey's area (gdalwarp -te)"
+            f"first warp to cells of {larger} or more (QGIS: Raster > Projections > Warp, or "
+            f"gdalwarp -r average -tr {larger} {larger}), or crop to the survey's area (QGIS: "
+            "Raster > Extraction > Clip, or gdalwarp -te)"
         )
 
     require_memory(

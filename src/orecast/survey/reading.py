@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from orecast.survey.deposits import check_number, read_deposits, report_no_depos
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.projection import transformed
 from orecast.survey.rasters import read_placed
-from orecast.survey.tables import Table
-from orecast.survey.vectors import bounds_of, read_layer, require_overlap
+from orecast.survey.tables import InputTable
+from orecast.survey.vectors import read_layer
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -44,7 +44,7 @@ def read_survey(config: Config) -> Survey:
     )
     faults = config.faults
     if faults is not None:
-        faults = _features(faults, "line", "faults", "the faults", region, findings)
+        faults = read_layer(faults, "line", "faults", "the faults", region, findings)
     return Survey(
         crs=g.crs,
         elements=g.elements,
@@ -70,7 +70,7 @@ def _area(
 ) -> gpd.GeoDataFrame | None:
     if a is None:
         return None
-    frame = _features(a, "polygon", "area", "the area's polygons", region, findings)
+    frame = read_layer(a, "polygon", "area", "the area's polygons", region, findings)
     if g.samples is not None:
         outside = int((~g.samples.intersects(frame.geometry.union_all())).sum())
         if outside == len(g.samples):
@@ -91,8 +91,8 @@ def _area(
 def _geology(s: Geology | None, region: Region, findings: Findings) -> gpd.GeoDataFrame | None:
     if s is None:
         return None
-    frame = _features(s, "polygon", "geology", "the geology", region, findings)
-    units = Table(s.path, frame, row_word="feature").column(s.column, "geology.column")
+    frame = read_layer(s, "polygon", "geology", "the geology", region, findings)
+    units = InputTable(s.path, frame, row_word="feature").column(s.column, "geology.column")
     nameless = units.isna() | (units.astype("str").str.strip() == "")
     if nameless.all():
         raise InputError(
@@ -107,30 +107,6 @@ def _geology(s: Geology | None, region: Region, findings: Findings) -> gpd.GeoDa
             f"{nameless.sum()} of {len(frame)} polygons have no unit",
             n=int(nameless.sum()),
         )
-    return frame
-
-
-def _features(
-    vectors: Vectors,
-    kind: Literal["line", "polygon"],
-    setting: str,
-    words: str,
-    region: Region,
-    findings: Findings,
-) -> gpd.GeoDataFrame:
-    """Read a vector file into the survey's CRS; refuse one that does not overlap the survey."""
-    frame = read_layer(
-        vectors.path,
-        kind,
-        crs=region.crs,
-        layer=vectors.layer,
-        configured=vectors.crs,
-        where=vectors.where,
-        setting=setting,
-        findings=findings,
-    )
-    where = str(vectors.path)
-    require_overlap(bounds_of(frame), region.extent, words, where, f"check {setting}.crs")
     return frame
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast.errors import InputError, nearest
+from orecast.errors import InputError, nearest, require_among
 from orecast.survey.data import listed
 from orecast.survey.elements import unit_named
 from orecast.survey.layout import Layout, delimiter_named, find_layout, is_number, width_of
@@ -51,7 +51,7 @@ _MOST_UNPACKED, _MOST_CELLS = 500_000_000, 20_000_000
 
 
 @dataclass(frozen=True)
-class Table:
+class InputTable:
     """A table as read; ``frame.index`` is the row number in the file."""
 
     path: Path
@@ -70,7 +70,7 @@ class Table:
         """Name a place in the file.
 
         >>> import pandas as pd
-        >>> Table(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
+        >>> InputTable(Path("a.csv"), pd.DataFrame()).where(column="Au", row=7)
         "a.csv, row 7, column 'Au'"
         """
         place = str(self.path)
@@ -100,7 +100,7 @@ class Table:
         return self.frame[name]
 
 
-def read_table(path: Path, sheet: str | None = None) -> Table:
+def read_table(path: Path, sheet: str | None = None) -> InputTable:
     """Read CSV, TSV, any delimited text, Excel or Parquet; every row of the file that holds data.
 
     Raises InputError for a missing, empty or broken file, duplicated column names, or rows with
@@ -321,7 +321,7 @@ def _decimal_mark(rows: list[list[str]], delimiter: str) -> str:
     return "," if commas > points else "."
 
 
-def _read_text(path: Path) -> Table:
+def _read_text(path: Path) -> InputTable:
     try:
         text, encoding = decoded(path.read_bytes())
     except UnicodeDecodeError:
@@ -350,7 +350,7 @@ def _read_text(path: Path) -> Table:
     names, remarks = column_names(rows[layout.header], layout.methods)
     frame = _delimited(path, text, delimiter, decimal, names, layout.data)
     frame, footer = _without_footer(frame)
-    table = Table(path, frame, decimal, how, remarks=(*remarks, *footer))
+    table = InputTable(path, frame, decimal, how, remarks=(*remarks, *footer))
     return _described(table, layout, rows)
 
 
@@ -402,15 +402,13 @@ def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
     )
 
 
-def _read_workbook(path: Path, sheet: str | None) -> Table:
+def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     import pandas as pd
 
     with _opened(path) as book:
         names = [s.title for s in book.worksheets]
-        if sheet is not None and sheet not in names:
-            raise InputError(
-                f"there is no sheet {sheet!r}", where=str(path), remedy=nearest(sheet, names)
-            )
+        if sheet is not None:
+            require_among(sheet, names, f"there is no sheet {sheet!r}", str(path), InputError)
         rows, width = _filled_rows(book[sheet or names[0]], path)
     several = tuple(names) if sheet is None and len(names) > 1 else ()
     if not rows:
@@ -432,7 +430,7 @@ def _read_workbook(path: Path, sheet: str | None) -> Table:
     frame.columns = pd.Index(header)
     frame, footer = _without_footer(frame)
     how = f"sheet {sheet or names[0]!r}"
-    table = Table(path, frame, how=how, sheets=several, remarks=(*remarks, *footer))
+    table = InputTable(path, frame, how=how, sheets=several, remarks=(*remarks, *footer))
     return _described(table, layout, head)
 
 
@@ -507,7 +505,7 @@ def _choose_sheet(sheets: tuple[str, ...], section: str = "") -> str:
     return f"set {key} to one of the sheets {', '.join(map(repr, sheets))}"
 
 
-def _read_parquet(path: Path) -> Table:
+def _read_parquet(path: Path) -> InputTable:
     import pandas as pd
 
     with library_errors("the Parquet file cannot be opened", path, "write it again"):
@@ -515,7 +513,7 @@ def _read_parquet(path: Path) -> Table:
     names, remarks = column_names([str(c) for c in frame.columns], {})
     frame.columns = pd.Index(names)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return Table(path, frame, how="Parquet", remarks=tuple(remarks))
+    return InputTable(path, frame, how="Parquet", remarks=tuple(remarks))
 
 
 def column_names(header: Sequence[str], methods: Mapping[int, str]) -> tuple[list[str], list[str]]:
@@ -573,7 +571,7 @@ def _limit(cell: str, decimal: str) -> float:
         return np.nan
 
 
-def _described(table: Table, layout: Layout, rows: Sequence[Sequence[str]]) -> Table:
+def _described(table: InputTable, layout: Layout, rows: Sequence[Sequence[str]]) -> InputTable:
     """A table with the units, methods and limits of its layout by column name."""
     names = [str(c) for c in table.frame.columns]
     skipped = [k for k in range(layout.header) if any(cell.strip() for cell in rows[k])]

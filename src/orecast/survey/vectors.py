@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from orecast.errors import AlignmentError, InputError, nearest
+from orecast.config import Vectors
+from orecast.errors import AlignmentError, InputError, require_among
 from orecast.grid import Bounds
-from orecast.survey.data import Findings
+from orecast.survey.data import Findings, Region
 from orecast.survey.projection import file_crs, reprojected
 from orecast.survey.tables import (
-    Table,
+    InputTable,
     as_numbers,
     in_short,
     library_errors,
@@ -28,7 +29,6 @@ from orecast.survey.tables import (
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
-    from pyproj import CRS
 
 VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet")
 
@@ -103,28 +103,23 @@ def gdal_leaves_nothing(path: Path) -> Iterator[None]:
 
 
 def read_layer(
-    path: Path,
-    shape: Shape,
-    *,
-    crs: CRS,
-    layer: str | None = None,
-    configured: str | None = None,
-    where: Where | None = None,
-    setting: str,
-    findings: Findings,
+    vectors: Vectors, shape: Shape, setting: str, words: str, region: Region, findings: Findings
 ) -> gpd.GeoDataFrame:
-    """Read features of one shape; filter, repair and transform them to ``crs``.
+    """Read features of one shape; filter and repair them, transform them to the survey's CRS.
 
-    Raises InputError for another shape, a missing CRS, or if no feature is left.
+    Raises InputError for another shape, a missing CRS, or if no feature is left; AlignmentError,
+    in which ``words`` name the features, if they do not overlap the survey.
     """
-    frame = read_frame(path, layer)
-    if where:
-        table = Table(path, frame, row_word="feature")
-        frame = frame[matching(table, where, f"{setting}.where")]
-    frame = of_shape(frame, shape, _place(path, layer), findings)
-    own = file_crs(frame.crs, configured, _place(path, layer), f"{setting}.crs")
-    frame = reprojected(frame.set_crs(own, allow_override=True), crs, _place(path, layer))
-    return frame.reset_index(drop=True)
+    frame, place = read_frame(vectors.path, vectors.layer), _place(vectors.path, vectors.layer)
+    if vectors.where:
+        table = InputTable(vectors.path, frame, row_word="feature")
+        frame = frame[matching(table, vectors.where, f"{setting}.where")]
+    frame = of_shape(frame, shape, place, findings)
+    own = file_crs(frame.crs, vectors.crs, place, f"{setting}.crs")
+    frame = reprojected(frame.set_crs(own, allow_override=True), region.crs, place)
+    frame, where = frame.reset_index(drop=True), str(vectors.path)
+    require_overlap(bounds_of(frame), region.extent, words, where, f"check {setting}.crs")
+    return frame
 
 
 def of_shape(
@@ -166,7 +161,7 @@ def of_shape(
     return frame
 
 
-def matching(table: Table, where: Where, setting: str) -> pd.Series[bool]:
+def matching(table: InputTable, where: Where, setting: str) -> pd.Series[bool]:
     """A mask of the rows with the wanted values, as text or as numbers.
 
     Raises InputError for an unknown column, or, with the column's values, if no row matches.
@@ -228,14 +223,12 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         "the file cannot be opened as a vector file", path, "export it again, with all of its parts"
     )
     with broken, gdal_leaves_nothing(path), quiet:
-        names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
-        if not names:
-            raise InputError("the file has no layer", where=str(path), remedy="export it again")
-        if layer is not None and layer not in names:
-            raise InputError(
-                f"there is no layer {layer!r}", where=str(path), remedy=nearest(layer, names)
-            )
         try:
+            names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
+            if not names:
+                raise InputError("the file has no layer", where=str(path), remedy="export it again")
+            if layer is not None:
+                require_among(layer, names, f"there is no layer {layer!r}", str(path), InputError)
             frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
         except (CRSError, pyogrio.errors.CRSError) as error:
             raise InputError(

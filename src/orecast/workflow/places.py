@@ -78,9 +78,9 @@ def place_deposits(
         findings.warning(
             "deposits-without-evidence",
             "deposits",
-            f"ignored {len(lost)} of {len(names)} deposits, where the evidence has no value: "
+            f"{len(lost)} of {len(names)} deposits are not used: the evidence has no value there: "
             f"{', '.join(lost[:10])}{' …' if len(lost) > 10 else ''}",
-            "raise evidence.radius, or leave out the layer that covers least",
+            "set a larger search radius, evidence.radius, or leave out the layer that covers least",
             deposits=lost,
         )
     sampling, row = deposit_sampling(at[usable], size)
@@ -89,14 +89,15 @@ def place_deposits(
             f"only {len(sampling)} places have a deposit and evidence; a map needs at least "
             f"{FEWEST_DEPOSITS}",
             where="deposits",
-            remedy="check their CRS, set a larger evidence.radius, or add deposits",
+            remedy="check their coordinates, set a larger search radius (evidence.radius), or add "
+            "deposits",
         )
     if len(sampling) < usable.sum():
         findings.info(
             "deposits-share-cells",
             "deposits",
-            f"{usable.sum()} deposits lie in {len(sampling)} cells; each cell counts once in "
-            "training",
+            f"{usable.sum()} deposits lie in {len(sampling)} cells. Deposits in one cell are one "
+            f"place: the model is trained and tested on {len(sampling)} places",
         )
     return Places(
         sampling,

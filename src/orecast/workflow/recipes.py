@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orecast import registry
-from orecast.config import Config, Grow, ModelOptions
+from orecast.config import Config, Grow, ModelOptions, ScreeningOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.sampling import Needs, NegativeRule
@@ -237,7 +237,7 @@ def baselines(
     found: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
     recipe = replace(recipe, channels={}, plan=(), guided=False)
-    plain = replace(recipe, screening=type(config.screening)())
+    plain = replace(recipe, screening=ScreeningOptions(method="none"))
     for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
         if name == config.model.name:
             continue

@@ -30,10 +30,11 @@ class Part:
 class Interpolator(ABC):
     """A local, linear interpolator that uses no labels, only the nearest places in the radius.
 
-    It uses at most ``neighbours`` places within ``radius`` metres, for each layer separately: a
-    sample without a value is replaced by the next one with a value. If ``neighbours`` exceeds the
-    number of places, all are used, but at most ``most``. Samples within a millimetre of each other
-    are one place with their mean. A target with fewer than ``fewest`` places in its radius is NaN.
+    It uses at most ``neighbours`` places within the search radius, ``radius`` metres, for each
+    layer separately: a sample without a value is replaced by the next one with a value. If
+    ``neighbours`` exceeds the number of places, all are used, but at most ``most``. Samples within
+    a millimetre of each other are one place with their mean. A target with fewer than ``fewest``
+    places in its radius is NaN.
 
     A method implements ``_predict`` and, if it fits something, ``_learn`` and ``learns``:
 
@@ -62,7 +63,7 @@ class Interpolator(ABC):
 
     @property
     def reach(self) -> float:
-        """How far a sample influences a value, in metres."""
+        """How far a sample influences a value, in metres: the search radius."""
         return float(self.radius)
 
     def describe(self) -> str:
@@ -121,7 +122,7 @@ class Interpolator(ABC):
             raise ConfigError(
                 f"the search radius must be positive and finite, not {self.radius!r}",
                 where="evidence.radius",
-                remedy="set a finite radius in metres; folds are buffered by it",
+                remedy="set a finite radius in metres",
             )
 
     def _fit_part(self, layers: Ints, xy: Floats, values: Floats, seen: Bools) -> Part:

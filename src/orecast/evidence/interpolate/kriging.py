@@ -9,7 +9,7 @@ import numpy as np
 from numba import prange
 
 from orecast.arrays import Floats
-from orecast.errors import ConfigError, nearest
+from orecast.errors import ConfigError, require_among
 from orecast.evidence.interpolate.base import Interpolator, Part
 from orecast.evidence.interpolate.neighbours import buffer_length, first_guess, nearest_places
 from orecast.evidence.interpolate.spline import MOST_EQUATIONS, solve
@@ -43,10 +43,7 @@ class Variogram:
     range: float
 
     def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise ConfigError(
-                f"unknown variogram {self.model!r}", remedy=nearest(self.model, MODELS)
-            )
+        require_among(self.model, MODELS, f"unknown variogram {self.model!r}")
         if not (self.nugget >= 0 and self.sill >= 0 and self.range > 0):
             raise ConfigError(
                 f"a variogram needs a nugget and a sill of at least 0 and a positive range, not "
@@ -232,8 +229,8 @@ class OrdinaryKriging(Interpolator):
 
 
 @compiled()
-def _covariance(h: float, model: int, sill: float, reach: float) -> float:
-    r = h / reach
+def _covariance(h: float, model: int, sill: float, range_: float) -> float:
+    r = h / range_
     if model == 0:
         return sill * (1.0 - 1.5 * r + 0.5 * r * r * r) if r < 1.0 else 0.0
     return sill * math.exp(-3.0 * (r if model == 1 else r * r))
@@ -269,7 +266,7 @@ def _krige(  # type: ignore[no-untyped-def]
 @compiled()
 def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no-untyped-def]
     """Solve the kriging system of one target and layer; ``weights`` begins with the weights."""
-    kind, nugget, sill, reach = int(model[0]), model[1], model[2], model[3]
+    kind, nugget, sill, range_ = int(model[0]), model[1], model[2], model[3]
     for p in range(n):
         if nugget == 0.0 and away[p] == 0.0:  # the target is at this sample
             weights[:n] = 0.0
@@ -280,13 +277,13 @@ def _weights(apart, away, n, model, matrix, weights) -> None:  # type: ignore[no
     while not solved:
         for p in range(n):
             for q in range(p):
-                matrix[p, q] = _covariance(apart[p, q], kind, sill, reach)
+                matrix[p, q] = _covariance(apart[p, q], kind, sill, range_)
                 matrix[q, p] = matrix[p, q]
             matrix[p, p] = sill + nugget + jitter
             # The multiplier is scaled by the sill, so that the matrix has one scale.
             matrix[p, n] = sill + nugget
             matrix[n, p] = sill + nugget
-            weights[p] = _covariance(away[p], kind, sill, reach)
+            weights[p] = _covariance(away[p], kind, sill, range_)
         matrix[n, n] = 0.0
         weights[n] = sill + nugget
         solved = solve(matrix, weights, n + 1)

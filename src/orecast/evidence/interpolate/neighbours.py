@@ -112,13 +112,13 @@ def _within(  # type: ignore[no-untyped-def]
 ) -> int:
     """Nearest places within a circle; its buckets in a row are contiguous."""
     size = buckets.size
-    reach = math.sqrt(limit) + 1e-9 * size  # rounding must not lose a bucket at the edge
-    bottom = max(math.floor((y - reach) / size), 0)
-    top = min(math.floor((y + reach) / size), buckets.rows - 1)
+    radius = math.sqrt(limit) + 1e-9 * size  # rounding must not lose a bucket at the edge
+    bottom = max(math.floor((y - radius) / size), 0)
+    top = min(math.floor((y + radius) / size), buckets.rows - 1)
     n = 0
     for row in range(bottom, top + 1):
         gap = max(max(row * size - y, y - (row + 1) * size), 0.0)
-        half = math.sqrt(max(reach * reach - gap * gap, 0.0)) + 1e-9 * size
+        half = math.sqrt(max(radius * radius - gap * gap, 0.0)) + 1e-9 * size
         left = max(math.floor((x - half) / size), 0)
         right = min(math.floor((x + half) / size), buckets.columns - 1)
         if right < left:
