@@ -20,7 +20,7 @@ from orecast.survey.elements import (
 _STRANGE = """
 PH pH NUMBER ID X LAT LON NO No N I ESKAYSS SAMPLE_ID DATE COMMENT ppm Pb_U_age U_Pb Cu/Zn Cu+Pb
 Au_rank Au_flag Cu_ppm_ppb Cu_2 AT ES Rn He H O Cu_oz/t LOI name depth_m Easting elevation Cond. Mag
-Pop area ore As-Sb 金
+Pop area ore As-Sb Or
 """
 
 
