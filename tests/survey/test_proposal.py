@@ -118,7 +118,7 @@ def test_the_second_column_of_an_element_is_ignored_and_reported(district):
     table, notes = propose([district.folder], district.folder)
 
     assert table["samples"]["ignore"] == ["Au_FA_ppb"]
-    assert any("ignored Au_FA_ppb; Au_ppb is Au too" in note for note in notes)
+    assert any("Au_ppb (40 values, 40 detected) is used, not Au_FA_ppb" in note for note in notes)
 
 
 @pytest.mark.parametrize(
