@@ -41,6 +41,8 @@ _ABOUT_EQUAL = 0.05  # shares of values and of detected values that differ less 
 _FIT = 30.0  # a median this many times above or below the crust's fits the unit
 _FEWEST = 5  # values from which whole numbers are told from concentrations
 _MOST_LISTED = 40
+TEXT = "text"
+"""Why a column of text is left out."""
 _UNUSABLE = ("empty", "never detected", "constant")
 
 
@@ -199,15 +201,17 @@ class _Chosen:
 
     def leave_out_words(self) -> None:
         """Leave out columns whose header is an element and whose cells are text."""
-        for column in self._columns():
-            if column.words and column.name not in self.fixed:
-                self._leave_out(column, "text")
-                self.findings.info(
-                    "column-of-words",
-                    self.table.where(column=column.name),
-                    f"ignored a column: its header could be {column.symbol}, but its cells are "
-                    "text",
-                )
+        found = [c for c in self._columns() if c.words and c.name not in self.fixed]
+        for column in found:
+            self._leave_out(column, TEXT)
+        if found:
+            self.findings.info(
+                "column-of-words",
+                str(self.table.path),
+                f"ignored {len(found)} column(s) whose header could be an element, because the "
+                f"cells are text: {listed([c.name for c in found], _MOST_LISTED)}",
+                columns=[c.name for c in found],
+            )
 
     def leave_out_counts(self, samples: Samples) -> None:
         """Leave out whole numbers without a unit that are serial numbers, months or ids."""
@@ -429,9 +433,13 @@ def _read(
     above = text.str.match(">").to_numpy(dtype=bool) & ~absent
     marked = below | above
     if marked.any():
-        values[marked] = _to_number(text[marked].str.lstrip("<>").str.strip(), table.decimal)
+        values[marked] = _to_number(text[marked].str.lstrip("<>= "), table.decimal)
+    if (unread := np.isnan(values) & ~absent).any():
+        values[unread] = _to_number(text[unread], "." if table.decimal == "," else ",")
     below |= values <= 0
-    words = bool((~absent).any() and np.isnan(values[~absent]).all() and not below.any())
+    bare = text.isin(["<", ">"]).to_numpy(dtype=bool)  # marks of the values in another column
+    has_number = text.str.match(r"\W*[0-9]").to_numpy(dtype=bool) & ~absent
+    words = bool((~absent).any() and not has_number.any() and not (below & ~bare).any())
     return np.abs(values[where]), below[where], above[where], words
 
 
@@ -442,7 +450,8 @@ def _words_only(name: str, table: InputTable, samples: Samples) -> bool:
 def _counts(column: Column, most_have_units: bool) -> str | None:
     """What the whole numbers of a column without a unit are, or None if it may be an element."""
     values = column.values[column.present]
-    if column.unit is not None or column.below.any() or column.above.any():
+    marked = column.above | (column.below & ~(column.values == 0))
+    if column.unit is not None or marked.any():
         return None
     if len(values) < _FEWEST or np.isnan(values).any() or (values != np.round(values)).any():
         return None

@@ -18,31 +18,47 @@ _NEIGHBOURS, _SHARE = 4, 0.95  # the reach holds this many neighbours of this sh
 _ALL = 0.98  # an element with this share of the values covers what all samples cover
 
 
-def shares_of_area(xy: Floats, present: Bools, reach: float | None = None) -> Floats:
-    """Share of the sampled area in which each element has a sample with a value near, ``(e,)``.
+def coverage(xy: Floats, present: Bools, reach: float | None = None) -> Bools:
+    """At which places of the sampled area each element has a value near, ``(n_places, e)``.
 
     ``xy`` ``(n, 2)`` are the positions of the samples, ``present`` ``(n, e)`` which elements have a
     value there. Near is within ``reach``, by default the distance within which 95 % of the
-    samples have four others. The sampled area is what lies near any sample.
+    samples have four others. The sampled area is what lies near any sample; its places are spread
+    evenly.
 
     >>> x, y = np.meshgrid(np.arange(20.0), np.arange(20.0))
     >>> xy = np.column_stack([x.ravel(), y.ravel()])
     >>> present = np.column_stack([xy[:, 0] >= 0, xy[:, 0] < 5])
-    >>> shares_of_area(xy, present).round(1).tolist()
+    >>> coverage(xy, present).mean(axis=0).round(1).tolist()
     [1.0, 0.3]
     """
     reach = reach if reach is not None else _reach(xy)
     low, high = xy.min(axis=0), xy.max(axis=0)
     side = np.sqrt(max(np.prod(high - low), 1e-12) / _CELLS)
-    steps = [
-        np.linspace(a, b, int(min(max(2, (b - a) / side), _CELLS)))
-        for a, b in zip(low, high, strict=True)
-    ]
+    numbers = np.clip((high - low) / side, 2, _CELLS).astype(int)
+    steps = [np.linspace(*ends) for ends in zip(low, high, numbers, strict=True)]
     places = np.stack(np.meshgrid(*steps), axis=-1).reshape(-1, 2)
     places = places[is_near(xy, places, reach)]
-    if not len(places):
-        return np.asarray(present.mean(axis=0))
-    return np.asarray(covered(xy, present, places, reach).mean(axis=0))
+    return covered(xy, present, places, reach) if len(places) else present
+
+
+def keep_covering(has: Bools, fewest: int) -> Bools:
+    """Which elements to keep so that all have a value at half of the places, ``(e,)``.
+
+    ``has`` ``(n_places, e)`` marks where each has one. Elements are left out from the emptiest on
+    until the others leave half of the places; ``fewest`` always stay.
+
+    >>> has = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1]], dtype=bool)
+    >>> keep_covering(has, 2).tolist()
+    [True, True, False, True]
+    """
+    keep = np.ones(has.shape[1], dtype=bool)
+    shares = has.mean(axis=0)
+    for k in np.argsort(shares, kind="stable")[: max(0, len(keep) - fewest)]:
+        if has[:, keep].all(axis=1).mean() >= LEAST_SHARE:
+            break
+        keep[k] = False
+    return keep
 
 
 def covered(xy: Floats, present: Bools, places: Floats, reach: float) -> Bools:
@@ -92,7 +108,8 @@ def report_costs(
     if len(np.unique(xy, axis=0)) < 2 or present.mean(axis=0).min() >= _ALL:
         return
     reach = reach if reach is not None else _reach(xy)
-    shares = shares_of_area(xy, present, reach)
+    has = coverage(xy, present, reach)
+    shares = has.mean(axis=0)
     lost = np.zeros(len(elements), dtype=int)
     n = 0
     if deposits is not None:
@@ -113,11 +130,12 @@ def report_costs(
     }
     worst = [elements[k].column for k in costly if shares[k] < LEAST_SHARE or 2 * lost[k] > n > 0]
     what = (
-        "the map has a value only where each element has one. What keeping an element costs: "
+        "the map has a value only where each element has one, "
+        f"{100 * has.all(axis=1).mean():.0f} % of the area. What keeping an element costs: "
         + "; ".join(said)
     )
     if worst:
-        remedy = f"add {', '.join(map(repr, worst))} to samples.ignore"
+        remedy = f"add {', '.join(map(repr, worst))} to samples.ignore, unless you need them"
         findings.warning("element-costs", where, what, remedy, costs=data)
     else:
         remedy = "add an element that costs too much to samples.ignore"

@@ -16,9 +16,9 @@ from orecast.config import Samples, path_text
 from orecast.errors import InputError
 from orecast.grid import Bounds, crs_name
 from orecast.run import holds_run
-from orecast.survey.columns import ColumnChoice, choose_columns
+from orecast.survey.columns import TEXT, ColumnChoice, choose_columns
 from orecast.survey.concentrations import nothing_detected
-from orecast.survey.coverage import LEAST_SHARE, shares_of_area
+from orecast.survey.coverage import LEAST_SHARE, coverage, keep_covering
 from orecast.survey.data import Finding, Findings, listed
 from orecast.survey.elements import (
     OXIDE_OF,
@@ -349,9 +349,8 @@ def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft
         return
     draft.notes += [f"{table.path.name}: {_note(f)}" for f in findings]
     content = place | _samples(table, choice, place, draft)
-    draft.take(
-        "samples", table.path, content, f"{len(choice.columns)} elements, {table.how}".strip()
-    )
+    kept = len(set(choice.columns) - set(content.get("ignore", ())))
+    draft.take("samples", table.path, content, f"{kept} elements, {table.how}".strip(" ,"))
 
 
 def _note(finding: Finding) -> str:
@@ -364,15 +363,17 @@ def _samples(
     """Units, columns to ignore and the medium of a table of samples."""
     name = table.path.name
     reruns = {column: second.name for column, second in choice.over_range.items()}
-    ignore = [c for c in choice.left_out if c not in reruns.values()]
+    # Text may be the marks of another column's values; it is no element anyhow.
+    ignore = [c for c, why in choice.left_out.items() if c not in reruns.values() and why != TEXT]
     sparse = _sparse(table, choice, place)
-    if sparse and len(choice.columns) - len(sparse) >= FEWEST_ELEMENTS:
+    if sparse:
         ignore += sparse
         said = [f"{c} ({100 * share:.0f} %)" for c, share in sparse.items()]
         draft.notes.append(
-            f"{name}: left out {len(sparse)} column(s) with values in less than half of the area, "
-            f"because the map has a value only where each element has one: {listed(said, 40)}; "
-            "to use one, remove it from samples.ignore"
+            f"{name}: left out {len(sparse)} column(s), each with the share of the area in which "
+            "it has values, because the map has a value only where each element has one, and less "
+            f"than half of the area would be left: {listed(said, 40)}; to use one, remove it from "
+            "samples.ignore"
         )
     kept = {c.symbol: c for c in choice.columns.values() if c.name not in ignore}
     content: dict[str, Any] = {}
@@ -394,21 +395,20 @@ def _samples(
 
 
 def _sparse(table: InputTable, choice: ColumnChoice, place: dict[str, Any]) -> dict[str, float]:
-    """The columns with values in less than half of the area, and their share of it."""
+    """The columns that leave the map less than half of the area, and their share of it."""
     columns = list(choice.columns.values())
     present = np.column_stack([c.present for c in columns])
-    shares = present.mean(axis=0)
-    if "geometry" in table.frame.columns or not {"x", "y"} <= place.keys():
-        xy = None
-    else:
+    has = present
+    if {"x", "y"} <= place.keys():
         xy = np.column_stack([as_numbers(table.frame[place[axis]]) for axis in ("x", "y")])
-    if xy is not None and np.isfinite(xy).all(axis=1).mean() > 0.5:
         known = np.isfinite(xy).all(axis=1)
-        shares = shares_of_area(xy[known], present[known])
+        if known.mean() > LEAST_SHARE:
+            has = coverage(xy[known], present[known])
+    keep = keep_covering(has, FEWEST_ELEMENTS)
     return {
         c.name: float(share)
-        for c, share in zip(columns, shares, strict=True)
-        if share < LEAST_SHARE
+        for c, share, kept in zip(columns, has.mean(axis=0), keep, strict=True)
+        if not kept
     }
 
 
