@@ -90,8 +90,9 @@ def test_what_the_map_leaves_out_is_said(fabricate):
             entry[name] = kept
     assert facts.gaps(open_run(made.write())) == [
         "63\u00a0% of the area could be mapped; elsewhere some layer has no value.",
-        "1 of 5 known deposits lies where the evidence has no value; it was used neither for "
-        "training nor for testing.",
+        "4 of 5 known deposits have evidence.",
+        "The other one lies where some layer has no value; it was used neither for training nor "
+        "for testing.",
     ]
 
 
@@ -101,15 +102,16 @@ def test_deposits_that_are_only_named_are_counted(fabricate):
     lost = {"deposits": ["Deposit A", "Deposit C"]}
     made.findings = [{"level": "warning", "code": "deposits-without-evidence", "data": lost}]
     assert facts.gaps(open_run(made.write())) == [
-        "2 of 5 known deposits lie where the evidence has no value; they were used neither "
-        "for training nor for testing."
+        "3 of 5 known deposits have evidence.",
+        "The other 2 lie where some layer has no value; they were used neither for training nor "
+        "for testing.",
     ]
 
 
 def test_a_map_that_leaves_out_little_is_not_remarked(fabricate):
     made = fabricate(deposits=5, baselines=1, layers=1)
     made.findings = [coverage(0.8), {"level": "info", "code": "coverage", "data": None}]
-    assert facts.gaps(open_run(made.write())) == []
+    assert facts.gaps(open_run(made.write())) == ["5 of 5 known deposits have evidence."]
 
 
 def test_every_map_is_explained_once():

@@ -34,6 +34,12 @@ def _column(name, values):
     return lambda d: d.samples.__setitem__(name, values)
 
 
+def _wanted_column(name, values):
+    """A column that the configuration names; without that it is left out."""
+    wanted = _set("samples", elements=["Au_ppb", "Cu (ppm)", "Fe2O3 %", name])
+    return lambda d: (_column(name, values)(d), wanted(d))
+
+
 def _samples_file(name, content):
     def spoil(d):
         (d.folder / name).write_bytes(content)
@@ -272,7 +278,10 @@ CASES = {
         "rename",
     ),
     "an element twice": (
-        _column("Au_FA_ppb", 1.0),
+        lambda d: (
+            _column("Au_FA_ppb", 1.0)(d),
+            _set("samples", elements=["Au_ppb", "Au_FA_ppb"])(d),
+        ),
         InputError,
         "'Au_ppb'",
         "'Au_FA_ppb'",
@@ -364,17 +373,33 @@ CASES = {
         "row 7, column 'Au_ppb'",
         'zeros = "below"',
     ),
-    "constant element": (_column("Zn_ppm", 5.0), InputError, "'Zn_ppm'", "are the same", "ignore"),
+    "constant element": (
+        _wanted_column("Zn_ppm", 5.0),
+        InputError,
+        "'Zn_ppm'",
+        "are the same",
+        "ignore",
+    ),
     "all-missing element": (
-        _column("Zn_ppm", -9999),
+        _wanted_column("Zn_ppm", -9999),
         InputError,
         "'Zn_ppm'",
         "no value",
         "ignore",
     ),
-    "all-censored element": (_column("Zn_ppm", "<5"), InputError, "'Zn_ppm'", "below", "ignore"),
+    "all-censored element": (
+        _wanted_column("Zn_ppm", "<5"),
+        InputError,
+        "'Zn_ppm'",
+        "below",
+        "ignore",
+    ),
     "several all-censored elements": (
-        lambda d: (_column("Zn_ppm", "<5")(d), _column("Tl_ppm", 0.0)(d)),
+        lambda d: (
+            _column("Zn_ppm", "<5")(d),
+            _column("Tl_ppm", 0.0)(d),
+            _set("samples", elements=["Au_ppb", "Cu (ppm)", "Fe2O3 %", "Zn_ppm", "Tl_ppm"])(d),
+        ),
         InputError,
         "samples.csv",
         "2 of 5 elements",
@@ -396,7 +421,7 @@ CASES = {
         "Remedy: use",
     ),
     "all-zero element": (
-        _column("Zn_ppm", 0.0),
+        _wanted_column("Zn_ppm", 0.0),
         InputError,
         "'Zn_ppm'",
         "below detection: Zn 40 of 40",

@@ -118,7 +118,7 @@ def test_the_second_column_of_an_element_is_ignored_and_reported(district):
     table, notes = propose([district.folder], district.folder)
 
     assert table["samples"]["ignore"] == ["Au_FA_ppb"]
-    assert any("ignored Au_FA_ppb; Au_ppb is Au too" in note for note in notes)
+    assert any("Au_ppb (40 values, 40 detected) is used, not Au_FA_ppb" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -353,3 +353,47 @@ def test_a_position_beyond_a_float_is_no_error_of_init(district):
     table, _ = propose([district.folder], district.folder)
 
     assert table["samples"]["crs"] == CRS
+
+
+@pytest.mark.parametrize(
+    "name", ["Idw_{}", "{}_ppm_kriged", "geochem_{}", "nat-neighb {}", "{}.IDW"]
+)
+def test_rasters_whose_names_share_words_are_a_gridded_survey(district, name):
+    rng = np.random.default_rng(0)
+    district.table.pop("samples")
+    for symbol in ("As", "Cu", "Pb", "Zn"):
+        district.raster(f"{name.format(symbol)}.tif", values=rng.lognormal(2, 0.5, (20, 20)))
+    for axis in ("xx", "yy"):
+        district.raster(f"{name.format(axis)}.tif")
+
+    table, notes = propose([district.folder], district.folder)
+
+    survey = read_survey(parse(table, where="run.toml", folder=district.folder))
+    assert sorted(survey.symbols) == ["As", "Cu", "Pb", "Zn"]
+    assert any("not named by an element" in note and name.format("xx") in note for note in notes)
+    assert survey.findings.of("unrecognised-rasters")
+
+
+@pytest.mark.parametrize(
+    ("other", "values", "why"),
+    [
+        ("Ir", np.zeros((20, 20)), "no value above zero"),
+        ("Ir", np.full((20, 20), 0.5), "constant"),
+        (
+            "Cu_AR",
+            np.where(np.arange(400).reshape(20, 20) < 300, 7.0 + np.arange(20), np.nan),
+            "Cu",
+        ),
+        ("Si", np.where(np.arange(400).reshape(20, 20) < 300, 7.0 + np.arange(20), np.nan), "Si"),
+    ],
+)
+def test_rasters_that_cannot_serve_are_left_out(district, other, values, why):
+    district.gridded(("Au", "Cu", "SiO2"))
+    district.raster(f"{other}.tif", values=values)
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["gridded"]["ignore"] == [other]
+    assert any("left out 1 rasters" in note and why in note for note in notes)
+    survey = read_survey(parse(table, where="run.toml", folder=district.folder))
+    assert sorted(survey.symbols) == ["Au", "Cu", "SiO2"]

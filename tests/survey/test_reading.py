@@ -72,7 +72,7 @@ def test_a_column_of_words_is_no_element_whatever_its_header(district):
     survey = district.read()
 
     assert "Co" not in survey.symbols
-    assert "could be Co" in survey.findings.of("column-of-words")[0].what
+    assert "the cells are text: CO" in survey.findings.of("column-of-words")[0].what
 
 
 def test_everything_can_be_overridden(district):
@@ -211,8 +211,9 @@ def test_a_declared_limit_is_no_pile(district):
     assert survey.censored.sum() == 8
 
 
-def test_an_element_beside_its_oxide_is_reported(district):
+def test_an_element_and_its_oxide_that_are_both_named_are_kept_and_reported(district):
     district.samples["Fe_ppm"] = np.linspace(1000, 9000, 40)
+    district.table["samples"]["units"] = {"Fe": "ppm", "Fe2O3": "%"}
 
     assert "Fe2O3 and Fe" in district.read().findings.of("element-and-oxide")[0].what
 

@@ -146,6 +146,9 @@ class Samples(Columns):
     """Unit of a column, by symbol: "ppb", "ppm", "%", "g/t", "mg/kg", "ug/kg"."""
     ignore: list[str] = []
     """Columns to ignore, even if their header looks like an element."""
+    over_range: dict[str, str] = {}
+    """Column whose values replace those above the upper limit of another, by that column, such as
+    {Cu_ppm = "Cu-OG62 (%)"}; found by its values when left out."""
     missing: list[str | int | float] = list(_MISSING)
     """Codes and words that mean "no result", beside empty cells and usual words: NA, LNR, --."""
     missing_in: dict[str, list[str | int | float]] = {}

@@ -196,7 +196,7 @@ def chance(metrics: Metrics) -> str:
 
 
 def gaps(run: RunReading) -> list[str]:
-    """Return the share of the area mapped, if it is small, and how many deposits fell outside."""
+    """Return the share of the area mapped, if it is small, and how many deposits have evidence."""
     found = []
     share = _data(run.checks, "coverage").get("share")
     if isinstance(share, int | float) and share < _WELL_COVERED:
@@ -206,11 +206,14 @@ def gaps(run: RunReading) -> list[str]:
         )
     named = _data(run.checks, "deposits-without-evidence").get("deposits") or []
     n, of = int(run.left_out.sum()) or len(named), len(run.deposits)
+    if of:
+        found.append(f"{of - n} of {of} known deposits have evidence.")
     if n:
-        lie, they = ("lies", "it was") if n == 1 else ("lie", "they were")
+        what = "The other one lies" if n == 1 else f"The other {n} lie"
+        used = "it was" if n == 1 else "they were"
         found.append(
-            f"{n} of {of} known deposits {lie} where the evidence has no value; {they} used "
-            "neither for training nor for testing."
+            f"{what} where some layer has no value; {used} used neither for training nor for "
+            "testing."
         )
     return found
 

@@ -11,22 +11,19 @@ import numpy as np
 from orecast.arrays import Floats
 from orecast.config import Samples
 from orecast.errors import ConfigError, InputError, nearest
-from orecast.survey.concentrations import holds_no_number
+from orecast.survey.columns import choose_columns, with_over_range
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.elements import (
     CRUST,
-    ELEMENTS,
     OXIDE_OF,
-    OXIDES,
     TO_PPM,
     default_unit,
     fitting_unit,
+    is_possible,
     parse_header,
     symbol_named,
-    unit_in,
     unit_named,
 )
-from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.tables import InputTable
 
 _COMMONLY_PPB = ("Au", "Hg", "Pt", "Pd")
@@ -36,81 +33,75 @@ _TOTAL_PPM = 1_050_000  # rounding and analytical errors can give slightly more 
 
 def choose_elements(
     table: InputTable, samples: Samples, positions: Sequence[str], findings: Findings
-) -> tuple[Element, ...]:
-    """The elements among a table's columns: by the configuration, else by their headers.
+) -> tuple[tuple[Element, ...], InputTable]:
+    """The elements among a table's columns, and the table with over-range analyses filled in.
 
-    Other columns are listed in a finding and left out. Raises InputError if there is no element,
-    two columns are the same element, or the configuration names a missing column.
+    Columns are chosen by ``choose_columns``; those left out are findings. Raises InputError if
+    there is no element, two columns named in the configuration are the same element, or the
+    configuration names a missing column.
     """
-    columns = [str(c) for c in table.frame.columns]
-    ignored = set(_resolved(samples.ignore, columns, table, "samples.ignore"))
-    renamed = _renamed(samples.rename, table)
-    wanted = None
-    if samples.elements is not None:
-        wanted = _resolved(samples.elements, columns, table, "samples.elements")
-    headers: dict[str, tuple[str, str | None]] = {}
-    unknown: list[str] = []
-    of_words: list[tuple[str, str]] = []
-    for column in columns if wanted is None else wanted:
-        if column in ignored or (wanted is None and column in positions):
-            continue
-        header = parse_header(column)
-        if column in renamed:
-            headers[column] = (renamed[column], unit_in(column) or table.units.get(column))
-        elif header is None:
-            unknown.append(column)
-        elif wanted is None and holds_no_number(table.frame[column], table, samples.missing):
-            of_words.append((column, header.symbol))
-        else:
-            headers[column] = (header.symbol, header.unit or table.units.get(column))
-    symbols = {column: symbol for column, (symbol, _) in headers.items()}
-    others = [c for c in columns if not (c in symbols or c in ignored or c in positions)]
-    qualifiers = qualifier_columns(table, symbols, others, samples)
-    unknown = [column for column in unknown if column not in qualifiers.values()]
-    for column, symbol in of_words:
-        if column not in qualifiers.values():
-            findings.info(
-                "column-of-words",
-                table.where(column=column),
-                f"ignored a column: its header could be {symbol}, but its cells are text",
-            )
-    if wanted is not None and unknown:
+    choice = choose_columns(table, samples, positions, findings)
+    columns = choice.columns
+    if not columns:
+        names = [str(c) for c in table.frame.columns]
+        rename = choice.near or {"gold": "Au"}
         raise InputError(
-            f"{unknown[0]!r} is not recognised as an element",
-            where=table.where(column=unknown[0]),
-            remedy=f'set samples.rename = {{"{unknown[0]}" = "…"}} with its symbol',
-        )
-    if unknown:
-        findings.info(
-            "unrecognised-columns",
-            str(table.path),
-            f"ignored {len(unknown)} column(s) not recognised as an element: {listed(unknown, 20)}",
-            "if one is an element, map it in samples.rename",
-            columns=unknown,
-        )
-    if not headers:
-        raise InputError(
-            f"no column is recognised as an element: {listed(columns, 20)}",
+            f"no column is recognised as an element: {listed(names, 20)}",
             where=str(table.path),
-            remedy='set samples.rename, such as {gold = "Au"}',
+            remedy="set samples.rename = {"
+            + ", ".join(f'"{column}" = "{symbol}"' for column, symbol in rename.items())
+            + "}"
+            + ("" if choice.near else ", with your columns and their symbols"),
         )
-    _require_distinct(headers, table)
-    units = units_by_symbol(samples.units, [s for s, _ in headers.values()], "samples.units")
+    symbols = [*(c.symbol for c in columns.values()), *choice.symbols]
+    units = units_by_symbol(samples.units, symbols, "samples.units")
     chosen = tuple(
         replace(
-            element(symbol, column, units.get(symbol) or unit), qualifier=qualifiers.get(column)
+            element(c.symbol, c.name, units.get(c.symbol) or c.supposed_unit),
+            qualifier=choice.qualifiers.get(c.name),
         )
-        for column, (symbol, unit) in headers.items()
+        for c in columns.values()
     )
-    written = set(units) | {symbol for symbol, unit in headers.values() if unit}
+    written = set(units) | {c.symbol for c in columns.values() if c.unit}
     if table.units:
         findings.info(
             "units-row",
             str(table.path),
             f"a row at the header gives the units of {len(table.units)} columns",
         )
+    if table.methods:
+        methods = {c: m for c, m in table.methods.items() if c in columns}
+        findings.info(
+            "methods-row",
+            str(table.path),
+            f"a row at the header gives the methods of {len(methods)} columns: "
+            + listed([f"{c} {m}" for c, m in methods.items()], 40),
+            methods=methods,
+        )
+    report_impossible(chosen, [c.highest for c in columns.values()], str(table.path), findings)
     report_assumptions(chosen, written, str(table.path), "samples", findings)
-    return chosen
+    return chosen, with_over_range(table, choice)
+
+
+def report_impossible(
+    elements: Sequence[Element], highest: Sequence[float], where: str, findings: Findings
+) -> None:
+    """Warn about columns with values above 100 % in their unit."""
+    found = {
+        e.column: f"{e.column} up to {high:g} {e.unit}"
+        for e, high in zip(elements, highest, strict=True)
+        if not is_possible(e.unit, high)
+    }
+    if found:
+        findings.warning(
+            "unit-beyond-the-possible",
+            where,
+            f"{len(found)} column(s) have more than 100 %: {listed(list(found.values()), 40)}",
+            "set samples.units to the unit of the laboratory, such as {"
+            + ", ".join(f'{e.symbol} = "ppm"' for e in elements if e.column in found)
+            + "}",
+            columns=list(found),
+        )
 
 
 def element(symbol: str, column: str, unit: str | None) -> Element:
@@ -213,7 +204,7 @@ def check_units(
             continue
         median = float(np.nanmedian(values[:, column]))
         times = median * e.to_ppm / CRUST[e.symbol]
-        better = fitting_unit(e.symbol, median)
+        better = fitting_unit(e.symbol, median, float(np.nanmax(values[:, column])))
         if better in (None, e.unit) or 1 / _MISFIT < times < _MISFIT:
             continue
         fits[e.symbol] = better
@@ -260,46 +251,3 @@ def _own_symbol(key: str, symbols: Iterable[str], setting: str) -> str:
             remedy=nearest(key, there),
         )
     return symbol
-
-
-def _resolved(
-    names: Sequence[str], columns: list[str], table: InputTable, setting: str
-) -> list[str]:
-    """The columns of names; a name is a column or the symbol of one."""
-    by_symbol = {h.symbol: c for c in columns if (h := parse_header(c)) is not None}
-    found = []
-    for name in names:
-        column = name if name in columns else by_symbol.get(symbol_named(name) or name)
-        if column is None:
-            table.column(name, setting)  # raises an error with the nearest names
-        else:
-            found.append(column)
-    return found
-
-
-def _renamed(rename: Mapping[str, str], table: InputTable) -> dict[str, str]:
-    found = {}
-    for column, text in rename.items():
-        table.column(column, "samples.rename")
-        symbol = symbol_named(text)
-        if symbol is None:
-            raise ConfigError(
-                f"{text!r} is not an element or oxide",
-                where=f"samples.rename.{column}",
-                remedy=nearest(text, [*ELEMENTS, *OXIDES]),
-            )
-        found[column] = symbol
-    return found
-
-
-def _require_distinct(headers: Mapping[str, tuple[str, str | None]], table: InputTable) -> None:
-    by_symbol = defaultdict(list)
-    for column, (symbol, _) in headers.items():
-        by_symbol[symbol].append(column)
-    for symbol, columns in by_symbol.items():
-        if len(columns) > 1:
-            raise InputError(
-                f"columns {' and '.join(map(repr, columns))} are all {symbol}",
-                where=table.where(column=columns[0]),
-                remedy="add all but one to samples.ignore",
-            )

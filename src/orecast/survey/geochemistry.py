@@ -26,7 +26,7 @@ from orecast.survey.coarse import report_coarse
 from orecast.survey.concentrations import lowest_seen, read_concentrations
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.duplicates import SharedPlaces, average, places, precision
-from orecast.survey.elements import Header, parse_header
+from orecast.survey.elements import Header, parse_headers
 from orecast.survey.points import read_points, without_crowds
 from orecast.survey.projection import (
     check_projected,
@@ -104,7 +104,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     xy = moved(points.xy, points.crs, target, str(table.path))
     check_projected(target, xy, str(table.path))
     report_stretch(target, xy, str(table.path), findings)
-    elements = choose_elements(table, samples, points.position_columns, findings)
+    elements, table = choose_elements(table, samples, points.position_columns, findings)
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
     written = {e.symbol: table.lower[e.column] for e in elements if e.column in table.lower}
     if added := {symbol: limit for symbol, limit in written.items() if symbol not in limits}:
@@ -275,9 +275,10 @@ def _headers(paths: list[Path], gridded: Gridded, findings: Findings) -> dict[Pa
             InputError,
         )
     headers: dict[Path, Header] = {}
+    parsed = parse_headers(stems)
     unknown = []
     for path in paths:
-        header = parse_header(path.stem)
+        header = parsed[path.stem]
         if path.stem in gridded.ignore:
             continue
         if header is None:

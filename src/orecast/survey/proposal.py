@@ -16,22 +16,25 @@ from orecast.errors import InputError
 from orecast.grid import Bounds
 from orecast.run import holds_run
 from orecast.survey.analytes import element
-from orecast.survey.concentrations import (
-    decisions,
-    holds_no_number,
-    none_detected,
-    nothing_detected,
-    typical,
+from orecast.survey.columns import TEXT, ColumnChoice, choose_columns, with_over_range
+from orecast.survey.concentrations import decisions, nothing_detected
+from orecast.survey.coverage import LEAST_SHARE, coverage, keep_covering
+from orecast.survey.data import Finding, Findings, listed
+from orecast.survey.elements import (
+    OXIDE_OF,
+    Header,
+    default_unit,
+    fitting_unit,
+    is_possible,
+    parse_headers,
 )
-from orecast.survey.data import listed
-from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
 from orecast.survey.points import Place, position_columns, propose_places, table_pairs
 from orecast.survey.projection import is_unknown, local_grid
-from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
     InputTable,
+    as_numbers,
     read_table,
     require_place,
     require_utf8,
@@ -59,6 +62,8 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
+    # Tables that may be samples: the elements of their headers are not certain.
+    unnamed: list[tuple[InputTable, dict[str, Any], dict[str, str]]] = field(default_factory=list)
 
     def relative(self, path: Path) -> str:
         """A path in the form used in the configuration.
@@ -82,13 +87,17 @@ _COORDINATE = re.compile(r"coord|^(?:xx?|yy?|lon|lat|east|north|row|col)$", re.I
 
 
 def _estimated_units(
-    found: dict[str, tuple[Header, float]], name: str, draft: Draft
+    bare: dict[str, tuple[float, float]], name: str, draft: Draft
 ) -> dict[str, str]:
-    """Units of headers without one: the unit that fits the crust's abundance, else the default."""
+    """Units of headers without one, by the median and the highest value of each element.
+
+    It is the unit that fits the crust's abundance, else the default, but none beyond 100 %.
+    """
     units = {}
-    for symbol, (header, median) in found.items():
-        if header.unit is None:
-            units[symbol] = fitting_unit(symbol, median) or default_unit(symbol)
+    for symbol, (median, highest) in bare.items():
+        default = default_unit(symbol)
+        default = default if is_possible(default, highest) else "ppm"
+        units[symbol] = fitting_unit(symbol, median, highest) or default
     if units:
         text = ", ".join(f"{s} {u}" for s, u in units.items())
         draft.notes.append(
@@ -103,7 +112,8 @@ def _propose_rasters(paths: list[Path], draft: Draft) -> None:
     for path in paths:
         by_folder.setdefault(path.parent, []).append(path)
     for folder, files in by_folder.items():
-        elements = [p for p in files if parse_header(p.stem) is not None]
+        headers = parse_headers(p.stem for p in files)
+        elements = {p: h for p in files if (h := headers[p.stem]) is not None}
         if len(elements) >= FEWEST_ELEMENTS and len(elements) > len(files) / 2:
             _propose_gridded(folder, files, elements, draft)
             files = []
@@ -111,23 +121,49 @@ def _propose_rasters(paths: list[Path], draft: Draft) -> None:
             _propose_raster(path, draft)
 
 
-def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draft: Draft) -> None:
+def _propose_gridded(
+    folder: Path, files: list[Path], elements: dict[Path, Header], draft: Draft
+) -> None:
     suffixes = {p.suffix for p in elements}
     pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
-    found, undetected = {}, {}
-    for path in elements:
+    full: dict[Path, int] = {}  # number of cells with a value
+    medians, undetected, ignore = {}, {}, {}
+    for path, header in elements.items():
         values = read_values(path)
-        header = parse_header(path.stem)
-        assert header is not None  # elements are the files whose names are headers
-        if (values > 0).any():
-            found[header.symbol] = (header, float(np.median(values[values > 0])))
+        full[path] = int((~np.isnan(values)).sum())
+        found = values[values > 0]
+        if not len(found):
+            undetected[header.symbol] = full[path]
+            ignore[path] = "no value above zero"
+        elif np.nanmin(values) == np.nanmax(values):
+            ignore[path] = "constant"
         else:
-            undetected[header.symbol] = int((~np.isnan(values)).sum())
-    if not found:
+            medians[path] = float(np.median(found)), float(found.max())
+    if not medians:
         raise nothing_detected(undetected, len(undetected), str(pattern), "")
-    units = _estimated_units(found, folder.name, draft)
-    content = {"units": units} if units else {}
-    draft.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")
+    kept: dict[str, Path] = {}
+    for path in sorted(medians, key=lambda p: -full[p]):
+        symbol = elements[path].symbol
+        metal = OXIDE_OF.get(symbol, symbol)
+        same = [s for s in kept if s == symbol or {s, symbol} & {metal} == {OXIDE_OF.get(s, s)}]
+        if same:
+            ignore[path] = f"{kept[same[0]].name} is {metal} too, with {full[kept[same[0]]]} cells"
+        else:
+            kept[symbol] = path
+    if ignore:
+        said = [f"{p.name} ({why})" for p, why in ignore.items()]
+        draft.notes.append(f"{folder.name}: left out {len(ignore)} rasters: {listed(said, 40)}")
+    others = [p.name for p in files if p not in elements]
+    if others:
+        draft.notes.append(
+            f"{folder.name}: left out rasters not named by an element: {listed(others, 20)}"
+        )
+    bare = {s: medians[p] for s, p in kept.items() if elements[p].unit is None}
+    units = _estimated_units(bare, folder.name, draft)
+    content: dict[str, Any] = {"units": units} if units else {}
+    if ignore:
+        content["ignore"] = sorted(p.stem for p in ignore)
+    draft.take("gridded", pattern, content, f"{len(kept)} of {len(files)} rasters")
 
 
 def _propose_raster(path: Path, draft: Draft) -> None:
@@ -268,75 +304,66 @@ def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft
     draft.notes += [f"{table.path.name}: {remark}" for remark in table.remarks]
     if place is None:
         return
-    columns = [str(c) for c in table.frame.columns]
     positions = set(position_columns(table))
-    elements = {c: h for c in columns if c not in positions and (h := parse_header(c)) is not None}
-    _require_detected(table, elements)
-    headers = {
-        c: h
-        for c, h in elements.items()
-        if not holds_no_number(table.frame[c], table, ("NA", "N/A", "nan", "NaN", "null", "*"))
-    }
-    if len(headers) < FEWEST_ELEMENTS:
-        draft.points.append((table, place))
-        return
-    content = place | _samples(table, headers, set(columns) - positions, draft)
-    draft.take("samples", table.path, content, f"{len(headers)} elements, {table.how}".strip())
-
-
-def _require_detected(table: InputTable, elements: dict[str, Header]) -> None:
-    """Refuse a table of samples without any value above a detection limit."""
-    missing = Samples.model_fields["missing"].default
-    counts: dict[str, int] = {}
-    for column, header in elements.items():
-        n = none_detected(table.frame[column], table, missing)
-        if n is None:
-            return
-        if n:
-            counts[header.symbol] = n
-    if len(counts) >= FEWEST_ELEMENTS:
+    findings = Findings()
+    choice = choose_columns(table, Samples.model_construct(path=table.path), positions, findings)
+    detected = [c for c in choice.columns.values() if c.unusable is None]
+    if not detected and len(choice.columns) >= FEWEST_ELEMENTS:
+        counts = {c.symbol: int(c.present.sum()) for c in choice.columns.values()}
         raise nothing_detected(counts, len(counts), str(table.path), "")
+    if len(choice.columns) + choice.unusable < FEWEST_ELEMENTS:
+        draft.points.append((table, place))
+        if choice.columns or choice.near:
+            draft.unnamed.append((table, place, choice.near))
+        return
+    draft.notes += [f"{table.path.name}: {_note(f)}" for f in findings]
+    content = place | _samples(table, choice, place, draft)
+    kept = len(set(choice.columns) - set(content.get("ignore", ())))
+    draft.take("samples", table.path, content, f"{kept} elements, {table.how}".strip(" ,"))
+
+
+def _note(finding: Finding) -> str:
+    return f"{finding.what}; {finding.remedy}" if finding.remedy else finding.what
 
 
 def _samples(
-    table: InputTable, headers: dict[str, Header], others: set[str], draft: Draft
+    table: InputTable, choice: ColumnChoice, place: dict[str, Any], draft: Draft
 ) -> dict[str, Any]:
     """Units, columns to ignore and the medium of a table of samples."""
     name = table.path.name
-    first: dict[str, str] = {}
-    ignore = []
-    for column, header in headers.items():
-        if header.symbol in first:
-            ignore.append(column)
-            draft.notes.append(
-                f"{name}: ignored {column}; {first[header.symbol]} is {header.symbol} too"
-            )
-        else:
-            first[header.symbol] = column
-    samples = Samples.model_construct(path=table.path)  # the name of a file may be odd
-    medians = {c: typical(table.frame[c], table, samples.missing) for c in first.values()}
+    reruns = {column: second.name for column, second in choice.over_range.items()}
+    # Text may be the marks of another column's values; it is no element anyhow.
+    ignore = [c for c, why in choice.left_out.items() if c not in reruns.values() and why != TEXT]
+    sparse = _sparse(table, choice, place)
+    if sparse:
+        ignore += sparse
+        said = [f"{c} ({100 * share:.0f} %)" for c, share in sparse.items()]
+        draft.notes.append(
+            f"{name}: left out {len(sparse)} column(s), each with the share of the area in which "
+            "it has values, because the map has a value only where each element has one, and less "
+            f"than half of the area would be left: {listed(said, 40)}; to use one, remove it from "
+            "samples.ignore"
+        )
+    kept = {c.symbol: c for c in choice.columns.values() if c.name not in ignore}
     content: dict[str, Any] = {}
-    bare = {headers[c].symbol: (headers[c], medians[c]) for c in medians if c not in table.units}
+    bare = {s: (c.median, c.highest) for s, c in kept.items() if c.unit is None}
     units = _estimated_units(bare, name, draft)
     if units:
         content["units"] = units
     if ignore:
         content["ignore"] = ignore
-    pairs = qualifier_columns(
-        table, {c: symbol for symbol, c in first.items()}, sorted(others - set(headers)), samples
-    )
+    if reruns:
+        content["over_range"] = reruns
+    samples = Samples.model_construct(path=table.path, **content)  # a file's name may be odd
     chosen = [
         replace(
-            element(symbol, c, units.get(symbol) or headers[c].unit or table.units.get(c)),
-            qualifier=pairs.get(c),
+            element(s, c.name, units.get(s) or c.supposed_unit),
+            qualifier=choice.qualifiers.get(c.name),
         )
-        for symbol, c in first.items()
+        for s, c in kept.items()
     ]
-    samples = samples.model_copy(update={"ignore": ignore})
-    draft.notes += [f"{name}: {text}" for text in decisions(chosen, table, samples)]
-    unknown = sorted(others - set(headers) - set(pairs.values()))
-    if unknown:
-        draft.notes.append(f"{name}: ignored columns that are not elements: {listed(unknown, 20)}")
+    complete = with_over_range(table, choice)
+    draft.notes += [f"{name}: {text}" for text in decisions(chosen, complete, samples)]
     medium = next((m for m, words in _MEDIA.items() if re.search(words, name, re.I)), None)
     if medium:
         content["medium"] = medium
@@ -344,6 +371,24 @@ def _samples(
     else:
         draft.notes.append(f"{name}: set medium, such as stream-sediment or soil")
     return content
+
+
+def _sparse(table: InputTable, choice: ColumnChoice, place: dict[str, Any]) -> dict[str, float]:
+    """The columns that leave the map less than half of the area, and their share of it."""
+    columns = list(choice.columns.values())
+    present = np.column_stack([c.present for c in columns])
+    has = present
+    if {"x", "y"} <= place.keys():
+        xy = np.column_stack([as_numbers(table.frame[place[axis]]) for axis in ("x", "y")])
+        known = np.isfinite(xy).all(axis=1)
+        if known.mean() > LEAST_SHARE:
+            has = coverage(xy[known], present[known])
+    keep = keep_covering(has, FEWEST_ELEMENTS)
+    return {
+        c.name: float(share)
+        for c, share, kept in zip(columns, has.mean(axis=0), keep, strict=True)
+        if not kept
+    }
 
 
 def _propose_vectors(path: Path, draft: Draft) -> None:
@@ -452,10 +497,29 @@ def _choice(table: InputTable) -> str:
     )
 
 
+def _propose_unnamed(draft: Draft) -> None:
+    """Propose the table with the most headers that are nearly elements as samples."""
+    for table, place, near in sorted(draft.unnamed, key=lambda found: -len(found[2])):
+        if len(near) + 1 < FEWEST_ELEMENTS:
+            continue
+        path = draft.relative(table.path)
+        if draft.table.get("deposits", {}).get("path") == path:
+            del draft.table["deposits"]
+        rename = ", ".join(f'"{column}" = "{symbol}"' for column, symbol in near.items())
+        draft.table["samples"] = {"path": path, **place}
+        draft.notes.append(
+            f"{table.path.name}: samples; the elements of its columns are not certain. If these "
+            f"are right, set samples.rename = {{{rename}}}"
+        )
+        return
+
+
 def _complete(files: list[Path], draft: Draft) -> None:
     if "samples" in draft.table and "gridded" in draft.table:
         del draft.table["gridded"]
         draft.notes.append("ignored the gridded survey, because there are samples")
+    if "samples" not in draft.table and "gridded" not in draft.table:
+        _propose_unnamed(draft)
     if "samples" not in draft.table and "gridded" not in draft.table:
         raise InputError(
             f"no table with {FEWEST_ELEMENTS} elements and no rasters of elements in: "

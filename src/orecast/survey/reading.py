@@ -9,6 +9,7 @@ import numpy as np
 
 from orecast.config import Config, Geology, Vectors
 from orecast.errors import ConfigError, InputError
+from orecast.survey.coverage import report_costs
 from orecast.survey.data import Findings, Raster, Region, Survey
 from orecast.survey.deposits import check_number, read_deposits, report_no_deposits
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
@@ -42,6 +43,16 @@ def read_survey(config: Config) -> Survey:
         None if section is None else read_deposits(section, setting, region, findings)
         for section, setting in ((config.barren, "barren"), (config.held_back, "held_back"))
     )
+    if g.samples is not None and config.samples is not None:
+        report_costs(
+            g.elements,
+            g.values,
+            g.samples.get_coordinates().to_numpy(),
+            None if deposits is None else deposits.get_coordinates().to_numpy(),
+            config.evidence.radius,
+            str(config.samples.path),
+            findings,
+        )
     faults = config.faults
     if faults is not None:
         faults = read_layer(faults, "line", "faults", "the faults", region, findings)

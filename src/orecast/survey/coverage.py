@@ -1,0 +1,142 @@
+"""What it costs to keep an element: the area and the deposits where it has no value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from orecast.arrays import Bools, Floats
+from orecast.survey.data import Element, Findings
+
+LEAST_SHARE = 0.5
+"""Share of the area in which an element needs values for ``orecast init`` to keep it."""
+
+_CELLS = 2500  # places at which the coverage is looked up
+_NEIGHBOURS, _SHARE = 4, 0.95  # the reach holds this many neighbours of this share of samples
+_ALL = 0.98  # an element with this share of the values covers what all samples cover
+
+
+def coverage(xy: Floats, present: Bools, reach: float | None = None) -> Bools:
+    """At which places of the sampled area each element has a value near, ``(n_places, e)``.
+
+    ``xy`` ``(n, 2)`` are the positions of the samples, ``present`` ``(n, e)`` which elements have a
+    value there. Near is within ``reach``, by default the distance within which 95 % of the
+    samples have four others. The sampled area is what lies near any sample; its places are spread
+    evenly.
+
+    >>> x, y = np.meshgrid(np.arange(20.0), np.arange(20.0))
+    >>> xy = np.column_stack([x.ravel(), y.ravel()])
+    >>> present = np.column_stack([xy[:, 0] >= 0, xy[:, 0] < 5])
+    >>> coverage(xy, present).mean(axis=0).round(1).tolist()
+    [1.0, 0.3]
+    """
+    reach = reach if reach is not None else _reach(xy)
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    side = np.sqrt(max(np.prod(high - low), 1e-12) / _CELLS)
+    numbers = np.clip((high - low) / side, 2, _CELLS).astype(int)
+    steps = [np.linspace(*ends) for ends in zip(low, high, numbers, strict=True)]
+    places = np.stack(np.meshgrid(*steps), axis=-1).reshape(-1, 2)
+    places = places[is_near(xy, places, reach)]
+    return covered(xy, present, places, reach) if len(places) else present
+
+
+def keep_covering(has: Bools, fewest: int) -> Bools:
+    """Which elements to keep so that all have a value at half of the places, ``(e,)``.
+
+    ``has`` ``(n_places, e)`` marks where each has one. Elements are left out from the emptiest on
+    until the others leave half of the places; ``fewest`` always stay.
+
+    >>> has = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1]], dtype=bool)
+    >>> keep_covering(has, 2).tolist()
+    [True, True, False, True]
+    """
+    keep = np.ones(has.shape[1], dtype=bool)
+    shares = has.mean(axis=0)
+    for k in np.argsort(shares, kind="stable")[: max(0, len(keep) - fewest)]:
+        if has[:, keep].all(axis=1).mean() >= LEAST_SHARE:
+            break
+        keep[k] = False
+    return keep
+
+
+def covered(xy: Floats, present: Bools, places: Floats, reach: float) -> Bools:
+    """At which places each element has a sample with a value within reach, ``(n_places, e)``."""
+    found = np.zeros((len(places), present.shape[1]), dtype=bool)
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
+    which = which.reshape(-1)
+    near_any = is_near(xy, places, reach)
+    for k, has in enumerate(patterns.T):
+        full = has.mean() >= _ALL
+        at = near_any if full else is_near(xy[has], places, reach)
+        found[:, which == k] = at[:, None]
+    return found
+
+
+def is_near(xy: Floats, places: Floats, reach: float) -> Bools:
+    """Which places have a sample within reach, ``(n_places,)``."""
+    if not len(xy) or not len(places):
+        return np.zeros(len(places), dtype=bool)
+    near: Bools = cKDTree(xy).query(places, distance_upper_bound=reach * (1 + 1e-9))[0] < np.inf
+    return near
+
+
+def _reach(xy: Floats) -> float:
+    places = np.unique(xy, axis=0)
+    order = min(_NEIGHBOURS, len(places) - 1)
+    if order < 1:
+        return 1.0
+    return float(np.quantile(cKDTree(places).query(places, k=[order + 1])[0][:, 0], _SHARE))
+
+
+def report_costs(
+    elements: Sequence[Element],
+    values: Floats,
+    xy: Floats,
+    deposits: Floats | None,
+    reach: float | None,
+    where: str,
+    findings: Findings,
+) -> None:
+    """Report the elements without values in a part of the area, or at deposits.
+
+    ``values`` ``(n, e)`` are NaN where missing, ``xy`` ``(n, 2)`` and ``deposits`` ``(d, 2)`` are
+    positions in metres. ``reach`` is the search radius, if it is known.
+    """
+    present = ~np.isnan(values)
+    if len(np.unique(xy, axis=0)) < 2 or present.mean(axis=0).min() >= _ALL:
+        return
+    reach = reach if reach is not None else _reach(xy)
+    has = coverage(xy, present, reach)
+    shares = has.mean(axis=0)
+    lost = np.zeros(len(elements), dtype=int)
+    n = 0
+    if deposits is not None:
+        with_samples = deposits[is_near(xy, deposits, reach)]
+        n = len(with_samples)
+        lost = (~covered(xy, present, with_samples, reach)).sum(axis=0)
+    costly = [k for k in np.argsort(shares) if shares[k] < 0.99 or lost[k]]
+    if not costly:
+        return
+    of_deposits = f" and {{lost}} of {n} deposits" if n else ""
+    said = [
+        f"{elements[k].column} {100 * (1 - shares[k]):.0f} % of the area"
+        + of_deposits.format(lost=lost[k])
+        for k in costly
+    ]
+    data = {
+        elements[k].symbol: {"area": float(1 - shares[k]), "deposits": int(lost[k])} for k in costly
+    }
+    worst = [elements[k].column for k in costly if shares[k] < LEAST_SHARE or 2 * lost[k] > n > 0]
+    what = (
+        "the map has a value only where each element has one, "
+        f"{100 * has.all(axis=1).mean():.0f} % of the area. What keeping an element costs: "
+        + "; ".join(said)
+    )
+    if worst:
+        remedy = f"add {', '.join(map(repr, worst))} to samples.ignore, unless you need them"
+        findings.warning("element-costs", where, what, remedy, costs=data)
+    else:
+        remedy = "add an element that costs too much to samples.ignore"
+        findings.info("element-costs", where, what, remedy, costs=data)
