@@ -332,5 +332,5 @@ def is_possible(unit: str, highest: float) -> bool:
 
 def _plain(text: str) -> str:
     """Lower case, with one sign each for micro, minus and brackets."""
-    text = unicodedata.normalize("NFKC", text).translate(_PLAIN_SIGNS)
-    return " ".join(text.lower().split())
+    text = unicodedata.normalize("NFKC", text).lower().translate(_PLAIN_SIGNS)
+    return " ".join(text.split())

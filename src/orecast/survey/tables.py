@@ -591,7 +591,8 @@ def _limit(cell: str, decimal: str) -> float:
 def _described(table: InputTable, layout: Layout, rows: Sequence[Sequence[str]]) -> InputTable:
     """A table with the units, methods and limits of its layout by column name."""
     names = [str(c) for c in table.frame.columns]
-    skipped = [k for k in range(layout.header) if any(cell.strip() for cell in rows[k])]
+    skipped = [k for k in range(layout.header) if "".join(rows[k]).strip()]
+    skipped = [k for k in skipped if delimiter_named("".join(rows[k]).strip()) is None]
     remarks = list(table.remarks)
     if skipped:
         first = " ".join(cell for cell in rows[skipped[0]] if cell.strip())[:60]
