@@ -353,15 +353,16 @@ def test_figures_that_seem_to_disagree_are_explained(ordinary):
     assert text.index("12 targets, ranked") < core < targets
 
 
-def test_what_the_map_leaves_out_is_below_it(fabricate):
+def test_what_the_map_leaves_out_is_in_the_first_lines(fabricate):
     made = small(fabricate)
     made.metrics["folds"][0]["deposits"] = []
     made.metrics["scores"][0]["per_deposit"] = made.metrics["scores"][0]["per_deposit"][1:]
     made.findings[0] |= {"code": "coverage", "data": {"share": 0.5}}
     text = words_of(made)
-    said = "50\u00a0% of the area could be mapped; elsewhere some layer has no value. 1 of 4 known "
-    start = text.index("Ba alone")
-    assert start < text.index(" ".join(said.split())) < text.index("How far to trust it", start)
+    said = "50\u00a0% of the area could be mapped; elsewhere some layer has no value. 3 of 4 known "
+    said += "deposits have evidence."
+    start = text.index(" ".join(said.split()))
+    assert text.index("Ba alone") < start < text.index("How far to trust it", start)
 
 
 def test_a_reach_of_zero_is_explained(run_folder, ordinary):

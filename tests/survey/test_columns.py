@@ -378,3 +378,20 @@ def test_columns_of_text_are_no_elements(read, name, cell):
     assert set(found.used) == {"Pb", "Zn", "As"}
     assert f"because the cells are text: {name}" in found.notes
     assert "ignore" not in found.samples
+
+
+def test_over_range_analyses_are_found_beside_elements_that_the_configuration_names(check):
+    frame = elements()
+    frame["Cu_ppm"] = [">10000" if k == 3 else str(v) for k, v in enumerate(random())]
+    frame["Cu_OG62_pct"] = np.where(np.arange(N) == 3, 2.0, np.nan)
+    settings = {"elements": ["Pb_ppm", "Cu_ppm"], "over_range": {"Cu_ppm": "Cu_OG62_pct"}}
+
+    survey = check(frame, **settings)
+
+    assert survey.symbols == ("Pb", "Cu")
+    assert survey.values[3, 1] == 20000
+
+
+def test_an_over_range_column_that_is_not_in_the_table_is_refused(check):
+    with pytest.raises(InputError, match=r"'Zn_OG', named in samples\.over_range"):
+        check(elements(), over_range={"Zn_ppm": "Zn_OG"})

@@ -5,7 +5,7 @@ from rasterio.transform import Affine
 from shapely.geometry import MultiPoint, box
 
 from orecast.errors import AlignmentError, InputError
-from orecast.survey import Findings
+from orecast.survey import Findings, read_survey
 from orecast.survey.deposits import check_number, interval_half_width
 
 CRS = "EPSG:32645"
@@ -183,3 +183,29 @@ def test_barren_places_are_the_cells_of_their_value(district):
     barren = district.read().barren
 
     assert barren["name"].tolist() == ["cell 1, 2", "cell 18, 19"]
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "missing"),
+    [
+        ("FinSilver.csv", {}, ["Ag"]),
+        ("nickel_showings.csv", {}, ["Ni"]),
+        ("yacimientos_plata.csv", {}, ["Ag"]),
+        ("deposits.csv", {"kind": "Mo"}, ["Mo"]),
+        ("锡矿.csv", {}, ["Sn"]),
+        ("zinc-and-gold.csv", {}, ["Zn"]),
+        ("gold.csv", {}, []),
+        ("iron_mines.csv", {}, []),
+        ("known_places.csv", {}, []),
+    ],
+)
+def test_a_metal_of_the_deposits_that_was_not_analysed_is_said(district, name, where, missing):
+    district.deposits["kind"] = "Mo"
+    district.write()
+    (district.folder / "deposits.csv").rename(district.folder / name)
+    district.table["deposits"] |= {"path": name, "where": where}
+
+    survey = read_survey(district.config())
+
+    said = [f.data["elements"] for f in survey.findings.of("commodity-not-analysed")]
+    assert said == ([missing] if missing else [])

@@ -72,7 +72,7 @@ def test_a_column_of_words_is_no_element_whatever_its_header(district):
     survey = district.read()
 
     assert "Co" not in survey.symbols
-    assert "the cells are text: CO" in survey.findings.of("column-of-words")[0].what
+    assert survey.findings.of("column-of-words")[0].data["columns"] == ["CO"]
 
 
 def test_everything_can_be_overridden(district):

@@ -78,13 +78,18 @@ def choose_elements(
             + listed([f"{c} {m}" for c, m in methods.items()], 40),
             methods=methods,
         )
-    report_impossible(chosen, [c.highest for c in columns.values()], str(table.path), findings)
+    highest = [c.highest for c in columns.values()]
+    report_impossible(chosen, highest, str(table.path), "samples", findings)
     report_assumptions(chosen, written, str(table.path), "samples", findings)
     return chosen, with_over_range(table, choice)
 
 
 def report_impossible(
-    elements: Sequence[Element], highest: Sequence[float], where: str, findings: Findings
+    elements: Sequence[Element],
+    highest: Sequence[float],
+    where: str,
+    setting: str,
+    findings: Findings,
 ) -> None:
     """Warn about columns with values above 100 % in their unit."""
     found = {
@@ -97,7 +102,7 @@ def report_impossible(
             "unit-beyond-the-possible",
             where,
             f"{len(found)} column(s) have more than 100 %: {listed(list(found.values()), 40)}",
-            "set samples.units to the unit of the laboratory, such as {"
+            f"set {setting}.units to the unit of the laboratory, such as {{"
             + ", ".join(f'{e.symbol} = "ppm"' for e in elements if e.column in found)
             + "}",
             columns=list(found),

@@ -156,10 +156,12 @@ def choose_columns(
     wanted = None
     if samples.elements is not None:
         wanted = _resolved(samples.elements, names, by_symbol, table, "samples.elements")
-    reruns = set(samples.over_range.values())
+    for name in (name for pair in samples.over_range.items() for name in pair):
+        table.column(name, "samples.over_range")
+    reruns = [name for name in samples.over_range.values() if name not in (wanted or ())]
     found: dict[str, Column] = {}
     unknown: list[str] = []
-    for name in names if wanted is None else [*wanted, *(reruns - set(wanted))]:
+    for name in names if wanted is None else [*wanted, *reruns]:
         if name in ignored or (wanted is None and name in positions):
             continue
         header = parsed.get(name)
@@ -258,8 +260,6 @@ class _Chosen:
         """Find the over-range analyses of columns with values above their upper limit."""
         by_symbol = self._by_symbol()
         for pair in samples.over_range.items():
-            for name in pair:
-                self.table.column(name, "samples.over_range")
             given = [self.choice.columns[name] for name in pair if name in self.choice.columns]
             if len(given) == 2:
                 self._join(*given)

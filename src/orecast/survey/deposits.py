@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from orecast.errors import AlignmentError, InputError, SamplingError
 from orecast.grid import Bounds
 from orecast.survey.data import Findings, Region, listed
 from orecast.survey.duplicates import places
+from orecast.survey.elements import OXIDE_OF, commodities_named
 from orecast.survey.points import read_points
 from orecast.survey.projection import moved, transformed
 from orecast.survey.rasters import is_raster, read_placed
@@ -83,6 +85,32 @@ def check_number(n: int, where: str, findings: Findings) -> None:
             "use the map as a hypothesis, or add deposits",
             n=n,
             half_width=half,
+        )
+
+
+def unanalysed(name: str, symbols: Iterable[str]) -> list[str]:
+    """The metals that a name of deposits holds and that are not among the survey's symbols.
+
+    >>> unanalysed("gold_and_copper.csv", ["Cu", "Zn"])
+    ['Au']
+    """
+    analysed = {OXIDE_OF.get(symbol, symbol) for symbol in symbols}
+    return [metal for metal in commodities_named(name) if metal not in analysed]
+
+
+def report_unanalysed(section: Deposits, symbols: Iterable[str], findings: Findings) -> None:
+    """Report the metals of the deposits' file or condition that the survey does not have."""
+    values = [str(v) for found in section.where.values() for v in np.atleast_1d(found)]
+    missing = unanalysed(" ".join([section.path.stem, section.layer or "", *values]), symbols)
+    if missing:
+        metals = " and ".join(missing)
+        findings.warning(
+            "commodity-not-analysed",
+            str(section.path),
+            f"by the name of their file or deposits.where, the deposits are of {metals}, but the "
+            f"survey has no values of {metals}: the map is made from the other elements",
+            f"if {metals} was analysed, add its column: see samples.ignore and samples.rename",
+            elements=missing,
         )
 
 

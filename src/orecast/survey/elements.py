@@ -103,6 +103,7 @@ _ISOTOPES = frozenset(
     for first in (True, False)
 )  # fmt: skip
 _METHODS_LIKE_ELEMENTS = frozenset({"hf", "ge"})  # hydrofluoric acid; SGS's scheme GE_ICM40B
+_ORES = frozenset(["au", "ag", "cu", "pb", "zn", "ni", "sn", "mo", "li", "co", "pt", "pd", "sb"])
 _SHORT = 10  # characters of a field name in a shapefile
 _CUT_UNITS = {"p": None, "pp": None, "m": None, "pc": "%", "pe": "%", "per": "%"}
 _SHARED = 3  # elements named by the headers that share a prefix or suffix, at least
@@ -236,6 +237,25 @@ def without_shared(headers: Iterable[str]) -> dict[str, str]:
         if len({h.symbol for h in named}) >= _SHARED:
             found = rests | found
     return found
+
+
+def commodities_named(text: str) -> list[str]:
+    """The metals that the words of a file name or a commodity name, in order.
+
+    Symbols that are also words, such as ``As`` and ``In``, are left out.
+
+    >>> commodities_named("FinGold"), commodities_named("Au_deposits0"), commodities_named("Cu, Mo")
+    (['Au'], ['Au'], ['Cu', 'Mo'])
+    >>> commodities_named("known deposits in As-poor rocks")
+    []
+    """
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[\u3400-\u9fff])", " ", text)
+    found = [
+        symbol
+        for word in _words(_plain(parted))
+        if (symbol := NAMES.get(word) or (_SYMBOLS.get(word) if word in _ORES else None))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def near_miss(header: str) -> str | None:

@@ -20,6 +20,7 @@ from orecast.survey.analytes import (
     element,
     limits_by_symbol,
     report_assumptions,
+    report_impossible,
     units_by_symbol,
 )
 from orecast.survey.coarse import report_coarse
@@ -256,6 +257,8 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     written = set(units) | {h.symbol for h in headers.values() if h.unit}
     where = str(gridded.path)
     values = np.column_stack(columns)
+    highest = np.nanmax(values, axis=0).tolist()
+    report_impossible(elements, highest, where, "gridded", findings)
     assumed = report_assumptions(elements, written, where, "gridded", findings)
     check_units(elements, values, assumed, where, "gridded", findings)
     check_totals(elements, values, where, "cells", findings)

@@ -148,6 +148,12 @@ def _located(
     return _Located(xy, tuple(how), degrees=any(found.degrees for found in read))
 
 
+def positions_of(table: InputTable, x: str, y: str) -> Floats:
+    """Positions ``(n, 2)`` in two columns, as their cells are written; NaN where there is none."""
+    pairs = (p for p in table_pairs(table) if {p.x, p.y} == {x, y})
+    return _located(table, next(pairs, Pair("metres", x, y)), ("",)).xy
+
+
 def _thousands(values: Floats) -> bool:
     """Whether numbers may be whole thousands and hundreds, such as 421.027 for 421,027."""
     values = values[np.isfinite(values)]

@@ -20,6 +20,7 @@ from orecast.survey.columns import TEXT, ColumnChoice, choose_columns, with_over
 from orecast.survey.concentrations import decisions, nothing_detected
 from orecast.survey.coverage import LEAST_SHARE, coverage, keep_covering
 from orecast.survey.data import Finding, Findings, listed
+from orecast.survey.deposits import unanalysed
 from orecast.survey.elements import (
     OXIDE_OF,
     Header,
@@ -28,13 +29,18 @@ from orecast.survey.elements import (
     is_possible,
     parse_headers,
 )
-from orecast.survey.points import Place, position_columns, propose_places, table_pairs
+from orecast.survey.points import (
+    Place,
+    position_columns,
+    positions_of,
+    propose_places,
+    table_pairs,
+)
 from orecast.survey.projection import is_unknown, local_grid
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
     InputTable,
-    as_numbers,
     read_table,
     require_place,
     require_utf8,
@@ -62,6 +68,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
+    symbols: dict[str, list[str]] = field(default_factory=dict)  # of elements, by path
     # Tables that may be samples: the elements of their headers are not certain.
     unnamed: list[tuple[InputTable, dict[str, Any], dict[str, str]]] = field(default_factory=list)
 
@@ -163,6 +170,7 @@ def _propose_gridded(
     content: dict[str, Any] = {"units": units} if units else {}
     if ignore:
         content["ignore"] = sorted(p.stem for p in ignore)
+    draft.symbols[draft.relative(pattern)] = list(kept)
     draft.take("gridded", pattern, content, f"{len(kept)} of {len(files)} rasters")
 
 
@@ -318,8 +326,9 @@ def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft
         return
     draft.notes += [f"{table.path.name}: {_note(f)}" for f in findings]
     content = place | _samples(table, choice, place, draft)
-    kept = len(set(choice.columns) - set(content.get("ignore", ())))
-    draft.take("samples", table.path, content, f"{kept} elements, {table.how}".strip(" ,"))
+    kept = [c.symbol for c in choice.columns.values() if c.name not in content.get("ignore", ())]
+    draft.symbols[draft.relative(table.path)] = kept
+    draft.take("samples", table.path, content, f"{len(kept)} elements, {table.how}".strip(" ,"))
 
 
 def _note(finding: Finding) -> str:
@@ -379,7 +388,7 @@ def _sparse(table: InputTable, choice: ColumnChoice, place: dict[str, Any]) -> d
     present = np.column_stack([c.present for c in columns])
     has = present
     if {"x", "y"} <= place.keys():
-        xy = np.column_stack([as_numbers(table.frame[place[axis]]) for axis in ("x", "y")])
+        xy = positions_of(table, place["x"], place["y"])
         known = np.isfinite(xy).all(axis=1)
         if known.mean() > LEAST_SHARE:
             has = coverage(xy[known], present[known])
@@ -526,6 +535,15 @@ def _complete(files: list[Path], draft: Draft) -> None:
             f"{listed([p.name for p in files])}" + "".join(f"; {n}" for n in draft.notes),
             remedy="add the samples file; its headers must name elements, such as Au_ppb",
         )
+    survey = draft.table.get("samples") or draft.table["gridded"]
+    symbols = draft.symbols.get(survey["path"])
+    if "deposits" in draft.table and symbols:
+        path = Path(draft.table["deposits"]["path"])
+        if missing := unanalysed(path.stem, symbols):
+            draft.notes.append(
+                f"{path.name}: by its name the deposits are of {' and '.join(missing)}, which the "
+                "survey did not analyse: the map is made from the other elements"
+            )
     if "deposits" not in draft.table:
         draft.notes.append(
             "no file has deposits: the run will map anomalies with a model that needs no deposits; "

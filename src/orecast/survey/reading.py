@@ -11,7 +11,12 @@ from orecast.config import Config, Geology, Vectors
 from orecast.errors import ConfigError, InputError
 from orecast.survey.coverage import report_costs
 from orecast.survey.data import Findings, Raster, Region, Survey
-from orecast.survey.deposits import check_number, read_deposits, report_no_deposits
+from orecast.survey.deposits import (
+    check_number,
+    read_deposits,
+    report_no_deposits,
+    report_unanalysed,
+)
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.projection import transformed
 from orecast.survey.rasters import read_placed
@@ -39,6 +44,7 @@ def read_survey(config: Config) -> Survey:
     else:
         deposits = read_deposits(config.deposits, "deposits", region, findings)
         check_number(len(deposits), str(config.deposits.path), findings)
+        report_unanalysed(config.deposits, [e.symbol for e in g.elements], findings)
     barren, held_back = (
         None if section is None else read_deposits(section, setting, region, findings)
         for section, setting in ((config.barren, "barren"), (config.held_back, "held_back"))
