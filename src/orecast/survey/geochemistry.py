@@ -279,7 +279,9 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     grid: Grid | None = None
     elements, columns, below = [], [], []
     for path, header in headers.items():
-        raster = read_raster(path, crs=None, setting="gridded.crs")
+        raster = read_raster(
+            path, crs=None, setting="gridded", findings=findings, nodata=gridded.nodata
+        )
         if grid is None:
             grid = raster.grid
             _require_projected(grid, crs, path)

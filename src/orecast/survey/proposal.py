@@ -13,14 +13,14 @@ import numpy as np
 
 from orecast.arrays import Floats
 from orecast.config import Samples, path_text
-from orecast.errors import InputError
+from orecast.errors import InputError, OrecastError
 from orecast.grid import Bounds, crs_name
 from orecast.run import holds_run
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
-from orecast.survey.data import listed
+from orecast.survey.data import Findings, listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
 from orecast.survey.points import Pair, position_pairs
-from orecast.survey.projection import look_like_degrees
+from orecast.survey.projection import file_crs, look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
@@ -31,7 +31,15 @@ from orecast.survey.tables import (
     require_utf8,
     sheets,
 )
-from orecast.survey.vectors import VECTORS, bounds_of, gdal_leaves_nothing, is_vector, read_frame
+from orecast.survey.vectors import (
+    VECTORS,
+    bounds_of,
+    gdal_leaves_nothing,
+    is_vector,
+    of_shape,
+    read_frame,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -62,6 +70,11 @@ class Draft:
         relative = Path(os.path.relpath(path.resolve(), self.folder.resolve()))
         require_utf8(relative)
         return path_text(relative)
+
+    def leave_out(self, path: Path, error: OrecastError) -> None:
+        """Note that a file which cannot be used is not needed for the configuration."""
+        remedy = f" To use it: {error.remedy}" if error.remedy else ""
+        self.notes.append(f"{path.name}: ignored; {error.what}.{remedy}")
 
     def take(self, key: str, path: Path, content: dict[str, Any], why: str) -> None:
         """Use a file for a section of the configuration, unless another file is used already."""
@@ -110,7 +123,7 @@ def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draf
     pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
     found, undetected = {}, {}
     for path in elements:
-        values = read_values(path)
+        values = read_values(path, Findings())
         header = parse_header(path.stem)
         assert header is not None  # elements are the files whose names are headers
         if (values > 0).any():
@@ -128,7 +141,13 @@ def _propose_raster(path: Path, draft: Draft) -> None:
     if _COORDINATE.search(path.stem) or _COORDINATE.search(path.parent.name):
         draft.notes.append(f"{path.name}: ignored; it has coordinates")
         return
-    values, place = read_values(path), place_of(path)
+    findings = Findings()
+    try:
+        values, place = read_values(path, findings), place_of(path)
+    except OrecastError as error:
+        draft.leave_out(path, error)
+        return
+    draft.notes += [f"{path.name}: {f.what}" for f in findings]
     if place is None:
         draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
     else:
@@ -190,7 +209,7 @@ def _files(paths: Collection[Path]) -> list[Path]:
     """The given files, and those in the given folders, except folders of runs."""
     files: list[Path] = []
     for path in paths:
-        if os.path.isdir(path):
+        if os.path.isdir(path) and path.suffix.lower() != ".gdb":
             files += sorted(_files_in(path))
         else:
             require_place(path)
@@ -211,6 +230,8 @@ def _files_in(top: Path) -> Iterator[Path]:
         if holds_run(Path(folder)):
             inside.clear()
             continue
+        yield from (Path(folder, name) for name in inside if name.lower().endswith(".gdb"))
+        inside[:] = [name for name in inside if not name.lower().endswith(".gdb")]
         for path in (Path(folder, name) for name in names):
             suffix = path.suffix.lower()
             if suffix in _KINDS and (suffix != ".json" or _may_be_geojson(path)):
@@ -364,27 +385,35 @@ def _samples(
 
 def _propose_vectors(path: Path, draft: Draft) -> None:
     for layer in _layers(path):
-        frame = read_frame(path, layer)
+        try:
+            frame = read_frame(path, layer)
+            if frame.crs is not None and frame.crs.is_engineering:
+                file_crs(frame.crs, None, str(path), "crs")
+        except InputError as error:
+            draft.leave_out(path, error)
+            continue
         place: dict[str, Any] = {} if layer is None else {"layer": layer}
         if frame.crs is None:
             draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
         else:
             draft.places.append((frame.crs, bounds_of(frame), path.name))
         label = f"{path.stem} {layer or ''}"
-        kinds = {str(t).removeprefix("Multi") for t in frame.geom_type.dropna().unique()}
-        if kinds == {"Point"}:
+        shape = shape_of(frame)
+        assert shape is not None  # read_frame refuses a layer without a geometry
+        findings = Findings()
+        frame = of_shape(frame, shape, path.name, findings)
+        draft.notes += [f"{path.name}: {f.what}" for f in findings]
+        if shape == "point":
             table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
             _propose_table(table, place, draft)
-        elif kinds <= {"LineString", "LinearRing"}:
+        elif shape == "line":
             draft.take("faults", path, place, f"{len(frame)} lines")
-        elif kinds == {"Polygon"}:
-            _propose_polygons(path, frame, place, label, draft)
         else:
-            draft.notes.append(f"{path.name}: ignored; it mixes {', '.join(sorted(kinds))}")
+            _propose_polygons(path, frame, place, label, draft)
 
 
 def _layers(path: Path) -> list[str | None]:
-    if path.suffix.lower() != ".gpkg":
+    if path.suffix.lower() not in (".gpkg", ".gdb"):
         return [None]
     import pyogrio
 

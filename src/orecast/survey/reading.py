@@ -123,7 +123,11 @@ def _rasters(
                 remedy="give one of them another name",
             )
         setting = f"layers[{number}]"
-        raster = read_placed(layer.path, name, layer.align, layer.crs, setting, region, findings)
+        raster = read_placed(
+            *(layer.path, name, layer.align, layer.crs, setting, region, findings),
+            band=layer.band,
+            nodata=layer.nodata,
+        )
         if np.isnan(raster.values).all():
             raise InputError(
                 "every cell is nodata",
