@@ -19,6 +19,7 @@ from orecast.run import holds_run
 from orecast.survey.concentrations import holds_no_number, none_detected, nothing_detected
 from orecast.survey.data import Findings, listed
 from orecast.survey.elements import Header, default_unit, fitting_unit, parse_header
+from orecast.survey.packed import PACKED, require_one_inside, suffix_of
 from orecast.survey.points import Pair, position_pairs
 from orecast.survey.projection import file_crs, look_like_degrees
 from orecast.survey.rasters import is_raster, place_of, read_values
@@ -166,7 +167,7 @@ def _propose_raster(path: Path, draft: Draft) -> None:
 
 
 _COMMODITY = r"commod|矿种|metal|element|mineral|ore_?type|style|type"
-_KINDS = tuple(dict.fromkeys((*TABLES, *VECTORS, ".tif", ".tiff", ".asc")))
+_KINDS = tuple(dict.fromkeys((*TABLES, *VECTORS, *PACKED, ".tif", ".tiff", ".asc")))
 _MOST_KINDS, _MOST_UNITS = 30, 60
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
 _UNIT = r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age"
@@ -194,10 +195,15 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
     for path in vectors:
         _propose_vectors(path, draft)
     for path in files:
-        if path.suffix.lower() in TABLES and path not in vectors:
+        if suffix_of(path) in TABLES and path not in vectors:
             for table, place in _tables(path, draft):
                 position = _position(table, draft)
                 _propose_table(table, position and place | position, draft)
+        elif suffix_of(path) in PACKED:
+            try:
+                require_one_inside(path)
+            except InputError as error:
+                draft.leave_out(path, error)
         elif not is_raster(path) and path not in vectors:
             draft.notes.append(f"{path.name}: ignored; this kind of file cannot be read")
     _place_points(draft)

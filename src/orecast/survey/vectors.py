@@ -16,6 +16,7 @@ from orecast.config import Vectors
 from orecast.errors import AlignmentError, InputError, require_among
 from orecast.grid import Bounds
 from orecast.survey.data import Findings, Region, listed
+from orecast.survey.packed import address, require_one_inside, suffix_of
 from orecast.survey.projection import file_crs, reprojected
 from orecast.survey.tables import (
     InputTable,
@@ -58,7 +59,7 @@ def is_vector(path: Path) -> bool:
         except (ArrowException, OSError):
             return False  # reading the table reports the error
         return b"geo" in metadata
-    return suffix in VECTORS
+    return suffix_of(path) in VECTORS
 
 
 def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -68,6 +69,7 @@ def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     """
     if not _is_geodatabase(path):
         require_file(path)
+        require_one_inside(path)
     require_utf8(path)
     if path.suffix.lower() in (".parquet", ".geoparquet"):
         frame = _read_geoparquet(path, layer)
@@ -293,14 +295,14 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     )
     with broken, gdal_leaves_nothing(path), quiet:
         try:
-            layers = pyogrio.list_layers(path).reshape(-1, 2)
+            layers = pyogrio.list_layers(address(path)).reshape(-1, 2)
             names = [str(name) for name, _ in layers]
             placed = [str(name) for name, geometry in layers if geometry is not None]
             if not names:
                 raise InputError("the file has no layer", where=str(path), remedy="export it again")
             if layer is not None:
                 require_among(layer, names, f"there is no layer {layer!r}", str(path), InputError)
-            frame: Any = pyogrio.read_dataframe(path, layer=layer or (placed or names)[0])
+            frame: Any = pyogrio.read_dataframe(address(path), layer=layer or (placed or names)[0])
         except (CRSError, pyogrio.errors.CRSError) as error:
             raise InputError(
                 f"its CRS cannot be read ({in_short(error)})",
