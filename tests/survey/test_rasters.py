@@ -209,8 +209,8 @@ def test_a_code_far_from_all_values_is_void_though_not_declared(tmp_path, dtype,
     assert np.isnan(raster.values).sum() == 15
     (finding,) = findings.of("undeclared-void")
     assert "15 cells" in finding.what
-    assert finding.remedy == "if these are true values, set layers[0].nodata = []"
     if abs(code) < 1e30:
+        assert finding.remedy == "if these are true values, set layers[0].nodata = []"
         kept, quiet = read(tmp_path / "dem.tif", nodata=[])
         assert not np.isnan(kept.values).any()
         assert not len(quiet)

@@ -432,6 +432,15 @@ def test_rows_repeated_a_million_times_take_no_memory(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
+@pytest.mark.parametrize(("rows", "wide"), [(1_048_000, 20), (700_000, 30), (2000, 16_000)])
+def test_a_small_opendocument_of_a_huge_table_is_refused(tmp_path, rows, wide):
+    path = ods(tmp_path / "t.ods", [list("abcd"), list(range(wide))], rows)
+    assert path.stat().st_size < 2_000_000
+
+    with pytest.raises(InputError, match=r"more than 20,000,000 cells.*Remedy: clear"):
+        read_table(path)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -3,6 +3,7 @@ import re
 import shutil
 import sqlite3
 import struct
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
@@ -420,3 +421,32 @@ def test_shapes_in_three_dimensions_that_gdal_cannot_mix_are_refused_with_a_reme
 
     with pytest.raises(InputError, match=r"kind of geometry.*Remedy: save it as GeoPackage"):
         read_frame(path, None)
+
+
+@pytest.mark.parametrize("name", ["f.shp", "f.gpkg", "f.geojson", "f.fgb", "Störungen/f.shp"])
+def test_a_layer_in_a_zip_is_read(tmp_path, name):
+    inside = tmp_path / "unpacked" / name
+    inside.parent.mkdir(parents=True)
+    written(inside, [LINE, LINE, LINE])
+    (inside.parent / "readme.txt").write_text("fault lines of the north")
+    packed = shutil.make_archive(str(tmp_path / "faults 2024"), "zip", tmp_path / "unpacked")
+
+    assert len(read_frame(Path(packed), None)) == 3
+
+    shutil.rmtree(tmp_path / "unpacked")
+    table(tmp_path)
+    content, _ = propose([tmp_path], tmp_path)
+    assert content["faults"]["path"] == "faults 2024.zip"
+
+
+def test_a_zip_of_several_layers_is_left_out_by_init_with_what_to_do(tmp_path):
+    table(tmp_path)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a.gpkg", b"x")
+        archive.writestr("b.gpkg", b"x")
+
+    _, notes = propose([tmp_path], tmp_path)
+
+    (note,) = [note for note in notes if note.startswith("all.zip")]
+    assert "a.gpkg, b.gpkg" in note
+    assert "unpack it" in note

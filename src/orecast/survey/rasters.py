@@ -89,6 +89,7 @@ def place_of(path: Path) -> tuple[CRS, Bounds] | None:
     values, crs, transform = _opened(path, Findings(), None, (), "")
     if crs is None:
         return None
+    crs = file_crs(crs, None, str(path), "layers.crs")
     values, transform = _north_up(values, transform, str(path), Findings())
     return crs, _grid(path, crs, transform, values.shape).bounds
 
@@ -342,7 +343,8 @@ def _require_band(path: Path, band: int | None, titles: Sequence[str | None], se
             where=str(path),
             remedy=f"set {setting}.band to the number of one band, such as band = 1"
             if layer
-            else "save each band to its own file; or, as a supporting layer, set layers.band",
+            else "save each band to its own file; or, for a supporting layer, add [[layers]] with "
+            f'path = "{path.name}" and band = 1',
         )
     if band is not None and band > len(bands):
         raise ConfigError(
@@ -400,12 +402,13 @@ def _voids(
         taken[float(data[huge][0])] = int(huge.sum())
     key = setting if setting.startswith(("layers", "gridded")) else ""
     if taken:
+        smallest = min(map(abs, taken))
         findings.warning(
             "undeclared-void",
             str(path),
             f"{_counted(taken)} is not declared as nodata in the header, and lies far from all "
             "other values; these cells are read as cells without a value",
-            f"if these are true values, set {key}.nodata = []" if key else "",
+            f"if these are true values, set {key}.nodata = []" if key and smallest < _MOST else "",
             cells={f"{code:g}": n for code, n in taken.items()},
         )
     if like:

@@ -62,6 +62,7 @@ def read_survey(config: Config) -> Survey:
         rasters=_rasters(config, g, region, findings),
         rows=g.rows,
         zeros=g.zeros if g.zeros.any() else None,
+        extrapolated=g.extrapolated,
     )
 
 

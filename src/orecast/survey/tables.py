@@ -534,6 +534,7 @@ def _old_sheet(path: Path, sheet: str | None) -> tuple[list[str], dict[int, list
     with library_errors(broken, path, "save it as .xlsx or as CSV"):
         if path.suffix.lower() == ".ods":
             _require_small(path)
+            _require_few_cells(path)
         book = CalamineWorkbook.from_path(str(path))
         names = list(book.sheet_names)
         if sheet is not None:
@@ -583,6 +584,39 @@ def _require_small(path: Path) -> None:
         )
 
 
+def _require_few_cells(path: Path) -> None:
+    """Raise InputError for an OpenDocument whose repeated rows and cells give a huge table."""
+    from xml.etree.ElementTree import iterparse
+
+    names = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
+    table, kind = names % "table", names % "office" + "value-type"
+    rows = width = column = 0
+    filled = False
+    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as stream:
+        for _, part in iterparse(stream):
+            if part.tag == f"{table}table-cell":
+                column += int(part.get(f"{table}number-columns-repeated", 1))
+                if len(part) or kind in part.attrib:
+                    width, filled = max(width, column), True
+            elif part.tag == f"{table}table-row":
+                rows += int(part.get(f"{table}number-rows-repeated", 1))
+                if filled and rows * width > _MOST_CELLS:
+                    raise _too_many(path, width, rows)
+                column, filled = 0, False
+                part.clear()
+            elif part.tag == f"{table}table":
+                rows = width = 0
+
+
+def _too_many(path: Path, width: int, row: int) -> InputError:
+    return InputError(
+        f"the sheet's table has {width:,} columns and more than "
+        f"{_MOST_CELLS:,} cells by row {row:,}",
+        where=str(path),
+        remedy="clear the cells that lie far from the table, or save the sheet as CSV",
+    )
+
+
 def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
     """Rows with data by their number in the sheet, and the number of columns.
 
@@ -620,12 +654,7 @@ def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
         if any(cell == cell for cell in row):
             rows[number] = row
         if len(rows) * width > _MOST_CELLS:
-            raise InputError(
-                f"the sheet's table has {width:,} columns and more than "
-                f"{_MOST_CELLS:,} cells by row {number:,}",
-                where=str(path),
-                remedy="clear the cells that lie far from the table, or save the sheet as CSV",
-            )
+            raise _too_many(path, width, number)
     return rows, width
 
 

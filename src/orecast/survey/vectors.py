@@ -156,6 +156,8 @@ def of_shape(
         )
         frame = frame[~missing]
     if frame.geometry.has_z.any():
+        n = int(frame.geometry.has_z.sum())
+        findings.info("heights-ignored", place, f"ignored the heights (Z) of {n} feature(s)", n=n)
         frame = frame.set_geometry(frame.geometry.force_2d())
     if shape == "polygon" and not frame.geometry.is_valid.all():
         broken = ~frame.geometry.is_valid.to_numpy()
@@ -171,6 +173,14 @@ def of_shape(
     if collections.any():
         frame = frame.copy()
         parts = [_parts(g, shape) for g in frame.geometry[collections]]
+        kept = sum(part.geom_type != "GeometryCollection" for part in parts)
+        if kept:
+            findings.info(
+                "parts-of-collections",
+                place,
+                f"{kept} feature(s) with several shapes keep their {shape}s alone",
+                n=kept,
+            )
         frame.loc[collections, geometry] = gpd.GeoSeries(
             parts, index=frame.index[collections], crs=frame.crs
         )

@@ -21,7 +21,9 @@ from orecast.mapping import (
     read_raster,
     write_raster,
 )
+from orecast.mapping.rasters import CLASS_NODATA
 from orecast.metrics import bootstrap_mean, conformal_p, percentiles, prediction_rate, success_rate
+from orecast.survey.extrapolation import on_grid
 from orecast.targets import (
     delineate,
     number_tiles,
@@ -228,7 +230,7 @@ def _targets(
         extra["expected_deposits"] = over_cells(probability, np.sum)
     return delineate(
         score,
-        classes.values,
+        _classes_of_targets(job, classes),
         job.evidence.grid,
         deposits=job.survey.deposits,
         options=job.config.targets,
@@ -236,6 +238,15 @@ def _targets(
         top_elements=reasons,
         extra=extra,
     )
+
+
+def _classes_of_targets(job: Job, classes: Classes) -> NDArray[np.uint8]:
+    """Classes without those of cells extrapolated beyond the samples, unless they are asked for."""
+    cells, survey_grid = job.survey.extrapolated, job.survey.gridded
+    if cells is None or survey_grid is None or job.config.targets.extrapolated:
+        return classes.values
+    left_out = on_grid(cells, survey_grid, job.evidence.grid)
+    return np.where(left_out, CLASS_NODATA, classes.values).astype(np.uint8)
 
 
 def _tiles(job: Job, score: NDArray[np.float32], classes: Classes) -> gpd.GeoDataFrame | None:
