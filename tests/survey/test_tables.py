@@ -1,7 +1,9 @@
 import datetime
+import gzip
 import re
 import tracemalloc
 import zipfile
+from xml.sax.saxutils import escape
 
 import numpy as np
 import openpyxl
@@ -339,3 +341,194 @@ def test_the_decimal_mark_of_text_in_a_sheet(tmp_path, cells, decimal):
     book.save(tmp_path / "a.xlsx")
 
     assert read_table(tmp_path / "a.xlsx").decimal == decimal
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "at", "wrong"),
+    [
+        ("Au (µg/kg),Notes", ["cañón"] * 40, 0, b"ca\xf1\xf3n"),
+        ("Au_µg/kg,Bemerkung", ["grün", "weiß"] * 20, 7, b"gr\xfcn"),
+        ("金(µg/kg),备注", ["褐色", "灰色"] * 20, 11, b"caf\xe9"),
+        ("Золото_µg/kg,Заметка", ["серый"] * 30, 29, b"\x96"),
+        ("Au_µg/kg,Notatka", ["żółty"] * 25, 3, b"\xb3"),
+        ("Au µg/kg,b", ["x"] * 10, 9, b"\xb0"),
+    ],
+)
+def test_a_wrong_byte_leaves_a_file_in_utf8(tmp_path, header, cells, at, wrong):
+    lines = [header.encode(), *(f"{k},{cell}".encode() for k, cell in enumerate(cells))]
+    lines[at + 1] = f"{at},".encode() + wrong
+    (tmp_path / "a.csv").write_bytes(b"\n".join(lines) + b"\n")
+
+    table = read_table(tmp_path / "a.csv")
+
+    assert list(table.frame.columns) == header.split(",")
+    assert table.how.startswith("UTF-8")
+    assert table.frame.iloc[:, 1].tolist()[at] == wrong.decode("cp1252")
+    assert [r for r in table.remarks if f"row(s) {at + 2} are not UTF-8" in r]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Проба,Золото,Медь,Примечание\nА1,0.5,3,зона окисления\n",
+        "Образец;Х;У;Au\nКанава 7;1;2;3\n",
+        "скважина,глубина,мышьяк\nскв-12,5,30\n",
+        "номер,широта,долгота,свинец\n1,60,30,7\n",
+        "проба,цвет\n1,бурый\n2,серый\n",
+    ],
+)
+def test_cyrillic_letters_in_windows_1251_are_read(text):
+    assert decoded(text.encode("cp1251")) == (text, "Windows-1251")
+
+
+FRAME = pd.DataFrame(
+    {"Sample": ["A1", "A2", "A3"], "X": [500_000.5, 500_100, 500_200], "Au_ppb": ["<5", 7, 12.5]}
+)
+
+
+def ods(path, rows, repeated=1):
+    """An OpenDocument sheet; its last row is ``repeated``."""
+
+    def cell(value):
+        if isinstance(value, str):
+            text = f"<text:p>{escape(value)}</text:p>" if value else ""
+            return f'<table:table-cell office:value-type="string">{text}</table:table-cell>'
+        return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+
+    body = "".join(
+        f'<table:table-row table:number-rows-repeated="{repeated if k == len(rows) - 1 else 1}">'
+        + "".join(map(cell, row))
+        + "</table:table-row>"
+        for k, row in enumerate(rows)
+    )
+    names = " ".join(
+        f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"'
+        for n in ("office", "table", "text")
+    )
+    content = (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {names}><office:body>'
+        f'<office:spreadsheet><table:table table:name="Labor">{body}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        manifest = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+        archive.writestr("META-INF/manifest.xml", f'<m:manifest xmlns:m="{manifest}"/>')
+    return path
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Sample", "X", "Y", "Au_ppb"], ["A1", 5.5, 6, "<5"], ["A2", 7, 8, 9.25]],
+        [["Probe", "X", "Y", "Kupfer"], ["ß", 1.5, 2, 3], ["ü", 4, 5, 6]],
+        [["样品", "X", "Y", "金"], ["甲", 1, 2, 3], ["乙", 4, 5, 6]],
+        [
+            ["Certificate 12"],
+            [""],
+            ["Sample", "X", "Y", "Au_ppb"],
+            ["A1", 1, 2, 3],
+            ["A2", 4, 5, 6],
+        ],
+        [["a", "b", "c", "d & e"], [1, 2, 3, "<0.5"], [4, 5, 6, "n.a."]],
+    ],
+)
+def test_an_opendocument_sheet_is_read(tmp_path, rows):
+    table = read_table(ods(tmp_path / "t.ods", rows))
+
+    header = next(k for k, row in enumerate(rows) if len(row) == 4)
+    assert list(table.frame.columns) == rows[header]
+    assert table.frame.to_numpy().tolist() == rows[header + 1 :]
+    assert table.frame.index.tolist() == list(range(header + 2, len(rows) + 1))
+
+
+def test_rows_repeated_a_million_times_take_no_memory(tmp_path):
+    import resource
+
+    blank = ods(tmp_path / "t.ods", [["a", "b", "c"], [1, 2, 3], ["", "", ""]], 1_048_573)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(read_table(blank).frame) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+@pytest.mark.parametrize(("rows", "wide"), [(1_048_000, 20), (700_000, 30), (2000, 16_000)])
+def test_a_small_opendocument_of_a_huge_table_is_refused(tmp_path, rows, wide):
+    path = ods(tmp_path / "t.ods", [list("abcd"), list(range(wide))], rows)
+    assert path.stat().st_size < 2_000_000
+
+    with pytest.raises(InputError, match=r"more than 20,000,000 cells.*Remedy: clear"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500), r"cannot be opened.*save it as .xlsx"),
+        (b"<html><table><tr><td>Au</td></tr></table></html>", r"web page.*save it as .xlsx"),
+        (b'\n<?xml version="1.0"?><Workbook/>', r"web page or XML.*save it as .xlsx"),
+        (b"PK\x03\x04 but cut", r"cannot be opened.*save it again as .xlsx"),
+        (bytes.fromhex("d0cf11e0a1b11ae1"), r"cannot be opened.*save it as .xlsx"),
+    ],
+)
+def test_an_xls_that_cannot_be_read_is_refused_with_what_to_do(tmp_path, content, says):
+    (tmp_path / "t.xls").write_bytes(content)
+
+    with pytest.raises(InputError, match=says):
+        read_table(tmp_path / "t.xls")
+
+
+def test_a_text_or_a_new_workbook_named_xls_is_read_as_what_it_is(tmp_path):
+    FRAME.to_csv(tmp_path / "text.xls", sep="\t", index=False)
+    FRAME.to_excel(tmp_path / "new.xlsx", index=False)
+    (tmp_path / "new.xlsx").rename(tmp_path / "new.xls")
+
+    for name in ("text.xls", "new.xls"):
+        table = read_table(tmp_path / name)
+        assert list(table.frame.columns) == list(FRAME.columns)
+        assert len(table.frame) == 3
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.TXT.GZ", "a.tsv.gz", "a.zip", "b.ZIP"])
+def test_a_packed_text_is_read(tmp_path, name):
+    text = FRAME.to_csv(index=False).encode()
+    if name.lower().endswith(".gz"):
+        (tmp_path / name).write_bytes(gzip.compress(text))
+    else:
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("data/samples.csv", text)
+            archive.writestr("data/readme.txt", "hello")
+            archive.writestr("__MACOSX/._samples.csv", "x")
+
+    assert read_table(tmp_path / name).frame["Sample"].tolist() == ["A1", "A2", "A3"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"a.csv": "a,b\n1,2", "b.csv": "a,b\n1,2"}, "several files .*a.csv, b.csv.*unpack it"),
+        ({"photo.jpg": "x"}, "no table and no layer: photo.jpg.*unpack it"),
+        ({}, "no table and no layer"),
+        ({"t.xlsx": "x"}, "no table and no layer: t.xlsx"),
+        (None, "cannot be opened.*copy it again"),
+    ],
+)
+def test_a_zip_without_one_table_is_refused_with_its_files(tmp_path, files, says):
+    if files is None:
+        (tmp_path / "a.zip").write_bytes(b"PK but not")
+    else:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+
+    with pytest.raises(InputError, match=says):
+        read_table(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_cut_gz_is_refused(tmp_path, share):
+    packed = gzip.compress(FRAME.to_csv(index=False).encode() * 50)
+    (tmp_path / "a.csv.gz").write_bytes(packed[: int(share * len(packed))])
+
+    with pytest.raises(InputError, match=r"cannot be read.*Remedy: copy it again"):
+        read_table(tmp_path / "a.csv.gz")

@@ -3,14 +3,25 @@ import re
 import shutil
 import sqlite3
 import struct
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
+import pyproj
 import pytest
-from shapely.geometry import Point
+from shapely.geometry import (
+    GeometryCollection,
+    LineString,
+    MultiLineString,
+    MultiPoint,
+    MultiPolygon,
+    Point,
+    Polygon,
+    box,
+)
 
 from orecast.config import Vectors
 from orecast.errors import InputError
@@ -225,3 +236,217 @@ def _points(path, **options):
     region = Region(gpd.GeoSeries(crs=CRS).crs, everywhere)
     vectors = Vectors(path=path, **options)
     return read_layer(vectors, "point", "faults", "the faults", region, Findings())
+
+
+LINE = LineString([(500_000, 4_500_000), (501_000, 4_502_000)])
+SQUARE = box(500_000, 4_500_000, 502_000, 4_503_000)
+SPIKED = Polygon(
+    [
+        *((500_000, 4_500_000), (502_000, 4_500_000), (502_000, 4_502_000), (503_000, 4_503_000)),
+        *((502_000, 4_502_000), (500_000, 4_502_000)),
+    ]
+)
+
+
+def written(path, geometries, crs=CRS):
+    names = [f"unit {k % 3}" for k in range(len(geometries))]
+    frame = gpd.GeoDataFrame({"unit": names}, geometry=geometries, crs=crs)
+    frame.to_file(path, layer="layer")
+    return path
+
+
+def layer_of(path, shape, **options):
+    findings = Findings()
+    region = Region(pyproj.CRS(CRS), Bounds(499_000, 4_499_000, 510_000, 4_510_000))
+    frame = read_layer(Vectors(path=path, **options), shape, "geology", "these", region, findings)
+    return frame, findings
+
+
+@pytest.mark.parametrize(
+    ("stray", "kind"),
+    [
+        ([LINE], "1 LineString"),
+        ([Point(501_000, 4_501_000)] * 2, "2 Point"),
+        ([MultiLineString([LINE])], "1 MultiLineString"),
+        ([GeometryCollection([LINE, Point(501_000, 4_501_000)])], "1 GeometryCollection"),
+        ([MultiPoint([(501_000, 4_501_000)]), LINE], "1 LineString"),
+    ],
+)
+def test_polygons_are_kept_and_stray_geometries_counted(tmp_path, stray, kind):
+    path = written(tmp_path / "rocks.gpkg", [SQUARE, SQUARE, *stray])
+
+    frame, findings = layer_of(path, "polygon")
+
+    assert len(frame) == 2
+    (finding,) = findings.of("other-geometries")
+    assert kind in finding.what
+    assert finding.data["features"] == [3 + k for k in range(len(stray))]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        SPIKED,
+        GeometryCollection([SQUARE, LINE]),
+        GeometryCollection([MultiPolygon([SQUARE]), Point(0, 0)]),
+        GeometryCollection([GeometryCollection([SQUARE]), LINE]),
+        Polygon([(500_000, 4_500_000), (502_000, 4_502_000), (502_000, 4_500_000),
+                 (500_000, 4_502_000)]),
+    ],
+)  # fmt: skip
+def test_the_polygon_part_of_a_collection_or_a_repair_is_kept(tmp_path, odd):
+    path = written(tmp_path / "rocks.gpkg", [SQUARE, odd])
+
+    frame, findings = layer_of(path, "polygon")
+
+    assert len(frame) == 2
+    assert set(frame.geom_type) <= {"Polygon", "MultiPolygon"}
+    assert frame.geometry.is_valid.all()
+    assert (frame.area > 0).all()
+    assert not findings.of("other-geometries")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "stray"),
+    [
+        (".gpkg", [SQUARE, None]),
+        (".geojson", [SQUARE, None]),
+        (".gml", []),
+        (".fgb", [LineString([(501_000, 4_500_000, 0), (500_000, 4_502_000, 7)])]),
+        (".gdb", []),
+    ],
+)
+def test_lines_in_three_dimensions_beside_others(tmp_path, suffix, stray):
+    up = LineString([(500_000, 4_500_000, 12), (501_000, 4_502_000, 700)])
+    path = written(tmp_path / f"faults{suffix}", [up, up, *stray])
+
+    frame, findings = layer_of(path, "line", crs=CRS if suffix == ".geojson" else None)
+
+    assert len(frame) == 3 if suffix == ".fgb" else 2
+    assert not frame.geometry.has_z.any()
+    assert len(findings.of("other-geometries")) == (SQUARE in stray)
+    assert len(findings.of("no-geometry")) == (None in stray)
+
+
+@pytest.mark.parametrize(
+    ("wkt", "shape"),
+    [
+        ("CIRCULARSTRING (500000 4500000, 501000 4501000, 502000 4500000)", "line"),
+        ("COMPOUNDCURVE ((500000 4500000, 501000 4500000), CIRCULARSTRING (501000 4500000, "
+         "502000 4501000, 503000 4500000))", "line"),
+        ("MULTICURVE ((500000 4500000, 501000 4500000))", "line"),
+        ("CURVEPOLYGON (CIRCULARSTRING (500000 4500000, 502000 4500000, 500000 4500000))",
+         "polygon"),
+        ("MULTISURFACE (((500000 4500000, 501000 4500000, 501000 4501000, 500000 4500000)))",
+         "polygon"),
+    ],
+)  # fmt: skip
+def test_curves_are_read_as_lines_and_polygons(tmp_path, wkt, shape):
+    (tmp_path / "curve.csv").write_text(f'unit,WKT\nA,"{wkt}"\nB,"{wkt}"\n')
+    (tmp_path / "curve.vrt").write_text(
+        "<OGRVRTDataSource><OGRVRTLayer name='curve'><SrcDataSource relativeToVRT='1'>curve.csv"
+        "</SrcDataSource><GeometryType>wkbUnknown</GeometryType><LayerSRS>EPSG:32645</LayerSRS>"
+        "<GeometryField encoding='WKT' field='WKT'/></OGRVRTLayer></OGRVRTDataSource>"
+    )
+
+    frame, _ = layer_of(tmp_path / "curve.vrt", shape)
+
+    assert len(frame) == 2
+
+
+@pytest.mark.parametrize(
+    ("geometries", "section"),
+    [
+        ([LINE, LINE, LINE, SQUARE], "faults"),
+        ([LINE, LINE, None, Point(0, 0)], "faults"),
+        ([SQUARE, SQUARE, SQUARE, LINE], "geology"),
+        ([SQUARE, SQUARE, GeometryCollection([SQUARE, LINE]), None], "geology"),
+        ([MultiPolygon([SQUARE]), SQUARE, SQUARE, Point(0, 0), LINE], "geology"),
+    ],
+)
+def test_init_takes_the_majority_of_a_mixed_layer(tmp_path, geometries, section):
+    written(tmp_path / "mapped.gpkg", geometries)
+    table(tmp_path)
+
+    content, notes = propose([tmp_path], tmp_path)
+
+    assert content[section]["path"] == "mapped.gpkg"
+    assert (
+        any("ignored 1" in note or "ignored 2" in note for note in notes) or None not in geometries
+    )
+
+
+def table(folder, name="samples.csv"):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        rng.lognormal(2, 1, (30, 4)).round(2), columns=["Cu_ppm", "Zn_ppm", "Pb_ppm", "As_ppm"]
+    )
+    frame.insert(0, "Easting", 500_000 + 9000 * rng.random(30).round(3))
+    frame.insert(1, "Northing", 4_500_000 + 9000 * rng.random(30).round(3))
+    frame.to_csv(folder / name, index=False)
+    return frame
+
+
+@pytest.mark.parametrize("damage", ["cut.shp", "cut.gpkg", "cut.geojson", "image.tif", "cut.tif"])
+def test_init_goes_on_without_a_file_that_cannot_be_used(district, damage):
+    folder = district.folder
+    table(folder)
+    path = folder / damage
+    if damage.endswith(".tif"):
+        district.raster(damage, values=np.ones((3, 20, 20))[: 3 if damage == "image.tif" else 1])
+        if damage == "cut.tif":
+            path.write_bytes(path.read_bytes()[:300])
+    else:
+        written(path, [LINE, LINE])
+        path.write_bytes(path.read_bytes()[:60])
+
+    content, notes = propose([folder], folder)
+
+    assert set(content) == {"samples"}
+    assert len([note for note in notes if note.startswith(f"{damage}: ignored")]) == 1
+
+
+def test_a_geodatabase_is_one_file_for_init(tmp_path):
+    table(tmp_path)
+    written(tmp_path / "survey.gdb", [LINE, LINE, SQUARE])
+
+    content, _ = propose([tmp_path], tmp_path)
+
+    assert content["faults"]["path"] == "survey.gdb"
+
+
+def test_shapes_in_three_dimensions_that_gdal_cannot_mix_are_refused_with_a_remedy(tmp_path):
+    up = LineString([(500_000, 4_500_000, 12), (501_000, 4_502_000, 700)])
+    path = written(tmp_path / "faults.gml", [up, SQUARE])
+
+    with pytest.raises(InputError, match=r"kind of geometry.*Remedy: save it as GeoPackage"):
+        read_frame(path, None)
+
+
+@pytest.mark.parametrize("name", ["f.shp", "f.gpkg", "f.geojson", "f.fgb", "Störungen/f.shp"])
+def test_a_layer_in_a_zip_is_read(tmp_path, name):
+    inside = tmp_path / "unpacked" / name
+    inside.parent.mkdir(parents=True)
+    written(inside, [LINE, LINE, LINE])
+    (inside.parent / "readme.txt").write_text("fault lines of the north")
+    packed = shutil.make_archive(str(tmp_path / "faults 2024"), "zip", tmp_path / "unpacked")
+
+    assert len(read_frame(Path(packed), None)) == 3
+
+    shutil.rmtree(tmp_path / "unpacked")
+    table(tmp_path)
+    content, _ = propose([tmp_path], tmp_path)
+    assert content["faults"]["path"] == "faults 2024.zip"
+
+
+def test_a_zip_of_several_layers_is_left_out_by_init_with_what_to_do(tmp_path):
+    table(tmp_path)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a.gpkg", b"x")
+        archive.writestr("b.gpkg", b"x")
+
+    _, notes = propose([tmp_path], tmp_path)
+
+    (note,) = [note for note in notes if note.startswith("all.zip")]
+    assert "a.gpkg, b.gpkg" in note
+    assert "unpack it" in note

@@ -182,6 +182,8 @@ class Gridded(Section):
     """Unit of an element, by symbol; ppm, and % for oxides, when left out."""
     ignore: list[str] = []
     """Rasters to ignore, by file name without suffix."""
+    nodata: list[float] | None = None
+    """Values without data that the files do not declare, such as [-9999]; found when left out."""
     reach: Length | None = None
     """Search radius in metres with which the rasters were interpolated; two cells when left out."""
 
@@ -252,6 +254,10 @@ class Layer(Section):
     """Name of the layer; the file name without suffix when left out."""
     crs: str | None = None
     """CRS, if the file has none."""
+    band: Annotated[int, Field(ge=1)] | None = None
+    """Number of the band to read, from 1, if the file has several."""
+    nodata: list[float] | None = None
+    """Values without data that the file does not declare, such as [-9999]; found when left out."""
     align: Align = "crs"
     """Place it by the position in its header or, if that is wrong, by "pixels"."""
     categories: bool = False
@@ -498,6 +504,8 @@ class Targets(Section):
     """Fewest cells of a target."""
     most: Annotated[int, Field(ge=1)] = 50
     """Most targets."""
+    extrapolated: bool = False
+    """Also draw targets where a gridded survey's rasters are extrapolated beyond their samples."""
     tiles: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     """Also write tiles.gpkg, the map by numbered tiles (down, across), such as [12, 12]."""
 

@@ -171,6 +171,7 @@ class Survey:
     rasters: tuple[Raster, ...] = field(default=())  # supporting layers, each on its own grid
     rows: int | None = None  # rows in the samples file, before any was left out or averaged
     zeros: NDArray[np.bool_] | None = None  # (n, n_elements); None if there are no zeros
+    extrapolated: NDArray[np.bool_] | None = None  # cells of ``gridded``, (rows, columns)
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -195,6 +195,7 @@ def _marked_cells(
         setting,
         region,
         findings,
+        nodata=(),  # the marks of a raster of labels may be 255 or -9999
     )
     marked = raster.values == np.float32(section.value)
     at = np.argwhere(marked)

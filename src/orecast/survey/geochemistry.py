@@ -28,6 +28,7 @@ from orecast.survey.concentrations import lowest_seen, read_concentrations
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.duplicates import SharedPlaces, average, places, precision
 from orecast.survey.elements import Header, parse_headers
+from orecast.survey.extrapolation import report_extrapolated
 from orecast.survey.points import read_points, without_crowds
 from orecast.survey.projection import (
     check_projected,
@@ -56,7 +57,8 @@ class Geochemistry:
     """Concentrations ``values`` ``(n_places, n_elements)`` in the file's units, and their places.
 
     ``extent`` and ``spacing`` (the side of the square that one sample represents) are in metres.
-    A table gives ``samples`` and ``rows`` (its number of rows), rasters give ``grid``.
+    A table gives ``samples`` and ``rows`` (its number of rows), rasters give ``grid`` and, if there
+    are any, the cells ``extrapolated`` beyond the samples.
     """
 
     crs: CRS
@@ -69,6 +71,7 @@ class Geochemistry:
     grid: Grid | None = None
     spacing: float = 0.0
     rows: int | None = None
+    extrapolated: Bools | None = None
 
 
 def read_geochemistry(config: Config, findings: Findings) -> Geochemistry:
@@ -242,7 +245,9 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     grid: Grid | None = None
     elements, columns, below = [], [], []
     for path, header in headers.items():
-        raster = read_raster(path, crs=None, setting="gridded.crs")
+        raster = read_raster(
+            path, crs=None, setting="gridded", findings=findings, nodata=gridded.nodata
+        )
         if grid is None:
             grid = raster.grid
             _require_projected(grid, crs, path)
@@ -264,7 +269,11 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     check_totals(elements, values, where, "cells", findings)
     censored = np.column_stack(below)  # all are zeros: a raster has no other limit
     bounds = grid.bounds
-    return Geochemistry(grid.crs, tuple(elements), values, censored, censored, bounds, grid=grid)
+    return Geochemistry(
+        *(grid.crs, tuple(elements), values, censored, censored, bounds),
+        grid=grid,
+        extrapolated=report_extrapolated(values, grid, where, findings),
+    )
 
 
 def _headers(paths: list[Path], gridded: Gridded, findings: Findings) -> dict[Path, Header]:

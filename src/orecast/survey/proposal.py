@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orecast.config import Samples, path_text
-from orecast.errors import InputError
+from orecast.errors import InputError, OrecastError
 from orecast.grid import Bounds
 from orecast.run import holds_run
 from orecast.survey.analytes import element
@@ -29,6 +29,7 @@ from orecast.survey.elements import (
     is_possible,
     parse_headers,
 )
+from orecast.survey.packed import PACKED, require_one_inside, suffix_of
 from orecast.survey.points import (
     Place,
     position_columns,
@@ -36,7 +37,7 @@ from orecast.survey.points import (
     propose_places,
     table_pairs,
 )
-from orecast.survey.projection import is_unknown, local_grid
+from orecast.survey.projection import file_crs
 from orecast.survey.rasters import is_raster, place_of, read_values
 from orecast.survey.tables import (
     TABLES,
@@ -46,7 +47,15 @@ from orecast.survey.tables import (
     require_utf8,
     sheets,
 )
-from orecast.survey.vectors import VECTORS, bounds_of, gdal_leaves_nothing, is_vector, read_frame
+from orecast.survey.vectors import (
+    VECTORS,
+    bounds_of,
+    gdal_leaves_nothing,
+    is_vector,
+    of_shape,
+    read_frame,
+    shape_of,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -80,6 +89,11 @@ class Draft:
         relative = Path(os.path.relpath(path.resolve(), self.folder.resolve()))
         require_utf8(relative)
         return path_text(relative)
+
+    def leave_out(self, path: Path, error: OrecastError) -> None:
+        """Note that a file which cannot be used is not needed for the configuration."""
+        remedy = f" To use it: {error.remedy}" if error.remedy else ""
+        self.notes.append(f"{path.name}: ignored; {error.what}.{remedy}")
 
     def take(self, key: str, path: Path, content: dict[str, Any], why: str) -> None:
         """Use a file for a section of the configuration, unless another file is used already."""
@@ -136,7 +150,7 @@ def _propose_gridded(
     full: dict[Path, int] = {}  # number of cells with a value
     medians, undetected, ignore = {}, {}, {}
     for path, header in elements.items():
-        values = read_values(path)
+        values = read_values(path, Findings())
         full[path] = int((~np.isnan(values)).sum())
         found = values[values > 0]
         if not len(found):
@@ -178,7 +192,13 @@ def _propose_raster(path: Path, draft: Draft) -> None:
     if _COORDINATE.search(path.stem) or _COORDINATE.search(path.parent.name):
         draft.notes.append(f"{path.name}: ignored; it has coordinates")
         return
-    values, place = read_values(path), place_of(path)
+    findings = Findings()
+    try:
+        values, place = read_values(path, findings), place_of(path)
+    except OrecastError as error:
+        draft.leave_out(path, error)
+        return
+    draft.notes += [f"{path.name}: {f.what}" for f in findings]
     if place is None:
         draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
     else:
@@ -197,7 +217,7 @@ def _propose_raster(path: Path, draft: Draft) -> None:
 
 
 _COMMODITY = r"commod|矿种|metal|element|mineral|ore_?type|style|type"
-_KINDS = tuple(dict.fromkeys((*TABLES, *VECTORS, ".tif", ".tiff", ".asc")))
+_KINDS = tuple(dict.fromkeys((*TABLES, *VECTORS, *PACKED, ".tif", ".tiff", ".asc")))
 _MOST_KINDS, _MOST_UNITS = 30, 60
 _AREA = re.compile(r"area|boundary|aoi|outline|extent|border|region", re.I)
 _UNIT = r"rock_?class|rock_?type|lith|unit|class|formation|rock|geol|name|code|age"
@@ -226,8 +246,16 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
         _propose_vectors(path, draft)
     tables: list[tuple[InputTable, dict[str, Any]]] = []
     for path in files:
-        if path.suffix.lower() in TABLES and path not in vectors:
-            tables += _tables(path, draft)
+        if suffix_of(path) in TABLES and path not in vectors:
+            try:
+                tables += _tables(path, draft)
+            except InputError as error:
+                draft.leave_out(path, error)
+        elif suffix_of(path) in PACKED:
+            try:
+                require_one_inside(path)
+            except InputError as error:
+                draft.leave_out(path, error)
         elif not is_raster(path) and path not in vectors:
             draft.notes.append(f"{path.name}: ignored; this kind of file cannot be read")
     places = propose_places([table for table, _ in tables], draft.places)
@@ -242,7 +270,7 @@ def _files(paths: Collection[Path]) -> list[Path]:
     """The given files, and those in the given folders, except folders of runs."""
     files: list[Path] = []
     for path in paths:
-        if os.path.isdir(path):
+        if os.path.isdir(path) and path.suffix.lower() != ".gdb":
             files += sorted(_files_in(path))
         else:
             require_place(path)
@@ -263,6 +291,8 @@ def _files_in(top: Path) -> Iterator[Path]:
         if holds_run(Path(folder)):
             inside.clear()
             continue
+        yield from (Path(folder, name) for name in inside if name.lower().endswith(".gdb"))
+        inside[:] = [name for name in inside if not name.lower().endswith(".gdb")]
         for path in (Path(folder, name) for name in names):
             suffix = path.suffix.lower()
             if suffix in _KINDS and (suffix != ".json" or _may_be_geojson(path)):
@@ -402,30 +432,35 @@ def _sparse(table: InputTable, choice: ColumnChoice, place: dict[str, Any]) -> d
 
 def _propose_vectors(path: Path, draft: Draft) -> None:
     for layer in _layers(path):
-        frame = read_frame(path, layer)
-        place: dict[str, Any] = {} if layer is None else {"layer": layer}
-        if frame.crs is not None and frame.crs.is_engineering and not is_unknown(frame.crs):
-            draft.notes.append(f"{path.name}: left out; {local_grid(frame.crs)}")
+        try:
+            frame = read_frame(path, layer)
+            if frame.crs is not None and frame.crs.is_engineering:
+                file_crs(frame.crs, None, str(path), "crs")
+        except InputError as error:
+            draft.leave_out(path, error)
             continue
+        place: dict[str, Any] = {} if layer is None else {"layer": layer}
         if frame.crs is None:
             draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
         else:
             draft.places.append((frame.crs, bounds_of(frame), path.name))
         label = f"{path.stem} {layer or ''}"
-        kinds = {str(t).removeprefix("Multi") for t in frame.geom_type.dropna().unique()}
-        if kinds == {"Point"}:
+        shape = shape_of(frame)
+        assert shape is not None  # read_frame refuses a layer without a geometry
+        findings = Findings()
+        frame = of_shape(frame, shape, path.name, findings)
+        draft.notes += [f"{path.name}: {f.what}" for f in findings]
+        if shape == "point":
             table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
             _propose_table(table, place, draft)
-        elif kinds <= {"LineString", "LinearRing"}:
+        elif shape == "line":
             draft.take("faults", path, place, f"{len(frame)} lines")
-        elif kinds == {"Polygon"}:
-            _propose_polygons(path, frame, place, label, draft)
         else:
-            draft.notes.append(f"{path.name}: ignored; it mixes {', '.join(sorted(kinds))}")
+            _propose_polygons(path, frame, place, label, draft)
 
 
 def _layers(path: Path) -> list[str | None]:
-    if path.suffix.lower() != ".gpkg":
+    if path.suffix.lower() not in (".gpkg", ".gdb"):
         return [None]
     import pyogrio
 

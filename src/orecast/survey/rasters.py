@@ -1,10 +1,10 @@
-"""Read rasters, one band on a north-up grid with a CRS (others are refused); write GeoTIFFs."""
+"""Read one band of a raster as a north-up grid with a CRS; write GeoTIFFs."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,9 +13,9 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from orecast.capacity import require_memory
-from orecast.errors import AlignmentError, InputError
+from orecast.errors import AlignmentError, ConfigError, InputError
 from orecast.grid import Bounds, Grid
-from orecast.survey.data import Findings, Raster, Region
+from orecast.survey.data import Findings, Raster, Region, listed
 from orecast.survey.projection import bounds_in, file_crs
 from orecast.survey.tables import in_short, require_file, require_utf8
 from orecast.survey.vectors import require_overlap
@@ -30,6 +30,14 @@ _OVERLAP_SHARE = 0.5
 # Bytes per cell: value and mask, twice while nodata is filled; concentration (float64) and its
 # censored flag, twice (alone and in the table of all elements).
 _A_CELL, _A_CONCENTRATION = 14, 18
+# Numbers that programs write where a raster has no value. A magnitude above _MOST is never a value.
+_VOIDS = (
+    *(-999.0, 999.0, -9999.0, 9999.0, -99999.0, 99999.0, -999999.0, 999999.0),
+    *(-32768.0, -32767.0, 32767.0, -2147483648.0, -2147483647.0, 2147483647.0),
+)
+_VOIDS_UNSIGNED = {"uint8": 255.0, "uint16": 65535.0, "uint32": 4294967295.0}
+_MOST = 1e30
+_ISOLATED, _FREQUENT = 0.25, 0.01  # of the range of the other values; of the cells with a value
 
 
 def is_raster(path: Path) -> bool:
@@ -37,26 +45,53 @@ def is_raster(path: Path) -> bool:
     return path.suffix.lower() in RASTERS
 
 
-def read_raster(path: Path, *, name: str | None = None, crs: str | None, setting: str) -> Raster:
-    """Read a raster of one band; nodata becomes NaN, values float32.
+def read_raster(
+    path: Path,
+    *,
+    name: str | None = None,
+    crs: str | None,
+    setting: str,
+    findings: Findings,
+    band: int | None = None,
+    nodata: Sequence[float] | None = None,
+) -> Raster:
+    """Read one band of a raster as float32; cells without a value become NaN.
 
-    Raises InputError for a missing or broken file, several bands, no CRS, infinite values, and
-    AlignmentError for a rotated transform.
+    Scale and offset are applied. ``nodata`` are further values that mark cells without data; by
+    default the known codes are used where they lie apart from all other values. A raster with its
+    first row in the south, or its first column in the east, is turned. Each such step is a finding.
+
+    Raises InputError for a missing or broken file, complex or infinite values, no CRS, or several
+    bands without ``band``, and AlignmentError for a rotated transform.
     """
-    values, own, transform = _opened(path)
-    known = file_crs(own, crs, str(path), setting)
+    values, own, transform = _opened(path, findings, band, nodata, setting)
+    known = file_crs(own, crs, str(path), f"{setting}.crs")
+    values, transform = _north_up(values, transform, str(path), findings)
     return Raster(name or path.stem, _grid(path, known, transform, values.shape), values, str(path))
 
 
-def read_values(path: Path) -> NDArray[np.float32]:
+def read_values(
+    path: Path,
+    findings: Findings,
+    band: int | None = None,
+    nodata: Sequence[float] | None = None,
+    setting: str = "",
+) -> NDArray[np.float32]:
     """Read a raster's band ``(rows, columns)`` and ignore its georeference."""
-    return _opened(path)[0]
+    return _opened(path, findings, band, nodata, setting)[0]
 
 
 def place_of(path: Path) -> tuple[CRS, Bounds] | None:
-    """The CRS and extent in a raster's header; None without a CRS."""
-    values, crs, transform = _opened(path)
-    return None if crs is None else (crs, _grid(path, crs, transform, values.shape).bounds)
+    """The CRS and extent in a raster's header; None without a CRS.
+
+    Raises AlignmentError for a rotated transform.
+    """
+    values, crs, transform = _opened(path, Findings(), None, (), "")
+    if crs is None:
+        return None
+    crs = file_crs(crs, None, str(path), "layers.crs")
+    values, transform = _north_up(values, transform, str(path), Findings())
+    return crs, _grid(path, crs, transform, values.shape).bounds
 
 
 def read_placed(
@@ -67,6 +102,9 @@ def read_placed(
     setting: str,
     region: Region,
     findings: Findings,
+    *,
+    band: int | None = None,
+    nodata: Sequence[float] | None = None,
 ) -> Raster:
     """Read a supporting layer or marked cells by the position in the header, or by "pixels".
 
@@ -75,10 +113,13 @@ def read_placed(
     """
     where = str(path) if name is None else f"{path}, layer {name}"
     if align == "pixels":
-        values = on_pixels(read_values(path), region.grid, where, findings)
+        values = read_values(path, findings, band, nodata, setting)
+        values = on_pixels(values, region.grid, where, findings)
         assert region.grid is not None  # on_pixels refused otherwise
         return Raster(name or path.stem, region.grid, values, str(path))
-    raster = read_raster(path, name=name, crs=crs, setting=f"{setting}.crs")
+    raster = read_raster(
+        path, name=name, crs=crs, setting=setting, findings=findings, band=band, nodata=nodata
+    )
     require_registered(raster.grid, region.grid, where, f"{setting}.align")
     theirs = bounds_in(raster.grid.bounds, raster.grid.crs, region.crs)
     what = f"the cells of {setting}"
@@ -235,23 +276,34 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(str(n) for n in shape)
 
 
-def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
+def _opened(
+    path: Path,
+    findings: Findings,
+    band: int | None,
+    nodata: Sequence[float] | None,
+    setting: str,
+) -> tuple[NDArray[np.float32], CRS | None, Affine]:
     import rasterio
     from pyproj import CRS
     from pyproj.exceptions import CRSError
+    from rasterio.enums import ColorInterp
     from rasterio.errors import RasterioError
 
     require_file(path)
     require_utf8(path)
+    number = band or 1
     try:
         with rasterio.open(path) as source:
-            bands = source.count
-            kind = source.dtypes[0] if bands == 1 else ""
+            kinds, titles = source.dtypes, source.descriptions
+            if source.count == 2 and source.colorinterp[1] == ColorInterp.alpha:
+                kinds, titles = kinds[:1], titles[:1]  # the second band is a mask of the first
             own = CRS.from_wkt(source.crs.to_wkt()) if source.crs else None
             transform = source.transform
             require_held(path, source.shape, abs(transform.a))
-            if bands == 1:
-                masked = source.read(1, masked=True)
+            scale, offset = (part[number - 1 :] for part in (source.scales, source.offsets))
+            readable = number <= len(kinds) and not kinds[number - 1].startswith("complex")
+            if readable and (band is not None or len(kinds) == 1):
+                masked = source.read(number, masked=True)
     except (RasterioError, CRSError, OSError) as error:
         why = in_short(error.__cause__ or error)
         raise InputError(
@@ -259,19 +311,17 @@ def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
             where=str(path),
             remedy="export it again as GeoTIFF",
         ) from None
-    if bands != 1:
-        raise InputError(
-            f"the raster has {bands} bands; one is needed",
-            where=str(path),
-            remedy="save each band to its own file",
-        )
-    if kind.startswith("complex"):
+    _require_band(path, band, titles, setting)
+    if not readable:
         raise InputError(
             "the raster has complex numbers",
             where=str(path),
             remedy="save their real part or amplitude",
         )
-    values = masked.astype(np.float32).filled(np.nan)
+    kind = kinds[number - 1]
+    missing = np.ma.getmaskarray(masked) | _voids(masked, kind, nodata, path, setting, findings)
+    values = _scaled(masked.data, scale[0], offset[0], path, findings)
+    values[missing] = np.nan
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         row, column = infinite[0]
@@ -281,6 +331,157 @@ def _opened(path: Path) -> tuple[NDArray[np.float32], CRS | None, Affine]:
             remedy="set them to nodata",
         )
     return values, own, transform
+
+
+def _require_band(path: Path, band: int | None, titles: Sequence[str | None], setting: str) -> None:
+    """Refuse several bands without a choice, and a band that is not there."""
+    bands = [f"{k} ({title})" if title else str(k) for k, title in enumerate(titles, 1)]
+    if band is None and len(bands) > 1:
+        layer = setting.startswith("layers")
+        raise InputError(
+            f"the raster has {len(bands)} bands; one is needed. The bands: {listed(bands)}",
+            where=str(path),
+            remedy=f"set {setting}.band to the number of one band, such as band = 1"
+            if layer
+            else "save each band to its own file; or, for a supporting layer, add [[layers]] with "
+            f'path = "{path.name}" and band = 1',
+        )
+    if band is not None and band > len(bands):
+        raise ConfigError(
+            f"there is no band {band}; the bands are {listed(bands)}",
+            where=f"{setting}.band, {path}",
+            remedy="set it to one of these numbers",
+        )
+
+
+def _voids(
+    masked: np.ma.MaskedArray[Any, Any],
+    kind: str,
+    nodata: Sequence[float] | None,
+    path: Path,
+    setting: str,
+    findings: Findings,
+) -> NDArray[np.bool_]:
+    """Cells with a value that marks missing data but is not declared in the header.
+
+    ``nodata`` are these values. Without it, a known code is taken as void if it lies farther from
+    all other values than a quarter of their range, and is in two cells (the largest whole number of
+    an unsigned type: in 1 % of the cells).
+    """
+    data, seen = masked.data, ~np.ma.getmaskarray(masked)
+    if data.dtype.kind == "f":
+        seen &= ~np.isnan(data)
+    found = np.zeros(data.shape, dtype=bool)
+    if nodata is not None:
+        for code in nodata:
+            found |= _equal(data, code)
+        return np.asarray(found & seen)
+    huge = seen & (np.abs(data) >= _MOST) & np.isfinite(data) if data.dtype.kind == "f" else found
+    unsigned = _VOIDS_UNSIGNED.get(kind)
+    codes = _VOIDS if unsigned is None else (*_VOIDS, unsigned)
+    at = {code: cells for code in codes if (cells := seen & _equal(data, code)).any()}
+    others = data[seen & ~huge & ~np.logical_or.reduce([found, *at.values()])]
+    taken: dict[float, int] = {}
+    like: dict[float, int] = {}
+    total = max(1, int(seen.sum()))
+    for code, cells in at.items():
+        n = int(cells.sum())
+        often = n >= _FREQUENT * total
+        if not len(others):
+            continue
+        low, high = float(others.min()), float(others.max())
+        gap, width = max(low - code, code - high), high - low
+        apart = gap > _ISOLATED * width and (code < 0 or width > 0)
+        if apart and (often if code == unsigned else n > 1):
+            found |= cells
+            taken[code] = n
+        elif gap > 0 and (apart or often):
+            like[code] = n
+    if huge.any():
+        found |= huge
+        taken[float(data[huge][0])] = int(huge.sum())
+    key = setting if setting.startswith(("layers", "gridded")) else ""
+    if taken:
+        smallest = min(map(abs, taken))
+        findings.warning(
+            "undeclared-void",
+            str(path),
+            f"{_counted(taken)} is not declared as nodata in the header, and lies far from all "
+            "other values; these cells are read as cells without a value",
+            f"if these are true values, set {key}.nodata = []" if key and smallest < _MOST else "",
+            cells={f"{code:g}": n for code, n in taken.items()},
+        )
+    if like:
+        findings.warning(
+            "void-like-value",
+            str(path),
+            f"{_counted(like)} may mark cells without a value; it is used as a value",
+            f"if it marks missing data, set {key}.nodata = "
+            f"[{', '.join(f'{code:g}' for code in like)}]"
+            if key
+            else "if it marks missing data, declare it as nodata in the file",
+            cells={f"{code:g}": n for code, n in like.items()},
+        )
+    return found
+
+
+def _equal(data: NDArray[Any], code: float) -> NDArray[np.bool_]:
+    """Cells that hold a code, with the tolerance of single precision."""
+    if data.dtype.kind == "f":
+        return np.asarray(np.abs(data - code) <= 1e-6 * abs(code))
+    return np.asarray(data == code)
+
+
+def _counted(codes: Mapping[float, int]) -> str:
+    return ", ".join(f"the value {code:.7g} ({n:,} cells)" for code, n in codes.items())
+
+
+def _scaled(
+    data: NDArray[Any], scale: float, offset: float, path: Path, findings: Findings
+) -> NDArray[np.float32]:
+    """Values times the scale plus the offset of the header."""
+    if scale == 1 and offset == 0:
+        with np.errstate(over="ignore"):
+            return data.astype(np.float32)
+    if scale == 0 or not np.isfinite([scale, offset]).all():
+        raise InputError(
+            f"the header gives a scale of {scale:g} and an offset of {offset:g}",
+            where=str(path),
+            remedy="correct the scale and the offset of the file",
+        )
+    findings.info(
+        "scaled-raster",
+        str(path),
+        f"values are the stored numbers times {scale:g}, plus {offset:g}: scale and offset of the "
+        "header",
+        scale=scale,
+        offset=offset,
+    )
+    return (data.astype(np.float64) * scale + offset).astype(np.float32)
+
+
+def _north_up(
+    values: NDArray[np.float32], transform: Affine, where: str, findings: Findings
+) -> tuple[NDArray[np.float32], Affine]:
+    """Values with the first row in the north and the first column in the west, as a map is."""
+    t, (rows, columns) = transform, values.shape
+    if t.is_identity:
+        raise AlignmentError(
+            "the header gives no position of the cells",
+            where=where,
+            remedy="georeference it (QGIS: Layer > Georeferencer), or copy the world file that "
+            "belongs to it, such as .tfw, into its folder",
+        )
+    if t.b != 0 or t.d != 0:
+        return values, transform  # rotated: the grid refuses it
+    if t.e > 0:
+        values, t = values[::-1], Affine(t.a, 0, t.c, 0, -t.e, t.f + rows * t.e)
+    if t.a < 0:
+        values, t = values[:, ::-1], Affine(-t.a, 0, t.c + columns * t.a, 0, t.e, t.f)
+    if t != transform:
+        edge = "row is in the south" if transform.e > 0 else "column is in the east"
+        findings.info("turned-raster", where, f"its first {edge}; it is turned to north-up")
+    return np.ascontiguousarray(values), t
 
 
 def _grid(path: Path, crs: CRS, transform: Affine, shape: tuple[int, ...]) -> Grid:

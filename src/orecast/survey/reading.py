@@ -79,6 +79,7 @@ def read_survey(config: Config) -> Survey:
         rasters=_rasters(config, g, region, findings),
         rows=g.rows,
         zeros=g.zeros if g.zeros.any() else None,
+        extrapolated=g.extrapolated,
     )
 
 
@@ -140,7 +141,11 @@ def _rasters(
                 remedy="give one of them another name",
             )
         setting = f"layers[{number}]"
-        raster = read_placed(layer.path, name, layer.align, layer.crs, setting, region, findings)
+        raster = read_placed(
+            *(layer.path, name, layer.align, layer.crs, setting, region, findings),
+            band=layer.band,
+            nodata=layer.nodata,
+        )
         if np.isnan(raster.values).all():
             raise InputError(
                 "every cell is nodata",

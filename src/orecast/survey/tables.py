@@ -26,14 +26,16 @@ from orecast.errors import InputError, nearest, require_among
 from orecast.survey.data import listed
 from orecast.survey.elements import unit_named
 from orecast.survey.layout import Layout, delimiter_named, find_layout, is_number, width_of
+from orecast.survey.packed import contents, require_one_inside, suffix_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from openpyxl import Workbook
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".tab")
-WORKBOOK = (".xlsx", ".xlsm")
+WORKBOOK = (".xlsx", ".xlsm", ".xls", ".ods")
 TABLES = (*TEXT, *WORKBOOK, ".parquet")
+_ZIP, _OLE = b"PK", bytes.fromhex("d0cf11e0")  # first bytes of .xlsx and .ods, and of .xls
 
 _DELIMITERS = (",", ";", "\t", "|", " ")
 _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "blank"}
@@ -41,6 +43,14 @@ _DECIMAL_COMMA = re.compile(r"\s*[<>]?\s*[-+]?\d+,\d+\s*")
 _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
 _THOUSANDS = re.compile(r"\s*[<>]?\s*[-+]?[1-9]\d{0,2}(?:,\d{3})+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+# Unicode 15, table 3-7
+_UTF8_SEQUENCE = (
+    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
+    rb"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
+    rb"|\xf4[\x80-\x8f][\x80-\xbf]{2}"
+)
+_UTF8 = re.compile(_UTF8_SEQUENCE)
+_UTF8_OR_BYTE = re.compile(_UTF8_SEQUENCE + rb"|[\x80-\xff]")
 _HEAD_ROWS, _HEAD_CHARACTERS, _HEAD_LINES = 100, 200_000, 10
 _SHARE_OF_ROWS = 0.6  # that have the table's number of cells; the others are titles and footers
 _FEWEST_COLUMNS = 4  # of a table in which a line of text is no row
@@ -102,13 +112,18 @@ class InputTable:
 
 
 def read_table(path: Path, sheet: str | None = None) -> InputTable:
-    """Read CSV, TSV, any delimited text, Excel or Parquet; every row of the file that holds data.
+    """Read delimited text, Excel, OpenDocument or Parquet; every row of the file that holds data.
+
+    A text may be packed as ``.gz``, or alone in a ``.zip``.
 
     Raises InputError for a missing, empty or broken file, duplicated column names, or rows with
     more cells than the header.
     """
     require_file(path)
-    suffix = path.suffix.lower()
+    require_one_inside(path)
+    suffix = suffix_of(path)
+    if suffix == ".xls":
+        suffix = _kind_of_xls(path)
     if sheet is not None and suffix not in WORKBOOK:
         raise InputError(
             f"the configuration names the sheet or layer {sheet!r}, but this kind of file has none",
@@ -149,10 +164,21 @@ def sheets(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() not in WORKBOOK:
         return ()
     try:
-        with _opened(path) as book:
-            return tuple(sheet.title for sheet in book.worksheets)
+        return _sheet_names(path)
     except InputError:  # reading it later reports the error
         return ()
+
+
+def _sheet_names(path: Path) -> tuple[str, ...]:
+    if _has_parts(path):
+        with _opened(path) as book:
+            return tuple(sheet.title for sheet in book.worksheets)
+    if path.suffix.lower() == ".xls" and _kind_of_xls(path) == ".txt":
+        return ()
+    from python_calamine import CalamineWorkbook
+
+    with library_errors("the workbook cannot be opened", path, "save it as .xlsx or as CSV"):
+        return tuple(CalamineWorkbook.from_path(str(path)).sheet_names)
 
 
 def require_file(path: Path) -> None:
@@ -225,8 +251,9 @@ def decoded(raw: bytes) -> tuple[str, str]:
     """Decode a text file's bytes; return the text and the name of the encoding.
 
     A byte-order mark decides; then zero bytes mean UTF-16, or, where most bytes are zeros, UTF-32;
-    then valid UTF-8; then GB 18030 where the bytes above 127 come in pairs, as Chinese characters
-    do; then Windows-1252.
+    then UTF-8, if most of the bytes above 127 are valid in it (the others become Windows-1252);
+    then GB 18030 where these bytes come in pairs, as Chinese characters do; then Windows-1251 where
+    they form words, as Cyrillic letters do; then Windows-1252.
 
     >>> decoded("样品号,金".encode("gbk")), decoded("Au_µg/kg".encode("cp1252"))
     (('样品号,金', 'GB 18030'), ('Au_µg/kg', 'Windows-1252'))
@@ -235,8 +262,8 @@ def decoded(raw: bytes) -> tuple[str, str]:
         return raw.decode("utf-32"), "UTF-32"
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16"), "UTF-16"
-    if raw.startswith(b"\xef\xbb\xbf"):
-        return raw.decode("utf-8-sig"), "UTF-8"
+    if marked := raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
     head = raw[:4096]
     if head.count(0) > len(head) // 4:
         size = 4 if head.count(0) > len(head) * 5 // 8 else 2  # bytes of a character
@@ -246,13 +273,42 @@ def decoded(raw: bytes) -> tuple[str, str]:
         return raw.decode("utf-8"), "UTF-8"
     except UnicodeDecodeError:
         pass
+    if marked or len(_UTF8.findall(raw)) >= len(_HIGH_BYTES.findall(_UTF8.sub(b"", raw))):
+        return _UTF8_OR_BYTE.sub(_as_utf8, raw).decode("utf-8"), "UTF-8"
     runs = _HIGH_BYTES.findall(raw)
     if sum(len(run) % 2 == 0 for run in runs) > 0.8 * len(runs):
         try:
             return raw.decode("gb18030"), "GB 18030"
         except UnicodeDecodeError:
             pass
+    if sum(len(run) for run in runs if len(run) >= 3) > 0.7 * sum(map(len, runs)):
+        try:
+            return raw.decode("cp1251"), "Windows-1251"
+        except UnicodeDecodeError:
+            pass
     return raw.decode("cp1252"), "Windows-1252"
+
+
+def _as_utf8(found: re.Match[bytes]) -> bytes:
+    """A valid sequence as it is; another byte as the character that Windows-1252 has for it."""
+    return found[0] if len(found[0]) > 1 else found[0].decode("cp1252", "replace").encode()
+
+
+def _damaged_rows(raw: bytes, encoding: str) -> tuple[str, ...]:
+    """A remark that names the lines with bytes that are not UTF-8, in a file that is."""
+    if encoding != "UTF-8":
+        return ()
+    try:
+        raw.decode("utf-8")
+        return ()
+    except UnicodeDecodeError:
+        wrong = [m.start() for m in _UTF8_OR_BYTE.finditer(raw) if len(m[0]) == 1]
+    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == ord("\n"))
+    lines = np.unique(np.searchsorted(ends, wrong) + 1).tolist()
+    return (
+        f"{len(wrong)} byte(s) in row(s) {listed(lines)} are not UTF-8, as the rest of the file "
+        "is; they are read as Windows-1252: check the text there",
+    )
 
 
 def delimiter_of(text: str) -> str | None:
@@ -337,10 +393,11 @@ def _decimal_of_text(cells: Sequence[Any]) -> str:
 
 def _read_text(path: Path) -> InputTable:
     try:
-        text, encoding = decoded(path.read_bytes())
+        raw = contents(path)
+        text, encoding = decoded(raw)
     except UnicodeDecodeError:
         raise InputError(
-            "the file is not text in UTF-8, UTF-16, UTF-32, GB 18030 or Windows-1252",
+            "the file is not text in UTF-8, UTF-16, UTF-32, GB 18030, Windows-1251 or Windows-1252",
             where=str(path),
             remedy="save it again as CSV in UTF-8",
         ) from None
@@ -359,12 +416,13 @@ def _read_text(path: Path) -> InputTable:
     how = f"{encoding}, delimited by {_DELIMITER_NAMES[delimiter]}"
     if decimal == ",":
         how += ", decimal comma"
+    damaged = _damaged_rows(raw, encoding)
     rows = _head(beginning, delimiter)
     layout = find_layout(rows)
     names, remarks = column_names(rows[layout.header], layout.methods)
     frame = _delimited(path, text, delimiter, decimal, names, layout.data)
     frame, footer = _without_footer(frame)
-    table = InputTable(path, frame, decimal, how, remarks=(*remarks, *footer))
+    table = InputTable(path, frame, decimal, how, remarks=(*damaged, *remarks, *footer))
     return _described(table, layout, rows)
 
 
@@ -416,14 +474,30 @@ def _too_many_cells(path: Path, row: int, columns: int) -> InputError:
     )
 
 
+def _kind_of_xls(path: Path) -> str:
+    """What a file named .xls holds: programs write text and new workbooks under this name, too.
+
+    Raises InputError for a web page.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head.startswith(_OLE):
+        return ".xls"
+    if head.startswith(_ZIP):
+        return ".xlsx"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise InputError(
+            "the file is a web page or XML under the name of a workbook",
+            where=str(path),
+            remedy="open it in Excel or LibreOffice, and save it as .xlsx",
+        )
+    return ".txt"
+
+
 def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     import pandas as pd
 
-    with _opened(path) as book:
-        names = [s.title for s in book.worksheets]
-        if sheet is not None:
-            require_among(sheet, names, f"there is no sheet {sheet!r}", str(path), InputError)
-        rows, width = _filled_rows(book[sheet or names[0]], path)
+    names, rows, width = _sheet(path, sheet)
     several = tuple(names) if sheet is None and len(names) > 1 else ()
     if not rows:
         remedy = _choose_sheet(several or tuple(names))
@@ -451,24 +525,113 @@ def _read_workbook(path: Path, sheet: str | None) -> InputTable:
     return _described(table, layout, head)
 
 
+def _sheet(path: Path, sheet: str | None) -> tuple[list[str], dict[int, list[Any]], int]:
+    """Names of a workbook's sheets; the rows of one by number, and the number of columns."""
+    if not _has_parts(path):
+        return _old_sheet(path, sheet)
+    with _opened(path) as book:
+        names = [s.title for s in book.worksheets]
+        if sheet is not None:
+            require_among(sheet, names, f"there is no sheet {sheet!r}", str(path), InputError)
+        rows, width = _filled_rows(book[sheet or names[0]], path)
+    return names, rows, width
+
+
+def _has_parts(path: Path) -> bool:
+    """Whether a workbook is a new Excel file, which is a .zip of parts."""
+    suffix = path.suffix.lower()
+    return suffix != ".ods" and (suffix != ".xls" or _kind_of_xls(path) == ".xlsx")
+
+
+def _old_sheet(path: Path, sheet: str | None) -> tuple[list[str], dict[int, list[Any]], int]:
+    """The same for .xls and .ods; a blank cell is NaN, whole numbers are integers."""
+    from python_calamine import CalamineWorkbook
+
+    broken = "the workbook cannot be opened"
+    with library_errors(broken, path, "save it as .xlsx or as CSV"):
+        if path.suffix.lower() == ".ods":
+            _require_small(path)
+            _require_few_cells(path)
+        book = CalamineWorkbook.from_path(str(path))
+        names = list(book.sheet_names)
+        if sheet is not None:
+            require_among(sheet, names, f"there is no sheet {sheet!r}", str(path), InputError)
+        cells = book.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
+    rows: dict[int, list[Any]] = {}
+    for number, row in enumerate(cells, 1):
+        if any(cell != "" for cell in row):
+            rows[number] = [
+                np.nan
+                if cell == ""
+                else int(cell)
+                if isinstance(cell, float) and cell.is_integer()
+                else cell
+                for cell in row
+            ]
+    width = max(
+        (max(k for k, cell in enumerate(row, 1) if cell == cell) for row in rows.values()),
+        default=0,
+    )
+    return names, {number: row[:width] for number, row in rows.items()}, width
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Workbook]:
     """Open a workbook; raises InputError where it is broken, or unpacks to more than 500 MB."""
     import openpyxl
 
     with library_errors("the workbook cannot be opened", path, "save it again as .xlsx or as CSV"):
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(part.file_size for part in archive.infolist())
-        if unpacked > _MOST_UNPACKED:
-            raise InputError(
-                f"the workbook of {path.stat().st_size / 1e6:,.1f} MB unpacks to "
-                f"{unpacked / 1e6:,.0f} MB; the limit is {_MOST_UNPACKED / 1e6:.0f} MB",
-                where=str(path),
-                remedy="save the sheet as CSV",
-            )
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        with closing(book):
-            yield book
+        _require_small(path)
+        with path.open("rb") as stream:  # a name that ends in .xls would be refused
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            with closing(book):
+                yield book
+
+
+def _require_small(path: Path) -> None:
+    """Raise InputError for a workbook that unpacks to more than 500 MB."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    if unpacked > _MOST_UNPACKED:
+        raise InputError(
+            f"the workbook of {path.stat().st_size / 1e6:,.1f} MB unpacks to "
+            f"{unpacked / 1e6:,.0f} MB; the limit is {_MOST_UNPACKED / 1e6:.0f} MB",
+            where=str(path),
+            remedy="save the sheet as CSV",
+        )
+
+
+def _require_few_cells(path: Path) -> None:
+    """Raise InputError for an OpenDocument whose repeated rows and cells give a huge table."""
+    from xml.etree.ElementTree import iterparse
+
+    names = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
+    table, kind = names % "table", names % "office" + "value-type"
+    rows = width = column = 0
+    filled = False
+    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as stream:
+        for _, part in iterparse(stream):
+            if part.tag == f"{table}table-cell":
+                column += int(part.get(f"{table}number-columns-repeated", 1))
+                if len(part) or kind in part.attrib:
+                    width, filled = max(width, column), True
+            elif part.tag == f"{table}table-row":
+                rows += int(part.get(f"{table}number-rows-repeated", 1))
+                if filled and rows * width > _MOST_CELLS:
+                    raise _too_many(path, width, rows)
+                column, filled = 0, False
+                part.clear()
+            elif part.tag == f"{table}table":
+                rows = width = 0
+
+
+def _too_many(path: Path, width: int, row: int) -> InputError:
+    return InputError(
+        f"the sheet's table has {width:,} columns and more than "
+        f"{_MOST_CELLS:,} cells by row {row:,}",
+        where=str(path),
+        remedy="clear the cells that lie far from the table, or save the sheet as CSV",
+    )
 
 
 def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
@@ -508,12 +671,7 @@ def _filled_rows(sheet: Any, path: Path) -> tuple[dict[int, list[Any]], int]:
         if any(cell == cell for cell in row):
             rows[number] = row
         if len(rows) * width > _MOST_CELLS:
-            raise InputError(
-                f"the sheet's table has {width:,} columns and more than "
-                f"{_MOST_CELLS:,} cells by row {number:,}",
-                where=str(path),
-                remedy="clear the cells that lie far from the table, or save the sheet as CSV",
-            )
+            raise _too_many(path, width, number)
     return rows, width
 
 

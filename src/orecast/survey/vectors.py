@@ -1,4 +1,4 @@
-"""Read vector files of points, lines or polygons; other geometries are refused."""
+"""Read the points, lines or polygons of vector files; other geometries are left out and counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 from orecast.config import Vectors
 from orecast.errors import AlignmentError, InputError, require_among
 from orecast.grid import Bounds
-from orecast.survey.data import Findings, Region
+from orecast.survey.data import Findings, Region, listed
+from orecast.survey.packed import address, require_one_inside, suffix_of
 from orecast.survey.projection import file_crs, reprojected
 from orecast.survey.tables import (
     InputTable,
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-VECTORS = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet")
+VECTORS = (
+    *(".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".gdb"),
+    *(".parquet", ".geoparquet"),
+)
 
 Shape = Literal["point", "line", "polygon"]
 _TYPES = {
@@ -55,7 +59,7 @@ def is_vector(path: Path) -> bool:
         except (ArrowException, OSError):
             return False  # reading the table reports the error
         return b"geo" in metadata
-    return suffix in VECTORS
+    return suffix_of(path) in VECTORS
 
 
 def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -63,7 +67,9 @@ def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
     Raises InputError for a missing, empty or broken file, or an unknown layer.
     """
-    require_file(path)
+    if not _is_geodatabase(path):
+        require_file(path)
+        require_one_inside(path)
     require_utf8(path)
     if path.suffix.lower() in (".parquet", ".geoparquet"):
         frame = _read_geoparquet(path, layer)
@@ -88,6 +94,11 @@ def read_frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             remedy="check the export, or set another layer",
         )
     return frame
+
+
+def _is_geodatabase(path: Path) -> bool:
+    """Whether a path is a folder with the suffix of an Esri file geodatabase."""
+    return path.suffix.lower() == ".gdb" and os.path.isdir(path)
 
 
 @contextmanager
@@ -125,10 +136,16 @@ def read_layer(
 def of_shape(
     frame: gpd.GeoDataFrame, shape: Shape, place: str, findings: Findings, noun: str = ""
 ) -> gpd.GeoDataFrame:
-    """Keep the features that have a geometry, repair polygons, and refuse another shape.
+    """Keep the features of one shape, in two dimensions, and repair polygons.
 
-    ``noun`` names the features in a message.
+    A feature with several shapes, such as a collection, keeps its parts of this shape. Features
+    without any are left out and counted in one finding. ``noun`` names the features in a message.
+
+    Raises InputError if no feature has the shape.
     """
+    import geopandas as gpd
+
+    geometry = frame.geometry.name
     missing = (frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
     if missing.any():
         findings.warning(
@@ -138,27 +155,91 @@ def of_shape(
             n=int(missing.sum()),
         )
         frame = frame[~missing]
-    found = set(frame.geom_type.unique())
-    if not found <= _TYPES[shape]:
-        remedy = f"give a file or a layer with {shape}s"
-        if shape == "point":
-            remedy += ", such as the centroids of these"
-        raise InputError(
-            f"has {', '.join(sorted(found))}; {noun or 'these'} must be {shape}s",
-            where=place,
-            remedy=remedy,
-        )
+    if frame.geometry.has_z.any():
+        n = int(frame.geometry.has_z.sum())
+        findings.info("heights-ignored", place, f"ignored the heights (Z) of {n} feature(s)", n=n)
+        frame = frame.set_geometry(frame.geometry.force_2d())
     if shape == "polygon" and not frame.geometry.is_valid.all():
         broken = ~frame.geometry.is_valid.to_numpy()
         frame = frame.copy()
-        frame.loc[broken, frame.geometry.name] = frame.geometry[broken].make_valid()
+        frame.loc[broken, geometry] = frame.geometry[broken].make_valid()
         findings.info(
             "mended-polygons",
             place,
             f"repaired {broken.sum()} polygon(s) that cross themselves",
             n=int(broken.sum()),
         )
+    collections = (frame.geom_type == "GeometryCollection").to_numpy()
+    if collections.any():
+        frame = frame.copy()
+        parts = [_parts(g, shape) for g in frame.geometry[collections]]
+        kept = sum(part.geom_type != "GeometryCollection" for part in parts)
+        if kept:
+            findings.info(
+                "parts-of-collections",
+                place,
+                f"{kept} feature(s) with several shapes keep their {shape}s alone",
+                n=kept,
+            )
+        frame.loc[collections, geometry] = gpd.GeoSeries(
+            parts, index=frame.index[collections], crs=frame.crs
+        )
+    other = ~frame.geom_type.isin(_TYPES[shape]).to_numpy()
+    counts = frame.geom_type[other].value_counts()
+    if other.all():
+        remedy = f"give a file or a layer with {shape}s"
+        if shape == "point":
+            remedy += ", such as the centroids of these"
+        raise InputError(
+            f"has {', '.join(sorted(counts.index))}; {noun or 'these'} must be {shape}s",
+            where=place,
+            remedy=remedy,
+        )
+    if other.any():
+        rows = [int(row) for row in frame.index[other]]
+        findings.warning(
+            "other-geometries",
+            place,
+            f"used {(~other).sum()} {shape}s and ignored {other.sum()} other feature(s): "
+            + ", ".join(f"{n} {kind}" for kind, n in counts.items())
+            + f" (feature {listed(rows)})",
+            f"if one of these is needed, convert it to {shape}s",
+            features=rows,
+            kinds={str(kind): int(n) for kind, n in counts.items()},
+        )
+        frame = frame[~other]
     return frame
+
+
+def _parts(geometry: Any, shape: Shape) -> Any:
+    """The parts of a collection that have a shape, as one geometry; else the collection."""
+    import shapely
+
+    parts = [geometry]
+    while any(p.geom_type == "GeometryCollection" for p in parts):
+        parts = [g for p in parts for g in getattr(p, "geoms", [p])]
+    single = [g for p in parts for g in getattr(p, "geoms", [p])]
+    kept = [g for g in single if g.geom_type in _TYPES[shape] and not g.is_empty]
+    if not kept:
+        return geometry
+    if shape == "polygon":
+        return shapely.union_all(kept)
+    return shapely.MultiLineString(kept) if shape == "line" else shapely.MultiPoint(kept)
+
+
+def shape_of(frame: gpd.GeoDataFrame) -> Shape | None:
+    """The shape that most features of a layer have; None without a geometry.
+
+    A feature of several shapes counts as polygon, else as line.
+    """
+    import shapely
+
+    geometry = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    if geometry.empty:
+        return None
+    counts = np.bincount(shapely.get_dimensions(geometry.to_numpy()), minlength=3)
+    shapes: tuple[Shape, ...] = ("point", "line", "polygon")
+    return shapes[int(counts.argmax())]
 
 
 def matching(table: InputTable, where: Where, setting: str) -> pd.Series[bool]:
@@ -224,17 +305,26 @@ def _read_ogr(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     )
     with broken, gdal_leaves_nothing(path), quiet:
         try:
-            names = [str(n) for n in pyogrio.list_layers(path).reshape(-1, 2)[:, 0]]
+            layers = pyogrio.list_layers(address(path)).reshape(-1, 2)
+            names = [str(name) for name, _ in layers]
+            placed = [str(name) for name, geometry in layers if geometry is not None]
             if not names:
                 raise InputError("the file has no layer", where=str(path), remedy="export it again")
             if layer is not None:
                 require_among(layer, names, f"there is no layer {layer!r}", str(path), InputError)
-            frame: Any = pyogrio.read_dataframe(path, layer=layer or names[0])
+            frame: Any = pyogrio.read_dataframe(address(path), layer=layer or (placed or names)[0])
         except (CRSError, pyogrio.errors.CRSError) as error:
             raise InputError(
                 f"its CRS cannot be read ({in_short(error)})",
                 where=_place(path, layer),
                 remedy="export it again; or, for a shapefile, delete the .prj and set the key crs",
+            ) from None
+        except pyogrio.errors.GeometryError as error:
+            raise InputError(
+                f"its kind of geometry cannot be read ({in_short(error)})",
+                where=_place(path, layer),
+                remedy="save it as GeoPackage with points, lines or polygons alone and without "
+                "heights (QGIS: Export > Save Features As, geometry type, no z-dimension)",
             ) from None
         except UnicodeDecodeError as error:
             raise InputError(

@@ -19,7 +19,7 @@ from orecast.splits.negative_draws import NegativeDrawsProtocol
 from orecast.targets import delineate
 from orecast.workflow.places import NONE_MAPPED, NOWHERE, mapped_cells
 from orecast.workflow.recipes import Baseline
-from orecast.workflow.run.final_map import write_map
+from orecast.workflow.run.final_map import classes_of_targets, write_map
 from orecast.workflow.run.job import Job, Progress
 from orecast.workflow.run.validating import (
     class_options,
@@ -54,7 +54,7 @@ def map_anomalies(job: Job) -> None:
 
     targets = delineate(
         score,
-        classes.values,
+        classes_of_targets(job, classes),
         evidence.grid,
         deposits=None,
         options=job.config.targets,

@@ -23,6 +23,7 @@ from orecast.mapping import (
     read_raster,
     write_raster,
 )
+from orecast.mapping.rasters import CLASS_NODATA
 from orecast.metrics import bootstrap_mean, conformal_p, percentiles, prediction_rate, success_rate
 from orecast.metrics.results import (
     AddedRows,
@@ -32,6 +33,7 @@ from orecast.metrics.results import (
     LearnedFrom,
     Undiscovered,
 )
+from orecast.survey.extrapolation import on_grid
 from orecast.targets import (
     delineate,
     number_tiles,
@@ -75,7 +77,9 @@ def draw_map(job: Job) -> None:
     if probability is not None:
         extra["expected_deposits"] = over_cells(probability, np.sum)
     targets = delineate(
-        *(score, classes.values, evidence.grid),
+        score,
+        classes_of_targets(job, classes),
+        evidence.grid,
         deposits=job.survey.deposits,
         options=job.config.targets,
         uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
@@ -236,6 +240,15 @@ def explaining(
         return [", ".join(drops.top(k, 3, fitted.elements)) for k in range(len(areas))]
 
     return top_elements
+
+
+def classes_of_targets(job: Job, classes: ClassMap) -> NDArray[np.uint8]:
+    """Classes without those of cells extrapolated beyond the samples, unless they are asked for."""
+    cells, survey_grid = job.survey.extrapolated, job.survey.gridded
+    if cells is None or survey_grid is None or job.config.targets.extrapolated:
+        return classes.values
+    left_out = on_grid(cells, survey_grid, job.evidence.grid)
+    return np.where(left_out, CLASS_NODATA, classes.values).astype(np.uint8)
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> Undiscovered | None:

@@ -116,6 +116,8 @@ def input_files(config: Section) -> list[Path]:
 
 def _files_of(path: Path) -> list[Path]:
     """The files of a path, a folder or a glob, with the files that belong to them."""
+    if path.is_dir() and path.suffix.lower() == ".gdb":
+        return sorted(inside for inside in path.iterdir() if inside.is_file())
     several = path.is_dir() or glob.has_magic(str(path))
     files = [path] if path.is_file() else matches(path) if several else []
     beside = [
