@@ -122,9 +122,9 @@ def _propose_rasters(paths: list[Path], draft: Draft) -> None:
 def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draft: Draft) -> None:
     suffixes = {p.suffix for p in elements}
     pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
-    found, undetected = {}, {}
+    found, undetected, findings = {}, {}, Findings()
     for path in elements:
-        values = read_values(path, Findings())
+        values = read_values(path, findings)
         header = parse_header(path.stem)
         assert header is not None  # elements are the files whose names are headers
         if (values > 0).any():
@@ -133,6 +133,10 @@ def _propose_gridded(folder: Path, files: list[Path], elements: list[Path], draf
             undetected[header.symbol] = int((~np.isnan(values)).sum())
     if not found:
         raise nothing_detected(undetected, len(undetected), str(pattern), "")
+    for code in dict.fromkeys(f.code for f in findings):
+        first, *others = findings.of(code)
+        more = f" (and {len(others)} other rasters likewise)" if others else ""
+        draft.notes.append(f"{Path(first.where).name}: {first.what}{more}")
     units = _estimated_units(found, folder.name, draft)
     content = {"units": units} if units else {}
     draft.take("gridded", pattern, content, f"{len(elements)} of {len(files)} rasters")
