@@ -137,7 +137,7 @@ class Samples(Columns):
     """The samples: a table or a vector file of points, one row per sample."""
 
     path: FilePath
-    """CSV, TSV, Excel, Parquet, GeoPackage, Shapefile or GeoJSON."""
+    """CSV, TSV, Excel, OpenDocument, Parquet, GeoPackage, Shapefile, GeoJSON or geodatabase."""
     elements: list[str] | None = None
     """Columns that are elements; recognised from the headers when left out."""
     rename: dict[str, str] = {}
@@ -192,7 +192,7 @@ class Deposits(Columns):
     """The known deposits: a table or vector file of points, or a raster of labels."""
 
     path: FilePath
-    """CSV, TSV, Excel, Parquet, GeoPackage, Shapefile, GeoJSON, or a raster."""
+    """CSV, TSV, Excel, OpenDocument, Parquet, GeoPackage, Shapefile, GeoJSON, or a raster."""
     where: dict[str, str | float | list[str] | list[float]] = {}
     """Keep the rows with these values, such as {commodity = ["Au", "Ag"]}."""
     value: float = 1.0
@@ -212,7 +212,7 @@ class Vectors(Section):
     """A vector file."""
 
     path: FilePath
-    """GeoPackage, Shapefile or GeoJSON."""
+    """GeoPackage, Shapefile, GeoJSON or geodatabase (.gdb)."""
     layer: str | None = None
     """Layer of a GeoPackage; the first when left out."""
     crs: str | None = None

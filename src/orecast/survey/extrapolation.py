@@ -66,7 +66,7 @@ def report_extrapolated(values: Floats, grid: Grid, where: str, findings: Findin
         where,
         f"{100 * share:.0f} % of the cells ({cells.sum():,}) are on streaks that reach the edge, "
         "on which values are equal or linear: the rasters are probably extrapolated beyond their "
-        "samples. No target is drawn on these cells. The others lie within x "
+        "samples. Targets are not drawn there by default. The other cells lie within x "
         f"{west:.0f} to {east:.0f}, y {south:.0f} to {north:.0f}",
         'draw the area of the samples as a polygon, and set area = {path = "area.gpkg"}; to draw '
         "targets there all the same, set targets.extrapolated = true",

@@ -148,9 +148,9 @@ def _propose_gridded(
     suffixes = {p.suffix for p in elements}
     pattern = folder / f"*{suffixes.pop() if len(suffixes) == 1 else '*'}"
     full: dict[Path, int] = {}  # number of cells with a value
-    medians, undetected, ignore = {}, {}, {}
+    medians, undetected, ignore, findings = {}, {}, {}, Findings()
     for path, header in elements.items():
-        values = read_values(path, Findings())
+        values = read_values(path, findings)
         full[path] = int((~np.isnan(values)).sum())
         found = values[values > 0]
         if not len(found):
@@ -162,6 +162,10 @@ def _propose_gridded(
             medians[path] = float(np.median(found)), float(found.max())
     if not medians:
         raise nothing_detected(undetected, len(undetected), str(pattern), "")
+    for code in dict.fromkeys(f.code for f in findings):
+        first, *others = findings.of(code)
+        more = f" (and {len(others)} other rasters likewise)" if others else ""
+        draft.notes.append(f"{Path(first.where).name}: {first.what}{more}")
     kept: dict[str, Path] = {}
     for path in sorted(medians, key=lambda p: -full[p]):
         symbol = elements[path].symbol

@@ -43,6 +43,7 @@ _DECIMAL_COMMA = re.compile(r"\s*[<>]?\s*[-+]?\d+,\d+\s*")
 _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
 _THOUSANDS = re.compile(r"\s*[<>]?\s*[-+]?[1-9]\d{0,2}(?:,\d{3})+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+_CYRILLIC_WORDS = re.compile(rb"[\xc0-\xff\xa8\xb8]{3,}")  # in Windows-1251
 # Unicode 15, table 3-7
 _UTF8_SEQUENCE = (
     rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
@@ -281,7 +282,8 @@ def decoded(raw: bytes) -> tuple[str, str]:
             return raw.decode("gb18030"), "GB 18030"
         except UnicodeDecodeError:
             pass
-    if sum(len(run) for run in runs if len(run) >= 3) > 0.7 * sum(map(len, runs)):
+    letters = sum(len(run) for run in _CYRILLIC_WORDS.findall(raw))
+    if letters > 0.7 * sum(map(len, runs)):
         try:
             return raw.decode("cp1251"), "Windows-1251"
         except UnicodeDecodeError:
