@@ -178,10 +178,10 @@ def _propose_gridded(
     if ignore:
         said = [f"{p.name} ({why})" for p, why in ignore.items()]
         draft.notes.append(f"{folder.name}: left out {len(ignore)} rasters: {listed(said, 40)}")
-    others = [p.name for p in files if p not in elements]
-    if others:
+    unnamed = [p.name for p in files if p not in elements]
+    if unnamed:
         draft.notes.append(
-            f"{folder.name}: left out rasters not named by an element: {listed(others, 20)}"
+            f"{folder.name}: left out rasters not named by an element: {listed(unnamed, 20)}"
         )
     bare = {s: medians[p] for s, p in kept.items() if elements[p].unit is None}
     units = _estimated_units(bare, folder.name, draft)
