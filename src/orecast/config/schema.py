@@ -146,6 +146,12 @@ class Samples(Columns):
     """Unit of a column, by symbol: "ppb", "ppm", "%", "g/t", "mg/kg", "ug/kg"."""
     ignore: list[str] = []
     """Columns to ignore, even if their header looks like an element."""
+    where: dict[str, str | float | list[str] | list[float]] = {}
+    """Use only the rows with these values, such as {SampleType = "SOIL"}."""
+    long: dict[Literal["analyte", "value", "unit", "below", "id"], str] = {}
+    """Columns of a table with one row for each analyte of a sample."""
+    intervals: Literal["refuse", "composite", "keep"] = "refuse"
+    """Rows that are intervals of drill holes: refused, one mean a hole, or read as samples."""
     over_range: dict[str, str] = {}
     """Column whose values replace those above the upper limit of another, by that column, such as
     {Cu_ppm = "Cu-OG62 (%)"}; found by its values when left out."""

@@ -39,6 +39,7 @@ from orecast.survey.projection import (
     working_crs,
 )
 from orecast.survey.rasters import matches, read_raster, require_held
+from orecast.survey.rows import composite, interval_columns
 from orecast.survey.ties import heavy_ties, report_ties, tied
 
 if TYPE_CHECKING:
@@ -129,13 +130,16 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     ties = heavy_ties(values, censored)
     report_ties(elements, values, censored, ties, where, findings)
     at = places(xy)
-    report_coarse(table, at, values, censored, findings)
-    _report_duplicates(
-        at, elements, values, censored | tied(values, ties), samples.duplicates, where, findings
-    )
-    frame = table.frame
-    if samples.duplicates == "average" and at.shared:
-        values, censored, zeros = average(values, censored, zeros, at)
+    frame, holes = table.frame, samples.intervals == "composite" and interval_columns(table)
+    if not holes:
+        report_coarse(table, at, values, censored, findings)
+        coarse = censored | tied(values, ties)
+        _report_duplicates(at, elements, values, coarse, samples.duplicates, where, findings)
+    if at.shared and (holes or samples.duplicates == "average"):
+        if holes:
+            values, censored, zeros = composite(table, values, censored, zeros, at, findings)
+        else:
+            values, censored, zeros = average(values, censored, zeros, at)
         # Zeros now get the lowest value of the averaged places; a fold learns it the same way.
         values = np.where(zeros, lowest_seen(values, zeros), values)
         frame, xy = frame.iloc[at.first], xy[at.first]

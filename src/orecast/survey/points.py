@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from orecast.arrays import Floats
-from orecast.config import Columns
+from orecast.config import Columns, Samples
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, crs_name
 from orecast.survey.coarse import MOST_DUPLICATES, crowded
@@ -37,8 +37,9 @@ from orecast.survey.projection import (
     unit_of_crs,
     utm_zones,
 )
+from orecast.survey.rows import report_mixed, require_surface, widened
 from orecast.survey.tables import InputTable, read_table
-from orecast.survey.vectors import is_vector, of_shape, read_frame
+from orecast.survey.vectors import is_vector, matching, of_shape, read_frame
 from orecast.survey.zones import crs_columns, crs_of_rows, names_crs
 
 WGS84 = CRS.from_epsg(4326)
@@ -179,10 +180,24 @@ def read_points(
     """
     path = section.path  # type: ignore[attr-defined]  # every section with points has a path
     if is_vector(path):
-        return _from_vectors(section, path_setting, findings)
+        points = _from_vectors(section, path_setting, findings)
+        if isinstance(section, Samples):
+            if section.where:
+                kept = matching(points.table, section.where, f"{path_setting}.where")
+                points = points.take(kept.to_numpy(dtype=bool))
+            require_surface(points.table, section)
+            report_mixed(points.table, section, findings)
+        return points
     table = read_table(path, section.layer)
     for remark in table.remarks:
         findings.info("table-layout", str(path), remark)
+    if isinstance(section, Samples):
+        if section.where:
+            rows = matching(table, section.where, f"{path_setting}.where").to_numpy(dtype=bool)
+            table = replace(table, frame=table.frame[rows])
+        table = widened(table, section, findings)
+        require_surface(table, section)
+        report_mixed(table, section, findings)
     pairs = table_pairs(table)
     pair = _chosen(section, table, pairs, path_setting)
     for column, key in ((pair.x, "x"), (pair.y, "y")):

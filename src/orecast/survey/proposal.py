@@ -39,6 +39,15 @@ from orecast.survey.points import (
 )
 from orecast.survey.projection import file_crs
 from orecast.survey.rasters import is_raster, place_of, read_values
+from orecast.survey.rows import (
+    interval_columns,
+    long_columns,
+    looks_like_deposits,
+    mixed_rows,
+    require_surface,
+    wanted_rows,
+    widened,
+)
 from orecast.survey.tables import (
     TABLES,
     InputTable,
@@ -52,6 +61,7 @@ from orecast.survey.vectors import (
     bounds_of,
     gdal_leaves_nothing,
     is_vector,
+    matching,
     of_shape,
     read_frame,
     shape_of,
@@ -68,6 +78,16 @@ BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
 NO_CRS, SET_CRS = "the CRS is unknown", 'set crs = "EPSG:…"'
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A table that may be the samples: its place, its columns of elements, what was decided."""
+
+    table: InputTable
+    place: dict[str, Any]
+    choice: ColumnChoice
+    findings: Findings
+
+
 @dataclass
 class Draft:
     """An unfinished configuration, and the notes on its decisions."""
@@ -75,6 +95,7 @@ class Draft:
     folder: Path
     table: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
     symbols: dict[str, list[str]] = field(default_factory=dict)  # of elements, by path
@@ -265,6 +286,7 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
     places = propose_places([table for table, _ in tables], draft.places)
     for (table, layer), place in zip(tables, places, strict=True):
         _propose_table(table, _keys(table, layer, place, draft), draft)
+    _choose_samples(draft)
     _place_points(draft)
     _complete(files, draft)
     return draft.table, draft.notes
@@ -342,27 +364,81 @@ def _keys(
 
 
 def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft) -> None:
-    """Propose a table as samples if it has three elements or more, else as deposits."""
+    """Keep a table as possible samples if it has three elements or more, else as deposits."""
     draft.notes += [f"{table.path.name}: {remark}" for remark in table.remarks]
     if place is None:
         return
-    positions = set(position_columns(table))
     findings = Findings()
-    choice = choose_columns(table, Samples.model_construct(path=table.path), positions, findings)
-    detected = [c for c in choice.columns.values() if c.unusable is None]
-    if not detected and len(choice.columns) >= FEWEST_ELEMENTS:
-        counts = {c.symbol: int(c.present.sum()) for c in choice.columns.values()}
-        raise nothing_detected(counts, len(counts), str(table.path), "")
+    table, rows = _rows_of_samples(table, findings, draft)
+    positions = set(position_columns(table))
+    samples = Samples.model_construct(path=table.path)
+    choice = choose_columns(table, samples, positions, findings)
     if len(choice.columns) + choice.unusable < FEWEST_ELEMENTS:
         draft.points.append((table, place))
         if choice.columns or choice.near:
             draft.unnamed.append((table, place, choice.near))
         return
-    draft.notes += [f"{table.path.name}: {_note(f)}" for f in findings]
-    content = place | _samples(table, choice, place, draft)
-    kept = [c.symbol for c in choice.columns.values() if c.name not in content.get("ignore", ())]
-    draft.symbols[draft.relative(table.path)] = kept
-    draft.take("samples", table.path, content, f"{len(kept)} elements, {table.how}".strip(" ,"))
+    draft.candidates.append(Candidate(table, place | rows, choice, findings))
+
+
+def _rows_of_samples(
+    table: InputTable, findings: Findings, draft: Draft
+) -> tuple[InputTable, dict[str, Any]]:
+    """The table with one row for each sample, and the keys that say how."""
+    name, keys = table.path.name, dict[str, Any]()
+    if found := long_columns(table):
+        keys["long"] = found
+        table = widened(table, Samples.model_construct(path=table.path, long=found), findings)
+    if mixed := mixed_rows(table):
+        wanted = wanted_rows(table, mixed)
+        keys["where"] = {mixed.column: wanted}
+        left_out = listed([f"{v} ({n})" for v, n in mixed.others.items()], _MOST_KINDS)
+        draft.notes.append(
+            f"{name}: of column {mixed.column}, only {', '.join(wanted)} are used as samples, not "
+            f"{left_out}; to use others, change samples.where"
+        )
+        table = replace(
+            table, frame=table.frame[matching(table, keys["where"], "samples.where").to_numpy()]
+        )
+    if interval_columns(table):
+        try:
+            require_surface(table, Samples.model_construct(path=table.path))
+        except InputError as error:
+            draft.notes.append(f"{name}: {error.what}. To do: {error.remedy}")
+    return table, keys
+
+
+def _choose_samples(draft: Draft) -> None:
+    """Of the tables with elements, take the one with most samples; deposits may have grades."""
+
+    def rank(candidate: Candidate) -> tuple[bool, bool, int]:
+        table = candidate.table
+        label = _label(table, candidate.place)
+        return (
+            not looks_like_deposits(table.frame.columns),
+            not DEPOSIT.search(label),
+            len(table.frame) * len(candidate.choice.columns),
+        )
+
+    ordered = sorted(draft.candidates, key=rank, reverse=True)
+    for number, candidate in enumerate(ordered):
+        table, place, choice = candidate.table, candidate.place, candidate.choice
+        of_deposits = looks_like_deposits(table.frame.columns) or DEPOSIT.search(
+            _label(table, place)
+        )
+        if number and of_deposits:
+            draft.points.append((table, place))
+            continue
+        detected = [c for c in choice.columns.values() if c.unusable is None]
+        if not detected and len(choice.columns) >= FEWEST_ELEMENTS:
+            counts = {c.symbol: int(c.present.sum()) for c in choice.columns.values()}
+            raise nothing_detected(counts, len(counts), str(table.path), "")
+        draft.notes += [f"{table.path.name}: {_note(f)}" for f in candidate.findings]
+        content = place | _samples(table, choice, place, draft)
+        ignored = content.get("ignore", ())
+        kept = [c.symbol for c in choice.columns.values() if c.name not in ignored]
+        draft.symbols.setdefault(draft.relative(table.path), kept)
+        draft.take("samples", table.path, content, f"{len(kept)} elements, {table.how}".strip(" ,"))
 
 
 def _note(finding: Finding) -> str:
