@@ -6,6 +6,7 @@ that a later message can name the row.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import io
@@ -44,14 +45,6 @@ _DECIMAL_POINT = re.compile(r"\s*[<>]?\s*[-+]?\d*\.\d+\s*")
 _THOUSANDS = re.compile(r"\s*[<>]?\s*[-+]?[1-9]\d{0,2}(?:,\d{3})+\s*")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _CYRILLIC_WORDS = re.compile(rb"[\xc0-\xff\xa8\xb8]{3,}")  # in Windows-1251
-# Unicode 15, table 3-7
-_UTF8_SEQUENCE = (
-    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
-    rb"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
-    rb"|\xf4[\x80-\x8f][\x80-\xbf]{2}"
-)
-_UTF8 = re.compile(_UTF8_SEQUENCE)
-_UTF8_OR_BYTE = re.compile(_UTF8_SEQUENCE + rb"|[\x80-\xff]")
 _HEAD_ROWS, _HEAD_CHARACTERS, _HEAD_LINES = 100, 200_000, 10
 _SHARE_OF_ROWS = 0.6  # that have the table's number of cells; the others are titles and footers
 _FEWEST_COLUMNS = 4  # of a table in which a line of text is no row
@@ -271,11 +264,12 @@ def decoded(raw: bytes) -> tuple[str, str]:
         little = head[size - 1 :: size].count(0) > head[0::size].count(0)
         return raw.decode(f"utf-{8 * size}-{'le' if little else 'be'}"), f"UTF-{8 * size}"
     try:
-        return raw.decode("utf-8"), "UTF-8"
+        text, wrong = _as_utf8(raw)
+        valid = len(text) - len(text.encode("ascii", "ignore")) - len(wrong)
+        if marked or valid >= _runs(wrong):
+            return text, "UTF-8"
     except UnicodeDecodeError:
         pass
-    if marked or len(_UTF8.findall(raw)) >= len(_HIGH_BYTES.findall(_UTF8.sub(b"", raw))):
-        return _UTF8_OR_BYTE.sub(_as_utf8, raw).decode("utf-8"), "UTF-8"
     runs = _HIGH_BYTES.findall(raw)
     if sum(len(run) % 2 == 0 for run in runs) > 0.8 * len(runs):
         try:
@@ -291,20 +285,39 @@ def decoded(raw: bytes) -> tuple[str, str]:
     return raw.decode("cp1252"), "Windows-1252"
 
 
-def _as_utf8(found: re.Match[bytes]) -> bytes:
-    """A valid sequence as it is; another byte as the character that Windows-1252 has for it."""
-    return found[0] if len(found[0]) > 1 else found[0].decode("cp1252", "replace").encode()
+def _as_utf8(raw: bytes) -> tuple[str, list[int]]:
+    """Text in UTF-8, other bytes read as Windows-1252, and where these are.
+
+    Raises UnicodeDecodeError where most bytes above 127 are not UTF-8.
+    """
+    wrong: list[int] = []
+
+    def as_windows(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        wrong.extend(range(error.start, error.end))
+        n = len(wrong)
+        if n > 64 and n & (n - 1) == 0:
+            high = np.count_nonzero(np.frombuffer(raw, np.uint8, error.end) >= 0x80)
+            if n > high / 2:
+                raise error
+        return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+    codecs.register_error("orecast-windows-1252", as_windows)
+    return raw.decode("utf-8", "orecast-windows-1252"), wrong
+
+
+def _runs(places: Sequence[int]) -> int:
+    """The number of runs of consecutive numbers, which ascend."""
+    return int((np.diff(places, prepend=-2) > 1).sum())
 
 
 def _damaged_rows(raw: bytes, encoding: str) -> tuple[str, ...]:
     """A remark that names the lines with bytes that are not UTF-8, in a file that is."""
     if encoding != "UTF-8":
         return ()
-    try:
-        raw.decode("utf-8")
+    wrong = _as_utf8(raw)[1]
+    if not wrong:
         return ()
-    except UnicodeDecodeError:
-        wrong = [m.start() for m in _UTF8_OR_BYTE.finditer(raw) if len(m[0]) == 1]
     ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == ord("\n"))
     lines = np.unique(np.searchsorted(ends, wrong) + 1).tolist()
     return (
