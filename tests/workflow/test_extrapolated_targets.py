@@ -9,7 +9,7 @@ from rasterio.transform import Affine
 
 from orecast.grid import Grid
 from orecast.mapping.rasters import CLASS_NODATA
-from orecast.workflow.run.final_map import _classes_of_targets
+from orecast.workflow.run.final_map import classes_of_targets
 
 GRID = Grid(CRS("EPSG:32645"), Affine(1000, 0, 500_000, 0, -1000, 4_500_000), (20, 30))
 
@@ -25,7 +25,7 @@ def test_no_target_lies_on_extrapolated_cells_unless_asked(asked):
         config=SimpleNamespace(targets=SimpleNamespace(extrapolated=asked)),
     )
 
-    values = _classes_of_targets(job, SimpleNamespace(values=classes))
+    values = classes_of_targets(job, SimpleNamespace(values=classes))
 
     assert (values[:, :20] == 1).all()
     assert (values[:, 20:] == (1 if asked else CLASS_NODATA)).all()

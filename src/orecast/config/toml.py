@@ -90,12 +90,16 @@ def read(
     model: str | None = None,
     output: Path | None = None,
 ) -> Config:
-    """Read a ``run.toml``; each override is ``key.of.table=value`` with a TOML value.
+    """Read a ``run.toml``, or the one in a folder.
+
+    Each override is ``key.of.table=value`` with a TOML value.
 
     ``model`` replaces the file's model and its options; overrides can set new options. ``output``
     replaces the file's folder and is relative to the current folder. Raises ConfigError with file
     and key.
     """
+    if path.is_dir() and (path / "run.toml").is_file():
+        path = path / "run.toml"
     table = read_toml(path)
     if model is not None:
         table["model"] = {"name": model}
