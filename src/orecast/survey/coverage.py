@@ -11,6 +11,7 @@ from orecast.arrays import Bools, Floats
 from orecast.survey.data import Element, Findings
 
 LEAST_SHARE = 0.5
+_PLACES = 2000  # that are compared
 """Share of the area in which an element needs values for ``orecast init`` to keep it."""
 
 _CELLS = 2500  # places at which the coverage is looked up
@@ -45,20 +46,35 @@ def coverage(xy: Floats, present: Bools, reach: float | None = None) -> Bools:
 def keep_covering(has: Bools, fewest: int) -> Bools:
     """Which elements to keep so that all have a value at half of the places, ``(e,)``.
 
-    ``has`` ``(n_places, e)`` marks where each has one. Elements are left out from the emptiest on
-    until the others leave half of the places; ``fewest`` always stay.
+    ``has`` ``(n_places, e)`` marks where each has one. From each element in turn, others are added
+    as long as half of the places are left, the one that leaves most first; the largest set is
+    kept. So elements of one method stay together. ``fewest`` always stay.
 
     >>> has = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1]], dtype=bool)
     >>> keep_covering(has, 2).tolist()
     [True, True, False, True]
     """
-    keep = np.ones(has.shape[1], dtype=bool)
-    shares = has.mean(axis=0)
-    for k in np.argsort(shares, kind="stable")[: max(0, len(keep) - fewest)]:
-        if has[:, keep].all(axis=1).mean() >= LEAST_SHARE:
-            break
-        keep[k] = False
-    return keep
+    if has.all(axis=1).mean() >= LEAST_SHARE:
+        return np.ones(has.shape[1], dtype=bool)
+    kinds, kind_of = np.unique(has[:: len(has) // _PLACES + 1], axis=1, return_inverse=True)
+    kind_of = kind_of.reshape(-1)
+    numbers = np.bincount(kind_of)
+    best = np.zeros(has.shape[1], dtype=bool)
+    score = (-1, -1.0)
+    for first in range(kinds.shape[1]):
+        keep, joint = np.zeros(kinds.shape[1], dtype=bool), kinds[:, first].copy()
+        keep[first] = True
+        while not keep.all():
+            left = (kinds & joint[:, None]).mean(axis=0)
+            following = int(np.argmax(np.where(keep, -1.0, left)))
+            if left[following] < LEAST_SHARE and numbers[keep].sum() >= fewest:
+                break
+            keep[following] = True
+            joint &= kinds[:, following]
+        n = int(numbers[keep].sum()) if joint.mean() >= LEAST_SHARE else 0
+        if (n, float(joint.mean())) > score:
+            best, score = keep[kind_of], (n, float(joint.mean()))
+    return best
 
 
 def covered(xy: Floats, present: Bools, places: Floats, reach: float) -> Bools:
