@@ -324,3 +324,16 @@ def test_reading_twice_gives_the_same(district):
 
     np.testing.assert_array_equal(first.values, second.values)
     assert first.findings.as_dicts() == second.findings.as_dicts()
+
+
+def test_an_element_whose_mean_at_every_place_is_censored_is_left_out(district):
+    """Below the highest limit of its place, a detected value gives a censored mean."""
+    twice = district.samples.copy()
+    twice["Cu (ppm)"] = "<500"
+    district.samples = pd.concat([district.samples, twice], ignore_index=True)
+
+    survey = district.read()
+
+    assert "Cu" not in survey.symbols
+    (said,) = survey.findings.of("nothing-detected-at-places")
+    assert said.data["elements"] == ["Cu"]

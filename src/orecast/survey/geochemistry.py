@@ -24,7 +24,7 @@ from orecast.survey.analytes import (
     units_by_symbol,
 )
 from orecast.survey.coarse import report_coarse
-from orecast.survey.concentrations import lowest_seen, read_concentrations
+from orecast.survey.concentrations import lowest_seen, read_concentrations, unusable
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.duplicates import SharedPlaces, average, places, precision
 from orecast.survey.elements import Header, parse_headers
@@ -143,6 +143,18 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
         # Zeros now get the lowest value of the averaged places; a fold learns it the same way.
         values = np.where(zeros, lowest_seen(values, zeros), values)
         frame, xy = frame.iloc[at.first], xy[at.first]
+    lost = unusable(values, censored)
+    if lost and len(lost) < len(elements):
+        findings.warning(
+            "nothing-detected-at-places",
+            where,
+            f"left out {len(lost)} element(s) without a detected or varying value after samples "
+            f"at one place were averaged: {', '.join(elements[k].symbol for k in lost)}",
+            elements=[elements[k].symbol for k in lost],
+        )
+        kept = [k for k in range(len(elements)) if k not in lost]
+        elements = tuple(elements[k] for k in kept)
+        values, censored, zeros = values[:, kept], censored[:, kept], zeros[:, kept]
     check_totals(elements, values, where, "samples", findings)
     _report_medium(samples, findings)
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
