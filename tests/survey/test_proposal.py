@@ -201,8 +201,8 @@ def test_without_deposits_a_map_of_anomalies_is_proposed(district):
 
     assert config.deposits is None
     assert config.model.name == "auto"
-    note = notes[-1]
-    assert note.startswith("no file has deposits: the run will map anomalies")
+    (note,) = (n for n in notes if n.startswith("no file has deposits: the run will map"))
+    assert notes[-1] == "To decide: samples.csv: set medium, such as stream-sediment or soil"
     assert "[deposits]" in note
     assert "[held_back]" in note
 
@@ -273,7 +273,8 @@ def test_x_and_y_that_look_like_degrees_are_reported(district):
     _, notes = propose([district.folder], district.folder)
 
     assert any(
-        n.startswith("samples.csv: the table has no CRS") and 'degrees; set crs = "EPSG:4326"' in n
+        n.startswith("To decide: samples.csv: the table has no CRS")
+        and 'degrees; set crs = "EPSG:4326"' in n
         for n in notes
     )
     assert not any(n.startswith("deposits.csv: the CRS") and "degrees" in n for n in notes)

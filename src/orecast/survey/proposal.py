@@ -75,6 +75,7 @@ if TYPE_CHECKING:
 FEWEST_ELEMENTS = 3
 DEPOSIT = re.compile(r"deposit|occurrence|mineral|mine|showing|label|ore(?![a-z])|矿", re.I)
 BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
+_TO_DECIDE = re.compile(r"set crs[ ,=]|set medium|To do: |are not certain")
 NO_CRS, SET_CRS = "the CRS is unknown", 'set crs = "EPSG:…"'
 
 
@@ -259,7 +260,8 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
 
     Tables are recognised by their columns, vector files by their geometry, rasters by their names
     and values. Returns a table for ``orecast.config.parse``, with paths relative to ``folder``,
-    and a note for each decision. Without deposits it proposes a map of anomalies.
+    and a note for each decision; those that only a person can make come last. Without deposits it
+    proposes a map of anomalies.
 
     Raises InputError if a file cannot be read, or there are no samples.
     """
@@ -289,7 +291,9 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
     _choose_samples(draft)
     _place_points(draft)
     _complete(files, draft)
-    return draft.table, draft.notes
+    to_decide = [note for note in draft.notes if _TO_DECIDE.search(note)]
+    decided = [note for note in draft.notes if note not in to_decide]
+    return draft.table, [*decided, *(f"To decide: {note}" for note in to_decide)]
 
 
 def _files(paths: Collection[Path]) -> list[Path]:
