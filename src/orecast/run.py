@@ -38,8 +38,18 @@ FORMAT = 3
 
 RUN_AGAIN = "run it again with --overwrite"
 LIBRARIES = (
-    *("numpy", "scipy", "scikit-learn", "numba", "pandas", "shapely", "pyproj", "geopandas"),
-    *("rasterio", "torch", "torchvision", "lightning-fabric"),
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "pandas",
+    "shapely",
+    "pyproj",
+    "geopandas",
+    "rasterio",
+    "torch",
+    "torchvision",
+    "lightning-fabric",
 )
 
 _SCRATCH = ".orecast"
@@ -47,8 +57,12 @@ _JOURNAL = "journal.json"
 _LOCK = "lock"
 _GEOPACKAGE = ".gpkg"
 _READERS_TABLES = (
-    *(b"gpkg_contents", b"gpkg_ogr_contents", b"gpkg_extensions"),
-    *(b"layer_styles", b"qgis_", b"sqlite_"),
+    b"gpkg_contents",
+    b"gpkg_ogr_contents",
+    b"gpkg_extensions",
+    b"layer_styles",
+    b"qgis_",
+    b"sqlite_",
 )
 """How tables of a GeoPackage begin into which QGIS writes: times, counts, styles, projects."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -655,8 +669,18 @@ def damaged_file(path: Path) -> RunError:
 
 
 BROKEN_ARRAYS = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, IndexError, RuntimeError, MemoryError),
-    *(NotImplementedError, OverflowError, zipfile.BadZipFile, zlib.error),
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    RuntimeError,
+    MemoryError,
+    NotImplementedError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 """What NumPy and zipfile raise of a damaged archive of arrays; its members carry checksums."""
 

@@ -332,7 +332,8 @@ def compare(
     )
     with progress_bar() as report:
         done = run_comparison(
-            *(plan, output),
+            plan,
+            output,
             jobs=jobs,
             resume=resume,
             overwrite=overwrite,
@@ -373,7 +374,9 @@ def predict(
     config = read(other, settings)
     with progress_bar() as report:
         prediction = run_prediction(
-            *(run, config, output),
+            run,
+            config,
+            output,
             rescale=rescale,
             overwrite=overwrite,
             settings=settings or (),

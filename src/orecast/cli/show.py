@@ -48,8 +48,11 @@ _COLOURS = {
     "declared": "cyan",
 }
 _PAGE_ONLY = (  # columns that are too many for a terminal
-    *("± between seeds", "Against best-layer", "Average precision"),
-    *("Brier skill (%)", "Seconds"),
+    "± between seeds",
+    "Against best-layer",
+    "Average precision",
+    "Brier skill (%)",
+    "Seconds",
 )
 
 

@@ -15,8 +15,15 @@ from orecast.metrics.results import UNKNOWN, Interval
 
 Real = NDArray[np.floating]
 THRESHOLD_SCORES = (
-    *("accuracy", "balanced_accuracy", "precision", "recall", "specificity"),
-    *("f1", "macro_f1", "mcc", "kappa"),
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "f1",
+    "macro_f1",
+    "mcc",
+    "kappa",
 )
 _BLOCK = 1 << 15  # cells that are sorted at a time: they stay in the processor's cache
 _ROUNDING = 1e-12  # tolerance, so that a percentile of 0.95 lies within the best 0.05

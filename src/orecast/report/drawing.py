@@ -165,8 +165,22 @@ _LEFT, _RIGHT, _TOP, _BELOW = 0.72, 0.24, 0.24, 1.12
 _NARROW = 3.9  # a map below this width has its key at its side
 _SIDE, _UNDER = 2.0, 0.58  # the key's column, and what then remains below
 _OFFSETS = [  # from a place to the middle of its text, in points, nearest first
-    *((7, 7), (-7, 7), (7, -7), (-7, -7), (0, 11), (0, -11), (12, 0), (-12, 0)),
-    *((14, 14), (-14, 14), (14, -14), (-14, -14), (0, 20), (0, -20), (21, 0), (-21, 0)),
+    (7, 7),
+    (-7, 7),
+    (7, -7),
+    (-7, -7),
+    (0, 11),
+    (0, -11),
+    (12, 0),
+    (-12, 0),
+    (14, 14),
+    (-14, 14),
+    (14, -14),
+    (-14, -14),
+    (0, 20),
+    (0, -20),
+    (21, 0),
+    (-21, 0),
 ]
 _MARK_ROOM = (6.5, 6.5)  # between the middles of a text and a mark, in points
 _EDGE = 5  # from the frame to the middle of a text at least, in points

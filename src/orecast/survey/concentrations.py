@@ -26,8 +26,24 @@ if TYPE_CHECKING:
 
 # Values that programs write for "missing", apart from the sign; any above 1e15 is one too.
 _CODES = (
-    *(999, 9999, 99999, 999999, 9999999, 99999999, 999.9, 999.99, 9999.9, 9999.99, 999.25),
-    *(8888, 88888, 7777, 32767, 32768, 2147483647, 2147483648),
+    999,
+    9999,
+    99999,
+    999999,
+    9999999,
+    99999999,
+    999.9,
+    999.99,
+    9999.9,
+    9999.99,
+    999.25,
+    8888,
+    88888,
+    7777,
+    32767,
+    32768,
+    2147483647,
+    2147483648,
 )
 _IMPOSSIBLE = 1e15
 _SMALLEST_POSITIVE_CODE = 99999  # smaller ones, such as 9999, may be upper limits

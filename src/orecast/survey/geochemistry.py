@@ -286,7 +286,12 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     censored = np.column_stack(below)  # all are zeros: a raster has no other limit
     bounds = grid.bounds
     return Geochemistry(
-        *(grid.crs, tuple(elements), values, censored, censored, bounds),
+        grid.crs,
+        tuple(elements),
+        values,
+        censored,
+        censored,
+        bounds,
         grid=grid,
         extrapolated=report_extrapolated(values, grid, where, findings),
     )

@@ -142,7 +142,13 @@ def _rasters(
             )
         setting = f"layers[{number}]"
         raster = read_placed(
-            *(layer.path, name, layer.align, layer.crs, setting, region, findings),
+            layer.path,
+            name,
+            layer.align,
+            layer.crs,
+            setting,
+            region,
+            findings,
             band=layer.band,
             nodata=layer.nodata,
         )

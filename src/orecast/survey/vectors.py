@@ -32,8 +32,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VECTORS = (
-    *(".gpkg", ".shp", ".geojson", ".json", ".fgb", ".kml", ".gml", ".gdb"),
-    *(".parquet", ".geoparquet"),
+    ".gpkg",
+    ".shp",
+    ".geojson",
+    ".json",
+    ".fgb",
+    ".kml",
+    ".gml",
+    ".gdb",
+    ".parquet",
+    ".geoparquet",
 )
 
 Shape = Literal["point", "line", "polygon"]

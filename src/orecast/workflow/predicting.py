@@ -115,7 +115,8 @@ def run_prediction(
             score = predict_map(fitted, evidence, progress=named(progress, "Mapping the area"))
             area = map_dissimilarity(
                 TrainingSpace.of(trained.saved.values, folds=trained.folds),
-                *(fitted.windows, evidence),
+                fitted.windows,
+                evidence,
                 progress=named(progress, "Comparing cells"),
             )
             groups = {"scores": survey.deposits, "undiscovered": survey.held_back}
@@ -133,7 +134,9 @@ def run_prediction(
             classes = replace(classes, rule="as trained", sentence=words)
             inside = np.where(np.isfinite(score), area.inside, np.nan)
             targets = delineate(
-                *(score, classes.values, evidence.grid),
+                score,
+                classes.values,
+                evidence.grid,
                 deposits=survey.deposits,
                 options=config.targets,
                 top_elements=explaining(fitted, trained.config.seed, progress),

@@ -270,7 +270,9 @@ def _factory(
 ) -> Callable[[], Any]:
     return partial(
         build_model,
-        *(model.name, model.options, config.training),
+        model.name,
+        model.options,
+        config.training,
         checkpoints=checkpoints,
         progress=progress,
     )

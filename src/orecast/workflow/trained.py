@@ -101,8 +101,14 @@ def read_trained(folder: Path) -> Trained:
 
 
 LEARNED = (
-    *("seed", "screening", "sampling", "validation"),
-    *("uncertainty", "model", "training", "classes"),
+    "seed",
+    "screening",
+    "sampling",
+    "validation",
+    "uncertainty",
+    "model",
+    "training",
+    "classes",
 )
 """Tables and keys of a configuration that set the training; a prediction uses the run's."""
 

@@ -163,8 +163,14 @@ def _drawn_rows(job: Job, maps: list[tuple[str, str, Floats32]], cells: Ints) ->
     (fold,) = protocol.folds(Sampling.of(nearest, 1.0), job.evidence.reach)
     return [
         draws_row(
-            *(name, role, protocol, score[tuple(nearest.T)][sample]),
-            *(score[fold.region], sample, protocol.words, job.seed),
+            name,
+            role,
+            protocol,
+            score[tuple(nearest.T)][sample],
+            score[fold.region],
+            sample,
+            protocol.words,
+            job.seed,
         )
         for name, role, score in maps
     ]
