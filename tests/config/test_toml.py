@@ -198,7 +198,7 @@ def test_a_table_that_is_absent_is_named_with_its_keys():
     named = {line.split()[1] for line in written if line.startswith("# [")}
     assert named == {
         *("[area]", "[gridded]", "[barren]", "[held_back]", "[faults]", "[geology]"),
-        *("[[layers]]", "[[sampling.grow]]"),
+        *("[[layers]]", "[[sampling.grow]]", "[samples.positions]"),
     }
     assert "[barren]" not in to_toml(parse(LEAST, where="t"))
 

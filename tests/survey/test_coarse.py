@@ -111,6 +111,39 @@ def test_a_column_of_precision_is_reported(tmp_path, column, cells, coarse):
         assert "samples.where = {" in found[0].remedy
 
 
+def test_init_leaves_out_rows_of_coarse_positions(tmp_path):
+    survey_table((), coord_prec=np.resize(["1 second", "10 m", "7.5 minutes"], 100)).to_csv(
+        tmp_path / "samples.csv", index=False
+    )
+
+    table, notes = propose([tmp_path], tmp_path)
+
+    assert table["samples"]["where"] == {"coord_prec": ["1 second", "10 m"]}
+    assert any("33 of 100 rows are left out" in n and "7.5 minutes (33)" in n for n in notes)
+
+
+@pytest.mark.parametrize("cells", [["10 m", "5 km", ""], [*range(40), 3000]])
+def test_rows_of_unknown_precision_and_many_precisions_are_left_to_a_person(cells, tmp_path):
+    frame = survey_table((), coord_prec=np.resize(np.array(cells, dtype=object), 100))
+    frame.to_csv(tmp_path / "samples.csv", index=False)
+
+    table, _ = propose([tmp_path], tmp_path)
+
+    assert "where" not in table["samples"]
+    survey = read(tmp_path, frame)
+    (found,) = survey.findings.of("coarse-positions")
+    assert found.remedy.startswith("remove these rows")
+
+
+def test_the_remedy_keeps_what_is_chosen_already(tmp_path):
+    kinds = np.resize(["soil", "soil", "rock"], 100)
+    frame = survey_table((), coord_prec=np.resize(["1 m", "9 km"], 100), Kind=kinds)
+    survey = read(tmp_path, frame, where={"Kind": "soil"})
+
+    (found,) = survey.findings.of("coarse-positions")
+    assert 'samples.where = {Kind = "soil", coord_prec = ["1 m"]}' in found.remedy
+
+
 @pytest.mark.parametrize("column", ["Au_precision", "depth", "Specification", "preparation"])
 def test_other_columns_are_no_precision(column):
     frame = pd.DataFrame({column: [1.0, 2.0]})

@@ -351,7 +351,7 @@ def test_headers_that_are_no_certain_elements_are_listed_with_a_line_to_paste(tm
 
     line = '{"Lead (old)" = "Pb", "Zinc by field kit" = "Zn", "Arsenic new" = "As"}'
     assert table["samples"]["path"] == "samples.csv"
-    assert any(f"samples.rename = {line}" in note for note in notes)
+    assert any(f"set rename = {line}" in note for note in notes)
     table["samples"] |= {"crs": CRS, "medium": "soil"}
     with pytest.raises(InputError, match="no column is recognised") as caught:
         read_survey(parse(table, where="run.toml", folder=tmp_path))

@@ -515,7 +515,7 @@ def test_columns_in_which_nothing_is_detected(cells, n):
         ({"Au_ppb": ["12*"]}, "'12*' as 12 ppb"),
         ({"Au_ppb": [-99999] * 2, "Cu_ppm": [-99999]}, "-99999 3 times"),
         ({"Au_ppb": ["BDL"]}, "'BDL'"),
-        ({"Au_ppb": ["mystery"]}, "To do: if there is no result, set samples.missing = [-9999, "),
+        ({"Au_ppb": ["mystery"]}, "; if there is no result, set samples.missing = [-9999, "),
     ],
 )
 def test_init_says_what_reading_decides(cells, says):
@@ -524,6 +524,9 @@ def test_init_says_what_reading_decides(cells, says):
     elements = [
         Element(h.symbol, c, h.unit, TO_PPM[h.unit]) for c in columns if (h := parse_header(c))
     ]
-    notes = decisions(elements, InputTable(Path("a.csv"), frame), Samples(path="a.csv"))
+    decided, to_decide = decisions(
+        elements, InputTable(Path("a.csv"), frame), Samples(path="a.csv")
+    )
+    notes = [*decided, *to_decide]
 
     assert any(says in note for note in notes), notes

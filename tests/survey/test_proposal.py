@@ -202,7 +202,10 @@ def test_without_deposits_a_map_of_anomalies_is_proposed(district):
     assert config.deposits is None
     assert config.model.name == "auto"
     (note,) = (n for n in notes if n.startswith("no file has deposits: the run will map"))
-    assert notes[-1] == "To decide: samples.csv: set medium, such as stream-sediment or soil"
+    assert notes[-1] == (
+        "To decide: samples.csv, in [samples]: "
+        'set medium = "soil", "stream-sediment", "till" or "rock"'
+    )
     assert "[deposits]" in note
     assert "[held_back]" in note
 
@@ -273,7 +276,7 @@ def test_x_and_y_that_look_like_degrees_are_reported(district):
     _, notes = propose([district.folder], district.folder)
 
     assert any(
-        n.startswith("To decide: samples.csv: the table has no CRS")
+        n.startswith("To decide: samples.csv, in [samples]: the table has no CRS")
         and 'degrees; set crs = "EPSG:4326"' in n
         for n in notes
     )

@@ -1,5 +1,7 @@
 """Rows that are not one surface sample each: long tables, intervals, quality control, media."""
 
+import tomllib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -145,8 +147,30 @@ def test_quality_control_and_other_media_are_left_out_and_said(column, kept, oth
 
     del found["samples"]["where"]
     (warned,) = survey_of(found, tmp_path).findings.of("mixed-rows")
-    assert f'samples.where = {{"{column}" = ["{kept[0]}"]}}' in warned.remedy
+    assert f'samples.where = {{{column} = ["{kept[0]}"]}}' in warned.remedy
     assert set(warned.data["others"]) == set(others)
+
+
+def test_media_without_a_majority_are_all_used_and_left_to_a_person(tmp_path):
+    mixed = table()
+    mixed["medium"] = np.resize(["soil", "soil", "rock", "rock", "till"], N)
+    mixed.to_csv(tmp_path / "samples.csv", index=False)
+    found, notes = proposed(tmp_path)
+    assert "where" not in found["samples"]
+    (note,) = [n for n in notes if "has several media" in n]
+    assert note.startswith("To decide: samples.csv, in [samples]: ")
+    line = note.split("set where = ")[1]
+    found["samples"]["where"] = tomllib.loads(f"where = {line}")["where"]
+    assert len(survey_of(found, tmp_path).samples) == (mixed["medium"] == "soil").sum()
+
+
+def test_quality_control_and_media_are_told_apart_by_two_columns(tmp_path):
+    mixed = table()
+    mixed["QC"] = np.where(np.arange(N) % 10 == 0, "STD", "ORIG")
+    mixed["Matrix"] = np.where(np.arange(N) % 7 == 0, "rock", "soil")
+    mixed.to_csv(tmp_path / "samples.csv", index=False)
+    found, _ = proposed(tmp_path)
+    assert found["samples"]["where"] == {"QC": ["ORIG"], "Matrix": ["soil"]}
 
 
 def test_a_column_of_places_mixes_nothing(tmp_path):

@@ -52,6 +52,15 @@ def test_steps_of_a_semi_quantitative_analysis_are_no_limits():
     assert not found
 
 
+def test_one_frequent_step_is_no_limit():
+    steps = [0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20]
+    counts = [1, 1, 5, 6, 25, 29, 45, 5, 9, 8, 2]
+
+    assert ties_of(np.repeat(steps, counts)) == {}
+    others = np.random.default_rng(2).lognormal(1.2, 0.5, 40).round(3)
+    assert 5.0 not in ties_of(np.repeat(steps, counts), others)
+
+
 def test_a_half_of_the_step_of_rounded_values_is_found():
     rounded = np.round(measured(400, scale=6))
     found = ties_of(rounded[rounded >= 2], measured(20, scale=10), np.full(30, 0.5), 0.1, 0.2)

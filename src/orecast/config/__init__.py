@@ -28,7 +28,7 @@ from orecast.config.schema import (
     path_problem,
     path_text,
 )
-from orecast.config.toml import parse, read, read_toml, read_value, to_toml
+from orecast.config.toml import inline, parse, read, read_toml, read_value, to_toml
 
 __all__ = [
     "ClassOptions",
@@ -49,6 +49,7 @@ __all__ = [
     "Targets",
     "Training",
     "Vectors",
+    "inline",
     "most_shift",
     "parse",
     "path_problem",

@@ -133,6 +133,17 @@ class Columns(Section):
     """Layer of a GeoPackage, or sheet of a workbook; the first when left out."""
 
 
+class Positions(Section):
+    """The file with the positions of samples whose own table has none."""
+
+    path: FilePath
+    """A table or a vector file of points, with the ids of the samples."""
+    layer: str | None = None
+    """Layer of a GeoPackage, or sheet of a workbook; the first when left out."""
+    id: str | None = None
+    """Column with the ids in the table of samples; found when left out."""
+
+
 class Samples(Columns):
     """The samples: a table or a vector file of points, one row per sample."""
 
@@ -177,6 +188,8 @@ class Samples(Columns):
     """Leave out the samples of a place with more samples than this: its position is not exact."""
     medium: Literal["stream-sediment", "soil", "rock", "till", "unknown"] = "unknown"
     """What was sampled; a stream sediment represents its upstream catchment."""
+    positions: Positions | None = None
+    """Another file with the positions, if the table of samples has only their ids."""
 
 
 class Gridded(Section):
@@ -341,11 +354,15 @@ class Grow(Section):
     """Change this share of a class's windows in place."""
 
 
+WINDOW = 9
+"""The default side of a window in cells; only this one is made smaller where folds need it."""
+
+
 class SamplingOptions(Section):
     """Training samples."""
 
-    window: Annotated[int, Field(ge=1)] = 9
-    """Side of a window, in cells."""
+    window: Annotated[int, Field(ge=1)] = WINDOW
+    """Side of a window, in cells. If folds need a smaller one than 9, "auto" takes it."""
     shift: Annotated[int, Field(ge=0)] | None = None
     """Copy deposits' windows, shifted by up to so many cells; when left out 1, "auto": 0."""
     negatives: Literal["random", "distance", "kmeans"] = "distance"

@@ -167,6 +167,17 @@ def to_toml(config: Config, *, comments: bool = False) -> str:
     return tomlkit.dumps(_filled(tomlkit.document(), config, comments))
 
 
+def inline(table: Mapping[str, Any]) -> str:
+    """A table as TOML in one line, such as a remedy shows it.
+
+    >>> inline({"Sample type": ["SOIL", "TILL"]})
+    '{"Sample type" = ["SOIL", "TILL"]}'
+    """
+    written = tomlkit.inline_table()
+    written.update(table)
+    return written.as_string()
+
+
 def _loaded(text: str, where: str) -> dict[str, Any]:
     """The table of a TOML text; raises ConfigError if it is too deep or has too large integers.
 

@@ -57,8 +57,8 @@ def propose_cell_size(xy: Floats) -> float:
     return float(next(step for step in (5, 2, 1) if size / unit >= step) * unit)
 
 
-def propose_radius(xy: Floats, neighbours: int) -> float:
-    """Radius in metres within which 95 % of the samples have a third of their neighbours.
+def propose_radius(xy: Floats, neighbours: int, share: float = _SHARE) -> float:
+    """Radius in metres within which a share of the samples have a third of their neighbours.
 
     A third of ``neighbours``, at least three: the nearest have most of the weight, and each metre
     of the radius widens by two the strip that a fold leaves out. Rounded up to two figures.
@@ -69,7 +69,7 @@ def propose_radius(xy: Floats, neighbours: int) -> float:
     2900.0
     """
     enough = max(3, math.ceil(neighbours / 3))
-    return round_up(float(np.quantile(nearest_distances(xy, enough), _SHARE)))
+    return round_up(float(np.quantile(nearest_distances(xy, enough), share)))
 
 
 def round_up(value: float) -> float:

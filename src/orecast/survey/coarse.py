@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from orecast.arrays import Bools, Floats, Ints
+from orecast.config import inline
 from orecast.survey.data import Findings, listed
 from orecast.survey.duplicates import SharedPlaces, places
 from orecast.survey.tables import InputTable, as_numbers
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_DUPLICATES = 10  # samples of one place; more are a position that is not exact
 _COARSE = 1000.0  # metres
+_MOST_KINDS = 30  # of precision, that fit into a line
 _ALIKE = 0.5  # spread within a place, as a share of the survey's
 _METRES = {  # of a unit of precision, by the words for it
     r"m|mt|mts|metres?|meters?|metros?": 1.0,
@@ -41,6 +44,23 @@ class Precision:
 
     column: str
     metres: Floats
+
+    @property
+    def coarse(self) -> Bools:
+        """Rows whose positions are known to more than a kilometre only, ``(n,)``."""
+        return np.asarray(self.metres > _COARSE)
+
+    def where(self, table: InputTable) -> dict[str, list[str]] | None:
+        """The ``samples.where`` that leaves the coarse rows out.
+
+        None if it would be a long list, or would leave out rows of unknown precision too.
+        """
+        fine = np.isfinite(self.metres) & ~self.coarse
+        cells = table.frame[self.column].astype("str").str.strip()
+        kinds = [str(value) for value in cells[fine].unique()]
+        if not 0 < len(kinds) <= _MOST_KINDS or not (fine | self.coarse).all():
+            return None
+        return {self.column: kinds}
 
 
 def precision_column(table: InputTable) -> Precision | None:
@@ -90,39 +110,46 @@ def crowded(xy: Floats, most: int, tolerance: float = 1e-7) -> Bools:
 
 
 def report_coarse(
-    table: InputTable, at: SharedPlaces, values: Floats, censored: Bools, findings: Findings
+    table: InputTable,
+    at: SharedPlaces,
+    values: Floats,
+    censored: Bools,
+    where: Mapping[str, Any],
+    findings: Findings,
 ) -> None:
     """Warn of places with many samples that differ as the survey does, and of coarse precision.
 
-    ``values`` and ``censored`` are ``(n, n_elements)``, ``at`` gives the place of each sample.
+    ``values`` and ``censored`` are ``(n, n_elements)``, ``at`` gives the place of each sample,
+    ``where`` is what ``samples.where`` has already.
     """
     _report_crowds(table, at, values, censored, findings)
     precision = precision_column(table)
     if precision is None:
         return
-    coarse = precision.metres > _COARSE
+    coarse = precision.coarse
     if coarse.any():
-        cells = table.frame[precision.column].astype("str").str.strip()
-        fine = [str(v) for v in cells[~coarse & np.isfinite(precision.metres)].unique()]
-        kinds = ", ".join(f"{v!r} {n}" for v, n in cells[coarse].value_counts().head(5).items())
         findings.warning(
             "coarse-positions",
             table.where(column=precision.column),
             f"the positions of {coarse.sum()} of {len(coarse)} samples are known to more than "
-            f"{_COARSE / 1000:g} km only ({kinds} samples)",
-            "to leave them out, set samples.where = {"
-            + f"{_key(precision.column)} = [{', '.join(_text(v) for v in fine[:12])}]}}",
+            f"{_COARSE / 1000:g} km only ({coarse_kinds(table, precision)})",
+            _leave_out(precision.where(table), where),
             n=int(coarse.sum()),
             column=precision.column,
         )
 
 
-def _key(column: str) -> str:
-    return column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else _text(column)
+def coarse_kinds(table: InputTable, precision: Precision) -> str:
+    """As text: the most frequent coarse values of the column, and how many rows have each."""
+    cells = table.frame[precision.column].astype("str").str.strip()
+    counts = cells[precision.coarse].value_counts()
+    return listed([f"{value} ({n})" for value, n in counts.items()], 5)
 
 
-def _text(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _leave_out(where: dict[str, list[str]] | None, given: Mapping[str, Any]) -> str:
+    if where is None:
+        return "remove these rows from the file, if their positions matter"
+    return f"to leave them out, set samples.where = {inline({**given, **where})}"
 
 
 def _report_crowds(

@@ -215,7 +215,9 @@ def read_concentrations(
     return Concentrations(values, below, unknown)
 
 
-def decisions(elements: Sequence[Element], table: InputTable, samples: Samples) -> list[str]:
+def decisions(
+    elements: Sequence[Element], table: InputTable, samples: Samples
+) -> tuple[list[str], list[str]]:
     """What reading the concentrations decides, in words; and what only a person can decide.
 
     These are the notes of ``orecast init``: the findings of ``read_concentrations``, and its error.
@@ -224,8 +226,8 @@ def decisions(elements: Sequence[Element], table: InputTable, samples: Samples) 
     try:
         read_concentrations(elements, table, samples, {}, findings)
     except InputError as error:
-        return [*(f.what for f in findings), f"{error.what}. To do: {error.remedy}"]
-    return [f.what for f in findings]
+        return [f.what for f in findings], [f"{error.what}; {error.remedy}"]
+    return [f.what for f in findings], []
 
 
 def typical(cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]) -> float:

@@ -132,7 +132,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     at = places(xy)
     frame, holes = table.frame, samples.intervals == "composite" and interval_columns(table)
     if not holes:
-        report_coarse(table, at, values, censored, findings)
+        report_coarse(table, at, values, censored, samples.where, findings)
         coarse = censored | tied(values, ties)
         _report_duplicates(at, elements, values, coarse, samples.duplicates, where, findings)
     if at.shared and (holes or samples.duplicates == "average"):

@@ -14,9 +14,10 @@ from orecast.arrays import Floats
 from orecast.config import Columns, Samples
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, crs_name
-from orecast.survey.coarse import MOST_DUPLICATES, crowded
+from orecast.survey.coarse import crowded
 from orecast.survey.coordinates import holds_wkt, read_coordinates, read_wkt
 from orecast.survey.data import Findings, listed
+from orecast.survey.joining import with_positions
 from orecast.survey.position_names import (
     Kind,
     Pair,
@@ -180,6 +181,12 @@ def read_points(
     """
     path = section.path  # type: ignore[attr-defined]  # every section with points has a path
     if is_vector(path):
+        if isinstance(section, Samples) and section.positions is not None:
+            raise ConfigError(
+                "the file has geometries; positions of another file cannot be set for it",
+                where=str(path),
+                remedy="remove [samples.positions]",
+            )
         points = _from_vectors(section, path_setting, findings)
         if isinstance(section, Samples):
             if section.where:
@@ -192,6 +199,7 @@ def read_points(
     for remark in table.remarks:
         findings.info("table-layout", str(path), remark)
     if isinstance(section, Samples):
+        table, section = with_positions(table, section, findings)
         if section.where:
             rows = matching(table, section.where, f"{path_setting}.where").to_numpy(dtype=bool)
             table = replace(table, frame=table.frame[rows])
@@ -349,12 +357,6 @@ def _place_of(table: InputTable, pair: Pair, extents: list[Extent]) -> Place:
     if by_row := findings.of("crs-by-row"):
         keys["zone"] = by_row[0].data["columns"][0]
     notes += [f"{f.what}; {f.remedy}" if f.remedy else f.what for f in findings]
-    if many := int(crowded(xy, MOST_DUPLICATES).sum()):
-        notes.append(
-            f"{many} of {len(xy)} rows stand on coordinates with more than {MOST_DUPLICATES} rows: "
-            "their positions may be known only roughly; for samples, most_per_place = "
-            f"{MOST_DUPLICATES} leaves them out"
-        )
     others = [p for p in table_pairs(table) if p != pair]
     if others:
         notes.append("not used as positions: " + "; ".join(p.columns for p in others))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orecast.config import Samples, path_text
+from orecast.config import Samples, inline, path_text
 from orecast.errors import InputError, OrecastError
 from orecast.grid import Bounds
 from orecast.run import holds_run
 from orecast.survey.analytes import element
+from orecast.survey.coarse import MOST_DUPLICATES, coarse_kinds, crowded, precision_column
 from orecast.survey.columns import TEXT, ColumnChoice, choose_columns, with_over_range
 from orecast.survey.concentrations import decisions, nothing_detected
 from orecast.survey.coverage import LEAST_SHARE, coverage, keep_covering
@@ -29,6 +30,7 @@ from orecast.survey.elements import (
     is_possible,
     parse_headers,
 )
+from orecast.survey.joining import WKT, joined, points_table, shared_ids
 from orecast.survey.packed import PACKED, require_one_inside, suffix_of
 from orecast.survey.points import (
     Place,
@@ -75,7 +77,6 @@ if TYPE_CHECKING:
 FEWEST_ELEMENTS = 3
 DEPOSIT = re.compile(r"deposit|occurrence|mineral|mine|showing|label|ore(?![a-z])|矿", re.I)
 BARREN = re.compile(r"non.?deposit|barren|negative|sterile", re.I)
-_TO_DECIDE = re.compile(r"set crs[ ,=]|set medium|To do: |are not certain")
 NO_CRS, SET_CRS = "the CRS is unknown", 'set crs = "EPSG:…"'
 
 
@@ -96,8 +97,11 @@ class Draft:
     folder: Path
     table: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    # What only a person can decide, by the file.
+    to_decide: list[tuple[Path, str]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
+    layers: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # of points
     places: list[tuple[CRS, Bounds, str]] = field(default_factory=list)  # of files with a CRS
     symbols: dict[str, list[str]] = field(default_factory=dict)  # of elements, by path
     # Tables that may be samples: the elements of their headers are not certain.
@@ -111,6 +115,19 @@ class Draft:
         relative = Path(os.path.relpath(path.resolve(), self.folder.resolve()))
         require_utf8(relative)
         return path_text(relative)
+
+    def questions(self) -> list[str]:
+        """What only a person can decide of the files used, as notes with file and section."""
+        sections = {
+            one["path"]: name if isinstance(found, dict) else f"[{name}]"
+            for name, found in self.table.items()
+            for one in (found if isinstance(found, list) else [found])
+        }
+        questions = []
+        for path, text in self.to_decide:
+            if section := sections.get(self.relative(path)):
+                questions.append(f"To decide: {path.name}, in [{section}]: {text}")
+        return list(dict.fromkeys(questions))
 
     def leave_out(self, path: Path, error: OrecastError) -> None:
         """Note that a file which cannot be used is not needed for the configuration."""
@@ -226,7 +243,7 @@ def _propose_raster(path: Path, draft: Draft) -> None:
         return
     draft.notes += [f"{path.name}: {f.what}" for f in findings]
     if place is None:
-        draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
+        draft.to_decide.append((path, f"{NO_CRS}; {SET_CRS}"))
     else:
         draft.places.append((*place, path.name))
     distinct = np.unique(values[~np.isnan(values)])
@@ -286,14 +303,24 @@ def propose(paths: Collection[Path], folder: Path) -> tuple[dict[str, Any], list
         elif not is_raster(path) and path not in vectors:
             draft.notes.append(f"{path.name}: ignored; this kind of file cannot be read")
     places = propose_places([table for table, _ in tables], draft.places)
-    for (table, layer), place in zip(tables, places, strict=True):
-        _propose_table(table, _keys(table, layer, place, draft), draft)
+    located = [
+        (*one, place) for one, place in zip(tables, places, strict=True) if place is not None
+    ]
+    points = [(table, layer, Place({})) for table, layer in draft.layers]
+    used = [  # tables and layers that give the positions of others
+        _propose_joined(table, layer, [*located, *points], draft)
+        for (table, layer), place in zip(tables, places, strict=True)
+        if place is None
+    ]
+    for table, layer, place in [*located, *points]:
+        if not any(table is one for one in used):
+            frame = table.frame.drop(columns=WKT, errors="ignore")
+            keys = _keys(table, layer, place, draft)
+            _propose_table(replace(table, frame=frame), keys, draft)
     _choose_samples(draft)
     _place_points(draft)
     _complete(files, draft)
-    to_decide = [note for note in draft.notes if _TO_DECIDE.search(note)]
-    decided = [note for note in draft.notes if note not in to_decide]
-    return draft.table, [*decided, *(f"To decide: {note}" for note in to_decide)]
+    return draft.table, [*draft.notes, *draft.questions()]
 
 
 def _files(paths: Collection[Path]) -> list[Path]:
@@ -345,35 +372,56 @@ def _tables(path: Path, draft: Draft) -> list[tuple[InputTable, dict[str, Any]]]
             table = read_table(path, name)
         except InputError:
             continue  # empty, or not a table
-        if table_pairs(table):
+        located = bool(table_pairs(table))
+        headers = parse_headers(str(column) for column in table.frame.columns)
+        if located or sum(map(bool, headers.values())) >= FEWEST_ELEMENTS:
             found.append((table, {"layer": name} if number else {}))
             if number:
-                draft.notes.append(
-                    f'{path.name}: sheet {name!r} has position columns; layer = "{name}"'
-                )
+                what = "position columns" if located else "elements"
+                draft.notes.append(f'{path.name}: sheet {name!r} has {what}; layer = "{name}"')
     return found or [(read_table(path), {})]
 
 
-def _keys(
-    table: InputTable, layer: dict[str, Any], place: Place | None, draft: Draft
-) -> dict[str, Any] | None:
+def _keys(table: InputTable, layer: dict[str, Any], place: Place, draft: Draft) -> dict[str, Any]:
     """The keys of a table's section that say where its rows are; and notes on them."""
-    name = table.path.name
-    if place is None:
-        draft.notes.append(f"{name}: ignored; it has no position columns")
-        return None
-    notes = [*place.notes, place.undecided] if place.undecided else place.notes
-    draft.notes += [f"{name}: {note}" for note in notes]
+    draft.notes += [f"{table.path.name}: {note}" for note in place.notes]
+    if place.undecided:
+        draft.to_decide.append((table.path, place.undecided))
     return layer | place.keys
 
 
-def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft) -> None:
+def _propose_joined(
+    table: InputTable,
+    layer: dict[str, Any],
+    located: list[tuple[InputTable, dict[str, Any], Place]],
+    draft: Draft,
+) -> InputTable | None:
+    """Propose a table without positions as samples, with those of another table by their ids.
+
+    ``located`` are the tables with positions, and their keys. Returns the one that was used.
+    """
+    name = table.path.name
+    for other, their_layer, place in located:
+        ids = shared_ids(table, other)
+        if ids is None:
+            continue
+        positions = {"path": draft.relative(other.path), **their_layer}
+        draft.notes.append(
+            f"{name}: positions of {ids.matched} of {len(table.frame)} rows from "
+            f"{other.path.name}, by columns {ids.own!r} and {ids.other!r}"
+        )
+        keys = _keys(table, layer, place, draft) | {"positions": positions}
+        _propose_table(joined(table, other, ids), keys, draft)
+        return other
+    draft.notes.append(f"{name}: ignored; it has no position columns")
+    return None
+
+
+def _propose_table(table: InputTable, place: dict[str, Any], draft: Draft) -> None:
     """Keep a table as possible samples if it has three elements or more, else as deposits."""
     draft.notes += [f"{table.path.name}: {remark}" for remark in table.remarks]
-    if place is None:
-        return
     findings = Findings()
-    table, rows = _rows_of_samples(table, findings, draft)
+    table, rows = _rows_of_samples(table, place, findings, draft)
     positions = set(position_columns(table))
     samples = Samples.model_construct(path=table.path)
     choice = choose_columns(table, samples, positions, findings)
@@ -386,30 +434,62 @@ def _propose_table(table: InputTable, place: dict[str, Any] | None, draft: Draft
 
 
 def _rows_of_samples(
-    table: InputTable, findings: Findings, draft: Draft
+    table: InputTable, place: dict[str, Any], findings: Findings, draft: Draft
 ) -> tuple[InputTable, dict[str, Any]]:
     """The table with one row for each sample, and the keys that say how."""
     name, keys = table.path.name, dict[str, Any]()
     if found := long_columns(table):
         keys["long"] = found
         table = widened(table, Samples.model_construct(path=table.path, long=found), findings)
-    if mixed := mixed_rows(table):
-        wanted = wanted_rows(table, mixed)
-        keys["where"] = {mixed.column: wanted}
+    where: dict[str, list[str]] = {}
+    precision = precision_column(table)
+    if precision is not None and precision.coarse.any() and (fine := precision.where(table)):
+        where |= fine
+        draft.notes.append(
+            f"{name}: {precision.coarse.sum()} of {len(table.frame)} rows are left out, whose "
+            f"positions are known to more than 1 km only by column {precision.column}: "
+            f"{coarse_kinds(table, precision)}; to use them, change samples.where"
+        )
+        table = _matching(table, where)
+    while mixed := mixed_rows(table, where):
+        if mixed.media and mixed.share < LEAST_SHARE:
+            kinds = {mixed.kept: mixed.n, **mixed.others}
+            line = {mixed.column: [mixed.kept]} | where
+            several = listed([f"{v} ({n})" for v, n in kinds.items()], _MOST_KINDS)
+            question = (
+                f"column {mixed.column} has several media, none of which has half of the rows: "
+                f"{several}. All are used; to use one, set where = {inline(line)}"
+            )
+            draft.to_decide.append((table.path, question))
+            break
+        where[mixed.column] = wanted = wanted_rows(table, mixed)
         left_out = listed([f"{v} ({n})" for v, n in mixed.others.items()], _MOST_KINDS)
         draft.notes.append(
             f"{name}: of column {mixed.column}, only {', '.join(wanted)} are used as samples, not "
             f"{left_out}; to use others, change samples.where"
         )
-        table = replace(
-            table, frame=table.frame[matching(table, keys["where"], "samples.where").to_numpy()]
-        )
+        table = _matching(table, where)
+    if where:
+        keys["where"] = where
+    if {"x", "y"} <= place.keys():
+        xy = positions_of(table, place["x"], place["y"])
+        if many := int(crowded(xy[np.isfinite(xy).all(axis=1)], MOST_DUPLICATES).sum()):
+            draft.notes.append(
+                f"{name}: {many} of {len(xy)} rows stand on coordinates with more than "
+                f"{MOST_DUPLICATES} rows: their positions may be known only roughly; for samples, "
+                f"most_per_place = {MOST_DUPLICATES} leaves them out"
+            )
     if interval_columns(table):
         try:
             require_surface(table, Samples.model_construct(path=table.path))
         except InputError as error:
-            draft.notes.append(f"{name}: {error.what}. To do: {error.remedy}")
+            draft.to_decide.append((table.path, f"{error.what}; {error.remedy}"))
     return table, keys
+
+
+def _matching(table: InputTable, where: dict[str, list[str]]) -> InputTable:
+    rows: Any = matching(table, where, "samples.where")
+    return replace(table, frame=table.frame[rows.to_numpy()])
 
 
 def _choose_samples(draft: Draft) -> None:
@@ -432,6 +512,10 @@ def _choose_samples(draft: Draft) -> None:
         )
         if number and of_deposits:
             draft.points.append((table, place))
+            continue
+        if "samples" in draft.table:
+            n = len(choice.columns)
+            draft.notes.append(f"{table.path.name}: ignored; could also be samples ({n} elements)")
             continue
         detected = [c for c in choice.columns.values() if c.unusable is None]
         if not detected and len(choice.columns) >= FEWEST_ELEMENTS:
@@ -486,13 +570,17 @@ def _samples(
         for s, c in kept.items()
     ]
     complete = with_over_range(table, choice)
-    draft.notes += [f"{name}: {text}" for text in decisions(chosen, complete, samples)]
+    decided, undecided = decisions(chosen, complete, samples)
+    draft.notes += [f"{name}: {text}" for text in decided]
+    draft.to_decide += [(table.path, text) for text in undecided]
     medium = next((m for m, words in _MEDIA.items() if re.search(words, name, re.I)), None)
     if medium:
         content["medium"] = medium
         draft.notes.append(f"{name}: medium {medium}, from the file name")
     else:
-        draft.notes.append(f"{name}: set medium, such as stream-sediment or soil")
+        draft.to_decide.append(
+            (table.path, 'set medium = "soil", "stream-sediment", "till" or "rock"')
+        )
     return content
 
 
@@ -525,7 +613,7 @@ def _propose_vectors(path: Path, draft: Draft) -> None:
             continue
         place: dict[str, Any] = {} if layer is None else {"layer": layer}
         if frame.crs is None:
-            draft.notes.append(f"{path.name}: {NO_CRS}; {SET_CRS}")
+            draft.to_decide.append((path, f"{NO_CRS}; {SET_CRS}"))
         else:
             draft.places.append((frame.crs, bounds_of(frame), path.name))
         label = f"{path.stem} {layer or ''}"
@@ -535,8 +623,7 @@ def _propose_vectors(path: Path, draft: Draft) -> None:
         frame = of_shape(frame, shape, path.name, findings)
         draft.notes += [f"{path.name}: {f.what}" for f in findings]
         if shape == "point":
-            table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
-            _propose_table(table, place, draft)
+            draft.layers.append((points_table(frame, path), place))
         elif shape == "line":
             draft.take("faults", path, place, f"{len(frame)} lines")
         else:
@@ -635,10 +722,11 @@ def _propose_unnamed(draft: Draft) -> None:
             del draft.table["deposits"]
         rename = ", ".join(f'"{column}" = "{symbol}"' for column, symbol in near.items())
         draft.table["samples"] = {"path": path, **place}
-        draft.notes.append(
-            f"{table.path.name}: samples; the elements of its columns are not certain. If these "
-            f"are right, set samples.rename = {{{rename}}}"
+        question = (
+            "the elements of its columns are not certain. If these are right, set "
+            f"rename = {{{rename}}}"
         )
+        draft.to_decide.append((table.path, question))
         return
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from orecast.arrays import Bools, Floats
-from orecast.config import Samples
+from orecast.config import Samples, inline
 from orecast.errors import InputError
 from orecast.survey.data import Findings, listed
 from orecast.survey.duplicates import CENSORED_SHARE, SharedPlaces
@@ -61,8 +61,14 @@ class Mixed:
 
     column: str
     kept: str
+    n: int  # rows of what is kept
     others: dict[str, int]
     media: bool
+
+    @property
+    def share(self) -> float:
+        """What is kept as a share of the rows."""
+        return self.n / (self.n + sum(self.others.values()))
 
 
 def long_columns(table: InputTable) -> dict[str, str] | None:
@@ -273,7 +279,7 @@ def mixed_rows(table: InputTable, where: Collection[str] = ()) -> Mixed | None:
         others = {v: n for v, n in counts.items() if v != kept}
         if len(media) < 2:  # only quality control is left out
             others = {v: n for v, n in others.items() if v in quality}
-        return Mixed(str(name), kept, others, len(media) >= 2)
+        return Mixed(str(name), kept, counts[kept], others, len(media) >= 2)
     return None
 
 
@@ -289,13 +295,13 @@ def report_mixed(table: InputTable, samples: Samples, findings: Findings) -> Non
     if found is None:
         return
     others = listed([f"{v} ({n})" for v, n in found.others.items()], _MOST_KINDS)
-    kept = ", ".join(f'"{v}"' for v in wanted_rows(table, found))
+    where = {**samples.where, found.column: wanted_rows(table, found)}
     findings.warning(
         "mixed-rows",
         table.where(column=found.column),
         f"the table mixes {'several media' if found.media else 'samples and quality control'}: "
         f"beside {found.kept} it has {others}; all are used as samples",
-        f'set samples.where = {{"{found.column}" = [{kept}]}}',
+        f"set samples.where = {inline(where)}",
         column=found.column,
         others=found.others,
     )

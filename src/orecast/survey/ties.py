@@ -16,6 +16,7 @@ _TIE_SHARE, _TIMES, _NEAR = 0.01, 5.0, 5
 # More such levels, or several of which some are above the median, are a way of rounding: then
 # only those below this percentile, and between the rounded values, may be limits.
 _MOST_LEVELS, _LOW = 2, 10
+_STEPPED = 0.5  # of the values are steps of a semi-quantitative analysis: then they are rounded
 
 
 def heavy_ties(values: Floats, censored: Bools) -> list[dict[float, int]]:
@@ -48,7 +49,11 @@ def _ties(detected: Floats) -> dict[float, int]:
             beside = counts[max(k - _NEAR, 0) : k], counts[k + 1 : k + 1 + _NEAR]
             if counts[k] > _TIMES * (1 + max(np.median(part) for part in beside)):
                 others[float(levels[k])] = int(counts[k])
-    if len(others) > _MOST_LEVELS or (len(others) > 1 and max(others) >= np.median(detected)):
+    if (
+        len(others) > _MOST_LEVELS
+        or (len(others) > 1 and max(others) >= np.median(detected))
+        or (others and _on_steps(detected).mean() > _STEPPED)
+    ):
         low = np.percentile(detected, _LOW)
         others = {
             value: n
@@ -56,6 +61,17 @@ def _ties(detected: Floats) -> dict[float, int]:
             if value < low and not _is_rounded(value, [v for v in others if v > value])
         }
     return found | others
+
+
+def _on_steps(values: Floats) -> Bools:
+    """Which values are steps of semi-quantitative spectrography: 1, 1.5, 2, 3, 5, 7, 10, …
+
+    >>> _on_steps(np.array([0.15, 0.2, 700.0, 4.0, 71.0])).tolist()
+    [True, True, True, False, False]
+    """
+    leading = values / 10.0 ** np.floor(np.log10(values))
+    steps = np.isclose(leading[:, None], [1, 1.5, 2, 3, 5, 7, 10], rtol=1e-6)
+    return np.asarray(steps.any(axis=1))
 
 
 def _is_rounded(value: float, above: Sequence[float]) -> bool:

@@ -209,7 +209,7 @@ def _prediction_area(percentile: Floats, *, whole: bool) -> PredictionArea | Non
     return found if whole else PredictionArea.at(found.intersection)
 
 
-LITTLE = 10  # with fewer separate places of ore, no difference between maps is significant
+FEWEST_GROUPS = 10  # with fewer separate places of ore, no difference between maps is significant
 CONTROLS = ("random", "sampling-density")  # if one ranks higher, warn; it is never recommended
 _RECOMMENDED = "its map is the recommended one"
 
@@ -242,7 +242,7 @@ def verdict(rows: list[Score], null: LayerNull | None) -> Verdict:
     sentences.append(_own(model))
     sentences += _against_controls(model, named)
     tests = [row.paired for row in rows if row.paired is not None]
-    if tests and tests[0].groups < LITTLE:
+    if tests and tests[0].groups < FEWEST_GROUPS:
         sentences.append(too_few(tests[0].groups, "map"))
     return Verdict(recommended=best.name, sentence=" ".join(sentences))
 
@@ -251,8 +251,8 @@ def too_few(separate: int, what: str) -> str:
     """Sentence on too few independent places to rank one map or method above another."""
     places = "place is" if separate == 1 else "places are"
     return (
-        f"{separate} separate {places} too few to rank one {what} above another (at least {LITTLE} "
-        "are needed)."
+        f"{separate} separate {places} too few to rank one {what} above another (at least "
+        f"{FEWEST_GROUPS} are needed)."
     )
 
 
@@ -327,7 +327,7 @@ def _gap(best: Score) -> str:
     """The difference in words; the paired test is of the model against the baseline."""
     test = best.paired
     assert test is not None
-    significant = test.high < 0 and test.groups >= LITTLE
+    significant = test.high < 0 and test.groups >= FEWEST_GROUPS
     return (
         f"a paired difference of {-100 * test.value:.0f} points ({_range(-test.high, -test.low)})"
         f"{'' if significant else ', not significant'}"

@@ -10,7 +10,7 @@ import numpy as np
 from orecast.arrays import Floats
 from orecast.metrics import Interval, bootstrap_mean, paired_difference
 from orecast.report.comparison import BEST_LAYER, SPATIAL, is_layer, is_leaky
-from orecast.workflow.scoring import CONTROLS, LITTLE, beside_chance, capital, too_few
+from orecast.workflow.scoring import CONTROLS, FEWEST_GROUPS, beside_chance, capital, too_few
 
 Row = dict[str, Any]
 
@@ -102,7 +102,7 @@ def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> 
     found = []
     if not spatial:
         found.append("No map could be scored on held-out areas; the reasons are listed below.")
-    elif separate < LITTLE:
+    elif separate < FEWEST_GROUPS:
         found.append(too_few(separate, "method"))
     if maps:
         found.append(_best_of(maps, reference))

@@ -13,9 +13,9 @@ import numpy as np
 
 from orecast import registry
 from orecast.capacity import require_memory
-from orecast.config import Config, to_toml
+from orecast.config import Config, read, to_toml
 from orecast.errors import ConfigError, OrecastError, RunError, ThresholdError
-from orecast.evidence import Evidence, build_evidence, read_evidence, write_evidence
+from orecast.evidence import Evidence, read_evidence, write_evidence
 from orecast.report import write_report
 from orecast.run import Run, write_json
 from orecast.sampling import Sampling
@@ -26,12 +26,13 @@ from orecast.survey import Finding, Findings, Level, Survey, checks, read_survey
 from orecast.training import build_model
 from orecast.validation import Recipe
 from orecast.workflow.choosing import require_known_names, resolve_auto
-from orecast.workflow.places import place_deposits, report_gaps, require_window_fits
+from orecast.workflow.places import place_deposits, report_gaps
 from orecast.workflow.recipes import model_recipe, with_uncertainty
 from orecast.workflow.run.anomalies import map_anomalies
 from orecast.workflow.run.final_map import draw_map
 from orecast.workflow.run.job import Job, Progress, Provenance, no_progress, reported
 from orecast.workflow.run.validating import validate
+from orecast.workflow.separation import build_separable
 
 _SCORE_BYTES = 12  # of one score: 8 when computed, 4 when stored
 _IMPORTANT = (  # findings that the summary repeats
@@ -42,6 +43,7 @@ _IMPORTANT = (  # findings that the summary repeats
     "layer-covers-little",
     "classes-by-histogram",
     "fewer-folds",
+    "shorter-buffer",
     "idle-growth",
     "weight-reversed",
 )
@@ -109,11 +111,14 @@ def run_survey(
 def prepare(config: Config, run: Run, survey: Survey, progress: Progress = no_progress) -> Job:
     """Build the evidence, or read that of a resumed run, and place the deposits."""
     done = run.done("evidence")
-    evidence = _evidence_of(run) if done else build_evidence(survey, config)
-    window = config.sampling.window
-    require_window_fits(evidence.grid, window)
-    places = place_deposits(survey.deposits, evidence, window, survey.findings)
-    report_gaps(evidence, window, survey.findings)
+    if done:
+        evidence, config = _evidence_of(run), _begun_with(run, config)
+        window = config.sampling.window
+        places = place_deposits(survey.deposits, evidence, window, survey.findings)
+    else:
+        built = build_separable(survey, config)
+        config, evidence, places = built.config, built.evidence, built.places
+    report_gaps(evidence, config.sampling.window, survey.findings)
     job = Job(config, run, survey, evidence, places, progress)
     _check_first_fits(job)
     if done:
@@ -134,6 +139,15 @@ def _evidence_of(run: Run) -> Evidence:
     except OrecastError as error:
         remedy = "the finished evidence is broken: run with --overwrite"
         raise RunError(error.what, where=error.where, remedy=remedy) from None
+
+
+def _begun_with(run: Run, config: Config) -> Config:
+    """The configuration with the window and the radius that an interrupted run has chosen."""
+    begun = read(run.folder / "run.toml")
+    kept = {key: getattr(begun.sampling, key) for key in ("window", "shift", "distance")}
+    sampling = config.sampling.model_copy(update=kept)
+    evidence = config.evidence.model_copy(update={"radius": begun.evidence.radius})
+    return config.model_copy(update={"sampling": sampling, "evidence": evidence})
 
 
 def _findings_of(run: Run) -> list[Finding]:
