@@ -199,6 +199,11 @@ class Run:
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
             raise _write_error(error, self.folder) from error
 
+    @property
+    def key(self) -> str:
+        """What the run's result depends on, as text."""
+        return self._key
+
     def close(self) -> None:
         """Give the folder back to other processes; a folder without a finished stage goes."""
         scratch = self.folder / _SCRATCH

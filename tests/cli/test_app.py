@@ -158,7 +158,7 @@ def test_the_remedies_of_a_run_s_damaged_configuration_work(
     small = [
         "evidence={cell_size=1000, radius=1500}",
         "sampling.window=3",
-        "validation={folds=2, baselines=false, inner_folds=0}",
+        "validation={folds=2, baselines=false, inner_folds=0, repetitions=0}",
     ]
     settings = [word for setting in small for word in ("--set", setting)]
     line = ("run", district, "--model", "logistic-regression", *settings, "-o", tmp_path / "run")
@@ -194,7 +194,7 @@ def test_a_listed_model_or_preset_is_offered(orecast):
         (("run", "DISTRICT", "--model", "resnet81"), "did you mean resnet18"),
         (("run", "DISTRICT", "--set", "sampling.windw=3"), "did you mean window"),
         (("run", "DISTRICT", "--set", "samples.crs=EPSG:1"), "EPSG:1"),
-        (("run", "DISTRICT", "--set", "model.options.widht=3"), "width"),
+        (("run", "DISTRICT", "--set", "model={name='resnet18', options={widht=3}}"), "width"),
         (("run", "DISTRICT", "--set", "validation.protocol=spatail"), "did you mean spatial"),
         (("run", "DISTRICT", "--set", "evidence.interpolator=kringing"), "did you mean kriging"),
         (("run", "DISTRICT", "--set", "sampling.target=Xx"), "Xx"),

@@ -61,7 +61,9 @@ def test_an_address_space_in_which_no_kernel_is_compiled(gigabytes, district, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("gigabytes", [1.5, 2.5])
 def test_an_address_space_in_which_no_network_is_trained(gigabytes, district, tmp_path):
-    message = refused(limited(gigabytes, "run", district, "-o", tmp_path / "run"))
+    message = refused(
+        limited(gigabytes, "run", district, "--model", "resnet18", "-o", tmp_path / "run")
+    )
     assert "ulimit -v: torch (with its working memory) needs about" in message
     assert not (tmp_path / "run").exists()
 

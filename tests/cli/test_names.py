@@ -86,10 +86,8 @@ SCORE = {
     "auc": interval(0.7),
     "top_area": {"0.05": interval(0.7), "0.1": interval(0.7)},
 }
-TARGET = dict.fromkeys(
-    ("rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"), "1"
-)
-TARGET |= {"top_elements": "[/b], Cu [mg/kg]"}
+TARGET = dict.fromkeys(("rank", "class", "area_km2", "score_max", "reasons", "lon", "lat"), "1")
+TARGET |= {"reasons": "[/b], Cu [mg/kg]", "ground": "new"}
 
 
 def test_results_show_names_as_they_are(capsys, tmp_path, monkeypatch):
@@ -111,7 +109,7 @@ def test_results_show_names_as_they_are(capsys, tmp_path, monkeypatch):
         f"by {ODD}, recommended",
     ):
         assert words in said
-    assert TARGET["top_elements"] in said
+    assert TARGET["reasons"] in said
     assert str(tmp_path / "[/b]" / "report.html") in said
 
     metrics |= {
@@ -122,7 +120,7 @@ def test_results_show_names_as_they_are(capsys, tmp_path, monkeypatch):
     show_prediction(Prediction(tmp_path / "[/b]", metrics, [TARGET], [ODD]))
     said = capsys.readouterr().out
     assert said.count(ODD) == 6
-    assert TARGET["top_elements"] in said
+    assert TARGET["reasons"] in said
 
     checks = [Check("code", ODD, severity, ODD, ODD, protocol=ODD) for severity in Severity]
     show_audit(Audit(ODD, checks))

@@ -24,8 +24,8 @@ def prediction(**changes):
         "classes": {"sentence": "As in training: classes."},
         "caveats": ["what it has seen"],
     }
-    columns = ("rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat")
-    target = dict.fromkeys(columns, "7") | {"top_elements": "Au, As"}
+    columns = ("rank", "class", "area_km2", "score_max", "reasons", "lon", "lat")
+    target = dict.fromkeys(columns, "7") | {"reasons": "Au, As", "ground": "new"}
     return Prediction(Path("north"), metrics | changes, [target], ["the run recommends [another]"])
 
 

@@ -199,6 +199,7 @@ def test_a_table_that_is_absent_is_named_with_its_keys():
     assert named == {
         *("[area]", "[gridded]", "[barren]", "[held_back]", "[faults]", "[geology]"),
         *("[[layers]]", "[[sampling.grow]]", "[samples.positions]"),
+        *("[targets.within]", "[targets.not_within]"),
     }
     assert "[barren]" not in to_toml(parse(LEAST, where="t"))
 

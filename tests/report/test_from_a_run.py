@@ -13,7 +13,7 @@ from orecast.grid import Grid
 from orecast.mapping import classify, write_raster
 from orecast.report import maps, tables, write_report
 from orecast.report.reading import open_run
-from orecast.targets import delineate, write_targets
+from orecast.targets import Deposits, Rule, delineate, write_targets
 
 
 @pytest.fixture
@@ -35,7 +35,13 @@ def folder(fabricate):
         {"Name": made.names}, geometry=[Point(p) for p in made.points], crs=grid.crs
     )
     targets = delineate(
-        score, classes.values, grid, deposits=deposits, options=config.Targets(smallest=3)
+        score,
+        grid,
+        Rule(spacing=500, smallest=3, largest=40, fall=0.25, prominence=0.05),
+        thresholds=classes.thresholds,
+        deposits=Deposits.of(deposits, grid),
+        near=1500,
+        most=50,
     )
     write_targets(targets, deposits, folder)
     evidence = Evidence.empty(grid).adding(
@@ -53,9 +59,10 @@ def test_maps_targets_and_layers_are_read_as_they_were_written(folder):
     assert set(np.unique(run.raster("classes").values[10:])) == {0, 1, 2, 3}
     assert np.isnan(run.raster("classes").values[:10, :21]).all()
     assert len(run.deposits) == 4
-    table = tables.targets(run)
-    assert len(table.rows) == len(run.targets) > 0
-    assert len(table.head) == 8  # no further columns, and none that nothing stands in
+    new = tables.targets(run, "new")
+    near = tables.targets(run, "extension", "known")
+    assert len(new.rows) + len(near.rows) == len(run.targets) > 0
+    assert len(new.head) == 10  # no further columns, and none that nothing stands in
     assert tables.layers(run).rows == [
         ("Au/Ag", "element", "clr", "2.5", "clr, then IDW"),
         ("fault-distance", "fault", "–", "0.50", "exact"),

@@ -141,7 +141,7 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Probability that a cell holds a deposit",
         "Baselines that were left out",
         "sampling-density : a gridded survey has no samples",
-        "Targets by rank (12 of 12)",
+        "Targets on new ground, by rank (12 of 12)",
         "Refused: left out of the run",
         "Warnings: please check",
         "Evidence layers (9)",
@@ -185,7 +185,7 @@ def test_what_is_written_elsewhere_cannot_become_markup(fabricate):
     made.metrics["scores"][1]["name"] = evil
     made.metrics["scores"][0]["per_deposit"][0]["name"] = evil
     made.findings[0]["what"] = made.findings[0]["remedy"] = evil
-    made.targets["top_elements"] = evil
+    made.targets["reasons"] = evil
     made.provenance["inputs"][0]["path"] = evil
     text = report_of(made)
     page = Page(text)
@@ -343,14 +343,16 @@ def test_deposits_held_back_stand_beside_fault_distance(fabricate):
 
 def test_figures_that_seem_to_disagree_are_explained(ordinary):
     text = Page(ordinary[1]).text
-    scores, targets = text.index("Leak-free scores of the model"), text.index("Targets by rank")
+    scores, targets = (
+        text.index("Leak-free scores of the model"),
+        text.index("Targets on new ground, by rank"),
+    )
     assert (
         scores < text.index("What each map is") < text.index("Nearness to the training") < targets
     )
     assert "each deposit within its own held-out region, so the two shares can differ" in text
     assert "each fold draws the classes by the best of the cells that its model may see" in text
-    core = text.index("A target’s class is the best class of its cells. A class A target")
-    assert text.index("12 targets, ranked") < core < targets
+    assert text.index("A target is a peak of the map with its surroundings") < targets
 
 
 def test_what_the_map_leaves_out_is_in_the_first_lines(fabricate):
@@ -387,7 +389,7 @@ def test_as_little_as_a_run_can_hold(fabricate):
     made.targets = gpd.GeoDataFrame(made.targets.iloc[:0], crs=made.targets.crs)
     made.layers = []
     text = Page(report_of(made)).text
-    assert "No connected area is large enough to be a target" in text
+    assert "No target lies on new ground" in text
     assert "The checks of the data found nothing" in text
     assert "training fit" not in text
     assert "No. 0" in text

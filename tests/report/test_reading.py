@@ -162,9 +162,9 @@ def test_targets_come_by_rank(folder):
 
 
 def test_sodium_is_no_missing_value(folder):
-    text = (folder / "targets.csv").read_text().replace('"Au, As, Sb"', "NA")
+    text = (folder / "targets.csv").read_text().replace('"Au high (+0.12), As high (+0.05)"', "NA")
     (folder / "targets.csv").write_text(text)
-    assert open_run(folder).target_table["top_elements"].tolist() == ["NA"] * 12
+    assert open_run(folder).target_table["reasons"].tolist() == ["NA"] * 12
 
 
 def test_an_empty_table_of_targets_is_no_error(folder):

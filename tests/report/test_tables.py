@@ -31,15 +31,16 @@ def test_classes_tell_what_was_seen_from_what_was_not(content):
 
 
 def test_targets_by_rank_with_places(run_folder):
-    table = tables.targets(open_run(run_folder))
-    assert table.head[0] == "Rank"
+    table = tables.targets(open_run(run_folder), "new")
+    assert table.head[:3] == ("Rank", "Ground", "Class")
     assert table.head[-2:] == ("Longitude", "Latitude")
     assert [row[0] for row in table.rows] == [str(n) for n in range(1, 13)]
-    assert table.rows[0][1:3] == ("A", "4.00")
-    assert table.rows[0][5:9] == ("96", "0.75", "100", "0.43")
-    assert table.rows[0][9:11] == ("Au, As, Sb", "1.5")
+    assert table.rows[0][1:4] == ("new", "A", "4.00")
+    assert table.rows[0][6:10] == ("96", "0.75", "100", "0.43")
+    assert table.rows[0][10:13] == ("Au high (+0.12), As high (+0.05)", "Snip", "1.5")
     assert float(table.rows[0][-1]) == pytest.approx(42.26, abs=0.3)
-    assert table.head.index("Elements behind it") not in table.figures
+    assert table.head.index("Reasons: layer, contribution") not in table.figures
+    assert not tables.targets(open_run(run_folder), "extension", "known").rows
 
 
 def test_columns_without_a_figure_are_left_out_and_the_rest_keep_their_kind():
@@ -68,9 +69,9 @@ def test_twenty_targets_are_listed(fabricate):
     made = fabricate(deposits=3, baselines=1, layers=1)
     one = made.targets.iloc[[0] * 30].reset_index(drop=True)
     made.targets = one.assign(rank=range(1, 31))
-    table = tables.targets(open_run(made.write()))
+    table = tables.targets(open_run(made.write()), "new")
     assert len(table.rows) == 20
-    assert table.caption == "Targets by rank (20 of 30)"
+    assert table.caption == "Targets on new ground, by rank (20 of 30)"
 
 
 def test_layers_with_their_reach(run_folder):

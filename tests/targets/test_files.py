@@ -11,28 +11,29 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
-from orecast import config
 from orecast.errors import RunError
 from orecast.grid import Grid
-from orecast.targets import COLUMNS, delineate, over_cells, write_targets
+from orecast.targets import COLUMNS, Deposits, Rule, delineate, over_cells, write_targets
 
 UTM = CRS("EPSG:32645")
 
 
-EXTRA = ("conformal_p", "applicable_share", "probability")
+EXTRA = ("hit_share", "conformal_p", "applicable_share", "probability")
 
 
 def some_targets(classes=(1, 0, 2, 0, 3), deposits=True, **more):
-    classes = np.array([classes, classes], dtype=np.uint8)
-    score = (4 - classes) / 3.0
+    classes = np.array([classes, classes])
+    score = np.select([classes == 1, classes == 2, classes == 3], [0.9, 0.7, 0.5], np.nan)
     grid = Grid(UTM, Affine(500, 0, 430000, 0, -500, 4700000), classes.shape)
     return delineate(
         score,
-        classes,
         grid,
-        deposits=some_deposits() if deposits else None,
-        options=config.Targets(smallest=1),
-        top_elements={1: "Au, As, Sb"},
+        Rule(spacing=10, smallest=1, largest=9, fall=0.2, prominence=0),
+        thresholds=(0.9, 0.7, 0.5),
+        deposits=Deposits.of(some_deposits() if deposits else None, grid, ["Мыс", "北山"]),
+        near=10.0,
+        most=50,
+        reasons=lambda areas: ["Au high (+0.12)", "", ""][: len(areas)],
         **more,
     )
 
@@ -128,9 +129,11 @@ def test_targets_are_coloured_by_class_and_labelled_by_rank(tmp_path):
     qml = ElementTree.fromstring(styles(tmp_path / "targets.gpkg")["styleQML"]["targets"])
     renderer = qml.find("renderer-v2")
     assert renderer.get("type") == "categorizedSymbol"
-    assert renderer.get("attr") in COLUMNS
+    assert renderer.get("attr") == ('CASE WHEN "ground" = \'new\' THEN "class" ELSE "ground" END')
     assert qml.get("labelsEnabled") == "1"
-    assert qml.find("labeling/settings/text-style").get("fieldName") in COLUMNS
+    label = qml.find("labeling/settings/text-style")
+    assert label.get("isExpression") == "1"
+    assert label.get("fieldName") == 'CASE WHEN "ground" = \'new\' THEN "rank" END'
     symbols = {s.get("name"): s for s in renderer.iterfind("symbols/symbol")}
     colours = {}
     for category in renderer.iterfind("categories/category"):
@@ -138,9 +141,10 @@ def test_targets_are_coloured_by_class_and_labelled_by_rank(tmp_path):
         assert symbol.get("type") == "fill"
         option = symbol.find("layer/Option/Option[@name='color']")
         colours[category.get("value")] = [int(v) for v in option.get("value").split(",")][:3]
-    assert list(colours) == ["A", "B", "C"]
+    assert list(colours) == ["A", "B", "C", "extension", "known"]
     assert colours["A"][1] < colours["B"][1] < colours["C"][1]  # red, orange, yellow
-    assert all(red > 200 and blue < 130 for red, _, blue in colours.values())
+    assert all(colours[c][0] > 200 and colours[c][2] < 130 for c in "ABC")
+    assert colours["extension"] == colours["known"] == [120, 120, 120]
 
 
 def test_every_column_has_a_readable_name_in_qgis(tmp_path):
@@ -190,7 +194,7 @@ def test_the_table_has_the_same_columns_and_both_kinds_of_coordinates(tmp_path):
     assert table["rank"].tolist() == [1, 2, 3]
     assert table["class"].tolist() == ["A", "B", "C"]
     assert table["area_km2"].tolist() == [0.5, 0.5, 0.5]
-    assert table["top_elements"].tolist()[0] == "Au, As, Sb"
+    assert table["reasons"].tolist()[0] == "Au high (+0.12)"
     assert table["x"].tolist() == targets["x"].tolist()
     np.testing.assert_allclose(table["lon"], targets["lon"], atol=5e-7)
     np.testing.assert_allclose(table["score_mean"], targets["score_mean"], atol=5e-5)

@@ -23,6 +23,7 @@ def configured(district, tmp_path):
             "evidence.radius=1500",
             "sampling.window=3",
             "validation.folds=3",
+            "validation.repetitions=0",
             "model={name='random-forest', options={trees=20}}",
         ]
         return read(district, [*small, *settings])

@@ -292,7 +292,7 @@ SETTINGS = (
     "evidence.cell_size=1000",
     "evidence.radius=1500",
     "sampling.window=3",
-    "validation={folds=3, inner_folds=0, baselines=false}",
+    "validation={folds=3, inner_folds=0, baselines=false, repetitions=0}",
     "model={name='logistic-regression'}",
 )
 

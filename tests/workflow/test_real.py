@@ -32,7 +32,11 @@ pytestmark = [
 
 
 def example(name, folder, *settings):
-    cheap = ["model={name='logistic-regression'}", "validation.baselines=false"]
+    cheap = [
+        "model={name='logistic-regression'}",
+        "validation.baselines=false",
+        "validation.repetitions=0",
+    ]
     output = f"output='{(folder / 'run').as_posix()}'"
     return read(ROOT / "examples" / name / "run.toml", [output, *cheap, *settings])
 

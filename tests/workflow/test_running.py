@@ -43,17 +43,20 @@ FILES = {
     "classes.tif",
     "targets.gpkg",
     "targets.csv",
+    "target_samples.csv",
     "metrics.json",
     "figures",
     "report.html",
 }
 
 
+QUICK = "inner_folds=0, baselines=false, repetitions=0"
 SMALL = (
     "evidence.cell_size=1000",
     "evidence.radius=1500",
     "sampling.window=3",
     "validation.folds=3",
+    "validation.repetitions=0",
     "model={name='random-forest', options={trees=20}}",
 )
 
@@ -108,10 +111,12 @@ def test_targets_are_ranked_and_give_reasons(finished):
     folder = finished[0].folder
     targets = gpd.read_file(folder / "targets.gpkg", layer="targets")
     table = pd.read_csv(folder / "targets.csv")
-    assert targets["rank"].tolist() == list(range(1, len(targets) + 1)) == table["rank"].tolist()
+    assert targets["rank"].tolist() == table["rank"].tolist()
+    for _, of_ground in targets.groupby("ground"):
+        assert of_ground["rank"].tolist() == list(range(1, len(of_ground) + 1))
     assert len(targets) >= 2
     assert set(targets["class"]) <= set("ABC")
-    assert targets["top_elements"].str.len().max() > 1
+    assert targets["reasons"].str.contains(r"(?:high|low) \(\+").any()
     assert len(gpd.read_file(folder / "targets.gpkg", layer="deposits"))
 
 
@@ -282,7 +287,7 @@ def test_damage_of_a_finished_run_is_named(configured, alone, tmp_path, name, ho
     config = configured("validation.baselines=false")
     shutil.copytree(alone, tmp_path / "run")
     whole = (config.output / name).read_bytes()
-    middle = len(whole) // 2
+    middle = whole.index(b" (+0.") if how == "altered" else len(whole) // 2  # in a reason
     rest = b"" if how == "cut" else b"\0\xff\0\xff\0\xff\0\xff" + whole[middle + 8 :]
     (config.output / name).write_bytes(whole[:middle] + rest)
     with pytest.raises(RunError, match=f"1 file is not as the run wrote them: {name}.*delete"):
@@ -291,7 +296,7 @@ def test_damage_of_a_finished_run_is_named(configured, alone, tmp_path, name, ho
 
 @pytest.mark.slow
 def test_what_was_found_is_said_once_however_often_a_run_is_resumed(configured, monkeypatch):
-    config = configured("validation={folds=200, baselines=false, inner_folds=0}")
+    config = configured(f"validation={{folds=200, {QUICK}}}")
 
     def killed(*_, **__):
         raise Killed
@@ -512,7 +517,10 @@ def test_windows_that_reach_beyond_the_evidence_are_counted_and_the_rule_is_repo
 
 
 def test_a_run_declares_what_its_model_has_seen_that_a_fold_would_hide(configured):
-    settings = ("model={name='cnn'}", "validation={folds=2, baselines=false, inner_folds=0}")
+    settings = (
+        "model={name='cnn'}",
+        f"validation={{folds=2, {QUICK}}}",
+    )
     summary = run_survey(
         configured(*settings, "training={epochs=1, pretrain=1, pretrain_on='all'}")
     )
@@ -520,12 +528,14 @@ def test_a_run_declares_what_its_model_has_seen_that_a_fold_would_hide(configure
     assert "pretrained on windows of the whole map" in said
 
 
-def test_scores_of_detectors_are_layers_and_no_element_behind_a_target(configured):
+def test_scores_of_detectors_are_layers_and_may_be_reasons(configured):
     channels = "model={name='random-forest', options={trees=10}, channels=['mahalanobis']}"
     summary = run_survey(configured(channels, "validation.baselines=false"))
     recipe = json.loads((summary.folder / "model" / "recipe.json").read_text(encoding="utf-8"))
     assert recipe["layers"][-1] == "mahalanobis score"
-    assert all("mahalanobis" not in target["top_elements"] for target in summary.targets)
+    named = {part.split(" (")[0] for t in summary.targets for part in t["reasons"].split(", ")}
+    layers = {name.removesuffix(" high").removesuffix(" low") for name in named}
+    assert layers <= set(recipe["layers"])
 
 
 def test_the_threshold_that_a_refusal_names_does_for_all_folds_and_the_final_map(
@@ -539,7 +549,7 @@ def test_the_threshold_that_a_refusal_names_does_for_all_folds_and_the_final_map
         run_survey(configured(*settings(0.99)))
     named = float(caught.value.remedy.split()[3])
     assert named <= caught.value.largest < named + 0.01
-    quick = "validation={folds=3, baselines=false, inner_folds=0}"
+    quick = f"validation={{folds=3, {QUICK}}}"
     assert run_survey(configured(*settings(named), quick)).folder.is_dir()
 
 
@@ -548,7 +558,7 @@ def test_what_does_nothing_or_the_reverse_is_reported(configured):
         configured(
             "model={name='gk-cnn', weight='fault_distance'}",
             "training.epochs=1",
-            "validation={folds=3, baselines=false, inner_folds=0}",
+            f"validation={{folds=3, {QUICK}}}",
             "sampling={window=3, shift=0, grow=[{method='noise', balance=true}, "
             "{method='copy', balance=true}]}",
         )
@@ -561,7 +571,7 @@ def test_what_does_nothing_or_the_reverse_is_reported(configured):
 
 @pytest.mark.slow
 def test_fewer_folds_than_asked_for_are_reported(configured):
-    summary = run_survey(configured("validation={folds=200, baselines=false, inner_folds=0}"))
+    summary = run_survey(configured(f"validation={{folds=200, {QUICK}}}"))
     (said,) = [words for words in summary.warnings if "folds" in words]
     assert "folds; 200 were asked for" in said
 
@@ -570,7 +580,11 @@ def test_one_bar_counts_the_epochs_of_all_members(configured):
     options = "{members=['cnn', 'contrast'], seeds=2}"
     told = []
     model = f"model={{name='ensemble', options={options}}}"
-    settings = (model, "training.epochs=2", "validation={folds=2, baselines=false, inner_folds=0}")
+    settings = (
+        model,
+        "training.epochs=2",
+        f"validation={{folds=2, {QUICK}}}",
+    )
     run_survey(configured(*settings), progress=lambda *now: told.append(now))
     parts = [(done, total) for what, done, total in told if what == "Testing ensemble"]
     assert {total % 4 for _, total in parts} == {0}

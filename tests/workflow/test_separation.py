@@ -116,7 +116,10 @@ def test_one_cluster_is_refused(tmp_path):
 
 
 def test_a_resumed_run_keeps_the_smaller_window(tmp_path, monkeypatch):
-    sections = {"validation": {"baselines": False}, "output": str(tmp_path / "run")}
+    sections = {
+        "validation": {"baselines": False, "repetitions": 0},
+        "output": str(tmp_path / "run"),
+    }
     made = survey_of(tmp_path, clustered(8), **sections)
 
     def killed(*_):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -85,7 +86,14 @@ def _show_findings(survey: Survey, levels: set[str], folder: Path) -> None:
 def show_summary(summary: Summary) -> None:
     """Print the verdict, the scores, the first targets, and where the files are."""
     metrics = summary.metrics
-    say(f"\n{metrics['verdict']['sentence']}")
+    say()
+    if test := metrics.get("target_test"):
+        say(test["sentence"])
+    say(metrics["verdict"]["sentence"])
+    if counted := metrics.get("deposits"):
+        say(f"{counted['with_evidence']} of {counted['given']} deposits have evidence.")
+    if chosen := metrics.get("chosen"):
+        say(f"auto chose {chosen['final']} for the map; in the folds {_counted(chosen['folds'])}.")
     _show_warnings(summary.warnings, metrics)
     _show_scores(metrics)
     _show_other_protocols(metrics["scores"])
@@ -106,6 +114,11 @@ def show_summary(summary: Summary) -> None:
         _show_files(summary.folder, f"by {model}", f"of the map by {model}")
     else:
         _show_files(summary.folder, f"by {model}" + ", recommended" * ("anomalies" not in metrics))
+
+
+def _counted(names: list[str]) -> str:
+    """Names with how often each stands in the list, the most frequent first."""
+    return ", ".join(f"{name} {n} times" for name, n in Counter(names).most_common())
 
 
 def show_prediction(prediction: Prediction) -> None:
@@ -195,9 +208,12 @@ def _show_warnings(warnings: list[str], metrics: dict[str, Any]) -> None:
 
 def _show_targets(targets: list[dict[str, str]]) -> None:
     if targets:
-        columns = ["rank", "class", "area_km2", "score_max", "top_elements", "lon", "lat"]
-        rows = [[target[c] for c in columns] for target in targets[:5]]
-        table("First targets", columns, rows, right=0)
+        columns = ["rank", "class", "area_km2", "score_max", "reasons", "lon", "lat"]
+        new = [target for target in targets if target["ground"] == "new"]
+        rows = [[target[c] for c in columns] for target in new[:5]]
+        near = len(targets) - len(new)
+        title = f"First targets on new ground ({len(new)}; {near} more lie near known deposits)"
+        table(title, columns, rows, right=0)
 
 
 def _show_files(folder: Path, of_map: str = "", of_targets: str = "") -> None:

@@ -421,6 +421,8 @@ class Validation(Section):
     """Number of folds."""
     inner_folds: Annotated[int, Field(ge=0)] = 2
     """Folds in each training part, to choose threshold and calibration; 0: none."""
+    repetitions: Annotated[int, Field(ge=0, le=20)] = 5
+    """Times the folds are cut anew to test targets (networks: once); 0: targets are not tested."""
     baselines: bool = True
     """Also score single layers, distances and classical methods."""
 
@@ -521,12 +523,24 @@ class ClassOptions(Section):
 
 
 class Targets(Section):
-    """Ranked target polygons from classes."""
+    """Ranked targets around the peaks of the map."""
 
+    near: Positive | None = None
+    """Within so many km of a deposit a target is an extension; when left out three spacings."""
     smallest: Annotated[int, Field(ge=1)] = 4
     """Fewest cells of a target."""
+    largest: Positive | None = None
+    """Largest area of a target in km²; four times the area of a sample when left out."""
+    fall: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """A target ends where the score has fallen by this share from its peak to the median."""
+    prominence: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """A peak rises by this share of the map's height above the saddle to a higher peak."""
     most: Annotated[int, Field(ge=1)] = 50
-    """Most targets."""
+    """Most targets of each ground: new, extension, known."""
+    within: Vectors | None = None
+    """Polygons within which targets are drawn, such as a licence."""
+    not_within: Vectors | None = None
+    """Polygons within which no target is drawn, such as a nature reserve."""
     extrapolated: bool = False
     """Also draw targets where a gridded survey's rasters are extrapolated beyond their samples."""
     tiles: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
@@ -544,6 +558,8 @@ class Config(Section):
     """Seed of all random numbers."""
     crs: str | None = None
     """Projected CRS of the run; the samples' CRS when left out (a UTM zone for lon/lat)."""
+    commodity: str | None = None
+    """Element symbol of what the deposits hold, such as "Au"; its layer is one of auto's maps."""
     area: Vectors | None = None
     """Polygon of the study area."""
     samples: Samples | None = None

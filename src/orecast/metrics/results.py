@@ -298,6 +298,13 @@ class Protocol(Part):
     hidden_buffer_m: float | None = None
 
 
+class DepositCount(Part):
+    """Deposits given, and those that lie where the evidence has a value."""
+
+    given: int
+    with_evidence: int
+
+
 class FoldCount(Part):
     """What one fold held out and what it learned from."""
 
@@ -379,6 +386,71 @@ class LearnedFrom(Part):
     added: list[AddedRows] = []
 
 
+class Chosen(Part):
+    """What ``auto`` chose: in each fold, and for the final map."""
+
+    folds: list[str] = []
+    final: str = ""
+
+
+class TargetRule(Part):
+    """How targets are drawn: the samples' spacing, how far an extension lies, the largest area."""
+
+    spacing_m: Number
+    near_m: Number
+    largest_km2: Number
+
+
+class TargetScore(Part):
+    """Targets of one map, drawn with deposits hidden, as a mean over repetitions.
+
+    Of ``n`` asked for, ``drawn`` were drawn, of ``area_km2`` together. ``hits`` of them lie near a
+    hidden deposit; they found ``groups`` of deposits. ``difference`` is the model's hits minus
+    these.
+    """
+
+    name: str
+    n: int
+    drawn: Number
+    hits: Interval
+    groups: Number
+    area_km2: Number
+    difference: Interval | None = None
+
+
+class TargetBand(Part):
+    """Ranks ``first`` to ``last``: the targets drawn there, and the share of them that hit."""
+
+    first: int
+    last: int
+    targets: int
+    hit_share: Number = math.nan
+
+
+class TargetTest(Part):
+    """Test of the targets: deposits were hidden, targets drawn, and hits counted.
+
+    ``random`` has the mean hits of random targets for each number, on the same ground.
+    """
+
+    hit_m: Number
+    repetitions: int
+    groups: int
+    scores: list[TargetScore]
+    random: dict[int, Number]
+    bands: list[TargetBand]
+    sentence: str
+
+    def of(self, name: str, n: int) -> TargetScore | None:
+        """The score of a map with ``n`` targets."""
+        return next((s for s in self.scores if s.name == name and s.n == n), None)
+
+    def hit_share(self, rank: int) -> float:
+        """Share of held-out targets of this rank's band that hit; NaN where it is not known."""
+        own = (band.hit_share for band in self.bands if band.first <= rank <= band.last)
+        return next(own, math.nan)
+
+
 class Metrics(Part):
     """The whole of ``metrics.json``.
 
@@ -390,6 +462,7 @@ class Metrics(Part):
     model: str
     anomalies: bool = False
     protocol: Protocol
+    deposits: DepositCount | None = None
     folds: list[FoldCount] = []
     scores: list[Score]
     left_out: dict[str, str] = {}
@@ -405,6 +478,9 @@ class Metrics(Part):
     undiscovered: Undiscovered | None = None
     learned_from: LearnedFrom | None = None
     grown: list[GrownRows] = []
+    chosen: Chosen | None = None
+    target_rule: TargetRule | None = None
+    target_test: TargetTest | None = None
 
     @property
     def fair(self) -> list[Score]:

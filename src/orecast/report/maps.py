@@ -176,7 +176,7 @@ def _outline_targets(axes: Axes, targets: gpd.GeoDataFrame) -> list[Artist]:
 
     keys: list[Artist] = []
     for name, (line, width) in _CLASS_LINES.items():
-        these = targets[targets["class"] == name]
+        these = targets[(targets["class"] == name) & (targets["ground"] == "new")]
         for ring in _rings(these.geometry):
             x, y = ring[:, 0] / 1000, ring[:, 1] / 1000
             # The halo is a line of its own: a dashed stroke would leave it dashed as well.
@@ -187,6 +187,13 @@ def _outline_targets(axes: Axes, targets: gpd.GeoDataFrame) -> list[Artist]:
             key.set_label(f"target, class {name}")
             key.set_path_effects([withStroke(linewidth=width + 1.3, foreground="white")])
             keys.append(key)
+    near = targets[targets["ground"] != "new"]
+    for ring in _rings(near.geometry):
+        axes.plot(*(ring.T / 1000), color="white", linewidth=0.8, alpha=0.7, zorder=3)
+        axes.plot(*(ring.T / 1000), color=FAINT, linewidth=0.6, linestyle=":", zorder=4)
+    if len(near):
+        label = "target near a deposit"
+        keys.append(Line2D([], [], color=FAINT, linewidth=0.8, linestyle=":", label=label))
     return keys
 
 
@@ -228,6 +235,7 @@ def _mark_deposits(axes: Axes, run: RunReading) -> list[Artist]:
 
 def _rank_targets(axes: Axes, targets: gpd.GeoDataFrame, deposits: gpd.GeoDataFrame) -> None:
     points = deposits.geometry.representative_point()
+    targets = targets[targets["ground"] == "new"]
     centres = targets.geometry.representative_point()
     write_beside(
         axes,

@@ -17,7 +17,6 @@ from orecast.report.sentences import (
     chance,
     counts,
     findings,
-    gaps,
     home,
     made,
     meanings,
@@ -86,12 +85,13 @@ def _content(run: RunReading) -> dict[str, Any]:
     metrics = run.metrics
     survey = run.checks.get("survey", {})
     folder = home(run.provenance)
+    rule = metrics.target_rule
     return {
         "title": run.config.title,
         "begun": when(run.provenance.get("started")),
         "area": area_sentence(run),
         "metrics": metrics,
-        "verdict": sentences.verdict(metrics),
+        "opening": sentences.opening(run),
         "left_out_words": sentences.left_out_words(metrics),
         "scores": tables.scores(metrics),
         "scores_shown": curves.MOST_ROWS,
@@ -106,11 +106,16 @@ def _content(run: RunReading) -> dict[str, Any]:
         "applicability": sentences.applicability(metrics),
         "calibration": sentences.calibration(metrics),
         "classes": tables.classes(metrics),
-        "targets": tables.targets(run),
+        "targets": tables.targets(run, "new"),
+        "target_scores": tables.target_scores(metrics),
+        "target_test": metrics.target_test,
+        "chosen": sentences.chosen(metrics),
+        "near_deposits": tables.targets(run, "extension", "known"),
+        "near": "" if rule is None else f"{rule.near_m / 1000:.3g} km",
+        "spacing": "" if rule is None else f"{rule.spacing_m / 1000:.3g} km",
         "findings": findings(run.checks, folder),
         "counts": counts(run.checks),
         "chance": chance(metrics),
-        "gaps": gaps(run),
         "meanings": meanings(score.name for score in metrics.fair),
         "has_drawn_layers": any(layer.reach == 0 for layer in run.layers),
         "elements": tables.elements(survey),

@@ -19,6 +19,7 @@ from orecast.errors import RunError
 from orecast.grid import Bounds, crs_name
 from orecast.metrics import Metrics
 from orecast.run import why_broken
+from orecast.targets import GROUNDS
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -98,9 +99,9 @@ class RunReading:
 
     @cached_property
     def targets(self) -> gpd.GeoDataFrame:
-        """Targets in order of rank, ``(n_targets,)`` polygons; possibly none."""
-        targets = _read_layer(self.path("targets.gpkg"), "targets", ["rank", "class"])
-        return targets.sort_values("rank", ignore_index=True)
+        """Targets, those on new ground first, ``(n_targets,)`` polygons; possibly none."""
+        columns = ["rank", "class", "ground"]
+        return _in_order(_read_layer(self.path("targets.gpkg"), "targets", columns))
 
     @cached_property
     def deposits(self) -> gpd.GeoDataFrame:
@@ -118,7 +119,7 @@ class RunReading:
 
     @cached_property
     def target_table(self) -> pd.DataFrame:
-        """Targets in order of rank as a table, with lon/lat."""
+        """Targets as a table, those on new ground first, with lon/lat."""
         import pandas as pd
 
         path = self.path("targets.csv")
@@ -129,7 +130,7 @@ class RunReading:
             return pd.DataFrame()
         except (OSError, ValueError) as error:
             raise RunError(f"cannot be read ({error})", where=str(path), remedy=_REMEDY) from None
-        return table.sort_values("rank", ignore_index=True) if "rank" in table else table
+        return _in_order(table) if {"rank", "ground"} <= set(table.columns) else table
 
     @cached_property
     def layers(self) -> list[LayerFile]:
@@ -226,6 +227,13 @@ def _read_object(path: Path, *needed: str) -> dict[str, Any]:
         if key not in content:
             raise RunError(f"it lacks {key!r}", where=str(path), remedy=_REMEDY)
     return content
+
+
+def _in_order(targets: Any) -> Any:
+    """Targets, those on new ground first, in order of rank."""
+    ground = targets["ground"].map({name: k for k, name in enumerate(GROUNDS)})
+    order = np.lexsort((targets["rank"], ground))
+    return targets.iloc[order].reset_index(drop=True)
 
 
 def _read_layer(path: Path, layer: str, columns: list[str]) -> gpd.GeoDataFrame:

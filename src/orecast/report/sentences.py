@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import takewhile
@@ -83,6 +84,34 @@ def verdict(metrics: Metrics) -> tuple[str, str]:
     whole = re.sub(r"\.\s+(?=[A-Z])", ".\n", sentence(metrics.verdict.sentence), count=1)
     first, _, rest = whole.partition("\n")
     return first, rest
+
+
+def opening(run: RunReading) -> list[str]:
+    """The first sentences: targets scored, a better map, deposits with evidence; then the score."""
+    metrics, first = run.metrics, []
+    if metrics.target_test is not None:
+        first.append(f"{metrics.target_test.sentence} Undiscovered deposits may be harder to find.")
+    own, others = metrics.own, [s for s in metrics.fair if not s.is_model and not s.is_layer]
+    above = own is not None and any(s.percentile.value > own.percentile.value for s in others)
+    if above or metrics.verdict.recommended != metrics.model:
+        better_map, rest = verdict(metrics)
+    else:
+        better_map, rest = "", " ".join(verdict(metrics))
+    found = (*first, better_map, " ".join(gaps(run)), rest)
+    return [text.strip() for text in found if text.strip()]
+
+
+def chosen(metrics: Metrics) -> str:
+    """What ``auto`` chose, in the folds and for the map; empty for a named model."""
+    if metrics.chosen is None:
+        return ""
+    counts = Counter(metrics.chosen.folds).most_common()
+    folds = ", ".join(f"{name} in {n}" for name, n in counts)
+    return (
+        "The model auto is a choice, made inside each training part before anything is tested. "
+        f"Of {len(metrics.chosen.folds)} folds it chose {folds}; for the map it chose "
+        f"{metrics.chosen.final}."
+    )
 
 
 def left_out_words(metrics: Metrics) -> str:

@@ -135,24 +135,72 @@ def classes(metrics: Metrics) -> Table:
 
 _TARGET_COLUMNS: dict[str, tuple[str, int | None, float]] = {  # head, digits or None, factor
     "rank": ("Rank", 0, 1),
+    "ground": ("Ground", None, 1),
     "class": ("Class", None, 1),
     "area_km2": ("Area (km²)", 2, 1),
     "score_max": ("Highest score", 3, 1),
     "score_mean": ("Mean score", 3, 1),
     "held_out_percentile": ("Best cell’s percentile, out of fold", 0, 100),
+    "hit_share": ("Such targets that hit (%)", 0, 100),
     "conformal_p": ("Conformal p", 2, 1),
     "applicable_share": ("Applicable (%)", 0, 100),
     "expected_deposits": ("Deposits expected", 2, 1),
-    "top_elements": ("Elements behind it", None, 1),
-    "nearest_deposit_km": ("Nearest deposit (km)", 1, 1),
+    "reasons": ("Reasons: layer, contribution", None, 1),
+    "nearest_deposit": ("Nearest deposit", None, 1),
+    "nearest_deposit_km": ("Distance (km)", 1, 1),
+    "caution": ("Caution", None, 1),
     "lon": ("Longitude", 4, 1),
     "lat": ("Latitude", 4, 1),
 }
 
 
-def targets(run: RunReading) -> Table:
-    """Set the first targets with their places; the columns that the run's table has."""
-    table = run.target_table.head(MOST_TARGETS)
+def target_scores(metrics: Metrics) -> Table | None:
+    """Set how many targets of each map hit hidden deposits, for each number of targets."""
+    test = metrics.target_test
+    if test is None:
+        return None
+    rows = [
+        (
+            score.name,
+            str(score.n),
+            estimate(score.hits, percent=False, digits=1),
+            number(score.groups, 1),
+            number(score.area_km2, 0),
+            DASH
+            if score.difference is None
+            else estimate(score.difference, percent=False, digits=1),
+        )
+        for score in test.scores
+    ]
+    rows += [
+        ("random targets", str(n), number(hits, 2), DASH, DASH, DASH)
+        for n, hits in test.random.items()
+    ]
+    order = {name: k for k, name in enumerate(dict.fromkeys(row[0] for row in rows))}
+    rows.sort(key=lambda row: (int(row[1]), order[row[0]]))
+    head = (
+        "Map",
+        "Targets",
+        "Hits",
+        "Groups of deposits found",
+        "Area (km²)",
+        f"{metrics.model} minus this map",
+    )
+    caption = f"Targets that hit hidden deposits, {test.repetitions} repetitions of the folds"
+    return Table(caption, head, rows, frozenset(range(1, 6)))
+
+
+_GROUNDS = {
+    ("new",): "Targets on new ground, by rank",
+    ("extension", "known"): "Targets near known deposits, by ground and rank",
+}
+
+
+def targets(run: RunReading, *grounds: str) -> Table:
+    """Set the first targets of some grounds; the columns that the run's table has."""
+    whole = run.target_table
+    chosen = whole[whole["ground"].isin(grounds)] if len(whole) else whole
+    table = chosen.head(MOST_TARGETS)
     columns = [name for name in _TARGET_COLUMNS if name in table.columns]
     rows = []
     for row in table[columns].itertuples(index=False):
@@ -166,7 +214,7 @@ def targets(run: RunReading) -> Table:
         rows.append(tuple(cells))
     figures = frozenset(i for i, name in enumerate(columns) if _TARGET_COLUMNS[name][1] is not None)
     head = tuple(_TARGET_COLUMNS[name][0] for name in columns)
-    caption = f"Targets by rank ({len(rows)} of {len(run.target_table)})"
+    caption = f"{_GROUNDS[grounds]} ({len(rows)} of {len(chosen)})"
     return Table(caption, head, rows, figures).filled()
 
 

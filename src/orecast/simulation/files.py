@@ -120,9 +120,10 @@ rings = {list(RINGS)}
 path = "geology.gpkg"
 column = "unit"
 
-[model]
-name = "resnet18"
-options = {{ width = 16 }}   # 64 is the published width, for larger surveys or a GPU
+# To use a network, name it. 64 is the published width, for larger surveys or a GPU.
+# [model]
+# name = "resnet18"
+# options = {{ width = 16 }}
 
 # A supporting raster; use it if relief is important:
 # [[layers]]

@@ -13,7 +13,7 @@ __all__ = ["PACKAGE", "build_protocol"]
 
 PACKAGE = "orecast.splits"
 
-_COMMON = ("geometry", "n_folds", "seed")  # fields of every protocol
+_COMMON = ("geometry", "n_folds", "seed", "turn")  # fields that no option sets
 
 
 def build_protocol(

@@ -31,7 +31,11 @@ class Spatial(BaseProtocol):
     are compact. A map cell belongs to the fold of its nearest deposit. A fold's region is
     hidden, widened by half a window on each side plus twice the evidence's reach. So no training
     window shares a cell, or a sample behind one, with a test window. ``seed`` changes nothing.
+    ``turn``, in degrees, turns the axes along which deposits are halved, for other folds of the
+    same kind.
     """
+
+    turn: float = 0.0
 
     def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
         """Cut places of ore into folds; fewer than ``n_folds`` where a fold would lack deposits.
@@ -75,8 +79,16 @@ class Spatial(BaseProtocol):
             centre = np.stack(
                 [sampling.at[ore][group == g].mean(axis=0) for g in range(len(members))]
             )
-            return halved(centre, np.bincount(group).astype(np.float64), n)[group], True
-        return halved(sampling.at[ore].astype(np.float64), np.ones(len(ore)), n), False
+            weight = np.bincount(group).astype(np.float64)
+            return halved(self._turned(centre), weight, n)[group], True
+        return halved(self._turned(sampling.at[ore]), np.ones(len(ore)), n), False
+
+    def _turned(self, points: NDArray[np.number]) -> NDArray[np.float64]:
+        """Points ``(n, 2)`` on axes that are turned."""
+        if not self.turn:
+            return points.astype(np.float64)
+        cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        return np.asarray(points @ np.array([[cos, -sin], [sin, cos]]))
 
 
 def halved(points: NDArray[np.float64], weight: NDArray[np.float64], n: int) -> Ints:

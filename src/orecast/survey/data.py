@@ -168,6 +168,8 @@ class Survey:
     faults: gpd.GeoDataFrame | None = None
     geology: gpd.GeoDataFrame | None = None
     area: gpd.GeoDataFrame | None = None
+    within: gpd.GeoDataFrame | None = None  # polygons of targets: only in these
+    not_within: gpd.GeoDataFrame | None = None  # and not in these
     rasters: tuple[Raster, ...] = field(default=())  # supporting layers, each on its own grid
     rows: int | None = None  # rows in the samples file, before any was left out or averaged
     zeros: NDArray[np.bool_] | None = None  # (n, n_elements); None if there are no zeros

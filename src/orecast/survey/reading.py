@@ -62,6 +62,11 @@ def read_survey(config: Config) -> Survey:
     faults = config.faults
     if faults is not None:
         faults = read_layer(faults, "line", "faults", "the faults", region, findings)
+    masks = {
+        name: read_layer(section, "polygon", f"targets.{name}", "the polygons", region, findings)
+        for name in ("within", "not_within")
+        if (section := getattr(config.targets, name)) is not None
+    }
     return Survey(
         crs=g.crs,
         elements=g.elements,
@@ -76,6 +81,7 @@ def read_survey(config: Config) -> Survey:
         faults=faults,
         geology=_geology(config.geology, region, findings),
         area=area,
+        **masks,
         rasters=_rasters(config, g, region, findings),
         rows=g.rows,
         zeros=g.zeros if g.zeros.any() else None,

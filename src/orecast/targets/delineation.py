@@ -1,20 +1,21 @@
-"""Targets as polygons around the best cells; numbered tiles of the map."""
+"""Targets as polygons around the peaks of the map; numbered tiles of the map."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orecast import config
-from orecast.arrays import Floats, Ints
+from orecast.arrays import Bools, Floats, Ints
 from orecast.errors import AlignmentError, ConfigError
 from orecast.grid import Grid
 from orecast.mapping.classes import NAMES
 from orecast.sampling.places import tile_sampling
+from orecast.targets.peaks import Peak, Peaks, Rule
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -61,87 +62,144 @@ def number_tiles(
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=grid.crs)
 
 
-Reasons = Mapping[int, str] | Callable[[list[Ints]], list[str]]
 Measure = Callable[[list[Ints]], Sequence[float]]
 """Takes the cells of all targets, each ``(n_cells, 2)``; returns one number for each target."""
+Reasons = Callable[[list[Ints]], list[str]]
+"""Takes the cells of all targets; returns what explains each, in words."""
 COLUMNS = (
     "rank",
     "class",
+    "ground",
     "area_km2",
     "score_max",
     "score_mean",
-    "top_elements",
+    "reasons",
+    "caution",
     "uncertainty_mean",
     "nearest_deposit_km",
+    "nearest_deposit",
     "x",
     "y",
     "lon",
     "lat",
 )
+GROUNDS = ("new", "extension", "known")
+"""No deposit within ``near`` of the peak; one within it; one within a spacing, or in the target."""
+
+
+@dataclass(frozen=True)
+class Deposits:
+    """Positions of the known deposits ``(n, 2)`` in the grid's CRS, and their names ``(n,)``."""
+
+    xy: Floats
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, deposits: gpd.GeoDataFrame | None, grid: Grid, names: Sequence[str] = ()) -> Self:
+        """Bring deposits to the grid's CRS; raises AlignmentError if they have none."""
+        if deposits is None or deposits.empty:
+            return cls(np.empty((0, 2)), ())
+        if deposits.crs is None:
+            raise AlignmentError(
+                "the table has no CRS", where="deposits", remedy="set deposits.crs"
+            )
+        xy = deposits.geometry.to_crs(grid.crs).get_coordinates().to_numpy()
+        return cls(xy, names or [str(k + 1) for k in range(len(xy))])
+
+    def nearest(self, xy: Floats) -> tuple[Floats, list[str]]:
+        """Distance in metres from positions ``(n, 2)`` to the nearest deposit, and its name.
+
+        Without deposits NaN and no name.
+        """
+        from scipy.spatial import cKDTree
+
+        if not len(self.xy) or not len(xy):
+            return np.full(len(xy), np.nan), [""] * len(xy)
+        metres, which = cKDTree(self.xy).query(xy)
+        return np.asarray(metres), [self.names[int(k)] for k in which]
+
+
+def new_ground(grid: Grid, known: Bools, deposits: Deposits, near: float) -> Bools:
+    """Cells of ``known`` farther than ``near`` metres from every deposit, ``(rows, columns)``."""
+    new = known.copy()
+    at = np.argwhere(known)
+    metres, _ = deposits.nearest(grid.xy(at)) if len(at) else (np.empty(0), [])
+    new[tuple(at.T)] = ~(metres <= near)
+    return new
 
 
 def delineate(
     score: NDArray[np.floating],
-    classes_values: NDArray[np.uint8],
     grid: Grid,
+    rule: Rule,
     *,
-    deposits: gpd.GeoDataFrame | None,
-    options: config.Targets,
+    thresholds: Sequence[float],
+    deposits: Deposits,
+    near: float,
+    most: int,
+    cautions: Mapping[str, Bools] | None = None,
     uncertainty: NDArray[np.floating] | None = None,
-    top_elements: Reasons | None = None,
+    reasons: Reasons | None = None,
     extra: Mapping[str, Measure] | None = None,
 ) -> gpd.GeoDataFrame:
-    """Turn a map of classes into targets, best first.
+    """Targets around the peaks of a map: those on new ground first, best first.
 
-    A target is a connected area of cells in any class, with at least ``options.smallest`` cells;
-    cells that touch at a corner are connected. A target has the best class of its cells: class A
-    surrounded by B and C is one target, not three. Targets are ranked by class, then by highest
-    score, then by mean score, then by area; the first ``options.most`` are kept.
+    A target is a peak with its surroundings (see ``Peaks``). On ``known`` ground a deposit lies
+    within a spacing of its peak or in it, on ``extension`` another within ``near`` metres; the rest
+    is ``new``. Targets of each ground are ranked apart, by score; those with a caution come last.
+    At most ``most`` of each ground are kept, whose peaks reach the lowest of ``thresholds``, the
+    scores from which a target has the class A, B, C.
 
-    ``score``, ``classes_values`` (1 A, 2 B, 3 C, 0 none, 255 nodata) and ``uncertainty`` are
-    ``(rows, columns)`` of the grid, in metres. ``top_elements`` explains a target: text by rank, or
-    a function of all targets' cells, each ``(n_cells, 2)``; by default it is empty. ``extra`` gives
-    further columns of numbers, each with its measure (see ``over_cells``).
+    ``score`` and ``uncertainty`` are ``(rows, columns)``, NaN where there is no target.
+    ``cautions`` mark cells, by the words to use for a target with its peak there. ``reasons``
+    explain the targets. ``extra`` gives further columns of numbers.
 
     Returns multipolygons in the grid's CRS with ``COLUMNS`` and then those of ``extra``: ``x``,
-    ``y`` and ``lon``, ``lat`` (WGS 84) at the cell of highest score, ``nearest_deposit_km`` from
-    the polygon's edge, 0 if it contains a deposit, NaN without deposits. Raises AlignmentError if
-    shapes differ or deposits have no CRS, ConfigError if ``extra`` has a column that exists
-    already.
+    ``y`` and ``lon``, ``lat`` (WGS 84) of the peak, ``nearest_deposit_km`` from it. Raises
+    AlignmentError if shapes differ, ConfigError if ``extra`` has a column that exists already.
     """
     import pandas as pd
 
-    maps: dict[str, NDArray[Any] | None] = {
-        "score": score,
-        "classes": classes_values,
-        "uncertainty": uncertainty,
-    }
-    for name, values in maps.items():
+    for name, values in {"score": score, "uncertainty": uncertainty}.items():
         if values is not None and values.shape != grid.shape:
             raise AlignmentError(
                 f"has shape {values.shape}, the grid {grid.shape}", where=f"map {name}"
             )
-
-    def key(cells: Ints) -> tuple[float, ...]:
-        scores, best_class = score[tuple(cells.T)], float(classes_values[tuple(cells.T)].min())
-        return best_class, -float(scores.max()), -float(scores.mean()), -len(cells)
-
-    areas = sorted(_connected(classes_values, options.smallest), key=key)[: options.most]
-    targets = _table(areas, score, classes_values, grid, deposits)
-    if callable(top_elements):
-        reasons = top_elements(areas)
-    else:
-        reasons = [(top_elements or {}).get(rank, "") for rank in targets["rank"]]
-    targets["top_elements"] = pd.Series(reasons, dtype="str")
+    if double := [name for name in extra or () if name in COLUMNS]:
+        raise ConfigError(
+            "targets already have this column",
+            where=f"column {double[0]!r}",
+            remedy="choose another name",
+        )
+    peaks = Peaks(score, grid, rule)
+    metres, _ = deposits.nearest(peaks.xy)
+    near_one = metres <= near
+    reached = score[tuple(peaks.at.T)] >= min(thresholds, default=-np.inf)
+    on_deposit = metres <= rule.spacing
+    at_deposits = grid.cell(deposits.xy) if len(deposits.xy) else np.empty((0, 2), dtype=np.int64)
+    found: dict[str, list[Peak]] = {"new": peaks.drawn(reached & ~near_one)}
+    beside = peaks.drawn(reached & near_one & ~on_deposit)
+    inside = [bool(peak.holds(at_deposits).any()) for peak in beside]
+    found["extension"] = [peak for peak, held in zip(beside, inside, strict=True) if not held]
+    known = [peak for peak, held in zip(beside, inside, strict=True) if held]
+    known += peaks.drawn(reached & on_deposit)
+    found["known"] = known
+    marks = {text: mask for text, mask in (cautions or {}).items() if mask.any()}
+    kept: list[tuple[str, int, Peak, str]] = []
+    for ground in GROUNDS:
+        worded = [
+            (peak, "; ".join(text for text, mask in marks.items() if mask[peak.at]))
+            for peak in found[ground]
+        ]
+        worded.sort(key=lambda one: (one[1] != "", -one[0].score))
+        kept += [(ground, k + 1, *one) for k, one in enumerate(worded[:most])]
+    targets = _table(kept, score, grid, thresholds, deposits)
+    areas = [peak.cells for _, _, peak, _ in kept]
+    if reasons is not None:
+        targets["reasons"] = pd.Series(reasons(areas), dtype="str")
     if uncertainty is not None:
         targets["uncertainty_mean"] = np.asarray(over_cells(uncertainty)(areas), dtype=np.float64)
     for name, measure in (extra or {}).items():
-        if name in targets:
-            raise ConfigError(
-                "targets already have this column",
-                where=f"column {name!r}",
-                remedy="choose another name",
-            )
         targets[name] = np.asarray(measure(areas), dtype=np.float64)
     return targets[[*targets.columns.drop("geometry"), "geometry"]]
 
@@ -161,57 +219,52 @@ def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mea
     return measure
 
 
-def _connected(classes_values: NDArray[np.uint8], smallest: int) -> list[Ints]:
-    """Cells of each 8-connected area in any class, ``(n_cells, 2)`` each, north-west first."""
-    from scipy import ndimage
-
-    in_class = (classes_values >= 1) & (classes_values <= len(NAMES))
-    labels, n = ndimage.label(in_class, structure=np.ones((3, 3), dtype=np.int64))
-    cells = np.argwhere(in_class)
-    label = labels[in_class]
-    order = np.argsort(label, kind="stable")
-    ends = np.cumsum(np.bincount(label, minlength=n + 1)[1:])
-    areas = np.split(cells[order], ends[:-1]) if n else []
-    return [area for area in areas if len(area) >= smallest]
-
-
 def _table(
-    areas: list[Ints],
+    targets: list[tuple[str, int, Peak, str]],
     score: NDArray[np.floating],
-    classes_values: NDArray[np.uint8],
     grid: Grid,
-    deposits: gpd.GeoDataFrame | None,
+    thresholds: Sequence[float],
+    deposits: Deposits,
 ) -> gpd.GeoDataFrame:
-    """Targets with ``COLUMNS``, which are empty where the maps of scores and classes give none."""
+    """Targets, given by ground, rank, peak and caution, with ``COLUMNS``."""
     import geopandas as gpd
     import pandas as pd
     from pyproj import Transformer
 
-    scores = [score[tuple(cells.T)] for cells in areas]
-    best = [cells[there.argmax()] for cells, there in zip(areas, scores, strict=True)]
-    x, y = grid.xy(np.array(best)).T
-    lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
-    polygons = _polygons(areas, grid)
+    peaks = [peak for _, _, peak, _ in targets]
+    xy = grid.xy(np.array([peak.at for peak in peaks]).reshape(-1, 2))
+    lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(*xy.T)
+    metres, names = deposits.nearest(xy)
+    scores = [score[tuple(peak.cells.T)] for peak in peaks]
     table = pd.DataFrame(
         {
-            "rank": np.arange(1, len(areas) + 1),
-            "class": [NAMES[int(classes_values[tuple(cells.T)].min()) - 1] for cells in areas],
-            "area_km2": [len(cells) * grid.cell_area / 1e6 for cells in areas],
-            "score_max": [float(there.max()) for there in scores],
+            "rank": [rank for _, rank, _, _ in targets],
+            "class": [_class(peak.score, thresholds) for peak in peaks],
+            "ground": [ground for ground, _, _, _ in targets],
+            "area_km2": [len(peak.cells) * grid.cell_area / 1e6 for peak in peaks],
+            "score_max": [peak.score for peak in peaks],
             "score_mean": [float(there.mean()) for there in scores],
-            "top_elements": [""] * len(areas),
+            "reasons": [""] * len(targets),
+            "caution": [caution for _, _, _, caution in targets],
             "uncertainty_mean": math.nan,
-            "nearest_deposit_km": _nearest_deposit_km(polygons, grid, deposits),
-            "x": x,
-            "y": y,
+            "nearest_deposit_km": metres / 1000,
+            "nearest_deposit": names,
+            "x": xy[:, 0],
+            "y": xy[:, 1],
             "lon": lon,
             "lat": lat,
         },
         columns=list(COLUMNS),
     )
-    text = ("class", "top_elements")
+    text = ("class", "ground", "reasons", "caution", "nearest_deposit")
     types = {name: "str" if name in text else "float64" for name in COLUMNS} | {"rank": "int64"}
+    polygons = _polygons([peak.cells for peak in peaks], grid)
     return gpd.GeoDataFrame(table.astype(types), geometry=polygons, crs=grid.crs)
+
+
+def _class(score: float, thresholds: Sequence[float]) -> str:
+    """The best class whose threshold a score reaches; "" for none."""
+    return next((n for n, low in zip(NAMES, thresholds, strict=False) if score >= low), "")
 
 
 def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
@@ -232,16 +285,3 @@ def _polygons(areas: list[Ints], grid: Grid) -> list[Any]:
         kept = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
         polygons.append(shapely.geometry.MultiPolygon(kept))
     return polygons
-
-
-def _nearest_deposit_km(
-    polygons: list[Any], grid: Grid, deposits: gpd.GeoDataFrame | None
-) -> Floats:
-    import shapely
-
-    if deposits is None or deposits.empty or not polygons:
-        return np.full(len(polygons), np.nan)
-    if deposits.crs is None:
-        raise AlignmentError("the table has no CRS", where="deposits", remedy="set deposits.crs")
-    points = shapely.union_all(deposits.geometry.to_crs(grid.crs).to_numpy())
-    return np.asarray(shapely.distance(np.array(polygons), points) / 1000)

@@ -1,5 +1,6 @@
 """The recipe that is fitted in each fold, and the cross-validation loop."""
 
+from orecast.validation.choice import FEWEST_GROUPS, Choice
 from orecast.validation.crossing import cross_predict
 from orecast.validation.fitted import Fitted
 from orecast.validation.inner import Calibration
@@ -14,8 +15,10 @@ from orecast.validation.published import published_folds, published_predict
 from orecast.validation.recipe import Recipe
 
 __all__ = [
+    "FEWEST_GROUPS",
     "GENERATED",
     "Calibration",
+    "Choice",
     "Fitted",
     "FoldPrediction",
     "OutOfFold",

@@ -11,6 +11,7 @@ from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
 from orecast.sampling import Fold, Sampling, SplitProtocol
 from orecast.splits.paper import Paper
+from orecast.validation.choice import Choice
 from orecast.validation.fitted import Fitted
 from orecast.validation.inner import calibrate_inside
 from orecast.validation.predictions import (
@@ -30,7 +31,7 @@ _BACKGROUND_CELLS = 2_000  # drawn from a region's cells without a known deposit
 
 
 def cross_predict(
-    recipe: Recipe,
+    recipe: Recipe | Choice,
     evidence: Evidence,
     sampling: Sampling,
     protocol: SplitProtocol,
@@ -56,6 +57,7 @@ def cross_predict(
     each finished fold is written there, and a resumed run reads it.
     """
     if isinstance(protocol, Paper):
+        assert isinstance(recipe, Recipe)
         rows, rule = recipe.labelled_rows(evidence, sampling, evidence.valid, seed)
         return published_predict(
             recipe,
@@ -73,8 +75,8 @@ def cross_predict(
     def predict(k: int, fold: Fold) -> tuple[Draws | None, FoldPrediction]:
         here, ore = evidence if refit is None else refit(fold.hidden), sampling.take(fold.train)
         fitted = recipe.fit(here, ore, hidden=fold.hidden, seed=seed)
-        calibration = None
-        if inner is not None:
+        calibration = fitted.calibration
+        if inner is not None and not isinstance(recipe, Choice):
             calibration = calibrate_inside(
                 recipe, fitted, here, ore, inner, hidden=fold.hidden, seed=seed
             )
@@ -103,6 +105,7 @@ def cross_predict(
             negatives_rule=fitted.negatives_rule,
             n_training=fitted.n_training,
             calibration=calibration,
+            chosen=fitted.chosen,
             positive=fitted.labels(test_at) if own_labels else None,
             false_positive_rate=_false_positive_rate(fitted, ranked, sampling.at, [seed, 15, k])
             if own_labels

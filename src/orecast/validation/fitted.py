@@ -26,6 +26,7 @@ from orecast.sampling import (
 )
 from orecast.sampling.augmentation import Growth
 from orecast.training import load_model
+from orecast.validation.inner import Calibration
 
 KNOWLEDGE = "knowledge"
 """Name of the layer that holds the weight of geological knowledge."""
@@ -105,7 +106,8 @@ class Fitted:
 
     ``rows`` are the training rows before growth. ``n_training`` counts the positive and negative
     rows with grown rows; it is None for a recipe read from a folder. ``guidance`` gives the weight
-    of geological knowledge and ``growth`` the grown rows; None if there are none.
+    of geological knowledge and ``growth`` the grown rows; None if there are none. ``chosen`` is
+    the recipe's name and ``calibration`` what its choice has fitted, where it was chosen.
     """
 
     model: Model
@@ -115,6 +117,8 @@ class Fitted:
     n_training: tuple[int, int] | None = None
     guidance: Guidance | None = None
     growth: Growth | None = None
+    chosen: str = ""
+    calibration: Calibration | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

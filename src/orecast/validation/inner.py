@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from orecast.arrays import Bools, Floats
 from orecast.errors import SamplingError
 from orecast.evidence import Evidence
 from orecast.metrics import RankCurve, fit_rank_curve, percentiles, rank_threshold
-from orecast.sampling import Sampling, SplitProtocol
+from orecast.sampling import Fold, Sampling, SplitProtocol
 
 if TYPE_CHECKING:
     from orecast.validation.fitted import Fitted
@@ -69,15 +70,41 @@ def calibrate_inside(
     rng = np.random.default_rng([seed, 11])
     if not recipe.labels:  # it did not learn from the deposits, so no inner folds are needed
         return Calibration.of(_ranks(fitted, ore, free, hidden, rng))
-    ranks = []
     try:
-        for fold in inner.folds(ore, evidence.reach):
-            both_hidden = fold.hidden if hidden is None else fold.hidden | hidden
-            within = recipe.fit(evidence, ore.take(fold.train), hidden=both_hidden, seed=seed)
-            ranks.append(_ranks(within, ore.take(fold.test), fold.region & free, hidden, rng))
+        folds = inner.folds(ore, evidence.reach)
+        ranks = held_out_ranks(recipe, evidence, ore, folds, hidden=hidden, seed=seed)
     except SamplingError:
         return None
-    return Calibration.of(np.concatenate(ranks))
+    return Calibration.of(ranks[np.isfinite(ranks)])
+
+
+def held_out_ranks(
+    recipe: Recipe,
+    evidence: Evidence,
+    ore: Sampling,
+    folds: Sequence[Fold],
+    *,
+    hidden: Bools | None,
+    seed: int,
+    whole: Fitted | None = None,
+) -> Floats:
+    """Rank of each training deposit among random cells, by a fit that its inner fold leaves out.
+
+    ``(n,)``, NaN where no fold holds it out. ``hidden`` cells are hidden from the whole part. A
+    model without labels learns from no deposit, so it is fitted once, to the ``whole`` part.
+    """
+    free = recipe.free(evidence, hidden)
+    rng = np.random.default_rng([seed, 11])
+    ranks = np.full(len(ore), np.nan)
+    if not recipe.labels and whole is None:
+        whole = recipe.fit(evidence, ore, hidden=hidden, seed=seed)
+    for fold in folds:
+        within = None if recipe.labels else whole
+        if within is None:
+            both_hidden = fold.hidden if hidden is None else fold.hidden | hidden
+            within = recipe.fit(evidence, ore.take(fold.train), hidden=both_hidden, seed=seed)
+        ranks[fold.test] = _ranks(within, ore.take(fold.test), fold.region & free, hidden, rng)
+    return ranks
 
 
 def _ranks(

@@ -54,6 +54,7 @@ class FoldPrediction:
     region_cells: int = 0  # with evidence
     negatives_rule: str  # how negatives were chosen
     n_training: tuple[int, int]  # positive and negative training rows, with grown rows
+    chosen: str = ""  # the recipe that was chosen inside the fold
     calibration: Calibration | None = None
     positive: Bools | None = None
     false_positive_rate: float | None = None
@@ -175,6 +176,7 @@ def write_prediction(path: Path, draws: Draws | None, prediction: FoldPrediction
         "visible_cells": prediction.visible_cells,
         "region_cells": prediction.region_cells,
         "learned": prediction.n_training,
+        "chosen": prediction.chosen,
         "calibration": None if prediction.calibration is None else prediction.calibration.as_dict(),
         "false_positive_rate": prediction.false_positive_rate,
     }
@@ -216,6 +218,7 @@ def read_prediction(path: Path, fold: Fold) -> tuple[Draws | None, FoldPredictio
                 region_cells=content["region_cells"],
                 negatives_rule=content["words"],
                 n_training=(positive, negative),
+                chosen=content["chosen"],
                 calibration=None if calibration is None else Calibration.from_dict(calibration),
                 positive=saved.get("positive"),
                 false_positive_rate=content["false_positive_rate"],

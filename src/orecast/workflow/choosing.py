@@ -1,4 +1,4 @@
-"""Names in a configuration; the recipe behind ``model.name = "auto"``. Imports nothing heavy."""
+"""Names in a configuration; what ``model.name = "auto"`` stands for. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orecast.errors import ConfigError
 from orecast.training import model_names, unknown_model
 
 AUTO = "auto"
-SUMMARY = "The recipe with the best scores where the truth is known; needs no option."
+SUMMARY = "The ensemble, or a simpler map where it is clearly better in training; no options."
 # chosen by benchmarks/recipes.py on thirty simulated districts and Eskay Creek; the figures are in
 # docs/validation.md
 WITH_DEPOSITS = ModelOptions(
@@ -24,6 +24,15 @@ WITH_DEPOSITS = ModelOptions(
         },
     },
 )
+CANDIDATES = (
+    "random-forest",
+    "logistic-regression",
+    "weights-of-evidence",
+    "best-layer",
+    "mahalanobis",
+    "isolation-forest",
+)
+"""What ``auto`` may choose in place of the ensemble, beside the layer of the commodity."""
 SAMPLING: dict[str, Any] = {"shift": 0, "ratio": 5.0}
 WITHOUT_DEPOSITS = ModelOptions(name="isolation-forest")
 
@@ -49,11 +58,11 @@ def require_known_model(name: str) -> None:
 
 
 def resolve_auto(config: Config) -> Config:
-    """Return the configuration with ``auto`` replaced by its model.
+    """Return the configuration with what ``auto`` sets.
 
-    ``sampling.shift`` and ``sampling.ratio`` are set too, if the configuration leaves them out. So
-    the run's own ``run.toml`` names the model that was run, even if ``auto`` changes later. Raises
-    ConfigError where options are given to ``auto``.
+    ``sampling.shift`` and ``sampling.ratio`` are set, if the configuration leaves them out. Without
+    deposits, ``auto`` is replaced by its detector. Raises ConfigError where options are given to
+    ``auto``.
     """
     if config.model.name != AUTO:
         return config
@@ -63,24 +72,33 @@ def resolve_auto(config: Config) -> Config:
             where="model.options",
             remedy="leave them out, or name a model",
         )
-    labelled = config.deposits is not None
-    model = WITH_DEPOSITS if labelled else WITHOUT_DEPOSITS
-    kept = {"channels": config.model.channels, "weight": config.model.weight}
-    changes: dict[str, Any] = {"model": model.model_copy(update=kept)}
-    if not labelled:
-        return config.model_copy(update=changes)
+    if config.deposits is None:
+        return _with_model(config, WITHOUT_DEPOSITS)
     sampling = config.sampling
     missing = {key: value for key, value in SAMPLING.items() if getattr(sampling, key) is None}
-    changes["sampling"] = sampling.model_copy(update=missing)
-    return config.model_copy(update=changes)
+    return config.model_copy(update={"sampling": sampling.model_copy(update=missing)})
+
+
+def usual(config: Config) -> Config:
+    """The configuration with the model that ``auto`` takes where no other is clearly better."""
+    return _with_model(config, WITH_DEPOSITS) if config.model.name == AUTO else config
+
+
+def _with_model(config: Config, model: ModelOptions) -> Config:
+    kept = {"channels": config.model.channels, "weight": config.model.weight}
+    return config.model_copy(update={"model": model.model_copy(update=kept)})
 
 
 def describe_auto(config: Config) -> str:
-    """The model that ``auto`` selects for a survey, as a line for the user.
+    """What ``auto`` does on a survey, as a line for the user.
 
     >>> describe_auto(Config.model_validate({"samples": {"path": "samples.csv"}}))
-    'auto: isolation-forest'
+    'auto: isolation-forest, because no deposits are given'
     """
-    model = resolve_auto(config).model
-    members = model.options.get("members", ())
-    return f"{AUTO}: {model.name}" + " of " * bool(members) + ", ".join(members)
+    if config.deposits is None:
+        return f"{AUTO}: {WITHOUT_DEPOSITS.name}, because no deposits are given"
+    members = ", ".join(WITH_DEPOSITS.options["members"])
+    return (
+        f"{AUTO}: {WITH_DEPOSITS.name} of {members}; or, where it is clearly better in training, "
+        "one of these, a single layer or a detector"
+    )

@@ -22,7 +22,7 @@ from orecast.metrics import bootstrap_mean, percentiles, prediction_rate, top_sh
 from orecast.run import Run, holds_run, write_json
 from orecast.sampling import deposit_sampling, fit_scaling
 from orecast.survey import checks
-from orecast.targets import delineate, over_cells, write_targets
+from orecast.targets import over_cells, write_targets
 from orecast.workflow.run.final_map import explaining, write_classes
 from orecast.workflow.run.job import (
     Progress,
@@ -33,6 +33,7 @@ from orecast.workflow.run.job import (
     write_maps,
 )
 from orecast.workflow.scoring import TOP_AREAS
+from orecast.workflow.targets import Drawing
 from orecast.workflow.trained import (
     Trained,
     as_trained,
@@ -133,13 +134,15 @@ def run_prediction(
             words = f"Classes as in training: {words}"
             classes = replace(classes, rule="as trained", sentence=words)
             inside = np.where(np.isfinite(score), area.inside, np.nan)
-            targets = delineate(
+            targets = Drawing.of(survey, evidence, config).targets(
                 score,
-                classes.values,
-                evidence.grid,
-                deposits=survey.deposits,
-                options=config.targets,
-                top_elements=explaining(fitted, trained.config.seed, progress),
+                evidence,
+                survey,
+                trained.config.classes,
+                thresholds=trained.thresholds,
+                applicable=area.inside,
+                most=config.targets.most,
+                reasons=explaining(fitted, evidence, trained.config.seed, progress),
                 extra={"applicable_share": over_cells(inside)},
             )
             metrics = _metrics(trained, score, evidence, unseen, rescale=rescale) | {

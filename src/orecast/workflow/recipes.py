@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from orecast.training import build_model, model_properties
 from orecast.training.building import EpochProgress
 from orecast.training.generators import build_step
 from orecast.validation import GENERATED, Recipe
+from orecast.workflow.choosing import AUTO, CANDIDATES, WITH_DEPOSITS, usual
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -57,12 +58,15 @@ def model_recipe(
     generators: Path | None = None,
     progress: EpochProgress | None = None,
 ) -> Recipe:
-    """The configured model's recipe; the negatives' rule is checked against the evidence.
+    """The recipe of the configured model, of ``auto`` the usual one.
+
+    The negatives' rule is checked against the evidence.
 
     ``checkpoints`` and ``generators`` are folders from which an interrupted fit continues: of this
     model, and of the generators of grown windows. Raises ConfigError where the target element is
     not a layer.
     """
+    config = usual(config)
     options = config.sampling
     shift, ratio = options.growth
     cell = min(evidence.grid.cell_size)
@@ -167,7 +171,7 @@ def with_uncertainty(config: Config) -> ModelOptions:
 
     Raises ConfigError where a model has no dropout.
     """
-    model, uncertainty = config.model, config.uncertainty
+    model, uncertainty = usual(config).model, config.uncertainty
     options = dict(model.options)
     if uncertainty.dropout and model.name not in registry.entries("orecast.models.networks"):
         raise ConfigError(
@@ -189,6 +193,7 @@ def with_uncertainty(config: Config) -> ModelOptions:
 
 def caveats_of(config: Config) -> list[str]:
     """What the reader of the configured model's scores must know."""
+    config = usual(config)
     model = model_properties(config.model.name, config.model.options, config.training)
     caveats = list(model.caveats)
     if config.model.weight is not None and model.needs.weight:
@@ -223,10 +228,12 @@ def baselines(
     geochemistry; the density of samples ``(rows, columns)``, which shows where samples were taken;
     and a random map. The configured model is left out unless ``every`` is true. Each learns from
     the deposits and their negatives, or from a fixed number of cells at most, and scores each cell
-    once.
+    once. Of ``auto``, the usual model is a baseline too.
     """
     possible: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
+    if config.model.name == AUTO:
+        possible[WITH_DEPOSITS.name] = Baseline(recipe, evidence)
     recipe = replace(recipe, channels={}, plan=(), guided=False)
     plain = replace(recipe, screening=ScreeningOptions(method="none"))
     for name in (*METHODS, *WITHOUT_GEOCHEMISTRY):
@@ -254,6 +261,16 @@ def baselines(
     for layer in evidence.names:
         possible[f"layer {layer}"] = Baseline(_single(config, plain, layer), evidence)
     return possible, left_out
+
+
+def candidates(
+    config: Config, evidence: Evidence, baselines: Mapping[str, Baseline]
+) -> dict[str, Recipe]:
+    """The recipes among which ``auto`` chooses, by name; the usual one first."""
+    names = [WITH_DEPOSITS.name, *CANDIDATES]
+    if config.commodity is not None and config.commodity in evidence.names:
+        names.append(f"layer {config.commodity}")
+    return {name: baselines[name].recipe for name in names if name in baselines}
 
 
 def _single(config: Config, recipe: Recipe, layer: str) -> Recipe:

@@ -34,7 +34,8 @@ from orecast.metrics.results import (
     PredictionArea,
     Verdict,
 )
-from orecast.validation import FoldPrediction, OutOfFold
+from orecast.validation import FEWEST_GROUPS, FoldPrediction, OutOfFold
+from orecast.workflow.choosing import AUTO
 from orecast.workflow.places import Places
 
 TOP_AREAS = (0.01, 0.05, 0.10)
@@ -209,9 +210,9 @@ def _prediction_area(percentile: Floats, *, whole: bool) -> PredictionArea | Non
     return found if whole else PredictionArea.at(found.intersection)
 
 
-FEWEST_GROUPS = 10  # with fewer separate places of ore, no difference between maps is significant
 CONTROLS = ("random", "sampling-density")  # if one ranks higher, warn; it is never recommended
 _RECOMMENDED = "its map is the recommended one"
+_NOT_AFTERWARDS = "auto chooses before the test, so its map is not replaced by it"
 
 
 def verdict(rows: list[Score], null: LayerNull | None) -> Verdict:
@@ -222,20 +223,23 @@ def verdict(rows: list[Score], null: LayerNull | None) -> Verdict:
     chance. The baseline that ranks held-out places highest is recommended if it ranks them above
     the model, significantly or not: in doubt the simpler map is preferred. Never recommended are a
     single layer, since it was chosen from many after seeing the test results (``best-layer``,
-    chosen inside each fold, is the fair form), and a negative control.
+    chosen inside each fold, is the fair form), and a negative control. The map of ``auto`` stays:
+    its choice is part of what the folds test.
     """
     model = rows[0]
     layers = [row for row in rows[1:] if row.is_layer]
     named = [row for row in rows[1:] if not row.is_layer]
     eligible = [row for row in named if row.name not in CONTROLS]
     best = max([model, *eligible], key=_value)
+    chooses = model.name == AUTO
     best_layer = max(layers, key=_value, default=None)
     sentences = []
     if best is not model:
         sentences.append(
             f"{capital(best.name)} ranks held-out deposits above {_figure(best)} of their "
             f"surroundings, {model.name} above {_figure(model)}: {_gap(best)}. It is the best "
-            f"of {len(eligible)} baselines, so its score is slightly too high; {_RECOMMENDED}."
+            f"of {len(eligible)} baselines, so its score is slightly too high; "
+            f"{_NOT_AFTERWARDS if chooses else _RECOMMENDED}."
         )
     if best_layer is not None and _value(best_layer) > _value(model):
         sentences.append(_layer_above(best_layer, model, len(layers), named, null))
@@ -244,7 +248,7 @@ def verdict(rows: list[Score], null: LayerNull | None) -> Verdict:
     tests = [row.paired for row in rows if row.paired is not None]
     if tests and tests[0].groups < FEWEST_GROUPS:
         sentences.append(too_few(tests[0].groups, "map"))
-    return Verdict(recommended=best.name, sentence=" ".join(sentences))
+    return Verdict(recommended=model.name if chooses else best.name, sentence=" ".join(sentences))
 
 
 def too_few(separate: int, what: str) -> str:

@@ -18,8 +18,9 @@ from orecast.sampling import MapGeometry
 from orecast.splits import build_protocol
 from orecast.survey import Findings, Survey
 from orecast.training import model_properties
+from orecast.validation import FEWEST_GROUPS
+from orecast.workflow.choosing import usual
 from orecast.workflow.places import Places, place_deposits, require_window_fits
-from orecast.workflow.scoring import FEWEST_GROUPS
 
 _SHARES = (0.9, 0.75, 0.5)  # of the samples with enough neighbours within a shorter radius
 
@@ -150,7 +151,7 @@ def _shorter(survey: Survey, built: Separable) -> Iterator[Separable]:
 
 def _reads_one_cell(config: Config) -> bool:
     """Whether the model, or each member of an ensemble, reads the window's own cell alone."""
-    model = config.model
+    model = usual(config).model
     members = {model.name: model.options}
     if model.name == "ensemble":
         options = model.options.get("member_options", {})

@@ -13,6 +13,7 @@ from orecast.errors import METHOD_ERRORS
 from orecast.evidence import Evidence, read_evidence
 from orecast.run import Run, read_sealed, write_sealed
 from orecast.survey import Survey, read_survey
+from orecast.validation import Choice as Choosing
 from orecast.validation import Recipe, cross_predict
 from orecast.workflow.compare.plan import SPATIAL, Cell, Choice, configured
 from orecast.workflow.places import place_deposits
@@ -83,7 +84,9 @@ def _scored(job: Job, cell: Cell) -> dict[str, Any]:
         baseline = baselines_of(job)[0][cell.model.name]
         return _held_out(job, cell, baseline.recipe, baseline.evidence)
     config = configured(job.config, cell)
-    recipe = model_recipe(config, job.evidence, job.survey.barren)
+    recipe = replace(job, config=config).fitting(
+        model_recipe(config, job.evidence, job.survey.barren)
+    )
     caveats = {"caveats": caveats_of(config)}
     if cell.protocol == SPATIAL:
         return caveats | _held_out(replace(job, config=config), cell, recipe, job.evidence)
@@ -94,7 +97,9 @@ def _scored(job: Job, cell: Cell) -> dict[str, Any]:
     return caveats | {"sentence": row.sentence, "row": row.as_dict()}
 
 
-def _held_out(job: Job, cell: Cell, recipe: Recipe, evidence: Evidence) -> dict[str, Any]:
+def _held_out(
+    job: Job, cell: Cell, recipe: Recipe | Choosing, evidence: Evidence
+) -> dict[str, Any]:
     """Score under ``spatial``, in the same way as a run scores its model and baselines."""
     out_of_fold = cross_predict(
         recipe,

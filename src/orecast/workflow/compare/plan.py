@@ -29,7 +29,7 @@ from orecast.sampling import MapGeometry
 from orecast.splits import PACKAGE as PROTOCOLS
 from orecast.splits import build_protocol
 from orecast.training import build_model, model_properties
-from orecast.workflow.choosing import require_known_model, resolve_auto
+from orecast.workflow.choosing import require_known_model, resolve_auto, usual
 from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, with_uncertainty
 from orecast.workflow.run.job import Job
 
@@ -245,7 +245,7 @@ def supervised(config: Config) -> list[str]:
 
 def learns(config: Config, model: Choice) -> bool:
     """Whether a model learns from deposits."""
-    asked = resolved(config, model).model
+    asked = usual(resolved(config, model)).model
     return model_properties(asked.name, asked.options, config.training).needs.labels
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from orecast.arrays import Floats
 from orecast.metrics import Interval, bootstrap_mean, paired_difference
 from orecast.report.comparison import BEST_LAYER, SPATIAL, is_layer, is_leaky
-from orecast.workflow.scoring import CONTROLS, FEWEST_GROUPS, beside_chance, capital, too_few
+from orecast.validation import FEWEST_GROUPS
+from orecast.workflow.scoring import CONTROLS, beside_chance, capital, too_few
 
 Row = dict[str, Any]
 

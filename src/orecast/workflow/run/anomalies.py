@@ -16,10 +16,9 @@ from orecast.metrics.results import ClassCounts, Protocol, Verdict
 from orecast.run import BROKEN_ARRAYS, written_whole
 from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDrawsProtocol
-from orecast.targets import delineate
 from orecast.workflow.places import NONE_MAPPED, NOWHERE, mapped_cells
 from orecast.workflow.recipes import Baseline
-from orecast.workflow.run.final_map import classes_of_targets, write_map
+from orecast.workflow.run.final_map import write_map
 from orecast.workflow.run.job import Job, Progress
 from orecast.workflow.run.validating import (
     class_options,
@@ -27,6 +26,7 @@ from orecast.workflow.run.validating import (
     nearest_sample_cells,
     score_each,
 )
+from orecast.workflow.targets import Drawing
 
 MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
 
@@ -48,20 +48,22 @@ def map_anomalies(job: Job) -> None:
     spread = members.std(axis=0, ddof=1)
     classes = classify(score, class_options(job, score))
 
-    def top_elements(areas: list[Ints]) -> list[str]:
+    def reasons(areas: list[Ints]) -> list[str]:
         elements = anomalous_elements(evidence, areas, evidence.valid)
-        return [", ".join(elements.top(k)) for k in range(len(areas))]
+        return [", ".join(f"{name} high" for name in elements.top(k)) for k in range(len(areas))]
 
-    targets = delineate(
+    drawing = Drawing.of(job.survey, evidence, job.config)
+    targets = drawing.targets(
         score,
-        classes_of_targets(job, classes),
-        evidence.grid,
-        deposits=None,
-        options=job.config.targets,
+        evidence,
+        job.survey,
+        class_options(job, score),
+        most=job.config.targets.most,
         uncertainty=spread,
-        top_elements=top_elements if fitted[0].elements else None,
+        reasons=reasons if fitted[0].elements else None,
     )
     job.metrics = _metrics(job, score)
+    job.metrics.target_rule = drawing.described(evidence)
     job.metrics.classes = ClassCounts.model_validate(classes.as_dict())
     words = "Standard deviation of the anomaly between models of different cells"
     maps = {"prospectivity": (score, "Anomaly, 0 to 1"), "uncertainty": (spread, words)}

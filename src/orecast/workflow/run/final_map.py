@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from orecast.arrays import Ints
 from orecast.errors import METHOD_ERRORS
-from orecast.evidence import FAULT_DISTANCE
-from orecast.explanation import occlusion
+from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.grid import Grid
 from orecast.mapping import (
     CLASS_COLOURS,
@@ -23,7 +23,6 @@ from orecast.mapping import (
     read_raster,
     write_raster,
 )
-from orecast.mapping.rasters import CLASS_NODATA
 from orecast.metrics import bootstrap_mean, conformal_p, percentiles, prediction_rate, success_rate
 from orecast.metrics.results import (
     AddedRows,
@@ -33,20 +32,14 @@ from orecast.metrics.results import (
     LearnedFrom,
     Undiscovered,
 )
-from orecast.survey.extrapolation import on_grid
-from orecast.targets import (
-    delineate,
-    number_tiles,
-    over_cells,
-    write_targets,
-    write_tiles,
-)
+from orecast.targets import number_tiles, over_cells, write_targets, write_tiles
 from orecast.validation import Calibration, Fitted, examined
 from orecast.validation.fitted import counted
 from orecast.workflow.places import NONE_MAPPED, mapped_cells
 from orecast.workflow.run.job import Job, Maps, Progress, named, reported
 from orecast.workflow.run.validating import class_options, reason_of
 from orecast.workflow.scoring import ranked, without_map
+from orecast.workflow.targets import Drawing, explain, sample_spacing, samples_behind
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -57,8 +50,10 @@ def draw_map(job: Job) -> None:
     what = "Training the final model"
     evidence, metrics = job.evidence, job.metrics
     with reported(job.progress, what):
-        recipe, _ = job.recipe_with_progress(what, "final")
+        recipe, _ = job.fitting_with_progress(what, "final")
         fitted = recipe.fit(evidence, job.places.sampling, hidden=None, seed=job.seed)
+    if metrics.chosen is not None:
+        metrics.chosen.final = fitted.chosen
     mapping = named(job.progress, "Mapping the area")
     score = predict_map(fitted, evidence, progress=mapping)
     classes = _classes(job, score)
@@ -76,16 +71,25 @@ def draw_map(job: Job) -> None:
     }
     if probability is not None:
         extra["expected_deposits"] = over_cells(probability, np.sum)
-    targets = delineate(
+    drawing = Drawing.of(job.survey, evidence, job.config)
+    targets = drawing.targets(
         score,
-        classes_of_targets(job, classes),
-        evidence.grid,
-        deposits=job.survey.deposits,
-        options=job.config.targets,
+        evidence,
+        job.survey,
+        class_options(job, score).model_copy(update={"rule": classes.rule}),
+        applicable=area.inside,
+        most=job.config.targets.most,
         uncertainty=read_raster(job.run.folder / "uncertainty.tif").values,
-        top_elements=explaining(fitted, job.seed, job.progress),
+        reasons=explaining(fitted, evidence, job.seed, job.progress),
         extra=extra,
     )
+    if metrics.target_test is not None:
+        shares = [
+            metrics.target_test.hit_share(rank) if ground == "new" else np.nan
+            for rank, ground in zip(targets["rank"], targets["ground"], strict=True)
+        ]
+        targets.insert(targets.shape[1] - 1, "hit_share", np.array(shares, dtype=np.float64))
+    metrics.target_rule = drawing.described(evidence)
     metrics.training_fit = success_rate(score, job.places.sampling.at).thinned()
     metrics.classes = _class_counts(job, classes)
     metrics.applicability = Applicable(**area.as_dict())
@@ -125,6 +129,9 @@ def write_map(
         fitted.save(folder / "model")
         write_classes(folder, classes, grid)
         write_targets(targets, job.survey.deposits, folder)
+        spacing = sample_spacing(job.survey, job.evidence, job.config)[0]
+        samples = samples_behind(targets, job.survey, job.config, spacing)
+        samples.to_csv(folder / "target_samples.csv", index=False, encoding="utf-8")
         if tiles is not None:
             write_tiles(tiles, folder)
         job.write(folder, maps)
@@ -230,25 +237,15 @@ def _recommended(job: Job) -> NDArray[np.float32] | None:
 
 
 def explaining(
-    fitted: Fitted, seed: int, progress: Progress
-) -> Callable[[list[NDArray[np.int64]]], list[str]]:
-    """A function that names the elements whose removal lowers the scores of areas most."""
+    fitted: Fitted, evidence: Evidence, seed: int, progress: Progress
+) -> Callable[[list[Ints]], list[str]]:
+    """A function that gives the reasons of targets, from their cells."""
 
-    def top_elements(areas: list[NDArray[np.int64]]) -> list[str]:
+    def reasons(areas: list[Ints]) -> list[str]:
         with reported(progress, "Explaining targets"):
-            drops = occlusion(fitted, areas, seed=seed)
-        return [", ".join(drops.top(k, 3, fitted.elements)) for k in range(len(areas))]
+            return explain(fitted, evidence, areas, seed)
 
-    return top_elements
-
-
-def classes_of_targets(job: Job, classes: ClassMap) -> NDArray[np.uint8]:
-    """Classes without those of cells extrapolated beyond the samples, unless they are asked for."""
-    cells, survey_grid = job.survey.extrapolated, job.survey.gridded
-    if cells is None or survey_grid is None or job.config.targets.extrapolated:
-        return classes.values
-    left_out = on_grid(cells, survey_grid, job.evidence.grid)
-    return np.where(left_out, CLASS_NODATA, classes.values).astype(np.uint8)
+    return reasons
 
 
 def _held_back(job: Job, score: NDArray[np.float32]) -> Undiscovered | None:

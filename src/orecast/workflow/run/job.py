@@ -31,11 +31,13 @@ from orecast.survey.rasters import matches
 from orecast.training import model_properties
 from orecast.training.building import EpochProgress
 from orecast.training.reading import fitting_trim
-from orecast.validation import Recipe
+from orecast.validation import Choice, Recipe
+from orecast.workflow.choosing import AUTO, WITH_DEPOSITS
 from orecast.workflow.places import Places
 from orecast.workflow.recipes import (
     Baseline,
     baselines,
+    candidates,
     model_recipe,
     with_uncertainty,
 )
@@ -183,7 +185,10 @@ class Job:
         return self.config.seed
 
     def recipe(self, where: str, epochs: EpochProgress | None = None) -> Recipe:
-        """Return the configured model's recipe, with its checkpoints in the folder ``where``."""
+        """The recipe of the configured model, of ``auto`` the usual one.
+
+        Its checkpoints lie in the folder ``where``.
+        """
         return model_recipe(
             self.config,
             self.evidence,
@@ -193,11 +198,21 @@ class Job:
             progress=epochs,
         )
 
-    def recipe_with_progress(self, what: str, where: str, fits: int = 1) -> tuple[Recipe, Progress]:
-        """Return the recipe, and a function that reports its folds: one bar for folds and epochs.
+    def fitting(self, recipe: Recipe) -> Recipe | Choice:
+        """What is fitted in each fold: the recipe or, for ``auto``, a choice among several."""
+        if self.config.model.name != AUTO:
+            return recipe
+        baselines, _ = self.baselines()
+        inner = self.protocol("spatial", max(2, self.config.validation.inner_folds))
+        return Choice(candidates(self.config, self.evidence, baselines), WITH_DEPOSITS.name, inner)
 
-        Each fold has ``fits`` fits. The recipe reports the epochs of networks; the function
-        reports a fold before its epochs.
+    def fitting_with_progress(
+        self, what: str, where: str, fits: int = 1
+    ) -> tuple[Recipe | Choice, Progress]:
+        """What is fitted in each fold, and a function that reports the folds.
+
+        There is one bar for folds and epochs. Each fold has ``fits`` fits. The recipe reports the
+        epochs of networks; the function reports a fold before its epochs.
         """
         model = with_uncertainty(self.config)
         epochs_of = model_properties(model.name, model.options, self.config.training).epochs
@@ -214,7 +229,7 @@ class Job:
             epochs = min(epochs + 1, parts - 1)
             self.progress(what, fold * parts + epochs, folds * parts)
 
-        return self.recipe(where, at_epoch), at_fold
+        return self.fitting(self.recipe(where, at_epoch)), at_fold
 
     @cached_property
     def geometry(self) -> MapGeometry:

@@ -25,12 +25,13 @@ from orecast.splits.paper import Paper
 from orecast.survey import Finding, Findings, Level, Survey, checks, read_survey
 from orecast.training import build_model
 from orecast.validation import Recipe
-from orecast.workflow.choosing import require_known_names, resolve_auto
+from orecast.workflow.choosing import require_known_names, resolve_auto, usual
 from orecast.workflow.places import place_deposits, report_gaps
 from orecast.workflow.recipes import model_recipe, with_uncertainty
 from orecast.workflow.run.anomalies import map_anomalies
 from orecast.workflow.run.final_map import draw_map
 from orecast.workflow.run.job import Job, Progress, Provenance, no_progress, reported
+from orecast.workflow.run.target_test import score_targets
 from orecast.workflow.run.validating import validate
 from orecast.workflow.separation import build_separable
 
@@ -84,7 +85,11 @@ def run_survey(
         progress("Reading the survey", 1, 1)
         with reported(progress, "Building evidence"), provenance.timed("evidence"):
             job = prepare(config, run, survey, progress)
-        stages: dict[str, Callable[[Job], None]] = {"validation": validate, "map": draw_map}
+        stages: dict[str, Callable[[Job], None]] = {
+            "validation": validate,
+            "targets": score_targets,
+            "map": draw_map,
+        }
         if survey.deposits is None:
             stages = {"map": map_anomalies}
         for stage, compute in stages.items():
@@ -169,7 +174,7 @@ def _check_first_fits(job: Job) -> None:
     if job.config.targets.tiles is not None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles, where="targets.tiles")
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
-    places, evidence, model = job.places.sampling, job.evidence, job.config.model.name
+    places, evidence, model = job.places.sampling, job.evidence, usual(job.config).model.name
     classical = model in registry.entries("orecast.models.classical")
     _require_used(job.config, recipe, classical=classical)
     _require_memory(job)

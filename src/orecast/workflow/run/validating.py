@@ -26,12 +26,19 @@ from orecast.metrics import (
     paired_difference,
     toroidal_null,
 )
-from orecast.metrics.results import ClassCounts, FoldCount, LayerNull, Protocol
+from orecast.metrics.results import (
+    Chosen,
+    ClassCounts,
+    DepositCount,
+    FoldCount,
+    LayerNull,
+    Protocol,
+)
 from orecast.run import write_json
 from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.splits.paper import Paper
-from orecast.validation import Calibration, OutOfFold, Recipe, cross_predict
+from orecast.validation import Calibration, Choice, OutOfFold, Recipe, cross_predict
 from orecast.workflow.recipes import Baseline, caveats_of
 from orecast.workflow.run.job import Job, Progress, named, reported
 from orecast.workflow.scoring import held_out_row, paper_row, verdict
@@ -97,7 +104,7 @@ def validate(job: Job) -> None:
     """Score the model and the baselines; write scores, out-of-fold map and uncertainty."""
     config, places = job.config, job.places
     name, settings = config.model.name, config.validation
-    recipe, report = job.recipe_with_progress(
+    recipe, report = job.fitting_with_progress(
         f"Testing {name}", "testing", fits=1 + settings.inner_folds
     )
     store = job.run.scratch("folds/spatial")
@@ -119,9 +126,10 @@ def validate(job: Job) -> None:
     for row in baselines:
         row.paired = paired_difference(model.places, row.places, seed=job.seed, groups=groups)
     null = layer_null(job)
+    chosen = [fold.chosen for fold in out_of_fold.folds if fold.chosen]
     if settings.protocol != "spatial":
         protocol = settings.protocol
-        recipe, report = job.recipe_with_progress(f"Protocol {protocol}", protocol)
+        recipe, report = job.fitting_with_progress(f"Protocol {protocol}", protocol)
         store = job.run.scratch(f"folds/{protocol}")
         rows.append(row_beside(job, recipe, store=store, progress=report))
     job.metrics = Metrics(
@@ -131,6 +139,10 @@ def validate(job: Job) -> None:
             folds=folds,
             sentence=f"{out_of_fold.protocol_words}. Negatives: {out_of_fold.negatives_rule}.",
             hidden_buffer_m=job.geometry.buffer(job.evidence.reach),
+        ),
+        deposits=DepositCount(
+            given=0 if job.survey.deposits is None else len(job.survey.deposits),
+            with_evidence=len(places.deposit),
         ),
         folds=[
             FoldCount(
@@ -150,6 +162,7 @@ def validate(job: Job) -> None:
         held_out_classes=_held_out_classes(job, out_of_fold),
         verdict=verdict([model, *baselines], null),
         caveats=caveats_of(config),
+        chosen=Chosen(folds=chosen) if chosen else None,
     )
     with job.run.stage("validation") as folder:
         write_raster(
@@ -170,7 +183,7 @@ def validate(job: Job) -> None:
 
 def predict_spatial(
     job: Job,
-    recipe: Recipe,
+    recipe: Recipe | Choice,
     evidence: Evidence,
     *,
     store: Path | None = None,
@@ -193,11 +206,20 @@ def predict_spatial(
 
 
 def row_beside(
-    job: Job, recipe: Recipe, *, store: Path | None = None, progress: Progress | None = None
+    job: Job,
+    recipe: Recipe | Choice,
+    *,
+    store: Path | None = None,
+    progress: Progress | None = None,
 ) -> Score:
-    """Score the configured model under the configured protocol, which is not ``spatial``."""
+    """Score the configured model under the configured protocol, which is not ``spatial``.
+
+    Under ``paper``, which splits windows of one recipe, it is the usual recipe of ``auto``.
+    """
     model, name = job.config.model.name, job.config.validation.protocol
     protocol = job.protocol(name)
+    if isinstance(protocol, Paper) and isinstance(recipe, Choice):
+        model, recipe = recipe.usual, recipe.candidates[recipe.usual]
     if isinstance(protocol, NegativeDrawsProtocol):  # of a detector that uses no deposits
         cells, sample = nearest_sample_cells(job, job.places.cells)
         sampling = Sampling.of(cells, 1.0)
