@@ -92,7 +92,8 @@ def nearest_samples(at: Ints, geometry: MapGeometry) -> Ints:
         raise SamplingError(
             "no cell with a sample has a value in every layer",
             where="validation.protocol",
-            remedy="check the reach of the evidence's layers",
+            remedy="set a larger evidence.radius, or set evidence.layers without the layer that "
+            "has gaps at the samples",
         )
     at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
     tree = cKDTree(cells)

@@ -527,7 +527,10 @@ class _Rows:
                 f"{negative.sum()} negative values of {len(of_negatives)} element(s) are read as "
                 f"below a limit, such as -{first:g} as <{first:g}: {listed(said, _MOST_ELEMENTS)}"
             )
-            remedy = 'if they are errors, set samples.negatives = "refuse"'
+            remedy = (
+                "if a negative value means no result, add it to samples.missing (for one column: "
+                "samples.missing_in); if it is an error, correct the cell"
+            )
             add = self.findings.info
             if high:
                 what += f". {_uninformative_in_words(of_negatives)}"
