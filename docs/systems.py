@@ -246,7 +246,7 @@ def all_systems(runs: Mapping[str, Content], present: str) -> list[str]:
     )
     table = Table(TOGETHER, head, rows, frozenset({2, 3}))
     words = (
-        "Both columns give the share of the places beside it that a place of ore outranks; 50 is "
+        "Both columns give the share of the places beside it that a deposit cell outranks; 50 is "
         "chance. The AUC is the standard one, even if a paper uses the name for another score. An "
         "asterisk marks a backbone with MFAF's framework. Means over seeds ± their standard "
         "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "

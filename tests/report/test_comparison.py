@@ -58,7 +58,7 @@ def content():
         "layers": 38,
         "cells": 33813,
         "left_out": {"fault-distance": "there is no layer of distance to faults"},
-        "sentences": ["3 separate places of ore cannot settle it.", "Forest has 75 %."],
+        "sentences": ["3 separate deposit cells cannot settle it.", "Forest has 75 %."],
         "scores": [
             row("forest", 0.75),
             row("logistic:strength=2", 0.68, paired={"forest": test}),
@@ -106,7 +106,7 @@ def test_the_page_says_what_matters_in_order(tmp_path, content):
     page = re.sub(r"<[^>]+>|\s+", " ", written(tmp_path, content))
     page = re.sub(r"\s+", " ", page)
     order = [
-        "3 separate places of ore cannot settle it.",
+        "3 separate deposit cells cannot settle it.",
         "10 deposits at 4 places (3 separate), 38 layers on 33 813 cells. Five folds.",
         "Held-out places under spatial folds",
         "fault-distance",

@@ -142,7 +142,7 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Baselines that were left out",
         "sampling-density : a gridded survey has no samples",
         "Targets by rank (12 of 12)",
-        "Refused: left out of the run",
+        "Settings not used",
         "Warnings: please check",
         "Evidence layers (9)",
         "The folds",
@@ -271,7 +271,7 @@ def test_a_map_of_anomalies_names_no_deposit_it_learned_from(fabricate):
     assert "Map of anomalies: isolation-forest" in text
     assert "is the share of the map’s cells that score lower" in text
     assert "If the 8 places of test-only deposits were independent" in text
-    assert "negative-draws : Nothing learned from deposits; 8 places of ore." in text
+    assert "negative-draws : Nothing learned from deposits; 8 deposit cells." in text
     for absent in ("held-out", "held out", "out of fold", "training fit", "the folds", "Folds"):
         assert absent not in text.split("Run it again")[0], absent
     assert "recommended" not in text

@@ -122,7 +122,8 @@ def _lognormal(
                 "fewer than two distinct measured values; the spread cannot be estimated"
                 + ("" if fitted_on.all() else " outside the cells that a fold hides"),
                 where=f"column {name!r}",
-                remedy='set composition.censored = "multiplicative", or set composition.parts without it',
+                remedy='set composition.censored = "multiplicative", or set composition.parts '
+                "without it",
             )
         bound = np.log(limit[below[:, j], j])
         known = np.log(limit[below[:, j] & fitted_on, j])

@@ -178,7 +178,7 @@ def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
     """Brier score, skill and reliability of the calibrated maps.
 
     None where no map was calibrated, or only some of a region's cells were scored. Every cell of
-    the folds' regions counts; a place of ore is a cell with a known deposit.
+    the folds' regions counts; a deposit cell is a cell with a known deposit.
     """
     found = oof.probabilities
     if found is None:
@@ -209,7 +209,7 @@ def _prediction_area(percentile: Floats, *, whole: bool) -> PredictionArea | Non
     return found if whole else PredictionArea.at(found.intersection)
 
 
-FEWEST_GROUPS = 10  # with fewer separate places of ore, no difference between maps is significant
+FEWEST_GROUPS = 10  # with fewer separate deposit cells, no difference between maps is significant
 CONTROLS = ("random", "sampling-density")  # if one ranks higher, warn; it is never recommended
 _RECOMMENDED = "its map is the recommended one"
 
