@@ -103,6 +103,11 @@ network. Compare our two columns with each other.
 take days there; a GPU is better. `--resume` continues after a stop. `--smoke` takes minutes and
 only tests that everything runs: no published figures are beside it, and this page refuses it."""
 
+SAMPLE_CELLS = (
+    "Deposit cells are here the cells of the samples labelled as ore: those nearest to a known "
+    "deposit. So there are more of them than known deposits."
+)
+
 Content = Mapping[str, Any]
 
 
@@ -159,6 +164,7 @@ def section(system: str, content: Content | None, images: Mapping[str, str]) -> 
         *head,
         "### What was run",
         *what_was_run(content),
+        *([SAMPLE_CELLS] if experiment.places.kind == "samples" else []),
         again,
         "### Result",
         beats_chance_sentence(content),
@@ -183,8 +189,8 @@ def _cost(content: Content) -> str:
     hours = sum(cell["seconds"] for cell in cells) / 3600
     words = f", of which {refused} were refused" if refused else ""
     return (
-        f"{len(cells)} runs of a model, protocol and seed{words}; {hours:.1f} hours added up, some "
-        "of them side by side."
+        f"{len(cells)} runs of a model, protocol and seed{words}; {hours:.1f} hours of computing "
+        "time in total."
     )
 
 

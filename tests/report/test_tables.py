@@ -23,8 +23,8 @@ def test_classes_tell_what_was_seen_from_what_was_not(content):
     ]
     table = tables.classes(read(content))
     assert table.head[2:] == (
-        "Deposits held, out of fold (%)",
-        "Deposits held, final map: training fit (%)",
+        "Deposits in the class, cross-validated (%)",
+        "Deposits in the class, final map: training deposits (%)",
     )
     assert table.rows[0] == ("A", "1.00", "10", "90")
     assert table.rows[1] == ("B", "4.00", "20", "–")
@@ -39,7 +39,7 @@ def test_targets_by_rank_with_places(run_folder):
     assert table.rows[0][5:9] == ("96", "0.75", "100", "0.43")
     assert table.rows[0][9:11] == ("Au, As, Sb", "1.5")
     assert float(table.rows[0][-1]) == pytest.approx(42.26, abs=0.3)
-    assert table.head.index("Elements behind it") not in table.figures
+    assert table.head.index("Main elements") not in table.figures
 
 
 def test_columns_without_a_figure_are_left_out_and_the_rest_keep_their_kind():

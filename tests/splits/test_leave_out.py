@@ -111,7 +111,7 @@ def test_both_of_a_pair_are_hidden_with_their_buffer():
 def test_the_fewest_places_learned_from_are_said_exactly():
     protocol = LeavePairOut(GEOMETRY)
     fewest = min(len(f.train) for f in protocol.folds(ORE, 1500.0))
-    assert f"at least {fewest} places" in protocol.words
+    assert f"at least {fewest} deposit cells" in protocol.words
 
 
 def test_too_few_pairs_and_no_background_are_refused():

@@ -47,7 +47,7 @@ class Evidence:
     """Layers on one grid, ``data`` with dims (y, x), float32, NaN outside the data's reach.
 
     Attributes of each variable: ``kind``, ``origin`` (how it was made, in one sentence), ``unit``,
-    and ``reach``: how far, in metres, a datum influences a cell.
+    and ``reach``: how far, in metres, a sample or raster value influences a cell.
     """
 
     grid: Grid

@@ -77,7 +77,7 @@ def scores(metrics: Metrics) -> Figure:
 
 
 def success_rate(metrics: Metrics) -> Figure:
-    """Draw deposits captured against area searched, out of fold; the final map's own curve is dashed."""
+    """Draw deposits captured against area searched, out of fold; the final map's is dashed."""
     drawn = _curves(metrics)
     figure = new_figure(5.6, 4.2 + 0.1 * len(drawn))
     axes = figure.add_subplot()

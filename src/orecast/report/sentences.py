@@ -417,8 +417,8 @@ def _thresholds(run: RunReading) -> dict[str, Caption]:
     model = run.metrics.model
     return {
         "prediction_rate": Caption(
-            "Prediction-rate curve of the test-only deposits, on the final map, by classes of equal "
-            "area. If bars do not fall from left to right, the map’s order is partly noise.",
+            "Prediction-rate curve of the test-only deposits, on the final map, by classes of "
+            "equal area. If bars do not fall from left to right, the map’s order is partly noise.",
             "Curve of the share of the test-only deposits that is captured against the share of "
             f"the area searched, for the final map by {model}.",
         ),

@@ -125,7 +125,9 @@ def classes(metrics: Metrics) -> Table:
         caption += ", by the same rule on the out-of-fold map"
         if metrics.held_out_classes:
             caption += "; in each fold, the class limits are computed from its training cells"
-        columns["Deposits in the class, cross-validated (%)"] = lambda c: number(100 * c.deposits_share, 0)
+        columns["Deposits in the class, cross-validated (%)"] = lambda c: number(
+            100 * c.deposits_share, 0
+        )
         if fitted:
             columns["Deposits in the class, final map: training deposits (%)"] = lambda c: number(
                 100 * fitted.get(c.name, math.nan), 0

@@ -288,14 +288,14 @@ class NearestNeighbourDistance(BaseProtocol):
             f"fold, but none from a fold that had {100 * self.least:.0f} % of the deposits or "
             "fewer left"
             if most
-            else "the buffer alone matches these distances, and no training deposit was removed"
+            else "the buffer alone matches these distances; no training deposit was removed"
         )
         return (
             f"{len(tested)} folds, one for each deposit cell: tested cells lie "
             f"{kilometres(np.median(tested))} (median) from the nearest training deposit, the "
-            f"map's cells {kilometres(np.median(to_map))} from the nearest deposit; {how}; training "
-            f"stays at least {self.buffer_words(reach)} from the tested cells; each fold trains on "
-            f"at least {fewest} deposit cells"
+            f"map's cells {kilometres(np.median(to_map))} from the nearest deposit; {how}; "
+            f"training stays at least {self.buffer_words(reach)} from the tested cells; each "
+            f"fold trains on at least {fewest} deposit cells"
         )
 
 

@@ -86,7 +86,7 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
         key, sign, value = (part.strip() for part in option.partition("="))
         if not (key and sign and value):
             raise ConfigError(
-                f"{piece!r} is not an option, which has a name and a value",
+                f"the option {piece!r} has no name or no value",
                 where=where,
                 remedy="write key=value after the colon",
             )
