@@ -277,8 +277,13 @@ def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> No
             "no cell has a value in all layers; share of the area that each layer covers: "
             f"{listed}",
             where="evidence",
-            remedy=f"{layers_without(evidence.names, [least])}, which covers "
-            f"{100 * shares[least]:.0f} % of the area; or set a larger evidence.radius",
+            remedy="set a larger evidence.radius"
+            + (
+                f"; or {layers_without(evidence.names, [least])}, which covers "
+                f"{100 * shares[least]:.0f} % of the area"
+                if len(shares) > 1
+                else ""
+            ),
         )
     findings.info(
         "coverage",
@@ -311,6 +316,7 @@ def _report_gaps(evidence: Evidence, inside: Bools, findings: Findings) -> None:
                 f"layer {', '.join(names)}",
                 f"missing in {100 * alone / (valid + alone):.0f} % of the area that all other "
                 "layers cover",
-                f"{layers_without(evidence.names, names)}; or use a layer that covers the area",
+                "use a layer that covers the area"
+                + (f"; or {layers_without(evidence.names, names)}" if len(gaps) > 1 else ""),
                 cells=alone,
             )

@@ -50,7 +50,7 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
             raise InputError(
                 "no sample has a value",
                 where=f"layer {name}",
-                remedy=parts_without(survey, config, _missing_most(survey, config)),
+                remedy=_without_rarest(survey, config),
             )
     layers, reach, how = interpolated_layers(values, evidence.grid, survey, config)
     unit = {"none": "mg/kg", "log": "ln(mg/kg)"}.get(config.composition.transform, "log-ratio")
@@ -142,7 +142,7 @@ def survey_ratios(
             "samples" if survey.gridded is None else "gridded",
             f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
             "log-ratios use the parts that are present",
-            parts_without(survey, config, _missing_most(survey, config)),
+            _without_rarest(survey, config),
             rows=some,
         )
     return log_ratios(ppm, survey.symbols, options)
@@ -154,17 +154,16 @@ def parts_of(survey: Survey, config: Config) -> list[int]:
     return [k for k, symbol in enumerate(survey.symbols) if parts is None or symbol in parts]
 
 
-def _missing_most(survey: Survey, config: Config) -> str:
-    """The element of the composition that is missing in most samples or cells."""
+def _without_rarest(survey: Survey, config: Config) -> str:
+    """The line that leaves the element with most missing values out of the composition."""
     columns = parts_of(survey, config)
     missing = np.isnan(survey.values[:, columns]).sum(axis=0)
-    return survey.symbols[columns[int(missing.argmax())]]
-
-
-def parts_without(survey: Survey, config: Config, symbol: str) -> str:
-    """The line that leaves an element out of the composition."""
-    kept = [survey.symbols[k] for k in parts_of(survey, config) if survey.symbols[k] != symbol]
-    return f"set composition.parts = {json.dumps(kept)} (without {symbol})"
+    most = int(missing.argmax())
+    kept = json.dumps([survey.symbols[k] for k in columns if k != columns[most]])
+    return (
+        f"set composition.parts = {kept} (without {survey.symbols[columns[most]]}, which is "
+        f"missing in {missing[most]} of {len(survey.values)} rows)"
+    )
 
 
 def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:

@@ -254,8 +254,8 @@ def check_totals(
             "total-above-100",
             where,
             f"in {over.sum()} {'samples' if setting == 'samples' else 'cells'}{which} the elements "
-            f"sum to more than 100 %, up to {totals[most] / 1e4:,.0f} %. The largest part there is "
-            f"{largest.symbol}, {parts[most, column] / 1e4:,.0f} %",
+            f"sum to more than 100 %, up to {totals[most] / 1e4:,.0f} %. At the highest sum, the "
+            f"largest part is {largest.symbol}, {parts[most, column] / 1e4:,.0f} %",
             f"if its unit is wrong, correct {setting}.units; if an element is given both as "
             f"element and as oxide, add one of the two to {setting}.ignore",
             n=int(over.sum()),

@@ -429,7 +429,7 @@ class _Rows:
             f"{above.sum()} values are above the upper limit of the analysis; the limit is used: "
             f"{listed(said, _MOST_ELEMENTS)}",
             "if a column has the over-range analyses, name it: set samples.over_range = "
-            f'{{{first.column} = "…"}} with that column',
+            f'{{{json.dumps(first.column, ensure_ascii=False)} = "…"}} with its header',
             n=int(above.sum()),
             elements=data,
         )

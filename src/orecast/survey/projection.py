@@ -179,9 +179,7 @@ def unit_of_crs(crs: CRS) -> str:
     return "metre" if unit == "meter" else unit
 
 
-def check_degrees(
-    lon: Floats, lat: Floats, where: str, set_columns: str, set_crs: str = ""
-) -> None:
+def check_degrees(lon: Floats, lat: Floats, where: str, set_columns: str, set_crs: str) -> None:
     """Refuse longitudes and latitudes, ``(n,)`` each, that are swapped or are not degrees.
 
     ``set_columns`` is the remedy for swapped ones, ``set_crs`` for another CRS. Raises InputError.

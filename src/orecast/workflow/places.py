@@ -112,7 +112,7 @@ def _use_deposits(evidence: Evidence, at: Ints) -> str:
     remedy = "set a larger search radius, evidence.radius"
     gaps = {name: int(np.isnan(evidence.layer(name)[tuple(at.T)]).sum()) for name in evidence.names}
     most = max(gaps, key=lambda name: gaps[name], default="")
-    if not most or not gaps[most]:
+    if len(gaps) < 2 or not gaps[most]:
         return remedy
     line = layers_without(evidence.names, [most])
     return f"{remedy}; or {line}, which has no value at {gaps[most]} of them"

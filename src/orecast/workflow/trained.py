@@ -171,9 +171,7 @@ _LOG_RATIOS = ("clr", "ilr", "alr")  # each layer also depends on the other part
 _ONE_HOT, _OTHER = "geology=", "geology=other"
 _EVERY_CLASS = 10_000
 _ALIKE = 0.01  # of a cell's size
-_LEAVE_OUT = re.compile(
-    r"(add .* to samples|add '.*' to gridded)\.ignore(: .*)?"
-)  # remedy of survey
+_LEAVE_OUT = re.compile(r"add ['\"].* to (samples|gridded)\.ignore(: .*)?")  # remedy of survey
 
 
 def as_trained(config: Config, trained: Trained) -> Config:

@@ -103,9 +103,7 @@ def _weights(table: Row) -> list[str]:
         for (n, whole), runs in found.items()
     ]
     return (
-        [f"Network weights, used of those in the published network: {'; '.join(words)}"]
-        if words
-        else []
+        [f"Network weights, used / in the published network: {'; '.join(words)}"] if words else []
     )
 
 
