@@ -294,7 +294,7 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
         )
         for score in ranked
     ]
-    head = ("Model", "Percentile, leak-free", "Deposits in the top 5 % (%)", "Above chance")
+    head = ("Model", "Percentile, leak-free", "Deposits in the top 5 % of area (%)", "Above chance")
     commands = "\n".join(f"    {content['command']}" for content in comparisons)
     surveys = "; ".join(dict.fromkeys(score["survey"] for score in scores))
     return [

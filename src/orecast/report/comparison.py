@@ -428,7 +428,7 @@ def _caption(name: str) -> html.Caption:
             "table below has the same figures.",
         )
     return html.Caption(
-        "AUC that each protocol claims for each model. The papers’ own protocols are diamonds.",
+        "AUC of each model under each protocol. The papers’ own protocols are diamonds.",
         "AUC of each model under each protocol, joined by a line; the table below has the same "
         "figures.",
     )
