@@ -103,6 +103,11 @@ network. Compare our two columns with each other.
 take days there; a GPU is better. `--resume` continues after a stop. `--smoke` takes minutes and
 only tests that everything runs: no published figures are beside it, and this page refuses it."""
 
+SAMPLE_CELLS = (
+    "Deposit cells are here the cells of the samples labelled as ore: those nearest to a known "
+    "deposit. So there are more of them than known deposits."
+)
+
 Content = Mapping[str, Any]
 
 
@@ -159,6 +164,7 @@ def section(system: str, content: Content | None, images: Mapping[str, str]) -> 
         *head,
         "### What was run",
         *what_was_run(content),
+        *([SAMPLE_CELLS] if experiment.places.kind == "samples" else []),
         again,
         "### Result",
         beats_chance_sentence(content),
@@ -183,8 +189,8 @@ def _cost(content: Content) -> str:
     hours = sum(cell["seconds"] for cell in cells) / 3600
     words = f", of which {refused} were refused" if refused else ""
     return (
-        f"{len(cells)} runs of a model, protocol and seed{words}; {hours:.1f} hours added up, some "
-        "of them side by side."
+        f"{len(cells)} runs of a model, protocol and seed{words}; {hours:.1f} hours of computing "
+        "time in total."
     )
 
 
@@ -246,7 +252,7 @@ def all_systems(runs: Mapping[str, Content], present: str) -> list[str]:
     )
     table = Table(TOGETHER, head, rows, frozenset({2, 3}))
     words = (
-        "Both columns give the share of the places beside it that a place of ore outranks; 50 is "
+        "Both columns give the share of the places beside it that a deposit cell outranks; 50 is "
         "chance. The AUC is the standard one, even if a paper uses the name for another score. An "
         "asterisk marks a backbone with MFAF's framework. Means over seeds ± their standard "
         "deviation; brackets hold the 95\u00a0% intervals over deposits of all seeds. "
@@ -288,7 +294,7 @@ def elsewhere(comparisons: Sequence[Content]) -> list[str]:
         )
         for score in ranked
     ]
-    head = ("Model", "Percentile, leak-free", "Deposits in the top 5 % (%)", "Above chance")
+    head = ("Model", "Percentile, leak-free", "Deposits in the top 5 % of area (%)", "Above chance")
     commands = "\n".join(f"    {content['command']}" for content in comparisons)
     surveys = "; ".join(dict.fromkeys(score["survey"] for score in scores))
     return [

@@ -197,14 +197,14 @@ def test_a_column_without_a_measured_value_is_refused_by_name(method):
 
 @pytest.mark.parametrize("bad", [0.0, -5.0, np.inf])
 def test_values_and_limits_that_are_not_positive_are_refused_by_name(bad):
-    with pytest.raises(InputError, match="column 'Cu': the value in row 1"):
+    with pytest.raises(InputError, match="column 'Cu': the value in sample 2 of"):
         impute([[1.0, 2.0], [1.0, bad]], np.zeros((2, 2), bool), names=["Au", "Cu"])
-    with pytest.raises(InputError, match="column 'Au': the detection limit in row 0"):
+    with pytest.raises(InputError, match="column 'Au': the detection limit in sample 1 of"):
         impute([[bad, 2.0], [1.0, 3.0]], [[True, False], [False] * 2], names=["Au", "Cu"])
 
 
 def test_a_missing_limit_is_refused():
-    with pytest.raises(InputError, match="column 'Au': the detection limit in row 0 is nan"):
+    with pytest.raises(InputError, match=r"column 'Au': the detection limit in sample 1 .* is nan"):
         impute(
             [[1.0, 2.0], [2.0, 3.0]],
             [[True, False], [False] * 2],
@@ -219,7 +219,7 @@ def test_no_spread_can_be_had_from_one_measured_value():
 
 
 def test_limits_beyond_the_whole_are_refused():
-    with pytest.raises(InputError, match="row 0: the detection limits sum"):
+    with pytest.raises(InputError, match=r"sample 1 of .*: the detection limits sum"):
         impute([[2e6, 1.0], [1.0, 1.0]], [[True, False], [False, False]])
 
 

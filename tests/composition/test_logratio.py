@@ -140,7 +140,7 @@ def test_closure_leaves_missing_out_and_keeps_zeros():
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.inf])
 def test_what_has_no_logarithm_is_refused_with_its_column(transform, bad):
     x = np.array([[1.0, 2.0, 3.0], [4.0, bad, 6.0]])
-    with pytest.raises(InputError, match=r"column 'Cu': 1 of 2 values .* in row 1"):
+    with pytest.raises(InputError, match=r"column 'Cu': 1 of 2 values .* in sample 2 of 2"):
         transform(x, names=["Au", "Cu", "Al"])
     with pytest.raises(InputError, match="column 1"):
         transform(x)
@@ -149,7 +149,7 @@ def test_what_has_no_logarithm_is_refused_with_its_column(transform, bad):
 def test_closure_refuses_negatives_and_rows_of_zeros():
     with pytest.raises(InputError, match="column 'Cu'"):
         closure([[1.0, -2.0]], names=["Au", "Cu"])
-    with pytest.raises(InputError, match="row 1: all parts are zero"):
+    with pytest.raises(InputError, match=r"sample 2 of .*: all parts are zero"):
         closure([[1.0, 2.0], [0.0, 0.0]])
 
 
@@ -242,5 +242,5 @@ def test_what_cannot_be_is_refused(options, message):
 def test_zeros_are_refused_with_the_elements_name(transform):
     values = VALUES.copy()
     values[2, 1] = 0
-    with pytest.raises(InputError, match=r"column 'Cu'.*row 2"):
+    with pytest.raises(InputError, match=r"column 'Cu'.*sample 3"):
         log_ratios(values, SYMBOLS, Composition(transform=transform, denominator="Al"))

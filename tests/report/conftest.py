@@ -128,7 +128,7 @@ def unseen(name, role, percentiles):
         "role": role,
         "protocol": "negative-draws",
         "auc": {"value": 0.66, "low": 0.5, "high": 0.8},
-        "sentence": "nothing learned from deposits; 8 places of ore",
+        "sentence": "nothing learned from deposits; 8 deposit cells",
         "extra": drawn,
     }
 

@@ -16,8 +16,9 @@ def read(content):
 def test_what_the_best_layer_picked_afterwards_scores_by_chance(content):
     text = claims.layer_null(read(content)).replace("\u00a0", " ").replace("\u202f", " ")
     assert text == (
-        "Of 39 single layers, Ba (low is ore) was chosen after seeing the test results: it ranks "
-        "the known deposits above 76 % of the whole map. By chance, the best of 39 layers, chosen "
+        "The best of 39 single layers is Ba (low values indicate ore). It was chosen after the "
+        "test results were known. On average, a known deposit has a better value than 76 % of "
+        "the cells of the whole map. By chance, the best of 39 layers, chosen "
         "in the same way, averages 62 % and is below 67 % in 95 of 100 cases (1 000 random shifts "
         "of the deposits’ pattern, p = 0.004)."
     )

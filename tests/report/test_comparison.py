@@ -58,7 +58,7 @@ def content():
         "layers": 38,
         "cells": 33813,
         "left_out": {"fault-distance": "there is no layer of distance to faults"},
-        "sentences": ["3 separate places of ore cannot settle it.", "Forest has 75 %."],
+        "sentences": ["3 separate deposit cells cannot settle it.", "Forest has 75 %."],
         "scores": [
             row("forest", 0.75),
             row("logistic:strength=2", 0.68, paired={"forest": test}),
@@ -106,13 +106,13 @@ def test_the_page_says_what_matters_in_order(tmp_path, content):
     page = re.sub(r"<[^>]+>|\s+", " ", written(tmp_path, content))
     page = re.sub(r"\s+", " ", page)
     order = [
-        "3 separate places of ore cannot settle it.",
+        "3 separate deposit cells cannot settle it.",
         "10 deposits at 4 places (3 separate), 38 layers on 33 813 cells. Five folds.",
         "Held-out places under spatial folds",
         "fault-distance",
         "Single layers, chosen after seeing the test results",
         "The other 2 layers",
-        "What each protocol claims for the same model",
+        "AUC of the same model under each protocol",
         "Under blocks",
         "Under paper",
         "which leaks",
@@ -135,8 +135,8 @@ def test_the_tables_hold_the_figures(content):
     second = dict(zip(spatial.head, spatial.rows[1], strict=True))
     assert second["Percentile"] == "68 (58–78)"
     assert second["± between seeds"] == "1.8"
-    assert second["Against forest"] == "−7 (−24 to 11), p\u00a00.46"
-    assert second["Top 5\u00a0% (%)"] == "25"
+    assert second["Difference: this map minus forest (points)"] == "−7 (−24 to 11), p\u00a00.46"
+    assert second["Deposits in the top 5\u00a0% of area (%)"] == "25"
     assert second["Average precision"] == "0.0012"
     assert second["Brier skill (%)"] == "–"
     assert [r[0] for r in tables["layers"].rows] == [f"layer {n}" for n in "ABCDE"]
@@ -256,6 +256,6 @@ def test_one_model_under_one_protocol_is_a_page_too(tmp_path, content):
     alone["protocols"] = ["spatial"]
     alone["surveys"][0]["scores"] = [row("forest", 0.7)]
     page = written(tmp_path, alone)
-    assert "What protocols claim" not in page
+    assert "AUC under each protocol" not in page
     assert "Single layers" not in page
     assert page.count("<img") == 1

@@ -93,13 +93,13 @@ def test_success_rates_are_drawn_as_they_are(content):
     assert len(lines) == 2 + 3 + 2  # model and recommended, three baselines, fit and chance
 
 
-def test_the_final_maps_own_curve_is_dashed_and_named_a_training_fit(content):
+def test_the_final_maps_own_curve_is_dashed_and_named_by_its_deposits(content):
     lines = lines_of(curves.success_rate(read(content)))
-    fit = lines["final map: training fit (it has seen these deposits)"]
+    fit = lines["success-rate curve of the final map (training deposits)"]
     assert fit.get_linestyle() == "--"
     assert np.allclose(fit.get_xdata(), 100 * np.array(content["training_fit"]["area"]))
     content["training_fit"] = None
-    assert not any("fit" in label for label in lines_of(curves.success_rate(read(content))))
+    assert not any("final map" in label for label in lines_of(curves.success_rate(read(content))))
 
 
 def test_scores_of_the_published_protocol_are_in_no_figure(content, new_score):

@@ -29,7 +29,7 @@ def test_findings_are_grouped_refusals_first():
     }
     found = facts.findings(checks)
     assert [heading.split(":")[0] for heading, _ in found] == [
-        *("Refused", "Warnings", "For information")
+        *("Settings not used", "Warnings", "For information")
     ]
     assert [f["where"] for f in found[1][1]] == ["c", "h"]
     assert found[1][1][0] == {"where": "c", "what": "d", "remedy": "e"}
@@ -119,7 +119,7 @@ def test_every_map_is_explained_once():
     said = dict(facts.meanings(names))
     assert list(said) == ["resnet18", "layer X", "fault-distance"]
     assert said["resnet18"] == "Residual network of 18 layers (He et al. 2016)"
-    assert "nearest cell is the best" in said["fault-distance"]
+    assert "short distances score high" in said["fault-distance"]
     assert "each fold learns" in said["layer X"]
 
 

@@ -128,21 +128,20 @@ def test_the_verdict_comes_before_anything_else(ordinary):
         "Accuracy, precision, recall; prediction-area",
         "are unknown, not barren",
         "By chance, the best of 39 layers, chosen in the same way, averages 62 %",
-        "the curve is a training fit",
+        "the curve shows the fit to them",
         "Prediction-area plot, out of fold",
         "cells with a deposit; ",
-        "How sure it is, and where",
+        "Uncertainty and applicability",
         "of the area contain a further deposit",
         "Map out of fold",
         "Each cell is scored by a model",
-        "Uncertainty",
         "Spread of the folds’ models",
         "87 % of the map lies in the model’s area of applicability",
         "Probability that a cell holds a deposit",
         "Baselines that were left out",
         "sampling-density : a gridded survey has no samples",
         "Targets on new ground, by rank (12 of 12)",
-        "Refused: left out of the run",
+        "Settings not used",
         "Warnings: please check",
         "Evidence layers (9)",
         "The folds",
@@ -217,8 +216,8 @@ def test_a_run_with_published_scores_only_shows_none(fabricate):
     assert figures == NAMES - PLOTS
     assert "are not shown" in text
     trust = Page(text).text.split("How far to trust it")[2]
-    assert "0.71" not in trust.split("How sure it is")[0]
-    assert "71 (" not in trust.split("How sure it is")[0]
+    assert "0.71" not in trust.split("Uncertainty and applicability")[0]
+    assert "71 (" not in trust.split("Uncertainty and applicability")[0]
 
 
 def test_other_protocols_are_shown_with_their_sentence(fabricate, new_score):
@@ -245,7 +244,7 @@ def test_a_run_of_before_is_still_rendered(fabricate):
     for absent in (
         "Scores at a threshold",
         "picked afterwards averages",
-        "applicability",
+        "area of applicability",
         "Brier",
         "Other pr",
     ):
@@ -271,8 +270,8 @@ def test_a_map_of_anomalies_names_no_deposit_it_learned_from(fabricate):
     assert "Map of anomalies: isolation-forest" in text
     assert "is the share of the map’s cells that score lower" in text
     assert "If the 8 places of test-only deposits were independent" in text
-    assert "negative-draws : Nothing learned from deposits; 8 places of ore." in text
-    for absent in ("held-out", "held out", "out of fold", "training fit", "the folds", "Folds"):
+    assert "negative-draws : Nothing learned from deposits; 8 deposit cells." in text
+    for absent in ("held-out", "held out", "out of fold", "success-rate", "the folds", "Folds"):
         assert absent not in text.split("Run it again")[0], absent
     assert "recommended" not in text
 
@@ -319,9 +318,11 @@ def test_the_prediction_rate_is_of_the_deposits_held_back(fabricate):
     }
     text = Page(report_of(made)).text
     assert (made.folder / "figures" / "prediction_rate.png").is_file()
-    held_back = text.index("4 deposits were kept for tests alone")
+    held_back = text.index("4 deposits are test-only ([held_back])")
     assert (
-        held_back < text.index("Prediction rate of the test-only deposits") < text.index("by thr")
+        held_back
+        < text.index("Prediction-rate curve of the test-only deposits")
+        < text.index("by thr")
     )
 
 
@@ -348,10 +349,13 @@ def test_figures_that_seem_to_disagree_are_explained(ordinary):
         text.index("Targets on new ground, by rank"),
     )
     assert (
-        scores < text.index("What each map is") < text.index("Nearness to the training") < targets
+        scores
+        < text.index("What each map is")
+        < text.index("Distance to the nearest training")
+        < targets
     )
     assert "each deposit within its own held-out region, so the two shares can differ" in text
-    assert "each fold draws the classes by the best of the cells that its model may see" in text
+    assert "the class limits are computed in each fold from its training cells" in text
     assert text.index("A target is a peak of the map with its surroundings") < targets
 
 
@@ -391,7 +395,7 @@ def test_as_little_as_a_run_can_hold(fabricate):
     text = Page(report_of(made)).text
     assert "No target lies on new ground" in text
     assert "The checks of the data found nothing" in text
-    assert "training fit" not in text
+    assert "success-rate curve" not in text
     assert "No. 0" in text
     assert {p.stem for p in (made.folder / "figures").iterdir()} == NAMES - {"layers"}
 

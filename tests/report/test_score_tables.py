@@ -24,7 +24,7 @@ def test_the_table_of_scores_by_hand(content):
     assert table.rows[0] == own
     assert table.rows[1][0] == "layer Ba"
     assert table.rows[1][-2:] == ("−5 (−12 to 2)", "0.12")
-    assert table.head[-2:] == ("Model minus this map (points)", "p of no difference")
+    assert table.head[-2:] == ("Model minus this map (points)", "p (paired test)")
     assert table.stressed == {0: "model", 1: "recommended"}
     assert len(table.rows) == 4
     assert table.figures == set(range(1, 9))

@@ -23,8 +23,8 @@ def test_classes_tell_what_was_seen_from_what_was_not(content):
     ]
     table = tables.classes(read(content))
     assert table.head[2:] == (
-        "Deposits held, out of fold (%)",
-        "Deposits held, final map: training fit (%)",
+        "Deposits in the class, cross-validated (%)",
+        "Deposits in the class, final map: training deposits (%)",
     )
     assert table.rows[0] == ("A", "1.00", "10", "90")
     assert table.rows[1] == ("B", "4.00", "20", "–")

@@ -33,19 +33,19 @@ def test_each_group_is_held_out_with_the_cells_nearest_to_it():
     # a cell of a window's half, and twice a reach of one cell
     assert (hidden.min(), hidden.max()) == (middle.min() - 3, 35 + 3)
     assert "3 folds" in protocol.words
-    assert "at least 2 of 4 places" in protocol.words
+    assert "at least 2 of 4 deposit cells" in protocol.words
     assert "5 km" in protocol.words
 
 
 def test_one_group_alone_is_refused():
     geometry = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
-    with pytest.raises(SamplingError, match=r"2 places of ore form 1 group.*use spatial"):
+    with pytest.raises(SamplingError, match=r"2 deposit cells form 1 group.*use spatial"):
         LeaveDepositOut(geometry).folds(deposit_sampling(ROW_AT[:2], 3)[0], 0.0)
 
 
 def test_a_buffer_over_everything_is_refused():
     geometry = MapGeometry(np.ones((1, 60), dtype=bool), 1000.0, 3)
-    with pytest.raises(SamplingError, match=r"43 km .*leaves \d places"):
+    with pytest.raises(SamplingError, match=r"43 km .*leaves \d deposit cells"):
         LeaveDepositOut(geometry).folds(deposit_sampling(ROW_AT, 3)[0], 20_000.0)
 
 
@@ -84,7 +84,7 @@ def test_background_cells_are_valid_and_hold_no_deposit():
     assert all(VALID[c] for c in cells)
     assert not cells & {tuple(c) for c in AT.tolist()}
     assert "81 folds" in protocol.words
-    assert "all of the pairs of 9 places of ore with 9 background cells" in protocol.words
+    assert "all of the pairs of 9 deposit cells with 9 background cells" in protocol.words
 
 
 def test_drawn_pairs_are_spread_over_the_places():
@@ -111,7 +111,7 @@ def test_both_of_a_pair_are_hidden_with_their_buffer():
 def test_the_fewest_places_learned_from_are_said_exactly():
     protocol = LeavePairOut(GEOMETRY)
     fewest = min(len(f.train) for f in protocol.folds(ORE, 1500.0))
-    assert f"at least {fewest} places" in protocol.words
+    assert f"at least {fewest} deposit cells" in protocol.words
 
 
 def test_too_few_pairs_and_no_background_are_refused():
@@ -119,9 +119,9 @@ def test_too_few_pairs_and_no_background_are_refused():
         LeavePairOut(GEOMETRY, pairs=8).folds(ORE, 0.0)
     only = np.zeros(PAIR_SHAPE, dtype=bool)
     only[tuple(AT.T)] = True
-    with pytest.raises(SamplingError, match="9 places of ore and 0 valid cells"):
+    with pytest.raises(SamplingError, match="9 deposit cells and 0 valid cells"):
         LeavePairOut(MapGeometry(only, 1000.0, 3)).folds(ORE, 0.0)
-    with pytest.raises(SamplingError, match=r"leaves [01] places"):
+    with pytest.raises(SamplingError, match=r"leaves [01] deposit cells"):
         LeavePairOut(GEOMETRY).folds(ORE, 9000.0)
 
 
@@ -224,8 +224,8 @@ def test_folds_match_the_map_and_keep_the_buffer(seed):
     # farther than plain leave-one-out, and nearer to the map's distances
     error = [np.abs(share_within(d, r) - share_within(to_map, r)).mean() for d in (tested, plain)]
     assert error[0] < error[1] / 2
-    assert "matching them removed up to" in protocol.words
-    assert f"at least {min(len(f.train) for f in folds)} places of ore" in protocol.words
+    assert "to match these distances" in protocol.words
+    assert f"at least {min(len(f.train) for f in folds)} deposit cells" in protocol.words
 
 
 def test_a_place_is_ranked_among_the_unseen_cells_around_it():
@@ -248,9 +248,9 @@ def test_a_wide_buffer_needs_no_matching_and_too_wide_a_one_is_refused():
     at = np.unique(np.column_stack([rng.integers(0, 60, 50), rng.integers(0, 90, 50)]), axis=0)
     protocol = NearestNeighbourDistance(geometry)
     protocol.folds(Sampling.of(at, 1.0), 6000.0)
-    assert "the buffer alone is enough" in protocol.words
+    assert "the buffer alone matches these distances" in protocol.words
     assert "17 km" in protocol.words
-    with pytest.raises(SamplingError, match=r"leaves 0 places.*phi"):
+    with pytest.raises(SamplingError, match=r"leaves 0 deposit cells.*phi"):
         protocol.folds(Sampling.of(at, 1.0), 60_000.0)
 
 

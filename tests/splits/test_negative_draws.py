@@ -50,7 +50,7 @@ def test_no_candidate_and_no_deposit_are_refused():
         NegativeDrawsProtocol(geometry(), min_distance=40_000).folds(
             Sampling.of(np.array([[2, 2]]), 1.0), 0.0
         )
-    with pytest.raises(SamplingError, match="no place of ore"):
+    with pytest.raises(SamplingError, match="no deposit cell"):
         NegativeDrawsProtocol(geometry()).folds(Sampling.of(np.array([[2, 2]]), 0.0), 0.0)
 
 

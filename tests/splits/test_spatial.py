@@ -67,7 +67,7 @@ def test_one_crowd_of_deposits_is_cut_into_blocks_and_says_so():
     assert len(set(sampling.group)) == 1
     protocol = Spatial(geometry(9), 4)
     folds = protocol.folds(sampling, 0.0)
-    assert "crossing windows dropped" in protocol.words
+    assert "windows that cross the limit were not used" in protocol.words
     assert len(folds) == 4
     for fold in folds:
         assert len(fold.train) + len(fold.test) < len(at)  # those that cross were dropped
@@ -159,12 +159,12 @@ def test_folds_without_a_test_or_without_training_are_refused():
     ) as refused:
         Blocks(with_gaps(), 5, block=60_000).folds(scattered(0), 0.0)
     assert refused.value.where == "validation.options.block"
-    with pytest.raises(SamplingError, match=r"fewer than 2 places.*larger blocks"):
+    with pytest.raises(SamplingError, match=r"fewer than 2 deposit cells.*larger blocks"):
         Blocks(with_gaps(), 5, block=5_000).folds(scattered(0), 8_000.0)
 
 
 def test_more_folds_than_deposits_are_refused_before_any_is_cut():
-    with pytest.raises(SamplingError, match="60 places of ore are too few for") as caught:
+    with pytest.raises(SamplingError, match="60 deposit cells are too few for") as caught:
         Blocks(with_gaps(), 10**9).folds(scattered(1), 1000.0)
     assert caught.value.where == "validation.folds"
     assert caught.value.remedy == "set it to 60 or less"

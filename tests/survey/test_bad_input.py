@@ -465,7 +465,7 @@ CASES = {
         "samples.csv",
         "far outside",
         "EPSG:26910",
-        "correct crs",
+        "delete crs",
     ),
     "working CRS in feet": (
         lambda d: d.table.update(crs="EPSG:2225"),
@@ -519,7 +519,7 @@ CASES = {
         _lonlat(np.linspace(400, 401, 40), np.linspace(41, 42, 40)),
         InputError,
         "out of range",
-        "set crs",
+        "set samples.crs",
     ),
     # deposits
     "deposits elsewhere": (
@@ -597,7 +597,7 @@ CASES = {
         _vector("geology", HERE, columns={"unit": [""]}, column="unit"),
         InputError,
         "geology.gpkg, column 'unit'",
-        "no polygon has a unit",
+        "no polygon has a rock unit",
         "geology.column",
     ),
     "geology without CRS": (

@@ -1,4 +1,4 @@
-"""Positions that are known only roughly are reported with numbers, and can be left out."""
+"""Positions that are approximate are reported with numbers, and can be left out."""
 
 from pathlib import Path
 

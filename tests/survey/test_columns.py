@@ -319,7 +319,7 @@ def test_the_deposits_that_an_element_costs_are_counted(tmp_path):
 
     cost = survey.findings.of("element-costs")[0]
     assert cost.data["costs"]["Ta"]["deposits"] == 3
-    assert "and 3 of 4 deposits" in cost.what
+    assert "and at 3 of 4 deposits" in cost.what
 
 
 # --- Units and names

@@ -513,7 +513,7 @@ def test_columns_in_which_nothing_is_detected(cells, n):
         ({"Au_ppb": ["LNR"]}, "LNR (1)"),
         ({"Au_ppb": [-5.0]}, "-5 as <5"),
         ({"Au_ppb": ["12*"]}, "'12*' as 12 ppb"),
-        ({"Au_ppb": [-99999] * 2, "Cu_ppm": [-99999]}, "-99999 3 times"),
+        ({"Au_ppb": [-99999] * 2, "Cu_ppm": [-99999]}, "-99999 (3 cells"),
         ({"Au_ppb": ["BDL"]}, "'BDL'"),
         ({"Au_ppb": ["mystery"]}, "; if there is no result, set samples.missing = [-9999, "),
     ],

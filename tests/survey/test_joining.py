@@ -174,7 +174,7 @@ def test_other_ids_are_refused_with_examples(tmp_path):
     field = positions()
     field["SampleID"] = [f"B{k}" for k in range(N)]
     field.to_csv(tmp_path / "locations.csv", index=False)
-    with pytest.raises(InputError, match="such as A1000, A1001"):
+    with pytest.raises(InputError, match=r"such as A1000, A1001"):
         survey_of(section(id="SampleID"), tmp_path)
     with pytest.raises(InputError, match=r"column 'Nr', named in samples\.positions\.id"):
         survey_of(section(id="Nr"), tmp_path)

@@ -46,7 +46,7 @@ class Stretched:
 
 
 def calibrated(evidence, ore, model=None, *, hidden=None, folds=2, labels=True):
-    """The calibration of a recipe that was fitted to all the places of ore it may see."""
+    """The calibration of a recipe that was fitted to all the deposit cells it may see."""
     model = model or Counted()
     recipe = Recipe(model, SIZE, labels=labels)
     fitted = recipe.fit(evidence, ore, hidden=hidden, seed=0)

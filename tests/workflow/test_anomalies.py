@@ -67,7 +67,7 @@ def test_in_a_small_area_the_map_is_scored_but_not_against_distant_samples(asked
     assert {row.protocol for row in rows} == {"unseen"}
     assert {row.name for row in rows} >= {"isolation-forest", "mahalanobis", "random"}
     assert list(left_out) == ["negative-draws"]
-    assert "lies 5 km or more from each of 3 places of ore" in left_out["negative-draws"]
+    assert "lies 5 km or more from each of 3 deposit cells" in left_out["negative-draws"]
     assert left_out["negative-draws"].startswith("validation.options.min_distance: ")
     json.dumps([row.as_dict() for row in rows])  # no map is left among the scores
 

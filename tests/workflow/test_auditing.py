@@ -282,7 +282,7 @@ def test_the_published_windows_of_tianshan_leak():
     claims = audit.of("random-split").data
     assert claims["random"] > 0.99
     assert 0.54 <= claims["grouped"] <= 0.59
-    assert claims["groups"] == 19  # nine places of ore, ten of barren rock
+    assert claims["groups"] == 19  # nine deposit cells, ten of barren rock
     assert audit.of("near-copies").severity is Severity.CLEAN
     for figure in ("99.2 %", "16 of 16", "AUC 1.00 on a random split and 0.57"):
         assert figure in audit.verdict

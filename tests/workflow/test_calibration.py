@@ -25,7 +25,7 @@ BENDS = {
 
 
 def held_out(seed, skill=1.0, n=12):
-    """Three regions side by side, each scored by a model of its own; the places of ore."""
+    """Three regions side by side, each scored by a model of its own; the deposit cells."""
     rng = np.random.default_rng(seed)
     places = np.stack(np.unravel_index(rng.choice(SHAPE[0] * SHAPE[1], n, replace=False), SHAPE), 1)
     level = rng.normal(size=SHAPE)

@@ -417,7 +417,7 @@ def test_few_places_leaky_scores_and_lucky_layers_are_reported():
     null = {"layer": "Au", "layers": 9, "value": 0.8, "mean": 0.7, "p": 0.2}
     sentences = summarise(facts() | {"layer_null": null}, cells, reference="a", seed=0)["sentences"]
     assert sentences[0].startswith("4 separate places are too few to rank")
-    assert sentences[1].startswith("A ranks held-out places above 58 % of their surroundings")
+    assert "a held-out deposit scores on average higher than 58 %" in sentences[1]
     assert sentences[2] == (
         "A has AUC 0.99 under the published protocol (paper) and 0.58 on held-out areas."
     )

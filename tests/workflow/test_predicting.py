@@ -3,23 +3,28 @@ import re
 import shutil
 import tomllib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from affine import Affine
+from pyproj import CRS
 from rio_cogeo import cog_validate
 
-from orecast.config import read
-from orecast.errors import OrecastError
+from orecast.config import parse, read
+from orecast.errors import InputError, OrecastError
+from orecast.grid import Grid
 from orecast.mapping import applicability, read_raster
 from orecast.metrics import auc
 from orecast.sampling import fit_scaling
 from orecast.simulation import load_preset, simulate, write_district
 from orecast.survey import read_survey
+from orecast.survey.rasters import write_geotiff
 from orecast.validation.fitted import read_fitted
 from orecast.workflow import run_prediction, run_survey
-from orecast.workflow.trained import as_trained, read_trained, trained_layers
+from orecast.workflow.trained import as_trained, read_other, read_trained, trained_layers
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -265,13 +270,13 @@ def test_training_settings_are_the_runs_whatever_a_shared_file_holds(
         "seed=9",
     ]
     found = run_prediction(trained, read(other, given), tmp_path / "shared")
-    (said,) = (w for w in found.warnings if w.startswith("not used"))
-    for words in ("seed is 0", "sampling.window is 3", "model.name is random-forest"):
+    (said,) = (w for w in found.warnings if w.startswith("these settings are not used"))
+    for words in ("seed = 0", "sampling.window = 3", "model.name = random-forest"):
         assert words in said
-    assert "model.options differs" in said
-    assert "training.epochs is 30" in said
+    assert "other model.options" in said
+    assert "training.epochs = 30" in said
     assert "validation.folds" not in said  # that is what the run had
-    assert not any(w.startswith("not used") for w in predicted[0].warnings)
+    assert not any(w.startswith("these settings are not used") for w in predicted[0].warnings)
     run, written = (
         tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
         for folder in (trained, found.folder)
@@ -284,18 +289,18 @@ def test_training_settings_are_the_runs_whatever_a_shared_file_holds(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["model.name='svm'"], r"--set model\.name: .*model\.name is random-forest.* leave it out"),
+        (["model.name='svm'"], r"--set model\.name: .*model\.name = random-forest.* leave it out"),
         (
             ["model={name='svm'}", "training.epochs=7"],
-            r"--set model\.name, training\.epochs: .*training\.epochs is 30.*them out",
+            r"--set model\.name, training\.epochs: .*training\.epochs = 30.*them out",
         ),
         (
             ["model={name='random-forest', options={trees=5}}"],
-            r"--set model\.options: .*model\.options differs",
+            r"--set model\.options: .*other model\.options",
         ),
-        (["sampling.window=5"], r"sampling\.window is 3"),
-        (["validation.folds=4"], r"validation\.folds is 3"),
-        (["seed=3"], "--set seed: .*seed is 0"),
+        (["sampling.window=5"], r"sampling\.window = 3"),
+        (["validation.folds=4"], r"validation\.folds = 3"),
+        (["seed=3"], "--set seed: .*seed = 0"),
     ],
 )
 def test_settings_of_learning_are_refused_before_anything_is_read(
@@ -403,6 +408,23 @@ def test_what_cannot_be_predicted_is_refused_and_nothing_written(name, trained, 
         run_prediction(run(trained) if run else trained, read(other, settings), tmp_path / "out")
     assert caught.value.where or caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+def test_a_raster_of_one_value_that_the_model_needs_is_not_to_be_ignored(tmp_path):
+    grid = Grid(CRS.from_epsg(32645), Affine(1000, 0, 500_000, 0, -1000, 4_500_000), (4, 5))
+    for name, values in {"Au": np.ones((4, 5)), "Cu": np.arange(1, 21).reshape(4, 5)}.items():
+        write_geotiff(tmp_path / f"{name}.tif", values.astype(np.float32), grid)
+    config = parse({"gridded": {"path": "*.tif"}}, where="run.toml", folder=tmp_path)
+    with pytest.raises(InputError, match=r"add 'Au' to gridded\.ignore"):
+        read_survey(config)
+    for needed, words in (
+        (["Au"], "the model needs Au.*train a model without it"),
+        (["Cu"], "all cells"),
+    ):
+        trained = SimpleNamespace(saved=SimpleNamespace(reads=needed))
+        with pytest.raises(InputError, match=words) as caught:
+            read_other(config, trained)
+        assert ("gridded.ignore" in str(caught.value)) == (needed == ["Cu"])
 
 
 @pytest.mark.slow

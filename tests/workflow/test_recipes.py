@@ -77,7 +77,7 @@ def test_windows_of_a_cell_are_slid_by_nothing_unless_it_is_asked_for():
 def test_slid_windows_may_be_stacked():
     """They lie on the map, where a stack's folds can keep them apart."""
     assert len(plan({"method": "slide"}, model="stack")) == 1
-    with pytest.raises(ConfigError, match="smote mixes windows of several deposits"):
+    with pytest.raises(ConfigError, match="smote combines windows of different deposits"):
         plan({"method": "slide"}, {"method": "smote", "times": 2}, model="stack")
 
 

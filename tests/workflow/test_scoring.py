@@ -305,8 +305,8 @@ def test_a_layer_that_beats_the_network_is_named_and_not_recommended():
     ]
     null = LayerNull(mean=0.6, p=0.03)
     found = verdict(listed, null)
-    assert "The map of Ba alone ranks held-out deposits above 70 %" in found.sentence
-    assert "chosen after seeing the test results, as the best of 2" in found.sentence
+    assert "With Ba alone, a held-out deposit scores on average higher than 70 %" in found.sentence
+    assert "chosen after the test results were known, as the best of 2" in found.sentence
     assert "the best chosen inside each fold has 51 %" in found.sentence
     assert "by chance the best of 2 layers has 60 %" in found.sentence
     assert found.recommended == "best-layer"

@@ -65,7 +65,7 @@ def test_clusters_too_near_for_the_window_get_a_smaller_one(tmp_path):
     assert found.config.sampling.window < 9
     assert found.config.sampling.distance == 9 * CELL  # negatives stay as far from deposits
     (warned,) = made.survey.findings.of("shorter-buffer")
-    assert f"sampling.window = {found.config.sampling.window}" in warned.what
+    assert f"sampling.window from 9 to {found.config.sampling.window}" in warned.what
     assert warned.data == {"longest": 9 * CELL + 2 * RADIUS, "buffer": found.buffer}
     assert len(made.survey.findings.of("cell-size-proposed")) == 1
 
@@ -76,7 +76,7 @@ def test_windows_that_join_all_deposits_get_smaller(tmp_path):
     found = built(made)
     assert found.config.sampling.window == 5
     assert len(np.unique(found.places.sampling.group)) == 24
-    assert "join 24 places of ore to 2 groups" in made.survey.findings.of("shorter-buffer")[0].what
+    assert "join 24 deposit cells to 2 groups" in made.survey.findings.of("shorter-buffer")[0].what
 
 
 def test_a_shorter_radius_is_tried_after_the_smallest_window(tmp_path):
@@ -91,7 +91,7 @@ def test_a_shorter_radius_is_tried_after_the_smallest_window(tmp_path):
     found = built(made)
     assert found.config.sampling.window == 1
     assert found.config.evidence.radius is not None
-    assert "evidence.radius = " in made.survey.findings.of("shorter-buffer")[0].what
+    assert "evidence.radius from " in made.survey.findings.of("shorter-buffer")[0].what
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_resumed_run_keeps_the_smaller_window(tmp_path, monkeypatch):
     assert begun.window < 9
     summary = run_survey(made.config, resume=True)
     assert read(summary.folder / "run.toml").sampling == begun
-    assert any("sampling.window = " in text for text in summary.warnings)
+    assert any("reduced sampling.window from" in text for text in summary.warnings)

@@ -50,7 +50,7 @@ _COLOURS = {
 }
 _PAGE_ONLY = (  # columns that are too many for a terminal
     "± between seeds",
-    "Against best-layer",
+    "Difference: this map minus best-layer (points)",
     "Average precision",
     "Brier skill (%)",
     "Seconds",

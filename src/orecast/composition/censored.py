@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orecast.arrays import Bools, Floats, Ints
+from orecast.composition.logratio import nth_sample
 from orecast.errors import ConfigError, InputError, nearest
 
 Imputation = Literal["multiplicative", "lognormal", "log-ratio-em"]
@@ -99,7 +100,7 @@ def _replaced(x: Floats, below: Bools, replacement: Floats, total: float) -> Flo
     if (factor <= 0).any():
         raise InputError(
             "the detection limits sum to more than the whole sample",
-            where=f"row {np.argmax(factor <= 0)}",
+            where=nth_sample(int(np.argmax(factor <= 0)), len(x)),
             remedy="check the units of the limits",
         )
     return np.where(below, replacement, x * factor[:, None])
@@ -121,7 +122,8 @@ def _lognormal(
                 "fewer than two distinct measured values; the spread cannot be estimated"
                 + ("" if fitted_on.all() else " outside the cells that a fold hides"),
                 where=f"column {name!r}",
-                remedy='set composition.censored = "multiplicative", or leave out the column',
+                remedy='set composition.censored = "multiplicative", or set composition.parts '
+                "without it",
             )
         bound = np.log(limit[below[:, j], j])
         known = np.log(limit[below[:, j] & fitted_on, j])
@@ -263,7 +265,7 @@ def _check(x: Floats, below: Bools, limit: Floats, names: Sequence[str]) -> None
             raise InputError(
                 f"all {int(below[:, j].sum())} values are below detection",
                 where=where,
-                remedy="leave out the column",
+                remedy="set composition.parts without it",
             )
         for what, rows, column in (
             ("detection limit", below[:, j], limit[:, j]),
@@ -273,7 +275,8 @@ def _check(x: Floats, below: Bools, limit: Floats, names: Sequence[str]) -> None
             if bad.any():
                 row = int(np.argmax(bad))
                 raise InputError(
-                    f"the {what} in row {row} is {column[row]:g}, not positive and finite",
+                    f"the {what} in {nth_sample(row, len(x))} is {column[row]:g}, not positive and "
+                    "finite",
                     where=where,
                     remedy="mark it as censored with its detection limit, or as missing",
                 )

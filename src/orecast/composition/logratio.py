@@ -46,7 +46,7 @@ def closure(x: ArrayLike, total: float = 1.0, names: Names = None) -> Floats:
     if empty.any():
         raise InputError(
             "all parts are zero; the row cannot be closed",
-            where=f"row {np.argmax(empty)}",
+            where=nth_sample(int(np.argmax(empty)), len(x)),
             remedy="leave out the row, or replace its zeros first",
         )
     with np.errstate(invalid="ignore"):
@@ -246,10 +246,19 @@ def _require_none(x: Floats, bad: NDArray[np.bool_], what: str, names: Names) ->
     count = int(bad[:, column].sum())
     raise InputError(
         f"{count} of {len(x)} values {'is' if count == 1 else 'are'} {what}, "
-        f"the first in row {row} ({x[row, column]:g})",
+        f"the first in {nth_sample(row, len(x))} ({x[row, column]:g})",
         where=f"column {_name(column, names)}",
         remedy="mark it as censored or missing, or leave out the column",
     )
+
+
+def nth_sample(row: int, n: int) -> str:
+    """A row of a table of samples, in words; the survey has averaged the samples at one place.
+
+    >>> nth_sample(16, 40)
+    'sample 17 of 40 (after averaging)'
+    """
+    return f"sample {row + 1} of {n} (after averaging)"
 
 
 def _name(column: int, names: Names) -> str:

@@ -282,7 +282,7 @@ class Layer(Section):
     categories: bool = False
     """The values are classes: take the nearest cell, do not interpolate."""
     reach: Length | None = None
-    """How far a datum of the raster influences a cell, in metres; two cells when left out."""
+    """How far a value of the raster influences a cell, in metres; two cells when left out."""
 
 
 class Composition(Section):

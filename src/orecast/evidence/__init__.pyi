@@ -1,5 +1,5 @@
 from .building import build_evidence, propose_grid, refitted
-from .layers import FAULT_DISTANCE, Evidence, Kind, read_evidence, write_evidence
+from .layers import FAULT_DISTANCE, Evidence, Kind, layers_without, read_evidence, write_evidence
 from .proximity import sampling_density
 
 __all__ = [
@@ -7,6 +7,7 @@ __all__ = [
     "Evidence",
     "Kind",
     "build_evidence",
+    "layers_without",
     "propose_grid",
     "read_evidence",
     "refitted",

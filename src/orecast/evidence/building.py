@@ -22,7 +22,7 @@ from orecast.evidence.elements import (
     survey_ratios,
     with_elements,
 )
-from orecast.evidence.layers import Evidence
+from orecast.evidence.layers import Evidence, layers_without
 from orecast.evidence.lithology import with_geology
 from orecast.evidence.proximity import with_faults
 from orecast.evidence.spacing import propose_cell_size, round_down, round_up
@@ -148,7 +148,8 @@ def propose_grid(survey: Survey, options: EvidenceOptions, layers: int = 1) -> G
             f"all samples lie outside the study area. Extent of the area: {bounds}; "
             f"of the samples: {extent}",
             where="area",
-            remedy="check area.crs and the CRS of the samples",
+            remedy="check the CRS of the area's file and of the samples. Set area.crs only if the "
+            "file has no CRS",
         )
     _check_cells(bounds, size, layers)
     return Grid.covering(bounds, size, survey.crs)
@@ -236,7 +237,8 @@ def area_mask(area: gpd.GeoDataFrame | None, grid: Grid) -> Bools:
             "no cell has its centre in the study area. Extent of the area: "
             f"{Bounds(*area.total_bounds)}; of the grid: {grid.bounds}",
             where="area",
-            remedy="check area.crs; the area must be larger than a cell",
+            remedy="draw an area that is larger than a cell; or check the CRS of its file: set "
+            "area.crs only if the file has no CRS",
         )
     return np.asarray(mask)
 
@@ -270,17 +272,24 @@ def report_coverage(evidence: Evidence, inside: Bools, findings: Findings) -> No
     }
     if not valid.any():
         listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+        least = min(shares, key=lambda name: shares[name])
         raise AlignmentError(
-            f"no cell has a value in all layers; the layers cover of the area: {listed}",
+            "no cell has a value in all layers; share of the area that each layer covers: "
+            f"{listed}",
             where="evidence",
-            remedy="leave the layer that covers least out of evidence.layers, or set a larger "
-            "evidence.radius",
+            remedy="set a larger evidence.radius"
+            + (
+                f"; or {layers_without(evidence.names, [least])}, which covers "
+                f"{100 * shares[least]:.0f} % of the area"
+                if len(shares) > 1
+                else ""
+            ),
         )
     findings.info(
         "coverage",
         "evidence",
         f"{100 * valid.sum() / area:.0f} % of the area's {area} cells have a value in all layers "
-        f"(the longest reach of a datum is {evidence.reach:g} m); the others are nodata",
+        f"(a value influences cells up to {evidence.reach:g} m away); the others are nodata",
         share=float(valid.sum() / area),
         layers=shares,
     )
@@ -307,6 +316,7 @@ def _report_gaps(evidence: Evidence, inside: Bools, findings: Findings) -> None:
                 f"layer {', '.join(names)}",
                 f"missing in {100 * alone / (valid + alone):.0f} % of the area that all other "
                 "layers cover",
-                "leave it out of evidence.layers, or use one that covers the area",
+                "use a layer that covers the area"
+                + (f"; or {layers_without(evidence.names, names)}" if len(gaps) > 1 else ""),
                 cells=alone,
             )

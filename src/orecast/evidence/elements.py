@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,8 +50,7 @@ def with_elements(evidence: Evidence, survey: Survey, config: Config) -> Evidenc
             raise InputError(
                 "no sample has a value",
                 where=f"layer {name}",
-                remedy="leave the element, or those that are missing with it, out of "
-                "composition.parts",
+                remedy=_without_rarest(survey, config),
             )
     layers, reach, how = interpolated_layers(values, evidence.grid, survey, config)
     unit = {"none": "mg/kg", "log": "ln(mg/kg)"}.get(config.composition.transform, "log-ratio")
@@ -117,7 +117,9 @@ def survey_ratios(
     columns = parts_of(survey, config)
     if not columns:
         raise InputError(
-            "the composition has no element", where="samples", remedy="set samples.elements"
+            "the composition has no element",
+            where="composition.parts",
+            remedy="list its elements, or delete the key to use all",
         )
     values = survey.values[:, columns]
     if fitted_on is not None and survey.zeros is not None:
@@ -140,7 +142,7 @@ def survey_ratios(
             "samples" if survey.gridded is None else "gridded",
             f"{some} of {len(ppm)} rows have missing parts of the composition; their centred "
             "log-ratios use the parts that are present",
-            "leave rarely measured elements out of composition.parts",
+            _without_rarest(survey, config),
             rows=some,
         )
     return log_ratios(ppm, survey.symbols, options)
@@ -150,6 +152,18 @@ def parts_of(survey: Survey, config: Config) -> list[int]:
     """Columns of the survey's elements that belong to the composition."""
     parts = config.composition.parts
     return [k for k, symbol in enumerate(survey.symbols) if parts is None or symbol in parts]
+
+
+def _without_rarest(survey: Survey, config: Config) -> str:
+    """The line that leaves the element with most missing values out of the composition."""
+    columns = parts_of(survey, config)
+    missing = np.isnan(survey.values[:, columns]).sum(axis=0)
+    most = int(missing.argmax())
+    kept = json.dumps([survey.symbols[k] for k in columns if k != columns[most]])
+    return (
+        f"set composition.parts = {kept} (without {survey.symbols[columns[most]]}, which is "
+        f"missing in {missing[most]} of {len(survey.values)} rows)"
+    )
 
 
 def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
@@ -166,7 +180,7 @@ def limits_of_zeros(survey: Survey, columns: list[int], rows: Bools) -> Floats:
             "its zeros are read as below the lowest other value, but a fold hides all samples with "
             "another value",
             where=f"element {symbol}",
-            remedy=f"leave {symbol} out of composition.parts, or set more validation.folds",
+            remedy=f"set composition.parts without {symbol}, or set more validation.folds",
         )
     return limits
 

@@ -31,12 +31,23 @@ _TILED = {"tiled": True, "blockxsize": 256, "blockysize": 256, "predictor": 3}
 _LONGEST = 240  # bytes of a name without number and suffix; file systems allow 255 in all
 
 
+def layers_without(names: Iterable[str], left_out: Iterable[str]) -> str:
+    """The line of run.toml that leaves layers out, with their names.
+
+    >>> layers_without(["Au", "gravity"], ["gravity"])
+    'set evidence.layers = ["Au"] (without gravity)'
+    """
+    left_out = list(left_out)
+    kept = json.dumps([name for name in names if name not in left_out], ensure_ascii=False)
+    return f"set evidence.layers = {kept} (without {', '.join(left_out)})"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Layers on one grid, ``data`` with dims (y, x), float32, NaN outside the data's reach.
 
     Attributes of each variable: ``kind``, ``origin`` (how it was made, in one sentence), ``unit``,
-    and ``reach``: how far, in metres, a datum influences a cell.
+    and ``reach``: how far, in metres, a sample or raster value influences a cell.
     """
 
     grid: Grid

@@ -85,7 +85,8 @@ def lithology_codes(
         raise AlignmentError(
             f"no polygon covers a cell of the grid{extent}; the grid's is {grid.bounds}",
             where="geology",
-            remedy="check the CRS of the geology",
+            remedy="check the CRS of the geology's file and of the samples. Set geology.crs only "
+            "if the file has no CRS",
         )
     in_order = sorted(numbers)
     cells = np.bincount(burnt.ravel(), minlength=len(in_order) + 1)[1:]

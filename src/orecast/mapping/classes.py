@@ -97,7 +97,7 @@ def classify_held_out(
         found.append(thresholds)
     a, b, c = (float(v) for v in np.mean(found, axis=0))
     captured = _captured(values, deposits)
-    how = f"{how}, chosen in each fold by the cells it may see"
+    how = f"{how}, computed in each fold from its training cells"
     return ClassMap(options.rule, values, (a, b, c), _sentence(how, (a, b, c), captured), captured)
 
 

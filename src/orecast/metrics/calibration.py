@@ -114,7 +114,7 @@ class RankCurve:
     A cell's rank is its percentile among the cells of its region, 0 to 1. Its normal score is the
     quantile of the standard normal at the rank. Ranks are uniform in any region and for any model,
     so one curve serves all. ``slope`` is at least 0: the probability never falls with the rank, and
-    at slope 0 it is the same everywhere. Where ore is rare, the normal scores of places of ore have
+    at slope 0 it is the same everywhere. Where ore is rare, the normal scores of deposit cells have
     the mean ``slope`` and the variance 1, and the AUC is
     ``Phi(slope / sqrt(2))``: the binormal ROC of equal variances (Swets 1986, Psychol. Bull. 99,
     181).
@@ -145,7 +145,7 @@ class RankCurve:
 
 
 def fit_rank_curve(ranks: ArrayLike) -> RankCurve:
-    """Fit a curve to the ranks of held-out places of ore, ``(n,)``, each within its own region.
+    """Fit a curve to the ranks of held-out deposit cells, ``(n,)``, each within its own region.
 
     The slope is the mean of their normal scores and of ``_AT_CHANCE`` further places at 0: the
     posterior mode under a normal prior. It is 0 where the mean is below 0. No background sample is
@@ -163,7 +163,7 @@ def fit_rank_curve(ranks: ArrayLike) -> RankCurve:
 def rank_threshold(ranks: ArrayLike) -> float:
     """Rank threshold with the best F1, where ore and background have the same weight.
 
-    ``ranks`` ``(n,)`` of held-out places of ore, each within its own region. Background ranks are
+    ``ranks`` ``(n,)`` of held-out deposit cells, each within its own region. Background ranks are
     uniform, so the share ``1 - r`` of it is predicted positive at threshold ``r``. Ties: the
     highest is taken.
 

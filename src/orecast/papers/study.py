@@ -197,7 +197,8 @@ def authors_rows(
         raise InputError(
             f"{lost.sum()} windows lie where the evidence has no value",
             where=str(train),
-            remedy="raise evidence.radius, or leave out the layer that covers least",
+            remedy="set a larger evidence.radius, or set evidence.layers without the layer "
+            "that covers least",
         )
     rows = np.arange(len(y))
     return Rows(evidence, geometry, Sampling.of(at, y), rows[:n], rows[n:])

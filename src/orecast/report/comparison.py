@@ -158,10 +158,10 @@ def spatial_table(rows: Sequence[Row], reference: str) -> Table:
         "± between seeds": lambda row: _points(row.get("seeds_sd")),
     }
     for name in references:
-        columns[f"Against {name}"] = partial(_difference, name=name)
+        columns[f"Difference: this map minus {name} (points)"] = partial(_difference, name=name)
     columns |= {
         "AUC": lambda row: number(_known(row.get("auc"))),
-        "Top 5\u00a0% (%)": _top,
+        "Deposits in the top 5\u00a0% of area (%)": _top,
         "Average precision": lambda row: _two_figures(row.get("average_precision")),
         "Brier skill (%)": lambda row: _points(row.get("brier_skill"), digits=2),
         "Seconds": lambda row: number(row["seconds"], 1),
@@ -178,7 +178,7 @@ def other_table(rows: Sequence[Row], protocol: str) -> Table:
         "Percentile": _percentile,
         "± between seeds": lambda row: _points(row.get("seeds_sd")),
         "AUC": lambda row: number(_known(row.get("auc"))),
-        "Top 5\u00a0% (%)": _top,
+        "Deposits in the top 5\u00a0% of area (%)": _top,
         "Accuracy": partial(_extra, name="accuracy"),
         "F1": partial(_extra, name="f1"),
         "MCC": partial(_extra, name="mcc"),
@@ -190,7 +190,7 @@ def other_table(rows: Sequence[Row], protocol: str) -> Table:
 
 
 def claims_table(rows: Sequence[Row], protocols: Sequence[str]) -> Table:
-    """Set the AUC that each protocol claims for the same model; leaky ones last, with the gap."""
+    """Set the AUC of the same model under each protocol; leaky ones last, with the gap."""
     found = claimed(rows)
     leaky = [p for p in protocols if is_leaky(p)]
     head = ("Model", *(f"AUC, {p}" for p in protocols), *(f"{p} − {SPATIAL}" for p in leaky))
@@ -205,7 +205,7 @@ def claims_table(rows: Sequence[Row], protocols: Sequence[str]) -> Table:
         )
         for name, auc in found.items()
     ]
-    caption = "What each protocol claims for the same model: AUC, mean over seeds"
+    caption = "AUC of the same model under each protocol, mean over seeds"
     return Table(caption, head, body, frozenset(range(1, len(head))))
 
 
@@ -428,7 +428,7 @@ def _caption(name: str) -> html.Caption:
             "table below has the same figures.",
         )
     return html.Caption(
-        "AUC that each protocol claims for each model. The papers’ own protocols are diamonds.",
+        "AUC of each model under each protocol. The papers’ own protocols are diamonds.",
         "AUC of each model under each protocol, joined by a line; the table below has the same "
         "figures.",
     )

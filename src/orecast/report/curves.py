@@ -77,7 +77,7 @@ def scores(metrics: Metrics) -> Figure:
 
 
 def success_rate(metrics: Metrics) -> Figure:
-    """Draw deposits captured against area searched, out of fold; the training fit is dashed."""
+    """Draw deposits captured against area searched, out of fold; the final map's is dashed."""
     drawn = _curves(metrics)
     figure = new_figure(5.6, 4.2 + 0.1 * len(drawn))
     axes = figure.add_subplot()
@@ -101,7 +101,7 @@ def success_rate(metrics: Metrics) -> Figure:
             linewidth=1.0,
             linestyle=(0, (4, 2)),
             zorder=2,
-            label="final map: training fit (it has seen these deposits)",
+            label="success-rate curve of the final map (training deposits)",
         )
     axes.set(xlim=(0, 100), ylim=(0, 101))
     axes.set_xlabel("Area searched, best first (%)", fontsize=8.5, color=INK)

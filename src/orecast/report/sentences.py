@@ -29,9 +29,9 @@ def layer_null(metrics: Metrics) -> str:
         )
     end = "high" if null.sign > 0 else "low"
     return (
-        f"Of {null.layers} single layers, {null.layer} ({end} is ore) was chosen after seeing the "
-        "test results: it ranks the known deposits above "
-        f"{number(100 * null.value, 0)}\u00a0% of the whole map. "
+        f"The best of {null.layers} single layers is {null.layer} ({end} values indicate ore). It "
+        "was chosen after the test results were known. On average, a known deposit has a better "
+        f"value than {number(100 * null.value, 0)}\u00a0% of the cells of the whole map. "
         f"By chance, the best of {null.layers} layers, chosen in the same way, averages "
         f"{number(100 * null.mean, 0)}\u00a0% and is below {number(100 * null.high, 0)}\u00a0% in "
         f"95 of 100 cases ({number(null.draws, 0)} random shifts of the deposits’ pattern, "
@@ -135,15 +135,15 @@ def map_label(metrics: Metrics, *, drawn: bool) -> str:
 
 
 _HEADINGS = {
-    "refusal": "Refused: left out of the run",
+    "refusal": "Settings not used",
     "warning": "Warnings: please check",
     "info": "For information",
 }
 _BASELINES = {
     "best-layer": "The layer that ranks the training deposits best, chosen anew in each fold",
-    "deposit-distance": "Nearness to the training deposits; uses no layer",
-    "fault-distance": "Nearness to a mapped fault; the nearest cell is the best",
-    "sampling-density": "Density of samples: where people have looked",
+    "deposit-distance": "Distance to the nearest training deposit; short distances score high",
+    "fault-distance": "Distance to the nearest mapped fault; short distances score high",
+    "sampling-density": "Number of samples per area; shows the sampling effort",
     "random": "Random numbers",
     "layer X": "Layer X alone; each fold learns whether high or low is best, also for "
     "fault_distance",
@@ -414,8 +414,9 @@ def _ranks(run: RunReading) -> dict[str, Caption]:
     )
     whose = "test-only deposits" if m.anomalies else "the held-out deposits"
     fit = (
-        " The dashed curve is the final map’s own. That map has seen every deposit, so the curve "
-        "is a training fit, not a measure of success."
+        " The dashed curve is the success-rate curve of the final map. That map was trained with "
+        "these deposits, so the curve shows the fit to them, not how well new deposits are "
+        "predicted."
         if m.training_fit
         else ""
     )
@@ -427,11 +428,11 @@ def _ranks(run: RunReading) -> dict[str, Caption]:
             "has the same figures.",
         ),
         "success_rate": Caption(
-            "Solid curves are out of fold: each deposit was ranked by models that "
-            f"had not seen it.{fit}",
+            "Solid curves are from cross-validation: each deposit was ranked by models that were "
+            f"trained without it.{fit}",
             "Curves of the share of known deposits captured against the share of the area "
             f"searched, for {m.model} and the best baselines.",
-            "Success rate",
+            "Prediction-rate curve (cross-validation)",
         ),
         "deposits": Caption(
             "Each held-out deposit’s percentile, best first"
@@ -445,8 +446,8 @@ def _thresholds(run: RunReading) -> dict[str, Caption]:
     model = run.metrics.model
     return {
         "prediction_rate": Caption(
-            "Prediction rate of the test-only deposits, on the final map, by classes of equal "
-            "area. If bars do not fall from left to right, the map’s order is partly noise.",
+            "Prediction-rate curve of the test-only deposits, on the final map, by classes of "
+            "equal area. If bars do not fall from left to right, the map’s order is partly noise.",
             "Curve of the share of the test-only deposits that is captured against the share of "
             f"the area searched, for the final map by {model}.",
         ),

@@ -114,9 +114,9 @@ def estimate(value: Interval | None, *, percent: bool, digits: int) -> str:
 
 
 def classes(metrics: Metrics) -> Table:
-    """Set the share of area and of deposits that each class holds, out of fold first."""
+    """Set the share of area and of deposits in each class, cross-validated first."""
     fitted = {c.name: c.deposits_share for c in metrics.classes.captured_training_fit}
-    caption = "What each class holds"
+    caption = f"{'Area' if metrics.anomalies else 'Deposits and area'} of each class"
     columns: dict[str, Callable[[Captured], str]] = {
         "Class": lambda c: c.name,
         "Share of the area (%)": lambda c: number(100 * c.area_share, 2),
@@ -124,10 +124,12 @@ def classes(metrics: Metrics) -> Table:
     if not metrics.anomalies:
         caption += ", by the same rule on the out-of-fold map"
         if metrics.held_out_classes:
-            caption += ", drawn in each fold by the cells it may see"
-        columns["Deposits held, out of fold (%)"] = lambda c: number(100 * c.deposits_share, 0)
+            caption += "; in each fold, the class limits are computed from its training cells"
+        columns["Deposits in the class, cross-validated (%)"] = lambda c: number(
+            100 * c.deposits_share, 0
+        )
         if fitted:
-            columns["Deposits held, final map: training fit (%)"] = lambda c: number(
+            columns["Deposits in the class, final map: training deposits (%)"] = lambda c: number(
                 100 * fitted.get(c.name, math.nan), 0
             )
     return by_columns(caption, metrics.classes.captured, columns)
@@ -142,7 +144,7 @@ _TARGET_COLUMNS: dict[str, tuple[str, int | None, float]] = {  # head, digits or
     "score_mean": ("Mean score", 3, 1),
     "held_out_percentile": ("Best cell’s percentile, out of fold", 0, 100),
     "hit_share": ("Such targets that hit (%)", 0, 100),
-    "conformal_p": ("Conformal p", 2, 1),
+    "conformal_p": ("Share of further deposits expected at this rank or lower", 2, 1),
     "applicable_share": ("Applicable (%)", 0, 100),
     "expected_deposits": ("Deposits expected", 2, 1),
     "reasons": ("Reasons: layer, contribution", None, 1),
@@ -258,7 +260,7 @@ def elements(survey: Entry) -> Table:
         "Lowest": lambda e: significant(e.get("min")),
         "Median": lambda e: significant(e.get("median")),
         "Highest": lambda e: significant(e.get("max")),
-        "At the lowest (%)": lambda e: _percent(e.get("share_at_lowest"), 1),
+        "Values equal to the lowest (%)": lambda e: _percent(e.get("share_at_lowest"), 1),
     }
     found = survey.get("elements", [])
     return by_columns(f"Elements ({len(found)})", found, columns, texts=3)
@@ -359,7 +361,7 @@ def scores(metrics: Metrics) -> Table:
         head = f"Deposits in the top {100 * share:.0f}\u00a0% of area (%)"
         columns[head] = partial(_top_area, share=str(share))
     columns["Model minus this map (points)"] = lambda s: _points(s.paired)
-    columns["p of no difference"] = lambda s: probability(s.paired.p) if s.paired else DASH
+    columns["p (paired test)"] = lambda s: probability(s.paired.p) if s.paired else DASH
     caption += ", 95\u00a0% intervals in brackets"
     return by_columns(caption, metrics.fair, columns, stressed=_roles(metrics)).filled()
 
@@ -414,7 +416,7 @@ def crossings(metrics: Metrics) -> Table:
         "Deposits at the crossing (%)": of_plot(lambda plot: _percent(plot.intersection.captured)),
         "Area at the crossing (%)": of_plot(lambda plot: _percent(plot.intersection.area)),
         "Normalised density": of_plot(lambda plot: number(plot.normalised_density, 2)),
-        "Weight, its logarithm": of_plot(lambda plot: number(plot.weight, 2)),
+        "ln(normalised density)": of_plot(lambda plot: number(plot.weight, 2)),
         "Brier skill": lambda s: estimate(s.brier_skill, percent=False, digits=3),
     }
     rows = [s for s in metrics.fair if s.prediction_area is not None or s.brier]

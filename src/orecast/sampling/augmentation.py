@@ -787,13 +787,16 @@ def _is_amount(
 class AddedRows(NamedTuple):
     """Rows that one step added to a class: ``n`` rows from ``start`` on.
 
-    ``n`` is 0 where the class already had enough rows.
+    ``n`` is 0 where the class already had ``enough`` rows, or slide found no free position.
+    ``step`` is the number of the step, from 0.
     """
 
     method: str
     label: float
     start: int
     n: int
+    step: int
+    enough: bool = False
 
 
 class Growth(NamedTuple):
@@ -843,11 +846,13 @@ def grow(
                     drawn = np.random.default_rng([seed, 23, number, int(label)])
                     fit, make = (int(k) for k in drawn.integers(2**63, size=2))
                     if step.share is None:
-                        growth = _add_rows(growth, label, n, step, (fit, make), train)
+                        growth = _add_rows(growth, label, n, step, number, (fit, make), train)
                     else:
                         growth = _change_rows(growth, label, n, step, (fit, make))
                 elif step.share is None and (step.balance or step.label is not None):
-                    none = AddedRows(step.build().name, label, len(growth.y), 0)
+                    none = AddedRows(
+                        step.build().name, label, len(growth.y), 0, number, enough=True
+                    )
                     growth = growth._replace(made=(*growth.made, none))
     return growth
 
@@ -866,7 +871,13 @@ def naming_step(number: int) -> Iterator[None]:
 
 
 def _add_rows(
-    growth: Growth, label: float, n: int | None, step: Step, seeds: tuple[int, int], train: bool
+    growth: Growth,
+    label: float,
+    n: int | None,
+    step: Step,
+    number: int,
+    seeds: tuple[int, int],
+    train: bool,
 ) -> Growth:
     """Add ``n`` rows to one class, or all positions (None); seeds of fitting and of making rows."""
     among = np.flatnonzero(growth.y == label)
@@ -885,7 +896,7 @@ def _add_rows(
         growth.X.added(part, among),
         np.append(growth.y, np.full(n, label)),
         np.append(growth.group, growth.group[source] if part.origin.shape[1] else np.full(n, -1)),
-        (*growth.made, AddedRows(name, label, len(growth.y), n)),
+        (*growth.made, AddedRows(name, label, len(growth.y), n, number)),
     )
 
 

@@ -37,7 +37,7 @@ class BaseProtocol:
         """Text of the distance between training and test, and of the least training places."""
         return (
             f"training stays {self.buffer_words(reach)} from the tested cells; each fold trains on "
-            f"at least {fewest} places of ore"
+            f"at least {fewest} deposit cells"
         )
 
 
@@ -132,7 +132,7 @@ def require_training(what: str, fewest: int, remedy: str) -> None:
     """Raise SamplingError where a fold has fewer training places than a model needs."""
     if fewest < FEWEST_TO_TRAIN:
         raise SamplingError(
-            f"{what} leaves {fewest} places of ore to train on; a fold needs at least "
+            f"{what} leaves {fewest} deposit cells to train on; a fold needs at least "
             f"{FEWEST_TO_TRAIN}",
             where="validation.protocol",
             remedy=remedy,

@@ -56,7 +56,7 @@ class LeaveDepositOut(BaseProtocol):
         groups = np.unique(sampling.group[ore])
         if len(groups) < 2:
             raise SamplingError(
-                f"the {len(ore)} places of ore form {len(groups)} group whose windows share cells; "
+                f"the {len(ore)} deposit cells form {len(groups)} group whose windows share cells; "
                 "at least 2 groups are needed",
                 where="validation.protocol",
                 remedy="use spatial, which can cut a group, or a smaller sampling.window",
@@ -79,7 +79,7 @@ class LeaveDepositOut(BaseProtocol):
         self.words = (
             f"{len(groups)} folds, each one group of deposits whose windows share a cell, held out "
             f"alone with the cells nearest to it; training stays {self.buffer_words(reach)} from "
-            f"the tested cells; each fold trains on at least {fewest} of {len(ore)} places of ore"
+            f"the tested cells; each fold trains on at least {fewest} of {len(ore)} deposit cells"
         )
         return folds
 
@@ -96,7 +96,7 @@ class LeavePairOut(BaseProtocol):
     Question answered: how often does an unknown deposit outrank a cell drawn at random from the
     map? Only scores of the same model are compared. (Leave-one-out pools scores of many models and
     comes out too low with few deposits.) The cost is one fit per pair. ``background`` cells are
-    drawn from the valid cells without a deposit; by default as many as places of ore. ``pairs``
+    drawn from the valid cells without a deposit; by default as many as deposit cells. ``pairs``
     are drawn from all pairs, spread evenly over the places; ``n_folds`` changes nothing.
     """
 
@@ -136,9 +136,9 @@ class LeavePairOut(BaseProtocol):
         share = "all" if len(pairs) == len(ore) * len(background) else f"{len(pairs)} drawn"
         self.words = (
             f"{len(pairs)} folds, each a deposit and a background cell held out together, {share} "
-            f"of the pairs of {len(ore)} places of ore with {len(background)} background cells; "
+            f"of the pairs of {len(ore)} deposit cells with {len(background)} background cells; "
             f"training stays {self.buffer_words(reach)} from both; each fold trains on at least "
-            f"{fewest} places of ore"
+            f"{fewest} deposit cells"
         )
         return LazyFolds(len(pairs), fold)
 
@@ -147,7 +147,7 @@ class LeavePairOut(BaseProtocol):
         cells = np.argwhere(self.geometry.valid & ~mask_of(at, self.geometry.shape))
         if not len(cells) or not len(at):
             raise SamplingError(
-                f"{len(at)} places of ore and {len(cells)} valid cells without one: no pair can be "
+                f"{len(at)} deposit cells and {len(cells)} valid cells without one: no pair can be "
                 "formed",
                 where="validation.protocol",
                 remedy="check the evidence's nodata and the deposits' CRS",
@@ -163,7 +163,7 @@ class LeavePairOut(BaseProtocol):
         wanted = n * m if self.pairs is None else min(self.pairs, n * m)
         if wanted < n:
             raise SamplingError(
-                f"{wanted} pairs are too few to test each of {n} places of ore",
+                f"{wanted} pairs are too few to test each of {n} deposit cells",
                 where="validation.options.pairs",
                 remedy=f"set it to {n} or more",
             )
@@ -195,7 +195,7 @@ _TEST_RADIUS = 2.0  # in cells: a place is ranked among at least the 13 cells wi
 
 @dataclass
 class NearestNeighbourDistance(BaseProtocol):
-    """Each place of ore is tested as far from the training deposits as the map's cells are.
+    """Each deposit cell is tested as far from the training deposits as the map's cells are.
 
     Nearest neighbour distance matching, leave-one-out (Milà et al. 2022, Methods Ecol. Evol. 13,
     1304). Plain leave-one-out is too easy where deposits cluster: the tested one has a neighbour,
@@ -245,7 +245,7 @@ class NearestNeighbourDistance(BaseProtocol):
         training = [fold(k).train for k in range(len(ore))]
         fewest = min((len(rows) for rows in training), default=0)
         require_training(
-            f"leaving out one of {len(ore)} places and the places near it",
+            f"leaving out one of {len(ore)} deposit cells and those near it",
             fewest,
             "lower validation.options.phi, or use a smaller sampling.window or evidence.radius",
         )
@@ -282,19 +282,20 @@ class NearestNeighbourDistance(BaseProtocol):
         self, tested: Floats, to_map: Floats, fewest: int, removed: Bools, reach: float
     ) -> str:
         most = int(removed.sum(axis=1).max())
+        limit = "" if self.phi is None else f" up to {kilometres(self.phi)}"
         how = (
-            f"matching them{'' if self.phi is None else f' up to {kilometres(self.phi)}'} removed "
-            f"up to {most} places from a fold, and none from a fold left with "
-            f"{100 * self.least:.0f} % or less"
+            f"to match these distances{limit}, up to {most} training deposits were removed from a "
+            f"fold, but none from a fold that had {100 * self.least:.0f} % of the deposits or "
+            "fewer left"
             if most
-            else "the buffer alone is enough, and matching them removed no place"
+            else "the buffer alone matches these distances; no training deposit was removed"
         )
         return (
-            f"{len(tested)} folds, one a place of ore: tested places lie "
-            f"{kilometres(np.median(tested))} (median) from the nearest training place, the map's "
-            f"cells {kilometres(np.median(to_map))} from the nearest deposit; {how}; training "
-            f"stays at least {self.buffer_words(reach)} from the tested cells; each fold trains on "
-            f"at least {fewest} places of ore"
+            f"{len(tested)} folds, one for each deposit cell: tested cells lie "
+            f"{kilometres(np.median(tested))} (median) from the nearest training deposit, the "
+            f"map's cells {kilometres(np.median(to_map))} from the nearest deposit; {how}; "
+            f"training stays at least {self.buffer_words(reach)} from the tested cells; each "
+            f"fold trains on at least {fewest} deposit cells"
         )
 
 

@@ -43,14 +43,14 @@ class NegativeDrawsProtocol(BaseProtocol):
         check_number(self.draws, "draws", low=2, high=_MOST_DRAWS, whole=True)
 
     def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
-        """One fold: all places of ore are tested; the region holds the cells to draw from.
+        """One fold: all deposit cells are tested; the region holds the cells to draw from.
 
-        Raises SamplingError where no place of ore or no candidate is left.
+        Raises SamplingError where no deposit cell or no candidate is left.
         """
         test = np.flatnonzero(sampling.y == 1)
         if not len(test):
             raise SamplingError(
-                "there is no place of ore to test",
+                "there is no deposit cell to test",
                 where="deposits",
                 remedy="give deposits within the area of the evidence",
             )
@@ -62,12 +62,12 @@ class NegativeDrawsProtocol(BaseProtocol):
         if not region.any():
             raise SamplingError(
                 f"none of {sampled.sum()} valid {what} lies {kilometres(self.min_distance)} or "
-                f"more from each of {len(test)} places of ore",
+                f"more from each of {len(test)} deposit cells",
                 where="validation.options.min_distance",
                 remedy="set it to a smaller distance",
             )
         self.words = (
-            f"no training deposits and nothing hidden; {len(test)} places of ore against "
+            f"no training deposits and nothing hidden; {len(test)} deposit cells against "
             f"{self.draws} draws of as many negatives from {region.sum()} valid {what} at least "
             f"{kilometres(self.min_distance)} from each"
         )
@@ -92,7 +92,8 @@ def nearest_samples(at: Ints, geometry: MapGeometry) -> Ints:
         raise SamplingError(
             "no cell with a sample has a value in every layer",
             where="validation.protocol",
-            remedy="check the reach of the evidence's layers",
+            remedy="set a larger evidence.radius, or set evidence.layers without the layer that "
+            "has gaps at the samples",
         )
     at = np.asarray(at, dtype=np.int64).reshape(-1, 2)
     tree = cKDTree(cells)

@@ -124,9 +124,10 @@ class Paper(BaseProtocol):
             return
         if self.defined.cut != "tiles" or len(self.tiles) != 2:
             raise ConfigError(
-                f"tiles {list(self.tiles)!r} with definition {self.definition!r}",
+                'tiles needs definition = "resnet50" and two numbers, down and across; it is '
+                f'{list(self.tiles)!r} with definition = "{self.definition}"',
                 where="validation.options.tiles",
-                remedy='give two numbers, down and across, with definition = "resnet50"',
+                remedy='set both, with definition = "resnet50"; or leave tiles out',
             )
         for count in self.tiles:
             check_number(count, "tiles", low=1, whole=True)
@@ -144,7 +145,7 @@ class Paper(BaseProtocol):
     def rows(self, augmented: Sampling) -> Sampling:
         """Rows that are split: the augmented ones, then the tiles if tiles are tested.
 
-        A tile is ore where it holds a place of ore; tiles without a value in the middle are left
+        A tile is ore where it holds a deposit cell; tiles without a value in the middle are left
         out.
         """
         if self.defined.cut != "tiles":

@@ -38,7 +38,7 @@ class Spatial(BaseProtocol):
     turn: float = 0.0
 
     def folds(self, sampling: Sampling, reach: float) -> list[Fold]:
-        """Cut places of ore into folds; fewer than ``n_folds`` where a fold would lack deposits.
+        """Cut deposit cells into folds; fewer than ``n_folds`` where a fold would lack deposits.
 
         Raises SamplingError where not even two folds can be cut.
         """
@@ -54,8 +54,8 @@ class Spatial(BaseProtocol):
                 how = (
                     "deposits whose windows share a cell kept together"
                     if whole
-                    else "fewer groups of deposits than folds, so spatial blocks, crossing windows "
-                    "dropped"
+                    else "cut into blocks, because there are fewer groups of deposits than folds: "
+                    "groups were divided, and windows that cross the limit were not used"
                 )
                 fewer = "" if len(folds) == self.n_folds else f" ({self.n_folds} were asked for)"
                 fewest = min(len(f.train) for f in folds)
@@ -65,7 +65,7 @@ class Spatial(BaseProtocol):
                 )
                 return folds
         raise SamplingError(
-            f"{len(ore)} places of ore cannot be cut into two folds that train on at least "
+            f"{len(ore)} deposit cells cannot be cut into two folds that train on at least "
             f"{FEWEST_TO_TRAIN} each, with {self.geometry.buffer(reach):,.0f} m between training "
             "and test",
             where="validation.folds",
@@ -157,7 +157,7 @@ class Blocks(BaseProtocol):
         ore = np.flatnonzero(sampling.y == 1)
         if self.n_folds > len(ore):
             raise SamplingError(
-                f"{len(ore)} places of ore are too few for {self.n_folds} folds: each fold must "
+                f"{len(ore)} deposit cells are too few for {self.n_folds} folds: each fold must "
                 "test at least one",
                 where="validation.folds",
                 remedy=f"set it to {len(ore)} or less",
@@ -176,7 +176,7 @@ class Blocks(BaseProtocol):
         tested = [len(f.test) for f in folds]
         self.words = (
             f"{len(folds)} folds of square blocks of {kilometres(side * self.geometry.cell_size)}, "
-            f"each testing {min(tested)} to {max(tested)} of {len(ore)} places of ore; "
+            f"each testing {min(tested)} to {max(tested)} of {len(ore)} deposit cells; "
             f"{self.training_words(reach, min(len(f.train) for f in folds))}"
         )
         return folds
@@ -232,13 +232,13 @@ class Blocks(BaseProtocol):
 
     def _refusal(self, folds: list[Fold], places: int, side: int, reach: float) -> SamplingError:
         if all(len(f.test) for f in folds):
-            what = f"a fold would train on fewer than {FEWEST_TO_TRAIN} places of ore"
+            what = f"a fold would train on fewer than {FEWEST_TO_TRAIN} deposit cells"
             remedy = "use larger blocks, a smaller sampling.window or a smaller evidence.radius"
         else:
             what = "a fold would test no deposit"
             remedy = "set fewer validation.folds or a smaller validation.options.block"
         return SamplingError(
-            f"{places} places of ore in blocks of {kilometres(side * self.geometry.cell_size)} "
+            f"{places} deposit cells in blocks of {kilometres(side * self.geometry.cell_size)} "
             f"cannot be split into {self.n_folds} folds with "
             f"{kilometres(self.geometry.buffer(reach))} between training and test: {what}",
             where="validation.options.block",

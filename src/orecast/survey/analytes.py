@@ -229,18 +229,35 @@ def check_units(
 
 
 def check_totals(
-    elements: Sequence[Element], values: Floats, where: str, what: str, findings: Findings
+    elements: Sequence[Element],
+    values: Floats,
+    where: str,
+    setting: str,
+    findings: Findings,
+    rows: Sequence[int] = (),
 ) -> None:
-    """Warn about samples whose elements sum to more than 100 %."""
-    totals = np.nansum(values * [e.to_ppm for e in elements], axis=1)
+    """Warn about samples or cells whose elements sum to more than 100 %.
+
+    ``setting`` is ``samples`` or ``gridded``; ``rows`` are the numbers of the samples' rows in the
+    file, none for cells.
+    """
+    parts = values * [e.to_ppm for e in elements]
+    totals = np.nansum(parts, axis=1)
     over = totals > _TOTAL_PPM
     if over.any():
+        most = int(np.argmax(totals))
+        column = int(np.nanargmax(parts[most]))
+        largest = elements[column]
+        numbers = [row for row, above in zip(rows, over, strict=False) if above]
+        which = f" (rows {listed(numbers)})" if numbers else ""
         findings.warning(
             "total-above-100",
             where,
-            f"in {over.sum()} {what} the elements sum to more than 100 %, up to "
-            f"{totals.max() / 1e4:,.0f} %",
-            "check the units, and elements given both as element and oxide",
+            f"in {over.sum()} {'samples' if setting == 'samples' else 'cells'}{which} the elements "
+            f"sum to more than 100 %, up to {totals[most] / 1e4:,.0f} %. At the highest sum, the "
+            f"largest part is {largest.symbol}, {parts[most, column] / 1e4:,.0f} %",
+            f"if its unit is wrong, correct {setting}.units; if an element is given both as "
+            f"element and as oxide, add one of the two to {setting}.ignore",
             n=int(over.sum()),
         )
 

@@ -47,7 +47,7 @@ class Precision:
 
     @property
     def coarse(self) -> Bools:
-        """Rows whose positions are known to more than a kilometre only, ``(n,)``."""
+        """Rows whose positions have an error of more than a kilometre, ``(n,)``."""
         return np.asarray(self.metres > _COARSE)
 
     def where(self, table: InputTable) -> dict[str, list[str]] | None:
@@ -131,8 +131,8 @@ def report_coarse(
         findings.warning(
             "coarse-positions",
             table.where(column=precision.column),
-            f"the positions of {coarse.sum()} of {len(coarse)} samples are known to more than "
-            f"{_COARSE / 1000:g} km only ({coarse_kinds(table, precision)})",
+            f"the positions of {coarse.sum()} of {len(coarse)} samples have an error of more than "
+            f"{_COARSE / 1000:g} km ({coarse_kinds(table, precision)})",
             _leave_out(precision.where(table), where),
             n=int(coarse.sum()),
             column=precision.column,
@@ -167,7 +167,7 @@ def _report_crowds(
     largest = differ[int(np.argmax(counts[differ]))]
     n = len(at.number)
     much = (
-        f", and they differ {100 * spread[largest]:.0f} % as much as all samples"
+        f". Their values vary {100 * spread[largest]:.0f} % as much as those of the whole survey"
         if np.isfinite(spread[largest])
         else ""
     )
@@ -176,10 +176,10 @@ def _report_crowds(
     findings.warning(
         "crowded-places",
         str(table.path),
-        f"{sum(sizes)} of {n} samples stand on places with more than {MOST_DUPLICATES} samples"
-        f"{more}. On the largest, {sizes[0]} samples have one coordinate (the first is "
-        f"{table.row_word} {rows[0]}){much}: probably their position is known only roughly, and "
-        "their average is not the value of this place",
+        f"{sum(sizes)} of {n} samples share their position with {MOST_DUPLICATES} others or more"
+        f"{more}. At the largest place are {sizes[0]} samples (the first is {table.row_word} "
+        f"{rows[0]}){much}. Probably their position is approximate, and their average is not the "
+        "value of this place",
         f"to leave them out, set samples.most_per_place = {MOST_DUPLICATES}",
         n=sum(sizes),
         places=len(sizes),

@@ -251,7 +251,7 @@ class _Chosen:
                 "columns-of-counts",
                 str(self.table.path),
                 f"left out {len(found)} column(s) that hold whole numbers without a unit, probably "
-                f"no concentrations: {listed(list(found), _MOST_LISTED)}",
+                f"not concentrations: {listed(list(found), _MOST_LISTED)}",
                 f"if they are concentrations, set samples.units = {{{units}}}",
                 columns=[c.name for c in found.values()],
             )
@@ -309,6 +309,7 @@ class _Chosen:
     def keep_one_of_each(self) -> None:
         """Of several columns of an element, keep the best; columns are never merged."""
         said, names = [], {}
+        choice: tuple[Column, Column] | None = None
         for symbol, every in self._by_symbol().items():
             columns = [c for c in every if c.present.any() or c.name in self.fixed]
             if len(columns) < 2:
@@ -322,18 +323,19 @@ class _Chosen:
                 )
             best = own[0] if own else _ranked(columns)[0]
             others = [c for c in columns if c is not best]
+            choice = choice or (best, others[0])
             for column in others:
                 self._leave_out(column, f"{best.name} is {symbol} too")
             rest = ", ".join(f"{c.name} ({c.counts})" for c in others)
             said.append(f"{symbol}: {best.name} ({best.counts}) is used, not {rest}")
             names[symbol] = [best.name, *(c.name for c in others)]
-        if said:
+        if choice is not None:
             self.findings.warning(
                 "several-columns",
                 str(self.table.path),
                 f"{len(said)} element(s) have several columns. One of each is used, the fullest; "
                 "different methods and digestions are not merged. " + "; ".join(said),
-                "to use another, add the one that is used to samples.ignore, and remove the other",
+                _use_another(*choice),
                 columns=names,
             )
 
@@ -345,6 +347,7 @@ class _Chosen:
         given = {symbol_named(key) for key in samples.units}
         by_symbol = {c.symbol: c for c in self._columns()}
         said = []
+        choice: tuple[Column, Column] | None = None
         for symbol, element in by_symbol.items():
             oxides = [c for s, c in by_symbol.items() if OXIDE_OF.get(s) == symbol]
             pair = [c for c in (element, *oxides) if c.name in self.fixed or c.symbol in given]
@@ -352,17 +355,18 @@ class _Chosen:
                 continue
             best = pair[0] if pair else _ranked([element, *oxides])[0]
             others = oxides if best is element else [element]
+            choice = choice or (best, others[0])
             for column in others:
                 self._leave_out(column, f"the same metal as {best.name}")
             rest = ", ".join(f"{c.name} ({c.counts})" for c in others)
             said.append(f"{best.name} ({best.counts}) is used, not {rest}")
-        if said:
+        if choice is not None:
             self.findings.warning(
                 "element-or-oxide",
                 str(self.table.path),
                 "an element and its oxide are one part of a composition; the column with more "
                 "values is used. " + "; ".join(said),
-                "to use another, add the one that is used to samples.ignore, and remove the other",
+                _use_another(*choice),
             )
 
     def report_unknown(self, unknown: Sequence[str], near: Mapping[str, str]) -> None:
@@ -405,6 +409,13 @@ class _Chosen:
         del self.choice.columns[column.name]
         self.choice.left_out[column.name] = why
         self.choice.symbols.add(column.symbol)
+
+
+def _use_another(used: Column, other: Column) -> str:
+    return (
+        f'to use {other.name}, add "{used.name}" to samples.ignore; if "{other.name}" is there, '
+        "delete it"
+    )
 
 
 def with_over_range(table: InputTable, choice: ColumnChoice) -> InputTable:

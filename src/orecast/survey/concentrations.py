@@ -422,12 +422,14 @@ class _Rows:
                 limit = float(np.nanmax(values[above[:, k], k]))
                 data[e.symbol] = {"n": counts[e.symbol], "limit": limit, "unit": e.unit}
         said = [f"{s} {d['n']} (up to {d['limit']:g} {d['unit']})" for s, d in data.items()]
+        first = next(e for e in self.elements if e.symbol in data)
         self.findings.warning(
             "above-limit",
             self.where,
             f"{above.sum()} values are above the upper limit of the analysis; the limit is used: "
             f"{listed(said, _MOST_ELEMENTS)}",
-            "replace them with over-range analyses, if there are any",
+            "if a column has the over-range analyses, name it: set samples.over_range = "
+            f'{{{json.dumps(first.column, ensure_ascii=False)} = "…"}} with its header',
             n=int(above.sum()),
             elements=data,
         )
@@ -467,16 +469,16 @@ class _Rows:
             missing |= same
         written = [f"{code:.9g}" for code in counts]
         said = [
-            f"{code} {sum(of.values())} times in {len(of)} columns"
+            f"{code} ({sum(of.values())} cells in {len(of)} columns)"
             for code, of in zip(written, counts.values(), strict=True)
         ]
         line = _toml([*self.samples.missing, *(float(code) for code in written)])
         self.findings.warning(
             "missing-codes",
             self.where,
-            f"read as missing, because it lies far outside the other values: {', '.join(said)}",
-            f"if it is right, set samples.missing = {line}; a true limit or value must be written "
-            "as <99999 or >99999 instead",
+            "values far outside the others are read as no result: " + ", ".join(said),
+            f"if this is correct, set samples.missing = {line}; if one is a detection limit, write "
+            "it as <99999 in the file, and an upper limit as >99999",
             codes=dict(zip(written, counts.values(), strict=True)),
         )
         return np.where(missing, np.nan, values)
@@ -504,7 +506,8 @@ class _Rows:
             self.where,
             f"in {rows.sum()} {self.table.row_word}(s) every element is 0 or missing: they are "
             f"read as not analysed ({self.table.row_word}s {listed(numbers_of_rows)})",
-            "remove the rows, or write <0.5 with the laboratory's limit if they were analysed",
+            "remove the rows; if they were analysed, write < and the laboratory's limit, such as "
+            "<0.5",
             n=int(rows.sum()),
             rows=numbers_of_rows,
         )
@@ -527,7 +530,10 @@ class _Rows:
                 f"{negative.sum()} negative values of {len(of_negatives)} element(s) are read as "
                 f"below a limit, such as -{first:g} as <{first:g}: {listed(said, _MOST_ELEMENTS)}"
             )
-            remedy = 'if they are errors, set samples.negatives = "refuse"'
+            remedy = (
+                "if a negative value means no result, add it to samples.missing (for one column: "
+                "samples.missing_in); if it is an error, correct the cell"
+            )
             add = self.findings.info
             if high:
                 what += f". {_uninformative_in_words(of_negatives)}"

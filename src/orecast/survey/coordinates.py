@@ -308,7 +308,7 @@ def _refuse_infinite(values: Floats, cells: pd.Series[Any], table: InputTable) -
         raise InputError(
             f"{infinite.sum()} infinite value(s)",
             where=table.where(row=cells.index[int(infinite.argmax())], column=str(cells.name)),
-            remedy="correct the cell, or add its text to `missing`",
+            remedy="correct the cell, or leave it empty if the position is unknown",
         )
 
 

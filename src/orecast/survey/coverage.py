@@ -135,9 +135,9 @@ def report_costs(
     costly = [k for k in np.argsort(shares) if shares[k] < 0.99 or lost[k]]
     if not costly:
         return
-    of_deposits = f" and {{lost}} of {n} deposits" if n else ""
+    of_deposits = f" and at {{lost}} of {n} deposits" if n else ""
     said = [
-        f"{elements[k].column} {100 * (1 - shares[k]):.0f} % of the area"
+        f"{elements[k].column} in {100 * (1 - shares[k]):.0f} % of the area"
         + of_deposits.format(lost=lost[k])
         for k in costly
     ]
@@ -147,12 +147,12 @@ def report_costs(
     worst = [elements[k].column for k in costly if shares[k] < LEAST_SHARE or 2 * lost[k] > n > 0]
     what = (
         "the map has a value only where each element has one, "
-        f"{100 * has.all(axis=1).mean():.0f} % of the area. What keeping an element costs: "
+        f"{100 * has.all(axis=1).mean():.0f} % of the area. Elements without a value: "
         + "; ".join(said)
     )
     if worst:
         remedy = f"add {', '.join(map(repr, worst))} to samples.ignore, unless you need them"
         findings.warning("element-costs", where, what, remedy, costs=data)
     else:
-        remedy = "add an element that costs too much to samples.ignore"
+        remedy = "add an element with large gaps to samples.ignore"
         findings.info("element-costs", where, what, remedy, costs=data)

@@ -64,12 +64,12 @@ def report_extrapolated(values: Floats, grid: Grid, where: str, findings: Findin
     findings.warning(
         "extrapolated-grid",
         where,
-        f"{100 * share:.0f} % of the cells ({cells.sum():,}) are on streaks that reach the edge, "
-        "on which values are equal or linear: the rasters are probably extrapolated beyond their "
-        "samples. Targets are not drawn there by default. The other cells lie within x "
-        f"{west:.0f} to {east:.0f}, y {south:.0f} to {north:.0f}",
-        'draw the area of the samples as a polygon, and set area = {path = "area.gpkg"}; to draw '
-        "targets there all the same, set targets.extrapolated = true",
+        f"in {100 * share:.0f} % of the cells ({cells.sum():,}), at the edge, values are constant "
+        "or change linearly: probably they are extrapolated beyond the samples. By default, no "
+        f"target is drawn there. The other cells lie within x {west:.0f} to {east:.0f}, y "
+        f"{south:.0f} to {north:.0f}",
+        'draw the sampled area as a polygon, and set area = {path = "area.gpkg"}; or, to get '
+        "targets there, set targets.extrapolated = true",
         n=int(cells.sum()),
         share=float(share),
         bounds=[float(west), float(south), float(east), float(north)],

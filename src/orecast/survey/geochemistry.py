@@ -155,7 +155,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
         kept = [k for k in range(len(elements)) if k not in lost]
         elements = tuple(elements[k] for k in kept)
         values, censored, zeros = values[:, kept], censored[:, kept], zeros[:, kept]
-    check_totals(elements, values, where, "samples", findings)
+    check_totals(elements, values, where, "samples", findings, [int(row) for row in frame.index])
     _report_medium(samples, findings)
     extent = Bounds(*(float(v) for v in (*xy.min(axis=0), *xy.max(axis=0))))
     if extent.east <= extent.west or extent.north <= extent.south:
@@ -217,7 +217,7 @@ def _report_duplicates(
             "equal-duplicates",
             where,
             "more than half of the samples at the same place have equal values, so the precision "
-            f"cannot be told: {listed(equal, 20)}",
+            f"cannot be computed: {listed(equal, 20)}",
             "check whether the same samples are listed twice",
             elements=equal,
         )
@@ -282,7 +282,7 @@ def _from_grid(gridded: Gridded, crs: str | None, findings: Findings) -> Geochem
     report_impossible(elements, highest, where, "gridded", findings)
     assumed = report_assumptions(elements, written, where, "gridded", findings)
     check_units(elements, values, assumed, where, "gridded", findings)
-    check_totals(elements, values, where, "cells", findings)
+    check_totals(elements, values, where, "gridded", findings)
     censored = np.column_stack(below)  # all are zeros: a raster has no other limit
     bounds = grid.bounds
     return Geochemistry(

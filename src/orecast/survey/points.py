@@ -222,16 +222,16 @@ def read_points(
     if section.crs is None and position_pairs([pair.x, pair.y], local=True):
         raise _no_place(table, pair, path_setting)
     points = Points(table, located.xy, WGS84, tuple(dict.fromkeys(names)))
-    points = _with_places(points, pair, findings)
+    points = _with_places(points, pair, path_setting, findings)
     xy, crs = crs_of_rows(
         points.table, points.xy, pair, section, path_setting, located.code, findings
     )
     points = replace(points, xy=xy, crs=crs)
     _check_unit(points, pair, path_setting)
     if letters_only(pair) and "x" in pair.x.lower():
-        points = _with_x_to_the_east(points, pair, findings)
-    _check(points, pair.columns, path_setting, _set_degrees(path_setting))
-    _compare(points, pair, pairs, findings, missing)
+        points = _with_x_to_the_east(points, pair, path_setting, findings)
+    _check(points, pair, path_setting)
+    _compare(points, pair, pairs, path_setting, findings, missing)
     if others := [p.columns for p in pairs if {p.x, p.y} != {pair.x, pair.y}]:
         findings.info(
             "other-positions",
@@ -337,7 +337,11 @@ def _place_of(table: InputTable, pair: Pair, extents: list[Extent]) -> Place:
     findings, located = Findings(), _located(table, pair, ("",))
     valid = np.isfinite(located.xy).all(axis=1)
     if not valid.any():
-        raise InputError(f"{pair.columns} hold no position", remedy="set x and y to other columns")
+        raise InputError(
+            f"{pair.columns} hold no position",
+            where=str(table.path),
+            remedy="set x and y to the columns of the positions",
+        )
     frame: Any = table.frame[valid]
     rows = replace(table, frame=frame)
     xy = located.xy[valid]
@@ -416,8 +420,7 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
             where=table.where(row=frame.index[row]),
             remedy="correct the geometry of this feature",
         )
-    degrees_remedy = "give the file the CRS EPSG:4326" if own is not None else _set_degrees(setting)
-    _check(points, "", setting, degrees_remedy)
+    _check(points, None, setting, in_file=own is not None)
     return points
 
 
@@ -500,7 +503,7 @@ def _check_unit(points: Points, pair: Pair, setting: str) -> None:
         )
 
 
-def _with_x_to_the_east(points: Points, pair: Pair, findings: Findings) -> Points:
+def _with_x_to_the_east(points: Points, pair: Pair, setting: str, findings: Findings) -> Points:
     """Exchange x and y where x is the northing, as in Russia, China and Germany.
 
     Only where the positions cannot be in the CRS as they are, and can be once exchanged.
@@ -513,7 +516,8 @@ def _with_x_to_the_east(points: Points, pair: Pair, findings: Findings) -> Point
         str(points.table.path),
         f"column {pair.x!r} is read as the northing and {pair.y!r} as the easting: only so are "
         f"the positions in the area of {crs_name(points.crs)}",
-        "set x and y if this is wrong",
+        f"if {pair.x!r} is the easting, the CRS is wrong: set {setting}.crs to the CRS of the "
+        "table",
     )
     return replace(points, xy=turned)
 
@@ -526,7 +530,7 @@ def _fits(crs: CRS, xy: Floats) -> bool:
     return True
 
 
-def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
+def _with_places(points: Points, pair: Pair, setting: str, findings: Findings) -> Points:
     missing_position = np.asarray(np.isnan(points.xy).any(axis=1))
     zero = (points.xy == 0).all(axis=1)
     if zero.any() and not zero.all():
@@ -535,7 +539,7 @@ def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
         raise InputError(
             "no row has a position",
             where=points.table.where(column=pair.x),
-            remedy="set x and y to other columns",
+            remedy=f"set {setting}.x and {setting}.y to the columns of the positions",
         )
     if missing_position.any():
         rows = [int(r) for r in points.table.frame.index[missing_position]]
@@ -549,19 +553,30 @@ def _with_places(points: Points, pair: Pair, findings: Findings) -> Points:
     return points.take(~missing_position)
 
 
-def _set_degrees(setting: str) -> str:
-    return f'set {setting}.crs = "EPSG:4326"'
+def _exchange(pair: Pair | None, setting: str) -> str:
+    """How to exchange easting and northing of the points of two columns, or of geometries."""
+    if pair is None or pair.x == pair.y:
+        return "exchange x and y of the geometries in the file"
+    if look_swapped(pair.y, pair.x):
+        return f"exchange the headers of the columns {pair.x!r} and {pair.y!r} in the file"
+    return f'exchange x and y: set {setting}.x = "{pair.y}" and {setting}.y = "{pair.x}"'
 
 
-def _check(points: Points, columns: str, setting: str, degrees_remedy: str) -> None:
+def _check(points: Points, pair: Pair | None, setting: str, in_file: bool = False) -> None:
+    """Refuse positions that cannot be in their CRS; ``in_file`` is whether the file names it."""
+    columns = "" if pair is None else pair.columns
     where = ", ".join(filter(None, [str(points.table.path), columns]))
     if setting == "samples":
         _refuse_strays(points, columns, setting)
+    set_crs = "correct the CRS of the file" if in_file else f"set {setting}.crs"
+    to_degrees = "give the file the CRS EPSG:4326" if in_file else f'{set_crs} = "EPSG:4326"'
+    other = set_crs if in_file else f"{set_crs} to the CRS of the positions"
+    swap = _exchange(pair, setting)
     try:
         if points.crs.is_geographic:
-            check_degrees(points.xy[:, 0], points.xy[:, 1], where)
+            check_degrees(points.xy[:, 0], points.xy[:, 1], where, swap, set_crs)
         else:
-            check_projected(points.crs, points.xy, where, degrees_remedy)
+            check_projected(points.crs, points.xy, where, to_degrees, f"{swap}, or {other}")
     except InputError:
         _refuse_strays(points, columns, setting)  # if single rows are wrong, the message names them
         raise
@@ -596,6 +611,7 @@ def _compare(
     points: Points,
     pair: Pair,
     pairs: list[Pair],
+    setting: str,
     findings: Findings,
     missing: Sequence[str | float],
 ) -> None:
@@ -619,6 +635,7 @@ def _compare(
             f"columns {second.x!r}, {second.y!r} and {pair.x!r}, {pair.y!r} (as "
             f"{crs_name(points.crs)}) give positions that differ by {np.median(apart):,.0f} m "
             "(median)",
-            "check crs and the columns: one of the two positions is wrong",
+            f"one of the two is wrong: correct {setting}.crs, or set {setting}.x and {setting}.y "
+            "to the columns of the right positions",
             median_metres=float(np.median(apart)),
         )

@@ -179,20 +179,20 @@ def unit_of_crs(crs: CRS) -> str:
     return "metre" if unit == "meter" else unit
 
 
-def check_degrees(lon: Floats, lat: Floats, where: str) -> None:
+def check_degrees(lon: Floats, lat: Floats, where: str, set_columns: str, set_crs: str) -> None:
     """Refuse longitudes and latitudes, ``(n,)`` each, that are swapped or are not degrees.
 
-    Raises InputError.
+    ``set_columns`` is the remedy for swapped ones, ``set_crs`` for another CRS. Raises InputError.
     """
     if (np.abs(lat) <= _POLAR).all() and (np.abs(lon) <= 180).all():
         return
     what = f"longitudes {lon.min():g} to {lon.max():g} and latitudes {lat.min():g} to {lat.max():g}"
     if (np.abs(lon) <= _POLAR).all() and (np.abs(lat) <= 180).all():
-        raise InputError(f"{what} look swapped", where=where, remedy="exchange x and y")
+        raise InputError(f"{what} look swapped", where=where, remedy=set_columns)
     raise InputError(
         f"{what} are out of range",
         where=where,
-        remedy="set crs to the projected CRS of these positions, or correct the positions",
+        remedy=f"{set_crs} to the projected CRS of these positions, or correct the positions",
     )
 
 
@@ -232,12 +232,17 @@ def strays(crs: CRS, xy: Floats) -> tuple[NDArray[np.int64], Floats]:
 
 
 def check_projected(
-    crs: CRS, xy: Floats, where: str, degrees_remedy: str = 'set crs = "EPSG:4326"'
+    crs: CRS,
+    xy: Floats,
+    where: str,
+    degrees_remedy: str = 'set crs = "EPSG:4326"',
+    outside_remedy: str = "set crs to a projected CRS of the survey's area, or delete crs",
 ) -> None:
     """Refuse positions ``(n, 2)`` that cannot be in a projected CRS.
 
     Raises InputError for degrees under a projected CRS, and for positions far outside its area of
-    use, as swapped eastings and northings are. ``degrees_remedy`` is the remedy for degrees.
+    use, as swapped eastings and northings are. The remedies for the two are ``degrees_remedy`` and
+    ``outside_remedy``.
     """
     if look_like_degrees(xy):
         raise InputError(
@@ -259,7 +264,7 @@ def check_projected(
             f"positions x {corners[0, 0]:g} to {corners[1, 0]:g}, y {corners[0, 1]:g} to "
             f"{corners[1, 1]:g} lie far outside the area of use of {crs_name(crs)}",
             where=where,
-            remedy="exchange x and y, or correct crs",
+            remedy=outside_remedy,
         )
 
 

@@ -446,8 +446,8 @@ def _rows_of_samples(
     if precision is not None and precision.coarse.any() and (fine := precision.where(table)):
         where |= fine
         draft.notes.append(
-            f"{name}: {precision.coarse.sum()} of {len(table.frame)} rows are left out, whose "
-            f"positions are known to more than 1 km only by column {precision.column}: "
+            f"{name}: {precision.coarse.sum()} of {len(table.frame)} rows are left out: their "
+            f"position has an error of more than 1 km by column {precision.column}, "
             f"{coarse_kinds(table, precision)}; to use them, change samples.where"
         )
         table = _matching(table, where)
@@ -475,8 +475,8 @@ def _rows_of_samples(
         xy = positions_of(table, place["x"], place["y"])
         if many := int(crowded(xy[np.isfinite(xy).all(axis=1)], MOST_DUPLICATES).sum()):
             draft.notes.append(
-                f"{name}: {many} of {len(xy)} rows stand on coordinates with more than "
-                f"{MOST_DUPLICATES} rows: their positions may be known only roughly; for samples, "
+                f"{name}: {many} of {len(xy)} rows share their position with "
+                f"{MOST_DUPLICATES} others or more: it may be approximate; for samples, "
                 f"most_per_place = {MOST_DUPLICATES} leaves them out"
             )
     if interval_columns(table):

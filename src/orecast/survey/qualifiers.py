@@ -247,26 +247,26 @@ def _report(
             said = [f"{c[kind]} {kind.replace('_', ' ')}" for kind in kinds if c[kind]]
             if said:
                 parts.append(f"{name} for {c['column']} ({', '.join(said)})")
-        what = listed(parts, 40) if parts else "they mark no value"
+        what = listed(parts, 40) if parts else "they qualify no value"
         findings.info(
             "qualifiers",
             str(table.path),
-            f"{len(counts)} column(s) hold the marks of values: {what}",
+            f"{len(counts)} qualifier column(s): {what}",
             "if a column is something else, add it to samples.ignore",
             columns=counts,
         )
     if unknown:
         marks = sorted({mark for of in unknown.values() for mark in of})
         text = "; ".join(
-            f"{name} {', '.join(f'{mark!r} {n} times' for mark, n in of.items())}"
+            f"{name}: {', '.join(f'{mark!r} {n} times' for mark, n in of.items())}"
             for name, of in unknown.items()
         )
         quoted = ", ".join(f'"{mark}"' for mark in marks)
         findings.warning(
             "unknown-qualifiers",
             str(table.path),
-            f"{len(unknown)} column(s) hold marks of an unknown meaning; their values are used as "
-            f"they are: {text}",
+            f"{len(unknown)} column(s) have unknown qualifiers; they are ignored, and the values "
+            f"are used as they are: {text}",
             f"if they mean below detection, set samples.not_detected = [{quoted}]; if they mean "
             f"no result, add them to samples.missing",
             columns=unknown,

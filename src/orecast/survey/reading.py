@@ -99,7 +99,10 @@ def _area(
         outside = int((~g.samples.intersects(frame.geometry.union_all())).sum())
         if outside == len(g.samples):
             raise InputError(
-                "all samples lie outside the area", where=str(a.path), remedy="check area.crs"
+                "all samples lie outside the area",
+                where=str(a.path),
+                remedy="check the CRS of the area's file and of the samples. Set area.crs only if "
+                "the file has no CRS",
             )
         if outside:
             findings.info(
@@ -120,7 +123,7 @@ def _geology(s: Geology | None, region: Region, findings: Findings) -> gpd.GeoDa
     nameless = units.isna() | (units.astype("str").str.strip() == "")
     if nameless.all():
         raise InputError(
-            "no polygon has a unit",
+            "no polygon has a rock unit in this column",
             where=f"{s.path}, column {s.column!r}",
             remedy="set geology.column to the column with the rock unit",
         )
@@ -128,7 +131,7 @@ def _geology(s: Geology | None, region: Region, findings: Findings) -> gpd.GeoDa
         findings.warning(
             "nameless-geology",
             f"{s.path}, column {s.column!r}",
-            f"{nameless.sum()} of {len(frame)} polygons have no unit",
+            f"{nameless.sum()} of {len(frame)} polygons have no rock unit",
             n=int(nameless.sum()),
         )
     return frame

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Ints
 from orecast.errors import ConfigError, SamplingError
-from orecast.evidence import Evidence
+from orecast.evidence import Evidence, layers_without
 from orecast.grid import Grid, windows_touching
 from orecast.sampling import Sampling, deposit_sampling
 from orecast.survey import Findings
@@ -79,7 +79,7 @@ def place_deposits(
             "deposits",
             f"{len(lost)} of {len(names)} deposits are not used: the evidence has no value there: "
             f"{', '.join(lost[:10])}{' …' if len(lost) > 10 else ''}",
-            "set a larger search radius, evidence.radius, or leave out the layer that covers least",
+            _use_deposits(evidence, at[inside & ~usable]),
             deposits=lost,
         )
     sampling, row = deposit_sampling(at[usable], size)
@@ -105,6 +105,17 @@ def place_deposits(
         tuple(names[i] for i in np.flatnonzero(usable)),
         xy[usable],
     )
+
+
+def _use_deposits(evidence: Evidence, at: Ints) -> str:
+    """How to use deposits in cells ``at``, ``(n, 2)``, that lack a value in some layer."""
+    remedy = "set a larger search radius, evidence.radius"
+    gaps = {name: int(np.isnan(evidence.layer(name)[tuple(at.T)]).sum()) for name in evidence.names}
+    most = max(gaps, key=lambda name: gaps[name], default="")
+    if len(gaps) < 2 or not gaps[most]:
+        return remedy
+    line = layers_without(evidence.names, [most])
+    return f"{remedy}; or {line}, which has no value at {gaps[most]} of them"
 
 
 def require_window_fits(grid: Grid, window: int) -> None:

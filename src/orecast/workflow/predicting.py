@@ -104,7 +104,7 @@ def run_prediction(
                 survey.findings.info(
                     "not-used",
                     ", ".join(otherwise),
-                    "not used: the model is already trained; in its run "
+                    "these settings are not used: the model was trained with "
                     f"{values_in_words(otherwise)}",
                     "to use these values, train another model with orecast run",
                 )

@@ -126,8 +126,8 @@ def growth_plan(config: Config, build: Callable[..., Step]) -> tuple[Step, ...]:
         with naming_step(number):
             if grow.method in GENERATED and config.model.name == "stack":
                 raise ConfigError(
-                    f"{grow.method} mixes windows of several deposits, so they would leak in a "
-                    "stack",
+                    f"{grow.method} combines windows of different deposits. With the model "
+                    '"stack", a deposit would then be in training and in test',
                     where="sampling.grow",
                     remedy='choose the model "ensemble", or grow by copy, turns, noise or slide',
                 )

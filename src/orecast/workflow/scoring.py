@@ -179,7 +179,7 @@ def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
     """Brier score, skill and reliability of the calibrated maps.
 
     None where no map was calibrated, or only some of a region's cells were scored. Every cell of
-    the folds' regions counts; a place of ore is a cell with a known deposit.
+    the folds' regions counts; a deposit cell is a cell with a known deposit.
     """
     found = oof.probabilities
     if found is None:
@@ -236,8 +236,9 @@ def verdict(rows: list[Score], null: LayerNull | None) -> Verdict:
     sentences = []
     if best is not model:
         sentences.append(
-            f"{capital(best.name)} ranks held-out deposits above {_figure(best)} of their "
-            f"surroundings, {model.name} above {_figure(model)}: {_gap(best)}. It is the best "
+            f"With {best.name}, a held-out deposit scores on average higher than {_figure(best)} "
+            f"of the cells of its region, with {model.name} higher than {_figure(model)}: "
+            f"{_gap(best)}. {capital(best.name)} is the best "
             f"of {len(eligible)} baselines, so its score is slightly too high; "
             f"{_NOT_AFTERWARDS if chooses else _RECOMMENDED}."
         )
@@ -278,7 +279,7 @@ def _against_controls(model: Score, named: list[Score]) -> list[str]:
         "{} adds nothing to it.",
         "fault-distance": "Distance to faults, without geochemistry, has {} %: {} adds nothing "
         "to it.",
-        "sampling-density": "The map of where samples were taken has {} %: {} may rank deposits "
+        "sampling-density": "The density of samples has {} %: {} may rank deposits "
         "by the density of samples.",
         "random": "A random map has {} %: {} is not better than chance.",
     }
@@ -305,17 +306,18 @@ def _layer_above(
             f"map (p = {null.p:.2g})"
         )
     return (
-        f"The map of {layer.name[6:]} alone ranks held-out deposits above {_figure(layer)} of "
-        f"their surroundings, {model.name} above {_figure(model)}; the layer was chosen after "
-        f"seeing the test results, as the best of {count}{''.join(inside)}{chance}."
+        f"With {layer.name[6:]} alone, a held-out deposit scores on average higher than "
+        f"{_figure(layer)} of the cells of its region, with {model.name} higher than "
+        f"{_figure(model)}. The layer was chosen after the test results were known, as the best "
+        f"of {count}{''.join(inside)}{chance}."
     )
 
 
 def _own(row: Score) -> str:
     interval = row.percentile
     return (
-        f"On average {row.name} ranks a held-out deposit above {_percent(row)} % of its "
-        f"surroundings (95 % interval {_range(interval.low, interval.high)})"
+        f"With {row.name}, a held-out deposit scores on average higher than {_percent(row)} % of "
+        f"the cells of its region (95 % interval {_range(interval.low, interval.high)})"
         f"{beside_chance(interval)}."
     )
 

@@ -92,7 +92,7 @@ class Separable:
         groups = len(np.unique(self.places.sampling.group))
         if groups < FEWEST_GROUPS and places >= 2 * FEWEST_GROUPS:
             return (
-                f"windows of {self.config.sampling.window} cells join {places} places of ore to "
+                f"windows of {self.config.sampling.window} cells join {places} deposit cells to "
                 f"{groups} groups, too few to compare maps"
             )
         return None
@@ -117,9 +117,9 @@ def build_separable(survey: Survey, config: Config) -> Separable:
             found.findings.warning(
                 "shorter-buffer",
                 "validation.folds",
-                f"{obstacle}; so {_settings(config, found.config)}, and training stays "
-                f"{found.buffer:,.0f} m from test in place of {built.buffer:,.0f} m. Deposits "
-                "whose windows share no cell count as independent",
+                f"orecast {_changed(built, found)}. Training and test deposits are "
+                f"now at least {found.buffer:,.0f} m apart (before: {built.buffer:,.0f} m). "
+                f"Reason: {obstacle}. Deposits whose windows share no cell count as independent",
                 "to keep the longer distance, add deposits that lie farther apart",
                 longest=built.buffer,
                 buffer=found.buffer,
@@ -166,11 +166,17 @@ def _reads_one_cell(config: Config) -> bool:
     ) and not (config.sampling.grow or config.training.trim)
 
 
-def _settings(before: Config, now: Config) -> str:
-    """As text: the settings that differ."""
+def _changed(before: Separable, now: Separable) -> str:
+    """As text: the settings that were reduced, with both values."""
     changed = []
-    if now.sampling.window != before.sampling.window:
-        changed.append(f"sampling.window = {now.sampling.window}")
-    if now.evidence.radius != before.evidence.radius:
-        changed.append(f"evidence.radius = {now.evidence.radius:g}")
-    return " and ".join(changed)
+    was, new = before.config.sampling, now.config.sampling
+    if new.window != was.window:
+        changed.append(f"sampling.window from {was.window} to {new.window}")
+        if new.shift != was.growth[0]:
+            changed.append(f"sampling.shift from {was.growth[0]} to {new.shift}")
+    radius = now.config.evidence.radius
+    if radius is not None and before.config.evidence.radius is None:
+        proposed = before.built.of("radius-proposed")
+        longest = f" from {proposed[0].data['radius']:g}" if proposed else ""
+        changed.append(f"evidence.radius{longest} to {radius:g} m")
+    return f"reduced {' and '.join(changed)}"

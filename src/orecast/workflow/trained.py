@@ -143,7 +143,8 @@ def refuse_set(settings: Sequence[str], otherwise: Mapping[str, Any]) -> None:
     }
     if refused:
         raise ConfigError(
-            f"the model is already trained; in its run {values_in_words(refused)}",
+            f"a trained model keeps its settings: this one was trained with "
+            f"{values_in_words(refused)}",
             where=f"--set {', '.join(refused)}",
             remedy=f"leave {'it' if len(refused) == 1 else 'them'} out, or train another model "
             "with orecast run",
@@ -154,15 +155,15 @@ def values_in_words(otherwise: Mapping[str, Any]) -> str:
     """Keys with the run's values, in words.
 
     >>> values_in_words({"model.name": "cnn", "model.options": {"width": 8}, "model.weight": None})
-    'model.name is cnn, model.options differs, model.weight is left out'
+    'model.name = cnn, other model.options, no model.weight'
     """
-    return ", ".join(f"{key} {_value(value)}" for key, value in otherwise.items())
+    return ", ".join(_value(key, value) for key, value in otherwise.items())
 
 
-def _value(value: Any) -> str:
+def _value(key: str, value: Any) -> str:
     if value is None:
-        return "is left out"
-    return f"is {value}" if isinstance(value, str | int | float) else "differs"
+        return f"no {key}"
+    return f"{key} = {value}" if isinstance(value, str | int | float) else f"other {key}"
 
 
 Table = TypeVar("Table", bound=Section)
@@ -170,9 +171,7 @@ _LOG_RATIOS = ("clr", "ilr", "alr")  # each layer also depends on the other part
 _ONE_HOT, _OTHER = "geology=", "geology=other"
 _EVERY_CLASS = 10_000
 _ALIKE = 0.01  # of a cell's size
-_LEAVE_OUT = re.compile(
-    r"(add .* to samples|name '.*' in gridded)\.ignore(: .*)?"
-)  # remedy of survey
+_LEAVE_OUT = re.compile(r"add ['\"].* to (samples|gridded)\.ignore(: .*)?")  # remedy of survey
 
 
 def as_trained(config: Config, trained: Trained) -> Config:
@@ -205,7 +204,7 @@ def as_trained(config: Config, trained: Trained) -> Config:
 def read_other(config: Config, trained: Trained) -> Survey:
     """Read the other survey; raises the same errors as ``read_survey``.
 
-    If the model reads the refused element, the remedy is changed: leaving it out would not help.
+    If the model needs the refused element, the remedy is changed: leaving it out would not help.
     """
     try:
         return read_survey(config)
@@ -216,10 +215,10 @@ def read_other(config: Config, trained: Trained) -> Survey:
         if not (read and _LEAVE_OUT.fullmatch(error.remedy or "")):
             raise
         raise InputError(
-            f"{error.what}; the model reads it",
+            f"{error.what}; the model needs {' and '.join(sorted(read))}",
             where=error.where,
-            remedy=f"give the survey values of {', '.join(sorted(read))} that vary, or train a "
-            "model without it",
+            remedy=f"give data with different values of {', '.join(sorted(read))}, or train a "
+            f"model without {'it' if len(read) == 1 else 'them'}",
         ) from None
 
 
@@ -238,8 +237,8 @@ def trained_layers(survey: Survey, config: Config, trained: Trained) -> Evidence
             f"the survey has no {', '.join(lacking)}. The model's log-ratios use "
             f"{', '.join(parts)}; the survey has {', '.join(survey.symbols)}",
             where="composition.parts",
-            remedy="map columns that were not recognised in samples.rename, or train a model on "
-            "the parts that both surveys have",
+            remedy="give the element of each unrecognised column in samples.rename, or train a "
+            "model on the elements that both surveys have",
         )
     tables: dict[str, Section] = {"evidence": config.evidence.model_copy(update={"layers": None})}
     if config.geology is not None:

@@ -64,14 +64,14 @@ def test_weights_are_below_the_tables_of_their_networks(hand):
     assert names["beta"] == ["0", "0.1", "0.4"]  # 0 shares ResNet18's run, 0.4 that of ResNet18*
     assert names["screening"] == []
     lines = [s.replace("\u202f", ",") for s in set_table(result["beta"])]
-    assert [s for s in lines if "Weights" in s] == [
-        "- Weights, as run of those in full: 179,521 of 11,198,977 (0); "
-        "184,684 of 11,204,588 (0.1, 0.4)."
+    assert [s for s in lines if "Network weights" in s] == [
+        "- Network weights, used / in the published network: 179,521 / 11,198,977 (0); "
+        "184,684 / 11,204,588 (0.1, 0.4)."
     ]
     lines = [s.replace("\u202f", ",") for s in set_table(result["comparison"])]
     assert any("; all 5,622,881 (GoogLeNet)." in s for s in lines)
     older = set_table(hand.table("mfaf", "comparison", cells))
-    assert not any("Weights" in s for s in older)
+    assert not any("Network weights" in s for s in older)
 
 
 def test_what_a_model_declares_is_below_its_table_once(hand):

@@ -105,7 +105,7 @@ def test_weights_of_narrowed_networks_are_written(hand, tmp_path):
     weights = [{"run": "ViT", "weights": 24113, "in_full": 4883201}]
     text, result = hand.write(tmp_path, "ssgsnet", weights=weights)
     assert result["weights"] == result["tables"][0]["weights"] == weights
-    assert text.count("24\u202f113 of 4\u202f883\u202f201 (ViT)") == 1
+    assert text.count("24\u202f113 / 4\u202f883\u202f201 (ViT)") == 1
 
 
 def test_nan_in_facts_is_null(hand, tmp_path):

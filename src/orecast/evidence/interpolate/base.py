@@ -205,7 +205,7 @@ def _check_samples(xy: Floats, values: Floats) -> None:
         if len(rows):
             raise InputError(
                 f"the {what} is not finite",
-                where=f"samples, row {rows[0] + 1}",
+                where=f"sample {rows[0] + 1} of {len(xy)} (after averaging)",
                 remedy="correct it, or remove the sample",
             )
     empty = np.flatnonzero(~np.isfinite(values).any(axis=0))

@@ -99,10 +99,12 @@ def _weights(table: Row) -> list[str]:
     for counted in table["weights"]:
         found.setdefault((counted["weights"], counted["in_full"]), []).append(counted["run"])
     words = [
-        f"{'all' if n == whole else f'{number(n, 0)} of'} {number(whole, 0)} ({', '.join(runs)})"
+        f"{'all' if n == whole else f'{number(n, 0)} /'} {number(whole, 0)} ({', '.join(runs)})"
         for (n, whole), runs in found.items()
     ]
-    return [f"Weights, as run of those in full: {'; '.join(words)}"] if words else []
+    return (
+        [f"Network weights, used / in the published network: {'; '.join(words)}"] if words else []
+    )
 
 
 def _declared(table: Row) -> list[str]:

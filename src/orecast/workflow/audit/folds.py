@@ -133,7 +133,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Sides:
-    """Cells, ``(rows, columns)``, and places of ore, ``(n, 2)``, of both sides of one fold.
+    """Cells, ``(rows, columns)``, and deposit cells, ``(n, 2)``, of both sides of one fold.
 
     ``learned``: cells in a window that training may read; ``scaled``: cells that the scaling is
     fitted to; ``tested``: cells in a test window. ``ore``: training places; ``ore_tested``: test

@@ -74,7 +74,7 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
         if "=" in name:  # a further option of the name before it
             if not found or not found[-1].options:
                 raise ConfigError(
-                    f"option {piece!r} belongs to no name",
+                    f"no name stands before the option {piece!r}",
                     where=where,
                     remedy="write options after a colon, such as resnet18:width=16,dropout=0.2",
                 )
@@ -86,7 +86,9 @@ def parse_choices(text: str, where: str) -> tuple[Choice, ...]:
         key, sign, value = (part.strip() for part in option.partition("="))
         if not (key and sign and value):
             raise ConfigError(
-                f"{piece!r} is not an option", where=where, remedy="write key=value after the colon"
+                f"the option {piece!r} has no name or no value",
+                where=where,
+                remedy="write key=value after the colon",
             )
         if key in found[-1].options:
             raise ConfigError(
@@ -179,7 +181,11 @@ class Plan:
         Raises ConfigError with the nearest names, ModelError if the window does not suit a model.
         """
         if self.seeds < 1:
-            raise ConfigError(f"{self.seeds} seeds", where="--seeds", remedy="ask for 1 or more")
+            raise ConfigError(
+                f"the number of seeds is {self.seeds}; it must be 1 or more",
+                where="--seeds",
+                remedy="set it to 1 or more",
+            )
         window = config.sampling.window
         anywhere = MapGeometry(np.ones((1, 1), dtype=bool), 1e-9, window, None)
         for protocol in self.all_protocols:

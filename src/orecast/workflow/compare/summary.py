@@ -113,13 +113,14 @@ def _sentences(facts: Row, scores: list[Row], reference: str, separate: int) -> 
 def _best_of(maps: list[Row], reference: str) -> str:
     best = maps[0]
     p = best["percentile"]
-    words = f"{capital(best['name'])} ranks held-out places above {_percent(p['value'])} % of "
-    words += "their surroundings"
+    words = f"With {best['name']}, a held-out deposit scores on average higher than "
+    words += f"{_percent(p['value'])} % of the cells of its region"
     if np.isfinite(p["low"]):
         words += f" (95 % interval {_percent(p['low'])} to {_percent(p['high'])})"
         words += beside_chance(Interval(**p))
     if len(maps) > 1:
-        words += f". It is the best of {len(maps)} compared maps (without controls), so its score "
+        words += f". {capital(best['name'])} is the best of {len(maps)} compared maps (without "
+        words += "controls), so its score "
         words += "tends to be too high"
     test = best["paired"].get(reference)
     if test is not None:

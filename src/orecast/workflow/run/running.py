@@ -221,12 +221,15 @@ def _warn_idle(growth: Growth, findings: Findings) -> None:
     """Warn about steps of growth that would add nothing."""
     for made in growth.made:
         if made.n == 0:
-            kind = "ore" if made.label else "barren"
+            kind = "ore" if made.label else "negative"
+            there = int((growth.y[: made.start] == made.label).sum())
+            why = f"there are already {there}" if made.enough else "no position is free"
+            remedy = "ask for more by times or n" if made.enough else "set a larger shift"
             findings.warning(
                 "idle-growth",
-                "sampling.grow",
-                f"a step adds no {kind} windows: the class already has the number asked for",
-                remedy="ask for more by times or n, or leave the step out",
+                f"sampling.grow.{made.step}",
+                f"this step adds no {kind} windows: {why}",
+                remedy=f"{remedy}, or leave the step out",
             )
 
 
@@ -240,8 +243,8 @@ def _warn_reversed(job: Job, name: str) -> None:
             "weight-reversed",
             "model.weight",
             f"{name!r} is lower at the known deposits ({at_deposits:.4g}) than over the map "
-            f"({overall:.4g}): as a weight it works against the deposits",
-            remedy="name a layer that is high where ore is likelier",
+            f"({overall:.4g}): a weight must be high near ore",
+            remedy="set model.weight to a layer that is high where ore is likelier",
         )
 
 

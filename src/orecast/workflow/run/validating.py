@@ -117,7 +117,8 @@ def validate(job: Job) -> None:
             "fewer-folds",
             "validation.folds",
             f"the deposits allow only {folds} folds; {settings.folds} were asked for",
-            f"set validation.folds to {folds}, and this message does not appear",
+            "no action is needed. For more folds, add deposits that lie farther apart, or set a "
+            "smaller sampling.window",
         )
     groups = places.sampling.group
     model = held_out_row(name, "model", "spatial", out_of_fold, places, seed=job.seed)
