@@ -4,7 +4,8 @@ For each seed a district is simulated and `auto` run. The first ten targets on n
 map are compared with the undiscovered deposits, which no map has seen: a hit is one within the
 median spacing of the samples of the target's peak. Maps: those fitted to all known deposits,
 the out-of-fold map of `auto`, and the mean of the ranks of both. Random targets are drawn on the
-same ground. Prints hits by district, and the mean over districts with its 95 % interval.
+same ground. Prints hits by district, and the mean over districts with its 95 % interval; then the
+mean percentile of the undiscovered deposits on each map, and what `auto` chose.
 
     python benchmarks/targets.py --seeds 6 --first 101
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +53,8 @@ def out_of_fold_ranks(folder: Path) -> np.ndarray:
     return found
 
 
-def one(preset: str, seed: int, folder: Path) -> dict[str, float]:
-    """Hits of the first ten targets of each map on one district."""
+def one(preset: str, seed: int, folder: Path) -> tuple[dict[str, float], dict[str, float], str]:
+    """Hits of the first ten targets of each map on one district, percentiles, and the choice."""
     path = write_district(simulate(preset, seed), folder / "district")
     settings = [
         f"output='{(folder / 'run').as_posix()}'",
@@ -61,7 +63,7 @@ def one(preset: str, seed: int, folder: Path) -> dict[str, float]:
         f"seed={seed}",
     ]
     config = read(path, settings)
-    run_survey(config)
+    chosen = run_survey(config).metrics["chosen"]["final"]
     job = read_job(folder / "run", "benchmark")
     evidence: Evidence = job.evidence
     hidden = job.survey.held_back.get_coordinates().to_numpy()
@@ -81,6 +83,8 @@ def one(preset: str, seed: int, folder: Path) -> dict[str, float]:
         fitted = recipe.fit(evidence, job.places.sampling, hidden=None, seed=seed)
         maps[name] = predict_map(fitted, evidence)
     held_out = out_of_fold_ranks(folder / "run")
+    at = tuple(evidence.grid.cell(hidden).T)
+    percentile = {name: float(np.nanmean(ranked(score)[at])) for name, score in maps.items()}
     found = {name: hits(ranked(score)) for name, score in maps.items()}
     found["auto, out of fold"] = hits(held_out)
     found["auto, mean of both"] = hits((ranked(maps["auto"]) + held_out) / 2)
@@ -88,7 +92,7 @@ def one(preset: str, seed: int, folder: Path) -> dict[str, float]:
     xy = evidence.grid.xy(np.argwhere(new))
     drawn = distance(xy[rng.integers(len(xy), size=N * DRAWS)], hidden)
     found["random"] = float((drawn <= drawing.rule.spacing).sum() / DRAWS)
-    return found
+    return found, percentile, chosen
 
 
 def distance(xy: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -104,15 +108,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--first", type=int, default=101)
     given = parser.parse_args()
-    rows = []
+    rows, ranks, choices = [], [], []
     for seed in range(given.first, given.first + given.seeds):
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(one(given.preset, seed, Path(folder)))
-        print(seed, {name: round(value, 2) for name, value in rows[-1].items()}, flush=True)
-    print(f"{'map':<22} hits of the first {N} targets, mean of {len(rows)} districts")
+            found, percentile, chosen = one(given.preset, seed, Path(folder))
+        rows.append(found)
+        ranks.append(percentile)
+        choices.append(chosen)
+        print(seed, chosen, {name: round(value, 2) for name, value in found.items()}, flush=True)
+    print(f"chosen: {dict(Counter(choices))}")
+    print(f"{'map':<22} hits of the first {N} targets, mean of {len(rows)} districts; percentile")
     for name in rows[0]:
         mean = bootstrap_mean([row[name] for row in rows], seed=0)
-        print(f"{name:<22} {mean.value:.2f} ({mean.low:.2f} to {mean.high:.2f})")
+        shown = f"{name:<22} {mean.value:.2f} ({mean.low:.2f} to {mean.high:.2f})"
+        if name in ranks[0]:
+            known = bootstrap_mean([100 * row[name] for row in ranks], seed=0)
+            shown += f"   {known.value:.1f} ({known.low:.1f} to {known.high:.1f})"
+        print(shown)
 
 
 if __name__ == "__main__":

@@ -79,3 +79,13 @@ def test_samplings_keep_their_origins_when_taken_and_joined():
     assert both.y.tolist() == [1, 1, 0]
     assert both.take(np.array([2, 0])).origin.tolist() == [2, 0]
     assert b.group.tolist() == [-1]
+
+
+def test_a_layer_in_small_units_is_not_constant():
+    """A magnetic field in tesla: a mean of 5e-5 and a spread of 3e-7."""
+    rng = np.random.default_rng(0)
+    layer = (5e-5 + 3e-7 * rng.normal(size=(1, 30, 30))).astype(np.float32)
+    found = fit_scaling(layer, np.ones((30, 30), dtype=bool))
+    assert found.spread[0] == pytest.approx(3e-7, rel=0.1)
+    constant = np.full((1, 30, 30), 5e-5, dtype=np.float32)
+    assert fit_scaling(constant, np.ones((30, 30), dtype=bool)).spread[0] == 1

@@ -395,3 +395,15 @@ def test_over_range_analyses_are_found_beside_elements_that_the_configuration_na
 def test_an_over_range_column_that_is_not_in_the_table_is_refused(check):
     with pytest.raises(InputError, match=r"'Zn_OG', named in samples\.over_range"):
         check(elements(), over_range={"Zn_ppm": "Zn_OG"})
+
+
+@pytest.mark.parametrize("cell", ["0", "<0.1"])
+def test_zeros_beside_one_value_are_no_information_however_they_are_written(cell, tmp_path):
+    frame = elements()
+    frame["Bi_ppm"] = np.where(np.arange(len(frame)) % 5 == 0, "0.1", cell)
+    frame.to_csv(tmp_path / "samples.csv", index=False)
+
+    table, notes = propose([tmp_path], tmp_path)
+
+    assert "Bi_ppm" in table["samples"]["ignore"]
+    assert any("constant: Bi_ppm" in note for note in notes)

@@ -1,9 +1,12 @@
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from pyproj import CRS, Transformer
 
+from orecast.config import parse
 from orecast.errors import InputError
+from orecast.survey import read_survey
 from orecast.survey.position_names import Pair, position_pairs
 from orecast.survey.projection import strays, utm_zone
 
@@ -165,3 +168,43 @@ def test_a_survey_beyond_its_utm_zone_is_told_how_far_distances_are_off(district
 
 def test_a_survey_within_its_zone_is_not(district):
     assert not district.read().findings.of("stretched-projection")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".gpkg"])
+def test_rows_that_where_leaves_out_need_no_position(suffix, tmp_path):
+    """One row lies 4,000 km away; it is no sample of the kind that is asked for."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"X": rng.uniform(4e5, 4.2e5, 40), "Y": rng.uniform(7e6, 7.02e6, 40)})
+    frame["kind"] = "soil"
+    frame.loc[3, ["X", "Y", "kind"]] = [4.4e6, 7e6, "blank"]
+    for symbol in ("Au_ppb", "Cu_ppm", "Zn_ppm"):
+        frame[symbol] = rng.lognormal(1, 1, 40)
+    path = tmp_path / f"samples{suffix}"
+    samples = {"path": path.name, "where": {"kind": "soil"}}
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+        samples |= {"x": "X", "y": "Y", "crs": "EPSG:32650"}
+    else:
+        points = gpd.points_from_xy(frame.X, frame.Y, crs="EPSG:32650")
+        gpd.GeoDataFrame(frame.drop(columns=["X", "Y"]), geometry=points).to_file(path)
+    config = parse({"samples": samples}, where="run.toml", folder=tmp_path)
+    assert len(read_survey(config).samples) == 39
+
+
+def test_deposits_that_where_leaves_out_need_no_position(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"X": rng.uniform(4e5, 4.2e5, 40), "Y": rng.uniform(7e6, 7.02e6, 40)})
+    for symbol in ("Au_ppb", "Cu_ppm", "Zn_ppm"):
+        frame[symbol] = rng.lognormal(1, 1, 40)
+    frame.to_csv(tmp_path / "samples.csv", index=False)
+    deposits = pd.DataFrame({"X": ["410000", "405000", "402000", "unknown"]})
+    deposits["Y"] = ["7010000", "7005000", "7002000", "unknown"]
+    deposits["status"] = ["mine", "mine", "mine", "rumour"]
+    deposits.to_csv(tmp_path / "deposits.csv", index=False)
+    place = {"x": "X", "y": "Y", "crs": "EPSG:32650"}
+    table = {
+        "samples": {"path": "samples.csv", **place},
+        "deposits": {"path": "deposits.csv", **place, "where": {"status": "mine"}},
+    }
+    config = parse(table, where="run.toml", folder=tmp_path)
+    assert len(read_survey(config).deposits) == 3

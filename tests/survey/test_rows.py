@@ -193,3 +193,25 @@ def test_deposits_with_grades_are_deposits_whatever_the_order(names, extra, tmp_
     assert found["samples"]["path"] == names[0]
     assert found["deposits"]["path"] == names[1]
     assert len(survey_of(found, tmp_path).deposits) == 6
+
+
+def test_a_zero_in_a_hole_does_not_depend_on_other_holes(tmp_path):
+    """Hole a has 10 and a zero; what the other hole holds changes nothing of it."""
+    found = []
+    for other in (1.0, 0.1):
+        rows = pd.DataFrame(
+            {
+                "HOLE_ID": np.repeat(["a", "b", "c", "d"], 2),
+                "Easting": np.repeat([400_000.0, 400_500, 401_000, 400_700], 2),
+                "Northing": np.repeat([7_000_000.0, 7_000_500, 7_000_100, 7_000_900], 2),
+                "From": [0, 10] * 4,
+                "To": [10, 20] * 4,
+            }
+        )
+        rows["Au_ppb"] = [10.0, 0.0, other, 2.0, 5.0, 6.0, 7.0, 3.0]
+        rows["Cu_ppm"] = rows["Zn_ppm"] = np.arange(8) + 1.0
+        rows.to_csv(tmp_path / "assays.csv", index=False)
+        samples = {"path": "assays.csv", "crs": CRS, "intervals": "composite"}
+        survey = survey_of({"samples": samples}, tmp_path)
+        found.append(survey.values[0, survey.symbols.index("Au")])
+    assert found[0] == found[1] == pytest.approx((10 + 0.65 * 10) / 2)

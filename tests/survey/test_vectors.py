@@ -29,7 +29,7 @@ from orecast.grid import Bounds
 from orecast.survey import Findings, propose
 from orecast.survey.data import Region
 from orecast.survey.tables import InputTable
-from orecast.survey.vectors import matching, read_frame, read_layer
+from orecast.survey.vectors import matching, of_shape, read_frame, read_layer
 
 CRS = "EPSG:32645"
 PARTS = (".dbf", ".prj", ".shp", ".shx")
@@ -450,3 +450,9 @@ def test_a_zip_of_several_layers_is_left_out_by_init_with_what_to_do(tmp_path):
     (note,) = [note for note in notes if note.startswith("all.zip")]
     assert "a.gpkg, b.gpkg" in note
     assert "unpack it" in note
+
+
+def test_features_without_any_geometry_are_refused_in_words(tmp_path):
+    frame = gpd.GeoDataFrame({"kind": ["a"]}, geometry=[None], crs="EPSG:32650")
+    with pytest.raises(InputError, match="no feature has a geometry"):
+        of_shape(frame, "line", "faults.gpkg", Findings())

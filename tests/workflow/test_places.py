@@ -60,3 +60,14 @@ def test_names_that_are_all_alike_are_numbered():
     xy = [(0, 0), (1, 1)]
     assert deposit_names(deposits(xy, Name=["Kuroko", "Kuroko"])) == ["Kuroko 1", "Kuroko 2"]
     assert deposit_names(deposits(xy, kind=["x", "y"])) == ["1", "2"]
+
+
+def test_a_name_is_preferred_to_an_id_and_a_missing_one_is_a_number():
+    xy = [(0, 0), (1, 1), (2, 2)]
+    assert deposit_names(deposits(xy, ID=[17, 18, 19], Name=["Eskay", "Snip", "Kemess"])) == [
+        "Eskay",
+        "Snip",
+        "Kemess",
+    ]
+    assert deposit_names(deposits(xy, name=["A", None, "B"])) == ["A", "2", "B"]
+    assert deposit_names(deposits(xy, name=["A", "A", " "])) == ["A 1", "A 2", "3"]

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from orecast.metrics import RankCurve, Score, bootstrap_mean, paired_difference, percentiles
-from orecast.metrics.results import LayerNull
+from orecast.metrics.results import Interval, LayerNull
 from orecast.run import write_json
 from orecast.sampling import Sampling
 from orecast.validation import Calibration, FoldPrediction, OutOfFold
 from orecast.workflow.places import Places
-from orecast.workflow.scoring import held_out_row, paper_row, ranked, verdict
+from orecast.workflow.scoring import beside_chance, held_out_row, paper_row, ranked, verdict
 
 SHAPE = (4, 10)
 AT = np.array([[0, 0], [3, 1], [0, 9], [3, 8]])
@@ -351,3 +351,8 @@ def test_an_insignificant_difference_and_few_deposits_are_reported():
     found = verdict(rows(LOW[:9], random_forest=LOW[:9] + 0.3), None)
     assert "9 separate places are too few" in found.sentence
     assert "not significant" in found.sentence
+
+
+def test_an_unknown_interval_is_not_beside_chance():
+    assert beside_chance(Interval(0.6)) == ""
+    assert beside_chance(Interval(0.6, 0.4, 0.8)) == ", not distinguishable from chance (50)"

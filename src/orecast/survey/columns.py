@@ -107,7 +107,9 @@ class Column:
             return "empty"
         if not self.detected.any():
             return "never detected"
-        if np.ptp(self.values[~np.isnan(self.values)]) == 0:
+        known = self.values[~np.isnan(self.values)]
+        lowest = known[known > 0].min(initial=np.inf)  # zeros are read as below it
+        if np.ptp(np.where(known == 0, lowest, known)) == 0:
             return "constant"
         return None
 

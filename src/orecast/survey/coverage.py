@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 from orecast.arrays import Bools, Floats
 from orecast.survey.data import Element, Findings
 
-LEAST_SHARE = 0.5
 _PLACES = 2000  # that are compared
+LEAST_SHARE = 0.5
 """Share of the area in which an element needs values for ``orecast init`` to keep it."""
 
 _CELLS = 2500  # places at which the coverage is looked up

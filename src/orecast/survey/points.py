@@ -189,9 +189,6 @@ def read_points(
             )
         points = _from_vectors(section, path_setting, findings)
         if isinstance(section, Samples):
-            if section.where:
-                kept = matching(points.table, section.where, f"{path_setting}.where")
-                points = points.take(kept.to_numpy(dtype=bool))
             require_surface(points.table, section)
             report_mixed(points.table, section, findings)
         return points
@@ -200,9 +197,10 @@ def read_points(
         findings.info("table-layout", str(path), remark)
     if isinstance(section, Samples):
         table, section = with_positions(table, section, findings)
-        if section.where:
-            rows = matching(table, section.where, f"{path_setting}.where").to_numpy(dtype=bool)
-            table = replace(table, frame=table.frame[rows])
+    if where := getattr(section, "where", None):
+        rows = matching(table, where, f"{path_setting}.where").to_numpy(dtype=bool)
+        table = replace(table, frame=table.frame[rows])
+    if isinstance(section, Samples):
         table = widened(table, section, findings)
         require_surface(table, section)
         report_mixed(table, section, findings)
@@ -407,6 +405,9 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
             where=str(path),
             remedy=f"remove {setting}.x and {setting}.y",
         )
+    if where := getattr(section, "where", None):
+        table = InputTable(path, frame, row_word="feature")
+        frame = frame[matching(table, where, f"{setting}.where").to_numpy(dtype=bool)]
     frame = of_shape(frame, "point", str(path), findings, noun=setting)
     own = frame.crs
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")

@@ -194,6 +194,10 @@ def of_shape(
         )
     other = ~frame.geom_type.isin(_TYPES[shape]).to_numpy()
     counts = frame.geom_type[other].value_counts()
+    if not len(frame):
+        raise InputError(
+            "no feature has a geometry", where=place, remedy="give a file whose features have one"
+        )
     if other.all():
         remedy = f"give a file or a layer with {shape}s"
         if shape == "point":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 FEWEST_DEPOSITS = 3
+_NAMES = ("name", "deposit_name", "deposit", "site", "mine", "id")  # the best first
 NONE_MAPPED = "none of these deposits lies where the map has a value"
 
 
@@ -144,10 +146,13 @@ def report_gaps(evidence: Evidence, window: int, findings: Findings) -> None:
 
 def deposit_names(deposits: gpd.GeoDataFrame) -> list[str]:
     """Name of each deposit. A number is added to repeated names, or replaces missing ones."""
-    for column in deposits.columns:
-        if str(column).strip().lower() in {"name", "deposit", "deposit_name", "site", "id"}:
-            names = [str(v) for v in deposits[column]]
-            if len(set(names)) == len(names):
-                return names
-            return [f"{name} {i + 1}" for i, name in enumerate(names)]
-    return [str(i + 1) for i in range(len(deposits))]
+    columns = {str(column).strip().lower(): column for column in deposits.columns}
+    column = next((columns[name] for name in _NAMES if name in columns), None)
+    if column is None:
+        return [str(i + 1) for i in range(len(deposits))]
+    texts = [str(v).strip() if v == v and v is not None else "" for v in deposits[column]]
+    counts = Counter(texts)
+    return [
+        str(i + 1) if not text else f"{text} {i + 1}" if counts[text] > 1 else text
+        for i, text in enumerate(texts)
+    ]

@@ -323,7 +323,9 @@ def _own(row: Score) -> str:
 
 
 def beside_chance(percentile: Interval) -> str:
-    """Words on a mean percentile that is not above chance; empty for one that is."""
+    """Words on a mean percentile that is not above chance; empty for one that is, or unknown."""
+    if not percentile.has_ends:
+        return ""
     if percentile.high < 0.5:
         return ", worse than chance (50)"
     return "" if percentile.low > 0.5 else ", not distinguishable from chance (50)"

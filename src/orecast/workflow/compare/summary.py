@@ -136,7 +136,9 @@ def _promises(scores: list[Row]) -> list[str]:
     leaky = [
         (r["auc"] - fair[r["name"]], r)
         for r in scores
-        if is_leaky(r["protocol"]) and "auc" in r and r["name"] in fair
+        if is_leaky(r["protocol"])
+        and r["name"] in fair
+        and np.isfinite(r.get("auc", np.nan) - fair[r["name"]])
     ]
     if not leaky:
         return []
