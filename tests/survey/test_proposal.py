@@ -401,3 +401,28 @@ def test_rasters_that_cannot_serve_are_left_out(district, other, values, why):
     assert any("left out 1 rasters" in note and why in note for note in notes)
     survey = read_survey(parse(table, where="run.toml", folder=district.folder))
     assert sorted(survey.symbols) == ["Au", "Cu", "SiO2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "commodity"),
+    [
+        ("gold_deposits.csv", None, "Au"),
+        ("deposits.csv", ["Gold", "Au, Ag", "gold", "Copper"], "Au"),
+        ("deposits.csv", ["Gold", "Copper", "Zinc", "Lead"], None),
+        ("uranium_deposits.csv", None, None),  # not analysed
+    ],
+)
+def test_the_commodity_is_taken_from_the_name_or_the_column(name, kinds, commodity, tmp_path):
+    rng = np.random.default_rng(0)
+    place = {"X": rng.uniform(4e5, 4.2e5, 40), "Y": rng.uniform(7e6, 7.02e6, 40)}
+    elements = {e: rng.lognormal(1, 1, 40) for e in ("Au_ppb", "Cu_ppm", "Zn_ppm")}
+    pd.DataFrame(place | elements).to_csv(tmp_path / "samples.csv", index=False)
+    deposits = pd.DataFrame({key: values[:8] for key, values in place.items()})
+    if kinds is not None:
+        deposits["Commodity"] = np.resize(kinds, 8)
+    deposits.to_csv(tmp_path / name, index=False)
+
+    table, notes = propose([tmp_path], tmp_path)
+
+    assert table.get("commodity") == commodity
+    assert any(f"commodity {commodity}, from" in note for note in notes) == bool(commodity)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from orecast.survey.deposits import unanalysed
 from orecast.survey.elements import (
     OXIDE_OF,
     Header,
+    commodities_named,
     default_unit,
     fitting_unit,
     is_possible,
@@ -99,6 +101,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     # What only a person can decide, by the file.
     to_decide: list[tuple[Path, str]] = field(default_factory=list)
+    commodity: str = ""  # of most deposits, by their column
     candidates: list[Candidate] = field(default_factory=list)
     points: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # may be deposits
     layers: list[tuple[InputTable, dict[str, Any]]] = field(default_factory=list)  # of points
@@ -122,6 +125,7 @@ class Draft:
             one["path"]: name if isinstance(found, dict) else f"[{name}]"
             for name, found in self.table.items()
             for one in (found if isinstance(found, list) else [found])
+            if isinstance(one, dict)
         }
         questions = []
         for path, text in self.to_decide:
@@ -692,11 +696,24 @@ def _place_points(draft: Draft) -> None:
         why = f"{len(table.frame)} points"
         if not barren:
             why += _choice(table)
+            if "deposits" not in draft.table:
+                draft.commodity = _commodity(table)
         draft.take("barren" if barren else "deposits", table.path, place, why)
 
 
 def _label(table: InputTable, place: dict[str, Any]) -> str:
     return f"{table.path.stem} {place.get('layer', '')}"
+
+
+def _commodity(table: InputTable) -> str:
+    """The element that the column of kinds names first for most deposits; "" for none."""
+    column, _ = _best_column(table.frame, _COMMODITY, "ifc", _MOST_KINDS)
+    if column is None:
+        return ""
+    named = [commodities_named(str(value))[:1] for value in table.frame[column].dropna()]
+    counts = Counter(metal for found in named for metal in found)
+    metal, n = next(iter(counts.most_common(1)), ("", 0))
+    return metal if 2 * n > len(table.frame) else ""
 
 
 def _choice(table: InputTable) -> str:
@@ -751,6 +768,13 @@ def _complete(files: list[Path], draft: Draft) -> None:
                 f"{path.name}: by its name the deposits are of {' and '.join(missing)}, which the "
                 "survey did not analyse: the map is made from the other elements"
             )
+        named = commodities_named(path.stem)
+        where = "the file name"
+        if len(named) != 1 and draft.commodity:
+            named, where = [draft.commodity], "their column"
+        if len(named) == 1 and named[0] in symbols:
+            draft.table["commodity"] = named[0]
+            draft.notes.append(f"{path.name}: commodity {named[0]}, from {where}")
     if "deposits" not in draft.table:
         draft.notes.append(
             "no file has deposits: the run will map anomalies with a model that needs no deposits; "
