@@ -117,7 +117,7 @@ def test_targets_are_ranked_and_give_reasons(finished):
         assert of_ground["rank"].tolist() == list(range(1, len(of_ground) + 1))
     assert len(targets) >= 2
     assert set(targets["class"]) <= set("ABC")
-    assert targets["reasons"].str.contains(r"(?:high|low) \(\+").any()
+    assert targets["reasons"].str.contains(r"(?:high|low|present|absent) \(\+").any()
     assert len(gpd.read_file(folder / "targets.gpkg", layer="deposits"))
 
 
@@ -535,7 +535,7 @@ def test_scores_of_detectors_are_layers_and_may_be_reasons(configured):
     recipe = json.loads((summary.folder / "model" / "recipe.json").read_text(encoding="utf-8"))
     assert recipe["layers"][-1] == "mahalanobis score"
     named = {part.split(" (")[0] for t in summary.targets for part in t["reasons"].split(", ")}
-    layers = {name.removesuffix(" high").removesuffix(" low") for name in named}
+    layers = {re.sub(" (?:high|low|present|absent)$", "", name) for name in named}
     assert layers <= set(recipe["layers"])
 
 

@@ -205,7 +205,8 @@ def explain(fitted: Fitted, evidence: Evidence, areas: list[Ints], seed: int) ->
     """The layers that raise each area's score most: their contribution, and high or low.
 
     A contribution is how much the score falls if the layer is replaced by its mean. A layer is
-    high where its mean in the area is above the median of the map.
+    high where its mean in the area is above the median of the map; a rock unit is present where it
+    covers half of the area.
     """
     drops = occlusion(fitted, areas, seed=seed)
     texts = []
@@ -220,7 +221,10 @@ def explain(fitted: Fitted, evidence: Evidence, areas: list[Ints], seed: int) ->
             side = ""
             if name in medians:
                 mean = float(np.nanmean(evidence.layer(name)[tuple(cells.T)]))
-                side = " high" if mean > medians[name] else " low"
+                if evidence.kind(name) == "lithology":  # a code of rock units is neither
+                    side = "" if "=" not in name else " present" if mean >= 0.5 else " absent"
+                else:
+                    side = " high" if mean > medians[name] else " low"
             drop = drops.values[k, drops.layers.index(name)]
             parts.append(f"{name}{side} (+{drop:.2f})")
         texts.append(", ".join(parts))
