@@ -63,7 +63,7 @@ def test_clusters_too_near_for_the_window_get_a_smaller_one(tmp_path):
     made = survey_of(tmp_path, clustered(8))
     found = built(made)
     assert found.config.sampling.window < 9
-    assert found.config.sampling.distance == 9 * CELL  # negatives stay as far from deposits
+    assert found.config.sampling.distance is None  # negatives follow the window
     (warned,) = made.survey.findings.of("shorter-buffer")
     assert f"sampling.window from 9 to {found.config.sampling.window}" in warned.what
     assert warned.data == {"longest": 9 * CELL + 2 * RADIUS, "buffer": found.buffer}

@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from orecast.config import read
+from orecast.errors import SamplingError
 from orecast.metrics.results import Metrics
 from orecast.workflow import run_survey
 from orecast.workflow.run import target_test
@@ -137,3 +138,16 @@ def test_a_random_map_hits_at_randoms_rate(run_of_auto):
     expected = target_test._random(job, ground, spacing, [0, 0])[10] / 10
     assert drawn > 300
     assert hits / drawn == pytest.approx(expected, abs=4 * np.sqrt(expected / drawn))
+
+
+def test_where_a_fold_cannot_be_fitted_the_run_goes_on_and_says_so(district, tmp_path, monkeypatch):
+    def refused(*_):
+        raise SamplingError("no cell is left for negatives")
+
+    monkeypatch.setattr(target_test, "compute", refused)
+    settings = [f"output='{(tmp_path / 'run').as_posix()}'", *SMALL]
+    model = "model={name='logistic-regression'}"
+    summary = run_survey(read(district, [*settings, model]))
+    assert summary.metrics["left_out"] == {"targets": "no cell is left for negatives"}
+    assert "target_test" not in summary.metrics
+    assert summary.targets

@@ -53,14 +53,10 @@ class Separable:
         return cls(config, evidence, places, findings, built)
 
     def with_window(self, survey: Survey, window: int) -> Separable:
-        """The same evidence with a smaller window; negatives stay as far from deposits.
-
-        A configured shift stays within the window.
-        """
+        """The same evidence with a smaller window; a configured shift stays within it."""
         sampling = self.config.sampling
-        distance = sampling.distance or sampling.window * min(self.evidence.grid.cell_size)
         shift = min(sampling.growth[0], most_shift(window))
-        changes = {"window": window, "shift": shift, "distance": distance}
+        changes = {"window": window, "shift": shift}
         changed = self.config.model_copy(update={"sampling": sampling.model_copy(update=changes)})
         return self._placed(survey, changed, self.evidence, self.built)
 

@@ -149,7 +149,7 @@ def _evidence_of(run: Run) -> Evidence:
 def _begun_with(run: Run, config: Config) -> Config:
     """The configuration with the window and the radius that an interrupted run has chosen."""
     begun = read(run.folder / "run.toml")
-    kept = {key: getattr(begun.sampling, key) for key in ("window", "shift", "distance")}
+    kept = {key: getattr(begun.sampling, key) for key in ("window", "shift")}
     sampling = config.sampling.model_copy(update=kept)
     evidence = config.evidence.model_copy(update={"radius": begun.evidence.radius})
     return config.model_copy(update={"sampling": sampling, "evidence": evidence})

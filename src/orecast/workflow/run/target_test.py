@@ -37,6 +37,7 @@ from orecast.workflow.choosing import AUTO, WITH_DEPOSITS, usual
 from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import candidates
 from orecast.workflow.run.job import Job
+from orecast.workflow.run.validating import reason_of
 from orecast.workflow.targets import Drawing
 from orecast.workflow.workers import work_off
 
@@ -52,12 +53,16 @@ def score_targets(job: Job) -> None:
     """Draw the targets of each map in repeated spatial folds, and score them.
 
     Of N targets, a fold draws its share by its eligible ground: the region less the surroundings
-    of the deposits that it does not hide, and less cells unlike the training places.
+    of the deposits that it does not hide, and less cells unlike the training places. Where a fold
+    cannot be fitted, targets have no scores; the reason is among what was left out.
     """
     repetitions = repetitions_of(job)
     with job.run.stage("targets") as folder:
         if repetitions:
-            job.metrics.target_test = _tested(job, repetitions)
+            try:
+                job.metrics.target_test = _tested(job, repetitions)
+            except METHOD_ERRORS as error:  # a turned fold may leave too little to train on
+                job.metrics.left_out["targets"] = reason_of(error)
         job.write(folder, {})
 
 
