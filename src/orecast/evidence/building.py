@@ -27,7 +27,7 @@ from orecast.evidence.lithology import with_geology
 from orecast.evidence.proximity import with_faults
 from orecast.evidence.spacing import propose_cell_size, round_down, round_up
 from orecast.grid import Bounds, Grid
-from orecast.survey.data import Findings
+from orecast.survey.data import Findings, listed
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -314,8 +314,8 @@ def _report_gaps(evidence: Evidence, inside: Bools, findings: Findings) -> None:
             findings.warning(
                 "layer-covers-little",
                 f"layer {', '.join(names)}",
-                f"missing in {100 * alone / (valid + alone):.0f} % of the area that all other "
-                "layers cover",
+                f"{listed(list(names), 5)}: missing in {100 * alone / (valid + alone):.0f} % of "
+                "the area that all other layers cover",
                 "use a layer that covers the area"
                 + (f"; or {layers_without(evidence.names, names)}" if len(gaps) > 1 else ""),
                 cells=alone,
