@@ -99,11 +99,12 @@ def test_folds_of_a_repetition_are_turned(run_of_auto):
 
 def test_no_target_is_drawn_near_a_deposit_that_the_fold_knows(run_of_auto):
     job = read_job(run_of_auto, "test")
-    fold = target_test._folds(job, 0, 2)[0]
+    folds = target_test._folds(job, 0, 2)
+    fold = folds[0]
     drawing = target_test.Drawing.of(job.survey, job.evidence, job.config)
     ore = job.places.sampling.take(fold.train)
     fitted = target_test._fitted(job, fold, job.evidence, ore)
-    ground = target_test._ground(job, fold, drawing, fitted["auto"])
+    ground = target_test._ground(job, folds, 0, drawing, fitted["auto"])
     known = job.places.xy[~np.isin(job.places.row, fold.test)]
     xy = job.evidence.grid.xy(ground.region[ground.eligible])
     nearest = np.hypot(*(xy[:, None] - known[None]).transpose(2, 0, 1)).min(axis=1)
@@ -115,11 +116,12 @@ def test_no_target_is_drawn_near_a_deposit_that_the_fold_knows(run_of_auto):
 def test_a_random_map_hits_at_randoms_rate(run_of_auto):
     """Over many random maps the targets hit as often as targets at random places do."""
     job = read_job(run_of_auto, "test")
-    fold = target_test._folds(job, 0, 2)[0]
+    folds = target_test._folds(job, 0, 2)
+    fold = folds[0]
     drawing = target_test.Drawing.of(job.survey, job.evidence, job.config)
     ore = job.places.sampling.take(fold.train)
     fitted = target_test._fitted(job, fold, job.evidence, ore)
-    ground = target_test._ground(job, fold, drawing, fitted["auto"])
+    ground = target_test._ground(job, folds, 0, drawing, fitted["auto"])
     spacing = drawing.rule.spacing
     grid, may = job.evidence.grid, np.zeros(job.evidence.grid.shape, dtype=bool)
     may[tuple(ground.region[ground.eligible].T)] = True

@@ -143,6 +143,11 @@ _FIRST = 10
 def sentence(scores: Sequence[TargetScore], random: Mapping[int, float], hit_m: float) -> str:
     """The sentence on the model's targets; ``scores`` has the model's first."""
     own = next(score for score in scores if score.n == _FIRST)
+    if not own.drawn:
+        return (
+            "Targets could not be tested: with deposits hidden, no ground is left on which to draw "
+            "any."
+        )
     drawn = _WORDS[_FIRST] if round(own.drawn) == _FIRST else f"{own.drawn:.3g}"
     return (
         f"{drawn} targets were drawn with these deposits hidden: {own.hits.value:.2g} lay within "

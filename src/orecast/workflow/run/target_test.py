@@ -187,12 +187,13 @@ class _Ground:
 
 def compute(job: Job, repetition: int, number: int, repetitions: int) -> dict[str, Any]:
     """Draw the targets of each map in one fold."""
-    fold = _folds(job, repetition, repetitions)[number]
+    folds = _folds(job, repetition, repetitions)
+    fold = folds[number]
     here, sampling = job.refit(fold.hidden), job.places.sampling
     ore = sampling.take(fold.train)
     fitted = _fitted(job, fold, here, ore)
     drawing = Drawing.of(job.survey, here, job.config)
-    ground = _ground(job, fold, drawing, fitted[job.config.model.name])
+    ground = _ground(job, folds, number, drawing, fitted[job.config.model.name])
     most = max(NUMBERS)
     maps: dict[str, Any] = {}
     for name, one in fitted.items():
@@ -241,15 +242,22 @@ def _fitted(job: Job, fold: Fold, here: Any, ore: Sampling) -> dict[str, Fitted]
     return found
 
 
-def _ground(job: Job, fold: Fold, drawing: Drawing, fitted: Fitted) -> _Ground:
-    """The fold's region, its eligible cells, and the deposits that it hides."""
-    grid, places = job.evidence.grid, job.places
+def _ground(job: Job, folds: list[Fold], number: int, drawing: Drawing, fitted: Fitted) -> _Ground:
+    """The region of a fold, its eligible cells, and the deposits that it hides.
+
+    A training place is compared with those of the other folds' regions, as for the final map.
+    """
+    grid, places, fold = job.evidence.grid, job.places, folds[number]
+    owner = np.full(grid.shape, -1)
+    for k, other in enumerate(folds):
+        owner[other.region] = k
     region = np.argwhere(fold.region & job.evidence.valid)
     hidden = np.isin(places.row, fold.test)
     known, xy = places.xy[~hidden], grid.xy(region)
     eligible = drawing.allowed[tuple(region.T)] & (_metres(xy, known) > drawing.near)
     try:
-        space = TrainingSpace.of(fitted.windows.centre(), folds=fitted.rows.origin)
+        own = owner[tuple(fitted.rows.at.T)]
+        space = TrainingSpace.of(fitted.windows.centre(), folds=own)
         at = fitted.windows.moved(region)
         index = space.dissimilarity(replace(at, hidden=None).centre())
         eligible &= ~(index > space.threshold)
