@@ -20,6 +20,7 @@ import platform
 import shutil
 import sqlite3
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -684,6 +685,7 @@ BROKEN_ARRAYS = (
     MemoryError,
     NotImplementedError,
     OverflowError,
+    tokenize.TokenError,  # of a damaged header, in Python 3.11
     zipfile.BadZipFile,
     zlib.error,
 )
