@@ -24,11 +24,11 @@ from orecast.evidence import Evidence
 from orecast.mapping import predict_map, read_raster
 from orecast.metrics import bootstrap_mean, percentiles
 from orecast.simulation import simulate, write_district
-from orecast.targets import Deposits, Peaks, new_ground
+from orecast.targets import KnownDeposits, Peaks, nearest_metres, new_ground
 from orecast.workflow import run_survey
 from orecast.workflow.recipes import candidates
 from orecast.workflow.run.target_test import read_job
-from orecast.workflow.targets import Drawing
+from orecast.workflow.targets import TargetDrawing
 
 N = 10
 DRAWS = 1000
@@ -67,15 +67,15 @@ def one(preset: str, seed: int, folder: Path) -> tuple[dict[str, float], dict[st
     job = read_job(folder / "run", "benchmark")
     evidence: Evidence = job.evidence
     hidden = job.survey.held_back.get_coordinates().to_numpy()
-    drawing = Drawing.of(job.survey, evidence, job.config)
-    deposits = Deposits.of(job.survey.deposits, evidence.grid)
+    drawing = TargetDrawing.of(job.survey, evidence, job.config)
+    deposits = KnownDeposits.of(job.survey.deposits, evidence.grid)
     new = new_ground(evidence.grid, drawing.allowed, deposits, drawing.near)
 
     def hits(score: np.ndarray) -> float:
         peaks = Peaks(score, evidence.grid, drawing.rule)
         drawn = peaks.drawn(new[tuple(peaks.at.T)], N)
         xy = evidence.grid.xy(np.array([peak.at for peak in drawn]).reshape(-1, 2))
-        return float((distance(xy, hidden) <= drawing.rule.spacing).sum())
+        return float((nearest_metres(xy, hidden) <= drawing.rule.spacing).sum())
 
     maps = {"auto": read_raster(folder / "run" / "prospectivity.tif").values}
     baselines, _ = job.baselines(every=True)
@@ -90,16 +90,9 @@ def one(preset: str, seed: int, folder: Path) -> tuple[dict[str, float], dict[st
     found["auto, mean of both"] = hits((ranked(maps["auto"]) + held_out) / 2)
     rng = np.random.default_rng(seed)
     xy = evidence.grid.xy(np.argwhere(new))
-    drawn = distance(xy[rng.integers(len(xy), size=N * DRAWS)], hidden)
+    drawn = nearest_metres(xy[rng.integers(len(xy), size=N * DRAWS)], hidden)
     found["random"] = float((drawn <= drawing.rule.spacing).sum() / DRAWS)
     return found, percentile, chosen
-
-
-def distance(xy: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Metres to the nearest of places; infinite without positions."""
-    if not len(xy):
-        return np.empty(0)
-    return np.hypot(*(xy[:, None] - places[None]).transpose(2, 0, 1)).min(axis=1)
 
 
 def main() -> None:

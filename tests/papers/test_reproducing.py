@@ -74,7 +74,9 @@ def test_a_small_experiment_is_run_whole(run, tmp_path):
     assert [epoch["epoch"] for epoch in held_out["history"]] == [1]
     assert 0 <= held_out["history"][0]["accuracy"] <= 1
     assert [result["run"] for result in done.content["weights"]] == ["DualBranchNet", "SSGSNet"]
-    assert "Weights, as run" in (tmp_path / "out" / "reproduction.md").read_text("utf-8")
+    assert "Network weights, used / in the published network" in (
+        tmp_path / "out" / "reproduction.md"
+    ).read_text("utf-8")
     for name in ("reproduction.md", "reproduction.json", "figures/roc.png", "shapley.npz"):
         assert (tmp_path / "out" / name).is_file()
     assert np.load(tmp_path / "out" / "maps" / "ssgsnet.npz")["score"].size > 1

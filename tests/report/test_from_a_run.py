@@ -13,7 +13,7 @@ from orecast.grid import Grid
 from orecast.mapping import classify, write_raster
 from orecast.report import maps, tables, write_report
 from orecast.report.reading import open_run
-from orecast.targets import Deposits, Rule, delineate, write_targets
+from orecast.targets import KnownDeposits, Rule, delineate, write_targets
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def folder(fabricate):
         grid,
         Rule(spacing=500, smallest=3, largest=40, fall=0.25, prominence=0.05),
         thresholds=classes.thresholds,
-        deposits=Deposits.of(deposits, grid),
+        deposits=KnownDeposits.of(deposits, grid),
         near=1500,
         most=50,
     )

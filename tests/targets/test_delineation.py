@@ -9,7 +9,7 @@ from pyproj import CRS, Transformer
 
 from orecast.errors import AlignmentError, ConfigError
 from orecast.grid import Grid
-from orecast.targets import COLUMNS, Deposits, Rule, delineate, new_ground, over_cells
+from orecast.targets import COLUMNS, KnownDeposits, Rule, delineate, new_ground, over_cells
 
 UTM = CRS("EPSG:32645")
 RULE = Rule(spacing=500, smallest=1, largest=9, fall=0.2, prominence=0.05)
@@ -35,7 +35,7 @@ def map_of(*peaks):
 def points(*columns, names=None):
     """Deposits at the middles of cells of row 3."""
     xy = grid_of().xy(np.array([(3, column) for column in columns]).reshape(-1, 2))
-    return Deposits(xy, names or [f"mine {c}" for c in columns])
+    return KnownDeposits(xy, names or [f"mine {c}" for c in columns])
 
 
 NOWHERE = points()
@@ -131,13 +131,13 @@ def test_new_ground():
 
 def test_deposits_of_a_table():
     frame = gpd.GeoDataFrame(geometry=shapely.points([(432000, 4699500)]), crs=UTM)
-    here, there = (Deposits.of(f, grid_of(), ["a"]) for f in (frame, frame.to_crs(4326)))
+    here, there = (KnownDeposits.of(f, grid_of(), ["a"]) for f in (frame, frame.to_crs(4326)))
     np.testing.assert_allclose(here.xy, there.xy, atol=1e-3)
     assert here.nearest(np.array([[432300.0, 4699900.0]]))[1] == ["a"]
     assert here.nearest(np.array([[432300.0, 4699900.0]]))[0].tolist() == [500.0]
-    assert not len(Deposits.of(frame[:0], grid_of()).xy)
+    assert not len(KnownDeposits.of(frame[:0], grid_of()).xy)
     with pytest.raises(AlignmentError, match="deposits: the table has no CRS"):
-        Deposits.of(gpd.GeoDataFrame(geometry=shapely.points([(0, 0)])), grid_of())
+        KnownDeposits.of(gpd.GeoDataFrame(geometry=shapely.points([(0, 0)])), grid_of())
 
 
 def test_reasons_and_further_columns_are_of_each_targets_cells():

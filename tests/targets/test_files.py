@@ -13,7 +13,7 @@ from pyproj import CRS
 
 from orecast.errors import RunError
 from orecast.grid import Grid
-from orecast.targets import COLUMNS, Deposits, Rule, delineate, over_cells, write_targets
+from orecast.targets import COLUMNS, KnownDeposits, Rule, delineate, over_cells, write_targets
 
 UTM = CRS("EPSG:32645")
 
@@ -30,7 +30,7 @@ def some_targets(classes=(1, 0, 2, 0, 3), deposits=True, **more):
         grid,
         Rule(spacing=10, smallest=1, largest=9, fall=0.2, prominence=0),
         thresholds=(0.9, 0.7, 0.5),
-        deposits=Deposits.of(some_deposits() if deposits else None, grid, ["Мыс", "北山"]),
+        deposits=KnownDeposits.of(some_deposits() if deposits else None, grid, ["Мыс", "北山"]),
         near=10.0,
         most=50,
         reasons=lambda areas: ["Au high (+0.12)", "", ""][: len(areas)],

@@ -261,7 +261,7 @@ LEARNING = ("seed", "screening", "sampling", "validation", "uncertainty", "model
 def test_training_settings_are_the_runs_whatever_a_shared_file_holds(
     predicted, trained, other, tmp_path
 ):
-    """A shared file names another model, which is told; and nothing of it is recorded."""
+    """A shared file names another model: a warning says so, and `run.toml` has the run's own."""
     given = [
         "model={name='resnet18', options={width=16}}",
         "sampling.window=5",

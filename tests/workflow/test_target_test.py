@@ -1,5 +1,8 @@
 """Targets are drawn with deposits hidden, and scored; the choice of ``auto`` is part of it."""
 
+import shutil
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -7,9 +10,11 @@ from scipy import ndimage
 from orecast.config import read
 from orecast.errors import SamplingError
 from orecast.metrics.results import Metrics
+from orecast.run import read_sealed
 from orecast.workflow import run_survey
 from orecast.workflow.run import target_test
 from orecast.workflow.run.target_test import compute, read_job
+from orecast.workflow.workers import work_off
 
 SMALL = (
     "evidence.cell_size=1000",
@@ -83,10 +88,15 @@ def test_the_samples_behind_the_targets_are_written(run_of_auto):
         assert row.element in target.reasons
 
 
-def test_a_worker_computes_the_same_as_this_process(run_of_auto):
+def test_a_worker_computes_the_same_as_this_process(run_of_auto, tmp_path):
     """A fold is the same in any process: nothing but its numbers goes in."""
-    job = read_job(run_of_auto, "test")
-    assert compute(job, 1, 2, 2) == compute(job, 1, 2, 2)
+    folder = tmp_path / "run"
+    shutil.copytree(run_of_auto, folder)
+    job = read_job(folder, "test")
+    scratch = job.run.scratch("targets")
+    task = partial(target_test.compute_one, folder, "test", 1, 2, 2)
+    work_off([task], scratch, jobs=1, what="", progress=lambda *_: None)
+    assert read_sealed(scratch / "1-2.json") == compute(job, 1, 2, 2)
 
 
 def test_folds_of_a_repetition_are_turned(run_of_auto):
@@ -97,14 +107,21 @@ def test_folds_of_a_repetition_are_turned(run_of_auto):
     assert tested[0] != tested[1]
 
 
-def test_no_target_is_drawn_near_a_deposit_that_the_fold_knows(run_of_auto):
+@pytest.fixture(scope="module")
+def first_fold(run_of_auto):
+    """The job, its first fold, how targets are drawn, and the ground on which they are."""
     job = read_job(run_of_auto, "test")
     folds = target_test._folds(job, 0, 2)
     fold = folds[0]
-    drawing = target_test.Drawing.of(job.survey, job.evidence, job.config)
+    drawing = target_test.TargetDrawing.of(job.survey, job.evidence, job.config)
     ore = job.places.sampling.take(fold.train)
     fitted = target_test._fitted(job, fold, job.evidence, ore)
     ground = target_test._ground(job, folds, 0, drawing, fitted["auto"])
+    return job, fold, drawing, ground
+
+
+def test_no_target_is_drawn_near_a_deposit_that_the_fold_knows(first_fold):
+    job, fold, drawing, ground = first_fold
     known = job.places.xy[~np.isin(job.places.row, fold.test)]
     xy = job.evidence.grid.xy(ground.region[ground.eligible])
     nearest = np.hypot(*(xy[:, None] - known[None]).transpose(2, 0, 1)).min(axis=1)
@@ -113,15 +130,9 @@ def test_no_target_is_drawn_near_a_deposit_that_the_fold_knows(run_of_auto):
 
 
 @pytest.mark.slow
-def test_a_random_map_hits_at_randoms_rate(run_of_auto):
+def test_a_random_map_hits_at_randoms_rate(first_fold):
     """Over many random maps the targets hit as often as targets at random places do."""
-    job = read_job(run_of_auto, "test")
-    folds = target_test._folds(job, 0, 2)
-    fold = folds[0]
-    drawing = target_test.Drawing.of(job.survey, job.evidence, job.config)
-    ore = job.places.sampling.take(fold.train)
-    fitted = target_test._fitted(job, fold, job.evidence, ore)
-    ground = target_test._ground(job, folds, 0, drawing, fitted["auto"])
+    job, _, drawing, ground = first_fold
     spacing = drawing.rule.spacing
     grid, may = job.evidence.grid, np.zeros(job.evidence.grid.shape, dtype=bool)
     may[tuple(ground.region[ground.eligible].T)] = True

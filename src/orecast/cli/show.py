@@ -93,7 +93,9 @@ def show_summary(summary: Summary) -> None:
     if counted := metrics.get("deposits"):
         say(f"{counted['with_evidence']} of {counted['given']} deposits have evidence.")
     if chosen := metrics.get("chosen"):
-        say(f"auto chose {chosen['final']} for the map; in the folds {_counted(chosen['folds'])}.")
+        counts = Counter(chosen["folds"]).most_common()
+        folds = ", ".join(f"{name} in {n}" for name, n in counts)
+        say(f"auto chose {chosen['final']} for the map; of {len(chosen['folds'])} folds, {folds}.")
     _show_warnings(summary.warnings, metrics)
     _show_scores(metrics)
     _show_other_protocols(metrics["scores"])
@@ -114,11 +116,6 @@ def show_summary(summary: Summary) -> None:
         _show_files(summary.folder, f"by {model}", f"of the map by {model}")
     else:
         _show_files(summary.folder, f"by {model}" + ", recommended" * ("anomalies" not in metrics))
-
-
-def _counted(names: list[str]) -> str:
-    """Names with how often each stands in the list, the most frequent first."""
-    return ", ".join(f"{name} {n} times" for name, n in Counter(names).most_common())
 
 
 def show_prediction(prediction: Prediction) -> None:

@@ -362,7 +362,7 @@ class SamplingOptions(Section):
     """Training samples."""
 
     window: Annotated[int, Field(ge=1)] = WINDOW
-    """Side of a window, in cells. If folds need a smaller one than 9, "auto" takes it."""
+    """Side of a window, in cells; if folds need it, less than 9 for models of single cells."""
     shift: Annotated[int, Field(ge=0)] | None = None
     """Copy deposits' windows, shifted by up to so many cells; when left out 1, "auto": 0."""
     negatives: Literal["random", "distance", "kmeans"] = "distance"

@@ -33,10 +33,9 @@ from orecast.survey import Survey, read_survey
 from orecast.training import build_model
 from orecast.validation import Fitted, Recipe
 from orecast.workflow.audit.windows import read_labels, read_window_pair
-from orecast.workflow.compare.cells import job_of
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
-from orecast.workflow.run.job import Job
+from orecast.workflow.run.job import Job, job_of
 
 _NOWHERE = CRS.from_epsg(3857)  # rows of a table have no position, but a grid needs a CRS
 

@@ -722,10 +722,9 @@ def _choice(table: InputTable) -> str:
     if column is None:
         return ""
     counts = table.frame[column].value_counts()
-    key = column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else f'"{column}"'
     return (
         f"; column {column} has {listed([f'{v} ({n})' for v, n in counts.items()])}: "
-        f'set deposits.where = {{{key} = "{counts.index[0]}"}} to select one kind'
+        f"set deposits.where = {inline({column: str(counts.index[0])})} to select one kind"
     )
 
 
@@ -737,11 +736,10 @@ def _propose_unnamed(draft: Draft) -> None:
         path = draft.relative(table.path)
         if draft.table.get("deposits", {}).get("path") == path:
             del draft.table["deposits"]
-        rename = ", ".join(f'"{column}" = "{symbol}"' for column, symbol in near.items())
         draft.table["samples"] = {"path": path, **place}
         question = (
             "the elements of its columns are not certain. If these are right, set "
-            f"rename = {{{rename}}}"
+            f"rename = {inline(near)}"
         )
         draft.to_decide.append((table.path, question))
         return

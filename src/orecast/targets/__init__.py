@@ -3,7 +3,7 @@
 from orecast.targets.delineation import (
     COLUMNS,
     GROUNDS,
-    Deposits,
+    KnownDeposits,
     Measure,
     delineate,
     new_ground,
@@ -11,18 +11,19 @@ from orecast.targets.delineation import (
     over_cells,
 )
 from orecast.targets.files import write_targets, write_tiles
-from orecast.targets.peaks import APART, Peak, Peaks, Rule
+from orecast.targets.peaks import APART, Peak, Peaks, Rule, nearest_metres
 
 __all__ = [
     "APART",
     "COLUMNS",
     "GROUNDS",
-    "Deposits",
+    "KnownDeposits",
     "Measure",
     "Peak",
     "Peaks",
     "Rule",
     "delineate",
+    "nearest_metres",
     "new_ground",
     "number_tiles",
     "over_cells",

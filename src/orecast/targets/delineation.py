@@ -88,7 +88,7 @@ GROUNDS = ("new", "extension", "known")
 
 
 @dataclass(frozen=True)
-class Deposits:
+class KnownDeposits:
     """Positions of the known deposits ``(n, 2)`` in the grid's CRS, and their names ``(n,)``."""
 
     xy: Floats
@@ -119,7 +119,7 @@ class Deposits:
         return np.asarray(metres), [self.names[int(k)] for k in which]
 
 
-def new_ground(grid: Grid, known: Bools, deposits: Deposits, near: float) -> Bools:
+def new_ground(grid: Grid, known: Bools, deposits: KnownDeposits, near: float) -> Bools:
     """Cells of ``known`` farther than ``near`` metres from every deposit, ``(rows, columns)``."""
     new = known.copy()
     at = np.argwhere(known)
@@ -134,7 +134,7 @@ def delineate(
     rule: Rule,
     *,
     thresholds: Sequence[float],
-    deposits: Deposits,
+    deposits: KnownDeposits,
     near: float,
     most: int,
     cautions: Mapping[str, Bools] | None = None,
@@ -171,19 +171,8 @@ def delineate(
             where=f"column {double[0]!r}",
             remedy="choose another name",
         )
-    peaks = Peaks(score, grid, rule)
-    metres, _ = deposits.nearest(peaks.xy)
-    near_one = metres <= near
-    reached = score[tuple(peaks.at.T)] >= min(thresholds, default=-np.inf)
-    on_deposit = metres <= rule.spacing
-    at_deposits = grid.cell(deposits.xy) if len(deposits.xy) else np.empty((0, 2), dtype=np.int64)
-    found: dict[str, list[Peak]] = {"new": peaks.drawn(reached & ~near_one)}
-    beside = peaks.drawn(reached & near_one & ~on_deposit)
-    inside = [bool(peak.holds(at_deposits).any()) for peak in beside]
-    found["extension"] = [peak for peak, held in zip(beside, inside, strict=True) if not held]
-    known = [peak for peak, held in zip(beside, inside, strict=True) if held]
-    known += peaks.drawn(reached & on_deposit)
-    found["known"] = known
+    reached = score >= min(thresholds, default=-np.inf)
+    found = _by_ground(Peaks(score, grid, rule), reached, grid, deposits, near)
     marks = {text: mask for text, mask in (cautions or {}).items() if mask.any()}
     kept: list[tuple[str, int, Peak, str]] = []
     for ground in GROUNDS:
@@ -202,6 +191,24 @@ def delineate(
     for name, measure in (extra or {}).items():
         targets[name] = np.asarray(measure(areas), dtype=np.float64)
     return targets[[*targets.columns.drop("geometry"), "geometry"]]
+
+
+def _by_ground(
+    peaks: Peaks, reached: Bools, grid: Grid, deposits: KnownDeposits, near: float
+) -> dict[str, list[Peak]]:
+    """The targets of each ground, whose peaks lie on cells ``reached`` ``(rows, columns)``."""
+    metres, _ = deposits.nearest(peaks.xy)
+    high, close, on_deposit = (
+        reached[tuple(peaks.at.T)],
+        metres <= near,
+        metres <= peaks.rule.spacing,
+    )
+    cells = grid.cell(deposits.xy) if len(deposits.xy) else np.empty((0, 2), dtype=np.int64)
+    found: dict[str, list[Peak]] = {"new": peaks.drawn(high & ~close), "extension": [], "known": []}
+    for peak in peaks.drawn(high & close & ~on_deposit):
+        found["known" if peak.holds(cells).any() else "extension"].append(peak)
+    found["known"] += peaks.drawn(high & on_deposit)
+    return found
 
 
 def over_cells(values: NDArray[Any], how: Callable[[NDArray[Any]], Any] = np.mean) -> Measure:
@@ -224,7 +231,7 @@ def _table(
     score: NDArray[np.floating],
     grid: Grid,
     thresholds: Sequence[float],
-    deposits: Deposits,
+    deposits: KnownDeposits,
 ) -> gpd.GeoDataFrame:
     """Targets, given by ground, rank, peak and caution, with ``COLUMNS``."""
     import geopandas as gpd

@@ -1,6 +1,6 @@
 """The recipe that is fitted in each fold, and the cross-validation loop."""
 
-from orecast.validation.choice import FEWEST_GROUPS, Choice
+from orecast.validation.choice import FEWEST_GROUPS, RecipeChoice
 from orecast.validation.crossing import cross_predict
 from orecast.validation.fitted import Fitted
 from orecast.validation.inner import Calibration
@@ -18,11 +18,11 @@ __all__ = [
     "FEWEST_GROUPS",
     "GENERATED",
     "Calibration",
-    "Choice",
     "Fitted",
     "FoldPrediction",
     "OutOfFold",
     "Recipe",
+    "RecipeChoice",
     "cross_predict",
     "examined",
     "prediction_path",

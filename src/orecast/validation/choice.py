@@ -20,7 +20,7 @@ FEWEST_GROUPS = 10
 
 
 @dataclass(frozen=True)
-class Choice:
+class RecipeChoice:
     """A recipe that is chosen anew in each training part, among ``candidates`` by name.
 
     ``inner`` splits a training part. Each candidate ranks the deposits that an inner fold holds

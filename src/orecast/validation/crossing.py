@@ -11,7 +11,7 @@ from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
 from orecast.sampling import Fold, Sampling, SplitProtocol
 from orecast.splits.paper import Paper
-from orecast.validation.choice import Choice
+from orecast.validation.choice import RecipeChoice
 from orecast.validation.fitted import Fitted
 from orecast.validation.inner import calibrate_inside
 from orecast.validation.predictions import (
@@ -31,7 +31,7 @@ _BACKGROUND_CELLS = 2_000  # drawn from a region's cells without a known deposit
 
 
 def cross_predict(
-    recipe: Recipe | Choice,
+    recipe: Recipe | RecipeChoice,
     evidence: Evidence,
     sampling: Sampling,
     protocol: SplitProtocol,
@@ -76,7 +76,7 @@ def cross_predict(
         here, ore = evidence if refit is None else refit(fold.hidden), sampling.take(fold.train)
         fitted = recipe.fit(here, ore, hidden=fold.hidden, seed=seed)
         calibration = fitted.calibration
-        if inner is not None and not isinstance(recipe, Choice):
+        if inner is not None and not isinstance(recipe, RecipeChoice):
             calibration = calibrate_inside(
                 recipe, fitted, here, ore, inner, hidden=fold.hidden, seed=seed
             )

@@ -33,7 +33,7 @@ from orecast.workflow.run.job import (
     write_maps,
 )
 from orecast.workflow.scoring import TOP_AREAS
-from orecast.workflow.targets import Drawing
+from orecast.workflow.targets import TargetDrawing
 from orecast.workflow.trained import (
     Trained,
     as_trained,
@@ -134,7 +134,7 @@ def run_prediction(
             words = f"Classes as in training: {words}"
             classes = replace(classes, rule="as trained", sentence=words)
             inside = np.where(np.isfinite(score), area.inside, np.nan)
-            targets = Drawing.of(survey, evidence, config).targets(
+            targets = TargetDrawing.of(survey, evidence, config).targets(
                 score,
                 evidence,
                 survey,

@@ -121,7 +121,7 @@ def build_separable(survey: Survey, config: Config) -> Separable:
                 buffer=found.buffer,
             )
             built = found
-    survey.findings.items += built.findings.items
+    survey.findings.extend(built.findings)
     return built
 
 

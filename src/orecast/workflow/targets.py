@@ -22,7 +22,7 @@ from orecast.mapping import classify
 from orecast.metrics.results import TargetRule
 from orecast.survey import Survey
 from orecast.survey.extrapolation import on_grid
-from orecast.targets import Deposits, Measure, Rule, delineate, new_ground
+from orecast.targets import KnownDeposits, Measure, Rule, delineate, nearest_metres, new_ground
 from orecast.targets.delineation import Reasons
 from orecast.validation import Fitted
 from orecast.workflow.places import deposit_names
@@ -40,7 +40,7 @@ INAPPLICABLE = "unlike the training places"
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TargetDrawing:
     """How targets are drawn on a survey: the rule, ``near`` in metres, and the cells.
 
     ``allowed`` ``(rows, columns)`` are the cells on which targets are drawn; ``cautions`` mark
@@ -61,7 +61,7 @@ class Drawing:
         )
 
     @classmethod
-    def of(cls, survey: Survey, evidence: Evidence, config: Config) -> Drawing:
+    def of(cls, survey: Survey, evidence: Evidence, config: Config) -> TargetDrawing:
         """Take the options of ``[targets]``, with the survey's spacing where one is left out.
 
         Raises ConfigError where the distances contradict each other. A finding says so where masks
@@ -138,7 +138,7 @@ class Drawing:
         """
         grid = evidence.grid
         names = [] if survey.deposits is None else deposit_names(survey.deposits)
-        deposits = Deposits.of(survey.deposits, grid, names)
+        deposits = KnownDeposits.of(survey.deposits, grid, names)
         allowed = np.where(self.allowed, score, np.nan)
         new = new_ground(grid, np.isfinite(allowed), deposits, self.near)
         if thresholds is None:
@@ -193,11 +193,9 @@ def sample_spacing(survey: Survey, evidence: Evidence, config: Config) -> tuple[
 
 def _far_from(xy: Floats, evidence: Evidence, metres: float) -> Bools:
     """Valid cells farther than ``metres`` from every sample, ``(rows, columns)``."""
-    from scipy.spatial import cKDTree
-
     at = np.argwhere(evidence.valid)
     far = np.zeros(evidence.grid.shape, dtype=np.bool_)
-    far[tuple(at.T)] = cKDTree(xy).query(evidence.grid.xy(at))[0] > metres
+    far[tuple(at.T)] = nearest_metres(evidence.grid.xy(at), xy) > metres
     return far
 
 
@@ -263,11 +261,12 @@ def samples_behind(
     tree = cKDTree(xy)
     rows: list[dict[str, Any]] = []
     for target in targets.itertuples():
-        metres, near = tree.query([target.x, target.y], k=min(_MOST_SAMPLES, len(xy)))
+        metres, near = tree.query([target.x, target.y], k=range(1, min(_MOST_SAMPLES, len(xy)) + 1))
         named = re.findall(r"([A-Z][A-Za-z0-9]*)(?: high| low)", str(target.reasons))
         elements = [k for k, e in enumerate(survey.elements) if e.symbol in named]
-        for distance, sample in zip(np.atleast_1d(metres), np.atleast_1d(near), strict=True):
-            if distance > 2 * spacing and rows and distance > np.min(metres):
+        farthest = max(_THIN * spacing, metres.min())  # the nearest sample is always there
+        for distance, sample in zip(metres, near, strict=True):
+            if distance > farthest:
                 continue
             for k in elements:
                 percentile, background = _percentile(survey.values[:, k], units, int(sample))

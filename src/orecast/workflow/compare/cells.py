@@ -8,17 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orecast.config import Config, read
+from orecast.config import read
 from orecast.errors import METHOD_ERRORS
 from orecast.evidence import Evidence, read_evidence
 from orecast.run import Run, read_sealed, write_sealed
-from orecast.survey import Survey, read_survey
-from orecast.validation import Choice as Choosing
-from orecast.validation import Recipe, cross_predict
+from orecast.survey import read_survey
+from orecast.validation import Recipe, RecipeChoice, cross_predict
 from orecast.workflow.compare.plan import SPATIAL, Cell, Choice, configured
-from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import Baseline, caveats_of, model_recipe
-from orecast.workflow.run.job import Job
+from orecast.workflow.run.job import Job, job_of
 from orecast.workflow.run.validating import row_beside
 from orecast.workflow.scoring import held_out_row
 
@@ -57,12 +55,6 @@ def read_cell(folder: Path, cell: Cell) -> dict[str, Any] | None:
     return read_sealed(folder / CELLS / cell.file)
 
 
-def job_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
-    """A survey with its deposits placed on the evidence: the start of every cell."""
-    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
-    return Job(config, run, survey, evidence, places)
-
-
 def baselines_of(job: Job) -> tuple[dict[str, Baseline], dict[str, str]]:
     """Every baseline by name, and the reasons why others are not possible here."""
     needs_least = Cell("", Choice("random"), SPATIAL, job.seed, "baseline")
@@ -98,7 +90,7 @@ def _scored(job: Job, cell: Cell) -> dict[str, Any]:
 
 
 def _held_out(
-    job: Job, cell: Cell, recipe: Recipe | Choosing, evidence: Evidence
+    job: Job, cell: Cell, recipe: Recipe | RecipeChoice, evidence: Evidence
 ) -> dict[str, Any]:
     """Score under ``spatial``, in the same way as a run scores its model and baselines."""
     out_of_fold = cross_predict(

@@ -17,11 +17,11 @@ from orecast.evidence import build_evidence, write_evidence
 from orecast.report.comparison import write_comparison
 from orecast.run import Run, versions, write_json
 from orecast.survey import read_survey
-from orecast.workflow.compare.cells import CELLS, baselines_of, compute, job_of, read_cell, read_job
+from orecast.workflow.compare.cells import CELLS, baselines_of, compute, read_cell, read_job
 from orecast.workflow.compare.plan import Cell, Plan, Refused, judge, refusals
 from orecast.workflow.compare.summary import summarise
 from orecast.workflow.places import require_window_fits
-from orecast.workflow.run.job import Job, Progress, Provenance
+from orecast.workflow.run.job import Job, Progress, Provenance, job_of
 from orecast.workflow.run.validating import layer_null
 from orecast.workflow.workers import work_off
 

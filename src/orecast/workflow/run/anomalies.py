@@ -26,7 +26,7 @@ from orecast.workflow.run.validating import (
     nearest_sample_cells,
     score_each,
 )
-from orecast.workflow.targets import Drawing
+from orecast.workflow.targets import TargetDrawing
 
 MEMBERS = 5  # models of other cells, whose spread is the map's uncertainty
 
@@ -52,7 +52,7 @@ def map_anomalies(job: Job) -> None:
         elements = anomalous_elements(evidence, areas, evidence.valid)
         return [", ".join(f"{name} high" for name in elements.top(k)) for k in range(len(areas))]
 
-    drawing = Drawing.of(job.survey, evidence, job.config)
+    drawing = TargetDrawing.of(job.survey, evidence, job.config)
     targets = drawing.targets(
         score,
         evidence,

@@ -39,7 +39,7 @@ from orecast.workflow.places import NONE_MAPPED, mapped_cells
 from orecast.workflow.run.job import Job, Maps, Progress, named, reported
 from orecast.workflow.run.validating import class_options, reason_of
 from orecast.workflow.scoring import ranked, without_map
-from orecast.workflow.targets import Drawing, explain, sample_spacing, samples_behind
+from orecast.workflow.targets import TargetDrawing, explain, sample_spacing, samples_behind
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -71,7 +71,7 @@ def draw_map(job: Job) -> None:
     }
     if probability is not None:
         extra["expected_deposits"] = over_cells(probability, np.sum)
-    drawing = Drawing.of(job.survey, evidence, job.config)
+    drawing = TargetDrawing.of(job.survey, evidence, job.config)
     targets = drawing.targets(
         score,
         evidence,

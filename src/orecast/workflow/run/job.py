@@ -31,9 +31,9 @@ from orecast.survey.rasters import matches
 from orecast.training import model_properties
 from orecast.training.building import EpochProgress
 from orecast.training.reading import fitting_trim
-from orecast.validation import Choice, Recipe
+from orecast.validation import Recipe, RecipeChoice
 from orecast.workflow.choosing import AUTO, WITH_DEPOSITS
-from orecast.workflow.places import Places
+from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import (
     Baseline,
     baselines,
@@ -198,17 +198,19 @@ class Job:
             progress=epochs,
         )
 
-    def fitting(self, recipe: Recipe) -> Recipe | Choice:
+    def fitting(self, recipe: Recipe) -> Recipe | RecipeChoice:
         """What is fitted in each fold: the recipe or, for ``auto``, a choice among several."""
         if self.config.model.name != AUTO:
             return recipe
         baselines, _ = self.baselines()
         inner = self.protocol("spatial", max(2, self.config.validation.inner_folds))
-        return Choice(candidates(self.config, self.evidence, baselines), WITH_DEPOSITS.name, inner)
+        return RecipeChoice(
+            candidates(self.config, self.evidence, baselines), WITH_DEPOSITS.name, inner
+        )
 
     def fitting_with_progress(
         self, what: str, where: str, fits: int = 1
-    ) -> tuple[Recipe | Choice, Progress]:
+    ) -> tuple[Recipe | RecipeChoice, Progress]:
         """What is fitted in each fold, and a function that reports the folds.
 
         There is one bar for folds and epochs. Each fold has ``fits`` fits. The recipe reports the
@@ -289,6 +291,12 @@ class Job:
         write_maps(folder, maps, self.evidence.grid)
         write_json(folder / "metrics.json", self.metrics.as_dict())
         write_json(folder / "checks.json", checks(self.survey))
+
+
+def job_of(config: Config, run: Run, survey: Survey, evidence: Evidence) -> Job:
+    """The job of a survey, its deposits placed on evidence that is there already."""
+    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
+    return Job(config, run, survey, evidence, places)
 
 
 def write_maps(folder: Path, maps: Maps, grid: Grid) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from orecast.arrays import Bools, Floats, Ints
 from orecast.config import read
 from orecast.errors import METHOD_ERRORS, SamplingError
-from orecast.evidence import read_evidence
+from orecast.evidence import Evidence, read_evidence
 from orecast.mapping.applicability import TrainingSpace
 from orecast.metrics import percentiles
 from orecast.metrics.drawn_targets import (
@@ -30,21 +30,21 @@ from orecast.run import Run, read_sealed, write_sealed
 from orecast.sampling import Fold, Sampling
 from orecast.splits.spatial import Spatial
 from orecast.survey import read_survey
-from orecast.targets import APART, Peaks
+from orecast.targets import APART, Peaks, nearest_metres
 from orecast.training import model_properties
-from orecast.validation import Choice, Fitted, Recipe
+from orecast.validation import Fitted, Recipe, RecipeChoice
 from orecast.workflow.choosing import AUTO, WITH_DEPOSITS, usual
-from orecast.workflow.places import place_deposits
 from orecast.workflow.recipes import candidates
-from orecast.workflow.run.job import Job
+from orecast.workflow.run.job import Job, job_of
 from orecast.workflow.run.validating import reason_of
-from orecast.workflow.targets import Drawing
+from orecast.workflow.targets import TargetDrawing, sample_spacing
 from orecast.workflow.workers import work_off
 
 WHAT = "Testing targets"
 _DRAWS = 1000  # of random targets
 _TURN = 90.0  # degrees, within which the repetitions turn the folds
 _QUICK = 1.0  # seconds of a fold; slower ones are shared among processes
+_CORES = os.cpu_count() or 1
 COMPARED = ("random-forest", "best-layer", "mahalanobis")
 """Maps whose targets are drawn beside those of a named model, and the commodity's layer."""
 
@@ -75,34 +75,26 @@ def repetitions_of(job: Job) -> int:
 
 
 def _tested(job: Job, repetitions: int) -> TargetTest:
+    """Compute the folds that no earlier run has; once one is slow, share the rest."""
     folder = job.run.scratch("targets")
     tasks = [(r, k) for r in range(repetitions) for k in range(len(_folds(job, r, repetitions)))]
-    done: dict[tuple[int, int], dict[str, Any]] = {}
-    key = job.run.key
-    begun = time.perf_counter()
-    for r, k in tasks:
-        job.progress(WHAT, len(done), len(tasks))
-        found = read_sealed(folder / _file(r, k))
-        if found is None:
-            begun = time.perf_counter()
-            found = compute(job, r, k, repetitions)
-            write_sealed(folder / _file(r, k), found)
-        done[r, k] = found
-        if time.perf_counter() - begun > _QUICK and len(done) < len(tasks) and _cores() > 1:
-            break
-    left = [(r, k) for r, k in tasks if not (folder / _file(r, k)).is_file()]
-    if left:
-        work = [partial(compute_one, job.run.folder, key, r, k, repetitions) for r, k in left]
-        work_off(work, folder, jobs=_cores(), what=WHAT, progress=job.progress)
-    for r, k in tasks:
-        if (r, k) not in done:
-            done[r, k] = read_sealed(folder / _file(r, k)) or {}
-    job.progress(WHAT, len(tasks), len(tasks))
-    return _scored(job, [done[task] for task in tasks], repetitions)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    left = [task for task in tasks if not (folder / _file(*task)).is_file()]
+    job.progress(WHAT, len(tasks) - len(left), len(tasks))
+    slow = False
+    while left and not slow:
+        begun = time.perf_counter()
+        r, k = left.pop(0)
+        write_sealed(folder / _file(r, k), compute(job, r, k, repetitions))
+        job.progress(WHAT, len(tasks) - len(left), len(tasks))
+        slow = time.perf_counter() - begun > _QUICK and _CORES > 1
+    work = [partial(compute_one, job.run.folder, job.run.key, r, k, repetitions) for r, k in left]
+    work_off(work, folder, jobs=_CORES, what=WHAT, progress=job.progress)
+    found = []
+    for task in tasks:
+        fold = read_sealed(folder / _file(*task))
+        assert fold is not None  # it was written above
+        found.append(fold)
+    return _scored(job, found, repetitions)
 
 
 def _file(repetition: int, fold: int) -> str:
@@ -136,7 +128,7 @@ def _scored(job: Job, found: list[dict[str, Any]], repetitions: int) -> TargetTe
         / repetitions
         for n in NUMBERS
     }
-    hit_m = Drawing.of(job.survey, job.evidence, job.config).rule.spacing
+    hit_m, _ = sample_spacing(job.survey, job.evidence, job.config)
     scores = target_scores(maps, model, groups, seed=job.seed)
     return TargetTest(
         hit_m=hit_m,
@@ -160,9 +152,8 @@ def compute_one(folder: Path, key: str, repetition: int, fold: int, repetitions:
 def read_job(folder: Path, key: str) -> Job:
     """The job of a run whose evidence is written, read once in each process."""
     config = read(folder / "run.toml")
-    survey, evidence = read_survey(config), read_evidence(folder / "evidence")
-    places = place_deposits(survey.deposits, evidence, config.sampling.window, survey.findings)
-    return Job(config, Run(folder, key), survey, evidence, places)
+    evidence = read_evidence(folder / "evidence")
+    return job_of(config, Run(folder, key), read_survey(config), evidence)
 
 
 def _folds(job: Job, repetition: int, repetitions: int) -> list[Fold]:
@@ -192,7 +183,7 @@ def compute(job: Job, repetition: int, number: int, repetitions: int) -> dict[st
     here, sampling = job.refit(fold.hidden), job.places.sampling
     ore = sampling.take(fold.train)
     fitted = _fitted(job, fold, here, ore)
-    drawing = Drawing.of(job.survey, here, job.config)
+    drawing = TargetDrawing.of(job.survey, here, job.config)
     ground = _ground(job, folds, number, drawing, fitted[job.config.model.name])
     most = max(NUMBERS)
     maps: dict[str, Any] = {}
@@ -219,7 +210,7 @@ def compute(job: Job, repetition: int, number: int, repetitions: int) -> dict[st
     }
 
 
-def _fitted(job: Job, fold: Fold, here: Any, ore: Sampling) -> dict[str, Fitted]:
+def _fitted(job: Job, fold: Fold, here: Evidence, ore: Sampling) -> dict[str, Fitted]:
     """The fitted maps by name: the configured model and those it is compared with."""
     model = job.config.model.name
     baselines, _ = job.baselines(every=True)
@@ -236,13 +227,15 @@ def _fitted(job: Job, fold: Fold, here: Any, ore: Sampling) -> dict[str, Fitted]
                 raise
     if model == AUTO:
         choice = job.fitting(job.recipe("targets"))
-        assert isinstance(choice, Choice)
+        assert isinstance(choice, RecipeChoice)
         ranks = choice.ranks(here, ore, hidden=fold.hidden, seed=job.seed, whole=found)
         found = {AUTO: found[choice.chosen(ranks, ore.group)], **found}
     return found
 
 
-def _ground(job: Job, folds: list[Fold], number: int, drawing: Drawing, fitted: Fitted) -> _Ground:
+def _ground(
+    job: Job, folds: list[Fold], number: int, drawing: TargetDrawing, fitted: Fitted
+) -> _Ground:
     """The region of a fold, its eligible cells, and the deposits that it hides.
 
     A training place is compared with those of the other folds' regions, as for the final map.
@@ -254,7 +247,7 @@ def _ground(job: Job, folds: list[Fold], number: int, drawing: Drawing, fitted: 
     region = np.argwhere(fold.region & job.evidence.valid)
     hidden = np.isin(places.row, fold.test)
     known, xy = places.xy[~hidden], grid.xy(region)
-    eligible = drawing.allowed[tuple(region.T)] & (_metres(xy, known) > drawing.near)
+    eligible = drawing.allowed[tuple(region.T)] & (nearest_metres(xy, known) > drawing.near)
     try:
         own = owner[tuple(fitted.rows.at.T)]
         space = TrainingSpace.of(fitted.windows.centre(), folds=own)
@@ -265,15 +258,6 @@ def _ground(job: Job, folds: list[Fold], number: int, drawing: Drawing, fitted: 
         pass  # too few training places to tell what is unlike them
     group = places.sampling.group[places.row[hidden]]
     return _Ground(region, eligible, places.xy[hidden], group)
-
-
-def _metres(xy: Floats, places: Floats) -> Floats:
-    """Distance of positions ``(n, 2)`` to the nearest of ``places``; infinite without any."""
-    from scipy.spatial import cKDTree
-
-    if not len(places) or not len(xy):
-        return np.full(len(xy), np.inf)
-    return np.asarray(cKDTree(places).query(xy)[0])
 
 
 def _hits(xy: Floats, ground: _Ground, distance: float) -> list[list[int]]:

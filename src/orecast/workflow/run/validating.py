@@ -38,7 +38,7 @@ from orecast.run import write_json
 from orecast.sampling import Sampling
 from orecast.splits.negative_draws import NegativeDrawsProtocol, nearest_samples
 from orecast.splits.paper import Paper
-from orecast.validation import Calibration, Choice, OutOfFold, Recipe, cross_predict
+from orecast.validation import Calibration, OutOfFold, Recipe, RecipeChoice, cross_predict
 from orecast.workflow.recipes import Baseline, caveats_of
 from orecast.workflow.run.job import Job, Progress, named, reported
 from orecast.workflow.scoring import held_out_row, paper_row, verdict
@@ -184,7 +184,7 @@ def validate(job: Job) -> None:
 
 def predict_spatial(
     job: Job,
-    recipe: Recipe | Choice,
+    recipe: Recipe | RecipeChoice,
     evidence: Evidence,
     *,
     store: Path | None = None,
@@ -208,7 +208,7 @@ def predict_spatial(
 
 def row_beside(
     job: Job,
-    recipe: Recipe | Choice,
+    recipe: Recipe | RecipeChoice,
     *,
     store: Path | None = None,
     progress: Progress | None = None,
@@ -219,7 +219,7 @@ def row_beside(
     """
     model, name = job.config.model.name, job.config.validation.protocol
     protocol = job.protocol(name)
-    if isinstance(protocol, Paper) and isinstance(recipe, Choice):
+    if isinstance(protocol, Paper) and isinstance(recipe, RecipeChoice):
         model, recipe = recipe.usual, recipe.candidates[recipe.usual]
     if isinstance(protocol, NegativeDrawsProtocol):  # of a detector that uses no deposits
         cells, sample = nearest_sample_cells(job, job.places.cells)
