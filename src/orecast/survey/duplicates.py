@@ -64,7 +64,7 @@ def average(
     """
     if at.shared == 0:
         return values.copy(), censored.copy(), zeros.copy()
-    values, censored, only_zeros = _replace_zeros(values, censored, zeros, at)
+    values, censored, only_zeros = replace_zeros(values, censored, zeros, at)
     present = ~np.isnan(values)
     members = _sums(present, at)
     detected = _sums(present & ~censored, at)
@@ -82,10 +82,13 @@ def average(
     return means, all_censored | under, only_zeros
 
 
-def _replace_zeros(
+def replace_zeros(
     values: Floats, censored: Bools, zeros: Bools, at: SharedPlaces
 ) -> tuple[Floats, Bools, Bools]:
-    """Values and censored, with zeros replaced beside others; and the places with only zeros."""
+    """Values and censored, with zeros replaced beside others; and the places with only zeros.
+
+    A zero is read as below the lowest of the others at its place: see ``average``.
+    """
     others = ~zeros & ~np.isnan(values)
     lowest = np.full((len(at.first), values.shape[1]), np.inf)
     np.minimum.at(lowest, at.number, np.where(others, values, np.inf))

@@ -17,7 +17,7 @@ from orecast.arrays import Bools, Floats
 from orecast.config import Samples, inline
 from orecast.errors import InputError
 from orecast.survey.data import Findings, listed
-from orecast.survey.duplicates import CENSORED_SHARE, SharedPlaces
+from orecast.survey.duplicates import CENSORED_SHARE, SharedPlaces, replace_zeros
 from orecast.survey.elements import parse_header, symbol_named, unit_named
 from orecast.survey.tables import InputTable, as_numbers
 
@@ -226,7 +226,9 @@ def composite(
     """The mean of the intervals of each hole, weighted by length, ``(n_places, n_elements)``.
 
     Intervals at one place are one hole. A censored value counts as 0.65 of its limit; a mean of
-    censored values alone is censored at the mean of their limits, and is a zero if all are.
+    censored values alone is censored at the mean of their limits, and is a zero if all are. A zero
+    beside other values is read as below the lowest of them: its own limit is of the whole survey,
+    and a fold could not remove it from the mean.
     """
     columns = interval_columns(table)
     assert columns is not None
@@ -238,13 +240,13 @@ def composite(
         np.add.at(total, at.number, parts)
         return total
 
+    values, censored, only_zeros = replace_zeros(values, censored, zeros, at)
     present = ~np.isnan(values)
     weights = np.where(present, length, 0.0)
     detected = summed(np.where(present & ~censored, 1.0, 0.0)) > 0
     share = np.where(censored & detected[at.number], CENSORED_SHARE, 1.0)
     with np.errstate(invalid="ignore"):
         means = summed(np.where(present, values * share, 0.0) * weights) / summed(weights)
-    all_zero = ~detected & (summed(np.where(present & ~zeros, 1.0, 0.0)) == 0)
     known = np.isfinite(means)
     findings.info(
         "composited-holes",
@@ -252,7 +254,7 @@ def composite(
         f"{len(values)} intervals are averaged to {len(at.first)} holes, weighted by length",
         holes=len(at.first),
     )
-    return means, ~detected & known, all_zero & known
+    return means, ~detected & known, only_zeros & known
 
 
 def mixed_rows(table: InputTable, where: Collection[str] = ()) -> Mixed | None:
