@@ -71,6 +71,13 @@ def test_scaling_of_constant_and_absent_layers():
     assert scaling.spread.tolist() == [1, 1, pytest.approx(np.std(np.arange(9)))]
 
 
+def test_a_layer_in_small_units_is_scaled():
+    stack = np.random.default_rng(0).normal(5e-5, 3e-7, size=(1, 9, 9)).astype(np.float32)
+    visible = np.ones((9, 9), dtype=bool)
+    assert fit_scaling(stack, visible).spread[0] == pytest.approx(3e-7, rel=0.2)
+    assert fit_scaling(np.zeros_like(stack), visible).spread[0] == 1
+
+
 def test_samplings_keep_their_origins_when_taken_and_joined():
     a = Sampling.of(np.array([[0, 0], [1, 1]]), 1.0, np.array([0, 1]))
     b = Sampling.of(np.array([[2, 2]]), 0.0)

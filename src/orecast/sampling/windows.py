@@ -234,6 +234,6 @@ def fit_scaling(stack: Floats32, visible: Bools) -> Scaling:
             continue
         mean[i] = values.mean()
         deviation = values.std()
-        if deviation > 1e-6 * max(1.0, abs(values.mean())):
+        if deviation > 1e-6 * np.abs(values).max():  # less is the rounding of float32
             spread[i] = deviation
     return Scaling(mean, spread)
