@@ -450,3 +450,11 @@ def test_a_zip_of_several_layers_is_left_out_by_init_with_what_to_do(tmp_path):
     (note,) = [note for note in notes if note.startswith("all.zip")]
     assert "a.gpkg, b.gpkg" in note
     assert "unpack it" in note
+
+
+def test_features_without_a_geometry_alone_are_refused(tmp_path):
+    line = LineString([(500_000, 4_500_000), (501_000, 4_502_000)])
+    path = written(tmp_path / "faults.gpkg", [line, None, line])
+
+    with pytest.raises(InputError, match="no feature has a geometry"):
+        layer_of(path, "line", where={"unit": "unit 1"})
