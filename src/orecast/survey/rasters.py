@@ -388,7 +388,9 @@ def _voids(
         for code in nodata:
             found |= _equal(data, code)
         return np.asarray(found & seen)
-    huge = seen & (np.abs(data) >= _MOST) & np.isfinite(data) if data.dtype.kind == "f" else found
+    huge = np.zeros_like(found)
+    if data.dtype.kind == "f":
+        huge = seen & (np.abs(data) >= _MOST) & np.isfinite(data)
     unsigned = _VOIDS_UNSIGNED.get(kind)
     codes = _VOIDS if unsigned is None else (*_VOIDS, unsigned)
     at = {code: cells for code in codes if (cells := seen & _equal(data, code)).any()}
