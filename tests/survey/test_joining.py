@@ -165,7 +165,7 @@ def test_positions_that_are_not_certain_are_refused(tmp_path):
     twice.to_csv(tmp_path / "locations.csv", index=False)
     with pytest.raises(InputError, match="2 ids stand more than once"):
         survey_of(section(id="SampleID"), tmp_path)
-    with pytest.raises(InputError, match="no column has the ids of most samples of assays.csv"):
+    with pytest.raises(InputError, match=r"no column has the ids of most samples of assays\.csv"):
         survey_of(section(), tmp_path)
 
 
@@ -176,7 +176,7 @@ def test_other_ids_are_refused_with_examples(tmp_path):
     field.to_csv(tmp_path / "locations.csv", index=False)
     with pytest.raises(InputError, match="such as A1000, A1001"):
         survey_of(section(id="SampleID"), tmp_path)
-    with pytest.raises(InputError, match="column 'Nr', named in samples.positions.id"):
+    with pytest.raises(InputError, match=r"column 'Nr', named in samples\.positions\.id"):
         survey_of(section(id="Nr"), tmp_path)
 
 
@@ -188,5 +188,5 @@ def test_a_file_with_geometries_needs_no_positions(tmp_path):
     frame.to_file(tmp_path / "samples.gpkg")
     field.to_csv(tmp_path / "locations.csv", index=False)
     table = {"samples": {"path": "samples.gpkg", "positions": {"path": "locations.csv"}}}
-    with pytest.raises(ConfigError, match="remove \\[samples.positions\\]"):
+    with pytest.raises(ConfigError, match=r"remove \[samples\.positions\]"):
         survey_of(table, tmp_path)

@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from orecast.arrays import Bools, Floats
 from orecast.config import Samples
 from orecast.errors import ConfigError, InputError, nearest
 from orecast.survey.cells import read_cells
+from orecast.survey.concentrations import why_unusable
 from orecast.survey.data import Findings, listed
 from orecast.survey.elements import (
     CRUST,
@@ -35,9 +35,6 @@ from orecast.survey.elements import (
 )
 from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.tables import InputTable
-
-if TYPE_CHECKING:
-    pass
 
 _ABOUT_EQUAL = 0.05  # shares of values and of detected values that differ less are equal
 _FIT = 30.0  # a median this many times above or below the crust's fits the unit
@@ -102,14 +99,8 @@ class Column:
 
     @property
     def unusable(self) -> str | None:
-        """Why the column has no information, or None: empty, never detected, one value."""
-        if not self.present.any():
-            return "empty"
-        if not self.detected.any():
-            return "never detected"
-        if np.ptp(self.values[~np.isnan(self.values)]) == 0:
-            return "constant"
-        return None
+        """Why the column has no information, or None."""
+        return why_unusable(self.values, self.below)
 
 
 @dataclass(frozen=True)
