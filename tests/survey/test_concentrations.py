@@ -17,8 +17,6 @@ from orecast.survey.concentrations import (
 from orecast.survey.elements import TO_PPM, parse_header
 from orecast.survey.tables import InputTable
 
-DEFAULT = (-9999, -999)
-
 
 def read(cells, **options):
     values, below, _, findings = read_all(cells, **options)

@@ -31,6 +31,14 @@ def test_deposits_are_filtered_by_text_and_number(district, where, names):
     assert found == (names or ["Alpha", "Beta", "Gamma"])
 
 
+def test_positions_of_deposits_that_are_not_selected_are_not_read(district):
+    district.deposits["X"] = district.deposits["X"].astype(object)
+    district.deposits.loc[2, "X"] = "unknown"
+    district.table["deposits"]["where"] = {"commodity": "Au"}
+
+    assert district.read().deposits["name"].tolist() == ["Alpha", "Beta", "Delta"]
+
+
 def test_deposits_outside_the_survey_are_listed_and_left_out(district):
     district.deposits.loc[4] = [WEST + 60_000.0, SOUTH + 1000.0, "Afar", "Au"]
 

@@ -165,3 +165,20 @@ def test_a_survey_beyond_its_utm_zone_is_told_how_far_distances_are_off(district
 
 def test_a_survey_within_its_zone_is_not(district):
     assert not district.read().findings.of("stretched-projection")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".gpkg"])
+def test_samples_that_are_not_selected_are_counted_and_their_positions_not_read(district, suffix):
+    frame = district.samples.assign(kind=["soil"] * 30 + ["rock"] * 10)
+    frame.loc[35, ["X", "Y"]] = 9e6, 9e6
+    district.samples = frame
+    district.table["samples"] |= {"path": f"samples{suffix}", "where": {"kind": "soil"}}
+    if suffix == ".gpkg":
+        points = gpd.points_from_xy(frame["X"], frame["Y"], crs="EPSG:32645")
+        shapes = gpd.GeoDataFrame(frame.drop(columns=["X", "Y"]), geometry=points)
+        shapes.to_file(district.folder / "samples.gpkg")
+        del district.table["samples"]["crs"]
+
+    survey = district.read()
+
+    assert (len(survey.samples), survey.rows) == (30, 40)

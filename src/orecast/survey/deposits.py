@@ -18,7 +18,6 @@ from orecast.survey.points import read_points
 from orecast.survey.projection import moved, transformed
 from orecast.survey.rasters import is_raster, read_placed
 from orecast.survey.tables import require_file
-from orecast.survey.vectors import matching
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -166,10 +165,6 @@ def _points(
             remedy=f"remove {setting}.align",
         )
     points = read_points(section, setting, findings)
-    if section.where:
-        points = points.take(
-            matching(points.table, section.where, f"{setting}.where").to_numpy(dtype=bool)
-        )
     points.table.frame.index.name = points.table.row_word
     return points.table.frame, moved(points.xy, points.crs, region.crs, str(section.path))
 
