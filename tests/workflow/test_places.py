@@ -60,3 +60,15 @@ def test_names_that_are_all_alike_are_numbered():
     xy = [(0, 0), (1, 1)]
     assert deposit_names(deposits(xy, Name=["Kuroko", "Kuroko"])) == ["Kuroko 1", "Kuroko 2"]
     assert deposit_names(deposits(xy, kind=["x", "y"])) == ["1", "2"]
+
+
+def test_names_are_taken_before_numbers_and_missing_ones_are_numbered():
+    xy = [(0, 0), (1, 1), (2, 2)]
+    found = deposits(xy, id=[7, 8, 9], deposit=["a", "b", "c"], Name=["Kuroko", None, " "])
+    assert deposit_names(found) == ["Kuroko", "2", "3"]
+    assert deposit_names(found.drop(columns="Name")) == ["a", "b", "c"]
+    assert deposit_names(deposits(xy, name=["Kuroko", None, "Kuroko"])) == [
+        "Kuroko 1",
+        "2",
+        "Kuroko 3",
+    ]

@@ -133,10 +133,13 @@ def report_gaps(evidence: Evidence, window: int, findings: Findings) -> None:
 
 def deposit_names(deposits: gpd.GeoDataFrame) -> list[str]:
     """Name of each deposit. A number is added to repeated names, or replaces missing ones."""
-    for column in deposits.columns:
-        if str(column).strip().lower() in {"name", "deposit", "deposit_name", "site", "id"}:
-            names = [str(v) for v in deposits[column]]
-            if len(set(names)) == len(names):
-                return names
-            return [f"{name} {i + 1}" for i, name in enumerate(names)]
-    return [str(i + 1) for i in range(len(deposits))]
+    numbers = [str(i + 1) for i in range(len(deposits))]
+    columns = {str(column).strip().lower(): column for column in deposits.columns}
+    for key in ("name", "deposit_name", "deposit", "site", "id"):
+        if key in columns:
+            given = deposits[columns[key]]
+            texts = given.astype("str").where(given.notna(), "").str.strip()
+            if texts.duplicated()[texts != ""].any():
+                texts = texts.where(texts == "", texts + " " + numbers)
+            return texts.where(texts != "", numbers).tolist()
+    return numbers
