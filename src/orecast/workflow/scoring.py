@@ -309,18 +309,25 @@ def _layer_above(
 
 def _own(row: Score) -> str:
     interval = row.percentile
+    kind = "95 % interval " if _is_known(interval) else ""
     return (
         f"On average {row.name} ranks a held-out deposit above {_percent(row)} % of its "
-        f"surroundings (95 % interval {_range(interval.low, interval.high)})"
+        f"surroundings ({kind}{_range(interval.low, interval.high)})"
         f"{beside_chance(interval)}."
     )
 
 
 def beside_chance(percentile: Interval) -> str:
-    """Words on a mean percentile that is not above chance; empty for one that is."""
+    """Words on a mean percentile that is not above chance; empty for one that is, or may be."""
+    if not _is_known(percentile):
+        return ""
     if percentile.high < 0.5:
         return ", worse than chance (50)"
     return "" if percentile.low > 0.5 else ", not distinguishable from chance (50)"
+
+
+def _is_known(interval: Interval) -> bool:
+    return bool(np.isfinite(interval.low) and np.isfinite(interval.high))
 
 
 def _gap(best: Score) -> str:
