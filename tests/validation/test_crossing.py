@@ -127,6 +127,7 @@ def test_regions_may_overlap_and_a_place_be_tested_often(evidence, places):
     assert sorted(np.bincount(answer.rows)) == [2] * 12 + [3] * 2
     assert all(len(a.cells) == len(a.cell_scores) == 1 for a in answer.folds)
     np.testing.assert_array_equal(answer.row_fold, np.arange(30))
+    assert np.iinfo(answer.fold.dtype).max > 182**2  # all pairs of 182 places
 
 
 def test_each_tested_row_knows_its_fold(evidence, places):

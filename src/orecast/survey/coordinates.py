@@ -278,8 +278,9 @@ def _marks(texts: Sequence[str], decimal: str, degrees: bool) -> tuple[str, str]
 
 
 def _angle(found: re.Match[str]) -> float:
-    """Degrees without sign; NaN for more than 60 minutes or seconds (rounded files write 60), or seconds
-    after a part of a minute.
+    """Degrees without sign; NaN for more than 60 minutes or seconds, or seconds beside part of one.
+
+    Rounded files write 60.
     """
     minutes, seconds = (float((part or "0").replace(",", ".")) for part in found.group(3, 4))
     whole = minutes == int(minutes) or not found[4]

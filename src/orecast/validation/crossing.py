@@ -111,7 +111,7 @@ def cross_predict(
 
     shape, valid = evidence.grid.shape, evidence.valid
     score = np.full(shape, np.nan, dtype=np.float32)
-    number = np.full(shape, -1, dtype=np.int16)
+    number = np.full(shape, -1, dtype=np.int32)  # leave-pair-out has more folds than int16
     predictions, n_draws = [], 0
     mean = np.zeros(int(valid.sum()))
     squares = np.zeros_like(mean)

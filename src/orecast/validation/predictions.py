@@ -80,7 +80,7 @@ class OutOfFold:
     """
 
     map: NDArray[np.float32]
-    fold: NDArray[np.int16]
+    fold: NDArray[np.int32]
     sampling: Sampling
     folds: list[FoldPrediction]
     protocol_words: str  # how the folds were cut

@@ -76,7 +76,7 @@ def published_predict(
 
     predictions = [found for _, found in each_prediction(folds, predict, store, progress)]
     shape = evidence.grid.shape
-    no_scores, no_folds = np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int16)
+    no_scores, no_folds = np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int32)
     return OutOfFold(no_scores, no_folds, sampling, predictions, protocol.words)
 
 
