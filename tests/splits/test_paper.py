@@ -23,7 +23,6 @@ def test_grown_splits_part_the_copies_of_one_deposit():
     rows = grown(2)
     protocol = Paper(GEOMETRY, 4)
     folds = protocol.folds(rows, 5000.0)
-    assert protocol.grow_first
     assert all(set(rows.origin[f.test]) & set(rows.origin[f.train]) for f in folds)
     assert sorted(np.concatenate([f.test for f in folds])) == list(range(len(rows)))
     assert not any(f.hidden.any() or f.region.any() for f in folds)

@@ -211,7 +211,6 @@ class Fold:
 class SplitProtocol(Protocol):
     """Splits a sampling into folds: built from a MapGeometry, a number of folds and a seed."""
 
-    grow_first: bool  # augment before the split; True only for `paper`
     words: str  # describes the split, after ``folds``
 
     def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:

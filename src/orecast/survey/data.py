@@ -76,10 +76,6 @@ class Findings:
         """All findings with this code."""
         return [f for f in self.items if f.code == code]
 
-    def extend(self, other: Findings) -> None:
-        """Append the findings of ``other``."""
-        self.items.extend(other.items)
-
     def as_dicts(self) -> list[dict[str, Any]]:
         """The findings as plain data, for ``checks.json``."""
         return [asdict(f) | {"level": f.level.value} for f in self.items]

@@ -244,5 +244,5 @@ def _regressed(done: Finished, name: str) -> OutOfFold:
         done.places.sampling,
         protocol,
         seed=done.config.seed,
-        refit=None if protocol.grow_first else refit,
+        refit=refit,
     )
