@@ -22,6 +22,7 @@ from orecast.training import build_model, model_properties
 from orecast.training.building import EpochProgress
 from orecast.training.generators import build_step
 from orecast.validation import GENERATED, Recipe
+from orecast.workflow.scoring import SAMPLING_DENSITY
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -44,7 +45,7 @@ METHODS = (
     "mean-2sd",
 )
 SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as for the model
-DENSITY = "sampling density"
+DENSITY_LAYER = "sampling density"
 WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
 
 
@@ -245,12 +246,12 @@ def baselines(
         model = _factory(config, ModelOptions(name=name))
         possible[name] = Baseline(replace(base, model=model, labels=needs.labels), evidence)
     if density is None:
-        left_out["sampling-density"] = "a gridded survey has no samples"
+        left_out[SAMPLING_DENSITY] = "a gridded survey has no samples"
     else:
         counted = evidence.adding(
-            DENSITY, density, kind="raster", origin="samples per area", reach=evidence.reach
+            DENSITY_LAYER, density, kind="raster", origin="samples per area", reach=evidence.reach
         )
-        possible["sampling-density"] = Baseline(_single(config, plain, DENSITY), counted)
+        possible[SAMPLING_DENSITY] = Baseline(_single(config, plain, DENSITY_LAYER), counted)
     for layer in evidence.names:
         possible[f"layer {layer}"] = Baseline(_single(config, plain, layer), evidence)
     return possible, left_out

@@ -210,7 +210,8 @@ def _prediction_area(percentile: Floats, *, whole: bool) -> PredictionArea | Non
 
 
 FEWEST_GROUPS = 10  # with fewer separate places of ore, no difference between maps is significant
-CONTROLS = ("random", "sampling-density")  # if one ranks higher, warn; it is never recommended
+SAMPLING_DENSITY = "sampling-density"
+CONTROLS = ("random", SAMPLING_DENSITY)  # if one ranks higher, warn; it is never recommended
 _RECOMMENDED = "its map is the recommended one"
 
 
@@ -274,7 +275,7 @@ def _against_controls(model: Score, named: list[Score]) -> list[str]:
         "{} adds nothing to it.",
         "fault-distance": "Distance to faults, without geochemistry, has {} %: {} adds nothing "
         "to it.",
-        "sampling-density": "The map of where samples were taken has {} %: {} may rank deposits "
+        SAMPLING_DENSITY: "The map of where samples were taken has {} %: {} may rank deposits "
         "by the density of samples.",
         "random": "A random map has {} %: {} is not better than chance.",
     }
