@@ -27,6 +27,7 @@ from orecast.sampling import Sampling, fit_scaling
 from orecast.sampling.places import tile_sampling
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
+from orecast.survey.data import xy_of
 from orecast.training import Network
 from orecast.validation import Fitted
 from orecast.workflow.places import Places, place_deposits
@@ -316,7 +317,7 @@ def _in_class_a(study: Study, mapped: ScoredMap) -> tuple[float, float]:
     known = float((values[tuple(mapped.deposits.T)] == 1).sum())
     if held_back is None:
         return known, np.nan
-    at = study.job.evidence.grid.cell(np.column_stack([held_back.geometry.x, held_back.geometry.y]))
+    at = study.job.evidence.grid.cell(xy_of(held_back))
     at = at[study.job.evidence.grid.inside(at)] // mapped.step
     at = np.minimum(at, np.array(values.shape) - 1)
     return known, float((values[tuple(at.T)] == 1).sum())

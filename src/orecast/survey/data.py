@@ -140,6 +140,11 @@ class Region:
         return np.asarray(inside)
 
 
+def xy_of(points: gpd.GeoDataFrame) -> Floats:
+    """Positions of points, ``(n, 2)``."""
+    return np.column_stack([points.geometry.x, points.geometry.y])
+
+
 @dataclass(frozen=True)
 class Survey:
     """All data read, in one projected CRS, before any interpolation.

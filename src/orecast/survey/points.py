@@ -16,7 +16,7 @@ from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, crs_name
 from orecast.survey.coarse import crowded
 from orecast.survey.coordinates import holds_wkt, read_coordinates, read_wkt
-from orecast.survey.data import Findings, listed
+from orecast.survey.data import Findings, listed, xy_of
 from orecast.survey.joining import with_positions
 from orecast.survey.position_names import (
     Kind,
@@ -420,9 +420,7 @@ def _from_vectors(section: Samples | Deposits, setting: str, findings: Findings)
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
     frame = frame.explode()  # one row per point of a multipoint
     table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
-    points = Points(
-        table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs, n_read=n_read
-    )
+    points = Points(table, xy_of(frame), crs, n_read=n_read)
     if not np.isfinite(points.xy).all():
         row = int((~np.isfinite(points.xy).all(axis=1)).argmax())
         raise InputError(

@@ -10,7 +10,7 @@ import numpy as np
 from orecast.config import Config, Geology, Vectors
 from orecast.errors import ConfigError, InputError
 from orecast.survey.coverage import report_costs
-from orecast.survey.data import Findings, Raster, Region, Survey
+from orecast.survey.data import Findings, Raster, Region, Survey, xy_of
 from orecast.survey.deposits import (
     check_number,
     read_deposits,
@@ -161,7 +161,7 @@ def _rasters(
         found.append(raster)
     if g.samples is None:
         return tuple(found)
-    xy = np.column_stack([g.samples.geometry.x, g.samples.geometry.y])
+    xy = xy_of(g.samples)
     for raster in found:
         at = raster.grid.cell(transformed(xy, g.crs, raster.grid.crs))
         inside = raster.grid.inside(at)

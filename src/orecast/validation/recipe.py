@@ -24,6 +24,7 @@ from orecast.sampling import (
     slide,
 )
 from orecast.sampling.augmentation import Growth, Step, grow
+from orecast.sampling.places import mask_of
 from orecast.validation.fitted import Fitted, Guidance, counted
 
 _UNLABELLED = 20_000  # cells from which a model without labels learns
@@ -126,8 +127,7 @@ class Recipe:
         Chosen negatives lie so far from the edge of the cells ``free``, and from the deposits, that
         the plan can slide all rows in every direction and no cell gets both labels.
         """
-        taken = np.zeros_like(free)
-        taken[tuple(copies.at.T)] = True
+        taken = mask_of(copies.at, free.shape)
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
             rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)

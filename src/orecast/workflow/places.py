@@ -14,6 +14,7 @@ from orecast.evidence import Evidence
 from orecast.grid import Grid, windows_touching
 from orecast.sampling import Sampling, deposit_sampling
 from orecast.survey import Findings
+from orecast.survey.data import xy_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -52,7 +53,7 @@ NOWHERE = Places(
 
 def mapped_cells(deposits: gpd.GeoDataFrame, evidence: Evidence) -> Ints:
     """Cells of the deposits that lie where the evidence has a value, ``(n, 2)``."""
-    at = evidence.grid.cell(np.column_stack([deposits.geometry.x, deposits.geometry.y]))
+    at = evidence.grid.cell(xy_of(deposits))
     at = at[evidence.grid.inside(at)]
     return np.asarray(at[evidence.valid[tuple(at.T)]])
 
@@ -66,7 +67,7 @@ def place_deposits(
     """
     if deposits is None:
         return NOWHERE
-    xy = np.column_stack([deposits.geometry.x, deposits.geometry.y])
+    xy = xy_of(deposits)
     at = evidence.grid.cell(xy)
     inside = evidence.grid.inside(at)
     usable = inside.copy()
@@ -141,5 +142,5 @@ def deposit_names(deposits: gpd.GeoDataFrame) -> list[str]:
             texts = given.astype("str").where(given.notna(), "").str.strip()
             if texts.duplicated()[texts != ""].any():
                 texts = texts.where(texts == "", texts + " " + numbers)
-            return texts.where(texts != "", numbers).tolist()
+            return list(texts.where(texts != "", numbers))
     return numbers

@@ -18,6 +18,7 @@ from orecast.evidence import FAULT_DISTANCE, Evidence
 from orecast.models.checks import check_window
 from orecast.sampling import NegativeRule
 from orecast.sampling.augmentation import Slide, Step, naming_step
+from orecast.survey.data import xy_of
 from orecast.training import build_model, model_properties
 from orecast.training.building import EpochProgress
 from orecast.training.generators import build_step
@@ -88,7 +89,7 @@ def model_recipe(
     )
     cells = None
     if barren is not None:
-        at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
+        at = evidence.grid.cell(xy_of(barren))
         cells = at[evidence.grid.inside(at)]
     needs = model_properties(config.model.name, config.model.options, config.training).needs
     return Recipe(

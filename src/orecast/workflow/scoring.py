@@ -34,6 +34,7 @@ from orecast.metrics.results import (
     PredictionArea,
     Verdict,
 )
+from orecast.sampling.places import mask_of
 from orecast.validation import FoldPrediction, OutOfFold
 from orecast.workflow.places import Places
 
@@ -63,8 +64,7 @@ def held_out_row(
     The main score is the percentile of a held-out place among the cells of its region. Intervals
     draw whole groups of deposits: deposits whose windows share cells are not independent.
     """
-    ore = np.zeros(oof.map.shape, dtype=bool)
-    ore[tuple(places.sampling.at.T)] = True
+    ore = mask_of(places.sampling.at, oof.map.shape)
     held = _held_out(oof, len(places.sampling), ore)
     group = places.sampling.group
     cells = sum(fold.region_cells for fold in oof.folds)
@@ -183,9 +183,8 @@ def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
     found = oof.probabilities
     if found is None:
         return dict.fromkeys(("brier", "brier_skill", "reliability", "expected_deposits"))
-    scored, ore = np.isfinite(found), np.zeros(found.shape, dtype=bool)
-    tested = np.unique(oof.rows)
-    ore[tuple(oof.sampling.at[tested].T)] = True
+    scored, tested = np.isfinite(found), np.unique(oof.rows)
+    ore = mask_of(oof.sampling.at[tested], found.shape)
     at_places = np.full(len(oof.sampling), np.nan)
     at_places[tested] = found[tuple(oof.sampling.at[tested].T)]
     chance = found[scored]

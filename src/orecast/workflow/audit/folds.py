@@ -23,10 +23,12 @@ from orecast.metrics import Metrics, Score
 from orecast.report.reading import RunReading, open_run
 from orecast.run import file_hash, verify_finished
 from orecast.sampling import Fold, MapGeometry, Sampling, SplitProtocol, slide
+from orecast.sampling.places import mask_of
 from orecast.splits import build_protocol
 from orecast.splits.paper import Paper
 from orecast.survey import Findings, Survey, read_survey
 from orecast.survey.concentrations import lowest_seen
+from orecast.survey.data import xy_of
 from orecast.validation import Recipe, published_folds
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
@@ -165,10 +167,10 @@ class Sides:
             copies = slide(train, shift, size=size, shape=visible.shape).at
             ore = np.concatenate([ore, copies[may[tuple(copies.T)]]])
             free = np.concatenate([ore, np.argwhere(may)])
-        region = _at(test.at, visible.shape) | (fold.region & done.evidence.valid)
+        region = mask_of(test.at, visible.shape) | (fold.region & done.evidence.valid)
         trimmed = size + 2 * done.geometry.trim if cut.grown else size
         learned, tested = (
-            windows_over(_at(free, visible.shape), trimmed),
+            windows_over(mask_of(free, visible.shape), trimmed),
             windows_over(region, size),
         )
         return cls(learned, visible, tested, ore, test.at[test.y == 1])
@@ -271,13 +273,7 @@ def sample_positions(done: Finished) -> Floats | None:
         return survey.gridded.xy(np.argwhere(np.ones(survey.gridded.shape, dtype=bool)))
     if survey.samples is None:
         return None
-    return np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
-
-
-def _at(cells: Ints, shape: tuple[int, ...]) -> Bools:
-    mask = np.zeros(shape, dtype=bool)
-    mask[cells[:, 0], cells[:, 1]] = True
-    return mask
+    return xy_of(survey.samples)
 
 
 def _nearest(points: NDArray[np.generic], others: NDArray[np.generic], p: float = 2.0) -> Floats:
