@@ -6,7 +6,7 @@ from shapely.geometry import MultiPoint, box
 
 from orecast.errors import AlignmentError, InputError
 from orecast.survey import Findings, read_survey
-from orecast.survey.deposits import check_number, interval_half_width
+from orecast.survey.deposits import require_enough_deposits, interval_half_width
 
 CRS = "EPSG:32645"
 WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
@@ -126,7 +126,7 @@ def test_polygons_of_deposits_are_refused_with_the_remedy(district):
 def test_ten_deposits_raise_no_warning():
     findings = Findings()
 
-    check_number(10, "d.csv", findings)
+    require_enough_deposits(10, "d.csv", findings)
 
     assert not len(findings)
 

@@ -12,7 +12,7 @@ from orecast.errors import ConfigError, InputError
 from orecast.survey.coverage import report_costs
 from orecast.survey.data import Findings, Raster, Region, Survey, xy_of
 from orecast.survey.deposits import (
-    check_number,
+    require_enough_deposits,
     read_deposits,
     report_no_deposits,
     report_unanalysed,
@@ -43,7 +43,7 @@ def read_survey(config: Config) -> Survey:
         report_no_deposits(config, findings)
     else:
         deposits = read_deposits(config.deposits, "deposits", region, findings)
-        check_number(len(deposits), str(config.deposits.path), findings)
+        require_enough_deposits(len(deposits), str(config.deposits.path), findings)
         report_unanalysed(config.deposits, [e.symbol for e in g.elements], findings)
     barren, held_back = (
         None if section is None else read_deposits(section, setting, region, findings)
