@@ -35,7 +35,7 @@ def slid(X: Windows) -> Windows:
     """Each window and nine slid by up to two cells."""
     sampling = Sampling.of(X.at, 1.0)
     grown = slide(sampling, 2, size=SIZE, shape=X.stack.shape[1:])
-    return X.moved(grown.at[: TIMES * len(X)])
+    return X.at_cells(grown.at[: TIMES * len(X)])
 
 
 def stepped(X: Windows, step: Step) -> Windows:

@@ -139,7 +139,7 @@ def test_a_view_of_other_size_and_layers_reads_the_slid_cells():
     np.testing.assert_array_equal(more.X.centre(), STACK[:, *more.X.at.T].T)
     some = replace(more.X, stack=STACK[:1], names=("Au",))
     np.testing.assert_array_equal(some.batch(), more.X.batch()[:, :1])
-    assert type(more.X.moved(more.X.at)) is Windows
+    assert type(more.X.at_cells(more.X.at)) is Windows
 
 
 @pytest.mark.parametrize("method", [Turning, GaussianNoise, lambda: Smote(2)])

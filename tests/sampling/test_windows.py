@@ -34,7 +34,7 @@ def test_batches_are_the_whole_in_order():
 def test_windows_hold_no_copy_of_the_stack():
     w = windows([[2, 2]], 3)
     assert w.stack is STACK
-    assert w.moved([[1, 1]]).of_size(5).take(slice(0, 1)).stack is STACK
+    assert w.at_cells([[1, 1]]).of_size(5).take(slice(0, 1)).stack is STACK
 
 
 def test_hidden_cells_read_as_nan_and_scaled_as_the_mean():

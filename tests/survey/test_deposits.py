@@ -6,7 +6,7 @@ from shapely.geometry import MultiPoint, box
 
 from orecast.errors import AlignmentError, InputError
 from orecast.survey import Findings, read_survey
-from orecast.survey.deposits import require_enough_deposits, interval_half_width
+from orecast.survey.deposits import interval_half_width, require_enough_deposits
 
 CRS = "EPSG:32645"
 WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0

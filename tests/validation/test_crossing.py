@@ -176,7 +176,7 @@ def test_the_spread_is_that_of_all_members_of_all_folds(evidence, places):
     for fold in spatial(evidence, 3).folds(places, evidence.reach):
         fitted = ensemble.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
         draws += [
-            m.predict(replace(fitted.windows.moved(everywhere), hidden=None))
+            m.predict(replace(fitted.windows.at_cells(everywhere), hidden=None))
             for m in fitted.model.fitted_
         ]
     assert len(draws) == 9

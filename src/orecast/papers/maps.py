@@ -96,7 +96,7 @@ def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
     cells = np.argwhere(study.job.evidence.valid)
     most = _EXPLAINED[study.plan.kind]
     drawn = np.random.default_rng([0, 43]).choice(len(cells), 2 * most, replace=False)
-    windows = fitted.windows.moved(cells[drawn])
+    windows = fitted.windows.at_cells(cells[drawn])
     found = shapley_values(fitted.model.predict, windows.take(slice(most)), windows, seed=0)
     found.save(path)
 
@@ -106,7 +106,7 @@ def _draw_guided(study: Study, entry: PaperEntry, folder: Path) -> None:
     fitted = study.fitted(entry)
     model = fitted.model
     assert isinstance(model, Network)
-    windows = fitted.windows.moved(study.job.places.sampling.at[:_DRAWN])
+    windows = fitted.windows.at_cells(study.job.places.sampling.at[:_DRAWN])
     grad_cam(model, windows).save(folder / GRAD_CAM)
     sampling_offsets(model, windows).save(folder / OFFSETS)
 

@@ -73,9 +73,9 @@ class Grown(Windows):
         at, part, row, origin = self.at[rows], self.part[rows], self.row[rows], self.origin[rows]
         return replace(self, at=at, part=part, row=row, origin=origin)
 
-    def moved(self, at: Ints) -> Windows:
+    def at_cells(self, at: Ints) -> Windows:
         """Return original windows of the same kind at other cells."""
-        return Windows(**_settings(self)).moved(at)
+        return Windows(**_settings(self)).at_cells(at)
 
     def of_size(self, size: int) -> Grown:
         """Return the middle of each window; raises SamplingError for a larger size."""
@@ -158,7 +158,7 @@ class Slid(_OfWindows):
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The windows at the rows' cells."""
-        return view.moved(self.at[rows]).batch()
+        return view.at_cells(self.at[rows]).batch()
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Windows:
         """Return some of the windows."""
         return replace(self, at=self.at[rows])
 
-    def moved(self, at: Ints) -> Windows:
+    def at_cells(self, at: Ints) -> Windows:
         """Return windows of the same kind at other cells."""
         return replace(self, at=np.asarray(at, dtype=np.int64).reshape(-1, 2))
 

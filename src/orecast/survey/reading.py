@@ -12,10 +12,10 @@ from orecast.errors import ConfigError, InputError
 from orecast.survey.coverage import report_costs
 from orecast.survey.data import Findings, Raster, Region, Survey, xy_of
 from orecast.survey.deposits import (
-    require_enough_deposits,
     read_deposits,
     report_no_deposits,
     report_unanalysed,
+    require_enough_deposits,
 )
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.projection import transformed

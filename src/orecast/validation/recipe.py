@@ -236,9 +236,9 @@ class Recipe:
         cells = np.argwhere(evidence.valid)
         layers = []
         for build in self.channels.values():
-            model = build().fit(alone.moved(rows.at), rows.y, rows.group, seed=seed)
+            model = build().fit(alone.at_cells(rows.at), rows.y, rows.group, seed=seed)
             layer = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
-            layer[tuple(cells.T)] = model.predict(replace(alone.moved(cells), hidden=None))
+            layer[tuple(cells.T)] = model.predict(replace(alone.at_cells(cells), hidden=None))
             layers.append(layer)
         return replace(
             windows,

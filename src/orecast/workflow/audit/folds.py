@@ -228,7 +228,7 @@ class Facts:
         )
 
 
-def moved_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int | None:
+def changed_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int | None:
     """Count the training cells that change if the concentrations near tested cells are lowered.
 
     The evidence is built twice, from the survey and from the altered one. With ``refit`` it is

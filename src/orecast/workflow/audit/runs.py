@@ -22,7 +22,7 @@ from orecast.workflow.audit.folds import (
     Facts,
     Finished,
     Sides,
-    moved_cells,
+    changed_cells,
     protocol_of,
     read_finished,
     sample_positions,
@@ -83,7 +83,7 @@ def _of_folds(done: Finished, cut: Cut) -> list[Check]:
         sides = Sides.of(done, cut, fold)
         facts.append(Facts.of(sides, done, xy))
         if k == 0:
-            moved = moved_cells(done, sides, fold, refit=not cut.grown)
+            moved = changed_cells(done, sides, fold, refit=not cut.grown)
             read = int(sides.read.sum())
     return [
         _same_folds(done, cut),
