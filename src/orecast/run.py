@@ -20,6 +20,7 @@ import platform
 import shutil
 import sqlite3
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -679,6 +680,8 @@ BROKEN_ARRAYS = (
     MemoryError,
     NotImplementedError,
     OverflowError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
