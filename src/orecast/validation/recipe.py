@@ -21,7 +21,7 @@ from orecast.sampling import (
     choose_negatives,
     fit_fault_control,
     fit_scaling,
-    slide,
+    shifted_copies,
 )
 from orecast.sampling.augmentation import Growth, Step, grow
 from orecast.sampling.places import mask_of
@@ -107,7 +107,7 @@ class Recipe:
 
         Both lie among the cells ``free``.
         """
-        copies = slide(ore, self.shift, size=self.size, shape=evidence.grid.shape)
+        copies = shifted_copies(ore, self.shift, size=self.size, shape=evidence.grid.shape)
         copies = copies.take(free[tuple(copies.at.T)])
         if not len(copies):
             raise SamplingError(
@@ -130,7 +130,7 @@ class Recipe:
         taken = mask_of(copies.at, free.shape)
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
-            rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
+            rows = shifted_copies(known, self.shift, size=self.size, shape=evidence.grid.shape)
             rows = rows.take((free & ~taken)[tuple(rows.at.T)])
             if not len(rows):
                 raise SamplingError(

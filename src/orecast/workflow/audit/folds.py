@@ -22,7 +22,7 @@ from orecast.grid import windows_over, windows_touching
 from orecast.metrics import Metrics, Score
 from orecast.report.reading import RunReading, open_run
 from orecast.run import file_hash, verify_finished
-from orecast.sampling import Fold, MapGeometry, Sampling, SplitProtocol, slide
+from orecast.sampling import Fold, MapGeometry, Sampling, SplitProtocol, shifted_copies
 from orecast.sampling.places import mask_of
 from orecast.splits import build_protocol
 from orecast.splits.paper import Paper
@@ -164,7 +164,7 @@ class Sides:
         if not cut.grown:
             may = visible & ~windows_touching(fold.hidden, size)
             shift, _ = done.config.sampling.growth
-            copies = slide(train, shift, size=size, shape=visible.shape).at
+            copies = shifted_copies(train, shift, size=size, shape=visible.shape).at
             ore = np.concatenate([ore, copies[may[tuple(copies.T)]]])
             free = np.concatenate([ore, np.argwhere(may)])
         region = mask_of(test.at, visible.shape) | (fold.region & done.evidence.valid)
