@@ -78,7 +78,8 @@ class Windows:
     size: int
     hidden: Bools | None = None  # (rows, columns)
     scaling: Scaling | None = None
-    kinds: tuple[str, ...] = field(default=())  # of each layer: element, fault, lithology, raster
+    # of each layer: element, fault, lithology, raster, detector, weight
+    kinds: tuple[str, ...] = field(default=())
     cell_size: float = 1.0  # metres
 
     def __len__(self) -> int:
