@@ -15,6 +15,7 @@ from orecast import registry
 from orecast.config import Config, ModelOptions, ScreeningOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
+from orecast.models import NETWORKS
 from orecast.models.checks import check_window
 from orecast.sampling import NegativeRule
 from orecast.sampling.augmentation import Slide, Step, naming_step
@@ -171,7 +172,7 @@ def with_uncertainty(config: Config) -> ModelOptions:
     """
     model, uncertainty = config.model, config.uncertainty
     options = dict(model.options)
-    if uncertainty.dropout and model.name not in registry.entries("orecast.models.networks"):
+    if uncertainty.dropout and model.name not in registry.entries(NETWORKS):
         raise ConfigError(
             f"{model.name} is not a network and has no dropout",
             where="uncertainty.dropout",

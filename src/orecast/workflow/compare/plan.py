@@ -24,6 +24,7 @@ from orecast.errors import (
     SamplingError,
     nearest,
 )
+from orecast.models import NETWORKS
 from orecast.report.comparison import BEST_LAYER
 from orecast.sampling import MapGeometry
 from orecast.splits import PACKAGE as PROTOCOLS
@@ -34,7 +35,6 @@ from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe
 from orecast.workflow.run.job import Job
 from orecast.workflow.scoring import SAMPLING_DENSITY
 
-NETWORKS = "orecast.models.networks"
 _OF_CHOICE = re.compile(r"(?:model|validation)\.(?:name|protocol|options(?:\.(\w+))?)")
 _LEAVE_OUT = re.compile(r"leave (model|validation)\.options out")
 

@@ -16,6 +16,7 @@ from orecast.capacity import require_memory
 from orecast.config import Config, read, to_toml
 from orecast.errors import ConfigError, OrecastError, RunError, ThresholdError
 from orecast.evidence import Evidence, read_evidence, write_evidence
+from orecast.models import CLASSICAL
 from orecast.report import write_report
 from orecast.run import Run, write_json
 from orecast.sampling import Sampling
@@ -170,7 +171,7 @@ def _check_first_fits(job: Job) -> None:
         job.evidence.grid.numbered_tiles(*job.config.targets.tiles, where="targets.tiles")
     recipe = model_recipe(job.config, job.evidence, job.survey.barren)
     places, evidence, model = job.places.sampling, job.evidence, job.config.model.name
-    classical = model in registry.entries("orecast.models.classical")
+    classical = model in registry.entries(CLASSICAL)
     _require_used(job.config, recipe, classical=classical)
     _require_memory(job)
     if job.survey.deposits is None:
