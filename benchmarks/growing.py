@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from orecast.sampling import Sampling, Windows, slide
+from orecast.sampling import Sampling, Windows, shifted_copies
 from orecast.sampling.augmentation import Step, grow
 from orecast.training.generators import build_step
 
@@ -34,8 +34,8 @@ def survey(n: int) -> Windows:
 def slid(X: Windows) -> Windows:
     """Each window and nine slid by up to two cells."""
     sampling = Sampling.of(X.at, 1.0)
-    grown = slide(sampling, 2, size=SIZE, shape=X.stack.shape[1:])
-    return X.moved(grown.at[: TIMES * len(X)])
+    grown = shifted_copies(sampling, 2, size=SIZE, shape=X.stack.shape[1:])
+    return X.at_cells(grown.at[: TIMES * len(X)])
 
 
 def stepped(X: Windows, step: Step) -> Windows:

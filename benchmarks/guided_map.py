@@ -48,7 +48,7 @@ def ours(windows: Windows, y: np.ndarray, cells: np.ndarray, epochs: int) -> np.
         epochs=epochs, batch=BATCH, rate=RATE, decay=0.0, schedule="constant", flips=False
     )
     network = Network("gk-dcn", {}, recipe).fit(windows, y, np.full(len(y), -1), seed=0)
-    return network.predict(windows.moved(cells))
+    return network.predict(windows.at_cells(cells))
 
 
 def written_out(windows: Windows, y: np.ndarray, cells: np.ndarray, epochs: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def written_out(windows: Windows, y: np.ndarray, cells: np.ndarray, epochs: int)
                 optimiser.zero_grad()
                 net.training_loss(x, labels).backward()
                 optimiser.step()
-        everywhere = TensorDataset(torch.from_numpy(windows.moved(cells).batch()))
+        everywhere = TensorDataset(torch.from_numpy(windows.at_cells(cells).batch()))
         net.eval()
         with torch.inference_mode():
             scores = [torch.sigmoid(net(x)) for (x,) in DataLoader(everywhere, BATCH)]

@@ -279,7 +279,7 @@ def test_prediction_never_holds_more_than_a_bounded_batch(name, monkeypatch):
 
     monkeypatch.setattr(Windows, "batch", recorded)
     cells = np.argwhere(np.ones((40, 50), dtype=bool))
-    scores = detector.predict(X.moved(cells))
+    scores = detector.predict(X.at_cells(cells))
     assert scores.shape == (2000,)
     assert max(sizes, default=0) <= limit
     assert np.array_equal(detector.predict(X), whole)

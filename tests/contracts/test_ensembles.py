@@ -96,7 +96,7 @@ def test_saved_and_loaded_it_predicts_bit_for_bit_the_same(name, options, tmp_pa
 def test_each_cell_is_scored_alone(name, options):
     X, y, group = district()
     model = fitted(name, options, X, y, group)
-    cells = X.moved(np.argwhere(np.ones((50, 60))))
+    cells = X.at_cells(np.argwhere(np.ones((50, 60))))
     whole = model.predict(cells)
     order = np.random.default_rng(1).permutation(3000)
     assert np.array_equal(model.predict(cells.take(order)), whole[order])

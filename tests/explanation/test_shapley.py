@@ -65,7 +65,7 @@ def means(X):
 
 @pytest.mark.parametrize("size", [1, 4, 5])
 def test_all_orders_give_the_enumeration_of_all_coalitions(size):
-    X, background = make(size=size), make(size=size).moved([[3, 4], [9, 9], [0, 19]])
+    X, background = make(size=size), make(size=size).at_cells([[3, 4], [9, 9], [0, 19]])
     found = shapley_values(of_means(tangled), X, background, permutations=24, seed=0)
     exact = by_enumeration(tangled, means(X), means(background))
     np.testing.assert_allclose(found.values, exact, atol=1e-12)
@@ -75,7 +75,7 @@ def test_all_orders_give_the_enumeration_of_all_coalitions(size):
 
 
 def test_drawn_orders_come_near_the_enumeration():
-    X, background = make(layers=5), make(layers=5).moved([[3, 4], [9, 9]])
+    X, background = make(layers=5), make(layers=5).at_cells([[3, 4], [9, 9]])
 
     def function(z):
         return tangled(z) * np.cos(3 * z[:, 4])
@@ -91,7 +91,7 @@ def test_drawn_orders_come_near_the_enumeration():
 
 def test_an_order_and_its_reverse_share_what_two_layers_do_exactly():
     """So it is for any sum of functions of one or two layers (Mitchell et al. 2022)."""
-    X, background = make(), make().moved([[3, 4], [9, 9], [1, 1]])
+    X, background = make(), make().at_cells([[3, 4], [9, 9], [1, 1]])
 
     def pairs(z):
         return z[:, 0] * z[:, 1] + np.sin(z[:, 2] * z[:, 3]) + np.exp(z[:, 0] - z[:, 3]) + z[:, 2]
@@ -105,7 +105,7 @@ def test_an_order_and_its_reverse_share_what_two_layers_do_exactly():
 @settings(max_examples=20, deadline=None)
 def test_a_linear_model_in_closed_form(seed, layers, permutations):
     X = make(layers=layers, seed=seed)
-    background = X.moved([[2, 2], [7, 5], [11, 3]])
+    background = X.at_cells([[2, 2], [7, 5], [11, 3]])
     w = np.random.default_rng(seed + 1).normal(size=layers)
     found = shapley_values(
         of_means(lambda z: z @ w + 0.3), X, background, permutations=permutations, seed=seed
@@ -119,7 +119,7 @@ def test_a_linear_model_in_closed_form(seed, layers, permutations):
 @settings(max_examples=20, deadline=None)
 def test_values_sum_to_the_score_less_the_base(seed, drawn):
     X = make(seed=seed)
-    background = X.moved(np.random.default_rng(seed).integers(0, 20, (6, 2)))
+    background = X.at_cells(np.random.default_rng(seed).integers(0, 20, (6, 2)))
     predict = of_means(tangled)
     found = shapley_values(predict, X, background, drawn=drawn, seed=seed)
     np.testing.assert_allclose(found.values.sum(axis=1), predict(X) - found.base, atol=1e-12)
@@ -128,7 +128,7 @@ def test_values_sum_to_the_score_less_the_base(seed, drawn):
 def test_a_layer_that_the_model_does_not_read_is_worth_nothing():
     X = make()
     found = shapley_values(
-        of_means(lambda z: tangled(z * [1, 1, 0, 1])), X, X.moved([[3, 4], [9, 9]]), seed=0
+        of_means(lambda z: tangled(z * [1, 1, 0, 1])), X, X.at_cells([[3, 4], [9, 9]]), seed=0
     )
     np.testing.assert_array_equal(found.values[:, 2], 0)
     assert (found.values[:, [0, 1, 3]] != 0).any(axis=0).all()
@@ -140,7 +140,7 @@ def test_layers_that_act_alike_and_are_alike_are_worth_the_same():
     found = shapley_values(
         of_means(lambda z: np.tanh(z[:, 0] * z[:, 1] * z[:, 2] + z[:, 3] * (z[:, 0] + z[:, 2]))),
         X,
-        X.moved([[3, 4], [9, 9]]),
+        X.at_cells([[3, 4], [9, 9]]),
         permutations=24,
         seed=0,
     )
@@ -164,7 +164,7 @@ def test_windows_written_out_read_as_they_did(size, windows):
 
 def test_only_what_is_drawn_hangs_on_the_seed_and_chunks_do_not_matter(monkeypatch):
     X = make(n=7)
-    background = X.moved(np.random.default_rng(0).integers(0, 20, (30, 2)))
+    background = X.at_cells(np.random.default_rng(0).integers(0, 20, (30, 2)))
     predict = of_means(tangled)
     first = shapley_values(predict, X, background, drawn=3, seed=0)
     other = shapley_values(predict, X, background, drawn=3, seed=1)
@@ -198,7 +198,7 @@ def test_what_cannot_be_explained_is_an_error():
 def test_a_guided_network_owes_nothing_to_its_weight(untrained, windows):
     X = windows(12, 4, 9, weight=True)
     network = untrained("gk-dcn", X, width=4)
-    found = shapley_values(network.predict, X, X.moved([[5, 5], [20, 9]]), seed=0)
+    found = shapley_values(network.predict, X, X.at_cells([[5, 5], [20, 9]]), seed=0)
     np.testing.assert_allclose(
         found.values.sum(axis=1), network.predict(X) - found.base, atol=1e-12
     )
@@ -215,7 +215,7 @@ def test_a_forest_that_learned_one_layer_is_explained_by_it():
     y = (X.centre()[:, 3] > 0).astype(float)
     forest = RandomForest(trees=50).fit(X, y, np.full(100, -1), seed=0)
     began = time.process_time()
-    found = shapley_values(forest.predict, X, X.moved(rng.integers(8, 52, (50, 2))), seed=0)
+    found = shapley_values(forest.predict, X, X.at_cells(rng.integers(8, 52, (50, 2))), seed=0)
     assert time.process_time() - began < 60
     assert found.ranked()[0] == 3
     strength = np.abs(found.values).mean(axis=0)

@@ -45,7 +45,7 @@ def test_of_windows_is_the_windows():
 
 def test_moved_windows_are_ungrown_ones():
     X = windows()
-    moved = everything(X).X.moved(X.at[:2])
+    moved = everything(X).X.at_cells(X.at[:2])
     assert type(moved) is Windows
     np.testing.assert_array_equal(moved.batch(), X.batch(slice(0, 2)))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from orecast.errors import ConfigError, SamplingError
-from orecast.sampling import Sampling, Windows, slide
+from orecast.sampling import Sampling, Windows, shifted_copies
 from orecast.sampling.augmentation import (
     Copying,
     GaussianNoise,
@@ -81,7 +81,9 @@ def test_noise_on_half_changes_half_the_rows_in_place():
 
 def test_slid_four_ways_and_half_of_it_noisy():
     """The recipe of Xiang et al. (2026), with 9 shifts: places x shifts x 4, noise on half."""
-    ore = slide(Sampling.of(np.array([[20, 20], [40, 40]]), 1.0), 1, size=8, shape=(60, 60))
+    ore = shifted_copies(
+        Sampling.of(np.array([[20, 20], [40, 40]]), 1.0), 1, size=8, shape=(60, 60)
+    )
     X = Windows(STACK, ("Au", "Cu"), ore.at, 8)
     plan = [
         Step(lambda: Turning(flips=False), times=4, label=1),

@@ -5,7 +5,7 @@ import pytest
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.grid import windows_touching
-from orecast.sampling import Sampling, Windows, slide
+from orecast.sampling import Sampling, Windows, shifted_copies
 from orecast.sampling.augmentation import GaussianNoise, Slide, Smote, Step, Turning, grow
 from orecast.training.generators import build_step
 
@@ -75,7 +75,7 @@ def test_slides_as_the_sampling_does():
     stack = STACK[:, :40, :40]
     X = windows(at, 7, stack)
     more = grow(X, np.ones(len(X)), np.arange(len(X)), [Step(lambda: Slide(2), label=1)], seed=0)
-    expected = slide(Sampling.of(at, 1.0), 2, size=7, shape=(40, 40))
+    expected = shifted_copies(Sampling.of(at, 1.0), 2, size=7, shape=(40, 40))
     cells = {tuple(c) for c in expected.at.tolist()}
     assert sorted(cells) == sorted(tuple(c) for c in more.X.at.tolist())  # each once
     assert len(cells) < 25 * len(at)
@@ -139,7 +139,7 @@ def test_a_view_of_other_size_and_layers_reads_the_slid_cells():
     np.testing.assert_array_equal(more.X.centre(), STACK[:, *more.X.at.T].T)
     some = replace(more.X, stack=STACK[:1], names=("Au",))
     np.testing.assert_array_equal(some.batch(), more.X.batch()[:, :1])
-    assert type(more.X.moved(more.X.at)) is Windows
+    assert type(more.X.at_cells(more.X.at)) is Windows
 
 
 @pytest.mark.parametrize("method", [Turning, GaussianNoise, lambda: Smote(2)])
@@ -175,16 +175,18 @@ def test_impossible_steps_are_refused():
 
 
 def test_slid_copies_keep_the_deposit_in_the_window():
-    grown = slide(Sampling.of(np.array([[20, 20]]), 1.0, np.array([7])), 4, size=9, shape=(50, 50))
+    grown = shifted_copies(
+        Sampling.of(np.array([[20, 20]]), 1.0, np.array([7])), 4, size=9, shape=(50, 50)
+    )
     assert len(grown) == 81
     assert np.abs(grown.at - 20).max() == 4
     assert set(grown.origin) == {0}
     assert set(grown.group) == {7}
     assert grown.at[0].tolist() == [20, 20]
     with pytest.raises(SamplingError, match="out of its window"):
-        slide(Sampling.of(np.array([[20, 20]]), 1.0), 5, size=9, shape=(50, 50))
+        shifted_copies(Sampling.of(np.array([[20, 20]]), 1.0), 5, size=9, shape=(50, 50))
 
 
 def test_copies_off_the_grid_or_twice_at_a_cell_are_left_out():
-    grown = slide(Sampling.of(np.array([[0, 0], [0, 1]]), 1.0), 1, size=3, shape=(9, 9))
+    grown = shifted_copies(Sampling.of(np.array([[0, 0], [0, 1]]), 1.0), 1, size=3, shape=(9, 9))
     assert sorted(map(tuple, grown.at.tolist())) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]

@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.sampling import Windows
-from orecast.sampling.augmentation import Between, Smote, nearest
+from orecast.sampling.augmentation import Between, Smote, nearest_windows
 
 RNG = np.random.default_rng(2)
 
@@ -45,7 +45,7 @@ def test_pairs_are_drawn_alike_and_places_between_them_evenly():
     drawn = np.bincount(part.origin[:, 0], minlength=len(X)) / 20_000
     np.testing.assert_allclose(drawn, 1 / len(X), atol=5 * (1 / len(X) / 20_000) ** 0.5)
     assert kstest(part.share, "uniform").pvalue > 0.01
-    near = nearest(X, 5)
+    near = nearest_windows(X, 5)
     assert all(j in near[i] for i, j in part.origin[:200])
 
 
@@ -55,22 +55,22 @@ def test_neighbours_are_those_of_scikit_learn(n, size, layers):
     flat = X.batch().reshape(len(X), -1).astype(np.float64)
     expected = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(flat)
     np.testing.assert_array_equal(
-        nearest(X, 5), expected.kneighbors(flat, return_distance=False)[:, 1:]
+        nearest_windows(X, 5), expected.kneighbors(flat, return_distance=False)[:, 1:]
     )
 
 
 def test_neighbours_do_not_depend_on_blocks(monkeypatch):
     X = windows()
-    whole = nearest(X, 3)
+    whole = nearest_windows(X, 3)
     for name, values in (("HELD", 900), ("AT_ONCE", 300)):
         monkeypatch.setattr(f"orecast.sampling.augmentation._VALUES_{name}", values)
-    np.testing.assert_array_equal(nearest(X, 3), whole)
+    np.testing.assert_array_equal(nearest_windows(X, 3), whole)
 
 
 def test_a_window_is_never_its_own_neighbour():
     stack = np.ones((1, 5, 5), np.float32)
     X = Windows(stack, ("Au",), np.argwhere(stack[0] > 0)[:7], 1)
-    assert (nearest(X, 6) != np.arange(7)[:, None]).all()
+    assert (nearest_windows(X, 6) != np.arange(7)[:, None]).all()
 
 
 def test_fewer_windows_than_neighbours_are_refused_with_what_to_do():

@@ -34,7 +34,7 @@ def test_batches_are_the_whole_in_order():
 def test_windows_hold_no_copy_of_the_stack():
     w = windows([[2, 2]], 3)
     assert w.stack is STACK
-    assert w.moved([[1, 1]]).of_size(5).take(slice(0, 1)).stack is STACK
+    assert w.at_cells([[1, 1]]).of_size(5).take(slice(0, 1)).stack is STACK
 
 
 def test_hidden_cells_read_as_nan_and_scaled_as_the_mean():
@@ -69,6 +69,13 @@ def test_scaling_of_constant_and_absent_layers():
     scaling = fit_scaling(stack.astype(np.float32), np.ones((3, 3), dtype=bool))
     assert scaling.mean.tolist() == [7, 0, 4]
     assert scaling.spread.tolist() == [1, 1, pytest.approx(np.std(np.arange(9)))]
+
+
+def test_a_layer_in_small_units_is_scaled():
+    stack = np.random.default_rng(0).normal(5e-5, 3e-7, size=(1, 9, 9)).astype(np.float32)
+    visible = np.ones((9, 9), dtype=bool)
+    assert fit_scaling(stack, visible).spread[0] == pytest.approx(3e-7, rel=0.2)
+    assert fit_scaling(np.zeros_like(stack), visible).spread[0] == 1
 
 
 def test_samplings_keep_their_origins_when_taken_and_joined():

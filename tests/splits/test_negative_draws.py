@@ -23,7 +23,6 @@ def test_candidates_are_valid_samples_far_from_every_place():
     assert fold.test.tolist() == [0, 1]
     assert not len(fold.train)
     assert not fold.hidden.any()
-    assert not protocol.labels
     assert "7 draws of as many negatives from 3 valid cells with a sample" in protocol.words
     assert "5 km" in protocol.words
 

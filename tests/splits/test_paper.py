@@ -3,7 +3,7 @@ import pytest
 
 from orecast.errors import ConfigError, SamplingError
 from orecast.metrics import Confusion
-from orecast.sampling import MapGeometry, Sampling, slide
+from orecast.sampling import MapGeometry, Sampling, shifted_copies
 from orecast.splits.paper import DEFINITIONS, GivenSplit, Paper
 
 SHAPE = (60, 90)
@@ -14,8 +14,8 @@ def grown(n=10, shift=1, seed=0):
     """Places of ore and of negatives with their slid copies."""
     rng = np.random.default_rng(seed)
     at = np.column_stack([rng.permutation(50)[:n] + 5, rng.permutation(80)[:n] + 5])
-    ore = slide(Sampling.of(at, 1.0), shift, size=9, shape=SHAPE)
-    negatives = slide(Sampling.of(at[:, ::-1] % 60, 0.0), shift, size=9, shape=SHAPE)
+    ore = shifted_copies(Sampling.of(at, 1.0), shift, size=9, shape=SHAPE)
+    negatives = shifted_copies(Sampling.of(at[:, ::-1] % 60, 0.0), shift, size=9, shape=SHAPE)
     return ore.joined(negatives)
 
 
@@ -23,7 +23,6 @@ def test_grown_splits_part_the_copies_of_one_deposit():
     rows = grown(2)
     protocol = Paper(GEOMETRY, 4)
     folds = protocol.folds(rows, 5000.0)
-    assert protocol.grow_first
     assert all(set(rows.origin[f.test]) & set(rows.origin[f.train]) for f in folds)
     assert sorted(np.concatenate([f.test for f in folds])) == list(range(len(rows)))
     assert not any(f.hidden.any() or f.region.any() for f in folds)

@@ -100,7 +100,7 @@ def test_no_training_window_comes_near_a_test_window(name, seed, size, reach):
 def test_every_place_of_ore_is_tested_and_the_cut_is_said(name):
     geometry, sampling = district(3, 3)
     protocol = build(name, geometry)
-    if protocol.grow_first:
+    if name == "paper":
         sampling = sampling.joined(Sampling.of(sampling.at[:, ::-1] % 60, 0.0))
     folds = protocol.folds(sampling, 1000.0)
     tested = np.concatenate([f.test for f in folds])

@@ -263,6 +263,13 @@ def test_columns_without_information_are_left_out_with_one_line(read, check, cel
     assert survey.findings.of("unusable-columns")[0].data["columns"] == {why: names}
 
 
+def test_zeros_beside_one_value_do_not_vary(check):
+    frame = elements().assign(Bi_ppm=[0.0, 0.1] * (N // 2))
+
+    found = check(frame).findings.of("unusable-columns")[0]
+    assert found.data["columns"] == {"constant": ["Bi_ppm"]}
+
+
 # --- Sparse columns
 
 

@@ -12,15 +12,10 @@ from orecast.survey import Element, Findings
 from orecast.survey.analytes import limits_by_symbol
 from orecast.survey.concentrations import (
     decisions,
-    holds_no_number,
-    none_detected,
-    numbers,
     read_concentrations,
 )
 from orecast.survey.elements import TO_PPM, parse_header
 from orecast.survey.tables import InputTable
-
-DEFAULT = (-9999, -999)
 
 
 def read(cells, **options):
@@ -179,22 +174,6 @@ def test_what_is_written_is_read(marked):
 
     assert values == exact
     assert censored == below
-
-
-def test_words_are_told_from_numbers():
-    frame = pd.DataFrame({"CO": ["BC", "YT", ""], "Ni": ["<1", "", "x"], "V": [1.0, 2, 3]})
-    table = InputTable(Path("a.csv"), frame)
-
-    assert holds_no_number(frame["CO"], table, DEFAULT)
-    assert not holds_no_number(frame["Ni"], table, DEFAULT)
-    assert not holds_no_number(frame["V"], table, DEFAULT)
-
-
-def test_positions_are_plain_numbers():
-    frame = pd.DataFrame({"x": ["1", "<2"]}, index=[2, 3])
-
-    with pytest.raises(InputError, match=r"row 3, column 'x'.*'<2'"):
-        numbers(frame["x"], InputTable(Path("a.csv"), frame), DEFAULT)
 
 
 ELEMENTS = ("Au_ppb", "Cu_ppm", "Zn_ppm", "Fe_pct")
@@ -490,21 +469,6 @@ def test_cells_with_units_and_remarks_are_one_finding():
         "Au": {"0.5 ppm": 500.0},
         "Cu": {"12.3*": 12.3, "3 J": 3.0},
     }
-
-
-@pytest.mark.parametrize(
-    ("cells", "n"),
-    [
-        (["<1", "n.d.", 0, "3"], None),
-        (["<1", "n.d.", 0, "LNR", ""], 3),
-        (["BDL", -5], 2),
-        (["1", "<1"], None),
-        (["0.5<", "U", ""], None),
-    ],
-)
-def test_columns_in_which_nothing_is_detected(cells, n):
-    cells = pd.Series(cells, dtype=object)
-    assert none_detected(cells, InputTable(Path("a.csv"), cells.to_frame()), DEFAULT) == n
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from shapely.geometry import MultiPoint, box
 
 from orecast.errors import AlignmentError, InputError
 from orecast.survey import Findings, read_survey
-from orecast.survey.deposits import check_number, interval_half_width
+from orecast.survey.deposits import interval_half_width, require_enough_deposits
 
 CRS = "EPSG:32645"
 WEST, SOUTH, SIDE = 500_000.0, 4_500_000.0, 10_000.0
@@ -29,6 +29,14 @@ def test_deposits_are_filtered_by_text_and_number(district, where, names):
     found = district.read().deposits["name"].tolist()
 
     assert found == (names or ["Alpha", "Beta", "Gamma"])
+
+
+def test_positions_of_deposits_that_are_not_selected_are_not_read(district):
+    district.deposits["X"] = district.deposits["X"].astype(object)
+    district.deposits.loc[2, "X"] = "unknown"
+    district.table["deposits"]["where"] = {"commodity": "Au"}
+
+    assert district.read().deposits["name"].tolist() == ["Alpha", "Beta", "Delta"]
 
 
 def test_deposits_outside_the_survey_are_listed_and_left_out(district):
@@ -118,7 +126,7 @@ def test_polygons_of_deposits_are_refused_with_the_remedy(district):
 def test_ten_deposits_raise_no_warning():
     findings = Findings()
 
-    check_number(10, "d.csv", findings)
+    require_enough_deposits(10, "d.csv", findings)
 
     assert not len(findings)
 

@@ -233,6 +233,16 @@ def test_codes_among_other_values_are_values(tmp_path, dtype, values):
     assert not findings.of("undeclared-void")
 
 
+def test_cells_of_two_codes_are_counted_apart(tmp_path):
+    values = CELLS.copy()
+    values[3, 4:9], values[5, 4:7] = -9999, 32767
+
+    _, findings = read(stored(tmp_path / "dem.tif", values, "int16"))
+
+    (finding,) = findings.of("undeclared-void")
+    assert finding.data["cells"] == {"-9999": 5, "32767": 3}
+
+
 def test_one_cell_with_a_code_is_reported_and_kept(tmp_path):
     values = CELLS.copy()
     values[0, 0] = -9999

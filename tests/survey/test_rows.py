@@ -8,7 +8,10 @@ import pytest
 
 from orecast.config import parse
 from orecast.errors import InputError
-from orecast.survey import propose, read_survey
+from orecast.survey import Findings, propose, read_survey
+from orecast.survey.duplicates import places
+from orecast.survey.rows import composite
+from orecast.survey.tables import read_table
 
 CRS = "EPSG:28350"
 N = 40
@@ -117,6 +120,22 @@ def test_intervals_of_drill_holes_are_refused_by_name(begin, end, hole, tmp_path
     assert not survey.findings.of("precision")
     found["samples"] |= {"intervals": "keep", "duplicates": "keep"}
     assert len(survey_of(found, tmp_path).samples) == N
+
+
+def test_a_hole_does_not_change_with_the_values_of_another(tmp_path):
+    hole = {"hole": [*"aabbcc"], "from": [0, 10] * 3, "to": [10, 20] * 3}
+    path = tmp_path / "holes.csv"
+    pd.DataFrame(hole).to_csv(path, index=False)
+    at = places(np.repeat([[0.0, 0], [5, 5], [9, 9]], 2, axis=0))
+    zeros = np.array([[False], [True], [False], [False], [True], [True]])
+
+    def composited(lowest):  # zeros have the lowest value of the survey
+        values = np.array([[10.0], [lowest], [lowest], [3.0], [lowest], [lowest]])
+        return composite(read_table(path), values, zeros, zeros, at, Findings())
+
+    (means, censored, only_zeros), (other, _, _) = composited(1.0), composited(0.1)
+    assert means[0, 0] == other[0, 0] == (10 + 0.65 * 10) / 2
+    assert censored.ravel().tolist() == only_zeros.ravel().tolist() == [False, False, True]
 
 
 MIXED = [

@@ -109,7 +109,7 @@ def test_the_fingerprint_follows_from_every_input(district):
     others = [
         fingerprint(replace(X, stack=stack), y, seed=0, name="a"),
         fingerprint(replace(X, names=("Au", "As", "Sb")), y, seed=0, name="a"),
-        fingerprint(X.moved(X.at[::-1]), y, seed=0, name="a"),
+        fingerprint(X.at_cells(X.at[::-1]), y, seed=0, name="a"),
         fingerprint(X.of_size(3), y, seed=0, name="a"),
         fingerprint(X, 1 - y, seed=0, name="a"),
         fingerprint(X, y, seed=1, name="a"),
@@ -120,7 +120,7 @@ def test_the_fingerprint_follows_from_every_input(district):
 
 def test_with_a_trim_it_follows_from_what_is_around_the_windows(district):
     X, y, _ = district
-    X = X.moved(np.clip(X.at, 10, 20)).of_size(3)
+    X = X.at_cells(np.clip(X.at, 10, 20)).of_size(3)
     around, far, hidden = X.stack.copy(), X.stack.copy(), np.zeros((30, 30), dtype=bool)
     around[:, 8] += 1  # two cells from the nearest place
     far[:, 7] += 1

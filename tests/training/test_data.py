@@ -124,7 +124,7 @@ def test_infinities_that_cancel_are_seen(district):
     X, *_ = district
     X.stack[0, :, 0], X.stack[2, :, 1] = np.inf, -np.inf
     with pytest.raises(ModelError, match="layer Au, fault"):
-        gather(X.moved([[10, 1]]), slice(None))
+        gather(X.at_cells([[10, 1]]), slice(None))
 
 
 def test_values_that_sum_beyond_float32_are_no_missing_ones():

@@ -76,7 +76,7 @@ def test_ranks_are_counted_in_the_visible_map_and_their_mean_is_the_score(distri
     options = {"members": ["random-forest", "logistic-regression"], "member_options": FOREST}
     plain = ensemble(**options).fit(*district, seed=2)
     model = ensemble(**options, combine="rank").fit(*district, seed=2)
-    among = plain.draws(X.moved(np.argwhere(np.ones((30, 30)))))  # 900 cells: all of the map
+    among = plain.draws(X.at_cells(np.argwhere(np.ones((30, 30)))))  # 900 cells: all of the map
     scores = plain.draws(X)
     for reference, score, rank in zip(among, scores, model.draws(X), strict=True):
         below = (reference < score[:, None]).mean(axis=1)

@@ -167,7 +167,7 @@ def test_trials_take_a_fifth_of_the_epochs_or_what_is_asked_and_report_progress(
 def test_no_threshold_of_all_leaves_an_edge(deposits):
     X = deposits[0]
     X.stack[:] = np.random.default_rng(0).normal(size=X.stack.shape)
-    many = X.moved(np.argwhere(np.ones((40, 100)))[::7])
+    many = X.at_cells(np.argwhere(np.ones((40, 100)))[::7])
     y = (many.at[:, 1] // 10 % 2).astype(float)
     with pytest.raises(ModelError, match=r"\|r\| of 0\.2 or more.*set it to 0\.\d+ or less"):
         build_model("resgcn", ADAPTIVE, RECIPE).fit(many.of_size(1), y, np.full(len(y), -1), seed=0)

@@ -39,7 +39,7 @@ def test_scores_are_probabilities_and_repeat(model):
 
 def test_prediction_streams_and_does_not_depend_on_its_company(model, monkeypatch):
     network, X = model
-    many = X.moved(np.argwhere(np.ones((14, 14))) + 3)
+    many = X.at_cells(np.argwhere(np.ones((14, 14))) + 3)
     whole = network.predict(many)
     monkeypatch.setattr("orecast.training.data.windows_at_once", lambda size: 5)
     asked = []
@@ -149,7 +149,7 @@ def test_another_size_of_window_is_refused(model):
 def test_missing_values_are_refused_with_their_layer(model):
     network, X = model
     with pytest.raises(ModelError, match="layer Au, As: a network cannot read missing"):
-        network.predict(X.moved([[0, 0]]))
+        network.predict(X.at_cells([[0, 0]]))
 
 
 def test_not_fitted(tmp_path, model):

@@ -147,7 +147,7 @@ def test_one_group_is_refused(deposits):
 
 def test_a_trim_widens_what_lies_between_parts(deposits):
     """Windows of three cells three apart share none, and moved by one they share a column."""
-    X = deposits[0].moved([[5, 5], [5, 8], [5, 9]])
+    X = deposits[0].at_cells([[5, 5], [5, 8], [5, 9]])
     held = np.array([True, False, False])
     for trim, seen in ((0, [False, True, True]), (1, [False, False, True])):
         assert Stack(training=Training(trim=trim))._seen(X, held).tolist() == seen

@@ -84,7 +84,7 @@ def test_no_window_meets_a_hidden_cell_or_more_of_the_edge(size, seed, row, colu
     assert (first >= np.minimum(place - size // 2, 0)).all()
     assert (first + size <= np.maximum(place - size // 2 + size, [ROWS, COLUMNS])).all()
     assert np.isfinite(X.stack[0][tuple(others.T)]).all()
-    assert np.isfinite(X.moved(others).batch()).all()  # what a scaling does not fill is not read
+    assert np.isfinite(X.at_cells(others).batch()).all()  # what a scaling does not fill is not read
 
 
 def test_right_up_to_what_is_hidden_and_to_the_edge():
@@ -103,7 +103,7 @@ def test_right_up_to_what_is_hidden_and_to_the_edge():
 def test_cells_without_a_value_are_no_places(district):
     X, *_ = district
     X.stack[1, :, :15] = np.nan
-    X = X.moved(np.tile([[15, 16]], (200, 1)))
+    X = X.at_cells(np.tile([[15, 16]], (200, 1)))
     assert np.unique(drawn(X, 2)[0][:, 1]).tolist() == [15, 16, 17, 18]
 
 
@@ -126,7 +126,7 @@ def test_slid_and_copied_rows_are_moved_and_no_others(district):
     assert lies[copied].all()
     assert not lies[100:120].any()  # turned, and with noise
     copies = slice(120, 160)
-    own = (Y.batch(np.arange(120, 160)) == X.moved(Y.at[copies]).batch()).all(axis=(1, 2, 3))
+    own = (Y.batch(np.arange(120, 160)) == X.at_cells(Y.at[copies]).batch()).all(axis=(1, 2, 3))
     assert 0 < own.sum() < 40  # some of them are copies of windows with noise
     np.testing.assert_array_equal(lies[copies], own)
     assert not lies[160:].any()
@@ -135,7 +135,7 @@ def test_slid_and_copied_rows_are_moved_and_no_others(district):
     np.testing.assert_array_equal(read.batch()[~lies[rows]], Y.batch(rows)[~lies[rows]])
     np.testing.assert_array_equal(read.at[~lies[rows]], Y.at[rows][~lies[rows]])
     moved = lies[rows]
-    np.testing.assert_array_equal(read.batch()[moved], X.moved(read.at[moved]).batch())
+    np.testing.assert_array_equal(read.batch()[moved], X.at_cells(read.at[moved]).batch())
     assert (read.at != Y.at[rows])[moved].any(axis=1).mean() > 0.7
 
 
@@ -163,7 +163,7 @@ def test_places_follow_from_seed_and_epoch_and_order_and_flips_stay(district):
     plain = X.batch()
     expected = [turned(torch.from_numpy(plain[order[k : k + 8]]), rng) for k in range(0, 40, 8)]
     assert torch.equal(torch.cat(expected), read(0, 3, trim=0)[0])
-    whole = X.moved(np.clip(X.at, 4, 25))  # a middle that both trims show, flipped alike
+    whole = X.at_cells(np.clip(X.at, 4, 25))  # a middle that both trims show, flipped alike
     flat = replace(whole, stack=np.ones_like(X.stack) * np.arange(3, dtype="f4")[:, None, None])
     same = [TrainingBatches(flat, y, 8, seed=0, flips=True, trim=t) for t in (0, 2)]
     assert all(torch.equal(a, b) for (a, _), (b, _) in zip(*same, strict=True))

@@ -127,6 +127,7 @@ def test_regions_may_overlap_and_a_place_be_tested_often(evidence, places):
     assert sorted(np.bincount(answer.rows)) == [2] * 12 + [3] * 2
     assert all(len(a.cells) == len(a.cell_scores) == 1 for a in answer.folds)
     np.testing.assert_array_equal(answer.row_fold, np.arange(30))
+    assert np.iinfo(answer.fold.dtype).max > 182**2  # all pairs of 182 places
 
 
 def test_each_tested_row_knows_its_fold(evidence, places):
@@ -175,7 +176,7 @@ def test_the_spread_is_that_of_all_members_of_all_folds(evidence, places):
     for fold in spatial(evidence, 3).folds(places, evidence.reach):
         fitted = ensemble.fit(evidence, places.take(fold.train), hidden=fold.hidden, seed=0)
         draws += [
-            m.predict(replace(fitted.windows.moved(everywhere), hidden=None))
+            m.predict(replace(fitted.windows.at_cells(everywhere), hidden=None))
             for m in fitted.model.fitted_
         ]
     assert len(draws) == 9

@@ -67,7 +67,6 @@ RULES = {
 class Fixed:
     """One fold, whatever the sampling says."""
 
-    grow_first = False
     words = ""
 
     def __init__(self, fold):

@@ -405,6 +405,19 @@ def test_each_place_is_averaged_over_seeds_before_intervals_and_tests():
     assert np.isnan(second["seeds_sd"])
 
 
+def test_an_unknown_auc_does_not_hide_the_gap_of_another_model():
+    cells = [
+        cell(name, np.linspace(0.5, 0.7, 5), protocol=p)
+        for name in "ab"
+        for p in ("paper", "spatial")
+    ]
+    for c, auc in zip(cells, (np.nan, 0.6, 0.9, 0.6), strict=True):
+        c["row"]["auc"]["value"] = auc
+    sentences = summarise(facts(), cells, reference="a", seed=0)["sentences"]
+    (gap,) = (s for s in sentences if "AUC" in s)
+    assert gap.startswith("B has AUC 0.90 under the published protocol")
+
+
 def test_few_places_leaky_scores_and_lucky_layers_are_reported():
     leaky = cell("a", [0.5], protocol="paper")
     leaky["row"] = {"auc": {"value": 0.99}, "extra": {"accuracy": 0.97}}

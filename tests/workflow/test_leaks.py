@@ -33,7 +33,6 @@ FITTED_TO_SAMPLES = ("kriging", "lognormal", "zeros", "zeros, lognormal")
 class Fixed:
     """One fold, whatever the sampling says."""
 
-    grow_first = False
     words = ""
 
     def __init__(self, fold):

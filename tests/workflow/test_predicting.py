@@ -218,7 +218,7 @@ def test_rescaled_each_layer_has_mean_0_and_variance_1(trained, other, predicted
     evidence = trained_layers(read_survey(config), config, run)
     fitted = run.saved.on(evidence, fit_scaling(evidence.stack, evidence.valid))
     cells = np.argwhere(evidence.valid)
-    values = fitted.windows.moved(cells).centre().astype(float)
+    values = fitted.windows.at_cells(cells).centre().astype(float)
     np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-3)
     assert set(np.round(values.std(axis=0), 3)) <= {0, 1}
     scores = map_of(found.folder)[evidence.valid]
@@ -579,7 +579,7 @@ def test_a_fitted_recipe_comes_back_as_it_was_saved(trained):
     assert len(saved.values) == len(saved.rows) == len(run.folds)
     assert set(saved.rows.y) == {0, 1}
     fitted = saved.on(run.evidence)
-    again = fitted.windows.moved(saved.rows.at).centre()
+    again = fitted.windows.at_cells(saved.rows.at).centre()
     assert np.array_equal(again, saved.values)
     with pytest.raises(OrecastError, match="the model needs the layers"):
         saved.on(replace(run.evidence, data=run.evidence.data[list(saved.names[::-1])]))

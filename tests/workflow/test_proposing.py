@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from orecast.config import read
-from orecast.errors import InputError, RunError
+from orecast.errors import ConfigError, InputError, RunError
 from orecast.workflow import propose_run
 
 
@@ -75,3 +75,11 @@ def test_a_name_that_is_no_utf8_is_refused_and_nothing_is_written(samples):
         propose_run([other], samples.with_name("run.toml"))
     str(caught.value).encode("utf-8")
     assert not samples.with_name("run.toml").exists()
+
+
+def test_a_name_that_cannot_be_the_configuration_is_refused_by_its_cause(samples):
+    with pytest.raises(ConfigError, match=r"not a \.toml file"):
+        propose_run([samples], samples.with_name("run.txt"))
+    own = samples.with_name("own.toml")
+    with pytest.raises(ConfigError, match="one of the survey's own files"):
+        propose_run([own], own)

@@ -412,7 +412,7 @@ def test_scores_of_more_models_than_memory_holds_are_refused(configured, monkeyp
     monkeypatch.setattr("orecast.capacity.available_memory", lambda: 1e9)
     with pytest.raises(CapacityError, match="10,000,000 scores of each of") as caught:
         run_survey(config)
-    assert caught.value.where == "uncertainty.dropout"
+    assert caught.value.where == "model.options.passes"
     assert int(caught.value.remedy.split()[3]) < 200
     assert not config.output.exists()
 

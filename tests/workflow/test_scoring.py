@@ -326,6 +326,14 @@ def test_a_model_below_chance_is_worse_than_chance():
     assert "worse than chance" in verdict(rows(LOW - 0.25), None).sentence
 
 
+def test_an_unknown_interval_is_no_statement_about_chance():
+    (model,) = rows(LOW)
+    model.percentile = replace(model.percentile, low=np.nan, high=np.nan)
+    sentence = verdict([model], None).sentence
+    assert "surroundings (no interval: too few deposits)." in sentence
+    assert "chance" not in sentence
+
+
 def test_distance_to_the_known_deposits_is_held_against_the_model():
     high = np.linspace(0.7, 0.9, 12)
     found = verdict(rows(high, deposit_distance=high, random=LOW), None)

@@ -157,7 +157,10 @@ def map_dissimilarity(
     """
     visible = replace(windows, hidden=None)
     di = by_tiles(
-        evidence, lambda cells: space.dissimilarity(visible.moved(cells).centre()), tile, progress
+        evidence,
+        lambda cells: space.dissimilarity(visible.at_cells(cells).centre()),
+        tile,
+        progress,
     )
     return Applicability(di, space.threshold)
 

@@ -18,6 +18,7 @@ from orecast.composition import screen
 from orecast.config import Training
 from orecast.errors import METHOD_ERRORS
 from orecast.metrics import auc, confusion
+from orecast.models import NETWORKS
 from orecast.papers.experiments import PaperEntry, PaperTable
 from orecast.papers.maps import Facts
 from orecast.papers.plan import ReproducedCell, Reproduction, is_network
@@ -61,7 +62,7 @@ def _weights(plan: Reproduction, entry: PaperEntry, layers: Sequence[str]) -> in
     options = plan.options(entry)
     needs = model_properties(entry.model, options, Training()).needs
     channels = len(plan.layers(entry) or layers) + needs.weight
-    factory = registry.load("orecast.models.networks", entry.model, what="network")
+    factory = registry.load(NETWORKS, entry.model, what="network")
     with torch.device("meta"):
         net = factory(channels, plan.window, **factory_options(options))
     return sum(p.numel() for p in net.parameters())

@@ -27,6 +27,7 @@ from orecast.sampling import Sampling, fit_scaling
 from orecast.sampling.places import tile_sampling
 from orecast.simulation import simulate, write_district
 from orecast.survey import read_survey
+from orecast.survey.data import xy_of
 from orecast.training import Network
 from orecast.validation import Fitted
 from orecast.workflow.places import Places, place_deposits
@@ -95,7 +96,7 @@ def _weigh_layers(study: Study, fitted: Fitted, path: Path) -> None:
     cells = np.argwhere(study.job.evidence.valid)
     most = _EXPLAINED[study.plan.kind]
     drawn = np.random.default_rng([0, 43]).choice(len(cells), 2 * most, replace=False)
-    windows = fitted.windows.moved(cells[drawn])
+    windows = fitted.windows.at_cells(cells[drawn])
     found = shapley_values(fitted.model.predict, windows.take(slice(most)), windows, seed=0)
     found.save(path)
 
@@ -105,7 +106,7 @@ def _draw_guided(study: Study, entry: PaperEntry, folder: Path) -> None:
     fitted = study.fitted(entry)
     model = fitted.model
     assert isinstance(model, Network)
-    windows = fitted.windows.moved(study.job.places.sampling.at[:_DRAWN])
+    windows = fitted.windows.at_cells(study.job.places.sampling.at[:_DRAWN])
     grad_cam(model, windows).save(folder / GRAD_CAM)
     sampling_offsets(model, windows).save(folder / OFFSETS)
 
@@ -316,7 +317,7 @@ def _in_class_a(study: Study, mapped: ScoredMap) -> tuple[float, float]:
     known = float((values[tuple(mapped.deposits.T)] == 1).sum())
     if held_back is None:
         return known, np.nan
-    at = study.job.evidence.grid.cell(np.column_stack([held_back.geometry.x, held_back.geometry.y]))
+    at = study.job.evidence.grid.cell(xy_of(held_back))
     at = at[study.job.evidence.grid.inside(at)] // mapped.step
     at = np.minimum(at, np.array(values.shape) - 1)
     return known, float((values[tuple(at.T)] == 1).sum())

@@ -15,6 +15,7 @@ from typing import Any
 from orecast import registry
 from orecast.config import Config, parse
 from orecast.errors import ConfigError, nearest
+from orecast.models import NETWORKS
 from orecast.papers.experiments import ONE_LAYER, Caps, Experiment, PaperEntry
 from orecast.simulation import presets
 
@@ -269,21 +270,19 @@ class Reproduction:
 
 def is_network(model: str) -> bool:
     """Whether a model is a network, which has weights."""
-    return model in registry.entries("orecast.models.networks")
+    return model in registry.entries(NETWORKS)
 
 
 def guided(model: str) -> bool:
     """Whether a model needs a layer that weighs knowledge."""
-    return (
-        is_network(model) and registry.entries("orecast.models.networks")[model].load().needs.weight
-    )
+    return is_network(model) and registry.entries(NETWORKS)[model].load().needs.weight
 
 
 def capped_width(model: str, cap: int | None) -> int | None:
     """Width of a network under a cap; None if it has no width or the cap does not change it."""
     if cap is None or not is_network(model):
         return None
-    factory = registry.entries("orecast.models.networks")[model].load()
+    factory = registry.entries(NETWORKS)[model].load()
     known = inspect.signature(factory).parameters.get("width")
     if known is None or (known.default is not None and known.default <= cap):
         return None

@@ -30,6 +30,7 @@ from orecast.simulation.laboratory import ANALYTES
 from orecast.splits import build_protocol
 from orecast.splits.paper import GivenSplit
 from orecast.survey import Survey, read_survey
+from orecast.survey.data import xy_of
 from orecast.training import build_model
 from orecast.validation import Fitted, Recipe
 from orecast.workflow.audit.windows import read_labels, read_window_pair
@@ -123,7 +124,7 @@ def sample_places(
     """
     assert survey.samples is not None
     names, values = survey_ratios(survey, config)
-    xy = np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
+    xy = xy_of(survey.samples)
     whole = np.isfinite(values).all(axis=1)
     cell = evidence.grid.cell(xy)
     whole &= evidence.grid.inside(cell)

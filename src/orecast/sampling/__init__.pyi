@@ -1,4 +1,4 @@
-from .augmentation import slide
+from .augmentation import shifted_copies
 from .fault_control import FaultControl, fit_fault_control
 from .places import NegativeRule, choose_negatives, deposit_groups, deposit_sampling
 from .windows import (
@@ -31,5 +31,5 @@ __all__ = [
     "deposit_sampling",
     "fit_fault_control",
     "fit_scaling",
-    "slide",
+    "shifted_copies",
 ]

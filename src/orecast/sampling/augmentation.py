@@ -73,9 +73,9 @@ class Grown(Windows):
         at, part, row, origin = self.at[rows], self.part[rows], self.row[rows], self.origin[rows]
         return replace(self, at=at, part=part, row=row, origin=origin)
 
-    def moved(self, at: Ints) -> Windows:
+    def at_cells(self, at: Ints) -> Windows:
         """Return original windows of the same kind at other cells."""
-        return Windows(**_settings(self)).moved(at)
+        return Windows(**_settings(self)).at_cells(at)
 
     def of_size(self, size: int) -> Grown:
         """Return the middle of each window; raises SamplingError for a larger size."""
@@ -158,7 +158,7 @@ class Slid(_OfWindows):
 
     def batch(self, rows: Ints, view: Windows) -> Floats32:
         """The windows at the rows' cells."""
-        return view.moved(self.at[rows]).batch()
+        return view.at_cells(self.at[rows]).batch()
 
 
 @dataclass(frozen=True)
@@ -417,7 +417,9 @@ def turned(values: Floats32, way: int) -> Floats32:
     return values.swapaxes(-1, -2) if way & 4 else values
 
 
-def slide(sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]) -> Sampling:
+def shifted_copies(
+    sampling: Sampling, shift: int, *, size: int, shape: tuple[int, int]
+) -> Sampling:
     """Return each row and its copies, slid by up to ``shift`` cells in each direction.
 
     Copies keep label, group and origin. Copies off the grid are left out, and a cell that two rows
@@ -584,7 +586,7 @@ class Smote(Augmenter):
     def fit(self, X: Windows, *, seed: int) -> Self:
         """Find each window's neighbours; they are read a block at a time."""
         super().fit(X, seed=seed)
-        self.nearest_ = nearest(X, self.neighbours)
+        self.nearest_ = nearest_windows(X, self.neighbours)
         return self
 
     def grow(self, n: int, *, seed: int) -> MadeRows:
@@ -614,7 +616,7 @@ class Between(_OfWindows):
         return a
 
 
-def nearest(X: Windows, k: int) -> Ints:
+def nearest_windows(X: Windows, k: int) -> Ints:
     """The ``k`` nearest other windows of each, nearest first, ``(n, k)``.
 
     Each block is compared with all others, which are read a few at a time.
@@ -784,7 +786,7 @@ def _is_amount(
     )
 
 
-class AddedRows(NamedTuple):
+class GrowthRecord(NamedTuple):
     """Rows that one step added to a class: ``n`` rows from ``start`` on.
 
     ``n`` is 0 where the class already had ``enough`` rows, or slide found no free position.
@@ -809,7 +811,7 @@ class Growth(NamedTuple):
     X: Grown
     y: Floats
     group: Ints
-    made: tuple[AddedRows, ...] = ()
+    made: tuple[GrowthRecord, ...] = ()
 
     @property
     def origin(self) -> Ints:
@@ -850,7 +852,7 @@ def grow(
                     else:
                         growth = _change_rows(growth, label, n, step, (fit, make))
                 elif step.share is None and (step.balance or step.label is not None):
-                    none = AddedRows(
+                    none = GrowthRecord(
                         step.build().name, label, len(growth.y), 0, number, enough=True
                     )
                     growth = growth._replace(made=(*growth.made, none))
@@ -896,7 +898,7 @@ def _add_rows(
         growth.X.added(part, among),
         np.append(growth.y, np.full(n, label)),
         np.append(growth.group, growth.group[source] if part.origin.shape[1] else np.full(n, -1)),
-        (*growth.made, AddedRows(name, label, len(growth.y), n, number)),
+        (*growth.made, GrowthRecord(name, label, len(growth.y), n, number)),
     )
 
 

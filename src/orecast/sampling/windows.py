@@ -78,7 +78,8 @@ class Windows:
     size: int
     hidden: Bools | None = None  # (rows, columns)
     scaling: Scaling | None = None
-    kinds: tuple[str, ...] = field(default=())  # of each layer: element, fault, lithology, raster
+    # of each layer: element, fault, lithology, raster, detector, weight
+    kinds: tuple[str, ...] = field(default=())
     cell_size: float = 1.0  # metres
 
     def __len__(self) -> int:
@@ -93,7 +94,7 @@ class Windows:
         """Return some of the windows."""
         return replace(self, at=self.at[rows])
 
-    def moved(self, at: Ints) -> Windows:
+    def at_cells(self, at: Ints) -> Windows:
         """Return windows of the same kind at other cells."""
         return replace(self, at=np.asarray(at, dtype=np.int64).reshape(-1, 2))
 
@@ -211,7 +212,6 @@ class Fold:
 class SplitProtocol(Protocol):
     """Splits a sampling into folds: built from a MapGeometry, a number of folds and a seed."""
 
-    grow_first: bool  # augment before the split; True only for `paper`
     words: str  # describes the split, after ``folds``
 
     def folds(self, sampling: Sampling, reach: float) -> Sequence[Fold]:
@@ -234,6 +234,6 @@ def fit_scaling(stack: Floats32, visible: Bools) -> Scaling:
             continue
         mean[i] = values.mean()
         deviation = values.std()
-        if deviation > 1e-6 * np.abs(values).max():
+        if deviation > 1e-6 * np.abs(values).max():  # less is the rounding of float32
             spread[i] = deviation
     return Scaling(mean, spread)

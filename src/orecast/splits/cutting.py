@@ -27,7 +27,6 @@ class BaseProtocol:
     n_folds: int = 5
     seed: int = 0
     words: str = field(default="", init=False)
-    grow_first = False
 
     def buffer_words(self, reach: float) -> str:
         """Text of the distance between training and test."""

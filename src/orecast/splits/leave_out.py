@@ -50,7 +50,8 @@ class LeaveDepositOut(BaseProtocol):
     def folds(self, sampling: Sampling, reach: float) -> LazyFolds:
         """Hold out one group a fold, in the order of their numbers.
 
-        Raises SamplingError where there is only one group, or a fold has no training rows.
+        Raises SamplingError where there is only one group, or a fold has fewer than two places
+        to train on.
         """
         ore = np.flatnonzero(sampling.y == 1)
         groups = np.unique(sampling.group[ore])

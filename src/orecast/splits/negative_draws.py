@@ -35,7 +35,6 @@ class NegativeDrawsProtocol(BaseProtocol):
 
     min_distance: float = 5000.0
     draws: int = 20
-    labels = False  # only for models that are not fitted to deposits
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an impossible option."""

@@ -115,7 +115,6 @@ class Paper(BaseProtocol):
 
     definition: str = "grown-split"
     tiles: Sequence[int] | None = None
-    grow_first = True
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an unknown definition or impossible tiles."""

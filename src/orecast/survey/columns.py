@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,9 +34,6 @@ from orecast.survey.elements import (
 )
 from orecast.survey.qualifiers import qualifier_columns
 from orecast.survey.tables import InputTable
-
-if TYPE_CHECKING:
-    pass
 
 _ABOUT_EQUAL = 0.05  # shares of values and of detected values that differ less are equal
 _FIT = 30.0  # a median this many times above or below the crust's fits the unit

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from orecast.survey.cells import Cells, equal_to, read_cells
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.qualifiers import with_qualifiers
 from orecast.survey.tables import InputTable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Values that programs write for "missing", apart from the sign; any above 1e15 is one too.
 _CODES = (
@@ -51,7 +48,6 @@ _FAR = 10.0  # times the 95th percentile of a column
 _PERCENTILE = 95
 _WHOLE_PPM = 1e6  # 100 %
 _FEWEST_ELEMENTS = 3  # of a row that can be unanalysed
-_FIRST_CELLS = 200  # read first, because one number decides
 _MOST_TEXTS, _MOST_ELEMENTS = 30, 12  # in one message
 
 
@@ -84,58 +80,6 @@ def lowest_seen(values: Floats, zeros: Bools, rows: Bools | None = None) -> Floa
     if rows is not None:
         known &= rows[:, None]
     return np.asarray(values.min(axis=0, initial=np.inf, where=known))
-
-
-def numbers(cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]) -> Floats:
-    """Plain numbers, ``(n,)``, NaN where missing.
-
-    Raises InputError at the first cell that is text or infinite.
-    """
-    read = read_cells(cells, decimal=table.decimal, missing=missing)
-    text = read.unread | read.undetected | read.below | read.above
-    if read.readings:
-        text |= cells.astype("str").str.strip().isin(list(read.readings)).to_numpy(dtype=bool)
-    if text.any():
-        first, n = int(text.argmax()), int(text.sum())
-        more = f" (and in {n - 1} further rows)" if n > 1 else ""
-        raise InputError(
-            f"text instead of a number: {str(cells.iloc[first])!r}{more}",
-            where=table.where(row=cells.index[first], column=str(cells.name)),
-            remedy="correct the cell, or leave it empty if it is missing",
-        )
-    if np.isinf(read.values).any():
-        first = int(np.isinf(read.values).argmax())
-        raise InputError(
-            f"{np.isinf(read.values).sum()} infinite value(s)",
-            where=table.where(row=cells.index[first], column=str(cells.name)),
-            remedy="correct the cell, or leave it empty if it is missing",
-        )
-    return read.values
-
-
-def holds_no_number(
-    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
-) -> bool:
-    """Whether all cells that are not missing are text."""
-    first = read_cells(cells.iloc[:_FIRST_CELLS], decimal=table.decimal, missing=missing)
-    if not np.isnan(first.values).all():
-        return False
-    read = read_cells(cells, decimal=table.decimal, missing=missing)
-    return bool((~read.absent).any() and np.isnan(read.values[~read.absent]).all())
-
-
-def none_detected(
-    cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]
-) -> int | None:
-    """Number of values of a column if none is detected, else None.
-
-    Below detection are ``<0.5``, ``-0.5``, 0 and words such as ``BDL`` and ``n.d.``.
-    """
-    read = read_cells(
-        cells, decimal=table.decimal, missing=missing, not_detected=("nd", "n.d.", "n/d", "n.d")
-    )
-    below = (read.values <= 0) | read.below | read.undetected
-    return int((~read.absent).sum()) if below[~read.absent].all() else None
 
 
 def nothing_detected(
@@ -230,38 +174,36 @@ def decisions(
     return [f.what for f in findings], []
 
 
-def typical(cells: pd.Series[Any], table: InputTable, missing: Iterable[str | float]) -> float:
-    """The median of a column's detected values; NaN if there is none."""
-    read = read_cells(cells, decimal=table.decimal, missing=missing)
-    return _median_detected(read.values, read.below)
-
-
 def missing_codes(e: Element, samples: Samples) -> list[str | int | float]:
     """The codes and words for "no result" of an element's column."""
     own = [codes for key, codes in samples.missing_in.items() if key in (e.column, e.symbol)]
     return [*samples.missing, *(code for codes in own for code in codes)]
 
 
+def why_unusable(values: Floats, below: Bools) -> str | None:
+    """Why an element has no information, or None: empty, never detected or constant.
+
+    ``values`` and ``below``, which marks those below detection, are ``(n,)``. Zeros do not vary:
+    they are read as below the lowest value.
+
+    >>> why_unusable(np.array([0.0, 5.0, np.nan]), np.array([True, False, False]))
+    'constant'
+    """
+    present = ~np.isnan(values) | below
+    if not present.any():
+        return "empty"
+    if below[present].all():
+        return "never detected"
+    return "constant" if np.ptp(values[values > 0]) == 0 else None
+
+
 def unusable(values: Floats, censored: Bools) -> dict[int, str]:
     """The elements that have no information: ``{column: reason}``.
 
-    Reasons are ``"empty"``, ``"undetected"`` (all values are censored) and ``"constant"``.
     ``values`` and ``censored`` are ``(n, n_elements)``.
-
-    >>> values = np.array([[np.nan, 5.0, 7.0, 1.0], [np.nan, 5.0, 7.0, 2.0]])
-    >>> unusable(values, np.array([[False, True, False, False]] * 2))
-    {0: 'empty', 1: 'undetected', 2: 'constant'}
     """
-    found = {}
-    for k, (column, below) in enumerate(zip(values.T, censored.T, strict=True)):
-        present = ~np.isnan(column)
-        if not (present | below).any():
-            found[k] = "empty"
-        elif below[present | below].all():
-            found[k] = "undetected"
-        elif np.ptp(column[present]) == 0:
-            found[k] = "constant"
-    return found
+    found = (why_unusable(*column) for column in zip(values.T, censored.T, strict=True))
+    return {k: why for k, why in enumerate(found) if why is not None}
 
 
 def _read(e: Element, table: InputTable, samples: Samples) -> Cells:
@@ -647,7 +589,7 @@ class _Rows:
         for k, reason in reasons.items():
             by_reason[reason].append(k)
         symbols = [e.symbol for e in self.elements]
-        counts = {symbols[k]: int(below[:, k].sum()) for k in by_reason["undetected"]}
+        counts = {symbols[k]: int(below[:, k].sum()) for k in by_reason["never detected"]}
         columns = [self.elements[k].column for k in sorted(reasons)]
         quoted = ", ".join(map(repr, columns))
         line = _toml([*self.samples.ignore, *columns])

@@ -10,10 +10,10 @@ from scipy.spatial import cKDTree
 from orecast.arrays import Bools, Floats
 from orecast.survey.data import Element, Findings
 
-_PLACES = 2000  # that are compared
 LEAST_SHARE = 0.5
 """Share of the area in which an element needs values for ``orecast init`` to keep it."""
 
+_PLACES = 2000  # that are compared
 _CELLS = 2500  # places at which the coverage is looked up
 _NEIGHBOURS, _SHARE = 4, 0.95  # the reach holds this many neighbours of this share of samples
 _ALL = 0.98  # an element with this share of the values covers what all samples cover

@@ -76,10 +76,6 @@ class Findings:
         """All findings with this code."""
         return [f for f in self.items if f.code == code]
 
-    def extend(self, other: Findings) -> None:
-        """Append the findings of ``other``."""
-        self.items.extend(other.items)
-
     def as_dicts(self) -> list[dict[str, Any]]:
         """The findings as plain data, for ``checks.json``."""
         return [asdict(f) | {"level": f.level.value} for f in self.items]
@@ -142,6 +138,11 @@ class Region:
             shapely.prepare(whole)
             inside &= shapely.intersects_xy(whole, xy[:, 0], xy[:, 1])
         return np.asarray(inside)
+
+
+def xy_of(points: gpd.GeoDataFrame) -> Floats:
+    """Positions of points, ``(n, 2)``."""
+    return np.column_stack([points.geometry.x, points.geometry.y])
 
 
 @dataclass(frozen=True)

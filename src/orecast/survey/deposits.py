@@ -60,7 +60,7 @@ def read_deposits(
     return gpd.GeoDataFrame(kept, geometry=geometry, crs=region.crs)
 
 
-def check_number(n: int, where: str, findings: Findings) -> None:
+def require_enough_deposits(n: int, where: str, findings: Findings) -> None:
     """Refuse fewer than three deposits; warn below ten.
 
     On a random map the percentile of a held-out deposit is uniform, with a standard deviation of

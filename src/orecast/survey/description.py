@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from orecast.grid import Bounds, crs_name
-from orecast.survey.data import Survey
+from orecast.survey.data import Survey, xy_of
 from orecast.survey.deposits import chance, interval_half_width
 from orecast.survey.duplicates import places
 from orecast.survey.vectors import bounds_of
@@ -28,7 +28,7 @@ def checks(survey: Survey) -> dict[str, Any]:
     """Counts and findings as plain data, for ``checks.json``."""
     shared = None
     if survey.samples is not None:
-        xy = np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
+        xy = xy_of(survey.samples)
         shared = len(places(xy).first)
     n = 0 if survey.deposits is None else len(survey.deposits)
     outside = sum(len(f.data["rows"]) for f in survey.findings.of("deposits-outside"))

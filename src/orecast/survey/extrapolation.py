@@ -95,7 +95,7 @@ def on_grid(cells: Bools, source: Grid, grid: Grid) -> Bools:
 def _streaks(raster: Floats, down: int, across: int, tolerance: float) -> Bools:
     """Cells on straight runs that begin at the edge and go in one direction, or against it."""
     finite = np.isfinite(raster)
-    before, after = _moved(raster, down, across, np.nan), _moved(raster, -down, -across, np.nan)
+    before, after = _shifted(raster, down, across, np.nan), _shifted(raster, -down, -across, np.nan)
     with np.errstate(invalid="ignore"):
         straight = np.abs(before - 2 * raster + after) <= tolerance
     if down == 0:  # along rows: the same along columns of the transposed raster
@@ -109,7 +109,7 @@ def _streaks(raster: Floats, down: int, across: int, tolerance: float) -> Bools:
 
 def _runs(finite: Bools, straight: Bools, down: int, across: int) -> Bools:
     """Cells on runs of eight steps from the edge or more, by ``down`` (at least 1), ``across``."""
-    steps = np.where(finite & ~_moved(finite, down, across, 0), 0, -1)  # -1 off a run
+    steps = np.where(finite & ~_shifted(finite, down, across, 0), 0, -1)  # -1 off a run
     rows = len(steps)
     for row in range(down, rows):
         reached = _beside(steps[row - down], across)
@@ -124,17 +124,17 @@ def _runs(finite: Bools, straight: Bools, down: int, across: int) -> Bools:
 
 def _beside(row: Ints, across: int) -> Ints:
     """The value that lies ``across`` cells before each; -1 beyond the end."""
-    return np.asarray(_moved(row[None], 0, across, -1)[0])
+    return np.asarray(_shifted(row[None], 0, across, -1)[0])
 
 
-def _moved(cells: NDArray[T], down: int, across: int, fill: float) -> NDArray[T]:
+def _shifted(cells: NDArray[T], down: int, across: int, fill: float) -> NDArray[T]:
     """The value of the cell that lies ``down`` and ``across`` before each; ``fill`` beyond."""
-    moved = np.full(cells.shape, fill, dtype=cells.dtype)
+    shifted = np.full(cells.shape, fill, dtype=cells.dtype)
     rows, columns = cells.shape
     into = slice(max(0, down), rows + min(0, down)), slice(max(0, across), columns + min(0, across))
     source = (
         slice(max(0, -down), rows + min(0, -down)),
         slice(max(0, -across), columns + min(0, -across)),
     )
-    moved[into] = cells[source]
-    return moved
+    shifted[into] = cells[source]
+    return shifted

@@ -95,9 +95,6 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
 
     points = read_points(samples, "samples", findings, samples.missing)
     points = without_crowds(points, samples.most_per_place, findings)
-    rows = len(points.xy) + sum(len(f.data["rows"]) for f in findings.of("no-position"))
-    rows += sum(f.data["n"] for f in findings.of("no-geometry"))
-    rows += sum(f.data["n"] for f in findings.of("crowds-left-out"))
     table = points.table
     if len(points.xy) < _FEWEST_SAMPLES:
         raise InputError(
@@ -177,7 +174,7 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
         extent,
         samples=located,
         spacing=spacing,
-        rows=rows,
+        rows=points.n_read,
     )
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from orecast.arrays import Floats
-from orecast.config import Columns, Samples
+from orecast.config import Columns, Deposits, Samples
 from orecast.errors import ConfigError, InputError
 from orecast.grid import Bounds, crs_name
 from orecast.survey.coarse import crowded
 from orecast.survey.coordinates import holds_wkt, read_coordinates, read_wkt
-from orecast.survey.data import Findings, listed
+from orecast.survey.data import Findings, listed, xy_of
 from orecast.survey.joining import with_positions
 from orecast.survey.position_names import (
     Kind,
@@ -52,12 +52,16 @@ _SHOWN_ROWS = 1000  # whose values show the kind of a pair
 
 @dataclass(frozen=True)
 class Points:
-    """Rows with a position: the table, positions ``(n, 2)``, CRS, position columns."""
+    """Rows with a position: the table, positions ``(n, 2)``, CRS, position columns.
+
+    ``n_read`` is the number of rows in the file, before any was left out.
+    """
 
     table: InputTable
     xy: Floats
     crs: CRS
     position_columns: tuple[str, ...] = ()
+    n_read: int = 0
 
     def take(self, keep: NDArray[np.bool_]) -> Points:
         """The rows marked by ``keep``."""
@@ -168,18 +172,19 @@ def _all_east(lonlat: Floats) -> bool:
 
 
 def read_points(
-    section: Columns,
+    section: Samples | Deposits,
     path_setting: str,
     findings: Findings,
     missing: Sequence[str | float] = (-9999.0, ""),
 ) -> Points:
     """Read the points that ``[samples]`` or ``[deposits]`` names, in the CRS of their file.
 
-    Rows of several zones are moved to the zone of most rows. Rows without a position are left out
-    and listed. Raises InputError for missing positions, a missing CRS, text or infinite values in
+    Rows that ``where`` does not select are left out first, so nothing in them is refused. Rows of
+    several zones are moved to the zone of most rows. Rows without a position are left out and
+    listed. Raises InputError for missing positions, a missing CRS, text or infinite values in
     positions, positions that cannot be in the CRS, and samples far from all others.
     """
-    path = section.path  # type: ignore[attr-defined]  # every section with points has a path
+    path = section.path
     if is_vector(path):
         if isinstance(section, Samples) and section.positions is not None:
             raise ConfigError(
@@ -197,9 +202,8 @@ def read_points(
         findings.info("table-layout", str(path), remark)
     if isinstance(section, Samples):
         table, section = with_positions(table, section, findings)
-    if where := getattr(section, "where", None):
-        rows = matching(table, where, f"{path_setting}.where").to_numpy(dtype=bool)
-        table = replace(table, frame=table.frame[rows])
+    n_read = len(table.frame)
+    table = _selected(table, section, path_setting)
     if isinstance(section, Samples):
         table = widened(table, section, findings)
         require_surface(table, section)
@@ -219,7 +223,7 @@ def read_points(
     names += _columns(position_pairs((str(c) for c in table.frame.columns), local=True))
     if section.crs is None and position_pairs([pair.x, pair.y], local=True):
         raise _no_place(table, pair, path_setting)
-    points = Points(table, located.xy, WGS84, tuple(dict.fromkeys(names)))
+    points = Points(table, located.xy, WGS84, tuple(dict.fromkeys(names)), n_read)
     points = _with_places(points, pair, path_setting, findings)
     xy, crs = crs_of_rows(
         points.table, points.xy, pair, section, path_setting, located.code, findings
@@ -238,6 +242,14 @@ def read_points(
             f"set {path_setting}.x and {path_setting}.y to use others",
         )
     return points
+
+
+def _selected(table: InputTable, section: Samples | Deposits, setting: str) -> InputTable:
+    """The rows that the section's ``where`` selects."""
+    if not section.where:
+        return table
+    rows = matching(table, section.where, f"{setting}.where").to_numpy(dtype=bool)
+    return replace(table, frame=table.frame[rows])
 
 
 def without_crowds(points: Points, most: int | None, findings: Findings) -> Points:
@@ -396,8 +408,8 @@ def _share_within(xy: Floats, b: Bounds) -> float:
     return float(inside.mean())
 
 
-def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
-    path = section.path  # type: ignore[attr-defined]
+def _from_vectors(section: Samples | Deposits, setting: str, findings: Findings) -> Points:
+    path = section.path
     frame = read_frame(path, section.layer)
     if section.x or section.y:
         raise ConfigError(
@@ -405,15 +417,14 @@ def _from_vectors(section: Columns, setting: str, findings: Findings) -> Points:
             where=str(path),
             remedy=f"remove {setting}.x and {setting}.y",
         )
-    if where := getattr(section, "where", None):
-        table = InputTable(path, frame, row_word="feature")
-        frame = frame[matching(table, where, f"{setting}.where").to_numpy(dtype=bool)]
-    frame = of_shape(frame, "point", str(path), findings, noun=setting)
+    selected = _selected(InputTable(path, frame, row_word="feature"), section, setting)
+    n_read = len(frame)
+    frame = of_shape(selected.frame, "point", str(path), findings, noun=setting)
     own = frame.crs
     crs = file_crs(own, section.crs, str(path), f"{setting}.crs")
     frame = frame.explode()  # one row per point of a multipoint
     table = InputTable(path, frame.drop(columns=frame.geometry.name), row_word="feature")
-    points = Points(table, np.column_stack([frame.geometry.x, frame.geometry.y]), crs)
+    points = Points(table, xy_of(frame), crs, n_read=n_read)
     if not np.isfinite(points.xy).all():
         row = int((~np.isfinite(points.xy).all(axis=1)).argmax())
         raise InputError(

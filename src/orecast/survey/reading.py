@@ -10,12 +10,12 @@ import numpy as np
 from orecast.config import Config, Geology, Vectors
 from orecast.errors import ConfigError, InputError
 from orecast.survey.coverage import report_costs
-from orecast.survey.data import Findings, Raster, Region, Survey
+from orecast.survey.data import Findings, Raster, Region, Survey, xy_of
 from orecast.survey.deposits import (
-    check_number,
     read_deposits,
     report_no_deposits,
     report_unanalysed,
+    require_enough_deposits,
 )
 from orecast.survey.geochemistry import Geochemistry, read_geochemistry
 from orecast.survey.projection import transformed
@@ -43,7 +43,7 @@ def read_survey(config: Config) -> Survey:
         report_no_deposits(config, findings)
     else:
         deposits = read_deposits(config.deposits, "deposits", region, findings)
-        check_number(len(deposits), str(config.deposits.path), findings)
+        require_enough_deposits(len(deposits), str(config.deposits.path), findings)
         report_unanalysed(config.deposits, [e.symbol for e in g.elements], findings)
     barren, held_back = (
         None if section is None else read_deposits(section, setting, region, findings)
@@ -170,7 +170,7 @@ def _rasters(
         found.append(raster)
     if g.samples is None:
         return tuple(found)
-    xy = np.column_stack([g.samples.geometry.x, g.samples.geometry.y])
+    xy = xy_of(g.samples)
     for raster in found:
         at = raster.grid.cell(transformed(xy, g.crs, raster.grid.crs))
         inside = raster.grid.inside(at)

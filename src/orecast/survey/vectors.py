@@ -163,6 +163,12 @@ def of_shape(
             n=int(missing.sum()),
         )
         frame = frame[~missing]
+    if frame.empty:
+        raise InputError(
+            "no feature has a geometry",
+            where=place,
+            remedy="give a file, a layer or a condition (where) with features that have one",
+        )
     if frame.geometry.has_z.any():
         n = int(frame.geometry.has_z.sum())
         findings.info("heights-ignored", place, f"ignored the heights (Z) of {n} feature(s)", n=n)

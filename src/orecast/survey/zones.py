@@ -33,7 +33,6 @@ _MOST_ZONES = 6  # of one survey; a column with more numbers is no column of UTM
 _ABSENT = ("", "nan", "none", "null", "na", "n/a", "-")
 _NORTH_POLE, _SOUTH_POLE = 9_350_000.0, 1_100_000.0  # northings beyond UTM's 84° N and 80° S
 _BAND_S = (3_500_000.0, 4_450_000.0)  # northings of the band S, 32° N to 40° N
-_FEWEST = 0.9  # share of cells with a CRS, in a column of CRS
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from orecast import registry
 from orecast.capacity import require_loadable
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, nearest
+from orecast.models import CLASSICAL, NETWORKS
 from orecast.models.checks import Properties, check_window, require_known
 from orecast.run import why_broken
 from orecast.sampling.windows import Model
@@ -27,8 +28,8 @@ COMMITTEE_STATE = "ensemble.json"
 
 _BESIDE_TORCH = 2e9  # bytes of addresses for other libraries and for threads
 _CLASSICAL, _NETWORKS, _COMMITTEES = (
-    "orecast.models.classical",
-    "orecast.models.networks",
+    CLASSICAL,
+    NETWORKS,
     "orecast.training",
 )
 _DETECTOR_STATE, _NETWORK_STATE = "detector.json", "network.json"

@@ -21,6 +21,7 @@ from orecast import registry
 from orecast.arrays import Ints
 from orecast.config import Training
 from orecast.errors import ConfigError, ModelError, RunError
+from orecast.models import NETWORKS
 from orecast.models.checks import (
     Properties,
     check_fitted,
@@ -134,7 +135,7 @@ class Network:
         self.checkpoints = checkpoints
         self.progress = progress
         self.record: Record | None = None
-        self.factory = registry.load("orecast.models.networks", name, what="network")
+        self.factory = registry.load(NETWORKS, name, what="network")
         self.properties = network_properties(self.factory, options, training)
         self.needs = self.properties.needs
         self.training = of_places(training, self.needs)

@@ -64,7 +64,7 @@ class Trims:
     @property
     def around(self) -> Windows:
         """Larger windows of the rows that can move, ``(m, n_layers, size + 2 trim, ...)``."""
-        return self.X.moved(self.X.at[self.lies]).of_size(self.X.size + 2 * self.trim)
+        return self.X.at_cells(self.X.at[self.lies]).of_size(self.X.size + 2 * self.trim)
 
     def drawn(self, rows: Ints, rng: np.random.Generator) -> Windows:
         """Return some of the windows, each at a random place; their values are not read yet."""
@@ -105,7 +105,7 @@ def lies_on_map(X: Windows) -> Bools:
 def _at_places(X: Windows, at: Ints, lies: Bools) -> Windows:
     """Windows read at cells ``at`` ``(n, 2)``; those not on the map (see ``lies``) stay."""
     if not isinstance(X, Grown):
-        return X.moved(at)
+        return X.at_cells(at)
     rows = np.flatnonzero(lies)
     slid = Slid(X, rows[:, None], at[rows])
     return replace(X.replaced(slid, np.arange(len(X))), at=at)
@@ -135,4 +135,4 @@ def windows_among(X: Windows, cells: Bools, n: int, rng: np.random.Generator) ->
     """Windows at up to ``n`` of the ``cells`` ``(rows, columns)``, in the map's order."""
     flat = np.flatnonzero(cells)
     drawn = np.sort(rng.choice(flat, size=min(n, len(flat)), replace=False))
-    return X.moved(np.column_stack(np.unravel_index(drawn, cells.shape)))
+    return X.at_cells(np.column_stack(np.unravel_index(drawn, cells.shape)))

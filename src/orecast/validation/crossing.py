@@ -10,6 +10,7 @@ import numpy as np
 from orecast.arrays import Bools, Floats, Ints
 from orecast.evidence import Evidence
 from orecast.sampling import Fold, Sampling, SplitProtocol
+from orecast.sampling.places import mask_of
 from orecast.splits.paper import Paper
 from orecast.validation.choice import RecipeChoice
 from orecast.validation.fitted import Fitted
@@ -151,8 +152,7 @@ def _visible_scores(fitted: Fitted, free: Bools, fold: Fold, seed: int) -> Float
 
 def _false_positive_rate(fitted: Fitted, cells: Ints, ore: Ints, seed: list[int]) -> float | None:
     """Share of the ``cells`` without a known deposit that are predicted positive."""
-    known = np.zeros(fitted.windows.stack.shape[1:], dtype=bool)
-    known[tuple(ore.T)] = True
+    known = mask_of(ore, fitted.windows.stack.shape[1:])
     background = _drawn(cells[~known[tuple(cells.T)]], _BACKGROUND_CELLS, seed)
     return float(fitted.labels(background).mean()) if len(background) else None
 

@@ -137,11 +137,11 @@ class Fitted:
         Cells that are ``hidden`` here are not read. Pass them where scores must not depend on
         them, since some models read the whole map.
         """
-        return self.model.predict(replace(self.windows.moved(at), hidden=hidden))
+        return self.model.predict(replace(self.windows.at_cells(at), hidden=hidden))
 
     def labels(self, at: Ints) -> Bools:
         """Whether cells ``(n, 2)`` are predicted positive, ``(n,)``; all cells are read."""
-        return labels_of(self.model, replace(self.windows.moved(at), hidden=None))
+        return labels_of(self.model, replace(self.windows.at_cells(at), hidden=None))
 
     def draws(self, at: Ints, scores: NDArray[np.float64]) -> NDArray[np.float32]:
         """Scores by each member of the model (seeds, dropout passes), ``(m, n)``.
@@ -150,7 +150,7 @@ class Fitted:
         """
         if getattr(self.model, "n_draws", 1) == 1:
             return scores[None].astype(np.float32)
-        windows = replace(self.windows.moved(at), hidden=None)
+        windows = replace(self.windows.at_cells(at), hidden=None)
         return np.asarray(self.model.draws(windows), dtype=np.float32)  # type: ignore[attr-defined]
 
     def save(self, folder: Path) -> None:

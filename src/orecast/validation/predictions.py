@@ -172,10 +172,10 @@ def each_prediction(
 def write_prediction(path: Path, draws: Draws | None, prediction: FoldPrediction) -> None:
     """Write a fold's draws and prediction; raises RunError if the file cannot be written."""
     content = {
-        "words": prediction.negatives_rule,
+        "negatives_rule": prediction.negatives_rule,
         "visible_cells": prediction.visible_cells,
         "region_cells": prediction.region_cells,
-        "learned": prediction.n_training,
+        "n_training": prediction.n_training,
         "chosen": prediction.chosen,
         "calibration": None if prediction.calibration is None else prediction.calibration.as_dict(),
         "false_positive_rate": prediction.false_positive_rate,
@@ -184,8 +184,8 @@ def write_prediction(path: Path, draws: Draws | None, prediction: FoldPrediction
         "scores": prediction.scores,
         "cells": prediction.cells,
         "cell_scores": prediction.cell_scores,
-        "seen": prediction.visible_scores,
-        "said": np.array(json.dumps(content)),
+        "visible_scores": prediction.visible_scores,
+        "content": np.array(json.dumps(content)),
         "draws": draws,
         "positive": prediction.positive,
     }
@@ -204,19 +204,19 @@ def read_prediction(path: Path, fold: Fold) -> tuple[Draws | None, FoldPredictio
     """Read a file of ``write_prediction``; raises RunError if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as saved:
-            content = json.loads(str(saved["said"]))
-            calibration, (positive, negative) = content["calibration"], content["learned"]
+            content = json.loads(str(saved["content"]))
+            calibration, (positive, negative) = content["calibration"], content["n_training"]
             return saved.get("draws"), FoldPrediction(
                 train=fold.train,
                 test=fold.test,
                 scores=saved["scores"],
                 cells=saved["cells"],
                 cell_scores=saved["cell_scores"],
-                visible_scores=saved["seen"],
+                visible_scores=saved["visible_scores"],
                 hidden_cells=int(fold.hidden.sum()),
                 visible_cells=content["visible_cells"],
                 region_cells=content["region_cells"],
-                negatives_rule=content["words"],
+                negatives_rule=content["negatives_rule"],
                 n_training=(positive, negative),
                 chosen=content["chosen"],
                 calibration=None if calibration is None else Calibration.from_dict(calibration),

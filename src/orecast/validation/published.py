@@ -126,7 +126,7 @@ def _split(
             plans = divided(recipe.plan, train.y, test.y, defined.share)
         test_seed = int(np.random.default_rng([seed, 16]).integers(2**63))
         grown = _Rows.grown(windows, train, plans[0], seed)
-        sides.append((grown, _Rows.grown(windows.moved(test.at), test, plans[1], test_seed)))
+        sides.append((grown, _Rows.grown(windows.at_cells(test.at), test, plans[1], test_seed)))
     parts = [part.rows for side in sides for part in side]
     ends = np.cumsum([len(part) for part in parts])
     numbers = np.split(np.arange(ends[-1]), ends[:-1])

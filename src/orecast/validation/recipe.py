@@ -21,9 +21,10 @@ from orecast.sampling import (
     choose_negatives,
     fit_fault_control,
     fit_scaling,
-    slide,
+    shifted_copies,
 )
 from orecast.sampling.augmentation import Growth, Step, grow
+from orecast.sampling.places import mask_of
 from orecast.validation.fitted import Fitted, Guidance, counted
 
 _UNLABELLED = 20_000  # cells from which a model without labels learns
@@ -106,7 +107,7 @@ class Recipe:
 
         Both lie among the cells ``free``.
         """
-        copies = slide(ore, self.shift, size=self.size, shape=evidence.grid.shape)
+        copies = shifted_copies(ore, self.shift, size=self.size, shape=evidence.grid.shape)
         copies = copies.take(free[tuple(copies.at.T)])
         if not len(copies):
             raise SamplingError(
@@ -126,11 +127,10 @@ class Recipe:
         Chosen negatives lie so far from the edge of the cells ``free``, and from the deposits, that
         the plan can slide all rows in every direction and no cell gets both labels.
         """
-        taken = np.zeros_like(free)
-        taken[tuple(copies.at.T)] = True
+        taken = mask_of(copies.at, free.shape)
         if self.barren is not None:
             known = Sampling.of(self.barren, 0.0)
-            rows = slide(known, self.shift, size=self.size, shape=evidence.grid.shape)
+            rows = shifted_copies(known, self.shift, size=self.size, shape=evidence.grid.shape)
             rows = rows.take((free & ~taken)[tuple(rows.at.T)])
             if not len(rows):
                 raise SamplingError(
@@ -236,9 +236,9 @@ class Recipe:
         cells = np.argwhere(evidence.valid)
         layers = []
         for build in self.channels.values():
-            model = build().fit(alone.moved(rows.at), rows.y, rows.group, seed=seed)
+            model = build().fit(alone.at_cells(rows.at), rows.y, rows.group, seed=seed)
             layer = np.full(evidence.grid.shape, np.nan, dtype=np.float32)
-            layer[tuple(cells.T)] = model.predict(replace(alone.moved(cells), hidden=None))
+            layer[tuple(cells.T)] = model.predict(replace(alone.at_cells(cells), hidden=None))
             layers.append(layer)
         return replace(
             windows,

@@ -27,12 +27,11 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
         raise ConfigError(
             "the file exists", where=str(output), remedy="use --overwrite, or name another file"
         )
-    if output.suffix.lower() != ".toml" or output.resolve() in {f.resolve() for f in files}:
-        raise ConfigError(
-            "not a .toml file, or one of the survey's own files",
-            where=str(output),
-            remedy="name another file, such as run.toml",
-        )
+    remedy = "name another file, such as run.toml"
+    if output.suffix.lower() != ".toml":
+        raise ConfigError("not a .toml file", where=str(output), remedy=remedy)
+    if output.resolve() in {f.resolve() for f in files}:
+        raise ConfigError("one of the survey's own files", where=str(output), remedy=remedy)
     folder = output.resolve().parent
     table, notes = propose(files, folder)
     config = parse(table, where=str(output))

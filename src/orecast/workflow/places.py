@@ -15,6 +15,7 @@ from orecast.evidence import Evidence, layers_without
 from orecast.grid import Grid, windows_touching
 from orecast.sampling import Sampling, deposit_sampling
 from orecast.survey import Findings
+from orecast.survey.data import xy_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -54,7 +55,7 @@ NOWHERE = Places(
 
 def mapped_cells(deposits: gpd.GeoDataFrame, evidence: Evidence) -> Ints:
     """Cells of the deposits that lie where the evidence has a value, ``(n, 2)``."""
-    at = evidence.grid.cell(np.column_stack([deposits.geometry.x, deposits.geometry.y]))
+    at = evidence.grid.cell(xy_of(deposits))
     at = at[evidence.grid.inside(at)]
     return np.asarray(at[evidence.valid[tuple(at.T)]])
 
@@ -68,7 +69,7 @@ def place_deposits(
     """
     if deposits is None:
         return NOWHERE
-    xy = np.column_stack([deposits.geometry.x, deposits.geometry.y])
+    xy = xy_of(deposits)
     at = evidence.grid.cell(xy)
     inside = evidence.grid.inside(at)
     usable = inside.copy()

@@ -22,6 +22,7 @@ from orecast.metrics import bootstrap_mean, percentiles, prediction_rate, top_sh
 from orecast.run import Run, holds_run, write_json
 from orecast.sampling import deposit_sampling, fit_scaling
 from orecast.survey import checks
+from orecast.survey.data import xy_of
 from orecast.targets import over_cells, write_targets
 from orecast.workflow.run.final_map import explaining, write_classes
 from orecast.workflow.run.job import (
@@ -238,7 +239,7 @@ class Unseen:
         A deposit counts as seen if its window may share a cell or a sample with that of a training
         place.
         """
-        xy = np.column_stack([deposits.geometry.x, deposits.geometry.y])
+        xy = xy_of(deposits)
         seen = _near_training(xy, evidence, trained)
         at = evidence.grid.cell(xy)
         mapped = evidence.grid.inside(at)

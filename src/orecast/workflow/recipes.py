@@ -15,14 +15,17 @@ from orecast import registry
 from orecast.config import Config, ModelOptions, ScreeningOptions
 from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.evidence import FAULT_DISTANCE, Evidence
+from orecast.models import NETWORKS
 from orecast.models.checks import check_window
 from orecast.sampling import NegativeRule
 from orecast.sampling.augmentation import Slide, Step, naming_step
+from orecast.survey.data import xy_of
 from orecast.training import build_model, model_properties
 from orecast.training.building import EpochProgress
 from orecast.training.generators import build_step
 from orecast.validation import GENERATED, Recipe
 from orecast.workflow.choosing import AUTO, CANDIDATES, WITH_DEPOSITS, usual
+from orecast.workflow.scoring import SAMPLING_DENSITY
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -45,7 +48,7 @@ METHODS = (
     "mean-2sd",
 )
 SCREENED = ("random-forest", "gradient-boosting", "logistic-regression")  # as for the model
-DENSITY = "sampling density"
+DENSITY_LAYER = "sampling density"
 WITHOUT_GEOCHEMISTRY = ("deposit-distance", "fault-distance", "random")
 
 
@@ -91,7 +94,7 @@ def model_recipe(
     )
     cells = None
     if barren is not None:
-        at = evidence.grid.cell(np.column_stack([barren.geometry.x, barren.geometry.y]))
+        at = evidence.grid.cell(xy_of(barren))
         cells = at[evidence.grid.inside(at)]
     needs = model_properties(config.model.name, config.model.options, config.training).needs
     return Recipe(
@@ -173,7 +176,7 @@ def with_uncertainty(config: Config) -> ModelOptions:
     """
     model, uncertainty = usual(config).model, config.uncertainty
     options = dict(model.options)
-    if uncertainty.dropout and model.name not in registry.entries("orecast.models.networks"):
+    if uncertainty.dropout and model.name not in registry.entries(NETWORKS):
         raise ConfigError(
             f"{model.name} is not a network and has no dropout",
             where="uncertainty.dropout",
@@ -252,12 +255,12 @@ def baselines(
         model = _factory(config, ModelOptions(name=name))
         possible[name] = Baseline(replace(base, model=model, labels=needs.labels), evidence)
     if density is None:
-        left_out["sampling-density"] = "a gridded survey has no samples"
+        left_out[SAMPLING_DENSITY] = "a gridded survey has no samples"
     else:
         counted = evidence.adding(
-            DENSITY, density, kind="raster", origin="samples per area", reach=evidence.reach
+            DENSITY_LAYER, density, kind="raster", origin="samples per area", reach=evidence.reach
         )
-        possible["sampling-density"] = Baseline(_single(config, plain, DENSITY), counted)
+        possible[SAMPLING_DENSITY] = Baseline(_single(config, plain, DENSITY_LAYER), counted)
     for layer in evidence.names:
         possible[f"layer {layer}"] = Baseline(_single(config, plain, layer), evidence)
     return possible, left_out

@@ -34,6 +34,7 @@ from orecast.metrics.results import (
     PredictionArea,
     Verdict,
 )
+from orecast.sampling.places import mask_of
 from orecast.validation import FEWEST_GROUPS, FoldPrediction, OutOfFold
 from orecast.workflow.choosing import AUTO
 from orecast.workflow.places import Places
@@ -64,8 +65,7 @@ def held_out_row(
     The main score is the percentile of a held-out place among the cells of its region. Intervals
     draw whole groups of deposits: deposits whose windows share cells are not independent.
     """
-    ore = np.zeros(oof.map.shape, dtype=bool)
-    ore[tuple(places.sampling.at.T)] = True
+    ore = mask_of(places.sampling.at, oof.map.shape)
     held = _held_out(oof, len(places.sampling), ore)
     group = places.sampling.group
     cells = sum(fold.region_cells for fold in oof.folds)
@@ -184,9 +184,8 @@ def _probabilities(oof: OutOfFold, group: Ints, seed: int) -> dict[str, Any]:
     found = oof.probabilities
     if found is None:
         return dict.fromkeys(("brier", "brier_skill", "reliability", "expected_deposits"))
-    scored, ore = np.isfinite(found), np.zeros(found.shape, dtype=bool)
-    tested = np.unique(oof.rows)
-    ore[tuple(oof.sampling.at[tested].T)] = True
+    scored, tested = np.isfinite(found), np.unique(oof.rows)
+    ore = mask_of(oof.sampling.at[tested], found.shape)
     at_places = np.full(len(oof.sampling), np.nan)
     at_places[tested] = found[tuple(oof.sampling.at[tested].T)]
     chance = found[scored]
@@ -210,7 +209,8 @@ def _prediction_area(percentile: Floats, *, whole: bool) -> PredictionArea | Non
     return found if whole else PredictionArea.at(found.intersection)
 
 
-CONTROLS = ("random", "sampling-density")  # if one ranks higher, warn; it is never recommended
+SAMPLING_DENSITY = "sampling-density"
+CONTROLS = ("random", SAMPLING_DENSITY)  # if one ranks higher, warn; it is never recommended
 _RECOMMENDED = "its map is the recommended one"
 _NOT_AFTERWARDS = "auto chooses before the test, so its map is not replaced by it"
 
@@ -279,7 +279,7 @@ def _against_controls(model: Score, named: list[Score]) -> list[str]:
         "{} adds nothing to it.",
         "fault-distance": "Distance to faults, without geochemistry, has {} %: {} adds nothing "
         "to it.",
-        "sampling-density": "The density of samples has {} %: {} may rank deposits "
+        SAMPLING_DENSITY: "The density of samples has {} %: {} may rank deposits "
         "by the density of samples.",
         "random": "A random map has {} %: {} is not better than chance.",
     }

@@ -14,6 +14,7 @@ from orecast.errors import SamplingError
 from orecast.evidence import Evidence, build_evidence
 from orecast.evidence.elements import sample_places
 from orecast.evidence.spacing import propose_radius
+from orecast.models import CLASSICAL
 from orecast.sampling import MapGeometry
 from orecast.splits import build_protocol
 from orecast.survey import Findings, Survey
@@ -121,7 +122,7 @@ def build_separable(survey: Survey, config: Config) -> Separable:
                 buffer=found.buffer,
             )
             built = found
-    survey.findings.extend(built.findings)
+    survey.findings.items.extend(built.findings.items)
     return built
 
 
@@ -153,7 +154,7 @@ def _reads_one_cell(config: Config) -> bool:
         options = model.options.get("member_options", {})
         members = {name: options.get(name, {}) for name in model.options.get("members", ())}
     members |= {channel: {} for channel in model.channels}
-    classical = registry.entries("orecast.models.classical")
+    classical = registry.entries(CLASSICAL)
     return all(
         name in classical
         and options.get("features", "centre") == "centre"

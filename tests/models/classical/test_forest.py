@@ -60,7 +60,7 @@ def test_window_features_are_value_mean_and_spread(monkeypatch):
 @pytest.mark.parametrize("kind", ["centre", "window"])
 def test_threads_move_no_bit(kind):
     X, y = textured()
-    far = X.moved(np.argwhere(np.ones((50, 50), dtype=bool)) + 5)
+    far = X.at_cells(np.argwhere(np.ones((50, 50), dtype=bool)) + 5)
     one, three = (
         RandomForest(trees=20, features=kind, jobs=jobs).fit(X, y, GROUP, seed=0) for jobs in (1, 3)
     )

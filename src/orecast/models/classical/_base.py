@@ -15,6 +15,7 @@ import numpy as np
 from orecast import registry
 from orecast.arrays import Floats, Floats32, Ints
 from orecast.errors import ConfigError, ModelError, RunError, nearest
+from orecast.models import CLASSICAL
 from orecast.models.checks import check_fitted, check_needs, check_same_layers
 from orecast.run import BROKEN_ARRAYS, why_broken, write_json
 from orecast.sampling import Needs, Windows
@@ -66,7 +67,7 @@ class Detector(ABC):
     @property
     def name(self) -> str:
         """Its registered name; the class's name if it has none."""
-        known = registry.entries("orecast.models.classical").values()
+        known = registry.entries(CLASSICAL).values()
         own = type(self).__name__
         return next((entry.name for entry in known if entry.attribute == own), own)
 

@@ -22,11 +22,13 @@ from orecast.grid import windows_over, windows_touching
 from orecast.metrics import Metrics, Score
 from orecast.report.reading import RunReading, open_run
 from orecast.run import file_hash, verify_finished
-from orecast.sampling import Fold, MapGeometry, Sampling, SplitProtocol, slide
+from orecast.sampling import Fold, MapGeometry, Sampling, SplitProtocol, shifted_copies
+from orecast.sampling.places import mask_of
 from orecast.splits import build_protocol
 from orecast.splits.paper import Paper
 from orecast.survey import Findings, Survey, read_survey
 from orecast.survey.concentrations import lowest_seen
+from orecast.survey.data import xy_of
 from orecast.validation import Recipe, published_folds
 from orecast.workflow.places import Places, place_deposits
 from orecast.workflow.recipes import model_recipe
@@ -162,13 +164,13 @@ class Sides:
         if not cut.grown:
             may = visible & ~windows_touching(fold.hidden, size)
             shift, _ = done.config.sampling.growth
-            copies = slide(train, shift, size=size, shape=visible.shape).at
+            copies = shifted_copies(train, shift, size=size, shape=visible.shape).at
             ore = np.concatenate([ore, copies[may[tuple(copies.T)]]])
             free = np.concatenate([ore, np.argwhere(may)])
-        region = _at(test.at, visible.shape) | (fold.region & done.evidence.valid)
+        region = mask_of(test.at, visible.shape) | (fold.region & done.evidence.valid)
         trimmed = size + 2 * done.geometry.trim if cut.grown else size
         learned, tested = (
-            windows_over(_at(free, visible.shape), trimmed),
+            windows_over(mask_of(free, visible.shape), trimmed),
             windows_over(region, size),
         )
         return cls(learned, visible, tested, ore, test.at[test.y == 1])
@@ -226,7 +228,7 @@ class Facts:
         )
 
 
-def moved_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int | None:
+def changed_cells(done: Finished, sides: Sides, fold: Fold, *, refit: bool) -> int | None:
     """Count the training cells that change if the concentrations near tested cells are lowered.
 
     The evidence is built twice, from the survey and from the altered one. With ``refit`` it is
@@ -271,13 +273,7 @@ def sample_positions(done: Finished) -> Floats | None:
         return survey.gridded.xy(np.argwhere(np.ones(survey.gridded.shape, dtype=bool)))
     if survey.samples is None:
         return None
-    return np.column_stack([survey.samples.geometry.x, survey.samples.geometry.y])
-
-
-def _at(cells: Ints, shape: tuple[int, ...]) -> Bools:
-    mask = np.zeros(shape, dtype=bool)
-    mask[cells[:, 0], cells[:, 1]] = True
-    return mask
+    return xy_of(survey.samples)
 
 
 def _nearest(points: NDArray[np.generic], others: NDArray[np.generic], p: float = 2.0) -> Floats:

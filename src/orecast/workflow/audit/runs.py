@@ -12,6 +12,7 @@ from orecast.arrays import Bools
 from orecast.errors import METHOD_ERRORS
 from orecast.evidence import Evidence, refitted
 from orecast.metrics import auc, confusion
+from orecast.sampling.places import mask_of
 from orecast.splits.negative_draws import NegativeDrawsProtocol
 from orecast.training import build_model
 from orecast.validation import OutOfFold, cross_predict
@@ -21,7 +22,7 @@ from orecast.workflow.audit.folds import (
     Facts,
     Finished,
     Sides,
-    moved_cells,
+    changed_cells,
     protocol_of,
     read_finished,
     sample_positions,
@@ -82,7 +83,7 @@ def _of_folds(done: Finished, cut: Cut) -> list[Check]:
         sides = Sides.of(done, cut, fold)
         facts.append(Facts.of(sides, done, xy))
         if k == 0:
-            moved = moved_cells(done, sides, fold, refit=not cut.grown)
+            moved = changed_cells(done, sides, fold, refit=not cut.grown)
             read = int(sides.read.sum())
     return [
         _same_folds(done, cut),
@@ -211,8 +212,7 @@ def _claims(done: Finished) -> Check:
     y = paper.sampling.y[paper.rows]
     random = auc(paper.scores[y == 1], paper.scores[y == 0])
     accuracy = confusion(y, paper.scores).accuracy
-    ore = np.zeros(spatial.map.shape, dtype=bool)
-    ore[tuple(done.places.sampling.at.T)] = True
+    ore = mask_of(done.places.sampling.at, spatial.map.shape)
     # in each fold, held-out places against the other cells of their region
     by_fold = [auc(p.scores, p.cell_scores[~ore[tuple(p.cells.T)]]) for p in spatial.folds]
     fair = float(np.mean(by_fold))
@@ -244,5 +244,5 @@ def _regressed(done: Finished, name: str) -> OutOfFold:
         done.places.sampling,
         protocol,
         seed=done.config.seed,
-        refit=None if protocol.grow_first else refit,
+        refit=refit,
     )

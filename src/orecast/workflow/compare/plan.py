@@ -24,6 +24,7 @@ from orecast.errors import (
     SamplingError,
     nearest,
 )
+from orecast.models import NETWORKS
 from orecast.report.comparison import BEST_LAYER
 from orecast.sampling import MapGeometry
 from orecast.splits import PACKAGE as PROTOCOLS
@@ -32,9 +33,8 @@ from orecast.training import build_model, model_properties
 from orecast.workflow.choosing import require_known_model, resolve_auto, usual
 from orecast.workflow.recipes import METHODS, WITHOUT_GEOCHEMISTRY, model_recipe, with_uncertainty
 from orecast.workflow.run.job import Job
+from orecast.workflow.scoring import SAMPLING_DENSITY
 
-DENSITY = "sampling-density"
-NETWORKS = "orecast.models.networks"
 _OF_CHOICE = re.compile(r"(?:model|validation)\.(?:name|protocol|options(?:\.(\w+))?)")
 _LEAVE_OUT = re.compile(r"leave (model|validation)\.options out")
 
@@ -199,7 +199,7 @@ class Plan:
                 build_model(asked.name, asked.options, config.training, window=window)
         known = {model.label for model in self.models_of(config)}
         if self.baselines:
-            known |= {*METHODS, *WITHOUT_GEOCHEMISTRY, DENSITY}
+            known |= {*METHODS, *WITHOUT_GEOCHEMISTRY, SAMPLING_DENSITY}
         if self.reference_of(config) not in known:
             raise ConfigError(
                 f"{self.reference!r} is not among the compared models",

@@ -132,13 +132,12 @@ def _best_of(maps: list[Row], reference: str) -> str:
 
 def _promises(scores: list[Row]) -> list[str]:
     """The widest gap between the AUC of a leaky protocol and that on held-out areas."""
-    fair = {r["name"]: r["auc"] for r in scores if _is_spatial(r) and "auc" in r}
+    known = [r for r in scores if "auc" in r and np.isfinite(r["auc"])]
+    fair = {r["name"]: r["auc"] for r in known if _is_spatial(r)}
     leaky = [
         (r["auc"] - fair[r["name"]], r)
-        for r in scores
-        if is_leaky(r["protocol"])
-        and r["name"] in fair
-        and np.isfinite(r.get("auc", np.nan) - fair[r["name"]])
+        for r in known
+        if is_leaky(r["protocol"]) and r["name"] in fair
     ]
     if not leaky:
         return []

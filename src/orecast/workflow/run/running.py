@@ -207,12 +207,13 @@ def _require_memory(job: Job) -> None:
     uncertainty, cells = job.config.uncertainty, int(job.evidence.valid.sum())
     seeds = uncertainty.seeds
     passes = uncertainty.dropout or job.config.model.options.get("passes") or 1
+    where = "uncertainty.dropout" if uncertainty.dropout else "model.options.passes"
     size = seeds * passes * cells * _SCORE_BYTES
     more = max(seeds, passes)
     require_memory(
         size,
         f"{seeds * passes:,} scores of each of {cells:,} cells",
-        where="uncertainty.seeds" if seeds > passes else "uncertainty.dropout",
+        where="uncertainty.seeds" if seeds > passes else where,
         remedy=lambda fits: f"set it to {max(1, int(more * fits / size))} or less",
     )
 

@@ -251,7 +251,7 @@ def _ground(
     try:
         own = owner[tuple(fitted.rows.at.T)]
         space = TrainingSpace.of(fitted.windows.centre(), folds=own)
-        at = fitted.windows.moved(region)
+        at = fitted.windows.at_cells(region)
         index = space.dissimilarity(replace(at, hidden=None).centre())
         eligible &= ~(index > space.threshold)
     except SamplingError:

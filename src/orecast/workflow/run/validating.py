@@ -236,7 +236,7 @@ def row_beside(
         job.places.sampling,
         protocol,
         seed=job.seed,
-        refit=None if protocol.grow_first else job.refit,
+        refit=job.refit,
         store=store,
         progress=progress,
     )
