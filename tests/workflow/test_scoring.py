@@ -330,7 +330,7 @@ def test_an_unknown_interval_is_no_statement_about_chance():
     (model,) = rows(LOW)
     model.percentile = replace(model.percentile, low=np.nan, high=np.nan)
     sentence = verdict([model], None).sentence
-    assert "surroundings (no interval: too few deposits)." in sentence
+    assert "its region (no interval: too few deposits)." in sentence
     assert "chance" not in sentence
 
 

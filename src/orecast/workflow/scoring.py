@@ -315,9 +315,10 @@ def _layer_above(
 
 def _own(row: Score) -> str:
     interval = row.percentile
+    kind = "95 % interval " if interval.has_ends else ""
     return (
         f"With {row.name}, a held-out deposit scores on average higher than {_percent(row)} % of "
-        f"the cells of its region (95 % interval {_range(interval.low, interval.high)})"
+        f"the cells of its region ({kind}{_range(interval.low, interval.high)})"
         f"{beside_chance(interval)}."
     )
 
