@@ -48,12 +48,22 @@ def test_a_closed_composition_stays_closed(seed, method):
 def test_with_traces_alone_the_unmeasured_rest_closes_the_whole():
     """The rest, 999 000 of 1e6 beside 1000 measured, is scaled like a measured part."""
     imputed = impute(
-        [[1000.0, 200.0], [1.0, 1.0]], [[False, True], [False, False]], limits=[1, 200]
+        [[1000.0, 200.0], [1.0, 900.0]], [[False, True], [False, False]], limits=[1, 200]
     )
     factor = 1 - 0.65 * 200 / 1e6
     np.testing.assert_allclose(imputed[0], [1000 * factor, 130.0])
     rest = (1e6 - 1000.0) * factor
     assert imputed[0].sum() + rest == pytest.approx(1e6, rel=1e-15)
+
+
+@pytest.mark.parametrize("limit", [4.7, 20.0, 99.0, 1e5])
+def test_a_value_below_a_high_limit_is_no_anomaly(limit):
+    """0.65 of the limit would exceed the median of the measured values, 3: it is 3."""
+    values = np.array([[limit], [1.0], [2.0], [3.0], [4.0], [50.0]])
+    censored = values == limit
+    assert impute(values, censored)[0, 0] == 3.0
+    seen = np.array([True, True, False, False, False, True])  # median of 1 and 50
+    assert impute(values, censored, fitted_on=seen)[0, 0] == min(0.65 * limit, 25.5)
 
 
 def test_multiplicative_by_hand():
@@ -220,7 +230,7 @@ def test_no_spread_can_be_had_from_one_measured_value():
 
 def test_limits_beyond_the_whole_are_refused():
     with pytest.raises(InputError, match=r"sample 1 of .*: the detection limits sum"):
-        impute([[2e6, 1.0], [1.0, 1.0]], [[True, False], [False, False]])
+        impute([[2e6, 1.0], [2e6, 1.0]], [[True, False], [False, False]])
 
 
 def test_unknown_methods_and_shapes_are_refused():

@@ -9,7 +9,7 @@ import pytest
 from orecast.config import parse
 from orecast.errors import InputError
 from orecast.survey import propose, read_survey
-from orecast.survey.coarse import crowded, precision_column
+from orecast.survey.coarse import crowded, isolated, precision_column
 from orecast.survey.tables import InputTable
 
 ELEMENTS = ("Au_ppb", "Cu_ppm", "Zn_ppm")
@@ -155,3 +155,18 @@ def test_crowded():
     xy = np.array([[0.0, 0], [5, 5], [0, 0], [0, 0], [5, 5]])
 
     assert crowded(xy, 2).tolist() == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("extra", "found"),
+    [
+        ([[50.0, 900.0]], [400]),
+        ([[50.0, 900.0], [50.0, 900.0]], [400, 401]),  # two samples of one place
+        ([[900.0, 9.0], [-700.0, 9.0]], [400, 401]),
+        ([[50.0, 24.0]], []),  # a little outside
+        ([[900.0, y] for y in range(0, 120, 10)], []),  # another block of the survey
+    ],
+)
+def test_isolated_positions_enlarge_the_map(extra, found):
+    grid = 3.0 * np.argwhere(np.ones((20, 20)))
+    assert isolated(np.vstack([grid, extra])).tolist() == found

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orecast.config import Samples
+from orecast.config import Samples, parse
 from orecast.errors import InputError
-from orecast.survey import Element, Findings
+from orecast.survey import Element, Findings, read_survey
 from orecast.survey.analytes import limits_by_symbol
 from orecast.survey.concentrations import (
     decisions,
@@ -479,6 +479,8 @@ def test_cells_with_units_and_remarks_are_one_finding():
         ({"Au_ppb": ["12*"]}, "'12*' as 12 ppb"),
         ({"Au_ppb": [-99999] * 2, "Cu_ppm": [-99999]}, "-99999 (3 cells"),
         ({"Au_ppb": ["BDL"]}, "'BDL'"),
+        ({"Au_ppb": [-99] * 9}, "set missing_in = {Au_ppb = [-99]}"),
+        ({"Cu_ppm": [9999] * 9}, "Cu_ppm 9999 9 times"),
         ({"Au_ppb": ["mystery"]}, "; if there is no result, set samples.missing = [-9999, "),
     ],
 )
@@ -494,3 +496,28 @@ def test_init_says_what_reading_decides(cells, says):
     notes = [*decided, *to_decide]
 
     assert any(says in note for note in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "asked", "first"),
+    [
+        (["10,300", "9,400", "4,000", "7,500", "3,400", "2,300"], None, True, 10300),
+        (["10,300", "9,400", "4,000", "7,500", "3,400", "2,300"], ",", False, 10.3),
+        (["10,300", "9,400", "4,000", "7,500", "3,400", "230"], None, False, 10300),
+        (["10,300", "9,4", "4,000", "7,500", "3,400", "2,300"], None, False, 10.3),
+        (["1,010,300", "9,400", "4,000", "7,500", "3,400", "2,300.5"], None, False, 1010300),
+    ],
+)
+def test_a_mark_that_may_separate_thousands_or_decimals_is_asked_for(
+    tmp_path, cells, decimal, asked, first
+):
+    n = len(cells)
+    frame = pd.DataFrame({"X": 5e5 + np.arange(n) * 100, "Y": 45e5 + np.arange(n) ** 2})
+    frame["As_ppm"], frame["Cu_ppm"], frame["Zn_ppm"] = cells, np.arange(n) + 1.5, np.arange(n) + 2
+    frame.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    samples = {"path": "a.csv", "crs": "EPSG:32645"} | ({"decimal": decimal} if decimal else {})
+
+    survey = read_survey(parse({"samples": samples}, where="run.toml", folder=tmp_path))
+
+    assert len(survey.findings.of("possible-decimals")) == asked
+    assert survey.values[0, survey.symbols.index("As")] == first

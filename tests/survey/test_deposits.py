@@ -1,6 +1,7 @@
 import geopandas as gpd
 import numpy as np
 import pytest
+from pyproj import Transformer
 from rasterio.transform import Affine
 from shapely.geometry import MultiPoint, box
 
@@ -217,3 +218,28 @@ def test_a_metal_of_the_deposits_that_was_not_analysed_is_said(district, name, w
 
     said = [f.data["elements"] for f in survey.findings.of("commodity-not-analysed")]
     assert said == ([missing] if missing else [])
+
+
+@pytest.mark.parametrize(("side", "warned"), [(100.0, True), (2_000.0, True), (6_000.0, False)])
+def test_deposits_of_one_place_cannot_be_divided(district, side, warned):
+    """40 samples on 10 by 10 km: 1.58 km apart, and three of that are 4.7 km."""
+    angle = 2 * np.pi * np.arange(len(district.deposits)) / len(district.deposits)
+    district.deposits["X"] = 505_000 + side / 2 * np.cos(angle)
+    district.deposits["Y"] = 4_505_000 + side / 2 * np.sin(angle)
+
+    findings = district.read().findings.of("deposits-in-one-place")
+
+    assert len(findings) == warned
+    assert all("[held_back]" in f.remedy for f in findings)
+
+
+def test_longitude_and_latitude_exchanged_in_one_file_are_called_so(district):
+    lonlat = Transformer.from_crs(32633, 4326, always_xy=True)
+    for frame, names in ((district.samples, "xy"), (district.deposits, "yx")):
+        at = dict(zip(names, lonlat.transform(frame.pop("X"), frame.pop("Y")), strict=True))
+        frame["lon"], frame["lat"] = at["x"], at["y"]
+    for section in ("samples", "deposits"):
+        district.table[section].pop("crs", None)
+
+    with pytest.raises(AlignmentError, match="exchange longitude and latitude in one of the two"):
+        district.read()

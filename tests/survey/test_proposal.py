@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyproj import Transformer
-from shapely.geometry import box
+from shapely.geometry import LineString, box
 
 from orecast.config import parse
 from orecast.errors import InputError
@@ -249,9 +249,23 @@ def test_a_first_sheet_with_positions_needs_no_layer(district):
 @pytest.mark.parametrize(
     ("column", "values", "says"),
     [
-        ("commodity", None, 'has Au (3), Cu (1): set deposits.where = {commodity = "Au"}'),
-        ("Main metal", None, 'deposits.where = {"Main metal" = "Au"}'),
+        (
+            "commodity",
+            None,
+            "has Au (3), Cu (1). All are used; to use those with Au alone, set where "
+            '= {commodity = "Au"}',
+        ),
+        ("Main metal", None, 'set where = {"Main metal" = "Au"}'),
+        ("commodity", ["Au", "Cu; Au", "gravel", "Au"], 'where = {commodity = ["Au", "Cu; Au"]}'),
+        ("Substance", ["Or", "or", "Cuivre", "or"], 'where = {Substance = ["or", "Or"]}'),
+        ("Rohstoff", ["Gold", "Kies", "Gold", "Gold"], 'where = {Rohstoff = "Gold"}'),
+        (
+            "type",
+            ["vein", "skarn", "vein", "vein"],
+            'use one kind alone, set where = {type = "vein"}',
+        ),
         ("commodity", ["Au"] * 4, None),
+        ("commodity", ["Au", "Au-Cu", "Cu/Au", "gold"], None),
         ("remarks", None, None),
     ],
 )
@@ -263,9 +277,142 @@ def test_deposits_are_counted_and_their_kinds_named(district, column, values, sa
 
     _, notes = propose([district.folder], district.folder)
 
-    note = next(n for n in notes if n.startswith("deposits.csv: deposits ("))
-    assert "4 points" in note
-    assert says in note if says else "deposits.where" not in note
+    assert "deposits.csv: deposits (4 points)" in notes
+    asked = [n for n in notes if "All are used" in n]
+    assert len(asked) == bool(says)
+    assert all(says in n for n in asked)
+    assert all(n.startswith("To decide: ") for n in asked) == (column != "type")
+
+
+def points(district, name, **columns):
+    n = len(district.deposits)
+    frame = district.deposits[["X", "Y"]].assign(**(columns or {"no": range(n)}))
+    frame.to_csv(district.folder / name, index=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "asked", "used"),
+    [
+        ("deposits.csv", {}, False, True),
+        ("Lagerstätten.csv", {}, False, True),
+        ("gites.csv", {}, False, True),
+        ("FinGold.csv", {}, False, True),
+        ("sites.csv", {"commodity": ["Au"] * 4}, False, True),
+        ("points.csv", {}, True, True),
+        ("XYZ_2019.csv", {"Name": list("abcd")}, True, True),
+        ("villages.csv", {}, False, False),
+        ("gauging stations.csv", {}, False, False),
+    ],
+)
+def test_points_that_nothing_names_as_deposits_are_asked_for(district, name, columns, asked, used):
+    district.write()
+    (district.folder / "deposits.csv").unlink()
+    points(district, name, **columns)
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert ("deposits" in table) == used
+    assert any("nothing in its names says that its points" in n for n in notes) == asked
+
+
+def test_named_deposits_come_before_other_points(district):
+    district.write()
+    points(district, "a_points.csv")
+    table, notes = propose([district.folder], district.folder)
+    assert table["deposits"]["path"] == "deposits.csv"
+    assert not any("nothing in its names" in n for n in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "asked", "used"),
+    [
+        ("faults.gpkg", {}, False, True),
+        ("Verwerfungen.gpkg", {}, False, True),
+        ("lines.gpkg", {"kind": "thrust"}, False, True),
+        ("L2.gpkg", {}, True, True),
+        ("roads.gpkg", {}, False, False),
+        ("river network.gpkg", {}, False, False),
+    ],
+)
+def test_lines_that_nothing_names_as_faults_are_asked_for(district, name, columns, asked, used):
+    district.write()
+    line = LineString([(WEST, SOUTH), (WEST + SIDE, SOUTH + SIDE)])
+    frame = gpd.GeoDataFrame({"no": [1], **columns}, geometry=[line], crs=CRS)
+    frame.to_file(district.folder / name)
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert ("faults" in table) == used
+    assert any("nothing in its names says that its lines" in n for n in notes) == asked
+
+
+def test_faults_come_before_other_lines(district):
+    district.write()
+    district.faults()
+    line = LineString([(WEST, SOUTH), (WEST + SIDE, SOUTH)])
+    gpd.GeoDataFrame({"no": [1]}, geometry=[line], crs=CRS).to_file(district.folder / "a.gpkg")
+    table, notes = propose([district.folder], district.folder)
+    assert table["faults"]["path"] == "faults.gpkg"
+    assert not any("nothing in its names" in n for n in notes)
+
+
+def test_a_second_table_of_samples_is_a_question(district):
+    district.write()
+    other = district.samples.iloc[:30].rename(columns={"Au_ppb": "Au_ppm"})
+    other.to_csv(district.folder / "batch2.csv", index=False)
+
+    table, notes = propose([district.folder], district.folder)
+
+    assert table["samples"]["path"] == "samples.csv"
+    [asked] = [n for n in notes if "batch2 has samples too" in n]
+    assert asked.startswith("To decide: samples.csv, in [samples]: batch2 has samples too (30 rows")
+    assert "set path = 'batch2.csv'" in asked
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"SQLite format 3\0garbage", b"X,Y,name\n"], ids=["empty", "broken", "no row"]
+)
+@pytest.mark.parametrize("name", ["deposits.csv", "ore deposits.gpkg"])
+def test_a_file_of_deposits_that_cannot_be_read_is_a_question(district, name, content):
+    district.write()
+    (district.folder / "deposits.csv").unlink()
+    (district.folder / name).write_bytes(content)
+
+    _, notes = propose([district.folder], district.folder)
+
+    assert any(n.startswith(f"To decide: {name} cannot be read: ") for n in notes)
+
+
+def test_questions_name_the_section_of_their_sheet(district):
+    path = district.folder / "all.xlsx"
+    with pd.ExcelWriter(path) as book:
+        district.samples.to_excel(book, sheet_name="Samples", index=False)
+        district.deposits.to_excel(book, sheet_name="Deposits", index=False)
+
+    table, notes = propose([path], district.folder)
+
+    assert table["deposits"]["layer"] == "Deposits"
+    asked = [n for n in notes if n.startswith("To decide: ")]
+    assert any("in [deposits]: column commodity has" in n for n in asked)
+    assert any('in [samples]: set medium = "soil"' in n for n in asked)
+
+
+def test_a_row_far_from_all_others_is_a_question(district):
+    rng = np.random.default_rng(0)
+    n = 300
+    frame = pd.DataFrame({"X": WEST + SIDE * rng.random(n), "Y": SOUTH + SIDE * rng.random(n)})
+    for element in ("Au_ppb", "Cu_ppm", "Zn_ppm"):
+        frame[element] = rng.lognormal(2, 1, n).round(2)
+    frame.loc[5, "Y"] += 90_000
+    district.samples = frame
+    district.write()
+
+    table, notes = propose([district.folder], district.folder)
+    table["samples"]["crs"] = table["deposits"]["crs"] = CRS
+    survey = read_survey(parse(table, where="run.toml", folder=district.folder))
+
+    assert any("in [samples]: row 7 lies far from all other samples" in n for n in notes)
+    assert survey.findings.of("isolated-samples")[0].data["rows"] == [7]
 
 
 def test_x_and_y_that_look_like_degrees_are_reported(district):

@@ -532,3 +532,14 @@ def test_a_cut_gz_is_refused(tmp_path, share):
 
     with pytest.raises(InputError, match=r"cannot be read.*Remedy: copy it again"):
         read_table(tmp_path / "a.csv.gz")
+
+
+@pytest.mark.parametrize("row", [2, 3, 40, 101])
+@pytest.mark.parametrize("title", [[], ["Report of the laboratory,,,", ",,,"]])
+def test_a_quotation_mark_that_is_not_closed_is_named_by_its_row(tmp_path, row, title):
+    lines = [*title, "ID,X,Y,Au", *(f"S{i},{i},{i},{i}" for i in range(100))]
+    lines[len(title) + row - 1] = 'S1,7,"7,3'
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
+
+    with pytest.raises(InputError, match=rf"a.csv, row {len(title) + row}: a quotation mark"):
+        read_table(tmp_path / "a.csv")

@@ -139,6 +139,19 @@ def test_deposits_of_the_training_area_are_not_unseen(trained, district, tmp_pat
     assert f"left out: {n} in or near the training area" in words
 
 
+def test_a_target_at_a_deposit_of_the_training_is_no_new_ground(trained, district, tmp_path):
+    """The prediction is not given the deposits; the run knows them."""
+    config = read(district).model_copy(update={"deposits": None})
+    found = run_prediction(trained, config, tmp_path / "same")
+    own = pd.read_csv(trained / "targets.csv")
+    targets = pd.DataFrame(found.targets)
+    assert (targets["ground"] != "new").sum() == (own["ground"] != "new").sum() > 0
+    assert set(targets["nearest_deposit"]) == set(own["nearest_deposit"])
+    assert len(gpd.read_file(found.folder / "targets.gpkg", layer="deposits")) == len(
+        gpd.read_file(trained / "targets.gpkg", layer="deposits")
+    )
+
+
 def test_deposits_of_the_other_area_are_scored_as_never_seen(predicted, other):
     found = predicted[0]
     score, deposits = read_raster(found.folder / "prospectivity.tif"), pd.read_csv(

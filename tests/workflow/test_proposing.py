@@ -83,3 +83,32 @@ def test_a_name_that_cannot_be_the_configuration_is_refused_by_its_cause(samples
     own = samples.with_name("own.toml")
     with pytest.raises(ConfigError, match="one of the survey's own files"):
         propose_run([own], own)
+
+
+def with_deposits(samples, **columns):
+    path = samples.with_name("deposits.csv")
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return propose_run([samples, path], samples.with_name("run.toml"))
+
+
+def test_init_tells_what_reading_the_proposed_survey_finds(samples):
+    lon, lat = np.linspace(88.02, 88.08, 8), np.linspace(42.02, 42.08, 8)
+    away = np.where(np.arange(8) < 3, 5.0, 0.0)
+
+    notes = with_deposits(samples, lon=lon + away, lat=lat)
+    asked = "; ".join(note for note in notes if note.startswith("To decide: deposits.csv: "))
+
+    assert "5 deposits are too few for a conclusion" in asked
+    assert "ignored 3 of 8 deposits outside the survey's extent: row 2, 3, 4" in asked
+    assert "rename [deposits] to [held_back]" in asked  # they lie within three sample spacings
+
+
+@pytest.mark.parametrize(
+    ("lon", "says"),
+    [([1.0, 2.0, 3.0, 4.0], "all 4 deposits lie outside"), ([88.05, 88.06], "too few deposits: 2")],
+)
+def test_an_error_that_a_run_would_end_with_is_a_question_of_init(samples, lon, says):
+    notes = with_deposits(samples, lon=lon, lat=[42.05] * len(lon))
+
+    assert any(note.startswith("To decide: ") and says in note for note in notes)
+    assert samples.with_name("run.toml").exists()

@@ -39,12 +39,13 @@ def impute(
     ``values`` ``(n, n_elements)`` are the detection limit where ``censored`` is true, unless
     ``limits`` ``(n_elements,)`` or ``(n, n_elements)`` gives it. NaN (missing) stays NaN.
 
-    "multiplicative": the replacement r is 0.65 of the limit (Martín-Fernández et al. 2003); it
-    uses no other row. "lognormal": r is the geometric mean of the log-normal below the limit, with
-    the column's maximum-likelihood mean and spread under censoring (Palarea-Albaladejo &
-    Martín-Fernández 2013). They are fitted on the rows ``fitted_on`` ``(n,)``, by default all, and
-    used for every row; labels are not used. After both, the measured values of the row are
-    multiplied by ``1 - sum(r) / total``.
+    "multiplicative": the replacement r is 0.65 of the limit (Martín-Fernández et al. 2003), and at
+    most the median of the column's measured values: a limit above it tells little about the value,
+    which must not become an anomaly. "lognormal": r is the geometric mean of the log-normal below
+    the limit, with the column's maximum-likelihood mean and spread under censoring
+    (Palarea-Albaladejo & Martín-Fernández 2013). They, and the median, are fitted on the rows
+    ``fitted_on`` ``(n,)``, by default all, and used for every row; labels are not used. After both,
+    the measured values of the row are multiplied by ``1 - sum(r) / total``.
 
     "log-ratio-em": additive log-ratios are multivariate normal. Their mean and covariance are
     fitted by expectation maximisation on the rows ``fitted_on``. A replacement is the expected
@@ -71,13 +72,13 @@ def impute(
     limit = x if limits is None else np.broadcast_to(np.asarray(limits, dtype=np.float64), x.shape)
     labels = list(names) if names is not None else [str(i) for i in range(x.shape[1])]
     _check(x, below, limit, labels)
+    rows = np.ones(len(x), dtype=np.bool_) if fitted_on is None else fitted_on
     if method == "multiplicative":
-        replacement = np.where(below, FRACTION * limit, 0.0)
+        most = median_measured(x[rows], below[rows])
+        replacement = np.where(below, np.fmin(FRACTION * limit, most), 0.0)
     elif method == "lognormal":
-        rows = np.ones(len(x), dtype=np.bool_) if fitted_on is None else fitted_on
         replacement = _lognormal(x, below, limit, labels, rows)
     elif method == "log-ratio-em":
-        rows = np.ones(len(x), dtype=np.bool_) if fitted_on is None else fitted_on
         replacement = _log_ratio_em(x, below, limit, total, rows) if below.any() else 0.0 * x
         kept = np.where(below, replacement, x)
         added = replacement.sum(axis=1)
@@ -90,6 +91,21 @@ def impute(
             remedy=nearest(str(method), list(get_args(Imputation))),
         )
     return _replaced(x, below, replacement, total)
+
+
+def median_measured(x: Floats, below: Bools) -> Floats:
+    """Median of each column's measured values, ``(n_elements,)``; NaN where there is none.
+
+    ``x`` and ``below``, which marks those below detection, are ``(n, n_elements)``.
+
+    >>> median_measured(np.array([[1.0], [3.0], [99.0]]), np.array([[False], [False], [True]]))
+    array([2.])
+    """
+    measured = np.where(below, np.nan, x)
+    some = ~np.isnan(measured).all(axis=0)
+    found = np.full(x.shape[1], np.nan)
+    found[some] = np.nanmedian(measured[:, some], axis=0)
+    return found
 
 
 def _replaced(x: Floats, below: Bools, replacement: Floats, total: float) -> Floats:

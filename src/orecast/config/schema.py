@@ -166,6 +166,8 @@ class Samples(Columns):
     over_range: dict[str, str] = {}
     """Column whose values replace those above the upper limit of another, by that column, such as
     {Cu_ppm = "Cu-OG62 (%)"}; found by its values when left out."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal mark of numbers that are text; found by their form when left out."""
     missing: list[str | int | float] = list(_MISSING)
     """Codes and words that mean "no result", beside empty cells and usual words: NA, LNR, --."""
     missing_in: dict[str, list[str | int | float]] = {}

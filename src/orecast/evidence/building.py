@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orecast.arrays import Bools
 from orecast.capacity import require_memory
+from orecast.composition.censored import FRACTION, median_measured
 from orecast.config import Config, EvidenceOptions
 from orecast.errors import AlignmentError, ConfigError, InputError, nearest
 from orecast.evidence.alignment import with_rasters
@@ -80,7 +81,15 @@ def _changes(survey: Survey, config: Config, seen: Bools) -> bool:
     if survey.gridded is None and interpolator_class(config).learns:
         return True
     columns = parts_of(survey, config)
-    if config.composition.censored != "multiplicative" and survey.censored[:, columns].any():
+    values, censored = survey.values[:, columns], survey.censored[:, columns]
+    if config.composition.censored != "multiplicative" and censored.any():
+        return True
+    replaced = FRACTION * values
+    of_all, of_seen = (
+        np.fmin(replaced, median_measured(values[rows], censored[rows]))
+        for rows in (slice(None), seen)
+    )
+    if (censored & (of_all != of_seen)).any():
         return True
     if survey.zeros is None:
         return False

@@ -69,7 +69,9 @@ class Spatial(BaseProtocol):
             f"{FEWEST_TO_TRAIN} each, with {self.geometry.buffer(reach):,.0f} m between training "
             "and test",
             where="validation.folds",
-            remedy="use a smaller sampling.window, a smaller evidence.radius or smaller cells",
+            remedy="use a smaller sampling.window, a smaller evidence.radius or smaller cells; or "
+            "add deposits elsewhere; or rename [deposits] to [held_back], to map anomalies and "
+            "test them with the deposits",
         )
 
     def _parts(self, sampling: Sampling, ore: Ints, n: int) -> tuple[Ints, bool]:

@@ -97,7 +97,8 @@ _NUMBER = re.compile(
     r"[-+]?\s?(?:\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d+)?|\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?"
 )
 _REMARK_SIGNS = "*?!†‡#^~"
-_GROUPS = {",": re.compile(r"[1-9]\d{0,2}(,\d{3})+"), ".": re.compile(r"[1-9]\d{0,2}(\.\d{3})+")}
+# Numbers in which a mark may separate thousands, by the mark.
+GROUPS = {",": re.compile(r"[1-9]\d{0,2}(,\d{3})+"), ".": re.compile(r"[1-9]\d{0,2}(\.\d{3})+")}
 
 
 @dataclass(frozen=True)
@@ -218,10 +219,10 @@ def _number(text: str, decimal: str) -> float | None:
     mantissa = re.split("[eE]", text)[0].lstrip("+-")
     if other in mantissa:
         comes_first = decimal in mantissa and mantissa.rfind(decimal) < mantissa.rfind(other)
-        if comes_first or (decimal not in mantissa and not _GROUPS[other].fullmatch(mantissa)):
+        if comes_first or (decimal not in mantissa and not GROUPS[other].fullmatch(mantissa)):
             decimal, other = other, decimal
         whole = mantissa.split(decimal)[0]
-        if other in whole and not _GROUPS[other].fullmatch(whole):
+        if other in whole and not GROUPS[other].fullmatch(whole):
             return None
         text = text.replace(other, "")
     try:
@@ -304,7 +305,7 @@ def _read_unique(
     with_other = np.array([other in t for t in texts], dtype=bool)
     # A column in which the other mark cannot separate thousands uses it as the decimal mark.
     if any(
-        with_other[k] and not _GROUPS[other].search(texts[k]) and _is_number(texts[k])
+        with_other[k] and not GROUPS[other].search(texts[k]) and _is_number(texts[k])
         for k in range(len(texts))
     ) and not any(decimal in t for t, marked in zip(texts, with_other, strict=True) if marked):
         values = _plain_numbers([t.replace(other, ".").replace(decimal, ".") for t in texts])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_DUPLICATES = 10  # samples of one place; more are a position that is not exact
 _COARSE = 1000.0  # metres
+_ISOLATED_TIMES, _MOST_ISOLATED = 20.0, 0.01
 _MOST_KINDS = 30  # of precision, that fit into a line
 _ALIKE = 0.5  # spread within a place, as a share of the survey's
 _METRES = {  # of a unit of precision, by the words for it
@@ -107,6 +108,49 @@ def crowded(xy: Floats, most: int, tolerance: float = 1e-7) -> Bools:
     """
     number = places(xy, tolerance).number
     return np.asarray(np.bincount(number)[number] > most)
+
+
+def isolated(xy: Floats) -> Ints:
+    """The few positions of ``(n, 2)`` that lie far from all others and enlarge the map, ``(k,)``.
+
+    Their distance from the nearest other position is more than 20 times that of 95 % of the
+    positions, they are at most 1 %, and the others fill less than half of the rectangle.
+
+    >>> grid = np.argwhere(np.ones((20, 20))).astype(float)
+    >>> isolated(np.vstack([grid, [[9.0, 300.0]]])).tolist()
+    [400]
+    """
+    from scipy.spatial import cKDTree
+
+    if len(xy) < 2 / _MOST_ISOLATED:
+        return np.empty(0, dtype=np.intp)
+    number = places(xy, 1e-7).number
+    first = np.unique(number, return_index=True)[1]
+    near = np.asarray(cKDTree(xy[first]).query(xy[first], k=2)[0])[:, 1]
+    far = near > _ISOLATED_TIMES * np.percentile(near, 95)
+    rest = ~far[number]
+    if not 0 < (~rest).sum() <= _MOST_ISOLATED * len(xy):
+        return np.empty(0, dtype=np.intp)
+    smaller = np.prod(np.ptp(xy[rest], axis=0)) < 0.5 * np.prod(np.ptp(xy, axis=0))
+    return np.flatnonzero(~rest) if smaller else np.empty(0, dtype=np.intp)
+
+
+def isolated_in_words(table: InputTable, xy: Floats) -> tuple[str, str, list[int]] | None:
+    """What is wrong with isolated rows, what to do, and the rows; None if there are none.
+
+    ``xy`` ``(n, 2)`` are the positions of the rows, NaN where unknown.
+    """
+    known = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    found = known[isolated(xy[known])]
+    if not len(found):
+        return None
+    rows = [int(row) for row in table.frame.index[found]]
+    x, y = xy[found[0]]
+    what = (
+        f"{table.row_word} {listed(rows)} lies far from all other samples (x {x:.10g}, "
+        f"y {y:.10g}), and the map becomes more than twice as large for it"
+    )
+    return what, f"correct its position, or remove the {table.row_word}", rows
 
 
 def report_coarse(

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from orecast.arrays import Bools, Floats
-from orecast.config import Samples
+from orecast.config import Samples, inline
 from orecast.errors import ConfigError, InputError, nearest
-from orecast.survey.cells import Cells, equal_to, read_cells
+from orecast.survey.cells import GROUPS, Cells, equal_to, read_cells
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.qualifiers import with_qualifiers
 from orecast.survey.tables import InputTable
@@ -42,7 +42,12 @@ _CODES = (
     2147483647,
     2147483648,
 )
+POSSIBLE_CODES = "possible-codes"
+"""Code of the finding on values of which only a person knows whether they are a missing value."""
+POSSIBLE_DECIMALS = "possible-decimals"
+"""Code of the finding on marks that may separate thousands or decimals."""
 _IMPOSSIBLE = 1e15
+_FEWEST_TIMES = 5  # that the highest value of a column is repeated, to be a possible code
 _SMALLEST_POSITIVE_CODE = 99999  # smaller ones, such as 9999, may be upper limits
 _FAR = 10.0  # times the 95th percentile of a column
 _PERCENTILE = 95
@@ -143,12 +148,14 @@ def read_concentrations(
         "correct the cell, or add its text to samples.missing",
     )
     rows.report_words(read)
+    rows.report_thousands(read)
     rows.report_above(above, values)
     values = rows.without_codes(values)
     unanalysed = rows.unanalysed(values, undetected)
     values[unanalysed] = np.nan
     negative = values < 0
     rows.report_negatives(negative, below, values)
+    rows.report_possible_codes(negative, below | undetected, values)
     values, below = np.abs(values), below | negative
     zero = (values == 0) | undetected
     unknown = rows.censor_zeros(zero, values, limits, read)
@@ -171,7 +178,9 @@ def decisions(
         read_concentrations(elements, table, samples, {}, findings)
     except InputError as error:
         return [f.what for f in findings], [f"{error.what}; {error.remedy}"]
-    return [f.what for f in findings], []
+    undecided = [*findings.of(POSSIBLE_CODES), *findings.of(POSSIBLE_DECIMALS)]
+    decided = [f.what for f in findings if f not in undecided]
+    return decided, [f"{f.what}; {f.remedy}" for f in undecided]
 
 
 def missing_codes(e: Element, samples: Samples) -> list[str | int | float]:
@@ -353,6 +362,26 @@ class _Rows:
                 examples={s: dict(list(of.items())[:_MOST_TEXTS]) for s, of in readings.items()},
             )
 
+    def report_thousands(self, read: Sequence[Cells]) -> None:
+        """Report columns in which every number is as 10,300: that may be 10300 or 10.3."""
+        other = "," if self.table.decimal == "." else "."
+        said = []
+        for e, cells in zip(self.elements, read, strict=True):
+            texts = list(cells.readings)
+            n = sum(count for _, count in cells.readings.values())
+            if n < _FEWEST_TIMES or n < (~np.isnan(cells.values)).sum():
+                continue
+            if all(GROUPS[other].fullmatch(text) for text in texts):
+                said.append(f"{e.column} {texts[0]!r} as {cells.readings[texts[0]][0]:g} {e.unit}")
+        if said:
+            self.findings.warning(
+                POSSIBLE_DECIMALS,
+                self.where,
+                f"in {len(said)} column(s) every number has three digits behind a mark, which is "
+                f"read as a mark for thousands: {listed(said, _MOST_ELEMENTS)}",
+                f'if it is the decimal mark, set decimal = "{other}"',
+            )
+
     def report_above(self, above: Bools, values: Floats) -> None:
         """Report values above the upper limit of the analysis."""
         counts = self.of_elements(above)
@@ -500,6 +529,45 @@ class _Rows:
                 elements=uninformative,
             )
 
+    def report_possible_codes(self, negative: Bools, below: Bools, values: Floats) -> None:
+        """Report repeated values that may mean no result, of which ``missing_in`` decides.
+
+        They are a negative value whose limit would lie above the median of the measured values,
+        and a highest value more than ten times as far out as 95 % of the others.
+        """
+        said, codes = [], dict[str, list[str | float]]()
+        for k, e in enumerate(self.elements):
+            column = values[:, k]
+            measured = column[~below[:, k] & (column > 0)]
+            if not len(measured):
+                continue
+            found = dict[float, int]()
+            levels, counts = np.unique(column[negative[:, k]], return_counts=True)
+            for level, n in zip(levels, counts, strict=True):
+                if n > 1 and -level > np.median(measured):
+                    found[_code(level)] = int(n)
+            others = measured[measured < measured.max()]
+            n = len(measured) - len(others)
+            far = _FAR * np.percentile(others, _PERCENTILE) if len(others) else np.inf
+            if n >= _FEWEST_TIMES and measured.max() > far:
+                found[_code(measured.max())] = n
+            if found:
+                median = np.median(others) if len(others) else np.median(measured)
+                times = ", ".join(f"{code:g} {n} times" for code, n in found.items())
+                said.append(f"{e.column} {times} (median {median:.3g})")
+                codes[e.column] = [*self.samples.missing_in.get(e.column, ()), *found]
+        if not codes:
+            return
+        self.findings.warning(
+            POSSIBLE_CODES,
+            self.where,
+            "values far from the others of their column are repeated; they may mean no result, but "
+            "a negative value is read as a detection limit and a positive one as measured: "
+            f"{listed(said, _MOST_ELEMENTS)}",
+            f"if they mean no result, set missing_in = {inline(self.samples.missing_in | codes)}",
+            codes=codes,
+        )
+
     def _limits(self, marked: Bools, below: Bools, values: Floats) -> dict[str, dict[str, Any]]:
         """Of each element with marked values: their number, their limits, and the uninformative."""
         found = {}
@@ -615,8 +683,9 @@ class _Rows:
 
 
 _USE_OTHER_ELEMENTS = (
-    'set composition.censored = "log-ratio-em", which estimates such values from the other '
-    "elements, or add the element to samples.ignore"
+    "a value below such a limit becomes at most the median of the detected values; to estimate it "
+    'from the other elements, set composition.censored = "log-ratio-em"; or add the element to '
+    "samples.ignore"
 )
 
 
@@ -635,6 +704,11 @@ def _uninformative_in_words(found: Mapping[str, Mapping[str, Any]]) -> str:
         f"Limits of {len(said)} element(s) are uninformative, because they lie above the median of "
         f"the detected values: {listed(said, _MOST_ELEMENTS)}"
     )
+
+
+def _code(value: float) -> float:
+    """A number as it is written in ``run.toml``: 9999, not 9999.0."""
+    return int(value) if value == int(value) else float(value)
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -14,7 +14,7 @@ from orecast.grid import Bounds
 from orecast.survey.data import Findings, Region, listed
 from orecast.survey.duplicates import places
 from orecast.survey.elements import OXIDE_OF, commodities_named
-from orecast.survey.points import read_points
+from orecast.survey.points import WGS84, read_points
 from orecast.survey.projection import moved, transformed
 from orecast.survey.rasters import is_raster, read_placed
 from orecast.survey.tables import require_file
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 FEWEST = 3
 FEW = 10
+HOLD_BACK = (
+    "rename [deposits] to [held_back]: the run then maps anomalies without them, and they test it"
+)
+_ONE_PLACE = 3.0  # spacings
 _UNIFORM_SPREAD = 1 / np.sqrt(12)  # of a percentile of a random map
 
 
@@ -84,6 +88,24 @@ def require_enough_deposits(n: int, where: str, findings: Findings) -> None:
             "use the map as a hypothesis, or add deposits",
             n=n,
             half_width=half,
+        )
+
+
+def report_one_place(
+    deposits: gpd.GeoDataFrame, spacing: float, where: str, findings: Findings
+) -> None:
+    """Warn if all deposits lie within three ``spacing`` (metres) of the samples: one place."""
+    west, south, east, north = deposits.total_bounds
+    span = float(np.hypot(east - west, north - south))
+    if span < _ONE_PLACE * spacing:
+        findings.warning(
+            "deposits-in-one-place",
+            where,
+            f"all {len(deposits)} deposits lie within {span:,.0f} m, and the samples are "
+            f"{spacing:,.0f} m apart: for the map they are one place, which cannot be divided into "
+            "training and test",
+            f"{HOLD_BACK}; or add deposits elsewhere",
+            span=span,
         )
 
 
@@ -232,8 +254,14 @@ def _within(
     if not inside.any():
         theirs = Bounds(*xy.min(axis=0), *xy.max(axis=0))
         remedy = f"check {setting}.crs"
+        lonlat = transformed(xy, region.crs, WGS84)
         if region.contains(xy[:, ::-1]).any():
             remedy += ": x and y look swapped"
+        elif region.contains(transformed(lonlat[:, ::-1], WGS84, region.crs)).any():
+            remedy = (
+                f"exchange longitude and latitude in one of the two files: those of {setting} or "
+                "of the survey are swapped"
+            )
         raise AlignmentError(
             f"all {len(xy)} {setting} lie outside {border}: their extent is {theirs}; "
             f"the survey's is {region.extent}",

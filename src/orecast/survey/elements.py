@@ -261,10 +261,14 @@ def commodities_named(text: str) -> list[str]:
 def near_miss(header: str) -> str | None:
     """The element that a header probably names, though not certainly; None if there is none.
 
+    >>> near_miss("Au_oz/t") is None
+    True
     >>> near_miss("Cu_bestest"), near_miss("Gold (field)"), near_miss("Cu_rank"), near_miss("Y_new")
     ('Cu', 'Au', None, None)
     """
     words = _words(_UNIT_IN_HEADER.sub(" ", _plain(header)))
+    if "oz" in words:
+        return None  # ounces a ton are in no unit that is read
     named = {s for w in words if (s := _symbol(w)) and (len(w) > 1 or unit_in(header))}
     if len(named) != 1 or _NO_CONCENTRATION.intersection(words) or _ISOTOPES.intersection(words):
         return None

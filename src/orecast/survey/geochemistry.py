@@ -23,7 +23,7 @@ from orecast.survey.analytes import (
     report_impossible,
     units_by_symbol,
 )
-from orecast.survey.coarse import report_coarse
+from orecast.survey.coarse import isolated_in_words, report_coarse
 from orecast.survey.concentrations import lowest_seen, read_concentrations, unusable
 from orecast.survey.data import Element, Findings, listed
 from orecast.survey.duplicates import SharedPlaces, average, places, precision
@@ -106,6 +106,9 @@ def _from_samples(samples: Samples, crs: str | None, findings: Findings) -> Geoc
     xy = moved(points.xy, points.crs, target, str(table.path))
     check_projected(target, xy, str(table.path))
     report_stretch(target, xy, str(table.path), findings)
+    if found := isolated_in_words(table, xy):
+        what, remedy, rows = found
+        findings.warning("isolated-samples", str(table.path), what, remedy, rows=rows)
     elements, table = choose_elements(table, samples, points.position_columns, findings)
     limits = limits_by_symbol(samples.detection_limits, [e.symbol for e in elements])
     written = {e.symbol: table.lower[e.column] for e in elements if e.column in table.lower}

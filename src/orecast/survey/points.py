@@ -198,6 +198,8 @@ def read_points(
             report_mixed(points.table, section, findings)
         return points
     table = read_table(path, section.layer)
+    if isinstance(section, Samples) and section.decimal:
+        table = replace(table, decimal=section.decimal)
     for remark in table.remarks:
         findings.info("table-layout", str(path), remark)
     if isinstance(section, Samples):

@@ -14,6 +14,7 @@ from orecast.survey.data import Findings, Raster, Region, Survey, xy_of
 from orecast.survey.deposits import (
     read_deposits,
     report_no_deposits,
+    report_one_place,
     report_unanalysed,
     require_enough_deposits,
 )
@@ -44,6 +45,8 @@ def read_survey(config: Config) -> Survey:
     else:
         deposits = read_deposits(config.deposits, "deposits", region, findings)
         require_enough_deposits(len(deposits), str(config.deposits.path), findings)
+        spacing = g.spacing if g.grid is None else g.grid.cell_size[0]
+        report_one_place(deposits, spacing, str(config.deposits.path), findings)
         report_unanalysed(config.deposits, [e.symbol for e in g.elements], findings)
     barren, held_back = (
         None if section is None else read_deposits(section, setting, region, findings)

@@ -469,6 +469,13 @@ def _delimited(
         if match:
             row = int(match[2]) + reader.line_num
             raise _too_many_cells(path, row, int(match[1])) from None
+        if quote := re.search(r"EOF inside string starting at row (\d+)", str(error)):
+            row = int(quote[1]) + reader.line_num + 1
+            raise InputError(
+                'a quotation mark (") is not closed, so that the rest of the file is one cell',
+                where=f"{path}, row {row}",
+                remedy="add the second quotation mark, or remove the first",
+            ) from None
         what = f"the table cannot be parsed ({str(error).strip()})"
         raise InputError(what, where=str(path)) from None
     extra = frame.iloc[:, len(names) :]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orecast.config import Config, parse, to_toml
-from orecast.errors import ConfigError, nearest
+from orecast.errors import ConfigError, OrecastError, nearest
 from orecast.run import made_folder, naming_target, write_result, written_whole
 from orecast.survey import Survey, checks, propose, read_survey
 from orecast.training.generators import outline_step
@@ -35,6 +35,7 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
     folder = output.resolve().parent
     table, notes = propose(files, folder)
     config = parse(table, where=str(output))
+    notes += _found_on_reading(parse(table, where=str(output), folder=folder), notes)
     notes = [_UNWRITABLE.sub(lambda m: ascii(m[0])[1:-1], note) for note in notes]
     head = "".join(f"# {note}\n" for note in notes)
     with (
@@ -44,6 +45,25 @@ def propose_run(files: list[Path], output: Path, *, overwrite: bool = False) -> 
     ):
         stream.write((head + "\n" + to_toml(config, comments=True)).encode())
     return notes
+
+
+_TO_TELL = ("deposits-outside", "few-deposits", "deposits-in-one-place")
+"""Findings on the survey as a whole, which ``orecast init`` tells too."""
+
+
+def _found_on_reading(config: Config, notes: list[str]) -> list[str]:
+    """What reading the proposed survey finds beyond the notes: an error, or a wrong choice."""
+    if any(note.startswith("To decide") and "crs" in note for note in notes):
+        return []  # a CRS is asked for, and nothing can be placed before
+    try:
+        survey = read_survey(config)
+    except OrecastError as error:
+        if any(error.what in note for note in notes):
+            return []
+        remedy = f". Remedy: {error.remedy}" if error.remedy else ""
+        return [f"To decide: {error.where}: {error.what}{remedy}"]
+    told = [f for code in _TO_TELL for f in survey.findings.of(code)]
+    return [f"To decide: {Path(f.where).name}: {f.what}; {f.remedy}" for f in told]
 
 
 def check(config: Config) -> tuple[Survey, dict[str, Any]]:

@@ -21,9 +21,11 @@ from orecast.mapping.applicability import TrainingSpace, map_dissimilarity
 from orecast.metrics import bootstrap_mean, percentiles, prediction_rate, top_share
 from orecast.run import Run, holds_run, write_json
 from orecast.sampling import deposit_sampling, fit_scaling
-from orecast.survey import checks
+from orecast.survey import Survey, checks
 from orecast.survey.data import xy_of
-from orecast.targets import over_cells, write_targets
+from orecast.survey.vectors import read_frame
+from orecast.targets import nearest_metres, over_cells, write_targets
+from orecast.workflow.places import deposit_names
 from orecast.workflow.run.final_map import explaining, write_classes
 from orecast.workflow.run.job import (
     Progress,
@@ -81,7 +83,8 @@ def run_prediction(
     and [geology] leave out. Layers are standardised by the means and spreads of training, so that
     a value means the same in both areas. With ``rescale`` they are standardised by the other
     area's own means and spreads, so that a cell is compared with its own district. Classes use
-    the run's thresholds. Deposits of ``config`` are scored, never used for training.
+    the run's thresholds. Deposits of ``config`` are scored, never used for training. Targets at
+    them, or at deposits of the run that lie on the map, are known ground.
 
     The training settings ([model], [sampling], [training] and others) are the run's, and are
     written as such. Other values in the configuration file are reported as not used; other values
@@ -135,10 +138,11 @@ def run_prediction(
             words = f"Classes as in training: {words}"
             classes = replace(classes, rule="as trained", sentence=words)
             inside = np.where(np.isfinite(score), area.inside, np.nan)
-            targets = TargetDrawing.of(survey, evidence, config).targets(
+            known = replace(survey, deposits=_known_deposits(survey, run, evidence))
+            targets = TargetDrawing.of(known, evidence, config).targets(
                 score,
                 evidence,
-                survey,
+                known,
                 trained.config.classes,
                 thresholds=trained.thresholds,
                 applicable=area.inside,
@@ -160,7 +164,7 @@ def run_prediction(
             maps = {"prospectivity": (score, words), "applicability": (area.di, limit)}
             write_maps(folder, maps, evidence.grid)
             write_classes(folder, classes, evidence.grid)
-            write_targets(targets, survey.deposits, folder)
+            write_targets(targets, known.deposits, folder)
             write_json(folder / "metrics.json", metrics)
             write_json(folder / "checks.json", checks(survey))
             text = to_toml(config.model_copy(update={"output": Path(".")}))
@@ -175,6 +179,26 @@ def run_prediction(
     if best != model:
         warnings.append(f"this map is by {model}, the saved model; the run recommends {best}")
     return Prediction(output, metrics, rows, warnings)
+
+
+def _known_deposits(survey: Survey, run: Path, evidence: Evidence) -> gpd.GeoDataFrame | None:
+    """The survey's deposits, and those that the model was trained with and that lie on its map.
+
+    A target at one of these is no new ground.
+    """
+    import geopandas as gpd
+
+    trained = read_frame(run / "targets.gpkg", "deposits").to_crs(survey.crs)
+    trained = trained[evidence.grid.inside(evidence.grid.cell(xy_of(trained)))]
+    if survey.deposits is not None:
+        apart = nearest_metres(xy_of(trained), xy_of(survey.deposits)) > 1
+        trained = trained[apart]
+    if trained.empty:
+        return survey.deposits
+    frames = [trained] if survey.deposits is None else [survey.deposits, trained]
+    names = [name for one in frames for name in deposit_names(one)]
+    geometry = gpd.points_from_xy(*np.vstack([xy_of(one) for one in frames]).T)
+    return gpd.GeoDataFrame({"name": names}, geometry=geometry, crs=survey.crs)
 
 
 def _refuse_place(run: Path, output: Path, *, overwrite: bool) -> None:
